@@ -1,0 +1,173 @@
+-- One row per input with what became of it under the newest contract that looked at its source.
+create view bi.files as
+select d.name as dataset, s.location as source, n.name as identity, i.path, i.status as file_status,
+       m.name as model,
+       case
+           when i.status <> 'ready' then i.status
+           when exists (
+               select from facedb.face f join facedb.embedding e on e.face_id = f.id and e.model_id = m.id
+               where f.image_id = i.id
+           ) then 'embedded'
+           when r.code is not null then 'rejected'
+           else 'pending'
+       end as outcome,
+       coalesce(i.reject_code, r.code) as code, coalesce(i.reject_detail, r.detail) as detail,
+       i.bytes, i.width, i.height, i.format, encode(i.sha256, 'hex') as sha256, i.first_seen_at, i.id as image_id, m.id as model_id
+from facedb.image i
+join facedb.source s on s.id = i.source_id
+join facedb.dataset d on d.id = s.dataset_id
+left join facedb.identity n on n.id = i.identity_id
+left join facedb.model m on true
+left join facedb.embed_reject r on r.image_id = i.id and r.model_id = m.id;
+comment on view bi.files is 'Every input and what became of it, once per model contract.';
+comment on column bi.files.dataset is 'Dataset.';
+comment on column bi.files.source is 'Where it came from.';
+comment on column bi.files.identity is 'Label.';
+comment on column bi.files.path is 'Path below the root of the source.';
+comment on column bi.files.file_status is 'ready, ignored, rejected or vanished, before any model looked.';
+comment on column bi.files.model is 'Model contract.';
+comment on column bi.files.outcome is 'embedded, rejected, ignored, vanished or pending under that contract.';
+comment on column bi.files.code is 'Reject or ignore code.';
+comment on column bi.files.detail is 'The same in a sentence.';
+comment on column bi.files.bytes is 'Size in bytes.';
+comment on column bi.files.width is 'Pixels.';
+comment on column bi.files.height is 'Pixels.';
+comment on column bi.files.format is 'Image format.';
+comment on column bi.files.sha256 is 'SHA-256 of the bytes, hexadecimal.';
+comment on column bi.files.first_seen_at is 'When it was first ingested.';
+comment on column bi.files.image_id is 'Key of the image.';
+comment on column bi.files.model_id is 'Key of the contract.';
+
+-- Rejects of both kinds: before any model looked, and under a contract.
+create view bi.rejects as
+select d.name as dataset, n.name as identity, i.path, null::text as model, i.status as outcome, i.reject_code as code,
+       i.reject_detail as detail, i.id as image_id
+from facedb.image i
+join facedb.source s on s.id = i.source_id
+join facedb.dataset d on d.id = s.dataset_id
+left join facedb.identity n on n.id = i.identity_id
+where i.status in ('ignored', 'rejected')
+union all
+select d.name, n.name, i.path, m.name, 'rejected', r.code, r.detail, i.id
+from facedb.embed_reject r
+join facedb.image i on i.id = r.image_id and i.status = 'ready'
+join facedb.model m on m.id = r.model_id
+join facedb.source s on s.id = i.source_id
+join facedb.dataset d on d.id = s.dataset_id
+left join facedb.identity n on n.id = i.identity_id;
+comment on view bi.rejects is 'Every input that is not an embedded face, and why.';
+comment on column bi.rejects.dataset is 'Dataset.';
+comment on column bi.rejects.identity is 'Label.';
+comment on column bi.rejects.path is 'Path below the root of the source.';
+comment on column bi.rejects.model is 'The contract under which it was rejected; null when before any model looked.';
+comment on column bi.rejects.outcome is 'ignored or rejected.';
+comment on column bi.rejects.code is 'Stable code.';
+comment on column bi.rejects.detail is 'The same in a sentence.';
+comment on column bi.rejects.image_id is 'Key of the image.';
+
+create view bi.faces as
+select d.name as dataset, n.name as identity, i.path, f.ordinal, m.name as model, f.box, f.landmarks, f.detector_score,
+       f.size_px, f.sharpness, e.norm, f.id as face_id, i.id as image_id, m.id as model_id
+from facedb.face f
+join facedb.embedding e on e.face_id = f.id
+join facedb.model m on m.id = e.model_id
+join facedb.image i on i.id = f.image_id
+join facedb.source s on s.id = i.source_id
+join facedb.dataset d on d.id = s.dataset_id
+left join facedb.identity n on n.id = i.identity_id;
+comment on view bi.faces is 'Every embedded face with what was measured of it, once per contract.';
+comment on column bi.faces.dataset is 'Dataset.';
+comment on column bi.faces.identity is 'Label.';
+comment on column bi.faces.path is 'Path of its image below the root of the source.';
+comment on column bi.faces.ordinal is 'Its number within the image.';
+comment on column bi.faces.model is 'Model contract.';
+comment on column bi.faces.box is 'x, y, w, h in pixels.';
+comment on column bi.faces.landmarks is 'Five points x, y.';
+comment on column bi.faces.detector_score is 'Confidence of the detector.';
+comment on column bi.faces.size_px is 'Shorter side of the box in pixels.';
+comment on column bi.faces.sharpness is 'Variance of the Laplacian of the aligned crop.';
+comment on column bi.faces.norm is 'Length of the vector before normalisation.';
+comment on column bi.faces.face_id is 'Key of the face.';
+comment on column bi.faces.image_id is 'Key of the image.';
+comment on column bi.faces.model_id is 'Key of the contract.';
+
+create view bi.scans as
+select s.id as scan_id, m.name as model, s.status, s.threshold, s.scope, s.engine, s.base_scan_id, s.faces, s.new_faces,
+       s.identities, s.comparisons, s.pairs, s.links, s.join_seconds, s.started_at, s.finished_at,
+       s.id = (select max(l.id) from facedb.scan l where l.status = 'finished') as is_latest
+from facedb.scan s
+join facedb.model m on m.id = s.model_id;
+comment on view bi.scans is 'Every scan with its parameters and counts.';
+comment on column bi.scans.scan_id is 'Key of the scan.';
+comment on column bi.scans.model is 'Model contract.';
+comment on column bi.scans.status is 'running, finished or abandoned.';
+comment on column bi.scans.threshold is 'Pairs at or above it are flagged.';
+comment on column bi.scans.scope is 'Datasets and filters.';
+comment on column bi.scans.engine is 'The engine that searched last.';
+comment on column bi.scans.base_scan_id is 'The scan it built on.';
+comment on column bi.scans.faces is 'Faces in the gallery.';
+comment on column bi.scans.new_faces is 'Faces that were searched.';
+comment on column bi.scans.identities is 'Identities in the gallery.';
+comment on column bi.scans.comparisons is 'Pairs of faces compared.';
+comment on column bi.scans.pairs is 'Flagged pairs.';
+comment on column bi.scans.links is 'Links.';
+comment on column bi.scans.join_seconds is 'Seconds in the join alone.';
+comment on column bi.scans.started_at is 'When it was begun.';
+comment on column bi.scans.finished_at is 'When it was finished.';
+comment on column bi.scans.is_latest is 'Whether it is the newest finished scan.';
+
+create view bi.flagged_pairs as
+select na.name as identity_a, ia.path as path_a, nb.name as identity_b, ib.path as path_b, p.score,
+       p.scan_id, da.name as dataset_a, db.name as dataset_b, p.face_a, p.face_b
+from facedb.flagged_pair p
+join facedb.face fa on fa.id = p.face_a
+join facedb.image ia on ia.id = fa.image_id
+join facedb.identity na on na.id = ia.identity_id
+join facedb.dataset da on da.id = na.dataset_id
+join facedb.face fb on fb.id = p.face_b
+join facedb.image ib on ib.id = fb.image_id
+join facedb.identity nb on nb.id = ib.identity_id
+join facedb.dataset db on db.id = nb.dataset_id;
+comment on view bi.flagged_pairs is 'Flagged pairs of every scan, with the labels and paths that the faces have today.';
+comment on column bi.flagged_pairs.identity_a is 'Label of the first face.';
+comment on column bi.flagged_pairs.path_a is 'Path of the first face.';
+comment on column bi.flagged_pairs.identity_b is 'Label of the second face.';
+comment on column bi.flagged_pairs.path_b is 'Path of the second face.';
+comment on column bi.flagged_pairs.score is 'Cosine similarity.';
+comment on column bi.flagged_pairs.scan_id is 'Key of the scan.';
+comment on column bi.flagged_pairs.dataset_a is 'Dataset of the first face.';
+comment on column bi.flagged_pairs.dataset_b is 'Dataset of the second face.';
+comment on column bi.flagged_pairs.face_a is 'Key of the first face.';
+comment on column bi.flagged_pairs.face_b is 'Key of the second face.';
+
+create view bi.links as
+select l.rank, na.name as identity_a, nb.name as identity_b, l.pairs, l.faces_a, l.faces_b, l.size_a, l.size_b,
+       (l.faces_a::double precision / l.size_a)::real as coverage_a, (l.faces_b::double precision / l.size_b)::real as coverage_b,
+       l.max_score, l.mean_score, l.median_score, l.centroid_score,
+       l.scan_id, da.name as dataset_a, db.name as dataset_b, l.identity_a as identity_a_id, l.identity_b as identity_b_id
+from facedb.link l
+join facedb.scan s on s.id = l.scan_id and s.status = 'finished'
+join facedb.identity na on na.id = l.identity_a
+join facedb.dataset da on da.id = na.dataset_id
+join facedb.identity nb on nb.id = l.identity_b
+join facedb.dataset db on db.id = nb.dataset_id;
+comment on view bi.links is 'Links of every finished scan, strongest first by rank.';
+comment on column bi.links.rank is '1 is the strongest of its scan.';
+comment on column bi.links.identity_a is 'One identity.';
+comment on column bi.links.identity_b is 'The other.';
+comment on column bi.links.pairs is 'Flagged pairs between them.';
+comment on column bi.links.faces_a is 'Faces of a in those pairs.';
+comment on column bi.links.faces_b is 'Faces of b in those pairs.';
+comment on column bi.links.size_a is 'Faces of a in the gallery.';
+comment on column bi.links.size_b is 'Faces of b in the gallery.';
+comment on column bi.links.coverage_a is 'faces_a / size_a.';
+comment on column bi.links.coverage_b is 'faces_b / size_b.';
+comment on column bi.links.max_score is 'Highest score.';
+comment on column bi.links.mean_score is 'Mean score of the flagged pairs.';
+comment on column bi.links.median_score is 'Median score of the flagged pairs.';
+comment on column bi.links.centroid_score is 'Cosine of the mean vectors.';
+comment on column bi.links.scan_id is 'Key of the scan.';
+comment on column bi.links.dataset_a is 'Dataset of a.';
+comment on column bi.links.dataset_b is 'Dataset of b.';
+comment on column bi.links.identity_a_id is 'Key of a.';
+comment on column bi.links.identity_b_id is 'Key of b.';
