@@ -1,0 +1,62 @@
+"""One file on disk becomes one record."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+
+from facedb.core.models import ImageRecord, Problem
+from facedb.sources import problems
+from facedb.sources.sniff import SNIFF_BYTES, has_image_extension, image_kind
+
+# Without O_NONBLOCK a name that became a pipe since it was listed would block the run for ever.
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+def inspect_file(full_path: str, path: str, identity: str | None, *, named: bool) -> ImageRecord:
+    """Return the record of the file at ``full_path``, links followed, from its status and its first 64 bytes.
+
+    ``named`` says that somebody listed the file as an image: what is no image is then a problem, whatever its name.
+    """
+    record = ImageRecord(path=path, identity=identity, size=0)
+    try:
+        status = os.stat(full_path)
+        if not stat.S_ISREG(status.st_mode):
+            return _not_a_file(record, status, named=named)
+        record = replace(record, size=status.st_size, mtime_ns=status.st_mtime_ns)
+        head = _read_head(full_path) if status.st_size else b""
+    except ValueError:
+        return replace(record, problem=Problem("missing", "No file can have this name: it holds a zero byte."))
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and os.path.islink(full_path):
+            return replace(record, problem=problems.DANGLING)
+        return replace(record, problem=problems.unreadable(error))
+    return judge_head(record, head, expected=named or has_image_extension(path))
+
+
+def judge_head(record: ImageRecord, head: bytes, *, expected: bool) -> ImageRecord:
+    """Return ``record`` with the problem or the reason to leave it out that its first bytes show, if any.
+
+    ``expected`` says that the file should be an image, by its name or because somebody listed it.
+    """
+    if image_kind(head) is not None:
+        return record
+    if not expected:
+        return replace(record, ignored=problems.OTHER_FILE)
+    return replace(record, problem=problems.NOT_AN_IMAGE if head else problems.EMPTY)
+
+
+def _read_head(full_path: str) -> bytes:
+    descriptor = os.open(full_path, _OPEN_FLAGS)
+    try:
+        return os.read(descriptor, SNIFF_BYTES)
+    finally:
+        os.close(descriptor)
+
+
+def _not_a_file(record: ImageRecord, status: os.stat_result, *, named: bool) -> ImageRecord:
+    if not named:
+        return replace(record, ignored=problems.SPECIAL)
+    kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
+    return replace(record, problem=Problem("not_an_image", f"The path names {kind}, not an image file."))

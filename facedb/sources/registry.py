@@ -1,0 +1,30 @@
+"""From a path and a format name to the source that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from facedb.core.errors import UsageError
+from facedb.sources.detect import detect_format
+from facedb.sources.folder import FolderSource
+from facedb.sources.options import SourceOptions
+from facedb.sources.source import Source
+
+_SOURCES: dict[str, Callable[[Path, SourceOptions], Source]] = {
+    "folder": FolderSource,
+}
+
+FORMATS = tuple(_SOURCES)
+
+
+def open_source(path: Path | str, format: str = "auto", options: SourceOptions | None = None) -> Source:  # noqa: A002
+    """Return the source at ``path``; ``format`` is ``auto`` or one of FORMATS.
+
+    Raises InputError where nothing is there or the format is not clear, UsageError for options that do not fit.
+    """
+    path = Path(path)
+    name = detect_format(path) if format == "auto" else format
+    if name not in _SOURCES:
+        raise UsageError(f"There is no format {name!r}: choose one of {', '.join(FORMATS)}.")
+    return _SOURCES[name](path, options or SourceOptions())
