@@ -6,7 +6,7 @@ import os
 import stat
 from dataclasses import replace
 
-from facedb.core.models import ImageRecord, Problem
+from facedb.core.models import ImageRecord
 from facedb.sources import problems
 from facedb.sources.sniff import SNIFF_BYTES, has_image_extension, image_kind
 
@@ -23,14 +23,14 @@ def inspect_file(full_path: str, path: str, identity: str | None, *, named: bool
     try:
         status = os.stat(full_path)
         if not stat.S_ISREG(status.st_mode):
-            return _not_a_file(record, status, named=named)
+            return replace(record, problem=problems.NOT_A_FILE)
         record = replace(record, size=status.st_size, mtime_ns=status.st_mtime_ns)
         head = _read_head(full_path) if status.st_size else b""
     except ValueError:
-        return replace(record, problem=Problem("missing", "No file can have this name: it holds a zero byte."))
+        return replace(record, problem=problems.bad_record("No file can have this name: it holds a zero byte."))
     except OSError as error:
         if isinstance(error, FileNotFoundError) and os.path.islink(full_path):
-            return replace(record, problem=problems.DANGLING)
+            return replace(record, problem=problems.DANGLING_LINK)
         return replace(record, problem=problems.unreadable(error))
     return judge_head(record, head, expected=named or has_image_extension(path))
 
@@ -53,10 +53,3 @@ def _read_head(full_path: str) -> bytes:
         return os.read(descriptor, SNIFF_BYTES)
     finally:
         os.close(descriptor)
-
-
-def _not_a_file(record: ImageRecord, status: os.stat_result, *, named: bool) -> ImageRecord:
-    if not named:
-        return replace(record, ignored=problems.SPECIAL)
-    kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
-    return replace(record, problem=Problem("not_an_image", f"The path names {kind}, not an image file."))

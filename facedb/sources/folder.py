@@ -67,15 +67,16 @@ def _walk(
                     yield Entry(full_path, path, status, target, broken=True)
                     continue
                 if not follow_links:
-                    yield Entry(full_path, path, status, problems.LINK)
+                    yield Entry(full_path, path, status, problems.LINK_NOT_FOLLOWED)
                     continue
                 status = target
             if not stat.S_ISDIR(status.st_mode):
-                yield Entry(full_path, path, status, None if stat.S_ISREG(status.st_mode) else problems.SPECIAL)
+                special = None if stat.S_ISREG(status.st_mode) else problems.NOT_A_FILE
+                yield Entry(full_path, path, status, special, broken=special is not None)
                 continue
             place = _place(status)
             if place in ancestors:
-                yield Entry(full_path, path, status, problems.CYCLIC, broken=True)
+                yield Entry(full_path, path, status, problems.CYCLIC_LINK, broken=True)
                 continue
             names = _sorted_names(full_path)
         except OSError as error:
@@ -93,7 +94,7 @@ def _link_target(full_path: str) -> os.stat_result | Problem:
     try:
         return os.stat(full_path)
     except FileNotFoundError:
-        return problems.DANGLING
+        return problems.DANGLING_LINK
     except OSError as error:
         return problems.unreadable(error, "link's target")
 
@@ -132,7 +133,7 @@ def entry_record(entry: Entry, identity: str | None) -> ImageRecord:
     mtime_ns = entry.status.st_mtime_ns if entry.status else None
     if entry.broken:
         return ImageRecord(entry.path, identity, size, mtime_ns, problem=entry.note)
-    reason = entry.note or (problems.HIDDEN if is_hidden(entry.path) else None)
+    reason = entry.note or (problems.HIDDEN_FILE if is_hidden(entry.path) else None)
     if reason is not None:
         return ImageRecord(entry.path, identity, size, mtime_ns, ignored=reason)
     return inspect_file(entry.full_path, entry.path, identity, named=False)

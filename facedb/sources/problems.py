@@ -1,31 +1,39 @@
-"""The codes of this package and their sentences: what is wrong with a file, or why it is left out."""
+"""What this package finds wrong with files, as problems with the codes of the reject ledger."""
 
 from __future__ import annotations
 
 import errno
 import os
 
+from facedb.core import rejects
 from facedb.core.models import Problem
 
-EMPTY = Problem("empty", "The file has no bytes.")
-NOT_AN_IMAGE = Problem("not_an_image", "The file is named like an image and its content is not one.")
-DANGLING = Problem("dangling_link", "The link points to a file that does not exist.")
-CYCLIC = Problem("cyclic_link", "The link leads back to itself or to a folder that holds it.")
+EMPTY = rejects.problem(rejects.EMPTY)
+NOT_AN_IMAGE = rejects.problem(rejects.NOT_AN_IMAGE)
+NOT_A_FILE = rejects.problem(rejects.NOT_A_FILE)
+DANGLING_LINK = rejects.problem(rejects.DANGLING_LINK)
+CYCLIC_LINK = rejects.problem(rejects.CYCLIC_LINK)
+OUTSIDE_ROOT = rejects.problem(rejects.OUTSIDE_ROOT)
+MISSING = rejects.problem(rejects.MISSING)
 
-HIDDEN = Problem("hidden", "The name, or a folder of the path, starts with a dot.")
-OTHER_FILE = Problem("other_file", "Neither the name nor the content is that of an image.")
-LINK = Problem("link", "A symbolic link: --follow-links reads what it points to.")
-SPECIAL = Problem("special_file", "Not an ordinary file but a pipe, socket or device.")
+OTHER_FILE = rejects.problem(rejects.OTHER_FILE)
+HIDDEN_FILE = rejects.problem(rejects.HIDDEN_FILE)
+LINK_NOT_FOLLOWED = rejects.problem(rejects.LINK_NOT_FOLLOWED)
+
+
+def bad_record(detail: str) -> Problem:
+    """A row or record of a source that cannot be understood, with what is wrong with it."""
+    return rejects.problem(rejects.BAD_RECORD, detail)
 
 
 def unreadable(error: OSError, what: str = "file") -> Problem:
     """Turn what the operating system said about a file or folder into a problem."""
     match error.errno:
         case errno.ELOOP:
-            return CYCLIC
+            return CYCLIC_LINK
         case errno.ENOENT:
-            return Problem("missing", f"The {what} does not exist.")
+            return MISSING
         case None:
-            return Problem("unreadable", f"The {what} cannot be read: {error}.")
+            return rejects.problem(rejects.UNREADABLE, f"The {what} cannot be read: {error}.")
         case number:
-            return Problem("unreadable", f"The {what} cannot be read: {os.strerror(number)}.")
+            return rejects.problem(rejects.UNREADABLE, f"The {what} cannot be read: {os.strerror(number)}.")

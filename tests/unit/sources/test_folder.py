@@ -101,25 +101,25 @@ def test_every_file_of_an_ugly_tree_has_exactly_one_record(tmp_path, image_bytes
 
     found = {path: verdict(record) for path, record in read(tmp_path).items()}
     assert found == {
-        ".cache/deep/x.jpg": "hidden",
+        ".cache/deep/x.jpg": "hidden_file",
         "alice/caf\udce9\udcff.jpg": "image",
         "alice/fine.jpg": "image",
         "alice/line\nbreak\t\x07.jpg": "image",
         "alice/named like nothing": "image",
         "alice/named_wrongly.png": "image",
         "alice/with text.txt": "image",
-        "bob/._fine.jpg": "hidden",
+        "bob/._fine.jpg": "hidden_file",
         "bob/Thumbs.db": "other_file",
         "bob/gone.jpg": "dangling_link",
-        "bob/link.jpg": "link",
+        "bob/link.jpg": "link_not_followed",
         "bob/notes.txt": "other_file",
         "bob/page.jpg": "not_an_image",
-        "bob/pipe.jpg": "special_file",
+        "bob/pipe.jpg": "not_a_file",
         "bob/self.jpg": "cyclic_link",
-        "bob/up": "link",
+        "bob/up": "link_not_followed",
         "bob/zero": "other_file",
         "bob/zero.jpg": "empty",
-        "s": "special_file",
+        "s": "not_a_file",
     }
 
 
