@@ -1,0 +1,63 @@
+"""Blocks: the runs of gallery rows that are searched, committed and resumed as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedb.core.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Block:
+    """Rows ``start`` to ``stop`` (exclusive), searched against rows 0 to ``start`` and inside itself."""
+
+    index: int
+    start: int
+    stop: int
+
+    @property
+    def comparisons(self) -> int:
+        """The unordered pairs of rows that this block meets, same-identity pairs among them."""
+        return (self.stop * (self.stop - 1) - self.start * (self.start - 1)) // 2
+
+
+def plan_blocks(labels: NDArray[np.integer], *, first_new: int = 0, target_rows: int) -> list[Block]:
+    """Cut the rows from ``first_new`` on into blocks of at most ``target_rows``, on identity borders where they exist.
+
+    ``labels`` (n,) are sorted by identity from ``first_new`` on. A block ends at the last identity border within its
+    target. An identity with more than ``target_rows`` faces is split all the same: a block stays a bounded piece of
+    work, and comparisons inside one identity are never flagged, so no pair depends on where the border falls.
+    """
+    if target_rows < 1:
+        raise UsageError("A block needs at least one row: raise target_rows.")
+    count = len(labels)
+    if not 0 <= first_new <= count:
+        raise UsageError(f"first_new is {first_new}, outside the gallery of {count} rows.")
+    fresh = labels[first_new:]
+    borders = np.append(np.flatnonzero(fresh[1:] != fresh[:-1]) + 1 + first_new, count)
+    blocks: list[Block] = []
+    start = first_new
+    while start < count:
+        limit = min(start + target_rows, count)
+        last = int(np.searchsorted(borders, limit, side="right")) - 1
+        stop = int(borders[last]) if last >= 0 and borders[last] > start else limit
+        blocks.append(Block(len(blocks), start, stop))
+        start = stop
+    return blocks
+
+
+def check_blocks(blocks: Sequence[Block], rows: int) -> None:
+    """Raise UsageError unless ``blocks`` follow each other without a gap and end at the last of ``rows`` rows."""
+    for number, (block, before) in enumerate(zip(blocks[1:], blocks[:-1], strict=True), start=1):
+        if block.start != before.stop:
+            raise UsageError(
+                f"Block {number} starts at row {block.start}, block {number - 1} ends at row {before.stop}."
+            )
+    if blocks and (
+        blocks[0].start < 0 or blocks[-1].stop != rows or any(block.stop <= block.start for block in blocks)
+    ):
+        raise UsageError(f"The blocks do not end at row {rows}, the last of the gallery.")

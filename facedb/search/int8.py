@@ -1,0 +1,116 @@
+"""Engine ``int8``: integer dot products by NumKong, the default without a GPU.
+
+The products of int8 codes are added in int32 without rounding (d * 127**2 < 2**31 for d < 133,000), so the only error
+is that of the codes, measured in `quantise.quantise_int8`; which instructions NumKong picks (AMX, AVX-512 VNNI, AVX2,
+NEON, plain C) changes the speed only. Each thread multiplies 512 rows with a packed panel of 1,024 columns into its
+own output, takes the maximum over runs of the output (one pass at the speed of the cache), and looks for the hits
+only in the runs whose maximum reaches the limit.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from facedb.core.errors import EngineError
+from facedb.core.models import Float64Array, Int64Array
+from facedb.search.blocks import Block
+from facedb.search.engine import EngineInfo
+from facedb.search.gallery import Gallery
+from facedb.search.quantise import quantise_int8, score_error
+from facedb.search.sieve import Hits, Sieve
+from facedb.search.tiles import Tile, cut_tiles, work_off
+
+_HEIGHT, _WIDTH = 512, 1024
+_RUN = 4096
+_MAX_DIM = (2**31 - 1) // 127**2
+
+
+class Int8Searcher:
+    """int8 codes of the gallery, packed panel by panel: 2 bytes a value beside the float32 gallery."""
+
+    def __init__(self, gallery: Gallery, sieve: Sieve, threads: int) -> None:
+        import numkong
+
+        if gallery.dim > _MAX_DIM:
+            raise EngineError(f"The engine int8 takes vectors of at most {_MAX_DIM} values: use --engine exact.")
+        self._numkong: Any = numkong
+        self._gallery, self._sieve, self._threads = gallery, sieve, threads
+        quantised = quantise_int8(gallery.vectors, threads=threads)
+        self._codes, self._scale = quantised.codes, quantised.scale
+        self.epsilon = score_error(quantised.error, gallery.dim, 0.0)
+        # SLACK inside epsilon is many times the rounding of this one product, so the floor cannot step over a pair.
+        self.lowest = math.floor((sieve.threshold - self.epsilon) * self._scale**2)
+        starts = range(0, len(gallery), _WIDTH)
+        with ThreadPoolExecutor(max(1, threads)) as pool:
+            self._panels = list(pool.map(lambda start: numkong.dots_pack(self._codes[start : start + _WIDTH]), starts))
+
+    def search(self, block: Block) -> Iterator[Hits]:
+        yield from work_off(cut_tiles(block, self._gallery.labels, _HEIGHT, _WIDTH), self._threads, self._make_worker)
+
+    def approximate(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
+        panel = self._numkong.dots_pack(self._codes[columns])
+        return np.asarray(self._numkong.dots_packed(self._codes[rows], panel)).astype(np.float64) / self._scale**2
+
+    def close(self) -> None:
+        self._panels = []
+
+    def _make_worker(self) -> Callable[[Tile], Hits | None]:
+        outputs: dict[tuple[int, int], tuple[Any, Any]] = {}
+
+        def work(tile: Tile) -> Hits | None:
+            shape = (tile.row_stop - tile.row, tile.column_stop - tile.column)
+            if shape not in outputs:
+                tensor = self._numkong.empty(shape, dtype="int32")
+                outputs[shape] = (tensor, np.asarray(tensor).reshape(-1))
+            tensor, products = outputs[shape]
+            self._numkong.dots_packed(
+                self._codes[tile.row : tile.row_stop], self._panels[tile.column // _WIDTH], out=tensor
+            )
+            hits = reaching(products, self.lowest)
+            if not len(hits):
+                return None
+            rows, columns = np.divmod(hits, shape[1])
+            return self._sieve.keep(rows + tile.row, columns + tile.column)
+
+        return work
+
+
+def reaching(values: Any, lowest: int) -> Int64Array:
+    """The positions of ``values``, int32 (m,), not below ``lowest``: maxima of runs first, then the hits."""
+    whole = len(values) // _RUN * _RUN
+    runs = values[:whole].reshape(-1, _RUN)
+    hit = np.flatnonzero(runs.max(axis=1) >= lowest) if whole else np.empty(0, np.int64)
+    found = [np.flatnonzero(values[whole:] >= lowest) + whole]
+    if len(hit):
+        run, place = np.divmod(np.flatnonzero(runs[hit] >= lowest), _RUN)
+        found.insert(0, hit[run] * _RUN + place)
+    return np.concatenate(found)
+
+
+def probe() -> EngineInfo:
+    """Whether NumKong is installed, and which instructions it would use."""
+    if importlib.util.find_spec("numkong") is None:
+        return EngineInfo("int8", False, "NumKong is not installed")
+    import numkong
+
+    names = {
+        "sapphireamx": "AMX",
+        "icelake": "AVX-512 VNNI",
+        "alder": "AVX-VNNI",
+        "haswell": "AVX2",
+        "neonsdot": "NEON dot",
+    }
+    has = numkong.get_capabilities()
+    best = next((name for capability, name in names.items() if has.get(capability)), "plain C")
+    return EngineInfo("int8", True, f"int8 on the CPU with {best}")
+
+
+def open_searcher(gallery: Gallery, sieve: Sieve, threads: int) -> Int8Searcher:
+    """A searcher over ``gallery``."""
+    return Int8Searcher(gallery, sieve, threads)

@@ -1,0 +1,71 @@
+"""The sieve: what turns the candidates of an engine into flagged pairs, the same way for every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedb.core.models import Float32Array, Int64Array
+from facedb.search.gallery import Gallery
+from facedb.search.score import pair_scores
+
+_CHUNK_PAIRS = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Flagged pairs: rows ``rows_a`` < ``rows_b`` (m,), float32 ``scores`` (m,); out of ``candidates``."""
+
+    rows_a: Int64Array
+    rows_b: Int64Array
+    scores: Float32Array
+    candidates: int
+
+    @staticmethod
+    def join(parts: Sequence[Hits]) -> Hits:
+        """All ``parts`` as one, sorted by (rows_a, rows_b)."""
+        rows_a = np.concatenate([part.rows_a for part in parts]) if parts else np.empty(0, np.int64)
+        rows_b = np.concatenate([part.rows_b for part in parts]) if parts else np.empty(0, np.int64)
+        scores = np.concatenate([part.scores for part in parts]) if parts else np.empty(0, np.float32)
+        order = np.lexsort((rows_b, rows_a))
+        return Hits(rows_a[order], rows_b[order], scores[order], sum(part.candidates for part in parts))
+
+
+class Sieve:
+    """Keeps, of the pairs an engine proposes, those that are flagged: labels differ, images differ, score >= threshold.
+
+    Holds no state between calls, so threads share one. ``threshold`` is a float64 and compared with the float64 score.
+    """
+
+    def __init__(self, gallery: Gallery, threshold: float) -> None:
+        self.gallery = gallery
+        self.threshold = float(threshold)
+
+    def keep(self, rows: NDArray[np.integer], columns: NDArray[np.integer]) -> Hits | None:
+        """The flagged ones of the pairs (``rows[i]``, ``columns[i]``), None if there are none.
+
+        Only pairs with ``columns[i]`` < ``rows[i]`` count, so an engine that works on whole tiles need not cut the
+        diagonal. The input is worked off in chunks: memory grows with the pairs kept, not with the pairs proposed.
+        """
+        parts = [
+            self._keep_chunk(rows[start : start + _CHUNK_PAIRS], columns[start : start + _CHUNK_PAIRS])
+            for start in range(0, len(rows), _CHUNK_PAIRS)
+        ]
+        found = [part for part in parts if part.candidates]
+        if len(found) <= 1:
+            return found[0] if found else None
+        return Hits.join(found)
+
+    def _keep_chunk(self, rows: NDArray[np.integer], columns: NDArray[np.integer]) -> Hits:
+        labels, groups = self.gallery.labels, self.gallery.groups
+        wanted = np.flatnonzero((columns < rows) & (labels[rows] != labels[columns]))
+        rows_b, rows_a = rows[wanted].astype(np.int64), columns[wanted].astype(np.int64)
+        apart = groups[rows_a] != groups[rows_b]
+        if not apart.all():
+            rows_a, rows_b = rows_a[apart], rows_b[apart]
+        scores = pair_scores(self.gallery.vectors, rows_a, rows_b)
+        reached = scores >= self.threshold
+        return Hits(rows_a[reached], rows_b[reached], scores[reached].astype(np.float32), len(scores))
