@@ -1,0 +1,120 @@
+"""Settings in layers: explicit argument, then environment, then facedb.toml, then defaults.
+
+facedb.toml is looked for in the working directory and its parents (the nearest one counts), then in the user's
+configuration directory; a key that the nearer file leaves out is taken from the farther one. Nothing is read at import.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import platformdirs
+
+from facedb.core.errors import ConfigError
+
+FILE_NAME = "facedb.toml"
+_KEYS = ("dsn", "home", "service_dir")
+_DEFAULT_SERVICE_DIR = "/var/lib/facedb"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a call of facedb works with.
+
+    ``dsn`` is a PostgreSQL connection string in any libpq form, None for the embedded server; ``home`` the directory of
+    the embedded server, models and caches; ``service_dir`` where root keeps what its embedded server needs outside a
+    private home; ``origin`` says for every name where its value came from.
+    """
+
+    dsn: str | None = field(repr=False)
+    home: Path
+    service_dir: Path
+    origin: Mapping[str, str]
+
+    @property
+    def models(self) -> Path:
+        """The directory of models that facedb fetched or was given by name."""
+        return self.home / "models"
+
+    @property
+    def cache(self) -> Path:
+        """The directory of everything that can be rebuilt from the database."""
+        return self.home / "cache"
+
+
+def load_settings(
+    *,
+    dsn: str | None = None,
+    home: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> Settings:
+    """Read the settings; ``environ`` and ``directory`` default to this process's.
+
+    Raises ConfigError with the file, the key and the nearest valid key where a file cannot be understood.
+    """
+    environ = os.environ if environ is None else environ
+    directory = Path.cwd() if directory is None else directory
+    layers: list[tuple[str, Mapping[str, str | Path]]] = [
+        ("argument", _present({"dsn": dsn, "home": home})),
+        ("environment", _present({key: environ.get(f"FACEDB_{key.upper()}") for key in _KEYS})),
+        *((str(file), _read(file)) for file in _files(directory)),
+        (
+            "default",
+            {"home": platformdirs.user_data_path("facedb", appauthor=False), "service_dir": _DEFAULT_SERVICE_DIR},
+        ),
+    ]
+    values: dict[str, str | Path] = {}
+    origin: dict[str, str] = {}
+    for name, layer in layers:
+        for key, value in layer.items():
+            if key not in values:
+                values[key] = value
+                origin[key] = name
+    chosen = values.get("dsn")
+    return Settings(
+        dsn=None if chosen is None else str(chosen),
+        home=Path(values["home"]).expanduser().absolute(),
+        service_dir=Path(values["service_dir"]).expanduser().absolute(),
+        origin=origin,
+    )
+
+
+def _present(layer: Mapping[str, str | Path | None]) -> dict[str, str | Path]:
+    return {key: value for key, value in layer.items() if value is not None and value != ""}
+
+
+def _files(directory: Path) -> list[Path]:
+    """The settings files that exist, nearest first."""
+    directory = directory.absolute()
+    nearest = next(
+        (place / FILE_NAME for place in (directory, *directory.parents) if (place / FILE_NAME).is_file()), None
+    )
+    personal = platformdirs.user_config_path("facedb", appauthor=False) / FILE_NAME
+    found = [] if nearest is None else [nearest]
+    return [*found, personal] if personal.is_file() and personal != nearest else found
+
+
+def _read(file: Path) -> dict[str, str | Path]:
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}.") from error
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read ({error.strerror}); make it readable or remove it.") from error
+    values: dict[str, str | Path] = {}
+    for key, value in table.items():
+        if key not in _KEYS:
+            near = difflib.get_close_matches(key, _KEYS, n=1, cutoff=0.5)
+            advice = f"did you mean {near[0]!r}?" if near else f"valid keys are {', '.join(_KEYS)}."
+            raise ConfigError(f"{file} has the unknown key {key!r}: {advice}")
+        if not isinstance(value, str) or not value:
+            raise ConfigError(f'{file} gives {key!r} a value that is no text: write {key} = "…".')
+        # A relative path in a file means relative to that file.
+        values[key] = value if key == "dsn" else file.parent / Path(value).expanduser()
+    return values

@@ -1,0 +1,59 @@
+"""File names as PostgreSQL text can hold them, and as a terminal can show them.
+
+A file name is a row of bytes. `os.fsdecode` turns bytes that are not UTF-8 into lone surrogates, which PostgreSQL
+refuses, as it refuses NUL (names in containers may hold one). The text form keeps every ordinary name as it is and
+writes any other as ``bytes:`` with its percent-encoded bytes, so that the name on disk can always be had back.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from urllib.parse import quote, unquote_to_bytes
+
+from facedb.core.errors import InputError
+
+_MARK = "bytes:"
+_HIDDEN = {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
+_BIDI_CONTROLS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+
+def to_text(path: str | os.PathLike[str]) -> str:
+    """The text form of a path as `os.fsdecode` gives it. Raises InputError for a str that stands for no file name."""
+    name = os.fspath(path)
+    if _is_utf8(name) and "\0" not in name and not name.startswith(_MARK):
+        return name
+    try:
+        raw = name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise InputError(f"The name {name!a} holds half a character, which no file name can; correct it.") from error
+    return _MARK + quote(raw, safe="/")
+
+
+def from_text(text: str) -> str:
+    """The path that `to_text` was given."""
+    if not text.startswith(_MARK):
+        return text
+    return unquote_to_bytes(text.removeprefix(_MARK)).decode("utf-8", "surrogateescape")
+
+
+def display(path: str | os.PathLike[str]) -> str:
+    """The path on one line of a terminal: control characters, undecodable bytes and direction overrides as escapes."""
+    name = os.fspath(path)
+    return name if name.isprintable() else "".join(map(_shown, name))
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    if unicodedata.category(character) in _HIDDEN or unicodedata.bidirectional(character) in _BIDI_CONTROLS:
+        return ascii(character)[1:-1]
+    return character

@@ -1,0 +1,216 @@
+"""The schema: how far a database is, and bringing it to the head of ``migrations/``.
+
+The question is asked at every command and answered by one SELECT; alembic and SQLAlchemy are imported only to upgrade.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import psycopg
+from psycopg import errors, sql
+
+from facedb.core.errors import DatabaseError, SchemaError
+from facedb.db import views
+from facedb.db.connection import Connection, Database, translated
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection as SqlConnection
+
+# Two processes that upgrade one database wait for each other on this advisory lock (the bytes of "facedb").
+_LOCK = int.from_bytes(b"facedb", "big")
+_OLDEST_SERVER = 160000
+_OLDEST_PGVECTOR = (0, 8, 3)
+
+_STATE = """
+select (select version_num from facedb.alembic_version), obj_description(to_regnamespace('bi'), 'pg_namespace')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaState:
+    """How far a database is: its revision (None: no schema of facedb) and whether its views are this facedb's."""
+
+    revision: str | None
+    views_fit: bool
+
+    @property
+    def at_head(self) -> bool:
+        """Whether the tables are those of this facedb."""
+        return self.revision == head()
+
+
+@cache
+def migrations_dir() -> Path:
+    """The migrations: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    for place in (package / "_migrations", package.parent / "migrations"):
+        if (place / "env.py").is_file():
+            return place
+    raise SchemaError("The migrations are missing from this installation; install facedb again.")
+
+
+@cache
+def revisions() -> tuple[str, ...]:
+    """Every revision from the first to the head, read from the files without importing them."""
+    after: dict[str | None, str] = {}
+    for file in sorted((migrations_dir() / "versions").glob("*.py")):
+        text = file.read_text(encoding="utf-8")
+        revision, down = _assigned("revision", text), _assigned("down_revision", text)
+        if revision is None or down in after:
+            raise SchemaError(f"The migration {file.name} has no revision, or shares its predecessor with another.")
+        after[down] = revision
+    chain: list[str] = []
+    while (following := after.get(chain[-1] if chain else None)) is not None:
+        chain.append(following)
+    if len(chain) != len(after) or not chain:
+        raise SchemaError("The migrations of this installation are not one chain; install facedb again.")
+    return tuple(chain)
+
+
+def head() -> str:
+    """The revision that this facedb works with."""
+    return revisions()[-1]
+
+
+def current(db: Database) -> SchemaState:
+    """How far the database is; one SELECT."""
+    with db.connection(autocommit=True) as connection:
+        try:
+            row = connection.execute(_STATE).fetchone()
+        except (errors.UndefinedTable, errors.InvalidSchemaName):
+            return SchemaState(None, views_fit=False)
+    revision, comment = row or (None, None)
+    return SchemaState(revision, views.fit(comment, _views()))
+
+
+def ensure(db: Database) -> None:
+    """Make sure that the database has this facedb's schema: the embedded one is upgraded, any other must be already.
+
+    Raises SchemaError where a server behind a DSN needs `facedb db upgrade` and where a database is newer than facedb.
+    """
+    state = current(db)
+    _refuse_newer(state)
+    if state.at_head and (state.views_fit or not db.embedded):
+        return
+    if not db.embedded:
+        found = "has no facedb schema yet" if state.revision is None else f"is at schema {state.revision}"
+        raise SchemaError(f"The database {found} and this facedb needs {head()}; run: facedb db upgrade")
+    upgrade(db)
+
+
+def upgrade(db: Database) -> SchemaState:
+    """Bring the schema to the head and re-create the views, all in one transaction; returns what was there before.
+
+    Raises SchemaError where the server or pgvector is too old, or the database newer than this facedb.
+    """
+    before = current(db)
+    _refuse_newer(before)
+    with _one_transaction(db) as (outer, connection):
+        _check_server(connection, embedded=db.embedded)
+        connection.execute("create schema if not exists facedb")
+        with views.recreated(connection, _views()):
+            _alembic(outer, "upgrade", "head")
+    return before
+
+
+def downgrade(db: Database, revision: str) -> None:
+    """Take the schema back to a revision, without views, which belong to the head; for tests and emergencies."""
+    with _one_transaction(db) as (outer, connection):
+        views.drop(connection, _views())
+        _alembic(outer, "downgrade", revision)
+
+
+def _views() -> Path:
+    return migrations_dir() / "views"
+
+
+def _assigned(name: str, text: str) -> str | None:
+    found = re.search(rf"""^{name}\s*(?::[^=\n]*)?=\s*["']([^"']+)["']""", text, re.MULTILINE)
+    return found[1] if found else None
+
+
+def _refuse_newer(state: SchemaState) -> None:
+    if state.revision is not None and state.revision not in revisions():
+        raise SchemaError(
+            f"The database is at schema {state.revision}, which this facedb does not know (its newest is {head()}); "
+            "install the facedb that upgraded it, or a newer one."
+        )
+
+
+@contextmanager
+def _one_transaction(db: Database) -> Iterator[tuple[SqlConnection, Connection]]:
+    """One transaction under the advisory lock: SQLAlchemy's connection for alembic, psycopg's for plain SQL."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    engine = create_engine("postgresql+psycopg://", creator=db.open, poolclass=NullPool)
+    with translated(db.dsn), engine.begin() as outer:
+        connection = cast("Connection", outer.connection.driver_connection)
+        connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+        yield outer, connection
+
+
+def _alembic(connection: SqlConnection, command: str, revision: str) -> None:
+    from alembic import command as commands
+    from alembic.config import Config
+    from sqlalchemy.exc import DBAPIError
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(migrations_dir()).replace("%", "%%"))
+    try:
+        getattr(commands, command)(config, revision)
+    except DBAPIError as error:
+        if isinstance(error.orig, psycopg.Error):
+            raise error.orig from error
+        raise
+
+
+def _check_server(connection: Connection, *, embedded: bool) -> None:
+    """Refuse a server that is too old, and see to a pgvector that is new enough."""
+    if connection.info.server_version < _OLDEST_SERVER:
+        raise SchemaError(f"facedb needs PostgreSQL {_OLDEST_SERVER // 10000} or newer, and this server is older.")
+    try:
+        with connection.transaction():
+            connection.execute("create extension if not exists vector")
+    except (errors.InsufficientPrivilege, errors.UndefinedFile, errors.FeatureNotSupported) as error:
+        raise SchemaError(
+            f"The extension pgvector cannot be created ({error.diag.message_primary}); "
+            "have it installed on the server, then have an administrator run: create extension vector"
+        ) from error
+    row = connection.execute("select extversion from pg_extension where extname = 'vector'").fetchone()
+    installed = str(row[0]) if row else "0"
+    if _version(installed) >= _OLDEST_PGVECTOR:
+        return
+    if embedded:
+        connection.execute("alter extension vector update")
+        return
+    wanted = ".".join(map(str, _OLDEST_PGVECTOR))
+    raise SchemaError(
+        f"pgvector {installed} may corrupt its HNSW indexes on vacuum; install {wanted} or newer on the server, "
+        "then run in this database: alter extension vector update"
+    )
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", text))
+
+
+def grant_reader(db: Database, role: str) -> None:
+    """Let a role read the views of schema bi, present and future, and nothing else of facedb.
+
+    Raises DatabaseError where the role does not exist.
+    """
+    name = sql.Identifier(role)
+    with db.connection() as connection:
+        if connection.execute("select from pg_roles where rolname = %s", [role]).fetchone() is None:
+            raise DatabaseError(f'The role {role!r} does not exist; create it with: create role "{role}" login')
+        connection.execute(sql.SQL("grant usage on schema bi to {}").format(name))
+        connection.execute(sql.SQL("grant select on all tables in schema bi to {}").format(name))
+        connection.execute(sql.SQL("alter default privileges in schema bi grant select on tables to {}").format(name))

@@ -1,0 +1,46 @@
+"""How the embedded server is tuned for this machine; given on its command line, so every start has the current ones."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_MIB = 1 << 20
+
+
+def server_settings() -> dict[str, str]:
+    """PostgreSQL settings by name. Durability stays on: a commit that facedb was told of survives a power cut."""
+    settings = {
+        "listen_addresses": "",
+        "unix_socket_permissions": "0700",
+        "shared_buffers": f"{_shared_buffers_mib()}MB",
+        "work_mem": "64MB",
+        "maintenance_work_mem": "256MB",
+        "max_wal_size": "4GB",
+        "checkpoint_timeout": "15min",
+        # No replica reads this log, and minimal WAL spares what COPY writes into a table made in the same transaction.
+        "wal_level": "minimal",
+        "max_wal_senders": "0",
+        "random_page_cost": "1.1",
+        # Queries here are short or bound by I/O: compiling them costs more than it saves.
+        "jit": "off",
+        "log_line_prefix": "%m [%p] ",
+    }
+    if _small_shared_memory():
+        settings["dynamic_shared_memory_type"] = "mmap"
+    return settings
+
+
+def _shared_buffers_mib() -> int:
+    """An eighth of the memory, between 128 MiB and 2 GiB."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB
+    return int(min(max(memory // 8, 128), 2048))
+
+
+def _small_shared_memory() -> bool:
+    """Whether /dev/shm is the 64 MB of a container, in which parallel queries fail."""
+    shared = Path("/dev/shm")  # noqa: S108
+    if not shared.is_dir():
+        return False
+    found = os.statvfs(shared)
+    return found.f_frsize * found.f_blocks < 1024 * _MIB

@@ -1,0 +1,78 @@
+"""The views of schema ``bi``: dropped and made again from ``migrations/views/*.sql`` on every upgrade.
+
+The comment on the schema carries a digest of those files, so that one SELECT tells whether a database has them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from psycopg import errors, sql
+
+from facedb.core.errors import SchemaError
+from facedb.db.connection import Connection
+
+_VIEW = re.compile(r"^\s*create\s+(?:or\s+replace\s+)?view\s+bi\.(\w+)", re.IGNORECASE | re.MULTILINE)
+_COMMENT = "facedb: read-only views for other tools; a published column keeps its name and meaning"
+_GRANTS = """
+select c.relname, case a.grantee when 0 then null else pg_get_userbyid(a.grantee) end
+from pg_class c cross join aclexplode(c.relacl) a
+where c.relnamespace = to_regnamespace('bi') and a.privilege_type = 'SELECT' and a.grantee <> c.relowner
+"""
+
+
+@cache
+def texts(directory: Path) -> tuple[str, ...]:
+    """The SQL of the view files in the order of their names."""
+    return tuple(file.read_text(encoding="utf-8") for file in sorted(directory.glob("*.sql")))
+
+
+def names(directory: Path) -> list[str]:
+    """The views that the files make, without their schema."""
+    return [name for text in texts(directory) for name in _VIEW.findall(text)]
+
+
+def fit(comment: str | None, directory: Path) -> bool:
+    """Whether the comment on schema bi is the one that these files leave."""
+    return comment == _comment(directory)
+
+
+def drop(connection: Connection, directory: Path) -> None:
+    """Drop the views, and no other object: raises SchemaError where something that facedb did not make needs them."""
+    found = [sql.Identifier("bi", name) for name in names(directory)]
+    schema = connection.execute("select to_regnamespace('bi') is not null").fetchone()
+    if not found or schema != (True,):
+        return
+    try:
+        connection.execute(sql.SQL("drop view if exists {}").format(sql.SQL(", ").join(found)))
+    except errors.DependentObjectsStillExist as error:
+        raise SchemaError(
+            f"Something of yours is built on facedb's views ({error.diag.message_detail}); "
+            "drop it, run: facedb db upgrade, and create it again."
+        ) from error
+
+
+@contextmanager
+def recreated(connection: Connection, directory: Path) -> Iterator[None]:
+    """Drop the views, let the block change the tables, make the views again and restore the rights of their readers."""
+    readers = connection.execute(_GRANTS).fetchall()
+    drop(connection, directory)
+    yield
+    for text in texts(directory):
+        connection.execute(text)
+    present = set(names(directory))
+    for view, role in readers:
+        if view in present:
+            reader = sql.SQL("public") if role is None else sql.Identifier(str(role))
+            connection.execute(sql.SQL("grant select on {} to {}").format(sql.Identifier("bi", str(view)), reader))
+    connection.execute(sql.SQL("comment on schema bi is {}").format(sql.Literal(_comment(directory))))
+
+
+def _comment(directory: Path) -> str:
+    digest = hashlib.sha256("\0".join(texts(directory)).encode()).hexdigest()[:12]
+    return f"{_COMMENT} (views {digest})."
