@@ -1,0 +1,169 @@
+"""One image to the crops of its faces: decode, detect, choose, align."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from facedb.core import rejects
+from facedb.core.models import Float64Array, ImageFacts, ImageTask, Problem
+from facedb.core.rejects import Rejected, problem
+from facedb.embedding import align
+from facedb.embedding.contract import ModelContract
+from facedb.embedding.decode import MAX_BYTES, MAX_PIXELS, decode
+from facedb.embedding.detect import Detection, YuNet
+from facedb.embedding.model import Crops
+from facedb.embedding.quality import perceptual_hash, sharpness
+
+MIN_FACE: Final = 16.0
+
+# A member of a broken or compressed container fails with more than OSError.
+READ_FAULTS: Final = (OSError, EOFError, ValueError, zlib.error)
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is refused: faces whose shorter side has fewer than ``min_face`` pixels, images above the two limits."""
+
+    min_face: float = MIN_FACE
+    max_pixels: int = MAX_PIXELS
+    max_bytes: int = MAX_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCrop:
+    """One face ready for the model: its geometry in pixels of the upright image, and measures of the crop."""
+
+    box: Box | None
+    landmarks: tuple[float, ...] | None
+    score: float | None
+    size_px: float
+    sharpness: float
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What one image holds: ``crops`` uint8 (n, height, width, 3) RGB beside its n ``faces``, or the problem."""
+
+    facts: ImageFacts | None
+    faces: tuple[FaceCrop, ...]
+    crops: Crops
+    problem: Problem | None = None
+
+
+class Extractor:
+    """Everything before the model, for one contract; calls may come from several threads at a time."""
+
+    def __init__(self, contract: ModelContract, detector: YuNet | None, limits: Limits) -> None:
+        self._contract = contract
+        self._detector = detector
+        self._limits = limits
+        self._template = align.template_for(*contract.input_size)
+
+    def extract(self, task: ImageTask, faces: str | None = None) -> Extracted:
+        """The crops of one image, chosen by ``faces`` (else by the contract); what goes wrong becomes the problem."""
+        facts: ImageFacts | None = None
+        try:
+            try:
+                data = task.read()
+            except READ_FAULTS as fault:
+                reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
+                raise Rejected(problem(rejects.UNREADABLE, f"The file cannot be read: {reason}.")) from None
+            decoded = decode(data, max_pixels=self._limits.max_pixels, max_bytes=self._limits.max_bytes)
+            image = decoded.image
+            facts = ImageFacts(image.width, image.height, decoded.format, perceptual_hash(image))
+            pairs = self._crops(image, task, faces or self._contract.faces)
+        except Rejected as verdict:
+            return self._without_faces(facts, verdict.problem)
+        return Extracted(facts, tuple(face for face, _ in pairs), np.stack([np.asarray(crop) for _, crop in pairs]))
+
+    def _without_faces(self, facts: ImageFacts | None, found: Problem) -> Extracted:
+        return Extracted(facts, (), np.empty((0, *self._contract.input_size, 3), dtype=np.uint8), found)
+
+    def _crops(self, image: Image.Image, task: ImageTask, choice: str) -> list[tuple[FaceCrop, Image.Image]]:
+        if task.landmarks is not None:
+            return [self._from_landmarks(image, task.landmarks, task.box, None)]
+        if self._detector is None:
+            return [self._from_box(image, task.box, None) if task.box is not None else self._whole(image)]
+        found = self._detector.detect(image)
+        if task.box is not None:
+            return [self._from_detection(image, matching(found, task.box))]
+        big_enough = [face for face in found if min(face.box[2:]) >= self._limits.min_face]
+        if not found:
+            raise Rejected(problem(rejects.NO_FACE))
+        if choice in ("all", "error") and big_enough:
+            if choice == "error" and len(big_enough) > 1:
+                raise Rejected(problem(rejects.SEVERAL_FACES, f"The image shows {len(big_enough)} faces."))
+            return [self._from_detection(image, face) for face in big_enough]
+        return [self._from_detection(image, choose(found, choice, image.size))]
+
+    def _from_detection(self, image: Image.Image, face: Detection) -> tuple[FaceCrop, Image.Image]:
+        if self._contract.template == "box":
+            return self._from_box(image, face.box, face)
+        return self._from_landmarks(image, face.landmarks, face.box, face.score)
+
+    def _from_landmarks(
+        self, image: Image.Image, landmarks: tuple[float, ...], box: Box | None, score: float | None
+    ) -> tuple[FaceCrop, Image.Image]:
+        if len(landmarks) != 10:
+            raise Rejected(
+                problem(rejects.BAD_LANDMARKS, f"A face has 5 landmarks (10 numbers), not {len(landmarks)}.")
+            )
+        points: Float64Array = np.asarray(landmarks, dtype=np.float64).reshape(5, 2)
+        forward = align.similarity(points, self._template)
+        size = self._checked_size(min(box[2:]) if box else min(self._contract.input_size) / forward.scale)
+        crop = align.warp(image, forward, *self._contract.input_size)
+        return FaceCrop(box, landmarks, score, size, sharpness(crop)), crop
+
+    def _from_box(self, image: Image.Image, box: Box, face: Detection | None) -> tuple[FaceCrop, Image.Image]:
+        size = self._checked_size(min(box[2:]))
+        crop = align.crop_box(image, box, self._contract.margin, *self._contract.input_size)
+        landmarks, score = (face.landmarks, face.score) if face else (None, None)
+        return FaceCrop(box, landmarks, score, size, sharpness(crop)), crop
+
+    def _whole(self, image: Image.Image) -> tuple[FaceCrop, Image.Image]:
+        size = self._checked_size(float(min(image.size)))
+        crop = align.fit(image, *self._contract.input_size)
+        return FaceCrop(None, None, None, size, sharpness(crop)), crop
+
+    def _checked_size(self, size: float) -> float:
+        if not math.isfinite(size):
+            raise Rejected(problem(rejects.BAD_LANDMARKS, "The box of the face is not finite."))
+        if size < self._limits.min_face:
+            detail = f"The face is {size:.0f} pixels small; the smallest asked for is {self._limits.min_face:g}."
+            raise Rejected(problem(rejects.TOO_SMALL, detail))
+        return float(size)
+
+
+def choose(found: tuple[Detection, ...], choice: str, size: tuple[int, int]) -> Detection:
+    """The one face of an image of ``size`` (width, height): the most central one, or else the largest."""
+    if choice == "centre":
+        return min(found, key=lambda face: _distance(face.box, size))
+    return max(found, key=lambda face: face.box[2] * face.box[3])
+
+
+def matching(found: tuple[Detection, ...], box: Box) -> Detection:
+    """The detection that overlaps most with a box given by the source; Rejected ``no_face`` below an overlap of 0.2."""
+    best = max(found, key=lambda face: overlap(face.box, box), default=None)
+    if best is None or overlap(best.box, box) < 0.2:
+        raise Rejected(problem(rejects.NO_FACE, "The detector finds no face in the box that the source gives."))
+    return best
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Intersection over union of two boxes (x, y, w, h)."""
+    wide = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    high = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    both = max(wide, 0.0) * max(high, 0.0)
+    either = one[2] * one[3] + other[2] * other[3] - both
+    return both / either if either > 0 else 0.0
+
+
+def _distance(box: Box, size: tuple[int, int]) -> float:
+    return math.hypot(box[0] + box[2] / 2 - size[0] / 2, box[1] + box[3] / 2 - size[1] / 2)
