@@ -15,7 +15,7 @@ from PIL import Image
 from facedb.core.errors import ModelError
 from facedb.core.models import Float32Array, Int64Array
 from facedb.embedding.contract import DetectorContract
-from facedb.embedding.session import open_session, graph_of, run_session
+from facedb.embedding.session import graph_of, open_session, run_session
 from facedb.embedding.weights import weights_sha256
 
 STRIDES: Final = (8, 16, 32)

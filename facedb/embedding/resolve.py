@@ -13,7 +13,7 @@ import numpy as np
 from facedb.core.errors import ModelError
 from facedb.embedding.contract import LAYOUTS, DetectorContract, ModelContract
 from facedb.embedding.presets import KNOWN_WEIGHTS, PRESETS
-from facedb.embedding.session import Graph, Tensor, open_session, graph_of, run_session
+from facedb.embedding.session import Graph, Tensor, graph_of, open_session, run_session
 from facedb.embedding.weights import weights_sha256
 
 KEYS: Final = ("name", "size", "layout", "colour", "mean", "std", "template", "margin", "output", "precision", "faces")
