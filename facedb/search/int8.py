@@ -27,7 +27,7 @@ from facedb.search.sieve import Hits, Sieve
 from facedb.search.tiles import Tile, cut_tiles, work_off
 
 _HEIGHT, _WIDTH = 512, 1024
-_RUN = 4096
+_RUN = 16384
 _MAX_DIM = (2**31 - 1) // 127**2
 
 
