@@ -59,6 +59,9 @@ class EmbeddedServer:
                 alone = self._upgraded(client)
                 fcntl.flock(client, fcntl.LOCK_SH)
                 url = self._postmaster().ensure(alone=alone)
+            except OSError as error:
+                os.close(client)
+                raise DatabaseError(f"The embedded database of {self.home} cannot be started ({error}).") from error
             except BaseException:
                 os.close(client)
                 raise
@@ -81,9 +84,8 @@ class EmbeddedServer:
         """Start the server unless it runs, let it stay when its last user leaves, and return its URL."""
         with self._exclusive():
             self._marker.touch()
-        url = self.acquire()
-        self.release()
-        return url
+        with server(self.home, service_dir=self._service_dir, options=self._options) as url:
+            return url
 
     def stop(self) -> bool:
         """Keep the server up no longer and stop it; False where facedb processes use it: the last of them will."""

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import psycopg
-from psycopg import errors, sql
+from psycopg import errors
 
-from facedb.core.errors import DatabaseError, SchemaError
+from facedb.core.errors import SchemaError
 from facedb.db import views
 from facedb.db.connection import Connection, Database, translated
 
@@ -30,6 +30,11 @@ _OLDEST_PGVECTOR = (0, 8, 3)
 
 _STATE = """
 select (select version_num from facedb.alembic_version), obj_description(to_regnamespace('bi'), 'pg_namespace')
+"""
+
+_FACTS = """
+select current_setting('server_version'), (select extversion from pg_extension where extname = 'vector'),
+       pg_database_size(current_database())
 """
 
 
@@ -88,6 +93,23 @@ def current(db: Database) -> SchemaState:
             return SchemaState(None, views_fit=False)
     revision, comment = row or (None, None)
     return SchemaState(revision, views.fit(comment, _views()))
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """Versions of the server and of pgvector (None: not created), and the size of the database in bytes."""
+
+    postgresql: str
+    pgvector: str | None
+    size: int
+
+
+def server_facts(db: Database) -> ServerFacts:
+    """What serves the database."""
+    with db.connection(autocommit=True) as connection:
+        row = connection.execute(_FACTS).fetchone()
+    postgresql, pgvector, size = row or ("", None, 0)
+    return ServerFacts(postgresql, pgvector, size)
 
 
 def ensure(db: Database) -> None:
@@ -200,17 +222,3 @@ def _check_server(connection: Connection, *, embedded: bool) -> None:
 
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", text))
-
-
-def grant_reader(db: Database, role: str) -> None:
-    """Let a role read the views of schema bi, present and future, and nothing else of facedb.
-
-    Raises DatabaseError where the role does not exist.
-    """
-    name = sql.Identifier(role)
-    with db.connection() as connection:
-        if connection.execute("select from pg_roles where rolname = %s", [role]).fetchone() is None:
-            raise DatabaseError(f'The role {role!r} does not exist; create it with: create role "{role}" login')
-        connection.execute(sql.SQL("grant usage on schema bi to {}").format(name))
-        connection.execute(sql.SQL("grant select on all tables in schema bi to {}").format(name))
-        connection.execute(sql.SQL("alter default privileges in schema bi grant select on tables to {}").format(name))

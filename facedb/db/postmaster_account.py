@@ -114,9 +114,14 @@ def own_directory(path: Path, account: Account) -> Path:
                 f"{path} is not a private directory of user {owner}; remove it or name another FACEDB_HOME."
             ) from None
         return path
-    if account.uid is not None and account.gid is not None:
-        os.chown(path, account.uid, account.gid)
+    give(path, account)
     return path
+
+
+def give(path: Path, account: Account) -> None:
+    """Hand a file or directory that facedb made over to the account; nothing to do where that is facedb's own user."""
+    if account.uid is not None and account.gid is not None:
+        os.chown(path, account.uid, account.gid, follow_symlinks=False)
 
 
 def initdb_account(account: Account) -> Account:
@@ -171,15 +176,17 @@ def _owner(cluster: Path, account: Account) -> Account:
 
 def _service_account(service_dir: Path) -> Account:
     """The server's user and group: the group of the service directory, or a free id, with which it is created."""
-    if service_dir.is_dir():
-        gid = service_dir.stat().st_gid
-        if gid not in SERVICE_IDS:
-            raise DatabaseError(
-                f"{service_dir} was not made by facedb; move it away, or name another FACEDB_SERVICE_DIR."
-            )
-        return Account(gid, gid)
+    if service_dir.is_dir() and service_dir.stat().st_gid in SERVICE_IDS:
+        number = service_dir.stat().st_gid
+        return Account(number, number)
     taken = {entry.pw_uid for entry in pwd.getpwall()} | {entry.gr_gid for entry in grp.getgrall()}
     number = next(number for number in SERVICE_IDS if number not in taken)
+    account = Account(number, number)
+    if service_dir.is_dir():
+        # Made by somebody else, a container volume perhaps: usable as it is, or not at all.
+        if service_dir.stat().st_uid != 0 or not reachable(service_dir.resolve(), account):
+            raise DatabaseError(f"{service_dir} is not open to a server's user; name another FACEDB_SERVICE_DIR.")
+        return account
     service_dir.parent.mkdir(parents=True, exist_ok=True)
     # Created under another name and renamed, so that no other process sees it before it has its group.
     fresh = service_dir.with_name(f".{service_dir.name}-{secrets.token_hex(6)}")
@@ -193,7 +200,7 @@ def _service_account(service_dir: Path) -> Account:
         if not service_dir.is_dir():
             raise
         return _service_account(service_dir)
-    if not reachable(service_dir.resolve(), Account(number, number)):
+    if not reachable(service_dir.resolve(), account):
         service_dir.rmdir()
         raise DatabaseError(f"An unprivileged user cannot reach {service_dir}; name another FACEDB_SERVICE_DIR.")
-    return Account(number, number)
+    return account

@@ -24,6 +24,7 @@ def server_settings() -> dict[str, str]:
         "random_page_cost": "1.1",
         # Queries here are short or bound by I/O: compiling them costs more than it saves.
         "jit": "off",
+        "log_checkpoints": "off",
         "log_line_prefix": "%m [%p] ",
     }
     if _small_shared_memory():
@@ -33,8 +34,15 @@ def server_settings() -> dict[str, str]:
 
 def _shared_buffers_mib() -> int:
     """An eighth of the memory, between 128 MiB and 2 GiB."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB
-    return int(min(max(memory // 8, 128), 2048))
+    return min(max(_memory() // _MIB // 8, 128), 2048)
+
+
+def _memory() -> int:
+    """The bytes of memory of this machine, or of the container around this process."""
+    machine = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    limit = Path("/sys/fs/cgroup/memory.max")
+    allowed = limit.read_text().strip() if limit.is_file() else "max"
+    return min(machine, int(allowed)) if allowed.isdigit() else machine
 
 
 def _small_shared_memory() -> bool:
