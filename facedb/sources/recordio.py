@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -74,6 +75,20 @@ def join_parts(span: bytes) -> bytes:
         if flag != 2 or end + FRAME.size > len(span) or span[end : end + 4] != MAGIC_BYTES:
             return span
         border = end
+
+
+def raw_distance(part_lengths: Sequence[int], distance: int) -> int:
+    """Return how far into the file, from the first part's data, the byte ``distance`` bytes into the joined data lies.
+
+    A byte of a magic between two parts is that of the next part's own magic.
+    """
+    start = raw = 0
+    for length in part_lengths:
+        if distance < start + length + 4:
+            break
+        start += length + 4
+        raw += length + FRAME.size
+    return raw + distance - start
 
 
 def _next_border(span: bytes, start: int) -> int | None:

@@ -8,11 +8,24 @@ from pathlib import Path
 from facedb.core.errors import UsageError
 from facedb.sources.detect import detect_format
 from facedb.sources.folder import FolderSource
+from facedb.sources.listing import ListSource
+from facedb.sources.npy import NpySource
+from facedb.sources.npz import NpzSource
 from facedb.sources.options import SourceOptions
+from facedb.sources.rec import RecSource
 from facedb.sources.source import Source
+from facedb.sources.table import CsvSource, ParquetSource
+from facedb.sources.tar import TarSource
 
 _SOURCES: dict[str, Callable[[Path, SourceOptions], Source]] = {
     "folder": FolderSource,
+    "list": ListSource,
+    "csv": CsvSource,
+    "parquet": ParquetSource,
+    "npz": NpzSource,
+    "npy": NpySource,
+    "rec": RecSource,
+    "tar": TarSource,
 }
 
 FORMATS = tuple(_SOURCES)

@@ -2,40 +2,19 @@ from __future__ import annotations
 
 import os
 import socket
-from pathlib import Path
 
 import pytest
 
 from facedb.core.errors import InputError, UsageError
-from facedb.core.models import ImageRecord
-from facedb.sources.options import SourceOptions
 from facedb.sources.reading import ByteReader
 from facedb.sources.registry import open_source
-
-
-def read(folder: Path, **options: object) -> dict[str, ImageRecord]:
-    records = list(open_source(folder, "folder", SourceOptions(**options)).records())  # type: ignore[arg-type]
-    by_path = {record.path: record for record in records}
-    assert len(by_path) == len(records), "a path came twice"
-    return by_path
-
-
-def put(folder: Path, path: str, data: bytes) -> Path:
-    target = folder / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(data)
-    return target
-
-
-def verdict(record: ImageRecord) -> str:
-    problem = record.problem or record.ignored
-    return problem.code if problem else "image"
+from tests.unit.sources.helpers import images, put, verdict
 
 
 def test_nested_folders_belong_to_their_top_one_and_files_at_the_top_to_nobody(tmp_path, image_bytes):
     for path in ("安倍 晋三/2019/a.png", "安倍 晋三/b.png", "Zoë/x/y/z/c.png", "d.png"):
         put(tmp_path, path, image_bytes())
-    found = {path: record.identity for path, record in read(tmp_path).items()}
+    found = {path: record.identity for path, record in images(tmp_path).items()}
     assert found == {
         "Zoë/x/y/z/c.png": "Zoë",
         "d.png": None,
@@ -58,7 +37,7 @@ def test_nested_folders_belong_to_their_top_one_and_files_at_the_top_to_nobody(t
 )
 def test_the_identity_follows_the_rule_that_was_asked_for(tmp_path, image_bytes, options, expected):
     put(tmp_path, "train/alice/img_p042_1.png", image_bytes())
-    assert read(tmp_path, **options)["train/alice/img_p042_1.png"].identity == expected
+    assert images(tmp_path, **options)["train/alice/img_p042_1.png"].identity == expected
 
 
 @pytest.mark.parametrize(
@@ -72,7 +51,7 @@ def test_the_identity_follows_the_rule_that_was_asked_for(tmp_path, image_bytes,
 )
 def test_rules_that_make_no_sense_are_refused(tmp_path, options):
     with pytest.raises(UsageError):
-        read(tmp_path, **options)
+        images(tmp_path, **options)
 
 
 def test_every_file_of_an_ugly_tree_has_exactly_one_record(tmp_path, image_bytes):
@@ -99,7 +78,7 @@ def test_every_file_of_an_ugly_tree_has_exactly_one_record(tmp_path, image_bytes
     (tmp_path / "bob" / "up").symlink_to("..")
     (tmp_path / "empty folder").mkdir()
 
-    found = {path: verdict(record) for path, record in read(tmp_path).items()}
+    found = {path: verdict(record) for path, record in images(tmp_path).items()}
     assert found == {
         ".cache/deep/x.jpg": "hidden_file",
         "alice/caf\udce9\udcff.jpg": "image",
@@ -130,7 +109,7 @@ def test_followed_links_are_read_and_cycles_end(tmp_path, image_bytes):
     (tmp_path / "bob" / "alice").symlink_to("../alice")
     (tmp_path / "alice" / "bob").symlink_to("../bob")
     (tmp_path / "alice" / "top").symlink_to(tmp_path)
-    found = read(tmp_path, follow_links=True)
+    found = images(tmp_path, follow_links=True)
     assert {path: verdict(record) for path, record in found.items()} == {
         "alice/a.png": "image",
         "alice/bob/alice": "cyclic_link",
@@ -150,7 +129,7 @@ def test_files_and_folders_without_permission_are_problems(open_folder, image_by
     put(open_folder, "bob/inside.png", image_bytes())
     (open_folder / "bob").chmod(0)
     with as_ordinary_user():
-        found = read(open_folder)
+        found = images(open_folder)
     (open_folder / "bob").chmod(0o755)
     assert {path: verdict(record) for path, record in found.items()} == {
         "alice/fine.png": "image",
@@ -171,18 +150,18 @@ def test_the_order_is_the_same_however_the_files_were_made(tmp_path, image_bytes
     for base, order in (("one", names), ("two", names[::-1])):
         for name in order:
             put(tmp_path / base, name, image_bytes())
-    assert list(read(tmp_path / "one")) == list(read(tmp_path / "two"))
+    assert list(images(tmp_path / "one")) == list(images(tmp_path / "two"))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "GIF", "AVIF", "JPEG2000"])
 def test_every_format_is_known_by_its_first_bytes_whatever_the_name(tmp_path, image_bytes, kind):
     put(tmp_path, "a/picture.dat", image_bytes(0, kind, size=64))
-    assert verdict(read(tmp_path)["a/picture.dat"]) == "image"
+    assert verdict(images(tmp_path)["a/picture.dat"]) == "image"
 
 
 def test_size_time_and_bytes_are_those_of_the_file(tmp_path, image_bytes):
     path = put(tmp_path, "alice/a.png", image_bytes(3))
-    record = read(tmp_path)["alice/a.png"]
+    record = images(tmp_path)["alice/a.png"]
     assert (record.size, record.mtime_ns) == (len(image_bytes(3)), path.stat().st_mtime_ns)
     with ByteReader() as reader:
         data = reader.read(tmp_path, record.path, record.container, record.offset, record.length)

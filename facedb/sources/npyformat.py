@@ -1,0 +1,139 @@
+"""The ``.npy`` format as a stream: header first, then rows in portions, never an unpickled object."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedb.core.models import Float32Array
+from facedb.sources.source import ROWS_PER_BATCH
+
+_MAGIC = b"\x93NUMPY"
+
+
+class BadArrayError(ValueError):
+    """An array cannot be used; the text is a sentence that says why and what to do."""
+
+
+class Readable(Protocol):
+    """Anything to read bytes from, forward."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to ``size`` bytes."""
+
+
+class ArrayStream:
+    """One array of a ``.npy`` file or ``.npz`` member, rows read in order.
+
+    ``shape`` is (n, ...); raises BadArrayError for what is no such array, for arrays of Python objects and for
+    arrays stored column by column.
+    """
+
+    def __init__(self, file: Readable, name: str) -> None:
+        self._file = file
+        self._name = name
+        start = file.read(10)
+        if not start.startswith(_MAGIC) or len(start) < 10:
+            raise BadArrayError(f"{name} is not in the .npy format.")
+        wide = start[6] > 1
+        length_field = start[8:10] + (file.read(2) if wide else b"")
+        header = file.read(int.from_bytes(length_field, "little"))
+        self.shape, self.dtype, by_column = _parse(header, name)
+        if self.dtype.hasobject:
+            raise BadArrayError(
+                f"{name} is an array of Python objects, which is not unpickled as it could run any code: "
+                f"save it again as text or numbers (for instance array.astype(str))."
+            )
+        if not self.shape:
+            raise BadArrayError(f"{name} is a single value, not an array of rows.")
+        if by_column and len(self.shape) > 1:
+            raise BadArrayError(f"{name} is stored column by column: save np.ascontiguousarray of it.")
+        self._left = self.shape[0]
+
+    @property
+    def rows(self) -> int:
+        """How many rows the array has."""
+        return self.shape[0]
+
+    def read_rows(self, count: int) -> NDArray[Any]:
+        """Return the next ``count`` rows (fewer at the end), read-only; BadArrayError where the file ends before."""
+        count = min(count, self._left)
+        row_shape = self.shape[1:]
+        size = count * self.dtype.itemsize * int(np.prod(row_shape, dtype=np.int64))
+        data = self._file.read(size)
+        if len(data) != size:
+            raise BadArrayError(f"{self._name} ends after {self.rows - self._left:,} of {self.rows:,} rows.")
+        self._left -= count
+        return np.frombuffer(data, self.dtype).reshape(count, *row_shape) if size else self._no_bytes(count)
+
+    def _no_bytes(self, count: int) -> NDArray[Any]:
+        return np.zeros((count, *self.shape[1:]), self.dtype)
+
+
+class VectorStream:
+    """An ArrayStream that must hold one vector a row: float numbers of shape (n, d) or (n, 1, d)."""
+
+    def __init__(self, file: Readable, name: str) -> None:
+        self._array = ArrayStream(file, name)
+        shape = self._array.shape
+        if self._array.dtype.kind != "f":
+            raise BadArrayError(f"{name} holds {self._array.dtype}, not floating-point vectors.")
+        if not (len(shape) == 2 or (len(shape) == 3 and shape[1] == 1)) or shape[-1] == 0:
+            raise BadArrayError(f"{name} has the shape {shape}: one vector a row, (n, d) or (n, 1, d), is needed.")
+        self.rows = shape[0]
+        self.dim = shape[-1]
+
+    def read_rows(self, count: int) -> Float32Array:
+        """Return the next ``count`` vectors (fewer at the end), float32 (count, d); what float32 cannot hold is inf."""
+        rows = self._array.read_rows(count)
+        with np.errstate(over="ignore"):
+            return rows.reshape(len(rows), self.dim).astype(np.float32, copy=False)
+
+
+class TextStream:
+    """An ArrayStream that must hold one name a row: text, bytes or whole numbers of shape (n,) or (n, 1)."""
+
+    def __init__(self, file: Readable, name: str) -> None:
+        self._array = ArrayStream(file, name)
+        shape = self._array.shape
+        if self._array.dtype.kind not in "USiu":
+            raise BadArrayError(f"{name} holds {self._array.dtype}, not names or numbers.")
+        if not (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)):
+            raise BadArrayError(f"{name} has the shape {shape}: one name a row is needed.")
+        self.rows = shape[0]
+
+    def read_rows(self, count: int) -> list[str]:
+        """Return the next ``count`` names (fewer at the end); bytes that are not UTF-8 survive as surrogates."""
+        values = self._array.read_rows(count).ravel()
+        try:
+            names = values.tolist()
+        except (ValueError, UnicodeError) as error:
+            raise BadArrayError(f"A name cannot be read as text: {error}.") from error
+        if values.dtype.kind == "S":
+            return [name.decode("utf-8", "surrogateescape") for name in names]
+        return names if values.dtype.kind == "U" else list(map(str, names))
+
+
+def batch_sizes(rows: int) -> Iterator[int]:
+    """Yield how many rows to read at a time until ``rows`` are read."""
+    for start in range(0, rows, ROWS_PER_BATCH):
+        yield min(ROWS_PER_BATCH, rows - start)
+
+
+@lru_cache(maxsize=4096)
+def _parse(header: bytes, name: str) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
+    try:
+        fields = ast.literal_eval(header.decode("utf-8", "replace"))
+        shape = tuple(int(length) for length in fields["shape"])
+        dtype = np.lib.format.descr_to_dtype(fields["descr"])
+        by_column = bool(fields["fortran_order"])
+    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError) as error:
+        raise BadArrayError(f"{name} has a damaged header.") from error
+    if any(length < 0 for length in shape):
+        raise BadArrayError(f"{name} has a damaged header.")
+    return shape, dtype, by_column

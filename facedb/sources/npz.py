@@ -1,0 +1,165 @@
+"""FACE01's ``npKnown.npz`` files: vectors without images, one folder per person, or one large archive of all."""
+
+from __future__ import annotations
+
+import posixpath
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+
+from facedb.core.models import ImageRecord, VectorBatch
+from facedb.sources import problems
+from facedb.sources.containers import Containers
+from facedb.sources.folder import Entry
+from facedb.sources.identity import identity_rule
+from facedb.sources.npyformat import BadArrayError, TextStream, VectorStream, batch_sizes
+from facedb.sources.options import SourceOptions
+from facedb.sources.sniff import has_image_extension
+from facedb.sources.vectors import BatchCollector
+
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_NO_VECTOR = replace(problems.OTHER_FILE, detail="No vector is stored for this image, and only vectors are read here.")
+
+
+class NpzSource:
+    """The vectors of one ``.npz`` file, of those a pattern names, or of all below a folder.
+
+    The identity of a row is found in the path of its file, or, for a file that lies at the top, is the row's name. A
+    row is named ``FOLDER/NAME`` where the names of its file are those of images, all different, and ``FILE#ROW``
+    otherwise. Images beside their vectors have no record of their own.
+    """
+
+    format = "npz"
+
+    def __init__(self, path: Path, options: SourceOptions) -> None:
+        self._containers = Containers(path, ".npz files")
+        self.root = self._containers.root
+        self._options = options
+        self._rule = identity_rule(options)
+        self._claimed = lru_cache(maxsize=16)(self._names_of_images)
+
+    def records(self) -> Iterator[ImageRecord | VectorBatch]:
+        """Yield batches of vectors, and a record for each file that is none or cannot be used."""
+        collector = BatchCollector()
+        for found in self._containers.find(_is_npz):
+            if isinstance(found, str):
+                yield from self._read(found, collector)
+            elif not self._is_claimed(found):
+                record = self._containers.left_out(found)
+                image = record.ignored is not None and has_image_extension(record.path)
+                yield replace(record, ignored=_NO_VECTOR) if image else record
+        yield from collector.flush()
+
+    def count_hint(self) -> int | None:
+        """Return the number of rows of files that were named one by one; None for a folder."""
+        if not self._containers.named:
+            return None
+        try:
+            total = 0
+            for path in self._containers.find(_is_npz):
+                with _Archive(self.root / str(path), self._options) as archive:
+                    total += archive.vectors().rows
+        except (BadArrayError, OSError, *_BROKEN):
+            return None
+        return total
+
+    def _read(self, path: str, collector: BatchCollector) -> Iterator[ImageRecord | VectorBatch]:
+        try:
+            with _Archive(self.root / path, self._options) as archive:
+                yield from self._rows(path, archive, collector)
+        except BadArrayError as error:
+            yield self._containers.unusable(path, problems.bad_record(str(error)))
+        except OSError as error:
+            yield self._containers.unusable(path, problems.unreadable(error))
+        except _BROKEN as error:
+            yield self._containers.unusable(path, problems.bad_record(f"The archive is damaged: {error}."))
+
+    def _rows(self, path: str, archive: _Archive, collector: BatchCollector) -> Iterator[VectorBatch]:
+        vectors, names = archive.vectors(), archive.names()
+        if vectors.rows != names.rows:
+            raise BadArrayError(f"There are {vectors.rows:,} vectors and {names.rows:,} names.")
+        start = 0
+        for count in batch_sizes(vectors.rows):
+            rows, labels = vectors.read_rows(count), names.read_rows(count)
+            whole = count == vectors.rows
+            paths = (_image_paths(path, labels) if whole else None) or [f"{path}#{start + i}" for i in range(count)]
+            yield from collector.add(paths, self._identities(path, labels), rows)
+            start += count
+
+    def _identities(self, path: str, names: list[str]) -> list[str | None]:
+        if self._options.identity_from == "regex":
+            folder = posixpath.dirname(path)
+            return [self._rule(posixpath.join(folder, name)) for name in names]
+        if self._options.identity_from == "none" or "/" in path:
+            return [self._rule(path)] * len(names)
+        return [name or None for name in names]
+
+    def _is_claimed(self, entry: Entry) -> bool:
+        folder, _, name = entry.path.rpartition("/")
+        return not entry.broken and has_image_extension(name) and name in self._claimed(folder)
+
+    def _names_of_images(self, folder: str) -> frozenset[str]:
+        claimed: set[str] = set()
+        for file in sorted((self.root / folder).glob("*.npz")):
+            try:
+                with _Archive(file, self._options) as archive:
+                    names = archive.names()
+                    claimed.update(_as_images(names.read_rows(names.rows)) or ())
+            except (BadArrayError, OSError, *_BROKEN):
+                # Reading the file itself makes the record that says what is wrong with it.
+                continue
+        return frozenset(claimed)
+
+
+class _Archive:
+    """One open ``.npz`` file; members are read as streams."""
+
+    def __init__(self, path: Path, options: SourceOptions) -> None:
+        self._path = path
+        self._options = options
+        self._stack = ExitStack()
+
+    def __enter__(self) -> _Archive:
+        self._zip = self._stack.enter_context(zipfile.ZipFile(self._path))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def vectors(self) -> VectorStream:
+        """Open the array of vectors."""
+        name = self._options.vector_array
+        return VectorStream(self._member(name, "--vector-array"), name)
+
+    def names(self) -> TextStream:
+        """Open the array of names."""
+        name = self._options.name_array
+        return TextStream(self._member(name, "--name-array"), name)
+
+    def _member(self, name: str, flag: str) -> IO[bytes]:
+        try:
+            member = self._zip.open(name + ".npy")
+        except KeyError:
+            seen = ", ".join(sorted(other.removesuffix(".npy") for other in self._zip.namelist())) or "none"
+            raise BadArrayError(f"There is no array {name!r} (seen: {seen}): name it with {flag}.") from None
+        return self._stack.enter_context(member)
+
+
+def _is_npz(path: str) -> bool:
+    return path.lower().endswith(".npz")
+
+
+def _as_images(names: list[str]) -> list[str] | None:
+    usable = all(map(has_image_extension, names)) and not any("/" in name or name.startswith(".") for name in names)
+    return names if usable and len(set(names)) == len(names) else None
+
+
+def _image_paths(path: str, names: list[str]) -> list[str] | None:
+    folder = posixpath.dirname(path)
+    images = _as_images(names)
+    return None if images is None else [posixpath.join(folder, name) for name in images]
