@@ -161,6 +161,14 @@ create table facedb.embedding (
 ) partition by list (model_id);
 alter table facedb.embedding alter column vec set storage plain;
 alter sequence facedb.embedding_id owned by facedb.embedding.id;
+create function facedb.renumber_embedding() returns trigger language plpgsql as $$
+begin
+    new.id := nextval('facedb.embedding_id');
+    return new;
+end
+$$;
+comment on function facedb.renumber_embedding() is 'A changed vector gets a new number, so that caches and incremental scans notice.';
+create trigger renumber before update on facedb.embedding for each row execute function facedb.renumber_embedding();
 comment on sequence facedb.embedding_id is 'Numbers embeddings; a face embedded again gets a new number.';
 comment on table facedb.embedding is 'The L2-normalised float32 vector of one face under one contract; one partition per model.';
 comment on column facedb.embedding.id is 'Changes when the face is embedded again, so that an incremental scan notices.';

@@ -1,0 +1,80 @@
+"""The command line: registers the command groups, turns errors into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from facedb import __version__
+from facedb.cli import check, db, results, steps
+from facedb.cli.context import State
+from facedb.cli.progress import ConsoleReporter, complain
+from facedb.core.errors import ExitCode, FacedbError
+
+app = typer.Typer(
+    name="facedb",
+    help="Find the mistakes in a face dataset: compare every face with every other, exactly, and keep the answer in PostgreSQL.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with: facedb demo. Then: facedb check FOLDER --model MODEL.onnx --detector DETECTOR.onnx",
+)
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"facedb {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    dsn: Annotated[
+        str | None,
+        typer.Option(
+            help="PostgreSQL to use, in any libpq form; default FACEDB_DSN, facedb.toml, else an embedded one.",
+            show_default=False,
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")] = False,
+    version: Annotated[  # noqa: ARG001 - its callback does the work
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the global options."""
+    ctx.obj = State(dsn=dsn, reporter=ConsoleReporter(quiet=quiet))
+
+
+app.command(epilog="Example: facedb check photos/ --model arcface.onnx --detector yunet.onnx --threshold 0.45")(
+    check.check
+)
+app.command(epilog="Example: facedb ingest photos/ --dataset crawl-2026")(steps.ingest)
+app.command(epilog="Example: facedb embed --model arcface.onnx --detector yunet.onnx --dataset crawl-2026")(steps.embed)
+app.command(epilog="Example: facedb scan --threshold 0.45 --datasets train,test")(steps.scan)
+app.command(epilog="Example: facedb links --limit 20")(results.links)
+app.command(epilog="Example: facedb pairs --min-score 0.6 --format csv > pairs.csv")(results.pairs)
+app.command(epilog="Example: facedb rejects --code no_face")(results.rejects)
+app.command(epilog="Example: facedb datasets")(results.datasets)
+app.command(epilog="Example: facedb scans --format json")(results.scans)
+app.add_typer(db.app)
+
+
+def main() -> None:
+    """Run the command line and exit with a code of `facedb.core.errors.ExitCode`."""
+    try:
+        app(standalone_mode=True)
+    except FacedbError as error:
+        complain(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        complain("interrupted; everything finished so far is kept, and the same command continues there.")
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of stdout has seen enough (head, less): that is no error, but Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.OK)

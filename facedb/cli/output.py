@@ -1,0 +1,111 @@
+"""Data on stdout: one function prints rows in every format that commands offer."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from facedb.core.errors import UsageError
+
+Row = Sequence[Any]
+
+
+class Format(StrEnum):
+    """The formats of every command that prints rows."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How rows are printed on stdout.")]
+
+
+def emit(columns: Sequence[str], rows: Iterable[Row], output: Format, *, title: str | None = None) -> None:
+    """Print ``rows`` on stdout, in order and streaming where the format allows; column names are the keys in JSON and headers elsewhere."""
+    if output is Format.TABLE:
+        _table(columns, rows, title)
+    elif output is Format.CSV:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_plain(value) for value in row] for row in rows)
+    elif output is Format.JSONL:
+        for row in rows:
+            sys.stdout.write(_json(columns, row) + "\n")
+    elif output is Format.JSON:
+        sys.stdout.write("[")
+        for n, row in enumerate(rows):
+            sys.stdout.write((",\n " if n else "\n ") + _json(columns, row))
+        sys.stdout.write("\n]\n")
+    else:
+        _parquet(columns, rows)
+    sys.stdout.flush()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return value
+
+
+def _json(columns: Sequence[str], row: Row) -> str:
+    return json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=str)
+
+
+def text(value: Any) -> str:
+    """A value as a person reads it in a table: floats with four digits, counts with separators, no control characters."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    shown = str(_plain(value))
+    return shown if shown.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Row], title: str | None) -> None:
+    body = list(rows)
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for k, column in enumerate(columns):
+        sample = next((row[k] for row in body if row[k] is not None), None)
+        numeric = isinstance(sample, (int, float)) and not isinstance(sample, bool)
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
+    for row in body:
+        table.add_row(*[text(value) for value in row])
+    # A pipe has no width: rows must not be folded at 80 columns there.
+    width = None if sys.stdout.isatty() else 10_000
+    console = Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    with console.capture() as captured:
+        console.print(table)
+    sys.stdout.write("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
+
+
+def _parquet(columns: Sequence[str], rows: Iterable[Row]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if sys.stdout.isatty():
+        raise UsageError("Parquet is binary: redirect it into a file, for example --format parquet > rows.parquet.")
+    body = list(rows)
+    sink = io.BytesIO()
+    pq.write_table(pa.table({name: [row[k] for row in body] for k, name in enumerate(columns)}), sink)
+    sys.stdout.buffer.write(sink.getvalue())

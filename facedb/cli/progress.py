@@ -1,0 +1,111 @@
+"""Talk on stderr: a bar with rate and time left on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Task as RichTask
+from rich.text import Text
+
+from facedb.core.progress import Task
+
+# Work that ends sooner than this shows no bar.
+_SHOW_AFTER_SECONDS = 1.0
+_PLAIN_LINE_EVERY_SECONDS = 10.0
+
+
+def human(n: float) -> str:
+    """A count in three or four characters: 950, 1.2k, 3.4M, 5.6G, 7.8T."""
+    for unit in ("", "k", "M", "G"):
+        if abs(n) < 1000:
+            return f"{n:.0f}" if unit == "" else f"{n:.1f}{unit}"
+        n /= 1000
+    return f"{n:.1f}T"
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: RichTask) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if not speed else f"{human(speed)} {task.fields['unit']}/s")
+
+
+class _Count(ProgressColumn):
+    def render(self, task: RichTask) -> Text:
+        total = "" if task.total is None else f"/{human(task.total)}"
+        return Text(f"{human(task.completed)}{total} {task.fields['unit']}")
+
+
+class _Bar:
+    def __init__(self, progress: Progress, title: str, total: int | None, unit: str) -> None:
+        self._progress = progress
+        self._id = progress.add_task(title, total=total, unit=unit)
+
+    def advance(self, n: int = 1) -> None:
+        self._progress.advance(self._id, n)
+
+
+class _Lines:
+    def __init__(self, console: Console, title: str, total: int | None, unit: str) -> None:
+        self._console, self._title, self._total, self._unit = console, title, total, unit
+        self._done = 0
+        self._start = self._last = time.monotonic()
+
+    def advance(self, n: int = 1) -> None:
+        self._done += n
+        now = time.monotonic()
+        if now - self._last >= _PLAIN_LINE_EVERY_SECONDS:
+            self._last = now
+            self._console.print(self.line(now))
+
+    def line(self, now: float) -> str:
+        spent = max(now - self._start, 1e-9)
+        rate = self._done / spent
+        of = "" if self._total is None else f" of {human(self._total)}"
+        left = "" if not self._total or not rate else f", {(self._total - self._done) / rate:.0f} s left"
+        return f"{self._title}: {human(self._done)}{of} {self._unit}, {human(rate)} {self._unit}/s{left}"
+
+
+class ConsoleReporter:
+    """The Reporter of the command line; ``quiet`` drops everything but errors."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True, quiet=quiet)
+
+    @contextmanager
+    def task(self, title: str, total: int | None, unit: str) -> Iterator[Task]:
+        """Show a bar, or a line every ten seconds where stderr is no terminal."""
+        if not self._console.is_terminal:
+            yield _Lines(self._console, title, total, unit)
+            return
+        bars: tuple[ProgressColumn, ...] = (BarColumn(bar_width=24),) if total is not None else (SpinnerColumn(),)
+        left: tuple[ProgressColumn, ...] = (TimeRemainingColumn(),) if total is not None else ()
+        progress = Progress(
+            TextColumn("{task.description}"), *bars, _Count(), _Rate(), TimeElapsedColumn(), *left,
+            console=self._console, transient=True,
+        )  # fmt: skip
+        started = time.monotonic()
+        with progress:
+            yield _Bar(progress, title, total, unit)
+            progress.live.transient = time.monotonic() - started < _SHOW_AFTER_SECONDS
+
+    def say(self, message: str) -> None:
+        """Print one sentence on stderr."""
+        self._console.print(message)
+
+
+def complain(message: str) -> None:
+    """Print an error on stderr, also when quiet."""
+    sys.stderr.write(f"facedb: {message}\n")

@@ -1,0 +1,74 @@
+"""`facedb links`, `pairs`, `rejects`, `datasets` and `scans`: rows for people and tools."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from facedb.cli.context import DatasetOption, LimitOption, database
+from facedb.cli.output import Format, FormatOption, emit
+
+ScanOption = Annotated[int | None, typer.Option("--scan", help="Number of the scan; default: the newest finished one.")]
+MinScoreOption = Annotated[float | None, typer.Option("--min-score", help="Only rows whose score reaches this.")]
+
+
+def links(
+    ctx: typer.Context,
+    output: FormatOption = Format.TABLE,
+    limit: LimitOption = None,
+    min_score: MinScoreOption = None,
+    dataset: DatasetOption = None,
+    scan: ScanOption = None,
+) -> None:
+    """Print the links between identities, strongest first."""
+    from facedb.workflow import results
+
+    with database(ctx) as db, results.links(db, results.Selection(scan, min_score, dataset, limit)) as rows:
+        emit(results.LINK_COLUMNS, rows, output)
+
+
+def pairs(
+    ctx: typer.Context,
+    output: FormatOption = Format.TABLE,
+    limit: LimitOption = None,
+    min_score: MinScoreOption = None,
+    dataset: DatasetOption = None,
+    scan: ScanOption = None,
+) -> None:
+    """Print the flagged pairs of faces, highest score first."""
+    from facedb.workflow import results
+
+    with database(ctx) as db, results.pairs(db, results.Selection(scan, min_score, dataset, limit)) as rows:
+        emit(results.PAIR_COLUMNS, rows, output)
+
+
+def rejects(
+    ctx: typer.Context,
+    output: FormatOption = Format.TABLE,
+    limit: LimitOption = None,
+    dataset: DatasetOption = None,
+    code: Annotated[str | None, typer.Option("--code", help="Only this code, such as no_face.")] = None,
+    ignored: Annotated[bool, typer.Option("--ignored", help="Also files that were never meant to be faces.")] = False,
+) -> None:
+    """Print every file that did not become a face, and why."""
+    from facedb.workflow import results
+
+    with database(ctx) as db, results.rejects(db, dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
+        emit(results.REJECT_COLUMNS, rows, output)
+
+
+def datasets(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
+    """Print the datasets and how their files stand."""
+    from facedb.workflow import results
+
+    with database(ctx) as db:
+        emit(results.DATASET_COLUMNS, results.datasets(db), output)
+
+
+def scans(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
+    """Print the scans, newest first."""
+    from facedb.workflow import results
+
+    with database(ctx) as db:
+        emit(results.SCAN_COLUMNS, results.scans(db), output)

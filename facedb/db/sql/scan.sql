@@ -1,0 +1,102 @@
+-- name: dataset_ids
+-- Keys of datasets by name.
+select name, id from facedb.dataset where name = any(%(names)s);
+
+-- name: faces
+-- Who is in the gallery of a contract, without the vectors. (Composed: the partition is named by the caller.)
+select e.id, e.face_id, f.image_id, coalesce(i.identity_id, 0) as identity_id, s.dataset_id,
+       case when i.status = 'ready' then 1 else 0 end as present,
+       coalesce(f.size_px, 'NaN') as size_px, coalesce(f.sharpness, 'NaN') as sharpness, e.norm
+from {embedding} e
+join facedb.face f on f.id = e.face_id
+join facedb.image i on i.id = f.image_id
+join facedb.source s on s.id = i.source_id
+
+-- name: cluster_identity
+-- Names this very database: the cluster, the database within it.
+select (select system_identifier from pg_control_system())::text, (select oid from pg_database where datname = current_database())::text;
+
+-- name: add_scan
+-- Begin a scan.
+insert into facedb.scan (model_id, base_scan_id, threshold, scope, engine, faces, new_faces, identities)
+values (%(model_id)s, %(base_scan_id)s, %(threshold)s, %(scope)s, %(engine)s, %(faces)s, %(new_faces)s, %(identities)s)
+returning id;
+
+-- name: add_block
+-- Write down who is in a block before it is searched.
+insert into facedb.scan_block (scan_id, block, status, embedding_ids, identity_ids)
+values (%(scan_id)s, %(block)s, %(status)s, %(embedding_ids)s, %(identity_ids)s);
+
+-- name: running_scans
+-- Scans that were begun with the same parameters and never finished, newest first.
+select id from facedb.scan
+where status = 'running' and model_id = %(model_id)s and scope = %(scope)s and threshold = %(threshold)s order by id desc;
+
+-- name: base_scans
+-- Finished scans of the same gallery at the same or a lower threshold, the best one first.
+select id from facedb.scan
+where status = 'finished' and model_id = %(model_id)s and scope = %(scope)s and threshold <= %(threshold)s
+order by id desc;
+
+-- name: lowest_scanned
+-- The lowest threshold at which this gallery was scanned to the end.
+select min(threshold) from facedb.scan where status = 'finished' and model_id = %(model_id)s and scope = %(scope)s;
+
+-- name: try_lock_scan
+-- Claim a running scan for this session.
+select pg_try_advisory_lock(hashtext('facedb.scan'), %(scan_id)s);
+
+-- name: unlock_scan
+-- Give a running scan up.
+select pg_advisory_unlock(hashtext('facedb.scan'), %(scan_id)s);
+
+-- name: scan_by_id
+-- One scan.
+select id, model_id, base_scan_id, status, threshold, scope, engine, faces, new_faces, identities, comparisons, pairs, links,
+       join_seconds, started_at, finished_at
+from facedb.scan where id = %(scan_id)s;
+
+-- name: latest_scan
+-- The newest finished scan, of all or of those that cover a dataset.
+select id from facedb.scan
+where status = 'finished'
+  and (%(dataset_id)s::integer is null or scope -> 'datasets' is null or scope -> 'datasets' = 'null'::jsonb
+       or scope -> 'datasets' @> to_jsonb(%(dataset_id)s::integer))
+order by id desc limit 1;
+
+-- name: blocks
+-- The ledger of a scan.
+select block, status, embedding_ids, identity_ids from facedb.scan_block where scan_id = %(scan_id)s order by block;
+
+-- name: finish_block
+-- Mark a block as searched; its pairs are in the same transaction.
+update facedb.scan_block
+set status = 'done', pairs = %(pairs)s, candidates = %(candidates)s, comparisons = %(comparisons)s, seconds = %(seconds)s,
+    finished_at = now()
+where scan_id = %(scan_id)s and block = %(block)s and status = 'pending';
+
+-- name: set_engine
+-- A resumed scan may go on with another engine: the rows are the same.
+update facedb.scan set engine = %(engine)s where id = %(scan_id)s;
+
+-- name: finish_scan
+-- Close a scan; from here on it does not change.
+update facedb.scan s
+set status = 'finished', finished_at = now(), pairs = %(pairs)s, links = %(links)s,
+    comparisons = (select coalesce(sum(b.comparisons), 0) from facedb.scan_block b where b.scan_id = s.id),
+    join_seconds = (select coalesce(sum(b.seconds), 0) from facedb.scan_block b where b.scan_id = s.id)
+where s.id = %(scan_id)s;
+
+-- name: abandon_scan
+-- A scan whose faces are gone cannot be finished.
+update facedb.scan set status = 'abandoned' where id = %(scan_id)s and status = 'running';
+
+-- name: add_histogram
+-- Counts of scores of one kind.
+insert into facedb.score_histogram (scan_id, kind, source, bin, count)
+select %(scan_id)s, %(kind)s, %(source)s, bin, count from unnest(%(bins)s::integer[], %(counts)s::bigint[]) as h(bin, count);
+
+-- name: add_total
+-- Their denominator.
+insert into facedb.score_total (scan_id, kind, total, counted_from, sampled)
+values (%(scan_id)s, %(kind)s, %(total)s, %(counted_from)s, %(sampled)s);

@@ -1,0 +1,129 @@
+"""Reading results: links, pairs, rejects and datasets as rows for people and tools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from facedb.core.errors import NotFoundError
+from facedb.db import store_ingest
+from facedb.db import store_scans as store
+from facedb.db.connection import Connection, Database, translated
+from facedb.db.store_scans import ScanRow
+
+LINK_COLUMNS = (
+    "rank", "identity_a", "identity_b", "pairs", "faces_a", "faces_b", "size_a", "size_b", "coverage_a", "coverage_b",
+    "max_score", "mean_score", "median_score", "centroid_score",
+)  # fmt: skip
+PAIR_COLUMNS = ("identity_a", "path_a", "identity_b", "path_b", "score")
+REJECT_COLUMNS = ("dataset", "identity", "path", "outcome", "code", "detail", "model")
+DATASET_COLUMNS = (
+    "dataset",
+    "files",
+    "embedded",
+    "faces",
+    "rejected",
+    "ignored",
+    "vanished",
+    "pending",
+    "identities",
+    "from",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows: of one ``scan`` (default: the newest finished one), from ``min_score`` up, of ``dataset``, at most ``limit``."""
+
+    scan: int | None = None
+    min_score: float | None = None
+    dataset: str | None = None
+    limit: int | None = None
+
+
+def find_scan(conn: Connection, scan_id: int | None, dataset: str | None = None) -> ScanRow:
+    """The scan meant by a number, or the newest finished one; raises NotFoundError."""
+    dataset_id = None
+    if dataset is not None:
+        dataset_id = store_ingest.find_dataset(conn, dataset)
+        if dataset_id is None:
+            raise NotFoundError(f"There is no dataset {dataset!r}: see `facedb datasets`.")
+    scan = store.latest_scan(conn, dataset_id) if scan_id is None else store.scan_by_id(conn, scan_id)
+    if scan is None:
+        if scan_id is not None:
+            raise NotFoundError(f"There is no scan {scan_id}: see `facedb scans`.")
+        raise NotFoundError("There is no finished scan yet: run `facedb check FOLDER --model MODEL.onnx` first.")
+    return scan
+
+
+@contextmanager
+def links(db: Database, selection: Selection) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """Rows of LINK_COLUMNS, strongest first, streamed while the block is open."""
+    with _rows(db, "links", selection) as found:
+        yield (_named(row, len(LINK_COLUMNS), (1, 2)) for row in found)
+
+
+@contextmanager
+def pairs(db: Database, selection: Selection) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """Rows of PAIR_COLUMNS, highest score first, streamed while the block is open."""
+    with _rows(db, "pairs", selection) as found:
+        yield (_named(row, len(PAIR_COLUMNS), (0, 2)) for row in found)
+
+
+@contextmanager
+def _rows(db: Database, query: str, selection: Selection) -> Iterator[Iterator[tuple[Any, ...]]]:
+    with closing(db.open()) as conn, translated(db.dsn):
+        scan = find_scan(conn, selection.scan, selection.dataset)
+        parameters = {
+            "scan_id": scan.id,
+            "min_score": selection.min_score,
+            "dataset": selection.dataset,
+            "limit": selection.limit,
+        }
+        yield store.rows(conn, query, parameters)
+
+
+def _named(row: tuple[Any, ...], width: int, identities: tuple[int, int]) -> tuple[Any, ...]:
+    """The contract columns of a row; identities of two datasets are told apart by ``dataset/identity``."""
+    dataset_a, dataset_b = row[-2], row[-1]
+    values = list(row[:width])
+    if dataset_a != dataset_b:
+        values[identities[0]] = f"{dataset_a}/{values[identities[0]]}"
+        values[identities[1]] = f"{dataset_b}/{values[identities[1]]}"
+    return tuple(values)
+
+
+def examples(db: Database, scan_id: int, limit: int) -> list[tuple[str, str]]:
+    """The best pair of paths of each of the first links."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        found = store.rows(conn, "example_pairs", {"scan_id": scan_id, "limit": limit})
+        return [(row[1], row[2]) if row[3] < row[4] else (row[2], row[1]) for row in found]
+
+
+@contextmanager
+def rejects(
+    db: Database, *, dataset: str | None, code: str | None, ignored: bool, limit: int | None
+) -> Iterator[Iterator[Any]]:
+    """Rows of REJECT_COLUMNS, streamed while the block is open."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        yield store.rows(conn, "rejects", {"dataset": dataset, "code": code, "ignored": ignored, "limit": limit})
+
+
+def datasets(db: Database) -> list[tuple[Any, ...]]:
+    """Rows of DATASET_COLUMNS under the contract used last."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        return list(store.rows(conn, "datasets", {}))
+
+
+def scans(db: Database) -> list[tuple[Any, ...]]:
+    """Rows of SCAN_COLUMNS, newest first."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        return list(store.rows(conn, "scans", {}))
+
+
+SCAN_COLUMNS = (
+    "scan_id", "model", "status", "threshold", "faces", "new_faces", "identities", "comparisons", "pairs", "links", "engine",
+    "started_at",
+)  # fmt: skip

@@ -1,0 +1,256 @@
+"""Scan: compare every face of a gallery with every other and leave the flagged pairs, links and histograms as rows.
+
+The ledger (`scan_block`) is written before the search begins: who is in which block, under which label. Each block's pairs
+and its mark are one transaction, so a killed scan goes on with the blocks that are not marked and ends with the same rows.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facedb.core.errors import ConflictError, NotFoundError, TooManyPairsError, UsageError
+from facedb.core.models import Float32Array, Int64Array
+from facedb.core.progress import Reporter
+from facedb.db import store_embeddings
+from facedb.db import store_scans as store
+from facedb.db.connection import Connection, Database, translated
+from facedb.db.gallery import GalleryFaces, GallerySnapshot
+from facedb.db.store_embeddings import ModelRow
+from facedb.db.store_scans import PairRows, ScanRow
+from facedb.search.engine import EngineInfo, choose_engine
+from facedb.search.join import BlockResult, Gallery, join
+from facedb.search.links import roll_up
+from facedb.search.sample import predict_pairs
+from facedb.search.score import pair_scores
+from facedb.workflow import scan_ledger
+from facedb.workflow.distributions import write_distributions
+from facedb.workflow.scan_ledger import Ledger, Plan
+
+MAX_PAIRS = 20_000_000
+
+# Stored scores are rounded to float32; within this of the threshold only the float64 score can tell (2^-24 for scores below 1).
+_ROUNDING = 2.0**-23
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """What to scan and how. ``datasets`` empty: all; ``min_face`` pixels, ``min_quality`` sharpness: faces below stay out."""
+
+    threshold: float
+    datasets: tuple[str, ...] = ()
+    model: str | None = None
+    engine: str = "auto"
+    threads: int | None = None
+    block_rows: int = 8192
+    connections: int = 2
+    full: bool = False
+    max_pairs: int | None = MAX_PAIRS
+    min_face: float | None = None
+    min_quality: float | None = None
+    cache_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.threshold <= 1:
+            raise UsageError(f"A threshold is a cosine similarity between -1 and 1, not {self.threshold:g}.")
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSummary:
+    """A finished scan and how it came about; ``reused`` when nothing was new, ``resumed`` when an earlier run had begun it."""
+
+    scan: ScanRow
+    engine: EngineInfo | None
+    reused: bool
+    resumed: bool
+    blocks_done: int
+    blocks_found: int
+
+
+def find_model(conn: Connection, name: str | None) -> ModelRow:
+    """The contract called ``name`` (or the one used last); raises NotFoundError."""
+    if name is None:
+        model = store_embeddings.model_in_use(conn)
+        if model is None:
+            raise NotFoundError("There are no embeddings yet: run `facedb check FOLDER --model MODEL.onnx` first.")
+        return model
+    model = store_embeddings.model_by_name(conn, name)
+    if model is None:
+        raise NotFoundError(f"There is no model {name!r}: see `facedb model list`.")
+    return model
+
+
+def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_ledger.Pause = None) -> ScanSummary:
+    """Scan, resuming or building on earlier scans where that gives the same rows.
+
+    ``pause`` is called between blocks and may wait. Raises NotFoundError for unknown datasets or models, EngineError for an
+    engine that does not work here, TooManyPairsError before the work when more than ``max_pairs`` are to be expected, and
+    ConflictError while another process works on the same scan.
+    """
+    engine = choose_engine(options.engine)
+    with closing(db.open()) as conn, translated(db.dsn):
+        model = find_model(conn, options.model)
+        scope = _scope(conn, options)
+        while True:
+            with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
+                faces = _chosen(snapshot.faces(), scope, options)
+                plan = scan_ledger.plan(conn, model.id, scope, faces, options, reporter)
+                if plan.finished is not None:
+                    return ScanSummary(plan.finished, None, reused=True, resumed=False, blocks_done=0, blocks_found=0)
+                vectors = snapshot.vectors(plan.faces.embedding_ids, connections=options.connections, reporter=reporter)
+            run = _Run(conn, options, engine, plan, vectors, reporter)
+            summary = run.work(model, scope, pause)
+            # A resumed scan has the gallery of its beginning; what came since is searched on top of it.
+            if not plan.outdated:
+                return summary
+            reporter.say("The gallery changed since that scan was begun; scanning what is new.")
+
+
+def _scope(conn: Connection, options: ScanOptions) -> dict[str, object]:
+    ids = None
+    if options.datasets:
+        found = store.dataset_ids(conn, options.datasets)
+        missing = [name for name in options.datasets if name not in found]
+        if missing:
+            raise NotFoundError(f"There is no dataset {missing[0]!r}: see `facedb datasets`.")
+        ids = sorted(found.values())
+    return {"datasets": ids, "min_face": options.min_face, "min_quality": options.min_quality}
+
+
+def _chosen(faces: GalleryFaces, scope: dict[str, object], options: ScanOptions) -> GalleryFaces:
+    """The faces with a label that are in the scope; a size or sharpness that was never measured passes."""
+    keep = faces.identity_ids > 0
+    if scope["datasets"] is not None:
+        keep &= np.isin(faces.dataset_ids, np.array(scope["datasets"], np.int32))
+    if options.min_face is not None:
+        keep &= ~(faces.size_px < options.min_face)
+    if options.min_quality is not None:
+        keep &= ~(faces.sharpness < options.min_quality)
+    return faces.take(np.flatnonzero(keep))
+
+
+class _Run:
+    """The work on one scan: search the blocks that are left, then roll up."""
+
+    def __init__(
+        self,
+        conn: Connection,
+        options: ScanOptions,
+        engine: EngineInfo,
+        plan: Plan,
+        vectors: Float32Array,
+        reporter: Reporter,
+    ) -> None:
+        self._conn = conn
+        self._options = options
+        self._engine = engine
+        self._plan = plan
+        self._faces = plan.faces
+        self._vectors = vectors
+        self._reporter = reporter
+        self._gallery = Gallery(vectors, self._faces.identity_ids, self._faces.image_ids)
+
+    def work(self, model: ModelRow, scope: dict[str, object], pause: scan_ledger.Pause) -> ScanSummary:
+        plan, conn = self._plan, self._conn
+        resumed = plan.scan_id is not None
+        if plan.scan_id is None:
+            self._expect_few_enough(plan.first_new)
+            ledger = scan_ledger.begin(conn, model.id, scope, plan, self._options, self._engine.name)
+            if plan.base is not None:
+                store.write_pairs(conn, ledger.scan_id, self._carried(plan.base))
+            conn.commit()
+        else:
+            ledger = Ledger(plan.scan_id, plan.blocks, plan.done, plan.carried_blocks)
+            store.set_engine(conn, plan.scan_id, self._engine.name)
+            conn.commit()
+        self._search(ledger, pause)
+        self._finish(ledger.scan_id)
+        finished = store.scan_by_id(conn, ledger.scan_id)
+        assert finished is not None  # noqa: S101 - its row was updated above
+        return ScanSummary(
+            finished, self._engine, reused=False, resumed=resumed,
+            blocks_done=len(plan.blocks) - len(plan.done), blocks_found=len(plan.done),
+        )  # fmt: skip
+
+    def _search(self, ledger: Ledger, pause: scan_ledger.Pause) -> None:
+        waiting = [block for block in ledger.blocks if block.index not in ledger.done]
+        if not waiting:
+            return
+        total = sum(block.comparisons for block in waiting)
+        self._reporter.say(
+            f"Comparing {len(self._faces):,} faces ({total:,} pairs, {len(waiting)} blocks) with {self._engine.name}: "
+            f"{self._engine.reason}."
+        )
+        with self._reporter.task("scan", total, "pairs") as task:
+            results = join(
+                self._gallery, ledger.blocks, threshold=self._options.threshold, engine=self._engine.name,
+                threads=self._options.threads, done=ledger.done,
+            )  # fmt: skip
+            for result in results:
+                self._commit(ledger, result)
+                task.advance(result.comparisons)
+                if pause is not None:
+                    pause()
+
+    def _commit(self, ledger: Ledger, result: BlockResult) -> None:
+        pairs = self._face_pairs(result.rows_a, result.rows_b, result.scores)
+        store.write_pairs(self._conn, ledger.scan_id, pairs)
+        claimed = store.finish_block(
+            self._conn, ledger.scan_id, ledger.carried_blocks + result.block.index, pairs=len(pairs),
+            candidates=result.candidates, comparisons=result.comparisons, seconds=result.seconds,
+        )  # fmt: skip
+        if not claimed:
+            self._conn.rollback()
+            raise ConflictError(f"Another process has finished a block of scan {ledger.scan_id}; run the scan again.")
+        self._conn.commit()
+
+    def _face_pairs(self, rows_a: Int64Array, rows_b: Int64Array, scores: Float32Array) -> PairRows:
+        a, b = self._faces.face_ids[rows_a], self._faces.face_ids[rows_b]
+        return PairRows(np.minimum(a, b), np.maximum(a, b), scores)
+
+    def _rows(self, pairs: PairRows) -> tuple[Int64Array, Int64Array]:
+        """Gallery rows of the faces of ``pairs``; -1 for a face that is not in the gallery."""
+        order = np.argsort(self._faces.face_ids)
+        ids = self._faces.face_ids[order]
+        found = []
+        for faces in (pairs.face_a, pairs.face_b):
+            at = np.minimum(np.searchsorted(ids, faces), max(len(ids) - 1, 0))
+            found.append(np.where(ids[at] == faces, order[at], -1) if len(ids) else np.full(len(faces), -1))
+        return found[0], found[1]
+
+    def _carried(self, base: ScanRow) -> PairRows:
+        """The pairs of the base scan between faces that are carried over, at this scan's threshold."""
+        pairs = store.read_pairs(self._conn, base.id)
+        rows_a, rows_b = self._rows(pairs)
+        carried = self._plan.first_new
+        keep = (rows_a >= 0) & (rows_b >= 0) & (rows_a < carried) & (rows_b < carried)
+        keep &= pairs.score >= self._options.threshold - _ROUNDING
+        near = np.flatnonzero(keep & (np.abs(pairs.score - self._options.threshold) <= _ROUNDING))
+        keep[near] = pair_scores(self._vectors, rows_a[near], rows_b[near]) >= self._options.threshold
+        return PairRows(pairs.face_a[keep], pairs.face_b[keep], pairs.score[keep])
+
+    def _expect_few_enough(self, first_new: int) -> None:
+        limit = self._options.max_pairs
+        if limit is None or len(self._faces) < 2:
+            return
+        predicted = predict_pairs(self._gallery, self._options.threshold, first_new=first_new)
+        if predicted.expected > limit:
+            raise TooManyPairsError(
+                f"About {predicted.expected:,.0f} pairs reach {self._options.threshold:g}, more than --max-pairs {limit:,}: "
+                f"a threshold of {predicted.threshold_for(limit):.3f} would flag about that many; "
+                "raise one of the two and scan again."
+            )
+
+    def _finish(self, scan_id: int) -> None:
+        """Roll pairs up to links, write the histograms and close the scan, all in one transaction."""
+        pairs = store.read_pairs(self._conn, scan_id)
+        rows_a, rows_b = self._rows(pairs)
+        links = roll_up(self._vectors, self._faces.identity_ids, rows_a, rows_b, pairs.score)
+        columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
+        store.write_links(self._conn, scan_id, columns)
+        write_distributions(self._conn, scan_id, self._gallery, pairs.score, self._options.threshold)
+        store.finish_scan(self._conn, scan_id, pairs=len(pairs), links=len(links))
+        self._conn.commit()
