@@ -32,6 +32,11 @@ _STATE = """
 select (select version_num from facedb.alembic_version), obj_description(to_regnamespace('bi'), 'pg_namespace')
 """
 
+_VERSION_COMMENTS = """
+comment on table facedb.alembic_version is 'How far this schema is.';
+comment on column facedb.alembic_version.version_num is 'The newest migration that was applied.';
+"""
+
 _FACTS = """
 select current_setting('server_version'), (select extversion from pg_extension where extname = 'vector'),
        pg_database_size(current_database())
@@ -127,18 +132,24 @@ def ensure(db: Database) -> None:
     upgrade(db)
 
 
-def upgrade(db: Database) -> SchemaState:
-    """Bring the schema to the head and re-create the views, all in one transaction; returns what was there before.
+def upgrade(db: Database, revision: str | None = None) -> SchemaState:
+    """Bring the schema to the head and make the views again, all in one transaction; returns what was there before.
 
+    With an earlier ``revision`` it goes only that far and leaves no views, which belong to the head.
     Raises SchemaError where the server or pgvector is too old, or the database newer than this facedb.
     """
     before = current(db)
     _refuse_newer(before)
+    target = head() if revision is None else revision
     with _one_transaction(db) as (outer, connection):
         _check_server(connection, embedded=db.embedded)
         connection.execute("create schema if not exists facedb")
-        with views.recreated(connection, _views()):
-            _alembic(outer, "upgrade", "head")
+        readers = views.readers(connection)
+        views.drop(connection, _views())
+        _alembic(outer, "upgrade", target)
+        connection.execute(_VERSION_COMMENTS)
+        if target == head():
+            views.create(connection, _views(), readers)
     return before
 
 

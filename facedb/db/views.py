@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -57,19 +56,20 @@ def drop(connection: Connection, directory: Path) -> None:
         ) from error
 
 
-@contextmanager
-def recreated(connection: Connection, directory: Path) -> Iterator[None]:
-    """Drop the views, let the block change the tables, make the views again and restore the rights of their readers."""
-    readers = connection.execute(_GRANTS).fetchall()
-    drop(connection, directory)
-    yield
+def readers(connection: Connection) -> list[tuple[str, str | None]]:
+    """Which views may be read by which roles (None: everybody), apart from their owner."""
+    return [(view, role) for view, role in connection.execute(_GRANTS).fetchall()]
+
+
+def create(connection: Connection, directory: Path, restore: Sequence[tuple[str, str | None]]) -> None:
+    """Make the views, and give the readers of the views of the same name before them their rights again."""
     for text in texts(directory):
         connection.execute(text)
     present = set(names(directory))
-    for view, role in readers:
+    for view, role in restore:
         if view in present:
-            reader = sql.SQL("public") if role is None else sql.Identifier(str(role))
-            connection.execute(sql.SQL("grant select on {} to {}").format(sql.Identifier("bi", str(view)), reader))
+            reader = sql.SQL("public") if role is None else sql.Identifier(role)
+            connection.execute(sql.SQL("grant select on {} to {}").format(sql.Identifier("bi", view), reader))
     connection.execute(sql.SQL("comment on schema bi is {}").format(sql.Literal(_comment(directory))))
 
 
