@@ -20,10 +20,10 @@ Crops = NDArray[np.uint8]
 class FaceModel:
     """One ONNX face model under one contract; calls may come from several threads at a time.
 
-    ``contract`` names the provider and the precision that really run. ``batch`` is the number of crops of one call: 1
-    on the CPU (or what the graph fixes), so that a vector never depends on its neighbours; on a GPU every call is
-    filled up to ``batch`` with black crops for the same reason. Raises ModelError where file and contract do not fit,
-    and where CUDA was asked for and does not load.
+    ``contract`` names the provider and the precision that really run. A vector never depends on its neighbours: on the
+    CPU every crop has a call of its own (black crops fill up a batch that the graph fixes), and on a GPU every call has
+    the same size ``batch``, filled up with black. Raises ModelError where file and contract do not fit, and where CUDA
+    was asked for and does not load.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class FaceModel:
         if fixed is not None and batch is not None and actual == "cuda" and batch != fixed:
             raise ModelError(f"{path.name} takes exactly {fixed} pictures a call; leave --batch out.")
         self.batch = fixed or (1 if actual == "cpu" else batch or 64)
+        self._together = 1 if actual == "cpu" else self.batch
         self._mean = np.asarray(contract.mean, dtype=np.float32)
         self._std = np.asarray(contract.std, dtype=np.float32)
         if contract.dtype == "uint8" and (self._mean.any() or (self._std != 1).any()):
@@ -49,8 +50,8 @@ class FaceModel:
     def run(self, crops: Crops) -> Float32Array:
         """Raw vectors float32 (n, dim) of crops uint8 (n, height, width, 3) RGB, n any number."""
         vectors = np.empty((len(crops), self.contract.dim), dtype=np.float32)
-        for start in range(0, len(crops), self.batch):
-            part = crops[start : start + self.batch]
+        for start in range(0, len(crops), self._together):
+            part = crops[start : start + self._together]
             vectors[start : start + len(part)] = self._call(part)
         return vectors
 

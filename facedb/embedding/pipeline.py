@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Iterable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +14,7 @@ from facedb.core import rejects
 from facedb.core.errors import ModelError, UsageError
 from facedb.core.models import FaceVector, Float32Array, ImageResult, ImageTask
 from facedb.core.rejects import problem
+from facedb.core.vectors import normalise
 from facedb.embedding.contract import ModelContract
 from facedb.embedding.decode import MAX_BYTES, MAX_PIXELS
 from facedb.embedding.detect import YuNet
@@ -25,7 +24,6 @@ from facedb.embedding.overlap import available_cpus, grouped, ordered_map
 
 _WINDOW_PER_THREAD = 32
 _BATCHES_AHEAD = 3
-_TINY_NORM = 1e-12
 
 
 class Embedder:
@@ -122,20 +120,19 @@ def finish(image_id: int, found: Extracted, vectors: Float32Array) -> ImageResul
     """The result of one image from its extracted faces and their raw vectors float32 (n, dim)."""
     if found.problem is not None:
         return ImageResult(image_id, found.facts, (), found.problem)
-    faces = [face for crop, raw in zip(found.faces, vectors, strict=True) if (face := _unit(crop, raw)) is not None]
+    faces: list[FaceVector] = []
+    for crop, raw in zip(found.faces, vectors, strict=True):
+        # One face a call: the sum of squares must not depend on how many faces stand beside it.
+        units, norms, usable = normalise(raw[None])
+        if usable[0]:
+            faces.append(_face(len(faces), crop, units[0], float(norms[0])))
     if not faces:
         return ImageResult(image_id, found.facts, (), problem(rejects.BAD_VECTOR))
-    numbered = tuple(replace(face, ordinal=ordinal) for ordinal, face in enumerate(faces))
-    return ImageResult(image_id, found.facts, numbered)
+    return ImageResult(image_id, found.facts, tuple(faces))
 
 
-def _unit(crop: FaceCrop, raw: Float32Array) -> FaceVector | None:
-    wide = raw.astype(np.float64)
-    norm = float(np.sqrt(np.sum(wide * wide)))
-    if not math.isfinite(norm) or norm < _TINY_NORM:
-        return None
-    unit = (wide / norm).astype(np.float32)
-    return FaceVector(0, unit, norm, crop.box, crop.landmarks, crop.score, crop.size_px, crop.sharpness)
+def _face(ordinal: int, crop: FaceCrop, unit: Float32Array, norm: float) -> FaceVector:
+    return FaceVector(ordinal, unit, norm, crop.box, crop.landmarks, crop.score, crop.size_px, crop.sharpness)
 
 
 def embed_bytes(embedder: Embedder, data: bytes, *, faces: str = "all") -> ImageResult:

@@ -128,12 +128,12 @@ def _fetch(url: str, part: Path, model: KnownModel, progress: Progress | None) -
         done = have if resumed else 0
         with part.open("ab" if resumed else "wb") as stream:
             while chunk := answer.read(_CHUNK):
-                done += len(chunk)
-                if done > model.size:
-                    break
-                stream.write(chunk)
+                stream.write(chunk[: model.size - done])
+                done = min(done + len(chunk), model.size)
                 if progress is not None:
                     progress(done, model.size)
+                if done == model.size:
+                    break
             stream.flush()
             os.fsync(stream.fileno())
     if done < model.size:
@@ -146,7 +146,11 @@ def _open(url: str, start: int) -> Any:
     request = urllib.request.Request(url, headers={"User-Agent": "facedb"})  # noqa: S310 - the scheme is checked above
     if start:
         request.add_header("Range", f"bytes={start}-")
-    return urllib.request.urlopen(request, timeout=_TIMEOUT_S)  # noqa: S310 - the scheme is checked above
+    try:
+        return urllib.request.urlopen(request, timeout=_TIMEOUT_S)  # noqa: S310 - the scheme is checked above
+    except urllib.error.HTTPError as fault:
+        fault.close()
+        raise OSError(f"the server answers {fault.code} {fault.reason}") from None
 
 
 def _sha256(path: Path) -> str:

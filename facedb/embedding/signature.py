@@ -29,7 +29,8 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JPEG XL"),
     (b"8BPS", "PSD"),
 )
-_BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIF", b"heix": "HEIF", b"mif1": "HEIF", b"msf1": "HEIF"}
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_BRANDS = {b"avif": "AVIF", b"avis": "AVIF", **dict.fromkeys(_HEIF_BRANDS, "HEIF")}
 _SHORTEST = {
     "JPEG": 125,
     "PNG": 57,
@@ -81,4 +82,17 @@ def _cut_short(name: str, data: bytes) -> bool:
         return b"IEND" not in data[-16:]
     if name == "JPEG":
         return b"\xff\xd9" not in data[-64:]
-    return False
+    return name == "AVIF" and _boxes_end(data) > len(data)
+
+
+def _boxes_end(data: bytes) -> int:
+    """Where the last top-level box of an ISO base media file says that it ends."""
+    place = 0
+    while place + 16 <= len(data):
+        size = int(struct.unpack_from(">I", data, place)[0])
+        if size == 1:
+            size = int(struct.unpack_from(">Q", data, place + 8)[0])
+        if size < 8:
+            break
+        place += size
+    return place

@@ -1,0 +1,72 @@
+"""Sharpness and the perceptual hash."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from facedb.embedding.quality import perceptual_hash, sharpness
+from tests.unit.embedding.conftest import picture
+
+
+def distance(one: int, other: int) -> int:
+    return ((one ^ other) & (2**64 - 1)).bit_count()
+
+
+def test_sharpness_is_the_variance_of_the_laplacian() -> None:
+    crop = picture(112, 112, seed=2)
+    grey = np.asarray(crop.convert("L")).astype(float)
+    expected = [
+        grey[y - 1, x] + grey[y + 1, x] + grey[y, x - 1] + grey[y, x + 1] - 4 * grey[y, x]
+        for y in range(1, 111)
+        for x in range(1, 111)
+    ]
+    assert sharpness(crop) == pytest.approx(np.var(expected))
+
+
+def test_a_blurred_face_is_less_sharp() -> None:
+    noisy = Image.fromarray(np.random.default_rng(0).integers(0, 256, (112, 112, 3), dtype=np.uint8))
+    assert sharpness(noisy.filter(ImageFilter.GaussianBlur(2))) < sharpness(noisy) / 10
+    assert sharpness(Image.new("RGB", (64, 64))) == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_hash_survives_recompression_and_resizing(seed: int) -> None:
+    image = picture(320, 240, seed)
+    stream = BytesIO()
+    image.save(stream, "JPEG", quality=40)
+    original = perceptual_hash(image)
+    assert distance(original, perceptual_hash(Image.open(stream).convert("RGB"))) <= 4
+    assert distance(original, perceptual_hash(image.resize((97, 75)))) <= 6
+    assert -(2**63) <= original < 2**63
+
+
+def test_different_pictures_differ_in_many_bits() -> None:
+    hashes = [perceptual_hash(picture(200, 200, seed)) for seed in range(12)]
+    assert min(distance(a, b) for i, a in enumerate(hashes) for b in hashes[:i]) >= 14
+
+
+def test_a_flat_picture_has_the_hash_zero() -> None:
+    assert perceptual_hash(Image.new("RGB", (50, 80), (90, 120, 30))) == 0
+
+
+def test_the_bits_follow_the_dct_definition() -> None:
+    image = picture(32, 32, seed=9)
+    grey = np.asarray(image.convert("L")).astype(float)
+    low = [
+        sum(
+            grey[y, x] * np.cos(np.pi * (2 * y + 1) * v / 64) * np.cos(np.pi * (2 * x + 1) * u / 64)
+            for y in range(32)
+            for x in range(32)
+        )
+        * (np.sqrt(0.5) if u == 0 else 1)
+        * (np.sqrt(0.5) if v == 0 else 1)
+        for v in range(8)
+        for u in range(8)
+    ]
+    expected = [0] + [int(value > np.median(low[1:])) for value in low[1:]]
+    found = perceptual_hash(image) & (2**64 - 1)
+    assert [found >> (63 - bit) & 1 for bit in range(64)] == expected
