@@ -77,30 +77,3 @@ def quantise_int8(vectors: Float32Array, *, threads: int = 1) -> Int8Vectors:
 
         residual = float(np.sqrt(max(pool.map(encode, parts)))) * (1.0 + dim * 2.0**-23)
     return Int8Vectors(codes, float(scale), residual / float(scale) + 2.0**-24 * MAX_NORM)
-
-
-def rounding_error(vectors: Float32Array, rounded: NDArray[np.generic], *, scale: float = 1.0) -> float:
-    """The largest ||x - rounded / ``scale``|| over the rows of ``vectors``, float32 (n, d), in float64."""
-    worst = 0.0
-    for start in range(0, len(vectors), _CHUNK_ROWS):
-        part = slice(start, start + _CHUNK_ROWS)
-        residual = vectors[part].astype(np.float64)
-        residual -= rounded[part].astype(np.float64) / scale
-        worst = max(worst, float(np.einsum("ij,ij->i", residual, residual).max()))
-    return float(np.sqrt(worst)) + SLACK
-
-
-def to_float16(vectors: Float32Array, scale: float) -> NDArray[np.float16]:
-    """``vectors`` times ``scale``, rounded to float16; a scale of 2**8 keeps values out of the subnormal numbers."""
-    return (vectors * np.float32(scale)).astype(np.float16)
-
-
-def to_bfloat16(vectors: Float32Array) -> NDArray[np.uint16]:
-    """``vectors`` rounded to nearest-even bfloat16, as the raw 16 bits (NumPy has no such type)."""
-    bits = np.ascontiguousarray(vectors).view(np.uint32)
-    return ((bits + (((bits >> 16) & 1) + np.uint32(0x7FFF))) >> 16).astype(np.uint16)
-
-
-def from_bfloat16(bits: NDArray[np.uint16]) -> Float32Array:
-    """The float32 values that raw bfloat16 ``bits`` stand for, exactly."""
-    return (bits.astype(np.uint32) << 16).view(np.float32)

@@ -5,14 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facedb.search.int8 import reaching
-from facedb.search.quantise import (
-    from_bfloat16,
-    quantise_int8,
-    rounding_error,
-    score_error,
-    to_bfloat16,
-    to_float16,
-)
+from facedb.search.quantise import quantise_int8, score_error
 from tests.unit.search.galleries import unit
 
 
@@ -34,26 +27,6 @@ def test_the_measured_int8_error_bounds_every_row(seed, dim, sharpness):
 
 def test_an_empty_gallery_quantises_to_nothing():
     assert quantise_int8(np.empty((0, 64), np.float32)).codes.shape == (0, 64)
-
-
-@pytest.mark.parametrize("dim", [64, 512])
-def test_half_precision_errors_bound_the_scores(dim):
-    vectors = unit(np.random.default_rng(dim).standard_normal((300, dim)))
-    exact = vectors.astype(np.float64) @ vectors.astype(np.float64).T
-    half = to_float16(vectors, 256.0)
-    brain = from_bfloat16(to_bfloat16(vectors))
-    for wide, error in (
-        (half.astype(np.float64) / 256.0, rounding_error(vectors, half, scale=256.0)),
-        (brain.astype(np.float64), rounding_error(vectors, brain)),
-    ):
-        assert np.abs(wide @ wide.T - exact).max() <= score_error(error, dim, 0.0)
-    assert rounding_error(vectors, half, scale=256.0) <= 2.0**-11 * 1.001
-    assert rounding_error(vectors, brain) <= 2.0**-8 * 1.001
-
-
-def test_bfloat16_rounds_to_nearest_even():
-    values = np.array([[1.0, 1.0 + 2**-8, 1.0 + 3 * 2**-8, -0.5]], np.float32)
-    assert from_bfloat16(to_bfloat16(values)).tolist() == [[1.0, 1.0, 1.0 + 2**-6, -0.5]]
 
 
 @pytest.mark.parametrize("dim", [1, 63, 64, 127, 512, 1280])

@@ -1,0 +1,103 @@
+"""Exact threshold search by a device that appends hits to a buffer of fixed size; a tile that overflows it is split."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from facedb.core.models import Float64Array, Int64Array
+from facedb.search.blocks import Block
+from facedb.search.gallery import Gallery
+from facedb.search.sieve import Hits, Sieve
+from facedb.search.tiles import Tile, cut_tiles
+
+
+class AppendDevice(Protocol):
+    """One device that computes a tile and appends the pairs that reach threshold - epsilon to a buffer.
+
+    ``epsilon`` bounds |its score - the score|. ``height`` x ``width`` is the largest tile it computes at once.
+    """
+
+    epsilon: float
+    height: int
+    width: int
+
+    def append(self, tile: Tile, lowest: float) -> tuple[Int64Array, Int64Array] | None:
+        """Rows and columns of all pairs of ``tile`` with column < row, different labels and a score of at least ``lowest``.
+
+        None if they are more than the buffer holds. A tile of a single pair always fits.
+        """
+
+    def scores(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
+        """This device's scores (m, n), computed the way ``append`` does."""
+
+    def close(self) -> None:
+        """Give the device's memory back."""
+
+
+class AppendSearcher:
+    """Searches blocks with one or several devices; each takes the next tile when it is free."""
+
+    def __init__(self, gallery: Gallery, sieve: Sieve, devices: Sequence[AppendDevice]) -> None:
+        self._gallery, self._sieve, self._devices = gallery, sieve, list(devices)
+        self.epsilon = max(device.epsilon for device in devices)
+        self._lowest = sieve.threshold - self.epsilon
+
+    def search(self, block: Block) -> Iterator[Hits]:
+        height = min(device.height for device in self._devices)
+        width = min(device.width for device in self._devices)
+        waiting = deque(cut_tiles(block, self._gallery.labels, height, width))
+
+        def run(device: AppendDevice) -> list[Hits]:
+            found: list[Hits] = []
+            try:
+                while True:
+                    try:
+                        tile = waiting.popleft()
+                    except IndexError:
+                        return found
+                    for rows, columns in self._candidates(device, tile):
+                        hits = self._sieve.keep(rows, columns)
+                        if hits is not None:
+                            found.append(hits)
+            except BaseException:
+                waiting.clear()
+                raise
+
+        with ThreadPoolExecutor(len(self._devices), thread_name_prefix="facedb-cuda") as pool:
+            runs = [pool.submit(run, device) for device in self._devices]
+            try:
+                for each in runs:
+                    yield from each.result()
+            except BaseException:
+                waiting.clear()
+                raise
+
+    def approximate(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
+        return self._devices[0].scores(rows, columns)
+
+    def close(self) -> None:
+        for device in self._devices:
+            device.close()
+
+    def _candidates(self, device: AppendDevice, tile: Tile) -> Iterator[tuple[Int64Array, Int64Array]]:
+        pieces = [tile]
+        while pieces:
+            piece = pieces.pop()
+            hits = device.append(piece, self._lowest)
+            if hits is None:
+                pieces.extend(halves(piece))
+            else:
+                yield hits
+
+
+def halves(tile: Tile) -> tuple[Tile, Tile]:
+    """``tile`` cut in two along its longer side."""
+    row, row_stop, column, column_stop = tile
+    if row_stop - row >= column_stop - column:
+        middle = (row + row_stop) // 2
+        return Tile(row, middle, column, column_stop), Tile(middle, row_stop, column, column_stop)
+    middle = (column + column_stop) // 2
+    return Tile(row, row_stop, column, middle), Tile(row, row_stop, middle, column_stop)

@@ -1,0 +1,118 @@
+"""The gallery on an accelerator, in lower precision: all of it when it fits, otherwise the rows that are being worked on.
+
+Every function takes ``xp``, the array module (CuPy on a GPU; NumPy runs the same code for the tests).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+
+from facedb.core.models import Int64Array
+from facedb.search.gallery import Gallery
+from facedb.search.quantise import MAX_NORM, SLACK
+
+FLOAT16_SCALE = 256.0
+TF32_ROUNDOFF = 2.0**-10
+
+_CHUNK_ROWS = 16_384
+
+
+def scale_of(precision: str) -> float:
+    """What ``rounded`` multiplies by: 2**8 keeps the small values of a unit vector out of the subnormal float16 numbers."""
+    return FLOAT16_SCALE if precision == "float16" else 1.0
+
+
+def rounded(xp: Any, vectors: Any, precision: str) -> Any:
+    """float32 ``vectors`` (m, d) as a device multiplies them: float32, scaled float16, or bfloat16 given as its 16 bits."""
+    if precision == "float16":
+        return (vectors * xp.float32(FLOAT16_SCALE)).astype(xp.float16)
+    if precision == "bfloat16":
+        bits = vectors.view(xp.uint32)
+        return ((bits + (((bits >> xp.uint32(16)) & xp.uint32(1)) + xp.uint32(0x7FFF))) >> xp.uint32(16)).astype(
+            xp.uint16
+        )
+    return vectors
+
+
+def widened(xp: Any, lower: Any, precision: str) -> Any:
+    """The numbers that ``lower``, a result of ``rounded``, stands for, exactly, as float64 and without the scale."""
+    if precision == "bfloat16":
+        lower = (lower.astype(xp.uint32) << xp.uint32(16)).view(xp.float32)
+    return lower.astype(xp.float64) / scale_of(precision)
+
+
+class DeviceRows:
+    """Rows of ``gallery`` on the current device of ``xp``; ``max_bytes`` is what they may take.
+
+    ``error`` is the largest ||x - rounded x||, measured on the device in float64; float32 is taken for TF32, to which
+    a GPU may round it. Threads share one object. Rows that do not fit are uploaded when they are asked for and
+    dropped when they have not been used for longest, so a gallery larger than the device is streamed once per block.
+    """
+
+    def __init__(self, xp: Any, gallery: Gallery, precision: str, max_bytes: int) -> None:
+        self._xp, self._gallery, self._precision = xp, gallery, precision
+        self._item = gallery.dim * (4 if precision == "float32" else 2)
+        self.resident = len(gallery) * self._item <= max_bytes
+        self._max_bytes, self._bytes = max_bytes, 0
+        self._parts: OrderedDict[tuple[int, int], Any] = OrderedDict()
+        self._lock = threading.Lock()
+        self._all: Any = xp.empty((len(gallery) if self.resident else 0, gallery.dim), self._kind())
+        worst = 0.0
+        for start in range(0, len(gallery), _CHUNK_ROWS):
+            stop = min(start + _CHUNK_ROWS, len(gallery))
+            vectors = xp.asarray(gallery.vectors[start:stop])
+            lower = rounded(xp, vectors, precision)
+            residual = vectors.astype(xp.float64) - widened(xp, lower, precision)
+            worst = max(worst, float((residual * residual).sum(axis=1).max()))
+            if self.resident:
+                self._all[start:stop] = lower
+        self.error = TF32_ROUNDOFF * MAX_NORM if precision == "float32" else float(np.sqrt(worst)) + SLACK
+
+    def panel_rows(self, least: int = 4096) -> int:
+        """How many rows may be asked for at once: all of them, or a quarter of what fits."""
+        return max(len(self._gallery), 1) if self.resident else max(least, self._max_bytes // (4 * self._item))
+
+    def rows(self, start: int, stop: int) -> Any:
+        """Rows ``start`` to ``stop`` on the device, contiguous."""
+        if self.resident:
+            return self._all[start:stop]
+        with self._lock:
+            if (start, stop) not in self._parts:
+                needed = (stop - start) * self._item
+                self._settle()
+                while self._parts and self._bytes + needed > self._max_bytes:
+                    (first, last), _ = self._parts.popitem(last=False)
+                    self._bytes -= (last - first) * self._item
+                self._parts[start, stop] = self._upload(self._gallery.vectors[start:stop])
+                self._bytes += needed
+                self._settle()
+            self._parts.move_to_end((start, stop))
+            return self._parts[start, stop]
+
+    def gather(self, rows: Int64Array) -> Any:
+        """The given rows on the device, contiguous."""
+        if len(rows) and int(rows[-1]) - int(rows[0]) == len(rows) - 1 and bool((np.diff(rows) == 1).all()):
+            return self.rows(int(rows[0]), int(rows[-1]) + 1)
+        if self.resident:
+            return self._all[self._xp.asarray(rows)]
+        return self._upload(self._gallery.vectors[rows])
+
+    def close(self) -> None:
+        """Drop everything that is on the device."""
+        self._parts.clear()
+        self._all, self._bytes = self._all[:0].copy(), 0
+
+    def _settle(self) -> None:
+        """Wait for the device: another thread's stream may still read what is dropped, or read at once what is new."""
+        if hasattr(self._xp, "cuda"):
+            self._xp.cuda.runtime.deviceSynchronize()
+
+    def _upload(self, vectors: Any) -> Any:
+        return rounded(self._xp, self._xp.asarray(vectors), self._precision)
+
+    def _kind(self) -> Any:
+        return {"float32": np.float32, "float16": np.float16, "bfloat16": np.uint16}[self._precision]

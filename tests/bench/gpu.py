@@ -1,0 +1,99 @@
+"""Time the GPU engines on the GPU at hand: every FAISS route, the cuda engine, and the bounds beside them.
+
+Run `python tests/bench/gpu.py --rows 1000000` on a machine with the extra `gpu` installed. One line per method: seconds from host
+memory (upload, self-test, join, rescoring), flagged pairs, and whether they equal those of the first method. The last lines
+are the float16 and float32 matrix products alone, over the same upper triangle: the arithmetic limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from facedb.search import cuda, faiss_gpu
+from facedb.search.blocks import plan_blocks
+from facedb.search.engine import Searcher, self_test
+from facedb.search.faiss_gpu import FaissRoute
+from facedb.search.gallery import Gallery
+from facedb.search.sieve import Hits, Sieve
+from facedb.search.synthetic import synthetic_gallery
+
+ROUTES = [FaissRoute("float32"), FaissRoute("float32", cuvs=True), FaissRoute("float16"), FaissRoute("bfloat16")]
+
+
+def methods(gallery: Gallery, threshold: float) -> Iterator[tuple[str, Callable[[], Searcher]]]:
+    """What to time: a name and how to open it."""
+    sieve = Sieve(gallery, threshold)
+    if cuda.probe().available:
+        yield "cuda float16", lambda: cuda.open_devices(gallery, sieve)
+    if faiss_gpu.probe().available:
+        import faiss
+
+        for route in ROUTES:
+            if route.cuvs and "CUVS" not in faiss.get_compile_options():
+                continue
+            name = f"faiss-gpu {route.precision}{' cuVS' if route.cuvs else ''}"
+            yield name, lambda route=route: faiss_gpu.open_route(gallery, sieve, route)
+
+
+def product_seconds(rows: int, dim: int, precision: str) -> float:
+    """Seconds of the matrix products of the upper triangle alone, in tiles of 8192 x 32768."""
+    import cupy
+
+    kind = {"float16": cupy.float16, "float32": cupy.float32}[precision]
+    left, right = cupy.ones((8192, dim), kind), cupy.ones((32_768, dim), kind)
+    out = cupy.empty((8192, 32_768), kind)
+    cupy.matmul(left, right.T, out=out)
+    cupy.cuda.Device().synchronize()
+    started = time.perf_counter()
+    for _ in range(10):
+        cupy.matmul(left, right.T, out=out)
+    cupy.cuda.Device().synchronize()
+    return (time.perf_counter() - started) / 10 * (rows * (rows - 1) / 2) / (8192 * 32_768)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--dim", type=int, default=512)
+    parser.add_argument("--threshold", type=float, default=0.4)
+    parser.add_argument("--block", type=int, default=65_536)
+    options = parser.parse_args()
+    missing = [info for info in (cuda.probe(), faiss_gpu.probe()) if not info.available]
+    for info in missing:
+        sys.stdout.write(f"{info.name}: not timed, {info.reason}\n")
+    if len(missing) == 2:
+        return
+    gallery = synthetic_gallery(options.rows, options.dim, seed=1).gallery
+    blocks = plan_blocks(gallery.labels, target_rows=options.block)
+    first: Hits | None = None
+    for name, open_it in methods(gallery, options.threshold):
+        started = time.perf_counter()
+        searcher = open_it()
+        self_test(name, searcher, gallery)
+        opened = time.perf_counter() - started
+        hits = Hits.join([part for block in blocks for part in searcher.search(block)])
+        seconds = time.perf_counter() - started
+        searcher.close()
+        first = first or hits
+        same = len(hits.rows_a) == len(first.rows_a) and bool(
+            (hits.rows_a == first.rows_a).all() and (hits.rows_b == first.rows_b).all()
+        )
+        sys.stdout.write(
+            f"{name:26} {seconds:9.2f} s  (open {opened:.2f} s)  {len(hits.rows_a):>10} pairs  same rows: {same}\n"
+        )
+        sys.stdout.flush()
+    if cuda.probe().available:
+        for precision in ("float16", "float32"):
+            seconds = product_seconds(options.rows, options.dim, precision)
+            sys.stdout.write(f"{precision + ' product alone':26} {seconds:9.2f} s\n")
+    sys.stdout.write(
+        f"rows {options.rows}, dim {options.dim}, comparisons {options.rows * (options.rows - 1) // 2:.3g}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

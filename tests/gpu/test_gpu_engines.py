@@ -1,0 +1,127 @@
+"""The property tests of the join on a real GPU: the same rows as the definition, whatever the route, block and memory limit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from facedb.search import cuda, faiss_gpu
+from facedb.search.blocks import plan_blocks
+from facedb.search.engine import choose_engine, open_searcher, self_test
+from facedb.search.faiss_gpu import FaissRoute
+from facedb.search.score import pair_scores
+from facedb.search.sieve import Sieve
+from facedb.search.synthetic import synthetic_gallery
+from tests.unit.search.galleries import clustered, every_pair, make_gallery, run, triples, unit
+
+pytestmark = pytest.mark.gpu
+
+SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MODULES = {"faiss-gpu": faiss_gpu, "cuda": cuda}
+ROUTES = [FaissRoute("float32"), FaissRoute("float32", cuvs=True), FaissRoute("float16"), FaissRoute("bfloat16")]
+
+
+@pytest.fixture(params=list(MODULES))
+def engine(request: pytest.FixtureRequest) -> str:
+    """A GPU engine that this machine has; skips with what is missing."""
+    info = MODULES[request.param].probe()
+    if not info.available:
+        pytest.skip(f"{request.param}: {info.reason}")
+    return request.param
+
+
+@pytest.fixture(params=ROUTES, ids=str)
+def route(request: pytest.FixtureRequest) -> FaissRoute:
+    """A FAISS route that this machine has."""
+    info = faiss_gpu.probe()
+    if not info.available:
+        pytest.skip(f"faiss-gpu: {info.reason}")
+    import faiss
+
+    if request.param.cuvs and "CUVS" not in faiss.get_compile_options():
+        pytest.skip("this FAISS was built without cuVS")
+    return request.param
+
+
+def found(searcher, gallery, target):
+    rows = sorted(
+        row
+        for block in plan_blocks(gallery.labels, target_rows=target)
+        for hits in searcher.search(block)
+        for row in triples(hits.rows_a, hits.rows_b, hits.scores)
+    )
+    searcher.close()
+    return rows
+
+
+def test_a_gpu_engine_finds_exactly_the_pairs_of_the_definition(engine):
+    @SLOW
+    @given(
+        seed=st.integers(0, 2**31),
+        rows=st.integers(0, 220),
+        dim=st.sampled_from([64, 128, 256, 512, 1280]),
+        identities=st.integers(1, 40),
+        threshold=st.floats(-0.2, 0.9),
+        target=st.integers(1, 250),
+        data=st.data(),
+    )
+    def check(seed, rows, dim, identities, threshold, target, data):
+        gallery = clustered(np.random.default_rng(seed), rows, dim, identities)
+        first_new = data.draw(st.integers(0, rows))
+        rows_found = run(gallery, threshold, engine, target_rows=target, first_new=first_new)
+        assert rows_found == every_pair(gallery, threshold, first_new)
+
+    check()
+
+
+@pytest.mark.parametrize("dim", [64, 128, 256, 512, 1280])
+def test_a_pair_exactly_at_the_threshold_is_flagged_on_the_gpu(engine, dim):
+    gallery = clustered(np.random.default_rng(dim), 300, dim, 60)
+    rows_a, rows_b = np.triu_indices(300, k=1)
+    for score in np.quantile(pair_scores(gallery.vectors, rows_a, rows_b), [0.9, 0.999], method="nearest"):
+        assert run(gallery, float(score), engine) == every_pair(gallery, float(score))
+
+
+def test_a_large_gallery_has_the_same_rows_as_on_the_cpu(engine):
+    gallery = synthetic_gallery(40_000, 512, seed=2).gallery
+    assert run(gallery, 0.4, engine, target_rows=8_192) == run(gallery, 0.4, "int8", target_rows=8_192)
+
+
+def test_an_identity_of_5000_faces_hides_nothing_on_the_gpu(engine):
+    rng = np.random.default_rng(5)
+    vectors = unit(rng.standard_normal(64) + 0.2 * rng.standard_normal((5_400, 64)))
+    gallery = make_gallery(vectors, np.concatenate([np.zeros(5_000), np.ones(2), np.arange(2, 400)]))
+    assert run(gallery, 0.97, engine, target_rows=2_048) == run(gallery, 0.97, "exact", target_rows=2_048)
+
+
+def test_the_self_test_of_a_gpu_engine_stays_below_epsilon(engine):
+    for dim in (64, 512, 1280):
+        gallery = clustered(np.random.default_rng(dim), 4_000, dim, 300)
+        searcher = open_searcher(engine, gallery, Sieve(gallery, 0.4), 1)
+        assert self_test(engine, searcher, gallery) <= searcher.epsilon
+        searcher.close()
+
+
+def test_auto_takes_the_gpu(engine):
+    assert choose_engine("auto").name in MODULES
+    assert choose_engine(engine).name == engine
+
+
+@pytest.mark.parametrize("max_bytes", [None, 4 << 20])
+def test_every_faiss_route_is_exact_resident_and_streamed(route, max_bytes):
+    gallery = synthetic_gallery(12_000, 512, seed=4).gallery
+    searcher = faiss_gpu.open_route(gallery, Sieve(gallery, 0.4), route, max_bytes=max_bytes)
+    assert self_test("faiss-gpu", searcher, gallery) <= searcher.epsilon
+    assert found(searcher, gallery, 5_000) == run(gallery, 0.4, "int8", target_rows=5_000)
+
+
+@pytest.mark.parametrize(("max_bytes", "capacity"), [(None, 1 << 20), (None, 64), (4 << 20, 64)])
+def test_cuda_is_exact_when_the_buffer_overflows_and_the_gallery_is_streamed(max_bytes, capacity):
+    info = cuda.probe()
+    if not info.available:
+        pytest.skip(f"cuda: {info.reason}")
+    gallery = synthetic_gallery(12_000, 512, seed=4).gallery
+    searcher = cuda.open_devices(gallery, Sieve(gallery, 0.4), max_bytes=max_bytes, capacity=capacity)
+    assert found(searcher, gallery, 5_000) == run(gallery, 0.4, "int8", target_rows=5_000)
