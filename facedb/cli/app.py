@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from facedb import __version__
-from facedb.cli import check, db, results, steps
+from facedb.cli import check, db, doctor, model, results, search, steps
 from facedb.cli.context import State
 from facedb.cli.progress import ConsoleReporter, complain
 from facedb.core.errors import ExitCode, FacedbError
@@ -61,6 +61,9 @@ app.command(epilog="Example: facedb pairs --min-score 0.6 --format csv > pairs.c
 app.command(epilog="Example: facedb rejects --code no_face")(results.rejects)
 app.command(epilog="Example: facedb datasets")(results.datasets)
 app.command(epilog="Example: facedb scans --format json")(results.scans)
+app.command(epilog="Example: facedb search photo.jpg --top 5")(search.search)
+app.command(epilog="Example: facedb doctor")(doctor.doctor)
+app.add_typer(model.app)
 app.add_typer(db.app)
 
 

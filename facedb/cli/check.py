@@ -9,15 +9,18 @@ import typer
 
 from facedb.cli.choices import (
     DEFAULT_THRESHOLD,
+    CoolToOption,
     DetectorOption,
     EngineOption,
     FacesOption,
+    MaxTempOption,
     ModelOption,
     PresetOption,
     ProviderOption,
     SetOption,
     ThreadsOption,
     ThresholdOption,
+    guard,
     model_choice,
 )
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
@@ -44,6 +47,8 @@ def check(
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
     full: Annotated[bool, typer.Option("--full", help="Scan everything anew instead of only what is new.")] = False,
+    max_temp: MaxTempOption = None,
+    cool_to: CoolToOption = None,
 ) -> None:
     """Check a folder of faces: ingest, embed, compare every face with every other, and show what looks wrong.
 
@@ -58,7 +63,9 @@ def check(
     )
     options = ScanOptions(threshold=threshold, engine=engine, threads=threads, full=full, cache_dir=settings.cache)
     with database(ctx) as db:
-        summary = run(db, folder, choice, options, dataset=dataset, reporter=state_of(ctx).reporter)
+        reporter = state_of(ctx).reporter
+        pause = guard(max_temp, cool_to, reporter)
+        summary = run(db, folder, choice, options, dataset=dataset, pause=pause, reporter=reporter)
         print_verdict(db, summary)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from facedb.core.errors import UsageError
+from facedb.core.progress import Reporter
 
 if TYPE_CHECKING:
     from facedb.workflow.embed import ModelChoice
@@ -46,7 +48,48 @@ DatasetsOption = Annotated[
     typer.Option("--datasets", help="Datasets to scan, within and across, separated by commas; default: all."),
 ]
 
+MaxTempOption = Annotated[
+    str | None,
+    typer.Option(
+        "--max-temp", help="Pause while a CPU or GPU sensor is hotter than this (°C), or auto; default: no guard."
+    ),
+]
+CoolToOption = Annotated[
+    float | None, typer.Option("--cool-to", help="Go on when the hottest sensor is down to this (°C).")
+]
+
 DEFAULT_THRESHOLD = 0.45
+
+
+def guard(max_temp: str | None, cool_to: float | None, reporter: Reporter) -> Callable[[], None] | None:
+    """What to call between batches and blocks so that the machine stays cool; None without --max-temp."""
+    if max_temp is None:
+        if cool_to is not None:
+            raise UsageError("--cool-to goes with --max-temp.")
+        return None
+    from facedb.embedding.thermal import TemperatureGuard
+
+    try:
+        limit: float | Literal["auto"] = "auto" if max_temp == "auto" else float(max_temp)
+    except ValueError:
+        raise UsageError(f"--max-temp takes degrees Celsius or auto, not {max_temp!r}.") from None
+    watch = TemperatureGuard(limit, cool_to, tell=reporter.say)
+
+    def pause() -> None:
+        watch.wait_while_hot()
+
+    return pause
+
+
+def key_values(texts: list[str] | None) -> dict[str, str]:
+    """The values of --set; raises UsageError for one that is no KEY=VALUE."""
+    pairs: dict[str, str] = {}
+    for text in texts or []:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"--set takes KEY=VALUE, not {text!r}.")
+        pairs[key.strip()] = value.strip()
+    return pairs
 
 
 def model_choice(
@@ -63,17 +106,11 @@ def model_choice(
     from facedb.workflow.embed import ModelChoice
     from facedb.workflow.models import find_file
 
-    pairs: dict[str, str] = {}
-    for text in overrides or []:
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(f"--set takes KEY=VALUE, not {text!r}.")
-        pairs[key.strip()] = value.strip()
     return ModelChoice(
         weights=find_file(model, models_dir),
         detector=None if detector in (None, "none") else find_file(str(detector), models_dir),
         preset=preset,
         faces=faces,
-        overrides=pairs,
+        overrides=key_values(overrides),
         provider=provider,
     )

@@ -148,3 +148,19 @@ def _facts(dsn: str, *, embedded: bool) -> list[tuple[str, object]]:
         ("newest schema", migrate.head()),
         ("views up to date", state.views_fit),
     ]
+
+
+@app.command(epilog="Example: facedb db index && facedb search photo.jpg --approximate")
+def index(
+    ctx: typer.Context,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Name of the contract; default: the one used last.")
+    ] = None,
+    drop: Annotated[bool, typer.Option("--drop", help="Drop the index instead.")] = False,
+) -> None:
+    """Build the HNSW index that `facedb search --approximate` uses; scans never use it."""
+    from facedb.workflow import search
+
+    with database(ctx) as db:
+        name = search.index(db, model, drop=drop)
+    state_of(ctx).reporter.say(f"The index of {name} is {'dropped' if drop else 'ready'}.")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from facedb.cli.context import DatasetOption, LimitOption, database
+from facedb.cli.context import DatasetOption, LimitOption, database, state_of
 from facedb.cli.output import Format, FormatOption, emit
 
 ScanOption = Annotated[int | None, typer.Option("--scan", help="Number of the scan; default: the newest finished one.")]
@@ -50,10 +50,18 @@ def rejects(
     dataset: DatasetOption = None,
     code: Annotated[str | None, typer.Option("--code", help="Only this code, such as no_face.")] = None,
     ignored: Annotated[bool, typer.Option("--ignored", help="Also files that were never meant to be faces.")] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Make what models rejected pending again; the next embed tries.")
+    ] = False,
 ) -> None:
     """Print every file that did not become a face, and why."""
     from facedb.workflow import results
 
+    if retry:
+        with database(ctx) as db:
+            count = results.retry_rejects(db, dataset=dataset, code=code)
+        state_of(ctx).reporter.say(f"{count:,} rejects are pending again; `facedb embed` (or `check`) takes them up.")
+        return
     with database(ctx) as db, results.rejects(db, dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
         emit(results.REJECT_COLUMNS, rows, output)
 

@@ -9,16 +9,19 @@ import typer
 
 from facedb.cli.choices import (
     DEFAULT_THRESHOLD,
+    CoolToOption,
     DatasetsOption,
     DetectorOption,
     EngineOption,
     FacesOption,
+    MaxTempOption,
     ModelOption,
     PresetOption,
     ProviderOption,
     SetOption,
     ThreadsOption,
     ThresholdOption,
+    guard,
     model_choice,
 )
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
@@ -83,6 +86,8 @@ def embed(
     threads: ThreadsOption = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Faces per call of the model on a GPU.")] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Take up again what this model rejected before.")] = False,
+    max_temp: MaxTempOption = None,
+    cool_to: CoolToOption = None,
 ) -> None:
     """Embed every image that the model has not seen yet."""
     from facedb.workflow.embed import embed as run
@@ -97,9 +102,11 @@ def embed(
         provider=provider,
     )
     with database(ctx) as db:
+        reporter = state_of(ctx).reporter
         done = run(
-            db, choice, dataset=dataset, retry=retry, threads=threads, batch=batch, reporter=state_of(ctx).reporter
-        )
+            db, choice, dataset=dataset, retry=retry, threads=threads, batch=batch, pause=guard(max_temp, cool_to, reporter),
+            reporter=reporter,
+        )  # fmt: skip
     emit(
         ("model", "images_done", "seconds", "embedded", "faces", "rejected", "pending"),
         [(done.model.name, done.done, round(done.seconds, 2), done.images, done.faces, done.rejected, done.pending)],
@@ -126,6 +133,8 @@ def scan(
     ] = None,
     block_rows: Annotated[int, typer.Option(min=1, help="Faces per block, the unit of work and resume.")] = 8192,
     connections: Annotated[int, typer.Option(min=1, help="Connections that load the gallery.")] = 2,
+    max_temp: MaxTempOption = None,
+    cool_to: CoolToOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Compare every face with every other and keep the pairs that look like one person under two names."""
@@ -138,7 +147,8 @@ def scan(
         min_face=min_face, min_quality=min_quality, cache_dir=settings_from(ctx).cache,
     )  # fmt: skip
     with database(ctx) as db:
-        done = run(db, options, reporter=state_of(ctx).reporter).scan
+        reporter = state_of(ctx).reporter
+        done = run(db, options, reporter=reporter, pause=guard(max_temp, cool_to, reporter)).scan
     emit(
         ("scan_id", "threshold", "faces", "new_faces", "identities", "comparisons", "pairs", "links", "engine", "join_seconds"),
         [(done.id, done.threshold, done.faces, done.new_faces, done.identities, done.comparisons, done.pairs, done.links,

@@ -120,7 +120,9 @@ def _add_partition(conn: Connection, model_id: int, dim: int) -> None:
         return
     # Attaching takes a lock that readers of other partitions do not feel; `create table ... partition of` would block them.
     statements = [
-        sql.SQL("create table {0} (like facedb.embedding including defaults including constraints including storage)").format(name),
+        sql.SQL(
+            "create table {0} (like facedb.embedding including defaults including constraints including storage)"
+        ).format(name),
         sql.SQL("alter table {0} add check (model_id = {1}), add check (vector_dims(vec) = {2})").format(
             name, sql.Literal(model_id), sql.Literal(dim)
         ),
@@ -281,9 +283,10 @@ def copy_embeddings(
     )
 
 
-def retry_rejects(conn: Connection, model_id: int, dataset_id: int | None) -> int:
-    """Make the rejects of a contract pending again; returns how many."""
-    return conn.execute(SQL["retry_rejects"], {"model_id": model_id, "dataset_id": dataset_id}).rowcount
+def retry_rejects(conn: Connection, model_id: int | None, dataset_id: int | None, code: str | None = None) -> int:
+    """Make rejects pending again, of one contract or all, of one dataset or all, of one code or all; returns how many."""
+    parameters = {"model_id": model_id, "dataset_id": dataset_id, "code": code}
+    return conn.execute(SQL["retry_rejects"], parameters).rowcount
 
 
 def lock_embed(conn: Connection, model_id: int, dataset_id: int | None) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from facedb.core.errors import NotFoundError
-from facedb.db import store_ingest
+from facedb.db import store_embeddings, store_ingest
 from facedb.db import store_scans as store
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.store_scans import ScanRow
@@ -45,17 +45,22 @@ class Selection:
 
 def find_scan(conn: Connection, scan_id: int | None, dataset: str | None = None) -> ScanRow:
     """The scan meant by a number, or the newest finished one; raises NotFoundError."""
-    dataset_id = None
-    if dataset is not None:
-        dataset_id = store_ingest.find_dataset(conn, dataset)
-        if dataset_id is None:
-            raise NotFoundError(f"There is no dataset {dataset!r}: see `facedb datasets`.")
+    dataset_id = _dataset_id(conn, dataset)
     scan = store.latest_scan(conn, dataset_id) if scan_id is None else store.scan_by_id(conn, scan_id)
     if scan is None:
         if scan_id is not None:
             raise NotFoundError(f"There is no scan {scan_id}: see `facedb scans`.")
         raise NotFoundError("There is no finished scan yet: run `facedb check FOLDER --model MODEL.onnx` first.")
     return scan
+
+
+def _dataset_id(conn: Connection, name: str | None) -> int | None:
+    if name is None:
+        return None
+    found = store_ingest.find_dataset(conn, name)
+    if found is None:
+        raise NotFoundError(f"There is no dataset {name!r}: see `facedb datasets`.")
+    return found
 
 
 @contextmanager
@@ -109,6 +114,14 @@ def rejects(
     """Rows of REJECT_COLUMNS, streamed while the block is open."""
     with closing(db.open()) as conn, translated(db.dsn):
         yield store.rows(conn, "rejects", {"dataset": dataset, "code": code, "ignored": ignored, "limit": limit})
+
+
+def retry_rejects(db: Database, *, dataset: str | None, code: str | None) -> int:
+    """Make images that models rejected pending again; returns how many."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        count = store_embeddings.retry_rejects(conn, None, _dataset_id(conn, dataset), code)
+        conn.commit()
+        return count
 
 
 def datasets(db: Database) -> list[tuple[Any, ...]]:

@@ -81,8 +81,10 @@ on conflict (model_id, image_id) do update set code = excluded.code, detail = ex
 -- name: retry_rejects
 -- Take rejects up again: they become pending.
 delete from facedb.embed_reject r using facedb.image i, facedb.source s
-where i.id = r.image_id and s.id = i.source_id and r.model_id = %(model_id)s
-  and (%(dataset_id)s::integer is null or s.dataset_id = %(dataset_id)s);
+where i.id = r.image_id and s.id = i.source_id
+  and (%(model_id)s::integer is null or r.model_id = %(model_id)s)
+  and (%(dataset_id)s::integer is null or s.dataset_id = %(dataset_id)s)
+  and (%(code)s::text is null or r.code = %(code)s);
 
 -- name: lock_embed
 -- One embedding run per contract and dataset at a time; false when another one runs.
