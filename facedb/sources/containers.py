@@ -19,8 +19,9 @@ NameTest = Callable[[str], bool]
 class Containers:
     """The containers at ``path``: ``root`` is the folder that their relative paths start from."""
 
-    def __init__(self, path: Path, kind: str) -> None:
+    def __init__(self, path: Path, kind: str, *, follow_links: bool) -> None:
         self._kind = kind
+        self._follow_links = follow_links
         path = path.absolute()
         self._folder = path if path.is_dir() else None
         files = [] if self._folder else expand(path) or [path]
@@ -40,7 +41,7 @@ class Containers:
                     raise InputError(f"There is no file {self.root / path}: check the path.")
                 yield path
             return
-        for entry in walk_tree(self._folder, follow_links=False):
+        for entry in walk_tree(self._folder, follow_links=self._follow_links):
             readable = entry.note is None and not is_hidden(entry.path)
             yield entry.path if readable and wanted(entry.path) else entry
 

@@ -14,17 +14,21 @@ from facedb.sources.sniff import SNIFF_BYTES, has_image_extension, image_kind
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
-def inspect_file(full_path: str, path: str, identity: str | None, *, named: bool) -> ImageRecord:
+def inspect_file(
+    full_path: str, path: str, identity: str | None, *, named: bool, status: os.stat_result | None = None
+) -> ImageRecord:
     """Return the record of the file at ``full_path``, links followed, from its status and its first 64 bytes.
 
     ``named`` says that somebody listed the file as an image: what is no image is then a problem, whatever its name.
+    ``status`` is given where it is known.
     """
-    record = ImageRecord(path=path, identity=identity, size=0)
+    record = ImageRecord(path, identity, status.st_size if status else 0, status.st_mtime_ns if status else None)
     try:
-        status = os.stat(full_path)
+        if status is None:
+            status = os.stat(full_path)
+            record = ImageRecord(path, identity, status.st_size, status.st_mtime_ns)
         if not stat.S_ISREG(status.st_mode):
             return replace(record, problem=problems.NOT_A_FILE)
-        record = replace(record, size=status.st_size, mtime_ns=status.st_mtime_ns)
         head = _read_head(full_path) if status.st_size else b""
     except ValueError:
         return replace(record, problem=problems.bad_record("No file can have this name: it holds a zero byte."))

@@ -58,7 +58,7 @@ def _walk(
             stack.pop()
             continue
         name = pending.pop()
-        full_path, path = os.path.join(folder, name), prefix + name
+        full_path, path = f"{folder}/{name}", prefix + name
         try:
             status = os.lstat(full_path)
             if stat.S_ISLNK(status.st_mode):
@@ -136,4 +136,4 @@ def entry_record(entry: Entry, identity: str | None) -> ImageRecord:
     reason = entry.note or (problems.HIDDEN_FILE if is_hidden(entry.path) else None)
     if reason is not None:
         return ImageRecord(entry.path, identity, size, mtime_ns, ignored=reason)
-    return inspect_file(entry.full_path, entry.path, identity, named=False)
+    return inspect_file(entry.full_path, entry.path, identity, named=False, status=entry.status)

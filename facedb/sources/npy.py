@@ -38,7 +38,9 @@ class NpySource:
     def __init__(self, path: Path, options: SourceOptions) -> None:
         if path.name.endswith(_IDS) and not path.is_dir():
             path = path.with_name(path.name.removesuffix(_IDS) + _FEATURES)
-        self._containers = Containers(path, "pairs of features.npy and object_ids.npy")
+        self._containers = Containers(
+            path, "pairs of features.npy and object_ids.npy", follow_links=options.follow_links
+        )
         self.root = (options.root or self._containers.root).absolute()
         self._folder = self._containers.root
         self._ids_csv = options.ids_csv

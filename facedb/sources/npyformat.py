@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Protocol
@@ -14,6 +15,8 @@ from facedb.core.models import Float32Array
 from facedb.sources.source import ROWS_PER_BATCH
 
 _MAGIC = b"\x93NUMPY"
+_LONGEST_HEADER = 1 << 16
+_LARGEST_ROW = 1 << 18
 
 
 class BadArrayError(ValueError):
@@ -42,7 +45,8 @@ class ArrayStream:
             raise BadArrayError(f"{name} is not in the .npy format.")
         wide = start[6] > 1
         length_field = start[8:10] + (file.read(2) if wide else b"")
-        header = file.read(int.from_bytes(length_field, "little"))
+        length = int.from_bytes(length_field, "little")
+        header = file.read(length) if length <= _LONGEST_HEADER else b""
         self.shape, self.dtype, by_column = _parse(header, name)
         if self.dtype.hasobject:
             raise BadArrayError(
@@ -53,6 +57,9 @@ class ArrayStream:
             raise BadArrayError(f"{name} is a single value, not an array of rows.")
         if by_column and len(self.shape) > 1:
             raise BadArrayError(f"{name} is stored column by column: save np.ascontiguousarray of it.")
+        self._row_size = self.dtype.itemsize * math.prod(self.shape[1:])
+        if self._row_size > _LARGEST_ROW:
+            raise BadArrayError(f"{name} has rows of {self._row_size:,} bytes; {_LARGEST_ROW:,} are the most.")
         self._left = self.shape[0]
 
     @property
@@ -63,16 +70,14 @@ class ArrayStream:
     def read_rows(self, count: int) -> NDArray[Any]:
         """Return the next ``count`` rows (fewer at the end), read-only; BadArrayError where the file ends before."""
         count = min(count, self._left)
-        row_shape = self.shape[1:]
-        size = count * self.dtype.itemsize * int(np.prod(row_shape, dtype=np.int64))
+        size = count * self._row_size
         data = self._file.read(size)
         if len(data) != size:
             raise BadArrayError(f"{self._name} ends after {self.rows - self._left:,} of {self.rows:,} rows.")
         self._left -= count
-        return np.frombuffer(data, self.dtype).reshape(count, *row_shape) if size else self._no_bytes(count)
-
-    def _no_bytes(self, count: int) -> NDArray[Any]:
-        return np.zeros((count, *self.shape[1:]), self.dtype)
+        if not size:
+            return np.zeros((count, *self.shape[1:]), self.dtype)
+        return np.frombuffer(data, self.dtype).reshape(count, *self.shape[1:])
 
 
 class VectorStream:

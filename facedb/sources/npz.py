@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import io
+import os
 import posixpath
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import IO
 
 from facedb.core.models import ImageRecord, VectorBatch
 from facedb.sources import problems
 from facedb.sources.containers import Containers
 from facedb.sources.folder import Entry
 from facedb.sources.identity import identity_rule
-from facedb.sources.npyformat import BadArrayError, TextStream, VectorStream, batch_sizes
+from facedb.sources.npyformat import BadArrayError, Readable, TextStream, VectorStream, batch_sizes
 from facedb.sources.options import SourceOptions
+from facedb.sources.smallzip import Member, read_directory, read_member
 from facedb.sources.sniff import has_image_extension
 from facedb.sources.vectors import BatchCollector
 
+_SMALL = 4 << 20
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 _NO_VECTOR = replace(problems.OTHER_FILE, detail="No vector is stored for this image, and only vectors are read here.")
 
@@ -37,7 +39,7 @@ class NpzSource:
     format = "npz"
 
     def __init__(self, path: Path, options: SourceOptions) -> None:
-        self._containers = Containers(path, ".npz files")
+        self._containers = Containers(path, ".npz files", follow_links=options.follow_links)
         self.root = self._containers.root
         self._options = options
         self._rule = identity_rule(options)
@@ -62,7 +64,7 @@ class NpzSource:
         try:
             total = 0
             for path in self._containers.find(_is_npz):
-                with _Archive(self.root / str(path), self._options) as archive:
+                with _Archive(os.path.join(self.root, str(path)), self._options) as archive:
                     total += archive.vectors().rows
         except (BadArrayError, OSError, *_BROKEN):
             return None
@@ -70,7 +72,7 @@ class NpzSource:
 
     def _read(self, path: str, collector: BatchCollector) -> Iterator[ImageRecord | VectorBatch]:
         try:
-            with _Archive(self.root / path, self._options) as archive:
+            with _Archive(os.path.join(self.root, path), self._options) as archive:
                 yield from self._rows(path, archive, collector)
         except BadArrayError as error:
             yield self._containers.unusable(path, problems.bad_record(str(error)))
@@ -107,7 +109,7 @@ class NpzSource:
         claimed: set[str] = set()
         for file in sorted((self.root / folder).glob("*.npz")):
             try:
-                with _Archive(file, self._options) as archive:
+                with _Archive(os.fspath(file), self._options) as archive:
                     names = archive.names()
                     claimed.update(_as_images(names.read_rows(names.rows)) or ())
             except (BadArrayError, OSError, *_BROKEN):
@@ -117,19 +119,24 @@ class NpzSource:
 
 
 class _Archive:
-    """One open ``.npz`` file; members are read as streams."""
+    """One open ``.npz`` file: a small one is read whole, the members of a large one are read as streams."""
 
-    def __init__(self, path: Path, options: SourceOptions) -> None:
+    def __init__(self, path: str, options: SourceOptions) -> None:
         self._path = path
         self._options = options
-        self._stack = ExitStack()
+        self._small: dict[str, Member] | None = None
 
     def __enter__(self) -> _Archive:
-        self._zip = self._stack.enter_context(zipfile.ZipFile(self._path))
+        self._file = open(self._path, "rb")
+        try:
+            self._open()
+        except BaseException:
+            self._file.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        self._file.close()
 
     def vectors(self) -> VectorStream:
         """Open the array of vectors."""
@@ -141,13 +148,23 @@ class _Archive:
         name = self._options.name_array
         return TextStream(self._member(name, "--name-array"), name)
 
-    def _member(self, name: str, flag: str) -> IO[bytes]:
+    def _open(self) -> None:
+        self._data = b""
+        if os.fstat(self._file.fileno()).st_size <= _SMALL:
+            self._data = self._file.read()
+            self._small = read_directory(self._data)
+        if self._small is None:
+            self._large = zipfile.ZipFile(self._file)
+
+    def _member(self, name: str, flag: str) -> Readable:
         try:
-            member = self._zip.open(name + ".npy")
+            if self._small is not None:
+                return io.BytesIO(read_member(self._data, self._small[name + ".npy"]))
+            return self._large.open(name + ".npy")
         except KeyError:
-            seen = ", ".join(sorted(other.removesuffix(".npy") for other in self._zip.namelist())) or "none"
+            members = self._large.namelist() if self._small is None else self._small
+            seen = ", ".join(sorted(other.removesuffix(".npy") for other in members)) or "none"
             raise BadArrayError(f"There is no array {name!r} (seen: {seen}): name it with {flag}.") from None
-        return self._stack.enter_context(member)
 
 
 def _is_npz(path: str) -> bool:
@@ -155,11 +172,13 @@ def _is_npz(path: str) -> bool:
 
 
 def _as_images(names: list[str]) -> list[str] | None:
-    usable = all(map(has_image_extension, names)) and not any("/" in name or name.startswith(".") for name in names)
-    return names if usable and len(set(names)) == len(names) else None
+    different = set(names)
+    if len(different) < len(names) or not all(map(has_image_extension, names)):
+        return None
+    return None if any(name[0] == "." or "/" in name for name in names) else names
 
 
 def _image_paths(path: str, names: list[str]) -> list[str] | None:
-    folder = posixpath.dirname(path)
+    folder = path[: path.rfind("/") + 1]
     images = _as_images(names)
-    return None if images is None else [posixpath.join(folder, name) for name in images]
+    return None if images is None else [folder + name for name in images]

@@ -31,7 +31,8 @@ class RecSource:
     format = "rec"
 
     def __init__(self, path: Path, options: SourceOptions) -> None:
-        self._containers = Containers(path.with_suffix(".rec") if path.suffix == ".idx" else path, ".rec files")
+        path = path.with_suffix(".rec") if path.suffix == ".idx" else path
+        self._containers = Containers(path, ".rec files", follow_links=options.follow_links)
         self.root = self._containers.root
         self._with_labels = options.identity_from != "none"
 

@@ -41,6 +41,8 @@ class _Rows:
             return self._bad(values, number, "The row has no path.")
         record = named_file(self._root, row.path, self._rule)
         identity = row.identity if self._columns.has_identity and self._with_column else record.identity
+        if record.identity == identity and not (row.box or row.landmarks or row.extra):
+            return record
         return replace(record, identity=identity, box=row.box, landmarks=row.landmarks, extra=row.extra)
 
     def _bad(self, values: Sequence[Any], number: int, detail: str) -> ImageRecord:

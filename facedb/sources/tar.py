@@ -10,7 +10,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from facedb.core import rejects
@@ -43,7 +43,7 @@ class TarSource:
     format = "tar"
 
     def __init__(self, path: Path, options: SourceOptions) -> None:
-        self._containers = Containers(path, "tar archives")
+        self._containers = Containers(path, "tar archives", follow_links=options.follow_links)
         self.root = self._containers.root
         self._rule = identity_rule(options)
         self._with_labels = options.identity_from != "none"
@@ -102,8 +102,8 @@ class TarSource:
         return replace(item, record=judge_head(record, head, expected=has_image_extension(name)))
 
     def _identity(self, path: str, name: str) -> str | None:
-        own = PurePosixPath(path).name.partition(".")[0] + "/"
-        return self._rule(name.removeprefix(own))
+        own = posixpath.basename(path).partition(".")[0]
+        return self._rule(name.removeprefix(own + "/"))
 
     def _finish(self, sample: _Sample) -> Iterator[ImageRecord]:
         labels = dict(sample.labels)

@@ -4,9 +4,11 @@ import struct
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from facedb.core.errors import InputError
-from facedb.sources.recordio import IdentityRecordWriter
+from facedb.sources.recordio import IdentityRecordWriter, frame_record, join_parts, raw_distance, split_parts
 from facedb.sources.registry import open_source
 from tests.unit.sources.helpers import content, images, put, verdict, verdicts
 
@@ -191,6 +193,20 @@ def test_the_writer_cuts_images_at_the_magic_as_readers_expect(tmp_path, image_b
         flags.append(word >> 29)
         position += 8 + ((word & 0x1FFFFFFF) + 3) // 4 * 4
     assert flags == [0, 1, 2, 2, 3, 0, 0, 0]
+
+
+@given(
+    st.lists(st.sampled_from([MAGIC, b"a", b"bc", b"defg", MAGIC[:2], MAGIC[2:], bytes(4)]), max_size=30).map(b"".join)
+)
+def test_any_bytes_come_back_from_the_parts_they_are_cut_into(data):
+    framed = frame_record(data)
+    assert len(framed) % 4 == 0
+    parts = split_parts(data)
+    span = framed[8 : len(framed) - (-len(parts[-1]) % 4)]
+    assert join_parts(span) == data
+    for distance in range(0, len(data), 4):
+        start = raw_distance([len(part) for part in parts], distance)
+        assert join_parts(span[start:]) == data[distance:]
 
 
 def test_the_writer_refuses_scattered_identities_and_leaves_nothing_behind(tmp_path, image_bytes):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -58,13 +59,13 @@ def test_images_beside_their_vectors_have_one_row_and_those_without_a_vector_are
 @pytest.mark.parametrize("packed", [True, False])
 def test_one_large_archive_is_read_in_batches_with_the_name_as_identity(tmp_path, packed):
     count = 20_001
-    path = npz(tmp_path / "all.npz", [f"p{n % 500}" for n in range(count)], rows(count, 4), packed=packed)
+    path = npz(tmp_path / "all.npz", [f"p{n % 500}" for n in range(count)], rows(count, 64), packed=packed)
     batches = vectors(path)
     assert max(len(batch.paths) for batch in batches) == 8192
     paths, identities, values = joined(batches)
     assert (paths[0], paths[-1], len(set(paths))) == ("all.npz#0", "all.npz#20000", count)
     assert (identities[501], identities[-1]) == ("p1", "p0")
-    np.testing.assert_array_equal(values, rows(count, 4))
+    np.testing.assert_array_equal(values, rows(count, 64))
     assert open_source(path).count_hint() == count
 
 
@@ -118,6 +119,55 @@ def test_vectors_of_another_dimension_come_in_batches_of_their_own(tmp_path):
     npz(tmp_path / "a/x.npz", ["1"], rows(1, 8))
     npz(tmp_path / "b/x.npz", ["1"], rows(1, 4))
     assert [batch.vectors.shape for batch in vectors(tmp_path)] == [(1, 8), (1, 4)]
+
+
+def test_an_archive_with_a_comment_is_read_like_any_other(tmp_path):
+    path = npz(tmp_path / "a.npz", ["1", "2"], rows(2))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = b"made by hand"
+    np.testing.assert_array_equal(joined(vectors(path))[2], rows(2))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (9, 100000000000)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 4)}",
+        "{'descr': '|O', 'fortran_order': False, 'shape': (1, 4)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': ()}",
+        "{'descr': '<f4', 'shape': (1, 4)}",
+        "__import__('os').abort()",
+        "not python at all (",
+        "",
+    ],
+)
+def test_hostile_headers_are_refused(tmp_path, header):
+    path = pair(tmp_path, "0000", ["a"], rows(1))
+    text = header.encode()
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(64))
+    with pytest.raises(InputError):
+        vectors(path)
+    path.write_bytes(b"\x93NUMPY\x02\x00\xff\xff\xff\xff" + text)
+    with pytest.raises(InputError):
+        vectors(path)
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+def test_memory_does_not_grow_with_the_number_of_rows(tmp_path, kind):
+    count, dim = 60_000, 64
+    if kind == "npy":
+        path = pair(tmp_path, "0000", np.arange(count), rows(count, dim))
+    else:
+        path = npz(tmp_path / "all.npz", [f"p{n}" for n in range(count)], rows(count, dim))
+    batch = 8192 * dim * 4
+    tracemalloc.start()
+    try:
+        seen = sum(len(item.paths) for item in open_source(path).records() if isinstance(item, VectorBatch))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert seen == count
+    assert peak < 4 * batch
 
 
 def test_an_encrypted_archive_is_refused(tmp_path):
