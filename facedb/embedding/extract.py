@@ -15,7 +15,7 @@ from facedb.core.models import Float64Array, ImageFacts, ImageTask, Problem
 from facedb.core.rejects import Rejected, problem
 from facedb.embedding import align
 from facedb.embedding.contract import ModelContract
-from facedb.embedding.decode import MAX_BYTES, MAX_PIXELS, decode
+from facedb.embedding.decode import MAX_BYTES, MAX_PIXELS, Decoded, decode
 from facedb.embedding.detect import Detection, YuNet
 from facedb.embedding.model import Crops
 from facedb.embedding.quality import perceptual_hash, sharpness
@@ -68,7 +68,6 @@ class Extractor:
 
     def extract(self, task: ImageTask, faces: str | None = None) -> Extracted:
         """The crops of one image, chosen by ``faces`` (else by the contract); what goes wrong becomes the problem."""
-        facts: ImageFacts | None = None
         try:
             try:
                 data = task.read()
@@ -76,8 +75,15 @@ class Extractor:
                 reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
                 raise Rejected(problem(rejects.UNREADABLE, f"The file cannot be read: {reason}.")) from None
             decoded = decode(data, max_pixels=self._limits.max_pixels, max_bytes=self._limits.max_bytes)
-            image = decoded.image
-            facts = ImageFacts(image.width, image.height, decoded.format, perceptual_hash(image))
+        except Rejected as verdict:
+            return self._without_faces(None, verdict.problem)
+        return self.extract_decoded(decoded, task, faces)
+
+    def extract_decoded(self, decoded: Decoded, task: ImageTask, faces: str | None = None) -> Extracted:
+        """As ``extract``, of an image that is decoded already; of the task only box and landmarks are used."""
+        image = decoded.image
+        facts = ImageFacts(image.width, image.height, decoded.format, perceptual_hash(image))
+        try:
             pairs = self._crops(image, task, faces or self._contract.faces)
         except Rejected as verdict:
             return self._without_faces(facts, verdict.problem)
