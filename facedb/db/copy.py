@@ -118,11 +118,15 @@ def write_columns(
 ) -> int:
     """COPY arrays of equal length (scalars are repeated) into ``table``; vectors are float32 (n, size); returns the rows written.
 
-    Raises ValueError when the lengths differ.
+    Raises ValueError when the lengths differ or a vector has another dimension than its column.
     """
     lengths = {len(v) for v in values.values() if isinstance(v, np.ndarray)}
     if len(lengths) != 1:
         raise ValueError(f"columns of different lengths: {sorted(lengths)}")
+    for column in columns:
+        # NumPy would repeat a single value over the whole vector without a word.
+        if column.type == "vector" and np.shape(values[column.name])[1:] != (column.size,):
+            raise ValueError(f"{column.name} has shape {np.shape(values[column.name])}, not (n, {column.size})")
     (n,) = lengths
     dtype = row_dtype(columns)
     step = max(1, _CHUNK_BYTES // dtype.itemsize)
