@@ -21,6 +21,7 @@ from facedb.sources.npyformat import BadArrayError, Readable, TextStream, Vector
 from facedb.sources.options import SourceOptions
 from facedb.sources.smallzip import Member, read_directory, read_member
 from facedb.sources.sniff import has_image_extension
+from facedb.sources.source import ROWS_PER_BATCH
 from facedb.sources.vectors import BatchCollector
 
 _SMALL = 4 << 20
@@ -31,9 +32,10 @@ _NO_VECTOR = replace(problems.OTHER_FILE, detail="No vector is stored for this i
 class NpzSource:
     """The vectors of one ``.npz`` file, of those a pattern names, or of all below a folder.
 
-    The identity of a row is found in the path of its file, or, for a file that lies at the top, is the row's name. A
-    row is named ``FOLDER/NAME`` where the names of its file are those of images, all different, and ``FILE#ROW``
-    otherwise. Images beside their vectors have no record of their own.
+    The identity of a row is found in the path of its file. In a file at the top it is the row's name, or, where the
+    names are those of images, what the rule finds in them. A row is named ``FOLDER/NAME`` where the names of its file
+    are those of images, all different and at most 8,192, and ``FILE#ROW`` otherwise. Images that have a vector have no
+    record of their own.
     """
 
     format = "npz"
@@ -99,11 +101,20 @@ class NpzSource:
             return [self._rule(posixpath.join(folder, name)) for name in names]
         if self._options.identity_from == "none" or "/" in path:
             return [self._rule(path)] * len(names)
+        if all(map(has_image_extension, names)):
+            return list(map(self._rule, names))
         return [name or None for name in names]
 
     def _is_claimed(self, entry: Entry) -> bool:
+        if entry.broken or not has_image_extension(entry.path):
+            return False
         folder, _, name = entry.path.rpartition("/")
-        return not entry.broken and has_image_extension(name) and name in self._claimed(folder)
+        while name not in self._claimed(folder):
+            if not folder:
+                return False
+            folder, _, last = folder.rpartition("/")
+            name = f"{last}/{name}"
+        return True
 
     def _names_of_images(self, folder: str) -> frozenset[str]:
         claimed: set[str] = set()
@@ -111,7 +122,8 @@ class NpzSource:
             try:
                 with _Archive(os.fspath(file), self._options) as archive:
                     names = archive.names()
-                    claimed.update(_as_images(names.read_rows(names.rows)) or ())
+                    if names.rows <= ROWS_PER_BATCH:
+                        claimed.update(_as_images(names.read_rows(names.rows)) or ())
             except (BadArrayError, OSError, *_BROKEN):
                 # Reading the file itself makes the record that says what is wrong with it.
                 continue
@@ -175,7 +187,8 @@ def _as_images(names: list[str]) -> list[str] | None:
     different = set(names)
     if len(different) < len(names) or not all(map(has_image_extension, names)):
         return None
-    return None if any(name[0] == "." or "/" in name for name in names) else names
+    odd = any(name[0] in "./" or "/." in name or "//" in name for name in names)
+    return None if odd else names
 
 
 def _image_paths(path: str, names: list[str]) -> list[str] | None:

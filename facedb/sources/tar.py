@@ -28,7 +28,7 @@ from facedb.sources.sniff import SNIFF_BYTES, has_image_extension
 _SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _LABELS = ("cls", "json", "txt")
 _LABEL_BYTES = 1 << 20
-_GROUP = 64
+_GROUP = 128
 _BROKEN = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError)
 
 
@@ -72,7 +72,7 @@ class TarSource:
                 item = self._look_at(path, shard, member)
                 if item is None:
                     continue
-                if item.key != sample.key or len(sample.images) >= _GROUP:
+                if item.key != sample.key or len(sample.images) + len(sample.labels) >= _GROUP:
                     done, sample = sample, sample.split(item)
                     yield from self._finish(done)
                 sample.add(item)

@@ -48,11 +48,20 @@ def test_a_face01_tree_gives_vectors_under_the_names_of_its_folders(tmp_path, pa
     assert verdicts(tmp_path) == {"bob/notes.txt": "other_file"}
 
 
+def test_names_of_images_are_not_taken_for_identities(tmp_path):
+    path = npz(tmp_path / "alice/npKnown.npz", ["1.jpg", "2.jpg"], rows(2))
+    assert joined(vectors(path))[:2] == (["1.jpg", "2.jpg"], [None, None])
+    path = npz(tmp_path / "all.npz", ["bob/1.jpg", "carol/2.jpg"], rows(2))
+    assert joined(vectors(path))[:2] == (["bob/1.jpg", "carol/2.jpg"], ["bob", "carol"])
+
+
 def test_images_beside_their_vectors_have_one_row_and_those_without_a_vector_are_accounted_for(tmp_path, image_bytes):
     npz(tmp_path / "a/npKnown.npz", ["1.png", "2.png"], rows(2))
+    npz(tmp_path / "all.npz", ["b/3.png"], rows(1))
     for name in ("0.png", "1.png", "2.png"):
         put(tmp_path, f"a/{name}", image_bytes())
-    assert joined(vectors(tmp_path, "npz"))[0] == ["a/1.png", "a/2.png"]
+    put(tmp_path, "b/3.png", image_bytes())
+    assert joined(vectors(tmp_path, "npz"))[0] == ["a/1.png", "a/2.png", "b/3.png"]
     assert verdicts(tmp_path, "npz") == {"a/0.png": "other_file"}
 
 
