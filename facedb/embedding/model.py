@@ -20,10 +20,10 @@ Crops = NDArray[np.uint8]
 class FaceModel:
     """One ONNX face model under one contract; calls may come from several threads at a time.
 
-    ``contract`` names the provider and the precision that really run. A vector never depends on its neighbours: on the
-    CPU every crop has a call of its own (black crops fill up a batch that the graph fixes), and on a GPU every call has
-    the same size ``batch``, filled up with black. Raises ModelError where file and contract do not fit, and where CUDA
-    was asked for and does not load.
+    ``contract`` names the provider and the precision that really run. A vector never depends on its neighbours: on
+    the CPU every crop has a call of its own (black crops fill up a batch that the graph fixes), and on a GPU every
+    call has the same size ``batch``, filled up with black. ``note`` says why "auto" left a GPU unused, if it did.
+    Raises ModelError where file and contract do not fit, and where CUDA was asked for and does not load.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class FaceModel:
         if weights_sha256(path) != contract.weights_sha256:
             raise ModelError(f"{path.name} is not the model of the contract: its sha256 differs.")
         precision = "float32" if provider == "cpu" and contract.precision == "tf32" else contract.precision
-        actual, self._session = choose_provider(path, provider, precision)
+        actual, self._session, self.note = choose_provider(path, provider, precision)
         if actual == "cpu" and precision == "tf32":
             precision = "float32"
         self.contract = contract.on(actual, precision)

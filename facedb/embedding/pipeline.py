@@ -34,8 +34,8 @@ class Embedder:
     depends on its bytes and the contract alone: not on threads, on neighbours, or on the order.
 
     ``provider`` is auto, cpu or cuda; ``batch`` counts for a GPU only; ``threads`` defaults to the cores of this
-    process; ``min_face`` is the shorter side of a face in pixels. Raises ModelError where the files do not fit the
-    contract.
+    process; ``min_face`` is the shorter side of a face in pixels; ``notes`` are sentences for a person about the
+    provider. Raises ModelError where the files do not fit the contract.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Embedder:
         self.threads = threads or available_cpus()
         self.model = FaceModel(model_path, contract, provider=provider, batch=batch)
         self.contract = self.model.contract
+        self.notes = () if self.model.note is None else (self.model.note,)
         detector = None
         if contract.detector is not None and detector_path is not None:
             detector = YuNet(detector_path, contract.detector)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -12,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.errors import ModelError
+from facedb.embedding import cuda
 
 PROVIDERS: Final = ("auto", "cpu", "cuda")
 _DTYPES: Final = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
-_LIBRARY: Final = re.compile(r"(lib[\w.+-]+\.so[\w.]*|[\w.-]+\.dll)")
 
 Dimensions = tuple[int | None, ...]
 
@@ -81,18 +80,20 @@ def open_session(path: Path, provider: str = "cpu", precision: str = "float32") 
     options.enable_mem_pattern = False
     providers: list[Any] = ["CPUExecutionProvider"]
     if provider == "cuda":
-        ort.preload_dlls()
-        providers.insert(0, ("CUDAExecutionProvider", {"use_tf32": "1" if precision == "tf32" else "0"}))
+        if not cuda.built_with_cuda(ort):
+            raise ModelError(_no_cuda(cuda.why_not(ort)))
+        cuda.preload(ort)
+        providers.insert(0, (cuda.PROVIDER, {"use_tf32": "1" if precision == "tf32" else "0"}))
     if not path.is_file():
         raise ModelError(f"There is no model file {path}; check the path, or get it with 'facedb model pull'.")
     try:
         session = ort.InferenceSession(str(path), options, providers=providers)
     except Exception as fault:  # ONNX Runtime derives its exceptions from nothing narrower
         if provider == "cuda":
-            raise ModelError(_no_cuda(str(fault))) from fault
+            raise ModelError(_no_cuda(cuda.why_not(ort) or _first_line(fault))) from fault
         raise ModelError(f"ONNX Runtime cannot load {path.name}: {_first_line(fault)}") from fault
-    if provider == "cuda" and session.get_providers()[0] != "CUDAExecutionProvider":
-        raise ModelError(_no_cuda(cuda_fault()))
+    if provider == "cuda" and session.get_providers()[0] != cuda.PROVIDER:
+        raise ModelError(_no_cuda(cuda.why_not(ort)))
     return session
 
 
@@ -106,57 +107,30 @@ def run_session(session: Any, name: str, value: NDArray[Any], outputs: list[str]
     return [np.asarray(result) for result in results]
 
 
-def cuda_fault() -> str:
-    """Why CUDA does not load here, in the loader's words; empty where it could load."""
-    ort = runtime()
-    if "CUDAExecutionProvider" not in ort.get_available_providers():
-        return "this build of ONNX Runtime has no CUDA provider"
-    import ctypes
+def choose_provider(path: Path, wanted: str, precision: str) -> tuple[str, Any, str | None]:
+    """(actual provider, session, note): ``cuda`` is CUDA or ModelError; ``auto`` is CUDA where it loads, else the CPU.
 
-    library = Path(str(ort.__file__)).parent / "capi" / "libonnxruntime_providers_cuda.so"
-    try:
-        ctypes.CDLL(str(library.with_name("libonnxruntime_providers_shared.so")), mode=ctypes.RTLD_GLOBAL)
-        ctypes.CDLL(str(library))
-        ctypes.CDLL("libcuda.so.1")
-    except OSError as fault:
-        return str(fault)
-    return ""
-
-
-def choose_provider(path: Path, wanted: str, precision: str) -> tuple[str, Any]:
-    """(actual provider, session): ``auto`` is CUDA where it loads and else the CPU; ``cuda`` never falls back."""
+    The note says why a machine with a CUDA device, or an installation made for one, works on the CPU.
+    """
     if wanted not in PROVIDERS:
         raise ModelError(f"There is no provider '{wanted}'; use auto, cpu or cuda.")
-    if wanted == "cpu":
-        return "cpu", open_session(path)
-    if wanted == "auto" and (cuda_fault() or not _has_device()):
-        return "cpu", open_session(path)
-    try:
-        return "cuda", open_session(path, "cuda", precision)
-    except ModelError:
-        if wanted == "cuda":
-            raise
-        return "cpu", open_session(path)
+    if wanted == "cuda":
+        return "cuda", open_session(path, "cuda", precision), None
+    if wanted == "auto" and cuda.built_with_cuda(runtime()):
+        try:
+            return "cuda", open_session(path, "cuda", precision), None
+        except ModelError as fault:
+            return "cpu", open_session(path), f"Embedding runs on the CPU. {fault}"
+    note = None
+    if wanted == "auto" and cuda.device_count():
+        note = "There is a CUDA device and it is not used: install facedb with the extra 'gpu' for it."
+    return "cpu", open_session(path), note
 
 
-def _has_device() -> bool:
-    """Whether the driver counts at least one CUDA device."""
-    import ctypes
-
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return False
-    count = ctypes.c_int(0)
-    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
-
-
-def _no_cuda(text: str) -> str:
-    found = _LIBRARY.search(text.replace("libonnxruntime_providers_cuda.so", ""))
-    reason = f"the library {found.group(1)} is missing or does not load" if found else text or "no CUDA device answers"
+def _no_cuda(reason: str) -> str:
     return (
-        f"CUDA was asked for and does not load: {reason}. Install facedb with the extra 'gpu' and a current NVIDIA "
-        "driver, or use --provider cpu."
+        f"CUDA does not load: {reason or 'the provider gives no reason'}. Install facedb with the extra 'gpu' and a "
+        "current NVIDIA driver, or use --provider cpu."
     )
 
 
