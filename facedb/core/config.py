@@ -19,7 +19,7 @@ from facedb.core.errors import ConfigError
 
 FILE_NAME = "facedb.toml"
 _KEYS = ("dsn", "home", "service_dir")
-_DEFAULT_SERVICE_DIR = "/var/lib/facedb"
+DEFAULT_SERVICE_DIR = Path("/var/lib/facedb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def load_settings(
         *((str(file), _read(file)) for file in _files(directory)),
         (
             "default",
-            {"home": platformdirs.user_data_path("facedb", appauthor=False), "service_dir": _DEFAULT_SERVICE_DIR},
+            {"home": platformdirs.user_data_path("facedb", appauthor=False), "service_dir": DEFAULT_SERVICE_DIR},
         ),
     ]
     values: dict[str, str | Path] = {}

@@ -102,6 +102,9 @@ def translated(dsn: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
+        if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
+            # Not the server's word but a mistake in the program, whose traceback is worth more than a sentence.
+            raise
         raise translate(error, dsn) from error
 
 

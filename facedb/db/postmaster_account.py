@@ -16,9 +16,10 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from facedb.core.config import DEFAULT_SERVICE_DIR
 from facedb.core.errors import DatabaseError
 
-SERVICE_DIR = Path("/var/lib/facedb")
+SERVICE_DIR = DEFAULT_SERVICE_DIR
 
 # Neither Debian, systemd (its table of user ids) nor adduser hands these out.
 SERVICE_IDS = range(60706, 61184)
@@ -80,13 +81,10 @@ def make_home(home: Path, service_dir: Path = SERVICE_DIR) -> Path:
     home = home.resolve()
     if not home.is_dir():
         home.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            home.mkdir(mode=0o700)
-        except FileExistsError:
-            return home
         if is_root():
-            os.chown(home, 0, _service_account(service_dir).gid or 0)
-            home.chmod(0o710)
+            _make_with_group(home, _service_account(service_dir))
+        else:
+            home.mkdir(mode=0o700, exist_ok=True)
     return home
 
 
@@ -127,6 +125,10 @@ def give(path: Path, account: Account) -> None:
 def initdb_account(account: Account) -> Account:
     """The account for ``initdb``, which insists on a user name: any named user but root, in the server's own group."""
     if account.uid is None:
+        if not _named(os.geteuid()):
+            raise DatabaseError(
+                f"User {os.geteuid()} has no line in /etc/passwd, which PostgreSQL's initdb needs; add one, or use --dsn."
+            )
         return account
     try:
         return Account(pwd.getpwnam("nobody").pw_uid, account.gid)
@@ -188,19 +190,31 @@ def _service_account(service_dir: Path) -> Account:
             raise DatabaseError(f"{service_dir} is not open to a server's user; name another FACEDB_SERVICE_DIR.")
         return account
     service_dir.parent.mkdir(parents=True, exist_ok=True)
-    # Created under another name and renamed, so that no other process sees it before it has its group.
-    fresh = service_dir.with_name(f".{service_dir.name}-{secrets.token_hex(6)}")
-    fresh.mkdir(mode=0o710)
-    try:
-        os.chown(fresh, 0, number)
-        fresh.chmod(0o710)
-        fresh.rename(service_dir)
-    except OSError:
-        fresh.rmdir()
-        if not service_dir.is_dir():
-            raise
-        return _service_account(service_dir)
+    _make_with_group(service_dir, account)
     if not reachable(service_dir.resolve(), account):
         service_dir.rmdir()
         raise DatabaseError(f"An unprivileged user cannot reach {service_dir}; name another FACEDB_SERVICE_DIR.")
     return account
+
+
+def _make_with_group(path: Path, account: Account) -> None:
+    """Make a directory of root (mode 0710) that the account's group may pass through, unless there is one."""
+    # Made under another name and renamed, so that no other process sees it before it has its group.
+    fresh = path.with_name(f".{path.name}-{secrets.token_hex(6)}")
+    fresh.mkdir(mode=0o710)
+    try:
+        os.chown(fresh, 0, account.gid or 0)
+        fresh.chmod(0o710)
+        fresh.rename(path)
+    except OSError:
+        fresh.rmdir()
+        if not path.is_dir():
+            raise
+
+
+def _named(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True

@@ -66,4 +66,6 @@ def _copy(install: Path, target: Path) -> None:
     for path in (fresh, *fresh.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) or path.parent.name == "bin" else 0o644)
+    # A power cut must not leave a complete tree of empty files.
+    os.sync()
     fresh.rename(target)

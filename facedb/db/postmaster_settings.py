@@ -25,6 +25,8 @@ def server_settings() -> dict[str, str]:
         # Queries here are short or bound by I/O: compiling them costs more than it saves.
         "jit": "off",
         "log_checkpoints": "off",
+        # What a killed facedb had asked for ends soon, and with it the locks it holds.
+        "client_connection_check_interval": "2s",
         "log_line_prefix": "%m [%p] ",
     }
     if _small_shared_memory():
