@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from psycopg import sql
+from psycopg import IsolationLevel, sql
 
 from facedb.core.models import Float32Array, Int32Array, Int64Array
 from facedb.core.progress import Reporter, Task
@@ -76,10 +76,10 @@ class GallerySnapshot:
         self._cache_dir = cache_dir
         self._conn: Connection | None = None
         self._snapshot = ""
+        self._alive = np.empty(0, np.int64)
 
     def __enter__(self) -> Self:
-        self._conn = self._connect()
-        self._conn.execute("begin isolation level repeatable read, read only")
+        self._conn = _reading(self._connect())
         row = self._conn.execute("select pg_export_snapshot()").fetchone()
         self._snapshot = str(row[0]) if row else ""
         return self
@@ -94,12 +94,16 @@ class GallerySnapshot:
         assert self._conn is not None  # noqa: S101 - used inside the context
         query = sql.SQL(SQL["faces"]).format(embedding=partition("embedding", self._model.id))
         rows = read_columns(self._conn.cursor(), query, _FACE_COLUMNS)
+        self._alive = np.sort(rows["id"])
         keep = np.flatnonzero(rows.pop("present") != 0)
         keep = keep[np.lexsort((rows["face_id"][keep], rows["identity_id"][keep]))]
         return GalleryFaces(*(values[keep] for values in rows.values()))
 
     def vectors(self, embedding_ids: Int64Array, *, connections: int = 2, reporter: Reporter) -> Float32Array:
-        """The unit vectors of ``embedding_ids`` as float32 (n, dim), row k for id k; raises KeyError when one is missing."""
+        """The unit vectors of ``embedding_ids``, some of those that ``faces`` gave, as float32 (n, dim), row k for id k.
+
+        Raises KeyError when one is missing.
+        """
         assert self._conn is not None  # noqa: S101 - used inside the context
         out = np.empty((len(embedding_ids), self._model.dim), np.float32)
         order = np.argsort(embedding_ids, kind="stable")
@@ -110,7 +114,7 @@ class GallerySnapshot:
                 for ids, vectors in cache.read():
                     task.advance(placed.put(ids, vectors))
             if placed.missing:
-                with cache.appending() if cache is not None else nullcontext(None) as append:
+                with cache.appending(self._alive) if cache is not None else nullcontext(None) as append:
                     self._read_table(placed, connections, task, append)
         if placed.missing:
             raise KeyError(f"{placed.missing} of {len(embedding_ids)} embeddings are not in the table")
@@ -159,11 +163,17 @@ class GallerySnapshot:
         )
         if missing is not None:
             query += sql.SQL(" and id = any({}::bigint[])").format(sql.Literal(missing.tolist()))
-        with self._connect() as conn:
-            conn.execute("begin isolation level repeatable read, read only")
+        with closing(_reading(self._connect())) as conn:
             conn.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(self._snapshot)))
             for chunk in read_chunks(conn.cursor(), query, columns):
                 yield chunk["id"].astype(np.int64), chunk["vec"]["x"]
+
+
+def _reading(conn: Connection) -> Connection:
+    """``conn`` set to read one snapshot from its next statement on."""
+    conn.isolation_level = IsolationLevel.REPEATABLE_READ
+    conn.read_only = True
+    return conn
 
 
 class _Placement:

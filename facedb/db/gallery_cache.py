@@ -2,107 +2,211 @@
 
 A cached row is never trusted by itself: the reader asks the table who is in the gallery and takes from the cache only
 rows whose embedding number is in that answer. Numbers are never used twice and a changed vector gets a new one (trigger
-``renumber``), so an equal number means an equal vector. New rows are appended; what was deleted stays unused until so
-much of the file is dead that it is begun anew. The file may be deleted at any time.
+``renumber``), so an equal number means an equal vector; a checksum per row says that the file still holds it. New rows
+are appended; what was deleted stays unused until half of the file is dead, then the living rows move to a new file. The
+files may be deleted at any time.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.models import Int64Array
+from facedb.core.models import Float32Array, Int64Array
 
 Append = Callable[[Int64Array, NDArray[Any]], None]
 
 _CHUNK_ROWS = 8192
+_MAGIC = 0x31_47_42_44_45_43_41_46  # "FACEDBG1", which no other file begins with
+_ENTRY = np.dtype([("id", "<i8"), ("check", "<u8")])
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """What the index file says: the ``token`` that names its file of vectors, and per row its number and checksum."""
+
+    token: int
+    entries: NDArray[Any]
 
 
 class GalleryCache:
-    """The cache in the folder ``place``: ``ids.i64`` and ``vectors.f32`` of ``dim`` columns, rows in the same order."""
+    """The cache in the folder ``place``: ``index`` names the file of vectors that it describes, float32 rows of ``dim``.
+
+    The index is replaced as a whole, after the vectors are on the disk, so whatever is killed or read at whatever moment,
+    an index never describes rows that are not there.
+    """
 
     def __init__(self, place: Path, dim: int) -> None:
         self._place = place
         self._dim = dim
-        self._ids = place / "ids.i64"
-        self._vectors = place / "vectors.f32"
+        self._damaged = False
 
-    def read(self) -> Iterator[tuple[Int64Array, NDArray[np.float32]]]:
-        """Chunks of (ids (n,), vectors (n, dim)), mapped into memory one chunk at a time."""
-        try:
-            ids = np.fromfile(self._ids, np.int64)
-            rows = min(len(ids), self._vectors.stat().st_size // (4 * self._dim))
-        except OSError:
+    def read(self) -> Iterator[tuple[Int64Array, Float32Array]]:
+        """Chunks of (ids (n,), vectors (n, dim)), mapped into memory one chunk at a time; damaged rows are left out."""
+        index = self._index()
+        if index is None:
             return
-        for start in range(0, rows, _CHUNK_ROWS):
-            stop = min(start + _CHUNK_ROWS, rows)
-            shape = (stop - start, self._dim)
-            chunk = np.memmap(self._vectors, np.float32, "r", offset=4 * self._dim * start, shape=shape)
-            yield ids[start:stop], chunk
+        try:
+            with self._vectors(index.token).open("rb") as file:
+                rows = min(len(index.entries), os.fstat(file.fileno()).st_size // (4 * self._dim))
+                yield from self._chunks(file, index.entries[:rows])
+        except FileNotFoundError:
+            # Another process has moved the rows to a new file, or somebody tidied up: the table has them all.
+            return
+
+    def _chunks(self, file: Any, entries: NDArray[Any]) -> Iterator[tuple[Int64Array, Float32Array]]:
+        for start in range(0, len(entries), _CHUNK_ROWS):
+            part = entries[start : start + _CHUNK_ROWS]
+            chunk = np.memmap(file, np.float32, "r", offset=4 * self._dim * start, shape=(len(part), self._dim))
+            ids = part["id"].astype(np.int64)
+            whole = _checks(ids, chunk) == part["check"]
+            if whole.all():
+                yield ids, chunk
+            else:
+                self._damaged = True
+                yield ids[whole], chunk[whole]
 
     @contextmanager
-    def appending(self) -> Iterator[Append | None]:
+    def appending(self, alive: Int64Array) -> Iterator[Append | None]:
         """Yield a function that appends rows, for several threads; None where another process is writing or the disk refuses.
 
-        The ids are written after the vectors are on the disk, so a torn write leaves a shorter cache, never a wrong one.
+        ``alive`` are the numbers, sorted, that the table has now.
         """
         try:
             self._place.mkdir(parents=True, exist_ok=True, mode=0o700)
-            vectors = os.open(self._vectors, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            lock = os.open(self._place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError:
             yield None
             return
         try:
-            if not _locked(vectors):
+            if not _locked(lock):
                 yield None
                 return
-            yield from self._append(vectors)
+            yield from self._append(alive)
         finally:
-            os.close(vectors)
+            os.close(lock)
 
-    def _append(self, vectors: int) -> Iterator[Append | None]:
-        known = np.fromfile(self._ids, np.int64) if self._ids.exists() else np.empty(0, np.int64)
-        stride = 4 * self._dim
-        rows = min(len(known), os.fstat(vectors).st_size // stride)
-        os.ftruncate(vectors, rows * stride)
-        os.lseek(vectors, 0, os.SEEK_END)
-        _replace(self._ids, known[:rows])
-        held = np.sort(known[:rows])
-        lock = threading.Lock()
-        fresh: list[Int64Array] = []
-        failed = False
-
-        def append(ids: Int64Array, values: NDArray[Any]) -> None:
-            nonlocal failed
-            at = np.searchsorted(held, ids)
-            at[at == len(held)] = 0
-            new = held[at] != ids if len(held) else np.ones(len(ids), bool)
-            data = np.ascontiguousarray(values[new], np.float32)
-            with lock:
-                if failed:
-                    return
-                try:
-                    _write_all(vectors, data)
-                except OSError:
-                    # A full disk costs the cache, not the scan.
-                    failed = True
-                    return
-                fresh.append(ids[new])
-
-        yield append
+    def _append(self, alive: Int64Array) -> Iterator[Append | None]:
         try:
-            os.fsync(vectors)
-            _replace(self._ids, np.concatenate([known[:rows], *fresh]))
+            writer = self._writer(alive)
         except OSError:
-            self._ids.unlink(missing_ok=True)
+            yield None
+            return
+        try:
+            yield writer.append
+            writer.finish()
+        finally:
+            writer.close()
+
+    def _writer(self, alive: Int64Array) -> _Writer:
+        index = self._index()
+        if index is not None and self._vectors(index.token).exists():
+            living = _among(index.entries["id"].astype(np.int64), alive)
+            if not self._damaged and 2 * int(living.sum()) >= len(living):
+                return _Writer(self._place, index.token, index.entries, self._dim)
+        fresh = _Writer(self._place, secrets.randbits(62), np.empty(0, _ENTRY), self._dim)
+        for ids, vectors in self.read():
+            keep = _among(ids, alive)
+            fresh.append(ids[keep], vectors[keep])
+        fresh.settle()
+        return fresh
+
+    def _index(self) -> _Index | None:
+        try:
+            data = (self._place / "index").read_bytes()
+        except OSError:
+            return None
+        head = np.frombuffer(data[:24], "<i8", count=len(data[:24]) // 8)
+        if len(head) < 3 or head[0] != _MAGIC or head[2] != self._dim:
+            return None
+        return _Index(int(head[1]), np.frombuffer(data, _ENTRY, (len(data) - 24) // _ENTRY.itemsize, 24))
+
+    def _vectors(self, token: int) -> Path:
+        return _vectors(self._place, token)
+
+
+class _Writer:
+    """Appends rows behind those that ``entries`` describe; they count once ``finish`` has replaced the index."""
+
+    def __init__(self, place: Path, token: int, entries: NDArray[Any], dim: int) -> None:
+        self._place, self._token, self._dim = place, token, dim
+        self._file = os.open(_vectors(place, token), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._parts = [entries[: os.fstat(self._file).st_size // (4 * dim)]]
+        os.ftruncate(self._file, len(self._parts[0]) * 4 * dim)
+        os.lseek(self._file, 0, os.SEEK_END)
+        self._lock = threading.Lock()
+        self._failed = False
+        self.settle()
+
+    def settle(self) -> None:
+        """Remember what is held so far: it is not appended again."""
+        self._held = np.sort(np.concatenate(self._parts)["id"].astype(np.int64))
+
+    def append(self, ids: Int64Array, vectors: NDArray[Any]) -> None:
+        """Append the rows that were not held when ``settle`` looked."""
+        new = ~_among(ids, self._held)
+        data = np.ascontiguousarray(vectors[new], np.float32)
+        entries = np.empty(len(data), _ENTRY)
+        entries["id"] = ids[new]
+        entries["check"] = _checks(ids[new], data)
+        with self._lock:
+            if self._failed:
+                return
+            try:
+                _write_all(self._file, data)
+            except OSError:
+                # A full disk costs the cache, not the scan.
+                self._failed = True
+                return
+            self._parts.append(entries)
+
+    def finish(self) -> None:
+        """Make the appended rows count, and drop files that no index names."""
+        try:
+            os.fsync(self._file)
+            draft = self._place / "index.new"
+            head = np.array([_MAGIC, self._token, self._dim], "<i8")
+            draft.write_bytes(head.tobytes() + np.concatenate(self._parts).tobytes())
+            draft.replace(self._place / "index")
+            for old in self._place.glob("vectors-*.f32"):
+                if old != _vectors(self._place, self._token):
+                    old.unlink(missing_ok=True)
+        except OSError:
+            # The old index still describes the old rows, and what was appended behind them does no harm.
+            return
+
+    def close(self) -> None:
+        """Give the file back."""
+        os.close(self._file)
+
+
+def _vectors(place: Path, token: int) -> Path:
+    return place / f"vectors-{token:016x}.f32"
+
+
+def _checks(ids: Int64Array, vectors: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """A checksum (n,) of each row: the sum of its 32-bit words, mixed with its number so that no row passes for another."""
+    words: NDArray[np.uint64] = np.add.reduce(vectors.view(np.uint32), axis=1, dtype=np.uint64)
+    return words ^ (ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+
+
+def _among(ids: Int64Array, held: Int64Array) -> NDArray[np.bool_]:
+    """Which of ``ids`` are in ``held``, which is sorted."""
+    if not len(held):
+        return np.zeros(len(ids), bool)
+    at = np.searchsorted(held, ids)
+    at[at == len(held)] = 0
+    return np.asarray(held[at] == ids)
 
 
 def _locked(descriptor: int) -> bool:
@@ -117,9 +221,3 @@ def _write_all(descriptor: int, data: NDArray[np.float32]) -> None:
     view = memoryview(data.view(np.uint8).reshape(-1).data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _replace(path: Path, ids: Int64Array) -> None:
-    draft = path.with_suffix(".new")
-    ids.tofile(draft)
-    draft.replace(path)
