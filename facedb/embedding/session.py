@@ -83,6 +83,8 @@ def open_session(path: Path, provider: str = "cpu", precision: str = "float32") 
         if not cuda.built_with_cuda(ort):
             raise ModelError(_no_cuda(cuda.why_not(ort)))
         cuda.preload(ort)
+        # Its complaints about missing libraries go to stderr as they come; the sentence of the error says it once.
+        ort.set_default_logger_severity(4)
         providers.insert(0, (cuda.PROVIDER, {"use_tf32": "1" if precision == "tf32" else "0"}))
     if not path.is_file():
         raise ModelError(f"There is no model file {path}; check the path, or get it with 'facedb model pull'.")
