@@ -18,6 +18,8 @@ from facedb.demo.drawing import draw_face
 from facedb.demo.planted import Planted, Shot, plan_dataset
 
 MANIFEST = "planted.json"
+# Below the strength of training, where the model is at its best: the demo shows mistakes, not the limits of a toy.
+STRENGTH = 0.85
 CHUNK = 25
 SERIAL_BELOW = 200
 NOTE = "This folder was drawn by facedb demo. This file is no picture and is ignored.\n"
@@ -59,7 +61,7 @@ def usable_cores() -> int:
 
 def picture_bytes(shot: Shot) -> bytes:
     """The file of one picture: PNG or JPEG by its name, the same bytes for the same fields."""
-    image = Image.fromarray(draw_face(shot.person, shot.picture))
+    image = Image.fromarray(draw_face(shot.person, shot.picture, strength=STRENGTH))
     if shot.side != image.width:
         image = image.resize((shot.side, shot.side), Image.Resampling.LANCZOS)
     stream = io.BytesIO()

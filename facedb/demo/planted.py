@@ -9,11 +9,11 @@ from enum import StrEnum
 import numpy as np
 
 from facedb.core.errors import UsageError
+from facedb.demo.cast import choose_cast
 from facedb.demo.names import invented_names
 
-FEWEST_IDENTITIES = 30
-PERSONS_PER_SEED = 1000
-# Persons from 900,000 on were seen in training or belong to its held-out set.
+FEWEST_IDENTITIES, MOST_IDENTITIES = 30, 250
+# Each seed has a thousand persons of its own; those from 900,000 on were seen in training or belong to its held-out set.
 SEEDS = 900
 
 
@@ -71,14 +71,13 @@ class _Planner:
     def __init__(self, seed: int, identities: int) -> None:
         self.rng = np.random.default_rng([seed, 7005])
         self.names = invented_names(identities, seed)
+        self.cast = dict(zip(self.names, choose_cast(seed, identities), strict=True))
         self.album: dict[str, list[Shot]] = {}
         for number, name in enumerate(self.names):
             count = int(self.rng.integers(8, 13))
             ending = "png" if number % 8 == 5 else "jpg"
             self.album[name] = [
-                Shot(
-                    f"{name}/{k + 1:03d}.{ending}", seed * PERSONS_PER_SEED + number, k, int(self.rng.integers(75, 96))
-                )
+                Shot(f"{name}/{k + 1:03d}.{ending}", self.cast[name], k, int(self.rng.integers(75, 96)))
                 for k in range(count)
             ]
         # The first person is split across two scripts; the others are taken in random order.
@@ -137,10 +136,10 @@ class _Planner:
 
 
 def plan_dataset(seed: int, identities: int) -> Planted:
-    """The plan for a seed from 0 to 899 and a number of persons from 30 to 1000; UsageError outside."""
-    if not 0 <= seed < SEEDS or not FEWEST_IDENTITIES <= identities <= PERSONS_PER_SEED:
+    """The plan for a seed from 0 to 899 and a number of persons from 30 to 250; UsageError outside."""
+    if not 0 <= seed < SEEDS or not FEWEST_IDENTITIES <= identities <= MOST_IDENTITIES:
         raise UsageError(
-            f"The demo draws {FEWEST_IDENTITIES} to {PERSONS_PER_SEED} identities with a seed from 0 to {SEEDS - 1}: "
+            f"The demo draws {FEWEST_IDENTITIES} to {MOST_IDENTITIES} identities with a seed from 0 to {SEEDS - 1}: "
             f"{identities} identities with seed {seed} are not possible."
         )
     planner = _Planner(seed, identities)
@@ -155,6 +154,7 @@ def plan_dataset(seed: int, identities: int) -> Planted:
     planner.again(Kind.RESAVED, inside=False, side=96, quality=70)
     planner.again(Kind.RESAVED, inside=True, side=96, quality=70)
     shots = tuple(shot for shots in planner.album.values() for shot in shots)
+    name_of = {person: name for name, person in planner.cast.items()}
     first, last = planner.names[-1], planner.names[-2]
     return Planted(
         seed=seed,
@@ -163,5 +163,5 @@ def plan_dataset(seed: int, identities: int) -> Planted:
         mistakes=tuple(planner.mistakes),
         ignored=("planted.json", f"{first}/notes.txt"),
         broken=(f"{first}/truncated.jpg", f"{last}/empty.png"),
-        person_of={shot.path: planner.names[shot.person - seed * PERSONS_PER_SEED] for shot in shots},
+        person_of={shot.path: name_of[shot.person] for shot in shots},
     )

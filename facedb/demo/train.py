@@ -31,15 +31,17 @@ HELD_OUT_FROM = 900_000
 TRAINING_FROM = 1_000_000
 # (channels in, channels out, kernel, stride) of each convolution.
 LAYERS = ((3, 16, 5, 2), (16, 32, 3, 2), (32, 64, 3, 2), (64, 64, 3, 1), (64, 96, 3, 2), (96, 16, 1, 1))
-MARGIN = 0.35
-SCALE = 24.0
+PERSONS, PICTURES = 64, 3
+GROUP = 8
+TEMPERATURE = 0.08
+MAX_RATE = 3e-3
 
 
 def main() -> None:
     """Draw, train, measure on persons never seen, export."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--identities", type=int, default=4000)
-    parser.add_argument("--pictures", type=int, default=7, help="pictures of each identity")
+    parser.add_argument("--pictures", type=int, default=6, help="pictures of each identity")
     parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cache", type=Path, help="a .npy file that keeps the drawings between runs")
@@ -107,40 +109,71 @@ def train(
     held_out: NDArray[np.uint8],
     held_out_labels: Int64Array,
 ) -> None:
-    """Train with a cosine margin (CosFace, Wang et al. 2018: s (cos - m) for the true class) over all identities."""
-    functional = torch.nn.functional
-    centres = torch.nn.Parameter(torch.randn(int(labels.max()) + 1, DIMENSION))
-    parameters = [*network.parameters(), centres]
-    batch = 128
-    steps = epochs * (len(images) // batch)
-    optimiser = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=5e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=4e-3, total_steps=steps, pct_start=0.1)
+    """Train with the supervised contrastive loss of Khosla et al. 2020 on batches of PERSONS persons, PICTURES each."""
+    people = int(labels.max()) + 1
+    rows_of = np.arange(len(labels)).reshape(people, -1)
+    rounds = rows_of.shape[1] // PICTURES
+    steps = epochs * rounds * (people // PERSONS)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=MAX_RATE, weight_decay=5e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=MAX_RATE, total_steps=steps, pct_start=0.1)
     rng = np.random.default_rng(2)
     started = time.monotonic()
+    centres = None
     step = 0
     for epoch in range(epochs):
         network.train()
-        order = rng.permutation(len(images))
-        for first in range(0, len(order) - batch + 1, batch):
-            rows = order[first : first + batch]
-            inputs = varied(torch, torch.from_numpy(images[rows]), rng)
-            truth = torch.from_numpy(labels[rows])
-            # bfloat16 and channels last: 2.5 times the pictures a second on one core with AMX.
-            with torch.autocast("cpu", torch.bfloat16):
-                vectors = network(inputs.to(memory_format=torch.channels_last)).float()
-            cosine = functional.linear(functional.normalize(vectors), functional.normalize(centres))
-            # The margin grows over the first third: at full strength from the start, small networks do not take off.
-            margin = MARGIN * min(1.0, 3 * step / steps)
-            loss = functional.cross_entropy(SCALE * (cosine - margin * functional.one_hot(truth, len(centres))), truth)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            step += 1
-            if step % 25 == 0:
-                log.info("step %d of %d, loss %.3f, %.0f s", step, steps, loss.item(), time.monotonic() - started)
-        if epoch % 3 == 2 or epoch == epochs - 1:
+        found: dict[int, Any] = {}
+        for first in range(rounds):
+            chosen = rng.permuted(rows_of, axis=1)[:, first * PICTURES : (first + 1) * PICTURES]
+            order = rng.permutation(people) if centres is None else look_alikes(centres, rng)
+            for start in range(0, people - PERSONS + 1, PERSONS):
+                persons = order[start : start + PERSONS]
+                inputs = varied(torch, torch.from_numpy(images[chosen[persons].ravel()]), rng)
+                # bfloat16 and channels last: 2.5 times the pictures a second on one core with AMX.
+                with torch.autocast("cpu", torch.bfloat16):
+                    vectors = network(inputs.to(memory_format=torch.channels_last)).float()
+                unit = torch.nn.functional.normalize(vectors)
+                loss = contrastive_loss(torch, unit)
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                optimiser.step()
+                schedule.step()
+                step += 1
+                means = unit.detach().numpy().reshape(PERSONS, PICTURES, -1).mean(axis=1)
+                found.update(zip(persons.tolist(), means, strict=True))
+                if step % 50 == 0:
+                    log.info("step %d of %d, loss %.3f, %.0f s", step, steps, loss.item(), time.monotonic() - started)
+        # From the second epoch on, batches are full of persons that the network still takes for each other.
+        centres = np.stack([found.get(person, np.zeros(DIMENSION, np.float32)) for person in range(people)])
+        if epoch % 2 == 1 or epoch == epochs - 1:
             log.info("after epoch %d: %s", epoch + 1, measure(torch, network, held_out, held_out_labels))
+
+
+def contrastive_loss(torch: Any, unit: Any) -> Any:
+    """The loss of unit vectors (PERSONS * PICTURES, d), the pictures of a person one after the other."""
+    n = len(unit)
+    person = torch.arange(n) // PICTURES
+    itself = torch.eye(n, dtype=torch.bool)
+    mates = (person[:, None] == person[None, :]) & ~itself
+    logits = (unit @ unit.T / TEMPERATURE).masked_fill(itself, -1e9)
+    shares = torch.log_softmax(logits, dim=1)
+    return -shares[mates].mean()
+
+
+def look_alikes(centres: NDArray[np.float32], rng: np.random.Generator) -> Int64Array:
+    """All persons in an order that puts GROUP persons with similar centres (n, d) next to each other."""
+    scores = centres @ centres.T
+    groups = []
+    free = np.ones(len(centres), bool)
+    for person in rng.permutation(len(centres)):
+        if not free[person]:
+            continue
+        near = np.where(free, scores[person], -2.0)
+        near[person] = 2.0
+        group = np.argpartition(near, -GROUP)[-GROUP:] if free.sum() > GROUP else np.flatnonzero(free)
+        free[group] = False
+        groups.append(group)
+    return np.concatenate([groups[int(k)] for k in rng.permutation(len(groups))])
 
 
 def varied(torch: Any, pixels: Any, rng: np.random.Generator) -> Any:
