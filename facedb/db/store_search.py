@@ -63,7 +63,7 @@ def nearest(
         rows = conn.execute(sql.SQL(SQL["candidates"]).format(**parts)).fetchall()
     vectors = {face: _vector(value) for face, value in rows}
     found = conn.execute(SQL["faces_found"], {"faces": list(vectors)})
-    return [FoundFace(*row, vectors[row[0]]) for row in found]
+    return [FoundFace(row[0], row[1], row[2], row[3], row[4], vectors[row[0]]) for row in found]
 
 
 def has_index(conn: Connection, model: ModelRow) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from facedb.core.config import Settings
 from facedb.core.errors import FacedbError
 from facedb.db.connection import connect
-from facedb.embedding import session
+from facedb.embedding import cuda, session
 from facedb.embedding.thermal import read_sensors
 from facedb.search.engine import available_engines, choose_engine
 
@@ -75,7 +75,7 @@ def _exclusive(subject: str, names: tuple[str, ...]) -> Diagnosis:
 
 def _onnxruntime() -> Diagnosis:
     try:
-        fault = session.cuda_fault()
+        fault = cuda.why_not(session.runtime())
     except FacedbError as error:
         return Diagnosis("onnxruntime provider", "problem", str(error))
     return Diagnosis("onnxruntime provider", "warning" if fault else "ok", f"cpu ({fault})" if fault else "cuda")

@@ -28,6 +28,7 @@ from facedb.sources.source import Source
 from facedb.workflow.ingest_vectors import VectorWriter, given_model
 
 _BATCH = 4096
+_MAY_REPEAT = ("list", "csv", "parquet", "tar")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ def ingest(
         with reporter.task(f"ingest {name}", source.count_hint(), "files") as task:
             for n in reader.run():
                 task.advance(n)
+        if reader.repeated:
+            reporter.say(f"{reader.repeated:,} paths are named more than once; the first mention counts.")
         pruned = store.prune(conn, source_id) if prune else 0
         conn.commit()
         counts = store.count_images(conn, dataset_id)
@@ -130,6 +133,8 @@ class _Ingest:
         self._vectors: VectorWriter | None = None
         self._fresh: list[int] = []
         self._identities: dict[str, int] = {}
+        self._paths: set[str] = set()
+        self.repeated = 0
         self.seen = self.new = self.changed = self.moved = self.unchanged = self.vanished = 0
 
     def run(self) -> Iterator[int]:
@@ -170,9 +175,8 @@ class _Ingest:
         return len(batch.paths)
 
     def _take_images(self, records: Sequence[ImageRecord], reader: ByteReader, pool: ThreadPoolExecutor) -> int:
-        unique = {record.path: record for record in records}
-        records = list(unique.values())
-        known = store.find_images(self._conn, self._source_id, list(unique))
+        records = self._first_of_each_path(records)
+        known = store.find_images(self._conn, self._source_id, [record.path for record in records])
         identities = self._identity_ids(record.identity for record in records)
         look = [r for r in records if _to_be_read(r, known.get(r.path))]
         hashed = {r.path: _Hashed(r, h) for r, h in zip(look, pool.map(self._hasher(reader), look), strict=True)}
@@ -195,6 +199,19 @@ class _Ingest:
         ids = [row.id for row in inserts] + [image.id for image in known.values()]
         self._commit_seen(store.as_ids(ids), len(inserts), len(void))
         return len(records)
+
+    def _first_of_each_path(self, records: Sequence[ImageRecord]) -> list[ImageRecord]:
+        """Leave out records whose path came before: a list may name a file twice, and a file has one row."""
+        if self._source.format not in _MAY_REPEAT:
+            return list(records)
+        fresh = []
+        for record in records:
+            if record.path in self._paths:
+                self.repeated += 1
+            else:
+                self._paths.add(record.path)
+                fresh.append(record)
+        return fresh
 
     def _commit_seen(self, ids: Int64Array, new: int, changed: int) -> None:
         store.note_seen(self._conn, ids)
