@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from facedb import __version__
-from facedb.cli import check, db, doctor, model, results, search, steps
+from facedb.cli import check, db, demo, doctor, model, results, search, steps, verdict
 from facedb.cli.context import State
 from facedb.cli.progress import ConsoleReporter, complain
 from facedb.core.errors import ExitCode, FacedbError
@@ -53,6 +53,7 @@ def options(
 app.command(epilog="Example: facedb check photos/ --model arcface.onnx --detector yunet.onnx --threshold 0.45")(
     check.check
 )
+app.command(epilog="Example: facedb demo")(demo.demo)
 app.command(epilog="Example: facedb ingest photos/ --dataset crawl-2026")(steps.ingest)
 app.command(epilog="Example: facedb embed --model arcface.onnx --detector yunet.onnx --dataset crawl-2026")(steps.embed)
 app.command(epilog="Example: facedb scan --threshold 0.45 --datasets train,test")(steps.scan)
@@ -64,6 +65,7 @@ app.command(epilog="Example: facedb scans --format json")(results.scans)
 app.command(epilog="Example: facedb search photo.jpg --top 5")(search.search)
 app.command(epilog="Example: facedb doctor")(doctor.doctor)
 app.add_typer(model.app)
+app.add_typer(verdict.app)
 app.add_typer(db.app)
 
 

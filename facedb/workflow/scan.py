@@ -181,8 +181,7 @@ class _Run:
             return
         total = sum(block.comparisons for block in waiting)
         self._reporter.say(
-            f"Comparing {len(self._faces):,} faces ({total:,} pairs, {len(waiting)} blocks) with {self._engine.name}: "
-            f"{self._engine.reason}."
+            f"Comparing {len(self._faces):,} faces ({total:,} pairs, {len(waiting)} blocks) with {self._engine.reason}."
         )
         with self._reporter.task("scan", total, "pairs") as task:
             results = join(

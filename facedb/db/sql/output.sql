@@ -1,11 +1,12 @@
 -- name: links
--- Links of a scan, strongest first.
+-- Links of a scan, strongest first; those that a person called different only with new images, or when all are asked for.
 select rank, identity_a, identity_b, pairs, faces_a, faces_b, size_a, size_b, coverage_a, coverage_b, max_score, mean_score,
        median_score, centroid_score, dataset_a, dataset_b
 from bi.links
 where scan_id = %(scan_id)s
   and (%(min_score)s::real is null or max_score >= %(min_score)s)
   and (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b))
+  and (%(rejected)s or verdict is distinct from 'different' or new_images > 0)
 order by rank
 limit %(limit)s;
 
@@ -20,9 +21,12 @@ order by score desc, face_a, face_b
 limit %(limit)s;
 
 -- name: example_pairs
--- The best pair of each of the first links.
+-- The best pair of each of the first links that a list of links shows.
 select l.rank, p.path_a, p.path_b, p.identity_a, p.identity_b
-from (select * from bi.links where scan_id = %(scan_id)s order by rank limit %(limit)s) l
+from (
+    select * from bi.links where scan_id = %(scan_id)s and (verdict is distinct from 'different' or new_images > 0)
+    order by rank limit %(limit)s
+) l
 cross join lateral (
     select ia.path as path_a, ib.path as path_b, ia.identity_id as identity_a, ib.identity_id as identity_b
     from facedb.flagged_pair p
@@ -73,3 +77,9 @@ group by d.id order by d.name;
 -- Every scan, newest first.
 select scan_id, model, status, threshold, faces, new_faces, identities, comparisons, pairs, links, engine, started_at
 from bi.scans order by scan_id desc;
+
+-- name: same_bytes
+-- Files of a dataset that are the same, byte for byte.
+select array_agg(i.path order by i.path) from facedb.image i join facedb.source s on s.id = i.source_id
+where s.dataset_id = %(dataset_id)s and i.status = 'ready' and i.sha256 is not null
+group by i.sha256 having count(*) > 1 order by 1;
