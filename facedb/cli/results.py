@@ -20,12 +20,17 @@ def links(
     min_score: MinScoreOption = None,
     dataset: DatasetOption = None,
     scan: ScanOption = None,
+    rejected: Annotated[bool, typer.Option("--all", help="Also links that a person called different.")] = False,
 ) -> None:
-    """Print the links between identities, strongest first."""
-    from facedb.workflow import results
+    """Print the links between identities, strongest first; what a person called different is left out."""
+    from facedb.workflow import results, verdicts
 
-    with database(ctx) as db, results.links(db, results.Selection(scan, min_score, dataset, limit)) as rows:
-        emit(results.LINK_COLUMNS, rows, output)
+    with database(ctx) as db:
+        selection = results.Selection(scan, min_score, dataset, limit, rejected)
+        with results.links(db, selection) as rows:
+            emit(results.LINK_COLUMNS, rows, output)
+        for line in verdicts.remarks_on_links(db, selection):
+            state_of(ctx).reporter.say(line)
 
 
 def pairs(

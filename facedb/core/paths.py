@@ -13,6 +13,9 @@ from urllib.parse import quote, unquote_to_bytes
 
 from facedb.core.errors import InputError
 
+QUARANTINE = ".facedb-quarantine"
+"""The folder at the root of a source that holds what plans took out of it; no source looks into it."""
+
 _MARK = "bytes:"
 _HIDDEN = {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
 _BIDI_CONTROLS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}

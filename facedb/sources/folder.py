@@ -10,6 +10,7 @@ from pathlib import Path
 
 from facedb.core.errors import InputError
 from facedb.core.models import ImageRecord, Problem
+from facedb.core.paths import QUARANTINE
 from facedb.sources import problems
 from facedb.sources.files import inspect_file
 from facedb.sources.identity import identity_rule
@@ -35,6 +36,7 @@ class Entry:
 def walk_tree(root: Path, *, follow_links: bool) -> Iterator[Entry]:
     """Yield everything below ``root`` that is not a folder, and the folders that cannot be read, sorted per folder.
 
+    What plans put into quarantine is left out: the dataset does not hold it any more.
     Only the names of one folder are held at once. A followed link to a folder that holds it is a cycle and ends there.
     Raises InputError where the root itself cannot be listed.
     """

@@ -35,12 +35,16 @@ DATASET_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which rows: of one ``scan`` (default: the newest finished one), from ``min_score`` up, of ``dataset``, at most ``limit``."""
+    """Which rows: of one ``scan`` (default: the newest finished one), from ``min_score`` up, of ``dataset``, at most ``limit``.
+
+    ``rejected``: also links that a person called different and that have no new images since.
+    """
 
     scan: int | None = None
     min_score: float | None = None
     dataset: str | None = None
     limit: int | None = None
+    rejected: bool = False
 
 
 def find_scan(conn: Connection, scan_id: int | None, dataset: str | None = None) -> ScanRow:
@@ -86,6 +90,7 @@ def _rows(db: Database, query: str, selection: Selection) -> Iterator[Iterator[t
             "min_score": selection.min_score,
             "dataset": selection.dataset,
             "limit": selection.limit,
+            "rejected": selection.rejected,
         }
         yield store.rows(conn, query, parameters)
 

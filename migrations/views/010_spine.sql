@@ -144,13 +144,35 @@ create view bi.links as
 select l.rank, na.name as identity_a, nb.name as identity_b, l.pairs, l.faces_a, l.faces_b, l.size_a, l.size_b,
        (l.faces_a::double precision / l.size_a)::real as coverage_a, (l.faces_b::double precision / l.size_b)::real as coverage_b,
        l.max_score, l.mean_score, l.median_score, l.centroid_score,
-       l.scan_id, da.name as dataset_a, db.name as dataset_b, l.identity_a as identity_a_id, l.identity_b as identity_b_id
+       l.scan_id, da.name as dataset_a, db.name as dataset_b, l.identity_a as identity_a_id, l.identity_b as identity_b_id,
+       v.verdict, v.said_by as verdict_by, v.said_at as verdict_at,
+       -- From one identity's faces along the primary key of the scan's pairs, both ways round: cheap for the few links with a verdict.
+       case when v.id is not null then (
+           select count(distinct i.id)
+           from (
+               select fa.image_id as one, fb.image_id as other
+               from facedb.image ia
+               join facedb.face fa on fa.image_id = ia.id
+               join facedb.flagged_pair p on p.scan_id = l.scan_id and p.face_a = fa.id
+               join facedb.face fb on fb.id = p.face_b
+               join facedb.image ib on ib.id = fb.image_id
+               where (ia.identity_id, ib.identity_id) in ((l.identity_a, l.identity_b), (l.identity_b, l.identity_a))
+                 and ia.identity_id in (l.identity_a, l.identity_b)
+           ) pairs
+           join facedb.image i on i.id in (pairs.one, pairs.other)
+           where ('x' || encode(substr(i.sha256, 1, 8), 'hex'))::bit(64)::bigint <> all (v.known_images)
+       ) end as new_images
 from facedb.link l
 join facedb.scan s on s.id = l.scan_id and s.status = 'finished'
 join facedb.identity na on na.id = l.identity_a
 join facedb.dataset da on da.id = na.dataset_id
 join facedb.identity nb on nb.id = l.identity_b
-join facedb.dataset db on db.id = nb.dataset_id;
+join facedb.dataset db on db.id = nb.dataset_id
+left join lateral (
+    select d.id, d.verdict, d.said_by, d.said_at, d.known_images from facedb.verdict d
+    where d.kind = 'link' and d.identity_a = l.identity_a and d.identity_b = l.identity_b
+    order by d.id desc limit 1
+) v on true;
 comment on view bi.links is 'Links of every finished scan, strongest first by rank.';
 comment on column bi.links.rank is '1 is the strongest of its scan.';
 comment on column bi.links.identity_a is 'One identity.';
@@ -171,3 +193,7 @@ comment on column bi.links.dataset_a is 'Dataset of a.';
 comment on column bi.links.dataset_b is 'Dataset of b.';
 comment on column bi.links.identity_a_id is 'Key of a.';
 comment on column bi.links.identity_b_id is 'Key of b.';
+comment on column bi.links.verdict is 'What a person said last of the two: same, different or unsure; null when nobody did.';
+comment on column bi.links.verdict_by is 'Who said it.';
+comment on column bi.links.verdict_at is 'When.';
+comment on column bi.links.new_images is 'Images in the flagged pairs that neither identity had when that was said; null without a verdict.';

@@ -1,0 +1,184 @@
+-- name: find_identities
+-- Identities of a name, in all or in one dataset.
+select n.id, n.name, d.name as dataset from facedb.identity n join facedb.dataset d on d.id = n.dataset_id
+where n.name = %(name)s and (%(dataset)s::text is null or d.name = %(dataset)s) order by d.name;
+
+-- name: find_images
+-- Images at a path below any root, in all or in one dataset.
+select i.id, i.path, i.status, i.identity_id, i.sha256, d.name as dataset
+from facedb.image i join facedb.source s on s.id = i.source_id join facedb.dataset d on d.id = s.dataset_id
+where i.path = %(path)s and i.status <> 'vanished' and (%(dataset)s::text is null or d.name = %(dataset)s) order by d.name, i.id;
+
+-- name: roots
+-- Where the paths of the images start.
+select distinct root from facedb.source;
+
+-- name: say_link
+-- Write a verdict on two identities with the evidence that there was: the newest scan's link, and all their images.
+insert into facedb.verdict (kind, verdict, identity_a, identity_b, note, said_by, scan_id, pairs, faces_a, faces_b, known_images)
+select 'link', %(verdict)s, %(identity_a)s, %(identity_b)s, %(note)s, %(said_by)s, l.scan_id, l.pairs, l.faces_a, l.faces_b,
+       coalesce((select array_agg(distinct ('x' || encode(substr(i.sha256, 1, 8), 'hex'))::bit(64)::bigint)
+                 from facedb.image i where i.identity_id in (%(identity_a)s, %(identity_b)s) and i.sha256 is not null), '{}')
+from (select 1) always left join lateral (
+    select k.scan_id, k.pairs, k.faces_a, k.faces_b
+    from facedb.link k join facedb.scan s on s.id = k.scan_id and s.status = 'finished'
+    where k.identity_a = %(identity_a)s and k.identity_b = %(identity_b)s order by k.scan_id desc limit 1
+) l on true
+returning id;
+
+-- name: say_pair
+-- Write a verdict on two images, the one with the smaller key first.
+insert into facedb.verdict (kind, verdict, identity_a, identity_b, image_a, image_b, sha256_a, sha256_b, note, said_by)
+select 'pair', %(verdict)s, a.identity_id, b.identity_id, a.id, b.id, a.sha256, b.sha256, %(note)s, %(said_by)s
+from facedb.image a, facedb.image b where a.id = %(image_a)s and b.id = %(image_b)s
+returning id;
+
+-- name: say_face
+-- Write a verdict on one image and its label.
+insert into facedb.verdict (kind, verdict, identity_a, image_a, sha256_a, target_identity, note, said_by)
+select 'face', %(verdict)s, i.identity_id, i.id, i.sha256, %(target)s, %(note)s, %(said_by)s
+from facedb.image i where i.id = %(image_a)s
+returning id;
+
+-- name: standing
+-- The newest verdict on everything, newest first.
+select verdict_id, kind, verdict, identity_a, path_a, identity_b, path_b, target, note, said_by, said_at, dataset_a, dataset_b,
+       identity_a_id, identity_b_id, image_a_id, image_b_id, target_id, pairs, faces_a, faces_b
+from bi.verdicts
+where (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b)) and (%(kind)s::text is null or kind = %(kind)s)
+order by verdict_id desc;
+
+-- name: history
+-- Everything that was said, newest first.
+select verdict_id, kind, verdict, identity_a, path_a, identity_b, path_b, target, note, said_by, said_at, dataset_a, dataset_b,
+       identity_a_id, identity_b_id, image_a_id, image_b_id, target_id, pairs, faces_a, faces_b
+from bi.verdict_history
+where (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b)) and (%(kind)s::text is null or kind = %(kind)s)
+order by verdict_id desc;
+
+-- name: rejected_links
+-- Links of a scan that a person called different, with what is new since.
+select dataset_a, identity_a, dataset_b, identity_b, new_images from bi.links
+where scan_id = %(scan_id)s and verdict = 'different'
+  and (%(min_score)s::real is null or max_score >= %(min_score)s)
+  and (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b))
+order by rank;
+
+-- name: identity_names
+-- Names of identities with their datasets.
+select n.id, n.name, d.name from facedb.identity n join facedb.dataset d on d.id = n.dataset_id where n.id = any(%(ids)s);
+
+-- name: images_by_key
+-- Images that a plan may be about, where they are and how they are labelled.
+select i.id, i.source_id, s.format, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
+       coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels
+from facedb.image i join facedb.source s on s.id = i.source_id where i.id = any(%(ids)s) order by i.id;
+
+-- name: images_of_identities
+-- The same for every image of some identities.
+select i.id, i.source_id, s.format, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
+       coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels
+from facedb.image i join facedb.source s on s.id = i.source_id
+where i.identity_id = any(%(ids)s) and i.status = 'ready' and i.sha256 is not null order by i.id;
+
+-- name: sources_of_images
+-- Every image of a dataset (or of all) that is ready, in the order of a list.
+select i.id, i.source_id, s.format, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
+       coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels
+from facedb.image i join facedb.source s on s.id = i.source_id join facedb.dataset d on d.id = s.dataset_id
+where i.status = 'ready' and (%(dataset)s::text is null or d.name = %(dataset)s)
+order by s.id, i.path;
+
+-- name: paths_taken
+-- Which of these paths a source has a row for already.
+select path from facedb.image where source_id = %(source_id)s and path = any(%(paths)s);
+
+-- name: add_plan
+-- A new plan.
+insert into facedb.plan (auto, created_by) values (%(auto)s, %(created_by)s) returning id;
+
+-- name: add_step
+-- One step of a new plan.
+insert into facedb.plan_step (plan_id, step, action, source_id, image_id, sha256, identity_from, identity_to, labelled_by, path_from,
+                              path_to, reason, verdict_id)
+values (%(plan_id)s, %(step)s, %(action)s, %(source_id)s, %(image_id)s, %(sha256)s, %(identity_from)s, %(identity_to)s,
+        %(labelled_by)s, %(path_from)s, %(path_to)s, %(reason)s, %(verdict_id)s);
+
+-- name: drop_plan
+-- Forget a plan of which nothing was carried out.
+delete from facedb.plan where id = %(plan_id)s and state = 'proposed';
+
+-- name: find_plan
+-- One plan.
+select id, state, auto, labels_only, created_by, created_at, applied_at, undone_at from facedb.plan where id = %(plan_id)s;
+
+-- name: newest_plan
+-- The plan that was made last.
+select id, state, auto, labels_only, created_by, created_at, applied_at, undone_at from facedb.plan order by id desc limit 1;
+
+-- name: plans
+-- Every plan, newest first.
+select plan_id, state, steps, done, moves, merges, quarantines, drops, auto, labels_only, created_by, created_at
+from bi.plans order by plan_id desc;
+
+-- name: steps
+-- The steps of a plan in order.
+select t.step, t.action, t.state, t.source_id, s.root, s.format, t.image_id, t.sha256, t.identity_from, nf.name, t.identity_to, nt.name,
+       t.labelled_by, t.path_from, t.path_to, t.reason, t.verdict_id
+from facedb.plan_step t join facedb.source s on s.id = t.source_id
+join facedb.identity nf on nf.id = t.identity_from left join facedb.identity nt on nt.id = t.identity_to
+where t.plan_id = %(plan_id)s order by t.step;
+
+-- name: lock_plan
+-- One process at a time carries a plan out; false when another one does.
+select pg_try_advisory_lock(hashtext('facedb.plan'), %(plan_id)s);
+
+-- name: set_plan_state
+-- How far a plan is.
+update facedb.plan
+set state = %(state)s, labels_only = coalesce(%(labels_only)s, labels_only),
+    applied_at = case when %(state)s = 'applied' then now() else applied_at end,
+    undone_at = case when %(state)s = 'undone' then now() else undone_at end
+where id = %(plan_id)s;
+
+-- name: set_step_state
+-- How far a step is; in one transaction with the row of its image.
+update facedb.plan_step set state = %(state)s, changed_at = case when %(state)s = 'pending' then null else now() end
+where plan_id = %(plan_id)s and step = %(step)s;
+
+-- name: add_folder
+-- A folder as it was before the first step; what was noted first stays.
+insert into facedb.plan_folder (plan_id, source_id, path, existed, mode, mtime_ns)
+values (%(plan_id)s, %(source_id)s, %(path)s, %(existed)s, %(mode)s, %(mtime_ns)s) on conflict do nothing;
+
+-- name: folders
+-- The folders of a plan, the deepest first.
+select f.source_id, s.root, f.path, f.existed, f.mode, f.mtime_ns
+from facedb.plan_folder f join facedb.source s on s.id = f.source_id
+where f.plan_id = %(plan_id)s
+order by f.source_id, case when f.path = '' then 0 else 1 + length(f.path) - length(replace(f.path, '/', '')) end desc, f.path;
+
+-- name: image_now
+-- What the table says of an image that a step is about.
+select source_id, status, path, identity_id, labelled_by, sha256 from facedb.image where id = %(image_id)s;
+
+-- name: clear_path
+-- Frees a path that only a vanished image holds.
+update facedb.image set path = 'vanished:' || id || ':' || path
+where source_id = %(source_id)s and path = %(path)s and id <> %(image_id)s and status = 'vanished';
+
+-- name: place_image
+-- An image is at another place under another label; left to the next ingest where another image holds that place by now.
+update facedb.image i
+set path = %(path)s, identity_id = %(identity_id)s, labelled_by = %(labelled_by)s, status = %(status)s, bytes = %(bytes)s,
+    mtime_ns = %(mtime_ns)s, sha256 = %(sha256)s, reject_code = null, reject_detail = %(detail)s
+where i.id = %(image_id)s
+  and not exists (select from facedb.image o where o.source_id = i.source_id and o.path = %(path)s and o.id <> i.id);
+
+-- name: label_image
+-- Another label, the file stays.
+update facedb.image set identity_id = %(identity_id)s, labelled_by = %(labelled_by)s where id = %(image_id)s;
+
+-- name: has_findings
+-- Whether this database has findings.
+select to_regclass('facedb.finding') is not null;
