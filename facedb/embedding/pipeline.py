@@ -70,10 +70,7 @@ class Embedder:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Nothing outlives the generators of ``embed``; here for the shape of a context manager."""
+        """Nothing to release: threads end with the generators of ``embed``."""
 
     def embed(self, tasks: Iterable[ImageTask]) -> Generator[ImageResult]:
         """One result for every task, in their order; an image that fails gives a problem, never an exception.

@@ -107,3 +107,14 @@ def test_auto_without_cuda_is_the_cpu_and_the_contract_says_so(make_model: MakeM
     path = make_model()
     model = FaceModel(path, load_contract(path, overrides={**TOLD, "precision": "tf32"}), provider="auto")
     assert (model.contract.provider, model.contract.precision) == ("cpu", "float32")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(cuda.device_count() == 0, reason="there is no CUDA device")
+def test_cuda_gives_the_vectors_of_the_cpu_and_says_that_it_ran(make_model: MakeModel) -> None:
+    path = make_model()
+    contract = load_contract(path, overrides=TOLD)
+    model = FaceModel(path, contract, provider="cuda", batch=4)
+    assert (model.contract.provider, model.contract.precision) == ("cuda", "float32")
+    assert np.allclose(model.run(crops(7)), oracle(crops(7), "rgb", 0, 1), atol=1e-2)
+    assert model.run(crops(7))[2:3].tobytes() == model.run(crops(7)[2:3]).tobytes()
