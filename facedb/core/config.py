@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,10 +64,7 @@ def load_settings(
         ("argument", _present({"dsn": dsn, "home": home})),
         ("environment", _present({key: environ.get(f"FACEDB_{key.upper()}") for key in _KEYS})),
         *((str(file), _read(file)) for file in _files(directory)),
-        (
-            "default",
-            {"home": platformdirs.user_data_path("facedb", appauthor=False), "service_dir": DEFAULT_SERVICE_DIR},
-        ),
+        ("default", _present({"home": _personal(platformdirs.user_data_path), "service_dir": DEFAULT_SERVICE_DIR})),
     ]
     values: dict[str, str | Path] = {}
     origin: dict[str, str] = {}
@@ -76,6 +73,8 @@ def load_settings(
             if key not in values:
                 values[key] = value
                 origin[key] = name
+    if "home" not in values:
+        raise ConfigError("This user has no home directory: set FACEDB_HOME to a directory for the data of facedb.")
     chosen = values.get("dsn")
     return Settings(
         dsn=None if chosen is None else str(chosen),
@@ -95,9 +94,17 @@ def _files(directory: Path) -> list[Path]:
     nearest = next(
         (place / FILE_NAME for place in (directory, *directory.parents) if (place / FILE_NAME).is_file()), None
     )
-    personal = platformdirs.user_config_path("facedb", appauthor=False) / FILE_NAME
-    found = [] if nearest is None else [nearest]
-    return [*found, personal] if personal.is_file() and personal != nearest else found
+    personal = _personal(platformdirs.user_config_path)
+    candidates = [nearest, None if personal is None else personal / FILE_NAME]
+    return list(dict.fromkeys(file for file in candidates if file is not None and file.is_file()))
+
+
+def _personal(place: Callable[..., Path]) -> Path | None:
+    """A directory of the user; None for a user without a home, as in some containers."""
+    try:
+        return place("facedb", appauthor=False)
+    except RuntimeError:
+        return None
 
 
 def _read(file: Path) -> dict[str, str | Path]:

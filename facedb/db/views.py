@@ -49,6 +49,7 @@ def drop(connection: Connection, directory: Path) -> None:
         return
     try:
         connection.execute(sql.SQL("drop view if exists {}").format(sql.SQL(", ").join(found)))
+        connection.execute(sql.SQL("comment on schema bi is {}").format(sql.Literal(f"{_COMMENT}.")))
     except errors.DependentObjectsStillExist as error:
         raise SchemaError(
             f"Something of yours is built on facedb's views ({error.diag.message_detail}); "

@@ -76,5 +76,16 @@ def test_a_value_that_is_no_text_names_the_file(work: Path, text: str) -> None:
         load_settings(environ={}, directory=work)
 
 
+def test_a_user_without_a_home_is_told_to_set_one(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home(*_: object, **__: object) -> Path:
+        raise RuntimeError
+
+    monkeypatch.setattr(platformdirs, "user_data_path", no_home)
+    monkeypatch.setattr(platformdirs, "user_config_path", no_home)
+    with pytest.raises(ConfigError, match="FACEDB_HOME"):
+        load_settings(environ={}, directory=work)
+    assert load_settings(environ={"FACEDB_HOME": "/store"}, directory=work).home == Path("/store")
+
+
 def test_settings_do_not_show_the_dsn(work: Path) -> None:
     assert "s3cr3t" not in repr(load_settings(dsn="password=s3cr3t", environ={}, directory=work))
