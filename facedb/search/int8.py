@@ -1,10 +1,11 @@
 """Engine ``int8``: integer dot products by NumKong, the default without a GPU.
 
-The products of int8 codes are added in int32 without rounding (d * 127**2 < 2**31 for d < 133,000), so the only error
-is that of the codes, measured in `quantise.quantise_int8`; which instructions NumKong picks (AMX, AVX-512 VNNI, AVX2,
-NEON, plain C) changes the speed only. Each thread multiplies 512 rows with a packed panel of 1,024 columns into its
-own output, takes the maximum over runs of the output (one pass at the speed of the cache), and looks for the hits
-only in the runs whose maximum reaches the limit.
+The products of int8 codes are added in int32 without rounding (d * 127**2 < 2**31 for d < 133,000), so the only error is that
+of the codes, measured in `quantise.quantise_int8`; which instructions NumKong picks (AMX, AVX-512 VNNI, AVX2, NEON, plain C)
+changes the speed only. Each thread multiplies 512 rows with a packed panel of 512 columns into its own output (1 MB: it stays
+in the second-level cache), takes the maximum over runs of the output, and looks for hits only in the runs whose maximum
+reaches the limit. Codes and outputs start on cache line borders: AMX loads of rows that straddle two lines took 1.6 times as
+long (`tests/bench/README.md`).
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from facedb.core.models import Float64Array, Int64Array
 from facedb.search.blocks import Block
 from facedb.search.engine import EngineInfo
 from facedb.search.gallery import Gallery
-from facedb.search.quantise import quantise_int8, score_error
+from facedb.search.quantise import aligned_empty, quantise_int8, score_error
 from facedb.search.sieve import Hits, Sieve
 from facedb.search.tiles import Tile, cut_tiles, work_off
 
-_HEIGHT, _WIDTH = 512, 1024
+_HEIGHT, _WIDTH = 512, 512
 _RUN = 16384
 _MAX_DIM = (2**31 - 1) // 127**2
 
@@ -66,8 +67,9 @@ class Int8Searcher:
         def work(tile: Tile) -> Hits | None:
             shape = (tile.row_stop - tile.row, tile.column_stop - tile.column)
             if shape not in outputs:
-                tensor = self._numkong.empty(shape, dtype="int32")
-                outputs[shape] = (tensor, np.asarray(tensor).reshape(-1))
+                output = aligned_empty(shape, np.dtype(np.int32))
+                tensor = self._numkong.from_pointer(output.ctypes.data, shape, "int32", owner=output)
+                outputs[shape] = (tensor, output.reshape(-1))
             tensor, products = outputs[shape]
             self._numkong.dots_packed(
                 self._codes[tile.row : tile.row_stop], self._panels[tile.column // _WIDTH], out=tensor

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +30,17 @@ TENSOR_CORE_ROUNDOFF = (
     2.0**-22
 )  # Tensor cores truncate and may drop guard bits when they add: two bits worse than float32.
 
+ALIGNMENT = 64  # Bytes of a cache line, and of a row of an AMX tile.
+
 _CHUNK_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Int8Vectors:
-    """``codes`` int8 (n, d) with codes / ``scale`` near the vectors; ``error`` >= the largest ||x - codes / scale||."""
+    """``codes`` int8 (n, width) with codes / ``scale`` near the vectors; ``error`` >= the largest ||x - codes / scale||.
+
+    ``width`` is d rounded up to a multiple of 64, with zeros behind the d codes, and the rows start on 64-byte borders.
+    """
 
     codes: NDArray[np.int8]
     scale: float
@@ -47,6 +53,14 @@ def score_error(vector_error: float, dim: int, roundoff: float) -> float:
     return vector_error * (2.0 * MAX_NORM + vector_error) + sums * (MAX_NORM + vector_error) ** 2 + SLACK
 
 
+def aligned_empty(shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """An uninitialised array whose first value is on a cache line border; NumPy itself promises 16 bytes only."""
+    size = shape[0] * shape[1] * dtype.itemsize
+    raw = np.empty(size + ALIGNMENT, dtype=np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size].view(dtype).reshape(shape)
+
+
 def quantise_int8(vectors: Float32Array, *, threads: int = 1) -> Int8Vectors:
     """Round ``vectors``, float32 (n, d), to int8 with one scale, 127 / max |x|, chunk by chunk.
 
@@ -55,7 +69,7 @@ def quantise_int8(vectors: Float32Array, *, threads: int = 1) -> Int8Vectors:
     too small relatively; so ||x - q / s|| <= (||y - q|| (1 + d 2**-23) + 2**-24 s N) / s.
     """
     count, dim = vectors.shape
-    codes = np.empty((count, dim), dtype=np.int8)
+    codes = aligned_empty((count, -(-dim // ALIGNMENT) * ALIGNMENT), np.dtype(np.int8))
     if count == 0:
         return Int8Vectors(codes, 1.0, 0.0)
     parts = [slice(start, start + _CHUNK_ROWS) for start in range(0, count, _CHUNK_ROWS)]
@@ -71,7 +85,8 @@ def quantise_int8(vectors: Float32Array, *, threads: int = 1) -> Int8Vectors:
             scaled = vectors[part] * scale
             rounded = np.rint(scaled)
             np.clip(rounded, -127.0, 127.0, out=rounded)
-            codes[part] = rounded
+            codes[part, :dim] = rounded
+            codes[part, dim:] = 0
             scaled -= rounded
             return float(np.einsum("ij,ij->i", scaled, scaled).max())
 

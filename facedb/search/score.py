@@ -34,6 +34,16 @@ def fold_sum(products: Float64Array) -> Float64Array:
     return products[:, 0].copy()
 
 
+def rough_scores(vectors: Float32Array, rows_a: Int64Array, rows_b: Int64Array) -> Float32Array:
+    """float32 scores (m,) of the pairs, within d 2**-24 / (1 - d 2**-24) ||a|| ||b||: to drop pairs early, never to keep one."""
+    scores = np.empty(len(rows_a), dtype=np.float32)
+    chunk = max(1, _CHUNK_VALUES // max(vectors.shape[1], 1))
+    for start in range(0, len(rows_a), chunk):
+        part = slice(start, start + chunk)
+        np.einsum("ij,ij->i", vectors[rows_a[part]], vectors[rows_b[part]], out=scores[part])
+    return scores
+
+
 def pair_scores(vectors: Float32Array, rows_a: Int64Array, rows_b: Int64Array) -> Float64Array:
     """The float64 scores (m,) of the pairs (``rows_a[i]``, ``rows_b[i]``) of ``vectors``, float32 (n, d).
 

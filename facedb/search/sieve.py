@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from facedb.core.models import Float32Array, Int64Array
 from facedb.search.gallery import Gallery
-from facedb.search.score import pair_scores
+from facedb.search.quantise import FLOAT32_ROUNDOFF, score_error
+from facedb.search.score import pair_scores, rough_scores
 
 _CHUNK_PAIRS = 1 << 18
 
@@ -43,6 +44,9 @@ class Sieve:
     def __init__(self, gallery: Gallery, threshold: float) -> None:
         self.gallery = gallery
         self.threshold = float(threshold)
+        # A coarse engine proposes many pairs that float32 can dismiss at a tenth of the price of the score.
+        epsilon = score_error(0.0, gallery.dim, FLOAT32_ROUNDOFF)
+        self._rough_limit = np.nextafter(np.float32(self.threshold - epsilon), np.float32(-np.inf))
 
     def keep(self, rows: NDArray[np.integer], columns: NDArray[np.integer]) -> Hits | None:
         """The flagged ones of the pairs (``rows[i]``, ``columns[i]``), None if there are none.
@@ -66,6 +70,9 @@ class Sieve:
         apart = groups[rows_a] != groups[rows_b]
         if not apart.all():
             rows_a, rows_b = rows_a[apart], rows_b[apart]
+        candidates = len(rows_a)
+        near = rough_scores(self.gallery.vectors, rows_a, rows_b) >= self._rough_limit
+        rows_a, rows_b = rows_a[near], rows_b[near]
         scores = pair_scores(self.gallery.vectors, rows_a, rows_b)
         reached = scores >= self.threshold
-        return Hits(rows_a[reached], rows_b[reached], scores[reached].astype(np.float32), len(scores))
+        return Hits(rows_a[reached], rows_b[reached], scores[reached].astype(np.float32), candidates)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facedb.search.int8 import reaching
+from facedb.search.int8 import probe, reaching
 from facedb.search.quantise import quantise_int8, score_error
-from tests.unit.search.galleries import unit
+from tests.unit.search.galleries import clustered, every_pair, run, unit
 
 
 @settings(deadline=None)
@@ -17,9 +17,12 @@ def test_the_measured_int8_error_bounds_every_row(seed, dim, sharpness):
         np.sign(rng.standard_normal((200, dim))) * np.abs(rng.standard_normal((200, dim))) ** sharpness + 1e-6
     )
     result = quantise_int8(vectors, threads=2)
-    true = np.linalg.norm(vectors.astype(np.float64) - result.codes.astype(np.float64) / result.scale, axis=1).max()
+    codes = result.codes[:, :dim].astype(np.float64)
+    true = np.linalg.norm(vectors.astype(np.float64) - codes / result.scale, axis=1).max()
     assert true <= result.error <= true * 1.001 + 1e-6
     assert np.abs(result.codes.astype(int)).max() <= 127
+    assert not result.codes[:, dim:].any()
+    assert result.codes.shape[1] % 64 == result.codes.ctypes.data % 64 == 0
     approximate = (result.codes.astype(np.int64) @ result.codes.astype(np.int64).T) / result.scale**2
     exact = vectors.astype(np.float64) @ vectors.astype(np.float64).T
     assert np.abs(approximate - exact).max() <= score_error(result.error, dim, 0.0)
@@ -45,3 +48,26 @@ def test_the_two_pass_search_finds_every_position(values, lowest, run):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("facedb.search.int8._RUN", run)
         assert reaching(array, lowest).tolist() == np.flatnonzero(array >= lowest).tolist()
+
+
+@pytest.fixture
+def capabilities():
+    """Switch instruction sets of NumKong off; all come back afterwards."""
+    had = [name for name, has in numkong.get_capabilities().items() if has and name != "serial"]
+    yield had
+    for name in had:
+        numkong.enable_capability(name)
+
+
+def test_the_int8_engine_is_exact_with_every_instruction_set(capabilities):
+    gallery = clustered(np.random.default_rng(0), 700, 192, 90)
+    expected = every_pair(gallery, 0.25)
+    extreme = np.random.default_rng(1).choice(np.array([-127, 127], np.int8), (64, 256))
+    assert len(expected) > 100
+    for name in [None, *reversed(capabilities)]:
+        if name is not None:
+            numkong.disable_capability(name)
+        assert run(gallery, 0.25, "int8", target_rows=200) == expected
+        got = np.asarray(numkong.dots_packed(extreme, numkong.dots_pack(extreme)))
+        assert (got == extreme.astype(np.int64) @ extreme.astype(np.int64).T).all()
+    assert "plain C" in probe().reason
