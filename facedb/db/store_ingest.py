@@ -55,6 +55,18 @@ class KnownImage:
     container: str | None
     container_offset: int | None
     container_length: int | None
+    box: Sequence[float] | None
+    landmarks: Sequence[float] | None
+    extra: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class MovedImage:
+    """An image that was not met under its path (key ``old``) and whose bytes are at a new one (key ``new``)."""
+
+    old: int
+    new: int
+    was_vanished: bool
 
 
 def add_dataset(conn: Connection, name: str) -> int:
@@ -80,6 +92,13 @@ def dataset_of_location(conn: Connection, location: str) -> str | None:
 def locations_of_dataset(conn: Connection, name: str) -> list[str]:
     """Where the dataset ``name`` comes from."""
     return [from_text(row[0]) for row in conn.execute(SQL["locations_of_dataset"], {"name": name})]
+
+
+def contract_of_source(conn: Connection, dataset_id: int, location: str) -> str | None:
+    """The contract that vectors of this source were ingested under before, or None."""
+    parameters = {"dataset_id": dataset_id, "location": to_text(location)}
+    row = conn.execute(SQL["contract_of_source"], parameters).fetchone()
+    return None if row is None or row[0] is None else str(row[0])
 
 
 def add_source(
@@ -219,9 +238,14 @@ def _escaped(path: str) -> str:
 
 
 def update_vector_images(
-    conn: Connection, changed: Sequence[tuple[int, bytes]], relabelled: Sequence[tuple[int, int | None]]
+    conn: Connection,
+    changed: Sequence[tuple[int, bytes]],
+    relabelled: Sequence[tuple[int, int | None]],
+    back: Sequence[int],
 ) -> None:
-    """Take over changed vectors (key, sha256), whose faces go, and changed labels (key, identity)."""
+    """Take over changed vectors (key, sha256), whose faces go, changed labels (key, identity), and what is ``back`` as it was."""
+    if back:
+        conn.execute(SQL["bring_back"], {"ids": list(back)})
     if changed:
         forget_derived(conn, [key for key, _ in changed])
         conn.execute(SQL["change_vectors"], {"ids": [key for key, _ in changed], "hashes": [sha for _, sha in changed]})
@@ -230,6 +254,12 @@ def update_vector_images(
             SQL["relabel"],
             {"ids": [key for key, _ in relabelled], "identities": [identity for _, identity in relabelled]},
         )
+
+
+def forget_rejects(conn: Connection, image_ids: Sequence[int]) -> None:
+    """Let every model look again at images that it could make nothing of."""
+    if image_ids:
+        conn.execute(SQL["forget_rejects"], {"image_ids": list(image_ids)})
 
 
 def forget_derived(conn: Connection, image_ids: Sequence[int]) -> None:
@@ -256,28 +286,32 @@ def mark_vanished(conn: Connection, source_id: int) -> int:
     return conn.execute(SQL["mark_vanished"], {"source_id": source_id}).rowcount
 
 
-def merge_moved(conn: Connection, source_id: int, new_ids: Sequence[int], last_identity: int) -> int:
-    """Give vanished images whose bytes came back under a new path that path; returns how many.
+def find_moved(conn: Connection, source_id: int) -> list[MovedImage]:
+    """Images that this session's ingest did not meet and whose bytes turned up under a path that is new."""
+    rows = conn.execute(SQL["find_moved"], {"source_id": source_id})
+    return [MovedImage(old, new, status == "vanished") for old, new, status in rows]
 
-    An identity that lost all its images to one identity with a key above ``last_identity`` was a folder that got
-    another name: it keeps its key and takes the name.
+
+def merge_moved(conn: Connection, source_id: int, moved: Sequence[MovedImage]) -> None:
+    """Give images their new paths, so that faces, embeddings and verdicts stay with them.
+
+    An identity that lost all its images to one that nothing else carries was a folder that got another name: it keeps
+    its key and takes the name.
     """
-    if not new_ids:
-        return 0
-    pairs = conn.execute(SQL["find_moved"], {"source_id": source_id, "new_ids": list(new_ids)}).fetchall()
-    if not pairs:
-        return 0
-    olds = [old for old, _ in pairs]
+    if not moved:
+        return
+    olds = [image.old for image in moved]
+    parameters = {"ids": [image.new for image in moved], "source_id": source_id}
+    new_identities = [row[0] for row in conn.execute(SQL["new_identities"], parameters)]
     before = conn.execute(SQL["identities_of_images"], {"ids": olds}).fetchall()
     conn.execute(SQL["park_moved"], {"ids": olds})
-    for old, new in pairs:
+    for image in moved:
         # Two statements: in one, the update would not see that the delete has freed the path.
-        moved = conn.execute(SQL["take_new_place"], {"new_id": new}).fetchone()
-        assert moved is not None  # noqa: S101 - the key was read in this transaction
-        place = dict(zip(_PLACE, moved, strict=True))
-        conn.execute(SQL["give_new_place"], place | {"old_id": old, "extra": _json(place["extra"])})
-    _keep_renamed(conn, before, last_identity)
-    return len(pairs)
+        row = conn.execute(SQL["take_new_place"], {"new_id": image.new}).fetchone()
+        assert row is not None  # noqa: S101 - the key was read in this transaction
+        place = dict(zip(_PLACE, row, strict=True))
+        conn.execute(SQL["give_new_place"], place | {"old_id": image.old, "extra": _json(place["extra"])})
+    _keep_renamed(conn, before, new_identities)
 
 
 _PLACE = (
@@ -286,23 +320,17 @@ _PLACE = (
 )  # fmt: skip
 
 
-def _keep_renamed(conn: Connection, before: Sequence[tuple[Any, ...]], last_identity: int) -> None:
+def _keep_renamed(conn: Connection, before: Sequence[tuple[Any, ...]], new_identities: Sequence[int]) -> None:
     parameters = {
         "image_ids": [image for image, _ in before],
         "from_ids": [identity for _, identity in before],
-        "last_identity": last_identity,
+        "new_identities": list(new_identities),
     }
     for from_id, to_id in conn.execute(SQL["find_renamed"], parameters).fetchall():
         conn.execute(SQL["adopt_images"], {"from_id": from_id, "to_id": to_id})
         row = conn.execute(SQL["drop_identity"], {"to_id": to_id}).fetchone()
         assert row is not None  # noqa: S101 - the key was read in this transaction
         conn.execute(SQL["rename_identity"], {"from_id": from_id, "name": row[0]})
-
-
-def last_identity(conn: Connection) -> int:
-    """The greatest key of an identity so far."""
-    row = conn.execute(SQL["last_identity"]).fetchone()
-    return int(row[0]) if row else 0
 
 
 def prune(conn: Connection, source_id: int) -> int:

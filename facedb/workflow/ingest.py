@@ -7,12 +7,15 @@ look at size and time. Only a source that was read to its end says what vanished
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from facedb.core import rejects
 from facedb.core.errors import ConflictError, UsageError
@@ -78,9 +81,11 @@ def ingest(
     with closing(db.open()) as conn, translated(db.dsn):
         name = _dataset_name(conn, place, dataset)
         dataset_id = store.add_dataset(conn, name)
+        contract = _contract(conn, dataset_id, place, contract)
         source_id = store.add_source(
-            conn, dataset_id, str(place), str(source.root.absolute()), source.format, _plain(options)
-        )
+            conn, dataset_id, str(place), str(source.root.absolute()), source.format,
+            _plain(options) | ({"contract": contract} if contract else {}),
+        )  # fmt: skip
         conn.commit()
         if not store.lock_source(conn, source_id):
             raise ConflictError(f"Another facedb is ingesting {place} right now; wait for it, then run this again.")
@@ -117,6 +122,17 @@ def _dataset_name(conn: Connection, place: Path, wanted: str | None) -> str:
     return name
 
 
+def _contract(conn: Connection, dataset_id: int, place: Path, wanted: str | None) -> str | None:
+    """The contract of the vectors of a source: the one it was ingested under before; raises ConflictError for another one."""
+    before = store.contract_of_source(conn, dataset_id, str(place))
+    if before is not None and wanted is not None and before != wanted:
+        raise ConflictError(
+            f"The vectors of {place} are in this dataset under the contract {before!r} already: "
+            f"ingest those of {wanted!r} into a dataset of their own with --dataset NAME."
+        )
+    return wanted or before
+
+
 def _plain(options: SourceOptions) -> dict[str, Any]:
     return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()}
 
@@ -131,7 +147,7 @@ class _Ingest:
         self._source_id = source_id
         self._contract = contract
         self._vectors: VectorWriter | None = None
-        self._fresh: list[int] = []
+        self._first_id: int | None = None
         self._identities: dict[str, int] = {}
         self._paths: set[str] = set()
         self.repeated = 0
@@ -140,7 +156,6 @@ class _Ingest:
     def run(self) -> Iterator[int]:
         """Read the source to its end, yielding how many inputs each committed batch had."""
         conn = self._conn
-        last_identity = store.last_identity(conn)
         store.begin_seen(conn)
         conn.commit()
         with ByteReader() as reader, ThreadPoolExecutor() as pool:
@@ -149,10 +164,14 @@ class _Ingest:
                     yield self._take_vectors(batch)
                 else:
                     yield self._take_images(batch, reader, pool)
-        gone = store.mark_vanished(conn, self._source_id)
-        self.moved = store.merge_moved(conn, self._source_id, self._fresh, last_identity)
-        self.vanished = gone - self.moved
-        self.new -= self.moved
+        moved = store.find_moved(conn, self._source_id)
+        self.vanished = store.mark_vanished(conn, self._source_id) - sum(not image.was_vanished for image in moved)
+        store.merge_moved(conn, self._source_id, moved)
+        # A path that a killed run had entered already was met as unchanged by this one.
+        entered_now = sum(self._first_id is not None and image.new >= self._first_id for image in moved)
+        self.moved = len(moved)
+        self.new -= entered_now
+        self.unchanged -= len(moved) - entered_now
         store.source_is_read(conn, self._source_id)
         conn.commit()
 
@@ -180,8 +199,11 @@ class _Ingest:
         identities = self._identity_ids(record.identity for record in records)
         look = [r for r in records if _to_be_read(r, known.get(r.path))]
         hashed = {r.path: _Hashed(r, h) for r, h in zip(look, pool.map(self._hasher(reader), look), strict=True)}
-        new_ids = iter(store.reserve_ids(self._conn, "image", len(records) - len(known)))
-        inserts, updates, void = [], [], []
+        reserved = store.reserve_ids(self._conn, "image", len(records) - len(known))
+        if reserved and self._first_id is None:
+            self._first_id = reserved[0]
+        new_ids = iter(reserved)
+        inserts, updates, void, back = [], [], [], []
         for record in records:
             before = known.get(record.path)
             found = hashed.get(record.path)
@@ -190,12 +212,15 @@ class _Ingest:
                 inserts.append(row)
             elif _differs(row, before):
                 updates.append(row)
-                if row.sha256 != before.sha256 or row.status != "ready":
+                if row.sha256 != before.sha256 or row.status != "ready" or _face_of(row) != _face_of(before):
                     void.append(row.id)
+                elif before.status == "vanished":
+                    back.append(row.id)
         store.insert_images(self._conn, self._source_id, inserts)
         store.update_images(self._conn, updates)
         store.forget_derived(self._conn, void)
-        self._fresh += [row.id for row in inserts if row.status == "ready"]
+        # A model that came by while the file was away could only reject it.
+        store.forget_rejects(self._conn, back)
         ids = [row.id for row in inserts] + [image.id for image in known.values()]
         self._commit_seen(store.as_ids(ids), len(inserts), len(void))
         return len(records)
@@ -303,8 +328,17 @@ def _row(
 def _differs(row: store.ImageRow, before: store.KnownImage) -> bool:
     label = before.identity_id if before.labelled_by == "person" else row.identity_id
     now = (row.size, row.mtime_ns, row.sha256, row.status, row.reject_code, label,
-           row.container, row.container_offset, row.container_length)  # fmt: skip
+           row.container, row.container_offset, row.container_length, _face_of(row), _plain_json(row.extra))  # fmt: skip
     return now != (
         before.size, before.mtime_ns, before.sha256, before.status, before.reject_code, before.identity_id,
-        before.container, before.container_offset, before.container_length,
+        before.container, before.container_offset, before.container_length, _face_of(before), _plain_json(before.extra),
     )  # fmt: skip
+
+
+def _face_of(image: store.ImageRow | store.KnownImage) -> tuple[bytes, bytes]:
+    """Box and landmarks as the table keeps them, in float32: what a model cuts out depends on them."""
+    return np.array(image.box or (), np.float32).tobytes(), np.array(image.landmarks or (), np.float32).tobytes()
+
+
+def _plain_json(extra: Mapping[str, Any] | None) -> Any:
+    return json.loads(json.dumps(extra)) if extra else None

@@ -61,9 +61,12 @@ class VectorWriter:
         labels = [identities[name] if name else None for name in batch.identities]
         before = [known.get(path) for path in batch.paths]
         fresh = np.flatnonzero([b is None for b in before])
-        changed = np.flatnonzero(
-            [b is not None and (b.sha256 != h or b.status == "vanished") for b, h in zip(before, hashes, strict=True)]
-        )
+        changed = np.flatnonzero([b is not None and b.sha256 != h for b, h in zip(before, hashes, strict=True)])
+        back = [
+            b.id
+            for b, h in zip(before, hashes, strict=True)
+            if b is not None and b.sha256 == h and b.status == "vanished"
+        ]
         relabelled = [
             (b.id, label)
             for b, label in zip(before, labels, strict=True)
@@ -76,7 +79,7 @@ class VectorWriter:
             self._conn, self._source_id,
             [(int(ids[k]), labels[k], batch.paths[k], 4 * raw.shape[1], hashes[k]) for k in fresh],
         )  # fmt: skip
-        store_ingest.update_vector_images(self._conn, [(int(ids[k]), hashes[k]) for k in changed], relabelled)
+        store_ingest.update_vector_images(self._conn, [(int(ids[k]), hashes[k]) for k in changed], relabelled, back)
         rows = np.r_[fresh, changed].astype(np.int64)
         self._write_faces(ids, rows[usable[rows]], unit, norms)
         self._reject(ids[rows[~usable[rows]]])

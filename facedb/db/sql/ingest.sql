@@ -15,6 +15,10 @@ where s.location = %(location)s order by s.id limit 1;
 -- Where a dataset comes from.
 select s.location from facedb.source s join facedb.dataset d on d.id = s.dataset_id where d.name = %(name)s order by s.id;
 
+-- name: contract_of_source
+-- The name of the model that made the vectors of a source that was ingested before.
+select options ->> 'contract' from facedb.source where dataset_id = %(dataset_id)s and location = %(location)s;
+
 -- name: add_source
 -- Register a source, or remember its newest options.
 insert into facedb.source (dataset_id, location, root, format, options)
@@ -42,7 +46,8 @@ select name, id from facedb.identity where dataset_id = %(dataset_id)s and name 
 
 -- name: find_images
 -- What is known of these paths.
-select path, id, bytes, mtime_ns, sha256, status, reject_code, identity_id, labelled_by, container, container_offset, container_length
+select path, id, bytes, mtime_ns, sha256, status, reject_code, identity_id, labelled_by, container, container_offset, container_length,
+       box, landmarks, extra
 from facedb.image where source_id = %(source_id)s and path = any(%(paths)s);
 
 -- name: update_image
@@ -62,6 +67,10 @@ select exists (select from facedb.image where source_id = %(source_id)s);
 -- Vectors that a source gives differently now.
 update facedb.image i set sha256 = c.sha256, status = 'ready', reject_code = null, reject_detail = null
 from unnest(%(ids)s::bigint[], %(hashes)s::bytea[]) as c(id, sha256) where i.id = c.id;
+
+-- name: bring_back
+-- Images that had vanished and are there again, as they were.
+update facedb.image set status = 'ready', reject_code = null, reject_detail = null where id = any(%(ids)s);
 
 -- name: relabel
 -- Labels that a source gives differently now.
@@ -94,15 +103,26 @@ update facedb.image i set status = 'vanished', reject_code = null, reject_detail
 where i.source_id = %(source_id)s and i.status <> 'vanished' and not exists (select from seen s where s.image_id = i.id);
 
 -- name: find_moved
--- Vanished images whose bytes turned up under a new path in this very ingest, one to one.
+-- Images that were not met whose bytes turned up under a path that is new since the source was last read to its end, one to one.
 with gone as (
-    select id, sha256, row_number() over (partition by sha256 order by path) as n
-    from facedb.image where source_id = %(source_id)s and status = 'vanished' and sha256 is not null
+    select id, sha256, status, row_number() over (partition by sha256 order by path) as n
+    from facedb.image i
+    where source_id = %(source_id)s and sha256 is not null and not exists (select from seen s where s.image_id = i.id)
 ), came as (
-    select id, sha256, row_number() over (partition by sha256 order by path) as n
-    from facedb.image where source_id = %(source_id)s and status = 'ready' and id = any(%(new_ids)s)
+    select i.id, i.sha256, row_number() over (partition by i.sha256 order by i.path) as n
+    from facedb.image i join facedb.source s on s.id = i.source_id
+    where i.source_id = %(source_id)s and i.status = 'ready' and i.first_seen_at > coalesce(s.ingested_at, '-infinity')
+      and exists (select from seen where seen.image_id = i.id)
 )
-select gone.id as old_id, came.id as new_id from gone join came using (sha256, n) order by 1;
+select gone.id as old_id, came.id as new_id, gone.status from gone join came using (sha256, n) order by 1;
+
+-- name: new_identities
+-- Labels of these images that nothing carries but images new since the source was last read to its end.
+select i.identity_id
+from facedb.image i join facedb.source s on s.id = i.source_id
+where i.identity_id in (select n.identity_id from facedb.image n where n.id = any(%(ids)s))
+group by 1
+having bool_and(i.source_id = %(source_id)s and i.first_seen_at > coalesce(s.ingested_at, '-infinity'));
 
 -- name: identities_of_images
 -- The labels that images have now.
@@ -127,7 +147,7 @@ where id = %(old_id)s;
 update facedb.image set path = 'moved:' || id where id = any(%(ids)s);
 
 -- name: find_renamed
--- Identities that lost every image to one identity that did not exist before this ingest: renamed folders.
+-- Identities that lost every image to one that is new: renamed folders.
 with moved as (
     select m.from_id, i.identity_id as to_id, count(*) as n
     from unnest(%(image_ids)s::bigint[], %(from_ids)s::integer[]) as m(image_id, from_id)
@@ -139,14 +159,10 @@ with moved as (
 )
 select distinct on (b.from_id) b.from_id, b.to_id
 from best b
-where b.to_id > %(last_identity)s
+where b.to_id = any(%(new_identities)s)
   and not exists (select from facedb.image i where i.identity_id = b.from_id and i.status = 'ready')
   and 2 * b.n >= (select count(*) from facedb.image i where i.identity_id = b.to_id and i.status = 'ready')
 order by b.from_id, b.n desc, b.to_id;
-
--- name: last_identity
--- Identities with greater keys are new in this ingest.
-select coalesce(max(id), 0) from facedb.identity;
 
 -- name: adopt_images
 -- The images of a renamed folder go back to the identity that they had.
