@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from types import FrameType
 from typing import Annotated
 
 import typer
 
 from facedb import __version__
-from facedb.cli import check, db, demo, doctor, model, results, search, steps, verdict
+from facedb.cli import bench, check, db, demo, doctor, model, results, search, steps, verdict
 from facedb.cli.context import State
 from facedb.cli.progress import ConsoleReporter, complain
 from facedb.core.errors import ExitCode, FacedbError
@@ -66,11 +68,19 @@ app.command(epilog="Example: facedb search photo.jpg --top 5")(search.search)
 app.command(epilog="Example: facedb doctor")(doctor.doctor)
 app.add_typer(model.app)
 app.add_typer(verdict.app)
+app.add_typer(bench.app)
 app.add_typer(db.app)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Leave in order, as on Ctrl-C: what is done is committed, and the embedded server is stopped by its last user."""
+    raise KeyboardInterrupt
 
 
 def main() -> None:
     """Run the command line and exit with a code of `facedb.core.errors.ExitCode`."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         app(standalone_mode=True)
     except FacedbError as error:

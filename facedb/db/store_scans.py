@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from psycopg.types.json import Jsonb
 from facedb.core.models import Float32Array, Int32Array, Int64Array
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, read_columns, write_columns
+from facedb.db.locks import claim
 from facedb.db.queries import load
 from facedb.db.store_embeddings import partition
 
@@ -112,10 +114,10 @@ def begin_scan(
                 "scan_id": scan_id,
                 "block": b.block,
                 "status": b.status,
-                "embedding_ids": b.embedding_ids.tolist(),
-                "identity_ids": b.identity_ids.tolist(),
+                # As text: psycopg dumps a list number by number, which took longer than loading the vectors.
+                "embedding_ids": "{" + ",".join(map(str, b.embedding_ids.tolist())) + "}",
+                "identity_ids": "{" + ",".join(map(str, b.identity_ids.tolist())) + "}",
             },
-            binary=True,
         )
     return scan_id
 
@@ -146,9 +148,11 @@ def latest_scan(conn: Connection, dataset_id: int | None = None) -> ScanRow | No
     return None if row is None else scan_by_id(conn, int(row[0]))
 
 
-def running_scans(conn: Connection, model_id: int, scope: Mapping[str, Any], threshold: float) -> list[int]:
-    """Scans of the same parameters that were begun and not finished, newest first."""
-    parameters = {"model_id": model_id, "scope": Jsonb(dict(scope)), "threshold": threshold}
+def running_scans(
+    conn: Connection, model_id: int, scope: Mapping[str, Any], threshold: float, *, full: bool
+) -> list[int]:
+    """Scans of the same parameters that were begun and not finished, newest first; ``full``: only those without a base."""
+    parameters = {"model_id": model_id, "scope": Jsonb(dict(scope)), "threshold": threshold, "full": full}
     return [row[0] for row in conn.execute(SQL["running_scans"], parameters)]
 
 
@@ -165,10 +169,9 @@ def lowest_scanned(conn: Connection, model_id: int, scope: Mapping[str, Any]) ->
     return None if row is None or row[0] is None else float(row[0])
 
 
-def try_lock_scan(conn: Connection, scan_id: int) -> bool:
-    """Claim a running scan for this session; False when another process is working on it."""
-    row = conn.execute(SQL["try_lock_scan"], {"scan_id": scan_id}).fetchone()
-    return bool(row and row[0])
+def lock_scan(conn: Connection, model_id: int, scope: Mapping[str, Any], threshold: float) -> bool:
+    """Claim scans of these parameters for this session; False when another process is working on one."""
+    return claim(conn, "scan", model_id, json.dumps(scope, sort_keys=True), repr(float(threshold)))
 
 
 def ledger(conn: Connection, scan_id: int) -> list[LedgerBlock]:

@@ -3,7 +3,8 @@
 load: the gallery into one matrix, against the server's own COPY of the same rows to /dev/null on one connection.
 write: flagged pairs, against the server's own COPY of the same rows from a file into the same table.
 scan: a whole `facedb scan` process, against the join inside it.
-ingest: embeddings without images through `facedb ingest`, against COPY of the same rows into the same tables.
+ingest: embeddings without images through the ingest, against the server's COPY of the same rows from files into the same
+tables.
 """
 
 from __future__ import annotations
@@ -31,10 +32,14 @@ from facedb.core.progress import Silent
 from facedb.db import migrate, store_ingest
 from facedb.db import store_scans as scans
 from facedb.db.connection import Connection, Database
+from facedb.db.copy import Column, write_columns
 from facedb.db.gallery import GallerySnapshot
 from facedb.db.store_embeddings import ModelRow, partition
 from facedb.db.store_scans import PairRows
+from facedb.search.gallery import Gallery
 from facedb.search.synthetic import synthetic_gallery
+from facedb.workflow.bench_join import Measured, OtherMethod
+from facedb.workflow.ingest import ingest
 from facedb.workflow.ingest_vectors import VectorWriter, given_model
 
 _REPEATS = 5
@@ -151,6 +156,68 @@ def bench_write(db: Database, pairs: int) -> list[DbRow]:
         DbRow("server: COPY from a file", pairs, times["floor"], None),
         DbRow("flagged pairs from arrays", pairs, times["ours"], times["floor"] / times["ours"]),
     ]
+
+
+def bench_ingest(db: Database, folder: Path, contract: str) -> list[DbRow]:
+    """Time the ingest of a source of embeddings against COPY of the rows that it wrote, from files into emptied tables."""
+    with scratch(db) as inner:
+        started = time.perf_counter()
+        done = ingest(inner, folder, dataset="bench", contract=contract, reporter=Silent())
+        ours = time.perf_counter() - started
+        with closing(inner.open()) as conn:
+            where = conn.execute("select current_setting('data_directory')").fetchone()
+            files = {t: f"{where[0] if where else ''}/facedb-bench-{t}.copy" for t in ("image", "face", "embedding_1")}
+            try:
+                for table, file in files.items():
+                    conn.execute(_copy(table, "to", file))
+                conn.execute("truncate facedb.image cascade")
+                conn.commit()
+                started = time.perf_counter()
+                for table, file in files.items():
+                    conn.execute(_copy(table, "from", file))
+                conn.commit()
+                floor = time.perf_counter() - started
+            finally:
+                for file in files.values():
+                    _remove(conn, file)
+    return [
+        DbRow("server: COPY of image, face and embedding from files", done.ready, floor, None),
+        DbRow(f"facedb ingest, {done.format}", done.ready, ours, floor / ours),
+    ]
+
+
+def _copy(table: str, direction: str, file: str) -> sql.Composed:
+    """COPY between a table and a file of the server; an image's generated columns travel as they are."""
+    relation = sql.Identifier("facedb", table)
+    return sql.SQL("copy {} {} {} (format binary)").format(relation, sql.SQL(direction), sql.Literal(file))
+
+
+def pgvector_self_join(db: Database, rows: int) -> OtherMethod:
+    """The join that one would write in SQL: every pair of the table, the threshold in the WHERE clause."""
+
+    def run(gallery: Gallery, threshold: float) -> Measured:
+        with scratch(db) as inner, closing(inner.open()) as conn:
+            conn.execute(
+                sql.SQL("create table face (id integer, label integer, vec vector({}))").format(
+                    sql.Literal(gallery.dim)
+                )
+            )
+            conn.execute("alter table face alter column vec set storage plain")
+            columns = [Column("id", "int4"), Column("label", "int4"), Column("vec", "vector", gallery.dim)]
+            values = {"id": np.arange(len(gallery)), "label": gallery.labels, "vec": gallery.vectors}
+            write_columns(conn.cursor(), sql.SQL("face"), columns, values)
+            _settle(conn)
+            started = time.perf_counter()
+            found = conn.execute(
+                "select a.id, b.id from face a join face b on a.id < b.id and a.label <> b.label"
+                " where a.vec <#> b.vec <= %s",
+                (-threshold,),
+            ).fetchall()
+            seconds = time.perf_counter() - started
+        pairs = np.array(found, np.int64).reshape(-1, 2)
+        return Measured(seconds, None, None, pairs[:, 0], pairs[:, 1])
+
+    return OtherMethod(f"pgvector self-join, {rows:,} rows", rows, run)
 
 
 def bench_scan(db: Database, size: int, dim: int, threshold: float) -> list[DbRow]:

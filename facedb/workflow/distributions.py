@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from facedb.core.models import Float32Array
 from facedb.db import store_scans as store
 from facedb.db.connection import Connection
@@ -10,7 +12,7 @@ from facedb.search.histogram import count_pairs, count_scores
 from facedb.search.sample import sample_scores
 from facedb.search.within import genuine_histogram
 
-_IMPOSTOR_SAMPLE = 200_000
+_IMPOSTOR_SAMPLE = 100_000
 _GENUINE_SAMPLE = 5_000_000
 _GENUINE_COUNTED_UP_TO = 2_000_000_000
 
@@ -25,17 +27,20 @@ def write_distributions(
     more than two thousand million.
     """
     totals = count_pairs(gallery)
-    store.write_histogram(
-        conn, scan_id, "impostor", counted=count_scores(flagged_scores), total=totals.impostor,
-        sampled=sample_scores(gallery, min(_IMPOSTOR_SAMPLE, totals.impostor), seed=scan_id).counts, counted_from=threshold,
-    )  # fmt: skip
-    if totals.genuine <= _GENUINE_COUNTED_UP_TO:
-        store.write_histogram(
-            conn, scan_id, "genuine", counted=genuine_histogram(gallery).counts, sampled=None, total=totals.genuine,
-            counted_from=-1.0,
-        )  # fmt: skip
-    else:
-        sample = sample_scores(gallery, _GENUINE_SAMPLE, seed=scan_id, kind="genuine")
-        store.write_histogram(
-            conn, scan_id, "genuine", counted=None, sampled=sample.counts, total=totals.genuine, counted_from=None
+    with ThreadPoolExecutor(2) as pool:
+        impostor = pool.submit(sample_scores, gallery, min(_IMPOSTOR_SAMPLE, totals.impostor), seed=scan_id)
+        all_counted = totals.genuine <= _GENUINE_COUNTED_UP_TO
+        genuine = (
+            genuine_histogram(gallery)
+            if all_counted
+            else sample_scores(gallery, _GENUINE_SAMPLE, scan_id, kind="genuine")
         )
+        sampled = impostor.result()
+    store.write_histogram(
+        conn, scan_id, "impostor", counted=count_scores(flagged_scores), sampled=sampled.counts, total=totals.impostor,
+        counted_from=threshold,
+    )  # fmt: skip
+    store.write_histogram(
+        conn, scan_id, "genuine", counted=genuine.counts if all_counted else None,
+        sampled=None if all_counted else genuine.counts, total=totals.genuine, counted_from=-1.0 if all_counted else None,
+    )  # fmt: skip

@@ -67,10 +67,13 @@ def open_embedder(
     )  # fmt: skip
     for note in notes:
         reporter.say(note)
-    return Embedder(
+    embedder = Embedder(
         choice.weights, contract, choice.detector, provider=choice.provider, batch=batch, threads=threads,
         min_face=choice.min_face,
     )  # fmt: skip
+    for note in embedder.notes:
+        reporter.say(note)
+    return embedder
 
 
 def detection_key(contract: ModelContract) -> str:

@@ -25,12 +25,14 @@ returning id;
 -- name: add_block
 -- Write down who is in a block before it is searched.
 insert into facedb.scan_block (scan_id, block, status, embedding_ids, identity_ids)
-values (%(scan_id)s, %(block)s, %(status)s, %(embedding_ids)s, %(identity_ids)s);
+values (%(scan_id)s, %(block)s, %(status)s, %(embedding_ids)s::bigint[], %(identity_ids)s::integer[]);
 
 -- name: running_scans
 -- Scans that were begun with the same parameters and never finished, newest first.
 select id from facedb.scan
-where status = 'running' and model_id = %(model_id)s and scope = %(scope)s and threshold = %(threshold)s order by id desc;
+where status = 'running' and model_id = %(model_id)s and scope = %(scope)s and threshold = %(threshold)s
+  and (base_scan_id is null or not %(full)s)
+order by id desc;
 
 -- name: base_scans
 -- Finished scans of the same gallery at the same or a lower threshold, the best one first.
@@ -41,14 +43,6 @@ order by id desc;
 -- name: lowest_scanned
 -- The lowest threshold at which this gallery was scanned to the end.
 select min(threshold) from facedb.scan where status = 'finished' and model_id = %(model_id)s and scope = %(scope)s;
-
--- name: try_lock_scan
--- Claim a running scan for this session.
-select pg_try_advisory_lock(hashtext('facedb.scan'), %(scan_id)s);
-
--- name: unlock_scan
--- Give a running scan up.
-select pg_advisory_unlock(hashtext('facedb.scan'), %(scan_id)s);
 
 -- name: scan_by_id
 -- One scan.
