@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from facedb import __version__
-from facedb.cli import bench, check, db, demo, doctor, model, results, search, steps, verdict
+from facedb.cli import bench, check, db, demo, doctor, model, plan, results, search, steps, verdict
 from facedb.cli.context import State
 from facedb.cli.progress import ConsoleReporter, complain
 from facedb.core.errors import ExitCode, FacedbError
@@ -64,6 +64,10 @@ app.command(epilog="Example: facedb pairs --min-score 0.6 --format csv > pairs.c
 app.command(epilog="Example: facedb rejects --code no_face")(results.rejects)
 app.command(epilog="Example: facedb datasets")(results.datasets)
 app.command(epilog="Example: facedb scans --format json")(results.scans)
+app.command(epilog="Example: facedb plan --format csv > plan.csv")(plan.plan)
+app.command(epilog="Example: facedb plans")(plan.plans)
+app.command(epilog="Example: facedb apply 3, and when it looks right: facedb apply 3 --yes")(plan.apply)
+app.command(epilog="Example: facedb undo 3 --yes")(plan.undo)
 app.command(epilog="Example: facedb search photo.jpg --top 5")(search.search)
 app.command(epilog="Example: facedb doctor")(doctor.doctor)
 app.add_typer(model.app)

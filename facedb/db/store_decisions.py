@@ -136,6 +136,21 @@ class StepRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CertainFinding:
+    """A finding that a plan may act on; ``image_ids`` the images that are wrong, or copies of each other."""
+
+    rank: int
+    kind: str
+    confidence: float
+    identity_a: int
+    identity_b: int | None
+    name_a: str
+    name_b: str | None
+    dataset: str
+    image_ids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
 class FolderRow:
     """A folder as it was before a plan touched it; ``path`` is empty for the root."""
 
@@ -365,10 +380,10 @@ def label_image(conn: Connection, image_id: int, identity_id: int | None, labell
     conn.execute(SQL["label_image"], {"image_id": image_id, "identity_id": identity_id, "labelled_by": labelled_by})
 
 
-def has_findings(conn: Connection) -> bool:
-    """Whether this database has a table of findings."""
-    row = conn.execute(SQL["has_findings"]).fetchone()
-    return bool(row and row[0])
+def certain_findings(conn: Connection, scan_id: int, certain: float, dataset: str | None) -> list[CertainFinding]:
+    """Merges, strays and duplicates of a scan whose confidence reaches ``certain``, by rank."""
+    rows = conn.execute(SQL["certain_findings"], {"scan_id": scan_id, "certain": certain, "dataset": dataset})
+    return [CertainFinding(*_decoded(row, 5, 6)) for row in rows]
 
 
 def _decoded(row: Sequence[Any], *places: int) -> list[Any]:

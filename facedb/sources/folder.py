@@ -43,7 +43,7 @@ def walk_tree(root: Path, *, follow_links: bool) -> Iterator[Entry]:
     base = os.fspath(root)
     try:
         status = os.stat(base)
-        names = _sorted_names(base)
+        names = [name for name in _sorted_names(base) if name != QUARANTINE]
     except OSError as error:
         raise InputError(f"The folder {base} cannot be read: {error.strerror}.") from error
     yield from _walk(base, "", names, (_place(status),), follow_links)
