@@ -23,7 +23,7 @@ from facedb.search.tiles import Tile
 
 _HEIGHT, _WIDTH = 8192, 32_768
 _CAPACITY = 1 << 22
-_MEMORY_SHARE = 0.6
+_MEMORY_SHARE, _TILE_SHARE = 0.6, 0.2
 _THREADS, _MAX_BLOCKS = 256, 8448
 _STREAMS = 2  # While one stream waits for the host to fetch and rescore its hits, the other one computes.
 
@@ -61,14 +61,18 @@ extern "C" __global__ void append_hits(
 
 
 class CudaDevice:
-    """One stream of work on CUDA device ``device`` over shared ``rows``; ``capacity`` is the number of hits of its buffer."""
+    """One stream of work on CUDA device ``device`` over shared ``rows``.
 
-    def __init__(self, gallery: Gallery, device: int, rows: DeviceRows, capacity: int = _CAPACITY) -> None:
+    ``capacity`` is the number of hits its buffer holds, ``tile_bytes`` what its float32 tile may take.
+    """
+
+    def __init__(self, gallery: Gallery, device: int, rows: DeviceRows, *, capacity: int, tile_bytes: int) -> None:
         import cupy
 
         self._cupy: Any = cupy
         self._gallery, self._device, self._rows, self._capacity = gallery, device, rows, capacity
-        self.height, self.width = _HEIGHT, min(_WIDTH, rows.panel_rows())
+        self.width = min(_WIDTH, rows.panel_rows())
+        self.height = max(1, min(_HEIGHT, rows.panel_rows(), tile_bytes // (4 * self.width)))
         self.epsilon = score_error(rows.error, gallery.dim, TENSOR_CORE_ROUNDOFF)
         with cupy.cuda.Device(device):
             self._stream: Any = cupy.cuda.Stream(non_blocking=True)
@@ -104,16 +108,16 @@ class CudaDevice:
                 self._hits,
             )
             self._kernel((blocks,), (_THREADS,), arguments)
-            count = int(self._count.get(stream=self._stream)[0])
+            count = int(self._count.get()[0])
             if count > self._capacity:
                 return None
-            hits = self._hits[:count].get(stream=self._stream).astype(np.int64)
+            hits = self._hits[:count].get().astype(np.int64)
         return hits[:, 0] + tile.row, hits[:, 1] + tile.column
 
     def scores(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
         with self._cupy.cuda.Device(self._device), self._stream:
             product = self._product(self._rows.gather(rows), self._rows.gather(columns))
-            return np.asarray(product.get(stream=self._stream), dtype=np.float64) / FLOAT16_SCALE**2
+            return np.asarray(product.get(), dtype=np.float64) / FLOAT16_SCALE**2
 
     def close(self) -> None:
         self._rows.close()
@@ -189,8 +193,11 @@ def open_devices(
     devices: list[CudaDevice] = []
     for number in range(int(cupy.cuda.runtime.getDeviceCount())):
         with cupy.cuda.Device(number):
-            budget = max_bytes or int(cupy.cuda.runtime.memGetInfo()[0] * _MEMORY_SHARE)
-            rows = DeviceRows(cupy, gallery, "float16", budget)
+            free = int(cupy.cuda.runtime.memGetInfo()[0])
+            rows = DeviceRows(cupy, gallery, "float16", max_bytes or int(free * _MEMORY_SHARE))
             cupy.cuda.get_current_stream().synchronize()
-        devices += [CudaDevice(gallery, number, rows, capacity) for _ in range(_STREAMS)]
+        tile_bytes = int(free * _TILE_SHARE / _STREAMS)
+        devices += [
+            CudaDevice(gallery, number, rows, capacity=capacity, tile_bytes=tile_bytes) for _ in range(_STREAMS)
+        ]
     return AppendSearcher(gallery, sieve, devices)

@@ -18,7 +18,7 @@ from facedb.search.sieve import Hits, Sieve
 
 AUTO = "auto"
 
-_SELF_TEST_ROWS = 96
+_SELF_TEST_ROWS = 64
 
 
 class Searcher(Protocol):

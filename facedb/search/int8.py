@@ -1,11 +1,11 @@
 """Engine ``int8``: integer dot products by NumKong, the default without a GPU.
 
-The products of int8 codes are added in int32 without rounding (d * 127**2 < 2**31 for d < 133,000), so the only error is that
-of the codes, measured in `quantise.quantise_int8`; which instructions NumKong picks (AMX, AVX-512 VNNI, AVX2, NEON, plain C)
-changes the speed only. Each thread multiplies 512 rows with a packed panel of 512 columns into its own output (1 MB: it stays
-in the second-level cache), takes the maximum over runs of the output, and looks for hits only in the runs whose maximum
-reaches the limit. Codes and outputs start on cache line borders: AMX loads of rows that straddle two lines took 1.6 times as
-long (`tests/bench/README.md`).
+The products of int8 codes are added in int32 without rounding (d * 127**2 < 2**31 for d < 133,000), so the only error
+is that of the codes, measured in `quantise.quantise_int8`; which instructions NumKong picks (AMX, AVX-512 VNNI, AVX2,
+NEON, plain C) changes the speed only. Each thread multiplies 512 rows with a packed panel of 512 columns into its own
+output (1 MB: it stays in the second-level cache), takes its maximum (one pass at the speed of the cache), and only if
+that reaches the limit looks for the runs, and in them for the products, that do. Codes and outputs start on cache
+line borders: AMX loads of rows that straddle two lines took 1.6 times as long (`tests/bench/README.md`).
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ class Int8Searcher:
             self._numkong.dots_packed(
                 self._codes[tile.row : tile.row_stop], self._panels[tile.column // _WIDTH], out=tensor
             )
-            hits = reaching(products, self.lowest)
-            if not len(hits):
+            if products.max() < self.lowest:
                 return None
+            hits = reaching(products, self.lowest)
             rows, columns = np.divmod(hits, shape[1])
             return self._sieve.keep(rows + tile.row, columns + tile.column)
 
