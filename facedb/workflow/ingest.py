@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ def ingest(
             for n in reader.run():
                 task.advance(n)
         if reader.repeated:
-            reporter.say(f"{reader.repeated:,} paths are named more than once; the first mention counts.")
+            reporter.say(f"{reader.repeated:,} lines name a face again; the first mention counts.")
         pruned = store.prune(conn, source_id) if prune else 0
         conn.commit()
         counts = store.count_images(conn, dataset_id)
@@ -149,7 +149,7 @@ class _Ingest:
         self._vectors: VectorWriter | None = None
         self._first_id: int | None = None
         self._identities: dict[str, int] = {}
-        self._paths: set[str] = set()
+        self._faces_named: dict[str, list[tuple[object, object]]] = {}
         self.repeated = 0
         self.seen = self.new = self.changed = self.moved = self.unchanged = self.vanished = 0
 
@@ -226,17 +226,26 @@ class _Ingest:
         return len(records)
 
     def _first_of_each_path(self, records: Sequence[ImageRecord]) -> list[ImageRecord]:
-        """Leave out records whose path came before: a list may name a file twice, and a file has one row."""
+        """Leave out records whose path came before: a list may name a file twice, and a file has one row.
+
+        A table may say where several faces are in one photo: each further face is a part of it, ``photo.jpg#2``.
+        """
         if self._source.format not in _MAY_REPEAT:
             return list(records)
-        fresh = []
+        kept = []
         for record in records:
-            if record.path in self._paths:
+            faces = self._faces_named.setdefault(record.path, [])
+            face = (record.box, record.landmarks)
+            if not faces:
+                kept.append(record)
+            elif face == (None, None) or face in faces or record.container is not None:
                 self.repeated += 1
+                continue
             else:
-                self._paths.add(record.path)
-                fresh.append(record)
-        return fresh
+                part = f"{record.path}#{len(faces) + 1}"
+                kept.append(replace(record, path=part, container=record.path, offset=0, length=record.size))
+            faces.append(face)
+        return kept
 
     def _commit_seen(self, ids: Int64Array, new: int, changed: int) -> None:
         store.note_seen(self._conn, ids)
