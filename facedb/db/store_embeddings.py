@@ -15,6 +15,7 @@ from facedb.core.models import Float32Array, ImageResult, Int64Array, Problem
 from facedb.core.paths import from_text, to_text
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, write_columns
+from facedb.db.locks import claim
 from facedb.db.queries import load
 from facedb.db.store_ingest import reserve_ids
 
@@ -291,8 +292,10 @@ def retry_rejects(conn: Connection, model_id: int | None, dataset_id: int | None
 
 def lock_embed(conn: Connection, model_id: int, dataset_id: int | None) -> bool:
     """Take the session's lock on embedding a dataset under a contract; False when another run has it."""
-    row = conn.execute(SQL["lock_embed"], {"model_id": model_id, "dataset_id": dataset_id}).fetchone()
-    return bool(row and row[0])
+    if dataset_id is None:
+        return claim(conn, "embed", model_id)
+    # Runs over different datasets share the first lock, and a run over all of them excludes them all.
+    return claim(conn, "embed", model_id, shared=True) and claim(conn, "embed", model_id, dataset_id)
 
 
 def count_outcomes(conn: Connection, model_id: int, dataset_id: int | None) -> Outcomes:

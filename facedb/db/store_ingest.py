@@ -14,6 +14,7 @@ from facedb.core.models import Int64Array
 from facedb.core.paths import from_text, to_text
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, write_columns
+from facedb.db.locks import claim
 from facedb.db.queries import load
 
 SQL = load("ingest")
@@ -121,8 +122,7 @@ def add_source(
 
 def lock_source(conn: Connection, source_id: int) -> bool:
     """Take the session's lock on a source; False when another ingest of it runs."""
-    row = conn.execute(SQL["lock_source"], {"source_id": source_id}).fetchone()
-    return bool(row and row[0])
+    return claim(conn, "ingest", source_id)
 
 
 def identity_ids(conn: Connection, dataset_id: int, names: Iterable[str]) -> dict[str, int]:

@@ -94,10 +94,15 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
     with closing(db.open()) as conn, translated(db.dsn):
         model = find_model(conn, options.model)
         scope = _scope(conn, options)
+        if not store.lock_scan(conn, model.id, scope, options.threshold):
+            raise ConflictError(
+                "Another facedb is working on a scan with the same parameters; wait for it, then run this again."
+            )
         while True:
             with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
                 faces = _chosen(snapshot.faces(), scope, options)
                 plan = scan_ledger.plan(conn, model.id, scope, faces, options, reporter)
+                conn.commit()
                 if plan.finished is not None:
                     return ScanSummary(plan.finished, None, reused=True, resumed=False, blocks_done=0, blocks_found=0)
                 vectors = snapshot.vectors(plan.faces.embedding_ids, connections=options.connections, reporter=reporter)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.errors import ConflictError
 from facedb.core.models import Int32Array, Int64Array
 from facedb.core.progress import Reporter
 from facedb.db import store_scans as store
@@ -63,11 +62,8 @@ def plan(
     options: ScanOptions,
     reporter: Reporter,
 ) -> Plan:
-    """Decide how to come to a complete scan of ``faces`` with the least work, and say so.
-
-    Raises ConflictError when another process is working on the very same scan.
-    """
-    resumable = None if options.full else _resume(conn, model_id, scope, faces, options, reporter)
+    """Decide how to come to a complete scan of ``faces`` with the least work, and say so."""
+    resumable = _resume(conn, model_id, scope, faces, options, reporter)
     if resumable is not None:
         return resumable
     if not options.full:
@@ -91,7 +87,7 @@ def begin(
     options: ScanOptions,
     engine: str,
 ) -> Ledger:
-    """Write the scan and its ledger and claim it for this session; the caller commits."""
+    """Write the scan and its ledger; the caller commits."""
     faces = planned.faces
     blocks: list[LedgerBlock] = []
     for start in range(0, planned.first_new, _CARRIED_ROWS):
@@ -104,7 +100,6 @@ def begin(
         threshold=options.threshold, scope=scope, engine=engine, identities=len(np.unique(faces.identity_ids)),
         blocks=blocks,
     )  # fmt: skip
-    store.try_lock_scan(conn, scan_id)
     return Ledger(scan_id, planned.blocks, frozenset(), carried)
 
 
@@ -120,9 +115,7 @@ def _resume(
     options: ScanOptions,
     reporter: Reporter,
 ) -> Plan | None:
-    for scan_id in store.running_scans(conn, model_id, scope, options.threshold):
-        if not store.try_lock_scan(conn, scan_id):
-            raise ConflictError(f"Another facedb is working on scan {scan_id} with the same parameters; wait for it.")
+    for scan_id in store.running_scans(conn, model_id, scope, options.threshold, full=options.full):
         ledger = store.ledger(conn, scan_id)
         ids, labels = _members(ledger)
         rows = _rows_of(ids, faces.embedding_ids)

@@ -148,25 +148,31 @@ class Population:
     def expected_pairs(self, threshold: float) -> list[Triple]:
         """The definition: every pair of different identities and images at or above ``threshold``, scored in float64."""
         rows = self.gallery()
-        found = []
-        for k, (face, image, identity, _, vector) in enumerate(rows):
-            for other, other_image, other_identity, _, other_vector in rows[k + 1 :]:
-                if identity != other_identity and image != other_image:
-                    score = exact_score(vector, other_vector)
-                    if score >= threshold:
-                        found.append((min(face, other), max(face, other), float(np.float32(score))))
-        return sorted(found)
+        if len(rows) < 2:
+            return []
+        faces, images, identities = (np.array([row[k] for row in rows]) for k in range(3))
+        vectors = np.stack([row[4] for row in rows])
+        a, b = np.triu_indices(len(rows), 1)
+        scores = exact_scores(vectors[a], vectors[b])
+        wanted = (identities[a] != identities[b]) & (images[a] != images[b]) & (scores >= threshold)
+        a, b, scores = faces[a[wanted]], faces[b[wanted]], scores[wanted].astype(np.float32)
+        return sorted(zip(np.minimum(a, b).tolist(), np.maximum(a, b).tolist(), scores.tolist(), strict=True))
 
     def pairs(self, scan_id: int) -> list[Triple]:
         """The rows of a scan."""
         with self.db.connection() as conn:
-            return conn.execute(
+            rows = conn.execute(
                 "select face_a, face_b, score from facedb.flagged_pair where scan_id = %s order by 1, 2", (scan_id,)
             ).fetchall()
+        # The text of a float4 is the shortest decimal that reads back to the same float32.
+        return [(a, b, float(np.float32(score))) for a, b, score in rows]
 
 
-def exact_score(a: np.ndarray, b: np.ndarray) -> float:
-    """The float64 dot product, summed without rounding error."""
-    import math
-
-    return math.fsum((a.astype(np.float64) * b.astype(np.float64)).tolist())
+def exact_scores(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The score as defined, row by row: float64 products, summed by folding the row in half until one value is left."""
+    parts = a.astype(np.float64) * b.astype(np.float64)
+    while parts.shape[1] > 1:
+        half = (parts.shape[1] + 1) // 2
+        upper = parts[:, half:]
+        parts = parts[:, :half] + np.pad(upper, ((0, 0), (0, half - upper.shape[1])))
+    return parts[:, 0]

@@ -86,10 +86,6 @@ where i.id = r.image_id and s.id = i.source_id
   and (%(dataset_id)s::integer is null or s.dataset_id = %(dataset_id)s)
   and (%(code)s::text is null or r.code = %(code)s);
 
--- name: lock_embed
--- One embedding run per contract and dataset at a time; false when another one runs.
-select pg_try_advisory_lock(hashtext('facedb.embed'), %(model_id)s * 8191 + coalesce(%(dataset_id)s, 0));
-
 -- name: count_outcomes
 -- Embedded images, their faces, and rejects of a dataset under a contract.
 select

@@ -30,10 +30,6 @@ returning id;
 -- A source was read to its end.
 update facedb.source set ingested_at = now() where id = %(source_id)s;
 
--- name: lock_source
--- One ingest of a source at a time, for this session; false when another one runs.
-select pg_try_advisory_lock(hashtext('facedb.source'), %(source_id)s);
-
 -- name: add_identities
 -- Make identities that are not there yet.
 insert into facedb.identity (dataset_id, name)
