@@ -6,15 +6,19 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from facedb import __version__
-from facedb.cli import bench, check, db, demo, doctor, model, plan, results, search, steps, verdict
+from facedb.cli import bench, check, db, demo, doctor, findings, model, plan, results, search, steps, verdict
 from facedb.cli.context import State
+from facedb.cli.output import ReaderGoneError, watch_stdout
 from facedb.cli.progress import ConsoleReporter, complain
 from facedb.core.errors import ExitCode, FacedbError
+
+# The base of every complaint about arguments, of whichever click this typer runs on.
+_ArgumentError = cast("type[Exception]", typer.BadParameter.__base__)
 
 app = typer.Typer(
     name="facedb",
@@ -60,6 +64,7 @@ app.command(epilog="Example: facedb ingest photos/ --dataset crawl-2026")(steps.
 app.command(epilog="Example: facedb embed --model arcface.onnx --detector yunet.onnx --dataset crawl-2026")(steps.embed)
 app.command(epilog="Example: facedb scan --threshold 0.45 --datasets train,test")(steps.scan)
 app.command(epilog="Example: facedb links --limit 20")(results.links)
+app.command(epilog="Example: facedb findings --limit 50 --class stray")(findings.findings)
 app.command(epilog="Example: facedb pairs --min-score 0.6 --format csv > pairs.csv")(results.pairs)
 app.command(epilog="Example: facedb rejects --code no_face")(results.rejects)
 app.command(epilog="Example: facedb datasets")(results.datasets)
@@ -85,15 +90,40 @@ def main() -> None:
     """Run the command line and exit with a code of `facedb.core.errors.ExitCode`."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    watch_stdout()
     try:
-        app(standalone_mode=True)
+        code = _run()
+        sys.stdout.flush()
+    except ReaderGoneError:
+        # The reader of stdout has seen enough (head, less): that is no error, but Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = ExitCode.OK
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        code = app(standalone_mode=False)
     except FacedbError as error:
         complain(str(error))
-        sys.exit(error.exit_code)
+        return error.exit_code
+    except _ArgumentError as error:
+        complain(_sentence(error))
+        return ExitCode.USAGE
     except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
+    except typer.Abort:
+        code = ExitCode.INTERRUPTED
+    # typer turns Ctrl-C into this code without a word.
+    if code == ExitCode.INTERRUPTED:
         complain("interrupted; everything finished so far is kept, and the same command continues there.")
-        sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of stdout has seen enough (head, less): that is no error, but Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.OK)
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _sentence(error: Exception) -> str:
+    """What was wrong with the arguments, and where help is; an error without a message has printed the help itself."""
+    message = " ".join(str(getattr(error, "format_message", lambda: error)()).split())
+    context = getattr(error, "ctx", None)
+    if not message or context is None:
+        return message
+    return f"{message} See: {context.command_path} --help"

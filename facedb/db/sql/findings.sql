@@ -1,0 +1,87 @@
+-- name: hashes
+-- Content and look of every labelled image; the first 64 bits of the SHA-256 stand for the bytes.
+select i.id,
+       case when i.sha256 is null then 0 else 1 end as has_content,
+       coalesce(('x' || encode(substring(i.sha256 from 1 for 8), 'hex'))::bit(64)::bigint, 0) as content,
+       case when i.phash is null then 0 else 1 end as has_look,
+       coalesce(i.phash, 0) as look
+from facedb.image i
+where i.status = 'ready' and i.identity_id is not null
+
+-- name: findings
+-- Findings of a scan in the order of their rank.
+select rank, class, confidence, identity_a, identity_b, images, faces_a, faces_b, coverage_a, coverage_b, max_score,
+       mean_score, own_score, detail, verdict, dataset_a, dataset_b
+from bi.findings
+where scan_id = %(scan_id)s
+  and (%(class)s::text is null or class = %(class)s)
+  and (%(min_confidence)s::real is null or confidence >= %(min_confidence)s)
+  and (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b))
+  and (not %(open)s or verdict is null or verdict = 'unsure')
+order by rank
+limit %(limit)s;
+
+-- name: finding_counts
+-- How many findings of each class a scan has, and how many are certain.
+select class, count(*), count(*) filter (where confidence >= %(certain)s) from facedb.finding where scan_id = %(scan_id)s
+group by class order by class;
+
+-- name: group_members
+-- Who belongs to each proposed group of more than two identities.
+select f.group_number, min(f.group_lowest), array_agg(distinct n.name order by n.name)
+from facedb.finding f
+join facedb.identity n on n.id in (f.identity_a, f.identity_b)
+where f.scan_id = %(scan_id)s and f.group_number is not null
+group by f.group_number having count(distinct n.id) > 2
+order by f.group_number;
+
+-- name: delete_findings
+-- Make room for findings that are computed again.
+delete from facedb.finding where scan_id = %(scan_id)s;
+
+-- name: histograms
+-- The score histograms of a scan, counted and sampled.
+select kind, source, array_agg(bin order by bin), array_agg(count order by bin) from facedb.score_histogram
+where scan_id = %(scan_id)s group by kind, source;
+
+-- name: totals
+-- Their denominators.
+select kind, total, counted_from, sampled from facedb.score_total where scan_id = %(scan_id)s;
+
+-- name: identity_names
+-- Names of identities, with that of their dataset.
+select n.id, n.name, d.name from facedb.identity n join facedb.dataset d on d.id = n.dataset_id where n.id = any(%(ids)s);
+
+-- name: image_paths
+-- Paths of images.
+select id, path from facedb.image where id = any(%(ids)s);
+
+-- name: finding_rows
+-- Findings of a scan with their faces, for grading.
+select f.rank, f.class, f.confidence, f.identity_a, coalesce(f.identity_b, -1), f.faces_a, f.size_a, f.size_b,
+       array_agg(w.face_id order by w.face_id), array_agg(w.role order by w.face_id)
+from facedb.finding f join facedb.finding_face w on w.scan_id = f.scan_id and w.rank = f.rank
+where f.scan_id = %(scan_id)s group by f.scan_id, f.rank order by f.rank;
+
+-- name: add_evaluation
+-- Keep an evaluation.
+insert into facedb.evaluation (scan_id, kind, spec, seed, threshold, planted, found, findings, average_precision, scan_seconds, findings_seconds)
+values (%(scan_id)s, %(kind)s, %(spec)s, %(seed)s, %(threshold)s, %(planted)s, %(found)s, %(findings)s, %(average_precision)s,
+        %(scan_seconds)s, %(findings_seconds)s)
+returning id;
+
+-- name: add_evaluation_class
+-- One class of an evaluation.
+insert into facedb.evaluation_class (evaluation_id, class, planted, found, average_precision, first_rank, last_rank)
+values (%(evaluation_id)s, %(class)s, %(planted)s, %(found)s, %(average_precision)s, %(first_rank)s, %(last_rank)s);
+
+-- name: add_evaluation_points
+-- The curve of an evaluation.
+insert into facedb.evaluation_point (evaluation_id, rank, precision, recall)
+select %(evaluation_id)s, p.rank, p.precision, p.recall
+from unnest(%(ranks)s::integer[], %(precisions)s::double precision[], %(recalls)s::double precision[]) as p(rank, precision, recall);
+
+-- name: add_evaluation_miss
+-- A known mistake that no finding names.
+insert into facedb.evaluation_miss (evaluation_id, number, class, identity_a, identity_b, images)
+values (%(evaluation_id)s, %(number)s, %(class)s, %(identity_a)s, %(identity_b)s, %(images)s);

@@ -1,0 +1,128 @@
+"""Findings of a scan: computed with it, in its transaction, and read as ranked rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from facedb.core.models import Float32Array, Int64Array
+from facedb.db import store_findings as store
+from facedb.db.connection import Connection, Database, translated
+from facedb.search.copies import Hashes
+from facedb.search.finding_table import FindingTable, Kind, Role
+from facedb.search.findings import Findings, find
+from facedb.search.gallery import Gallery
+from facedb.workflow.finding_words import sentences
+from facedb.workflow.results import find_scan
+
+FINDING_COLUMNS = (
+    "rank", "class", "confidence", "identity_a", "identity_b", "images", "faces_a", "faces_b", "coverage_a", "coverage_b",
+    "max_score", "mean_score", "own_score", "detail", "verdict",
+)  # fmt: skip
+CLASSES = tuple(kind.word for kind in Kind)
+
+
+def compute_findings(
+    conn: Connection,
+    scan_id: int,
+    gallery: Gallery,
+    face_ids: Int64Array,
+    rows_a: Int64Array,
+    rows_b: Int64Array,
+    scores: Float32Array,
+) -> Findings:
+    """Find the mistakes behind the flagged pairs of a scan and write them as its findings; the caller commits.
+
+    ``face_ids`` (n,) are the keys of the gallery's rows, whose labels are keys of identities and whose groups are keys of images;
+    ``rows_a``, ``rows_b``, ``scores`` (m,) the flagged pairs.
+    """
+    found = find(gallery, rows_a, rows_b, scores, load_hashes(conn, gallery.groups.astype(np.int64)))
+    store.write_findings(conn, scan_id, finding_rows(found.table), _faces(found.table, face_ids))
+    return found
+
+
+def load_hashes(conn: Connection, image_ids: Int64Array) -> Hashes:
+    """What is known of the files of ``image_ids`` (n,)."""
+    known = store.image_hashes(conn)
+    if not len(known.ids):
+        return Hashes.none(len(image_ids))
+    at = np.minimum(np.searchsorted(known.ids, image_ids), len(known.ids) - 1)
+    there = known.ids[at] == image_ids
+    return Hashes(np.where(there, known.content[at], -1), known.look[at], there & known.has_look[at])
+
+
+def finding_rows(found: FindingTable) -> Iterator[tuple[Any, ...]]:
+    """The findings as tuples of ``store_findings.FINDING_COLUMNS``."""
+    ranks = range(1, len(found) + 1)
+    return zip(
+        ranks, [Kind(kind).word for kind in found.kind.tolist()], found.confidence.tolist(), found.identity_a.tolist(),
+        _known(found.identity_b, found.identity_b >= 0), found.faces_a.tolist(), found.faces_b.tolist(),
+        found.size_a.tolist(), found.size_b.tolist(), _real(found.max_score), _real(found.mean_score),
+        _real(found.own_score), _real(found.own_best), _real(found.usual), _real(found.spread), _real(found.sameness),
+        _real(found.margin), _known(found.distance, found.distance >= 0), _known(found.group, found.group > 0),
+        _real(found.lowest), _known(found.partner + 1, found.partner >= 0), sentences(found), strict=True,
+    )  # fmt: skip
+
+
+def _faces(found: FindingTable, face_ids: Int64Array) -> Iterator[tuple[int, int, str]]:
+    words = {role: role.name.lower() for role in Role}
+    return (
+        (finding + 1, face, words[Role(role)])
+        for finding, face, role in zip(
+            found.member_finding.tolist(),
+            face_ids[found.member_row].tolist(),
+            found.member_role.tolist(),
+            strict=True,
+        )
+    )
+
+
+def _real(values: Any) -> list[float | None]:
+    return [None if value != value else value for value in values.tolist()]
+
+
+def _known(values: Any, known: Any) -> list[int | None]:
+    return [value if there else None for value, there in zip(values.tolist(), known.tolist(), strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingSelection:
+    """Which findings: of one ``scan`` (default: the newest), one ``kind``, from ``min_confidence`` up, of ``dataset``,
+    ``open``: only those without a verdict, at most ``limit``."""
+
+    scan: int | None = None
+    kind: str | None = None
+    min_confidence: float | None = None
+    dataset: str | None = None
+    open: bool = False
+    limit: int | None = None
+
+
+@contextmanager
+def findings(db: Database, selection: FindingSelection) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """Rows of FINDING_COLUMNS, the most confident first, streamed while the block is open; raises NotFoundError."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        scan = find_scan(conn, selection.scan, selection.dataset)
+        parameters = {
+            "scan_id": scan.id, "class": selection.kind, "min_confidence": selection.min_confidence,
+            "dataset": selection.dataset, "open": selection.open, "limit": selection.limit,
+        }  # fmt: skip
+        yield (_named(row) for row in store.findings(conn, parameters))
+
+
+def _named(row: Sequence[Any]) -> tuple[Any, ...]:
+    """The contract columns of a row; identities of two datasets are told apart by ``dataset/identity``."""
+    values, dataset_a, dataset_b = list(row[:-2]), row[-2], row[-1]
+    if dataset_b is not None and dataset_a != dataset_b:
+        values[3], values[4] = f"{dataset_a}/{values[3]}", f"{dataset_b}/{values[4]}"
+    return tuple(values)
+
+
+def finding_counts(db: Database, scan_id: int, certain: float) -> dict[str, tuple[int, int]]:
+    """By class: findings of a scan, and those with at least the confidence ``certain``."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        return store.finding_counts(conn, scan_id, certain)

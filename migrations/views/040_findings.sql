@@ -1,0 +1,117 @@
+-- Findings with names, paths and what people said about them.
+create view bi.findings as
+select f.rank, f.class, f.confidence, na.name as identity_a, nb.name as identity_b, m.images, f.faces_a, f.faces_b,
+       (f.faces_a::double precision / f.size_a)::real as coverage_a,
+       case when f.size_b > 0 then (f.faces_b::double precision / f.size_b)::real end as coverage_b,
+       f.max_score, f.mean_score, f.own_score, f.detail, coalesce(l.verdict, i.verdict) as verdict,
+       f.scan_id, da.name as dataset_a, db.name as dataset_b, f.size_a, f.size_b, f.own_best, f.own_usual, f.own_spread, f.sameness,
+       f.margin, f.hash_distance, f.group_number, f.group_lowest, f.swap_rank, coalesce(l.note, i.note) as verdict_note,
+       coalesce(l.said_by, i.said_by) as verdict_by, f.identity_a as identity_a_id, f.identity_b as identity_b_id, m.image_ids
+from facedb.finding f
+join facedb.scan s on s.id = f.scan_id and s.status = 'finished'
+join facedb.identity na on na.id = f.identity_a
+join facedb.dataset da on da.id = na.dataset_id
+left join facedb.identity nb on nb.id = f.identity_b
+left join facedb.dataset db on db.id = nb.dataset_id
+cross join lateral (
+    select array_agg(i.path order by array_position('{wrong,copy,example}', w.role), w.face_id) as images,
+           array_agg(i.id order by array_position('{wrong,copy,example}', w.role), w.face_id) as image_ids,
+           array_agg(i.id) filter (where w.role in ('wrong', 'copy')) as own_ids
+    from facedb.finding_face w
+    join facedb.face c on c.id = w.face_id
+    join facedb.image i on i.id = c.image_id
+    where w.scan_id = f.scan_id and w.rank = f.rank
+) m
+left join bi.verdicts l
+    on f.class in ('merge', 'look-alike') and l.kind = 'link'
+    and l.identity_a_id = least(f.identity_a, f.identity_b) and l.identity_b_id = greatest(f.identity_a, f.identity_b)
+left join lateral (
+    select v.verdict, v.note, v.said_by from bi.verdicts v
+    where (f.class = 'stray' and v.kind = 'face' and v.image_a_id = any (m.own_ids))
+       or (f.class = 'duplicate' and v.kind = 'pair' and v.image_a_id = any (m.own_ids) and v.image_b_id = any (m.own_ids))
+       or (f.class = 'duplicate' and v.kind = 'face' and v.verdict = 'duplicate' and v.image_a_id = any (m.own_ids))
+    order by v.verdict_id desc limit 1
+) i on f.class in ('stray', 'duplicate') and exists (select from facedb.verdict where kind <> 'link');
+comment on view bi.findings is 'Findings of every finished scan with the names and paths of today, ranked across classes.';
+comment on column bi.findings.rank is '1 is what to look at first.';
+comment on column bi.findings.class is 'merge: a and b are one person; stray: an image of a is not a; mixed: a holds two persons; duplicate: one photo twice; look-alike: a and b are close but separate.';
+comment on column bi.findings.confidence is '0 to 1, on one scale for all classes.';
+comment on column bi.findings.identity_a is 'The identity that is said to be wrong, or the first of two.';
+comment on column bi.findings.identity_b is 'The other identity; null when there is none.';
+comment on column bi.findings.images is 'Paths: the images that are wrong, the copies, or the best pair between the two.';
+comment on column bi.findings.faces_a is 'Faces of a concerned.';
+comment on column bi.findings.faces_b is 'Faces of b concerned.';
+comment on column bi.findings.coverage_a is 'faces_a / size_a.';
+comment on column bi.findings.coverage_b is 'faces_b / size_b; null without b.';
+comment on column bi.findings.max_score is 'Highest score.';
+comment on column bi.findings.mean_score is 'Mean score; of copies the lowest.';
+comment on column bi.findings.own_score is 'Mean score of a stray to the rest of its folder; within the second group of a mixed folder.';
+comment on column bi.findings.detail is 'The evidence in a sentence.';
+comment on column bi.findings.verdict is 'What a person said about the link, the face or the pair; null: nothing yet.';
+comment on column bi.findings.scan_id is 'Key of the scan.';
+comment on column bi.findings.dataset_a is 'Dataset of a.';
+comment on column bi.findings.dataset_b is 'Dataset of b.';
+comment on column bi.findings.size_a is 'Faces of a in the gallery.';
+comment on column bi.findings.size_b is 'Faces of b in the gallery.';
+comment on column bi.findings.own_best is 'Highest score of a stray to the rest of its folder.';
+comment on column bi.findings.own_usual is 'Mean of the own scores in the folder.';
+comment on column bi.findings.own_spread is 'Their standard deviation.';
+comment on column bi.findings.sameness is 'Mean score on the scale of this data: 0 for strangers, 1 for one person.';
+comment on column bi.findings.margin is 'Sameness to b less sameness to the own folder.';
+comment on column bi.findings.hash_distance is 'Bits in which the hashes of copies differ.';
+comment on column bi.findings.group_number is 'Merges with the same number are proposed together.';
+comment on column bi.findings.group_lowest is 'The lowest sameness between two members of the group.';
+comment on column bi.findings.swap_rank is 'The stray that points back.';
+comment on column bi.findings.verdict_note is 'What else the person said.';
+comment on column bi.findings.verdict_by is 'Who said it.';
+comment on column bi.findings.identity_a_id is 'Key of a.';
+comment on column bi.findings.identity_b_id is 'Key of b.';
+comment on column bi.findings.image_ids is 'Keys of the images, in the order of images.';
+
+create view bi.evaluations as
+select e.id as evaluation_id, e.scan_id, m.name as model, e.kind, e.spec, e.seed, e.threshold, c.class, c.planted, c.found,
+       c.average_precision, c.first_rank, c.last_rank, e.planted as all_planted, e.found as all_found, e.findings,
+       e.average_precision as all_average_precision, e.scan_seconds, e.findings_seconds, e.evaluated_at
+from facedb.evaluation e
+join facedb.scan s on s.id = e.scan_id
+join facedb.model m on m.id = s.model_id
+left join facedb.evaluation_class c on c.evaluation_id = e.id;
+comment on view bi.evaluations is 'How well the findings met known mistakes, one row per evaluation and class.';
+comment on column bi.evaluations.evaluation_id is 'Key of the evaluation.';
+comment on column bi.evaluations.scan_id is 'Key of the scan.';
+comment on column bi.evaluations.model is 'Model contract.';
+comment on column bi.evaluations.kind is 'inject: planted mistakes; truth: a list that people made.';
+comment on column bi.evaluations.spec is 'What was planted, or the name of the list.';
+comment on column bi.evaluations.seed is 'Seed of the planting.';
+comment on column bi.evaluations.threshold is 'Threshold of the pairs.';
+comment on column bi.evaluations.class is 'Class of mistake; null when nothing was planted.';
+comment on column bi.evaluations.planted is 'Known mistakes of the class.';
+comment on column bi.evaluations.found is 'Those that a finding names.';
+comment on column bi.evaluations.average_precision is 'Mean over them of the precision at their rank.';
+comment on column bi.evaluations.first_rank is 'The rank that names the first of them.';
+comment on column bi.evaluations.last_rank is 'The rank that names the last of those found.';
+comment on column bi.evaluations.all_planted is 'Known mistakes of all classes.';
+comment on column bi.evaluations.all_found is 'Those that a finding names.';
+comment on column bi.evaluations.findings is 'Findings in all.';
+comment on column bi.evaluations.all_average_precision is 'Average precision over all classes.';
+comment on column bi.evaluations.scan_seconds is 'Seconds of the search.';
+comment on column bi.evaluations.findings_seconds is 'Seconds of the findings.';
+comment on column bi.evaluations.evaluated_at is 'When.';
+
+-- The impostor scores from the threshold up were all counted; below it a random sample is scaled to the whole.
+create view bi.score_distribution as
+select h.scan_id, h.kind, (-1 + h.bin / 1000.0)::double precision as score_from, (-1 + (h.bin + 1) / 1000.0)::double precision as score_to,
+       h.source, case h.source when 'counted' then h.count::double precision else h.count * t.total::double precision / t.sampled end as pairs,
+       h.count as looked_at, t.total as all_pairs
+from facedb.score_histogram h
+join facedb.score_total t on t.scan_id = h.scan_id and t.kind = h.kind
+where h.source = 'counted' or t.counted_from is null or -1 + (h.bin + 1) / 1000.0 <= t.counted_from + 1e-9;
+comment on view bi.score_distribution is 'How many pairs of faces have which score, by scan, in steps of 0.001.';
+comment on column bi.score_distribution.scan_id is 'Key of the scan.';
+comment on column bi.score_distribution.kind is 'genuine: same identity; impostor: different identities.';
+comment on column bi.score_distribution.score_from is 'Lower end of the step.';
+comment on column bi.score_distribution.score_to is 'Upper end of the step.';
+comment on column bi.score_distribution.source is 'counted: every pair; sampled: scaled up from a random sample.';
+comment on column bi.score_distribution.pairs is 'Pairs, counted or estimated.';
+comment on column bi.score_distribution.looked_at is 'Pairs that were looked at.';
+comment on column bi.score_distribution.all_pairs is 'All pairs of the kind in the gallery.';
