@@ -108,7 +108,9 @@ def _run() -> int:
         complain(str(error))
         return error.exit_code
     except _ArgumentError as error:
-        complain(_sentence(error))
+        sentence = _sentence(error)
+        if sentence:
+            complain(sentence)
         return ExitCode.USAGE
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
@@ -122,8 +124,8 @@ def _run() -> int:
 
 def _sentence(error: Exception) -> str:
     """What was wrong with the arguments, and where help is; an error without a message has printed the help itself."""
-    message = " ".join(str(getattr(error, "format_message", lambda: error)()).split())
+    message = " ".join(str(getattr(error, "format_message", lambda: error)()).split()).replace("Value error, ", "")
     context = getattr(error, "ctx", None)
     if not message or context is None:
         return message
-    return f"{message} See: {context.command_path} --help"
+    return f"{message.rstrip('.')}; see: {context.command_path} --help"

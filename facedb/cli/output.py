@@ -20,6 +20,29 @@ from facedb.core.errors import UsageError
 Row = Sequence[Any]
 
 
+class ReaderGoneError(Exception):
+    """Nobody reads stdout any more: `facedb links | head` is served when head has what it wanted."""
+
+
+class _WatchedStdout(io.FileIO):
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            # typer would end the process with exit code 1 on any OSError of this kind.
+            raise ReaderGoneError from None
+
+
+def watch_stdout() -> None:
+    """Make writing to a stdout that nobody reads any more raise ReaderGoneError."""
+    old = sys.stdout
+    old.flush()
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(_WatchedStdout(old.fileno(), "w", closefd=False)),
+        encoding=old.encoding, errors="backslashreplace", line_buffering=old.isatty(),
+    )  # fmt: skip
+
+
 class Format(StrEnum):
     """The formats of every command that prints rows."""
 
