@@ -1,0 +1,109 @@
+"""A plan that is killed anywhere can be continued and taken back, and leaves the tree as it was to the last byte."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from facedb.core.errors import ConflictError
+from facedb.core.progress import Silent
+from facedb.db.connection import Database
+from facedb.workflow.apply import apply, undo
+from facedb.workflow.plan import make_plan, show_plan
+from tests.acceptance.trees import look, people, rows, take
+
+_SCRIPT = Path(__file__).with_name("stop_at.py")
+
+
+def _killed(db: Database, plan: int, command: str, at: int, links: str) -> bool:
+    """Whether the command was killed at checkpoint ``at``; False when it came to its end before."""
+    done = subprocess.run(
+        [sys.executable, _SCRIPT, db.dsn, str(plan), command, str(at), links],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode == -signal.SIGKILL
+
+
+def _patiently(work: object, db: Database, plan: int) -> None:
+    """Carry on; the server needs a moment to notice that a killed process holds its locks no more."""
+    for _ in range(100):
+        try:
+            work(db, plan, yes=True, reporter=Silent())  # type: ignore[operator]
+        except ConflictError as error:
+            if "right now" not in str(error):
+                raise
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("the locks of the killed process are still held")
+
+
+def _unchanged(db: Database, root: Path) -> bool:
+    found = take(db, root)
+    return (found.new, found.changed, found.moved, found.vanished) == (0, 0, 0, 0)
+
+
+def _walk(db: Database, root: Path, *, command: str, then: str, links: str, stride: int) -> int:
+    """Kill at every ``stride``-th checkpoint, go on with ``then``, undo; returns how many points there were."""
+    people(db, root)
+    before, table = look(root), rows(db)
+    at, finished = 1, False
+    while not finished:
+        plan = make_plan(db).plan.id
+        if command == "undo":
+            apply(db, plan, yes=True, reporter=Silent())
+        finished = not _killed(db, plan, command, at, links)
+        if not finished and not (then == "undo" and show_plan(db, plan).plan.state == "proposed"):
+            _patiently(apply if then == "apply" else undo, db, plan)
+        if then == "apply":
+            assert _unchanged(db, root), f"an ingest after point {at} found something else than the tables say"
+        if show_plan(db, plan).plan.state == "applied":
+            undo(db, plan, yes=True, reporter=Silent())
+        assert look(root) == before, f"the tree differs after a kill at point {at}"
+        assert rows(db) == table, f"the tables differ after a kill at point {at}"
+        assert _unchanged(db, root)
+        at += stride
+    return at
+
+
+@pytest.mark.parametrize("links", ["links", "copies"])
+def test_an_apply_killed_here_and_there_goes_on_and_is_undone_to_the_last_byte(
+    database: Database, tmp_path: Path, links: str
+) -> None:
+    assert _walk(database, tmp_path / "root", command="apply", then="apply", links=links, stride=13) > 20
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("links", ["links", "copies"])
+def test_an_apply_killed_at_every_point_goes_on_and_is_undone_to_the_last_byte(
+    database: Database, tmp_path: Path, links: str
+) -> None:
+    assert _walk(database, tmp_path / "root", command="apply", then="apply", links=links, stride=1) > 20
+
+
+def test_an_apply_killed_here_and_there_is_undone_from_where_it_stopped(database: Database, tmp_path: Path) -> None:
+    assert _walk(database, tmp_path / "root", command="apply", then="undo", links="copies", stride=14) > 20
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("links", ["links", "copies"])
+def test_an_apply_killed_at_every_point_is_undone_from_where_it_stopped(
+    database: Database, tmp_path: Path, links: str
+) -> None:
+    assert _walk(database, tmp_path / "root", command="apply", then="undo", links=links, stride=1) > 20
+
+
+def test_an_undo_killed_here_and_there_goes_on(database: Database, tmp_path: Path) -> None:
+    assert _walk(database, tmp_path / "root", command="undo", then="undo", links="links", stride=13) > 20
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("links", ["links", "copies"])
+def test_an_undo_killed_at_every_point_goes_on(database: Database, tmp_path: Path, links: str) -> None:
+    assert _walk(database, tmp_path / "root", command="undo", then="undo", links=links, stride=1) > 20
