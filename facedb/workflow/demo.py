@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from facedb.core.progress import Reporter
-from facedb.db import store_scans
-from facedb.db.connection import Database, translated
+from facedb.db.connection import Database
 from facedb.demo.comparison import Comparison, compare
 from facedb.demo.dataset import write_dataset
 from facedb.demo.model import MODEL, THRESHOLD
 from facedb.workflow import results
 from facedb.workflow.check import CheckSummary, check
 from facedb.workflow.embed import ModelChoice
+from facedb.workflow.findings import FINDING_COLUMNS, FindingSelection, findings
 from facedb.workflow.scan import ScanOptions
 
 DATASET = "facedb-demo"
@@ -47,8 +46,6 @@ def demo(db: Database, folder: Path, cache_dir: Path, *, seed: int, engine: str,
     )  # fmt: skip
     with results.pairs(db, results.Selection(scan=summary.scan.scan.id)) as rows:
         pairs = [(row[1], row[3]) for row in rows]
-    with closing(db.open()) as conn, translated(db.dsn):
-        copies = [
-            tuple(row[0]) for row in store_scans.rows(conn, "same_bytes", {"dataset_id": summary.ingest.dataset_id})
-        ]
+    with findings(db, FindingSelection(scan=summary.scan.scan.id, kind="duplicate")) as rows:
+        copies = [tuple(row[FINDING_COLUMNS.index("images")]) for row in rows]
     return DemoSummary(folder, summary, compare(planted, pairs, copies))

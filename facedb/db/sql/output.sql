@@ -77,9 +77,3 @@ group by d.id order by d.name;
 -- Every scan, newest first.
 select scan_id, model, status, threshold, faces, new_faces, identities, comparisons, pairs, links, engine, started_at
 from bi.scans order by scan_id desc;
-
--- name: same_bytes
--- Files of a dataset that are the same, byte for byte.
-select array_agg(i.path order by i.path) from facedb.image i join facedb.source s on s.id = i.source_id
-where s.dataset_id = %(dataset_id)s and i.status = 'ready' and i.sha256 is not null
-group by i.sha256 having count(*) > 1 order by 1;
