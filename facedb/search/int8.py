@@ -3,9 +3,9 @@
 The products of int8 codes are added in int32 without rounding (d * 127**2 < 2**31 for d < 133,000), so the only error
 is that of the codes, measured in `quantise.quantise_int8`; which instructions NumKong picks (AMX, AVX-512 VNNI, AVX2,
 NEON, plain C) changes the speed only. Each thread multiplies 512 rows with a packed panel of 512 columns into its own
-output (1 MB: it stays in the second-level cache), takes its maximum (one pass at the speed of the cache), and only if
-that reaches the limit looks for the runs, and in them for the products, that do. Codes and outputs start on cache
-line borders: AMX loads of rows that straddle two lines took 1.6 times as long (`tests/bench/README.md`).
+output (1 MB: it stays in the second-level cache) and takes the maximum of it, one pass at the speed of the cache;
+only a tile whose maximum reaches the limit is searched for hits. Codes and outputs start on cache line borders: with
+rows that straddle two lines AMX took 1.2 to 1.6 times as long (`tests/bench/README.md`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from facedb.search.sieve import Hits, Sieve
 from facedb.search.tiles import Tile, cut_tiles, work_off
 
 _HEIGHT, _WIDTH = 512, 512
-_RUN = 16384
 _MAX_DIM = (2**31 - 1) // 127**2
 
 
@@ -76,23 +75,10 @@ class Int8Searcher:
             )
             if products.max() < self.lowest:
                 return None
-            hits = reaching(products, self.lowest)
-            rows, columns = np.divmod(hits, shape[1])
+            rows, columns = np.divmod(np.flatnonzero(products >= self.lowest), shape[1])
             return self._sieve.keep(rows + tile.row, columns + tile.column)
 
         return work
-
-
-def reaching(values: Any, lowest: int) -> Int64Array:
-    """The positions of ``values``, int32 (m,), not below ``lowest``: maxima of runs first, then the hits."""
-    whole = len(values) // _RUN * _RUN
-    runs = values[:whole].reshape(-1, _RUN)
-    hit = np.flatnonzero(runs.max(axis=1) >= lowest) if whole else np.empty(0, np.int64)
-    found = [np.flatnonzero(values[whole:] >= lowest) + whole]
-    if len(hit):
-        run, place = np.divmod(np.flatnonzero(runs[hit] >= lowest), _RUN)
-        found.insert(0, hit[run] * _RUN + place)
-    return np.concatenate(found)
 
 
 def probe() -> EngineInfo:

@@ -71,7 +71,7 @@ def test_a_method_that_fails_is_an_error_with_its_last_words():
 
 def test_the_command_prints_a_table_or_json():
     state = State(dsn=None, reporter=ConsoleReporter(quiet=True))
-    options = ["--size", "300", "--dim", "64", "--engines", "int8", "--no-baselines"]
+    options = ["--size", "300", "--dim", "64", "--engines", "int8", "--no-baselines", "--pgvector-rows", "0"]
     table = CliRunner().invoke(bench.app, options, obj=state)
     assert table.exit_code == 0
     assert "int8" in table.stdout

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facedb.search.int8 import probe, reaching
+from facedb.search.int8 import probe
 from facedb.search.quantise import quantise_int8, score_error
 from tests.unit.search.galleries import clustered, every_pair, run, unit
 
@@ -40,14 +40,6 @@ def test_numkong_adds_extreme_int8_products_exactly(dim):
     rows[2] = -127
     got = np.asarray(numkong.dots_packed(rows, numkong.dots_pack(rows)))
     assert (got == rows.astype(np.int64) @ rows.astype(np.int64).T).all()
-
-
-@given(st.lists(st.integers(-5, 5), max_size=60), st.integers(-6, 6), st.integers(1, 9))
-def test_the_two_pass_search_finds_every_position(values, lowest, run):
-    array = np.array(values, np.int32)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("facedb.search.int8._RUN", run)
-        assert reaching(array, lowest).tolist() == np.flatnonzero(array >= lowest).tolist()
 
 
 @pytest.fixture
