@@ -61,7 +61,8 @@ def predict_pairs(
     queries, labels, groups = gallery.vectors[rows], gallery.labels[rows], gallery.groups[rows]
     for start in range(0, count, _COLUMNS):
         scores = queries @ gallery.vectors[start : start + _COLUMNS].T
-        row, column = np.nonzero(scores >= threshold)
+        # Flat positions: `nonzero` of a two-dimensional mask takes eight times as long.
+        row, column = np.divmod(np.flatnonzero(scores >= threshold), scores.shape[1])
         column += start
         wanted = (labels[row] != gallery.labels[column]) & (groups[row] != gallery.groups[column])
         row, column = row[wanted], column[wanted]

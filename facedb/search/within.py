@@ -11,6 +11,7 @@ from facedb.search.gallery import Gallery
 from facedb.search.histogram import BINS, ScoreHistogram, count_pairs, count_scores
 
 _CHUNK_ROWS = 1024
+_HELD_SCORES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,9 @@ def within_stats(gallery: Gallery) -> WithinStats:
     sums, others = np.zeros(count), np.zeros(count, np.int32)
     best, best_row = np.full(count, np.nan, np.float32), np.full(count, -1, np.int64)
     bins = np.zeros(BINS, np.int64)
+    # Most identities are small, and a histogram has a fixed price: scores of many identities are counted at once.
+    waiting: list[Float32Array] = []
+    held = 0
     order = np.argsort(gallery.labels, kind="stable")
     starts, sizes = np.unique(gallery.labels[order], return_index=True, return_counts=True)[1:]
     for start, stop in zip(starts, starts + sizes, strict=True):
@@ -48,12 +52,18 @@ def within_stats(gallery: Gallery) -> WithinStats:
             apart = groups[low : low + _CHUNK_ROWS, None] != groups[None, :]
             sums[part] = np.where(apart, scores, 0.0).sum(axis=1, dtype=np.float64)
             others[part] = apart.sum(axis=1)
-            bins += count_scores(scores[apart & (places[None, :] > places[low : low + len(part), None])])
+            waiting.append(scores[apart & (places[None, :] > places[low : low + len(part), None])])
+            held += len(waiting[-1])
+            if held > _HELD_SCORES:
+                bins += count_scores(np.concatenate(waiting))
+                waiting, held = [], 0
             scores[~apart] = -np.inf
             nearest = scores.argmax(axis=1)
             has = others[part] > 0
             best[part[has]] = scores[np.arange(len(part)), nearest][has]
             best_row[part[has]] = members[nearest[has]]
+    if waiting:
+        bins += count_scores(np.concatenate(waiting))
     mean = np.full(count, np.nan, np.float32)
     np.divide(sums, others, out=mean, where=others > 0, casting="unsafe")
     total = count_pairs(gallery).genuine
