@@ -21,8 +21,8 @@ from facedb.db.store_decisions import FolderRow, PlanRow, StepRow
 from facedb.workflow.checkpoints import reached
 from facedb.workflow.tree import FolderState, Tree, parents
 
-_APPLICABLE = ("proposed", "applying")
-_UNDOABLE = ("applying", "applied", "undoing")
+_APPLICABLE = ("proposed", "applying", "applied")
+_UNDOABLE = ("applying", "applied", "undoing", "undone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,15 @@ def apply(
     hard_links: bool = True,
     reporter: Reporter,
 ) -> Outcome:
-    """Carry a plan out; without ``yes`` check everything and change nothing.
+    """Carry a plan out; without ``yes`` check everything and change nothing. A plan that is applied already stays as it is.
 
     Raises NotFoundError for an unknown plan, UsageError where files cannot be moved (use ``labels_only``), ConflictError
     where a file or label changed since the plan was made, a name is taken, or another process is at work. Nothing is
     touched before every step that is left has been checked.
     """
     with closing(db.open()) as conn, translated(db.dsn), _Work(conn, plan_id, _APPLICABLE, hard_links) as work:
+        if work.plan.state == "applied":
+            return work.outcome(0, dry=False)
         if work.plan.state == "applying" and bool(work.plan.labels_only) != labels_only:
             how = "with" if work.plan.labels_only else "without"
             raise UsageError(f"Plan {plan_id} was begun {how} --labels-only: go on {how} it, or undo it first.")
@@ -72,6 +74,8 @@ def undo(db: Database, plan_id: int, *, yes: bool = False, hard_links: bool = Tr
     Raises what `apply` raises: a file that changed since stays where it is, and so does everything else.
     """
     with closing(db.open()) as conn, translated(db.dsn), _Work(conn, plan_id, _UNDOABLE, hard_links) as work:
+        if work.plan.state == "undone":
+            return work.outcome(0, dry=False)
         if work.plan.labels_only:
             todo = [step for step in work.steps if step.state == "done"]
             _check_labels_done(conn, todo)
@@ -135,7 +139,6 @@ def _claimed(conn: Connection, plan_id: int, states: Sequence[str]) -> PlanRow:
     if plan.state not in states:
         advice = {
             "proposed": "nothing was done that could be undone",
-            "applied": "it is carried out already; `facedb undo` takes it back",
             "undoing": "it is being undone: finish that with `facedb undo`",
             "undone": "it was undone; make a new one with `facedb plan`",
         }[plan.state]
