@@ -118,7 +118,9 @@ class Command:
     @property
     def environment(self) -> dict[str, str]:
         """What the command sees: nothing of the tester's own settings."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("FACEDB_", "PG", "XDG_")) and k != "HOME"}
+        # Without cached bytecode every call would compile the libraries again, which takes longer than the call.
+        foreign = ("FACEDB_", "PG", "XDG_", "HOME", "PYTHONDONTWRITEBYTECODE")
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         user = self.home / "user"
         user.mkdir(parents=True, exist_ok=True)
         mine = {"HOME": str(user), "FACEDB_HOME": str(self.home / "facedb"), **self.extra}
