@@ -61,7 +61,9 @@ def block_model(path: Path, *, dim: int = DIM, seed: int = 1, gain: float = 1.0,
     if slow:
         initial.append(numpy_helper.from_array(np.eye(slow, dtype=np.float32), "eye"))
         initial.append(numpy_helper.from_array(np.zeros((slow, dim), np.float32), "none"))
-        initial.append(numpy_helper.from_array(np.ones((1, slow), np.float32), "start"))
+        initial.append(numpy_helper.from_array(np.zeros((3 * BLOCKS * BLOCKS, slow), np.float32), "widen"))
+        # It begins with the picture, or ONNX Runtime would fold it into a constant.
+        nodes.append(helper.make_node("MatMul", ["flat", "widen"], ["start"]))
         powers = ["start"]
         for k in range(4):
             nodes.append(helper.make_node("MatMul", [powers[-1], "eye"], [f"idle{k}"]))
