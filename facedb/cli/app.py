@@ -11,7 +11,24 @@ from typing import Annotated, cast
 import typer
 
 from facedb import __version__
-from facedb.cli import bench, check, db, demo, doctor, findings, model, plan, results, search, steps, verdict
+from facedb.cli import (
+    bench,
+    calibrate,
+    check,
+    db,
+    demo,
+    diff,
+    doctor,
+    evaluate,
+    export,
+    findings,
+    model,
+    plan,
+    results,
+    search,
+    steps,
+    verdict,
+)
 from facedb.cli.context import State
 from facedb.cli.output import ReaderGoneError, watch_stdout
 from facedb.cli.progress import ConsoleReporter, complain
@@ -65,14 +82,20 @@ app.command(epilog="Example: facedb embed --model arcface.onnx --detector yunet.
 app.command(epilog="Example: facedb scan --threshold 0.45 --datasets train,test")(steps.scan)
 app.command(epilog="Example: facedb links --limit 20")(results.links)
 app.command(epilog="Example: facedb findings --limit 50 --class stray")(findings.findings)
+app.command(epilog="Example: facedb calibrate --fmr 1e-5 --plot scores.svg")(calibrate.calibrate)
+app.command(epilog="Example: facedb evaluate --inject merge=2%,stray=3%,swap=1%,duplicate=1% --seed 7")(
+    evaluate.evaluate
+)
 app.command(epilog="Example: facedb pairs --min-score 0.6 --format csv > pairs.csv")(results.pairs)
 app.command(epilog="Example: facedb rejects --code no_face")(results.rejects)
 app.command(epilog="Example: facedb datasets")(results.datasets)
 app.command(epilog="Example: facedb scans --format json")(results.scans)
+app.command(epilog="Example: facedb diff 3 4 --only new")(diff.diff)
 app.command(epilog="Example: facedb plan --format csv > plan.csv")(plan.plan)
 app.command(epilog="Example: facedb plans")(plan.plans)
 app.command(epilog="Example: facedb apply 3, and when it looks right: facedb apply 3 --yes")(plan.apply)
 app.command(epilog="Example: facedb undo 3 --yes")(plan.undo)
+app.command(epilog="Example: facedb export list cleaned.csv")(export.export)
 app.command(epilog="Example: facedb search photo.jpg --top 5")(search.search)
 app.command(epilog="Example: facedb doctor")(doctor.doctor)
 app.add_typer(model.app)

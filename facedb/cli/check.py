@@ -13,6 +13,7 @@ from facedb.cli.choices import (
     DetectorOption,
     EngineOption,
     FacesOption,
+    FmrOption,
     MaxTempOption,
     ModelOption,
     PresetOption,
@@ -22,6 +23,7 @@ from facedb.cli.choices import (
     ThresholdOption,
     guard,
     model_choice,
+    threshold_choice,
 )
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, emit, text
@@ -39,6 +41,7 @@ def check(
     model: ModelOption,
     detector: DetectorOption = None,
     threshold: ThresholdOption = DEFAULT_THRESHOLD,
+    fmr: FmrOption = None,
     dataset: DatasetOption = None,
     preset: PresetOption = None,
     faces: FacesOption = None,
@@ -61,7 +64,10 @@ def check(
     choice = model_choice(
         model, detector, models_dir=settings.models, preset=preset, faces=faces, overrides=overrides, provider=provider
     )
-    options = ScanOptions(threshold=threshold, engine=engine, threads=threads, full=full, cache_dir=settings.cache)
+    score, rule = threshold_choice(threshold, fmr)
+    options = ScanOptions(
+        threshold=score, rule=rule, engine=engine, threads=threads, full=full, cache_dir=settings.cache
+    )
     with database(ctx) as db:
         reporter = state_of(ctx).reporter
         pause = guard(max_temp, cool_to, reporter)
@@ -72,6 +78,8 @@ def check(
 def print_verdict(db: Database, summary: CheckSummary) -> None:
     """Print the verdict of a check on stdout: what went in, what came out, the first links, where everything is."""
     from facedb.workflow import results
+    from facedb.workflow.calibrate import scan_meaning
+    from facedb.workflow.findings import finding_counts, findings_in_words
 
     taken, embedded, scan = summary.ingest, summary.embed, summary.scan.scan
     rejected = taken.rejected + embedded.rejected
@@ -90,6 +98,8 @@ def print_verdict(db: Database, summary: CheckSummary) -> None:
             ("faces", f"{embedded.faces:,} of {taken.identities:,} identities, by {embedded.model.name}"),
             ("compared", f"{scan.comparisons:,} pairs of faces in {scan.join_seconds:.2f} s by {scan.engine}"),
             ("flagged", f"{scan.pairs:,} pairs in {scan.links:,} links at a score of {scan.threshold:g} or more"),
+            ("threshold", scan_meaning(db, scan.id, scan.threshold, scan.faces)),
+            ("findings", findings_in_words(finding_counts(db, scan.id))),
         ],
         Format.TABLE,
     )
@@ -104,5 +114,9 @@ def print_verdict(db: Database, summary: CheckSummary) -> None:
         typer.echo("")
         emit(columns, body, Format.TABLE)
     typer.echo("")
-    hints = ["facedb links", "facedb pairs"] + (["facedb rejects"] if rejected else []) + ["facedb db url"]
+    hints = (
+        ["facedb findings", "facedb links", "facedb pairs"]
+        + (["facedb rejects"] if rejected else [])
+        + ["facedb db url"]
+    )
     typer.echo(f"Everything is in {db.describe()}, scan {scan.id}. Look closer: {' · '.join(hints)}")

@@ -13,6 +13,7 @@ from facedb.core.progress import Reporter
 
 if TYPE_CHECKING:
     from facedb.workflow.embed import ModelChoice
+    from facedb.workflow.thresholds import ThresholdRule
 
 ModelOption = Annotated[
     str,
@@ -37,7 +38,17 @@ ThreadsOption = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads; default: the cores of this process.")
 ]
 ThresholdOption = Annotated[
-    float, typer.Option("--threshold", "-t", help="Flag pairs whose cosine similarity reaches this.")
+    str,
+    typer.Option(
+        "--threshold", "-t", metavar="SCORE|auto",
+        help="Flag pairs whose cosine similarity reaches this; auto: chosen from your data, saying why.",
+    ),
+]  # fmt: skip
+FmrOption = Annotated[
+    float | None,
+    typer.Option(
+        "--fmr", metavar="RATE", help="Instead of a threshold: the false match rate on your data, such as 1e-6."
+    ),
 ]
 EngineOption = Annotated[
     str,
@@ -58,7 +69,7 @@ CoolToOption = Annotated[
     float | None, typer.Option("--cool-to", help="Go on when the hottest sensor is down to this (°C).")
 ]
 
-DEFAULT_THRESHOLD = 0.45
+DEFAULT_THRESHOLD = "0.45"
 
 
 def guard(max_temp: str | None, cool_to: float | None, reporter: Reporter) -> Callable[[], None] | None:
@@ -90,6 +101,20 @@ def key_values(texts: list[str] | None) -> dict[str, str]:
             raise UsageError(f"--set takes KEY=VALUE, not {text!r}.")
         pairs[key.strip()] = value.strip()
     return pairs
+
+
+def threshold_choice(threshold: str, fmr: float | None) -> tuple[float, ThresholdRule | None]:
+    """A threshold, or the rule that chooses it; raises UsageError for what is neither a number nor ``auto``."""
+    from facedb.workflow.thresholds import ThresholdRule
+
+    if fmr is not None:
+        return 0.0, ThresholdRule(fmr)
+    if threshold.strip().lower() == "auto":
+        return 0.0, ThresholdRule()
+    try:
+        return float(threshold), None
+    except ValueError:
+        raise UsageError(f"--threshold takes a number such as 0.45, or auto; not {threshold!r}.") from None
 
 
 def model_choice(

@@ -96,7 +96,7 @@ def text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4f}"
+        return f"{value:.4f}" if value == 0 or abs(value) >= 0.001 else f"{value:.1e}"
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, datetime):

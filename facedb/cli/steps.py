@@ -14,6 +14,7 @@ from facedb.cli.choices import (
     DetectorOption,
     EngineOption,
     FacesOption,
+    FmrOption,
     MaxTempOption,
     ModelOption,
     PresetOption,
@@ -23,6 +24,7 @@ from facedb.cli.choices import (
     ThresholdOption,
     guard,
     model_choice,
+    threshold_choice,
 )
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
@@ -117,6 +119,7 @@ def embed(
 def scan(
     ctx: typer.Context,
     threshold: ThresholdOption = DEFAULT_THRESHOLD,
+    fmr: FmrOption = None,
     datasets: DatasetsOption = None,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="Name of the contract; default: the one used last.")
@@ -141,8 +144,9 @@ def scan(
     from facedb.workflow.scan import ScanOptions
     from facedb.workflow.scan import scan as run
 
+    score, rule = threshold_choice(threshold, fmr)
     options = ScanOptions(
-        threshold=threshold, datasets=tuple(filter(None, (datasets or "").split(","))), model=model, engine=engine,
+        threshold=score, rule=rule, datasets=tuple(filter(None, (datasets or "").split(","))), model=model, engine=engine,
         threads=threads, block_rows=block_rows, connections=connections, full=full, max_pairs=max_pairs,
         min_face=min_face, min_quality=min_quality, cache_dir=settings_from(ctx).cache,
     )  # fmt: skip

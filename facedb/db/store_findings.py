@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from facedb.core.models import Int64Array
 from facedb.db.connection import Connection
@@ -79,9 +80,9 @@ def findings(conn: Connection, parameters: Mapping[str, Any]) -> Iterator[tuple[
         yield from cursor
 
 
-def finding_counts(conn: Connection, scan_id: int, certain: float) -> dict[str, tuple[int, int]]:
-    """By class: how many findings a scan has, and how many with at least the confidence ``certain``."""
-    rows = conn.execute(SQL["finding_counts"], {"scan_id": scan_id, "certain": certain})
+def finding_counts(conn: Connection, scan_id: int, likely: float, certain: float) -> dict[str, tuple[int, int]]:
+    """By class: how many findings of a scan have at least the confidence ``likely``, and ``certain``."""
+    rows = conn.execute(SQL["finding_counts"], {"scan_id": scan_id, "likely": likely, "certain": certain})
     return {row[0]: (int(row[1]), int(row[2])) for row in rows}
 
 
@@ -91,8 +92,25 @@ def group_members(conn: Connection, scan_id: int) -> list[tuple[int, float, list
 
 
 def finding_rows(conn: Connection, scan_id: int) -> list[tuple[Any, ...]]:
-    """Findings in rank order: rank, class, confidence, identities (-1: none), faces_a, size_a, size_b, faces, roles."""
+    """Findings in rank order: rank, class, confidence, identities (-1: none), faces_a, size_a, keys of images, roles."""
     return conn.execute(SQL["finding_rows"], {"scan_id": scan_id}).fetchall()
+
+
+def scan_identities(conn: Connection, scan_id: int) -> dict[str, int]:
+    """Keys of the identities of a scan by name."""
+    return dict(conn.execute(SQL["scan_identities"], {"scan_id": scan_id}).fetchall())
+
+
+def scan_images(conn: Connection, scan_id: int, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Key and label, by path, of those images that a scan has."""
+    rows = conn.execute(SQL["scan_images"], {"scan_id": scan_id, "paths": list(paths)})
+    return {row[0]: (int(row[1]), int(row[2])) for row in rows}
+
+
+def last_threshold(conn: Connection, model_id: int, scope: Mapping[str, Any]) -> float | None:
+    """The threshold of the newest finished scan of a gallery, or None."""
+    row = conn.execute(SQL["last_threshold"], {"model_id": model_id, "scope": Jsonb(dict(scope))}).fetchone()
+    return None if row is None else float(row[0])
 
 
 def identity_names(conn: Connection, ids: Sequence[int]) -> dict[int, tuple[str, str]]:

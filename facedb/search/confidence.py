@@ -23,6 +23,8 @@ from facedb.core.models import Float64Array
 from facedb.search.persons import Noise
 
 MOST = 9.2
+LIKELY = 0.5
+"""Findings from here on are likelier than not."""
 CERTAIN = 0.95
 """Findings from here on are *certain*: what `facedb plan --auto` may act on."""
 

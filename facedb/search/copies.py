@@ -106,7 +106,6 @@ def _grouped(
     of_row = dict(zip(rows.tolist(), key.tolist(), strict=True))
     inside = np.array([of_row[int(x)] == of_row[int(y)] for x, y in zip(a, b, strict=True)], bool)
     keys, at = np.unique(key, return_inverse=True)
-    counts = np.bincount(at, minlength=len(keys))
     pair_at = np.searchsorted(keys, [of_row[int(x)] for x in a[inside]]) if len(a) else np.empty(0, np.int64)
     several = np.bincount(pair_at, minlength=len(keys)) > 0
     low, high, weakest = np.full(len(keys), 2.0), np.full(len(keys), -2.0), np.full(len(keys), 1.0)
@@ -127,10 +126,11 @@ def _grouped(
     foreign = np.flatnonzero(folder != home[at]) if len(rows) else np.empty(0, np.int64)
     away[at[foreign[::-1]]] = folder[foreign[::-1]]
     at_home = np.bincount(at[folder == home[at]], minlength=len(home)) if len(rows) else np.empty(0, np.int64)
+    there = np.bincount(at[folder == away[at]], minlength=len(home)) if len(rows) else np.empty(0, np.int64)
     return table(
         Kind.DUPLICATE, weakest[several], (at, rows, np.full(len(rows), Role.COPY)),
         identity_a=parts.labels[home] if len(home) else np.empty(0), identity_b=np.where(away >= 0, parts.labels[away], -1),
-        faces_a=at_home, faces_b=counts[several] - at_home, size_a=parts.sizes[home],
+        faces_a=at_home, faces_b=there, size_a=parts.sizes[home],
         size_b=np.where(away >= 0, parts.sizes[away], 0), max_score=high[several], mean_score=low[several],
         distance=bits[several], equal=weakest[several] >= EQUAL,
     )  # fmt: skip

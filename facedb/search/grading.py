@@ -59,13 +59,16 @@ def grade(found: FindingTable, items: Sequence[Item]) -> Grade:
 
     A merge is named by a merge of its two labels (or a stray that is alone in its folder); a stray or a face of a swap by
     a stray finding of its row or a mixed folder whose second person has it; a copy by a duplicate with both rows. A copy
-    in a foreign folder is a stray as well, so either class names it.
+    in a foreign folder is a stray as well, so either class names it. A mixed folder is named by a mixed finding of its label.
     """
     of_labels: dict[tuple[int, int], list[int]] = {}
+    of_folder: dict[int, list[int]] = {}
     of_row: dict[int, list[int]] = {}
     copies: dict[int, list[int]] = {}
     for k, item in enumerate(items):
-        if item.kind == "merge":
+        if item.kind == "mixed":
+            of_folder.setdefault(item.label_a, []).append(k)
+        elif item.kind == "merge":
             of_labels.setdefault(_pair(item.label_a, item.label_b), []).append(k)
         else:
             for row in item.rows:
@@ -85,6 +88,8 @@ def grade(found: FindingTable, items: Sequence[Item]) -> Grade:
         elif kind in (Kind.STRAY, Kind.MIXED):
             named = [i for r in rows for i in of_row.get(r, [])]
             named += [i for r in rows for i in copies.get(r, []) if r == items[i].rows[1] and _across(items[i])]
+        if kind == Kind.MIXED:
+            named += of_folder.get(int(found.identity_a[k]), [])
         if kind == Kind.MERGE or (kind == Kind.STRAY and found.size_a[k] == 1):
             named += of_labels.get(_pair(int(found.identity_a[k]), int(found.identity_b[k])), [])
         first = [i for i in named if rank_of[i] == 0]

@@ -60,11 +60,15 @@ def count_scores(scores: NDArray[np.floating]) -> Int64Array:
 
 def count_pairs(gallery: Gallery, *, first_new: int = 0) -> PairCounts:
     """The genuine and impostor pairs with at least one row from ``first_new`` on: honest denominators for rates."""
-    whole, old = _count(gallery.labels, gallery.groups), _count(gallery.labels[:first_new], gallery.groups[:first_new])
+    whole, old = (
+        count_label_pairs(gallery.labels, gallery.groups),
+        count_label_pairs(gallery.labels[:first_new], gallery.groups[:first_new]),
+    )
     return PairCounts(whole.genuine - old.genuine, whole.impostor - old.impostor)
 
 
-def _count(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> PairCounts:
+def count_label_pairs(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> PairCounts:
+    """The genuine and impostor pairs of rows with these ``labels`` and images ``groups`` (n,)."""
     rows = len(labels)
     label_codes = np.unique(labels, return_inverse=True)[1]
     group_codes = np.unique(groups, return_inverse=True)[1]

@@ -79,6 +79,8 @@ def peel(
         scores, apart = _scores(vectors, groups if shared else None, rows, alive)
         masked = np.where(apart, scores, np.float32(0))
         batch_group = _peel_batch(scores, masked, apart, alive, cut)
+        # Nothing can be said about a face without a face of another image beside it.
+        batch_group[alive & ~apart.any(axis=2)] = 0
         core = batch_group[:, : scores.shape[2]] == 0
         weight = core.astype(np.float32)[:, :, None]
         others = (apart.astype(np.float32) @ weight)[:, :, 0]
@@ -183,7 +185,8 @@ def _core(scores: Float32Array, masked: Float32Array, apart: BoolArray, alive: B
 def _near_pairs(
     scores: Float32Array, apart: BoolArray, rows: Int64Array, near: float
 ) -> tuple[Int64Array, Int64Array, Float32Array]:
-    folder, first, second = np.nonzero((scores >= near) & apart)
+    # Flat positions: `nonzero` of a mask with more dimensions takes several times as long.
+    folder, first, second = np.unravel_index(np.flatnonzero((scores >= near) & apart), scores.shape)
     once = first < second
     folder, first, second = folder[once], first[once], second[once]
     return rows[folder, first], rows[folder, second], scores[folder, first, second]

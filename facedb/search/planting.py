@@ -37,7 +37,7 @@ class Item:
     """One mistake that findings should name: ``kind`` as in KINDS (a swap is two items), the labels it is about and its rows.
 
     merge: the two labels of one person. stray and swap: the label the face is under and the one it belongs to; its row.
-    duplicate and resaved: the labels of original and copy, and their rows.
+    duplicate and resaved: the labels of original and copy, and their rows. mixed (never planted): its label.
     """
 
     kind: str

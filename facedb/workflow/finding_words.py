@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from math import isnan
 
+import numpy as np
+
 from facedb.search.finding_table import FindingTable, Kind
 
 
 def sentences(found: FindingTable) -> list[str]:
     """One sentence or two for each finding, in their order."""
     crowded = _in_several_merges(found)
-    return [_sentence(found, k, crowded) for k in range(len(found))]
+    counts = np.bincount(found.member_finding, minlength=len(found)).tolist()
+    return [_sentence(found, k, crowded, counts[k]) for k in range(len(found))]
 
 
-def _sentence(found: FindingTable, k: int, crowded: set[int]) -> str:
+def _sentence(found: FindingTable, k: int, crowded: set[int], count: int) -> str:
     kind = found.kind[k]
     if kind == Kind.MERGE:
         return _merge(found, k, crowded)
@@ -26,7 +29,7 @@ def _sentence(found: FindingTable, k: int, crowded: set[int]) -> str:
         return _stray(found, k)
     if kind == Kind.MIXED:
         return _mixed(found, k)
-    return _duplicate(found, k)
+    return _duplicate(found, k, count)
 
 
 def _merge(found: FindingTable, k: int, crowded: set[int]) -> str:
@@ -68,8 +71,7 @@ def _mixed(found: FindingTable, k: int) -> str:
     )
 
 
-def _duplicate(found: FindingTable, k: int) -> str:
-    count = int(found.faces_a[k] + found.faces_b[k])
+def _duplicate(found: FindingTable, k: int, count: int) -> str:
     times = "twice" if count == 2 else f"{count} times"
     place = "in one folder" if found.identity_b[k] < 0 else "in different folders"
     if found.equal[k]:

@@ -12,6 +12,7 @@ import numpy as np
 from facedb.core.models import Float32Array, Int64Array
 from facedb.db import store_findings as store
 from facedb.db.connection import Connection, Database, translated
+from facedb.search.confidence import CERTAIN, LIKELY
 from facedb.search.copies import Hashes
 from facedb.search.finding_table import FindingTable, Kind, Role
 from facedb.search.findings import Findings, find
@@ -122,7 +123,20 @@ def _named(row: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(values)
 
 
-def finding_counts(db: Database, scan_id: int, certain: float) -> dict[str, tuple[int, int]]:
-    """By class: findings of a scan, and those with at least the confidence ``certain``."""
+def finding_counts(db: Database, scan_id: int) -> dict[str, tuple[int, int]]:
+    """By class: findings of a scan that are likelier than not, and those that are certain (see `confidence.CERTAIN`)."""
     with closing(db.open()) as conn, translated(db.dsn):
-        return store.finding_counts(conn, scan_id, certain)
+        return store.finding_counts(conn, scan_id, LIKELY, CERTAIN)
+
+
+def findings_in_words(counts: dict[str, tuple[int, int]]) -> str:
+    """The counts of `finding_counts` as a person reads them, such as ``2 merges, 5 strays; 6 of them certain``."""
+    parts = []
+    for kind in Kind:
+        likely = counts.get(kind.word, (0, 0))[0]
+        if likely:
+            plural = "mixed folders" if kind is Kind.MIXED else f"{kind.word}s"
+            parts.append(f"{likely:,} {plural if likely > 1 else plural.removesuffix('s')}")
+    if not parts:
+        return "none that is likelier than not"
+    return f"{', '.join(parts)}; {sum(certain for _, certain in counts.values()):,} certain"

@@ -7,11 +7,12 @@ and its mark are one transaction, so a killed scan goes on with the blocks that 
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from facedb.core.blas import one_blas_thread
 from facedb.core.errors import ConflictError, NotFoundError, TooManyPairsError, UsageError
 from facedb.core.models import Float32Array, Int64Array
 from facedb.core.progress import Reporter
@@ -26,10 +27,11 @@ from facedb.search.join import BlockResult, Gallery, join
 from facedb.search.links import roll_up
 from facedb.search.sample import predict_pairs
 from facedb.search.score import pair_scores
-from facedb.workflow import scan_ledger
+from facedb.workflow import scan_ledger, thresholds
 from facedb.workflow.distributions import write_distributions
 from facedb.workflow.findings import compute_findings
 from facedb.workflow.scan_ledger import Ledger, Plan
+from facedb.workflow.thresholds import ThresholdRule
 
 MAX_PAIRS = 20_000_000
 
@@ -39,7 +41,10 @@ _ROUNDING = 2.0**-23
 
 @dataclass(frozen=True, slots=True)
 class ScanOptions:
-    """What to scan and how. ``datasets`` empty: all; ``min_face`` pixels, ``min_quality`` sharpness: faces below stay out."""
+    """What to scan and how. ``datasets`` empty: all; ``min_face`` pixels, ``min_quality`` sharpness: faces below stay out.
+
+    A ``rule`` chooses the threshold from the gallery, and ``threshold`` is not looked at.
+    """
 
     threshold: float
     datasets: tuple[str, ...] = ()
@@ -53,6 +58,7 @@ class ScanOptions:
     min_face: float | None = None
     min_quality: float | None = None
     cache_dir: Path | None = None
+    rule: ThresholdRule | None = None
 
     def __post_init__(self) -> None:
         if not -1 <= self.threshold <= 1:
@@ -94,14 +100,19 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
     engine = choose_engine(options.engine)
     with closing(db.open()) as conn, translated(db.dsn):
         model = find_model(conn, options.model)
-        scope = _scope(conn, options)
+        scope = scope_of(conn, options)
+        if options.rule is not None:
+            with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
+                faces = chosen_faces(snapshot.faces(), scope, options)
+                threshold = thresholds.choose(conn, model.id, scope, options.rule, faces, snapshot, reporter)
+            options = replace(options, threshold=threshold, rule=None)
         if not store.lock_scan(conn, model.id, scope, options.threshold):
             raise ConflictError(
                 "Another facedb is working on a scan with the same parameters; wait for it, then run this again."
             )
         while True:
             with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
-                faces = _chosen(snapshot.faces(), scope, options)
+                faces = chosen_faces(snapshot.faces(), scope, options)
                 plan = scan_ledger.plan(conn, model.id, scope, faces, options, reporter)
                 conn.commit()
                 if plan.finished is not None:
@@ -115,7 +126,8 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
             reporter.say("The gallery changed since that scan was begun; scanning what is new.")
 
 
-def _scope(conn: Connection, options: ScanOptions) -> dict[str, object]:
+def scope_of(conn: Connection, options: ScanOptions) -> dict[str, object]:
+    """Datasets and filters as the scan keeps them; raises NotFoundError for an unknown dataset."""
     ids = None
     if options.datasets:
         found = store.dataset_ids(conn, options.datasets)
@@ -126,7 +138,7 @@ def _scope(conn: Connection, options: ScanOptions) -> dict[str, object]:
     return {"datasets": ids, "min_face": options.min_face, "min_quality": options.min_quality}
 
 
-def _chosen(faces: GalleryFaces, scope: dict[str, object], options: ScanOptions) -> GalleryFaces:
+def chosen_faces(faces: GalleryFaces, scope: dict[str, object], options: ScanOptions) -> GalleryFaces:
     """The faces with a label that are in the scope; a size or sharpness that was never measured passes."""
     keep = faces.identity_ids > 0
     if scope["datasets"] is not None:
@@ -173,7 +185,8 @@ class _Run:
             store.set_engine(conn, plan.scan_id, self._engine.name)
             conn.commit()
         self._search(ledger, pause)
-        self._finish(ledger.scan_id)
+        with one_blas_thread():
+            self._finish(ledger.scan_id)
         finished = store.scan_by_id(conn, ledger.scan_id)
         assert finished is not None  # noqa: S101 - its row was updated above
         return ScanSummary(
@@ -241,7 +254,8 @@ class _Run:
         limit = self._options.max_pairs
         if limit is None or len(self._faces) < 2:
             return
-        predicted = predict_pairs(self._gallery, self._options.threshold, first_new=first_new)
+        with one_blas_thread():
+            predicted = predict_pairs(self._gallery, self._options.threshold, first_new=first_new)
         if predicted.expected > limit:
             raise TooManyPairsError(
                 f"About {predicted.expected:,.0f} pairs reach {self._options.threshold:g}, more than --max-pairs {limit:,}: "

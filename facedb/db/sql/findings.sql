@@ -22,8 +22,8 @@ order by rank
 limit %(limit)s;
 
 -- name: finding_counts
--- How many findings of each class a scan has, and how many are certain.
-select class, count(*), count(*) filter (where confidence >= %(certain)s) from facedb.finding where scan_id = %(scan_id)s
+-- How many findings of each class a scan has that are likely, and how many are certain.
+select class, count(*) filter (where confidence >= %(likely)s), count(*) filter (where confidence >= %(certain)s) from facedb.finding where scan_id = %(scan_id)s
 group by class order by class;
 
 -- name: group_members
@@ -57,11 +57,30 @@ select n.id, n.name, d.name from facedb.identity n join facedb.dataset d on d.id
 select id, path from facedb.image where id = any(%(ids)s);
 
 -- name: finding_rows
--- Findings of a scan with their faces, for grading.
-select f.rank, f.class, f.confidence, f.identity_a, coalesce(f.identity_b, -1), f.faces_a, f.size_a, f.size_b,
-       array_agg(w.face_id order by w.face_id), array_agg(w.role order by w.face_id)
-from facedb.finding f join facedb.finding_face w on w.scan_id = f.scan_id and w.rank = f.rank
+-- Findings of a scan with their images, for grading.
+select f.rank, f.class, f.confidence, f.identity_a, coalesce(f.identity_b, -1), f.faces_a, f.size_a,
+       array_agg(c.image_id order by w.face_id), array_agg(w.role order by w.face_id)
+from facedb.finding f
+join facedb.finding_face w on w.scan_id = f.scan_id and w.rank = f.rank
+join facedb.face c on c.id = w.face_id
 where f.scan_id = %(scan_id)s group by f.scan_id, f.rank order by f.rank;
+
+-- name: scan_identities
+-- The identities of a scan by name.
+select distinct on (n.name) n.name, n.id from facedb.identity n
+where n.id in (select unnest(b.identity_ids) from facedb.scan_block b where b.scan_id = %(scan_id)s) order by n.name, n.id;
+
+-- name: scan_images
+-- Images of a scan by path, with the label that they had in it.
+select i.path, i.id, m.identity_id
+from (
+    select unnest(b.embedding_ids) as embedding_id, unnest(b.identity_ids) as identity_id from facedb.scan_block b
+    where b.scan_id = %(scan_id)s
+) m
+join facedb.embedding e on e.id = m.embedding_id and e.model_id = (select model_id from facedb.scan where id = %(scan_id)s)
+join facedb.face f on f.id = e.face_id
+join facedb.image i on i.id = f.image_id
+where i.path = any(%(paths)s);
 
 -- name: add_evaluation
 -- Keep an evaluation.
@@ -85,3 +104,8 @@ from unnest(%(ranks)s::integer[], %(precisions)s::double precision[], %(recalls)
 -- A known mistake that no finding names.
 insert into facedb.evaluation_miss (evaluation_id, number, class, identity_a, identity_b, images)
 values (%(evaluation_id)s, %(number)s, %(class)s, %(identity_a)s, %(identity_b)s, %(images)s);
+
+-- name: last_threshold
+-- The threshold of the newest finished scan of a gallery.
+select threshold from facedb.scan where status = 'finished' and model_id = %(model_id)s and scope = %(scope)s
+order by id desc limit 1;
