@@ -16,7 +16,7 @@ from facedb.db.gallery import GallerySnapshot
 from facedb.workflow.scan import find_model
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class EmbeddingSet:
     """Faces of one contract: ``vectors`` float32 (n, d) of length 1, ``norms`` float32 (n,) before normalisation.
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from facedb.core.errors import NotFoundError
-from facedb.core.paths import display
+from facedb.core.paths import display, to_text
 from facedb.db import store_decisions as store
 from facedb.db import store_ingest
 from facedb.db.connection import Connection, Database
@@ -35,9 +35,13 @@ class PlanView:
     remarks: tuple[str, ...] = ()
 
     def rows(self) -> list[tuple[object, ...]]:
-        """Rows of PLAN_COLUMNS."""
+        """Rows of PLAN_COLUMNS, names in their text form."""
         return [
-            (s.step, s.action, s.path_from, s.name_from, s.name_to, s.path_to, s.reason, s.state) for s in self.steps
+            (
+                s.step, s.action, to_text(s.path_from), to_text(s.name_from), None if s.name_to is None else to_text(s.name_to),
+                None if s.path_to is None else to_text(s.path_to), s.reason, s.state,
+            )
+            for s in self.steps
         ]  # fmt: skip
 
 
@@ -186,7 +190,7 @@ def _correct(conn: Connection, v: VerdictRow, image: PlannedImage, targets: set[
         )
         return
     if not targets:
-        changes.by_image[image.id] = Change("quarantine", None, f"not {v.identity_a}, says {v.said_by}", v.id)
+        changes.by_image[image.id] = Change("quarantine", None, f"not {display(v.identity_a)}, says {v.said_by}", v.id)
         return
     (target,) = targets
     name, home = changes.names[target]
@@ -195,9 +199,13 @@ def _correct(conn: Connection, v: VerdictRow, image: PlannedImage, targets: set[
             f"{display(image.path)} is said not to be {v.identity_a} but {name}, and the two are said to be the same."
         )
     elif home != changes.names[image.identity_id][1]:
-        changes.remarks.append(f"{display(image.path)} belongs to {home}/{name}, another dataset: move it by hand.")
+        changes.remarks.append(
+            f"{display(image.path)} belongs to {home}/{display(name)}, another dataset: move it by hand."
+        )
     else:
-        changes.by_image[image.id] = Change("move", target, f"{name}, not {v.identity_a}, says {v.said_by}", v.id)
+        changes.by_image[image.id] = Change(
+            "move", target, f"{display(name)}, not {display(v.identity_a)}, says {v.said_by}", v.id
+        )
 
 
 def _seen_as(
@@ -244,7 +252,7 @@ def _merge_images(conn: Connection, merged: dict[int, VerdictRow], changes: Chan
             continue
         verdict, head = merged[image.identity_id], changes.head(image.identity_id)
         names = changes.names[image.identity_id][0], changes.names[head][0]
-        reason = f"{names[0]} is {names[1]}, says {verdict.said_by}"
+        reason = f"{display(names[0])} is {display(names[1])}, says {verdict.said_by}"
         changes.by_image[image.id] = Change("merge", head, reason, verdict.id)
 
 

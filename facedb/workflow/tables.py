@@ -83,7 +83,7 @@ def _csv(file: BinaryIO, columns: Sequence[str], rows: Iterable[Row]) -> int:
     writer.writerow(columns)
     count = 0
     for row in rows:
-        writer.writerow([json.dumps(v, ensure_ascii=False) if isinstance(v, list) else v for v in row])
+        writer.writerow([json.dumps(v, ensure_ascii=False) if isinstance(v, (list, tuple)) else v for v in row])
         count += 1
     text.flush()
     text.detach()
@@ -128,11 +128,11 @@ def _npz(file: BinaryIO, columns: Sequence[str], rows: Iterable[Row]) -> int:
 def _flat(value: Any) -> str:
     if value is None:
         return ""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else str(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _text(value: Any) -> Any:
     """A value as formats of Unicode text hold it; file names that are not UTF-8 get their text form."""
     if isinstance(value, str):
         return value if value.isascii() else to_text(value)
-    return [_text(item) for item in value] if isinstance(value, list) else value
+    return [_text(item) for item in value] if isinstance(value, (list, tuple)) else value

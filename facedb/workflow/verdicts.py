@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
-from facedb.core.paths import display
+from facedb.core.paths import display, from_text, to_text
 from facedb.db import store_decisions as store
 from facedb.db.connection import Connection, Database
 from facedb.db.store_decisions import FoundImage, VerdictRow
@@ -53,8 +53,9 @@ class Conflict:
 
     def row(self) -> tuple[str, str, str, str, str]:
         """The values of CONFLICT_COLUMNS."""
-        what = f"{subject(self.against, 'a')} ≠ {subject(self.against, 'b')}"
-        return self.chain[0], self.chain[-1], " = ".join(self.chain), what, " ".join(map(str, self.verdict_ids))
+        apart = " ≠ ".join(display(str(subject(self.against, side))) for side in "ab")
+        chain = [display(name) for name in self.chain]
+        return chain[0], chain[-1], " = ".join(chain), apart, " ".join(map(str, self.verdict_ids))
 
 
 def say(db: Database, statements: Iterable[Statement], *, dataset: str | None = None) -> list[int]:
@@ -103,6 +104,7 @@ def _differ(a: int, b: int, statement: Statement) -> None:
 
 def find_identity(conn: Connection, name: str, dataset: str | None) -> int:
     """The key of an identity by ``name`` or ``dataset/name``; raises NotFoundError or ConflictError."""
+    name = from_text(name)
     found = store.find_identities(conn, name, dataset)
     if not found and "/" in name:
         head, _, tail = name.partition("/")
@@ -117,7 +119,7 @@ def find_identity(conn: Connection, name: str, dataset: str | None) -> int:
 
 def find_image(conn: Connection, path: str, dataset: str | None) -> FoundImage:
     """The image at ``path`` (below a root, or absolute); raises NotFoundError, ConflictError, or UsageError without a label."""
-    wanted = path
+    wanted = path = from_text(path)
     if Path(path).is_absolute():
         below = [root for root in store.roots(conn) if Path(path).is_relative_to(root)]
         if below:
@@ -191,9 +193,16 @@ def listed(
     with db.connection() as conn:
         rows = store.verdicts(conn, dataset=dataset, kind=kind, history=history)
     return [
-        (v.id, v.kind, v.verdict, subject(v, "a"), subject(v, "b"), v.target, v.note, v.said_by, v.said_at)
+        (
+            v.id, v.kind, v.verdict, _text(subject(v, "a")), _text(subject(v, "b")), _text(v.target), v.note, v.said_by,
+            v.said_at,
+        )
         for v in rows
-    ]
+    ]  # fmt: skip
+
+
+def _text(name: str | None) -> str | None:
+    return None if name is None else to_text(name)
 
 
 def subject(verdict: VerdictRow, side: str) -> str | None:
