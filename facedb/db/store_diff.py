@@ -20,12 +20,15 @@ SQL = load("diff")
 
 @dataclass(frozen=True, slots=True)
 class FaceFacts:
-    """A face as it is now: its image, where that is, its status and its label."""
+    """A face as it is now: its image, where that is, its status, label and dataset; size in pixels and sharpness where known."""
 
     image_id: int
     path: str
     status: str
     identity: str | None
+    dataset_id: int
+    size_px: float | None
+    sharpness: float | None
 
 
 def detection(conn: Connection, model_id: int) -> str:
@@ -50,7 +53,9 @@ def faces_of_embeddings(conn: Connection, model_id: int, embedding_ids: Int64Arr
 def face_facts(conn: Connection, faces: Sequence[int]) -> dict[int, FaceFacts]:
     """Faces by key; those that are gone are left out."""
     rows = conn.execute(SQL["face_facts"], {"faces": list(faces)})
-    return {r[0]: FaceFacts(r[1], from_text(r[2]), r[3], None if r[4] is None else from_text(r[4])) for r in rows}
+    return {
+        r[0]: FaceFacts(r[1], from_text(r[2]), r[3], None if r[4] is None else from_text(r[4]), *r[5:]) for r in rows
+    }
 
 
 def label_names(conn: Connection, ids: Sequence[int]) -> dict[int, str]:

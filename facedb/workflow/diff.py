@@ -7,7 +7,7 @@ gone or changed when one of its pairs is; its reasons are those of its pairs, wi
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -101,12 +101,7 @@ class _Side:
         ids = np.concatenate([b.embedding_ids for b in blocks]) if blocks else np.empty(0, np.int64)
         labels = np.concatenate([b.identity_ids for b in blocks]) if blocks else np.empty(0, np.int32)
         faces = store.faces_of_embeddings(conn, scan.model_id, ids)
-        self.last_embedding = int(ids.max()) if len(ids) else 0
-        self.embedding: dict[int, int] = {}
-        self.label: dict[int, int] = {}
-        for face, embedding, label in zip(faces.tolist(), ids.tolist(), labels.tolist(), strict=True):
-            if face:
-                self.embedding[face], self.label[face] = embedding, label
+        self.label = {face: label for face, label in zip(faces.tolist(), labels.tolist(), strict=True) if face}
         flagged = [] if self.pairs is None else [*self.pairs.face_a.tolist(), *self.pairs.face_b.tolist()]
         self.flagged = set(flagged)
         self.facts = store.face_facts(conn, sorted(self.flagged))
@@ -191,19 +186,23 @@ def _only_here(*, here: _Side, there: _Side, pair: tuple[float, Ends], missing: 
         return "another model"
     absent = [face for face in faces if not there.has(face)]
     if absent:
-        same_scope = here.scan.scope == there.scan.scope
-        if missing == "vanished":
-            present = all(face in here.facts and here.facts[face].status == "ready" for face in absent)
-            return "vanished" if same_scope or not present else "another scope"
-        # A face that had its vector when the other scan ran was left out by its scope.
-        older = all(here.embedding.get(face, there.last_embedding + 1) <= there.last_embedding for face in absent)
-        return "another scope" if older and not same_scope else missing
+        return missing if all(_fits(here.facts.get(face), there.scan.scope) for face in absent) else "another scope"
     labels = [there.label.get(face) for face in faces]
     if None not in labels and labels[0] == labels[1]:
         return "relabelled"
     if score < there.scan.threshold:
         return "threshold"
     return None
+
+
+def _fits(face: FaceFacts | None, scope: Mapping[str, Any]) -> bool:
+    """Whether a scan of this scope would have taken the face in; one that is gone is not known to be out of it."""
+    if face is None:
+        return True
+    if scope.get("datasets") is not None and face.dataset_id not in scope["datasets"]:
+        return False
+    limits = ((scope.get("min_face"), face.size_px), (scope.get("min_quality"), face.sharpness))
+    return not any(least is not None and value is not None and value < least for least, value in limits)
 
 
 def _path(facts: dict[int, FaceFacts], face: int) -> str:

@@ -7,9 +7,10 @@ select detection from facedb.model where id = %(model_id)s;
 select id, face_id from {embedding}
 
 -- name: face_facts
--- Image, path, status and label of faces as they are now.
-select f.id, f.image_id, i.path, i.status, n.name
-from facedb.face f join facedb.image i on i.id = f.image_id left join facedb.identity n on n.id = i.identity_id
+-- Image, path, status and label of faces as they are now, and what scopes look at.
+select f.id, f.image_id, i.path, i.status, n.name, s.dataset_id, f.size_px, f.sharpness
+from facedb.face f join facedb.image i on i.id = f.image_id join facedb.source s on s.id = i.source_id
+left join facedb.identity n on n.id = i.identity_id
 where f.id = any(%(faces)s);
 
 -- name: label_names
