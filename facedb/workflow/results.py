@@ -106,10 +106,17 @@ def _named(row: tuple[Any, ...], width: int, identities: tuple[int, int]) -> tup
 
 
 def examples(db: Database, scan_id: int, limit: int) -> list[tuple[str, str]]:
-    """The best pair of paths of each of the first links."""
+    """The best pair of paths of each of the first links; empty where its faces carry other labels by now."""
     with closing(db.open()) as conn, translated(db.dsn):
         found = store.rows(conn, "example_pairs", {"scan_id": scan_id, "limit": limit})
-        return [(row[1], row[2]) if row[3] < row[4] else (row[2], row[1]) for row in found]
+        return [_example(row) for row in found]
+
+
+def _example(row: tuple[Any, ...]) -> tuple[str, str]:
+    _, path_a, path_b, identity_a, identity_b = row
+    if path_a is None:
+        return "", ""
+    return (path_a, path_b) if identity_a < identity_b else (path_b, path_a)
 
 
 @contextmanager

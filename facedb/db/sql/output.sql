@@ -21,13 +21,13 @@ order by score desc, face_a, face_b
 limit %(limit)s;
 
 -- name: example_pairs
--- The best pair of each of the first links that a list of links shows.
+-- The best pair of each of the first links that a list of links shows; nulls where its faces carry other labels by now.
 select l.rank, p.path_a, p.path_b, p.identity_a, p.identity_b
 from (
     select * from bi.links where scan_id = %(scan_id)s and (verdict is distinct from 'different' or new_images > 0)
     order by rank limit %(limit)s
 ) l
-cross join lateral (
+left join lateral (
     select ia.path as path_a, ib.path as path_b, ia.identity_id as identity_a, ib.identity_id as identity_b
     from facedb.flagged_pair p
     join facedb.face fa on fa.id = p.face_a join facedb.image ia on ia.id = fa.image_id
@@ -35,7 +35,7 @@ cross join lateral (
     where p.scan_id = %(scan_id)s
       and least(ia.identity_id, ib.identity_id) = l.identity_a_id and greatest(ia.identity_id, ib.identity_id) = l.identity_b_id
     order by p.score desc, p.face_a, p.face_b limit 1
-) p
+) p on true
 order by l.rank;
 
 -- name: rejects
@@ -48,22 +48,31 @@ order by dataset, path, model nulls first
 limit %(limit)s;
 
 -- name: datasets
--- Every dataset with the outcome of its files under the contract that embedded last; the counts add up to files.
-with model as (
-    select model_id as id from facedb.embedding order by id desc limit 1
+-- Every dataset with the outcome of its files under the contract that embedded it last; the counts add up to files.
+with used as (
+    select s.dataset_id, e.model_id, max(e.id) as newest, count(*) filter (where i.status = 'ready') as faces
+    from facedb.embedding e join facedb.face f on f.id = e.face_id
+    join facedb.image i on i.id = f.image_id join facedb.source s on s.id = i.source_id
+    group by 1, 2
+    union all
+    -- A contract that could make nothing of a dataset has looked at it all the same.
+    select s.dataset_id, r.model_id, 0, 0
+    from facedb.embed_reject r join facedb.image i on i.id = r.image_id join facedb.source s on s.id = i.source_id
+    group by 1, 2
+), model as (
+    select distinct on (dataset_id) dataset_id, model_id as id, faces from used
+    order by dataset_id, newest desc, model_id desc
 ), files as (
     select s.dataset_id, i.id, i.status, i.identity_id,
-           exists (select from facedb.face f join facedb.embedding e on e.face_id = f.id and e.model_id = (select id from model)
+           exists (select from facedb.face f join facedb.embedding e on e.face_id = f.id and e.model_id = m.id
                    where f.image_id = i.id) as embedded,
-           exists (select from facedb.embed_reject r where r.image_id = i.id and r.model_id = (select id from model)) as refused
-    from facedb.image i join facedb.source s on s.id = i.source_id
+           exists (select from facedb.embed_reject r where r.image_id = i.id and r.model_id = m.id) as refused
+    from facedb.image i join facedb.source s on s.id = i.source_id left join model m on m.dataset_id = s.dataset_id
 )
 select d.name,
        count(f.id) as files,
        count(*) filter (where f.status = 'ready' and f.embedded) as embedded,
-       (select count(*) from facedb.embedding e join facedb.face c on c.id = e.face_id
-        join facedb.image i on i.id = c.image_id and i.status = 'ready' join facedb.source s on s.id = i.source_id
-        where e.model_id = (select id from model) and s.dataset_id = d.id) as faces,
+       coalesce((select m.faces from model m where m.dataset_id = d.id), 0) as faces,
        count(*) filter (where f.status = 'rejected' or (f.status = 'ready' and not f.embedded and f.refused)) as rejected,
        count(*) filter (where f.status = 'ignored') as ignored,
        count(*) filter (where f.status = 'vanished') as vanished,
