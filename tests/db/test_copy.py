@@ -10,7 +10,7 @@ import pytest
 from psycopg import sql
 
 from facedb.db.connection import Connection, Database
-from facedb.db.copy import Column, read_chunks, read_columns, write_columns
+from facedb.db.copy import Column, read_chunks, read_columns, row_dtype, write_columns
 
 if TYPE_CHECKING:
     from tests.conftest import Server
@@ -79,7 +79,12 @@ def test_vectors_of_every_storage_come_back_bit_for_bit(connection: Connection, 
     np.testing.assert_array_equal(np.array([row[0] for row in said], np.float32), vectors)
     assert {row[1] for row in said} == {7}
     chunks = list(
-        read_chunks(connection.cursor(), sql.SQL("select id, vec, small from t order by id"), columns, rows=5)
+        read_chunks(
+            connection.cursor(),
+            sql.SQL("select id, vec, small from t order by id"),
+            columns,
+            chunk_bytes=5 * row_dtype(columns).itemsize,
+        )
     )
     assert len(chunks) > 1
     np.testing.assert_array_equal(np.concatenate([c["vec"]["x"] for c in chunks]).astype(np.float32), vectors)
@@ -95,7 +100,9 @@ def test_any_number_of_rows_in_any_chunks(connection: Connection, rows: int) -> 
     for chunk in (1, 7, 4096):
         if rows <= 1000 or chunk == 4096:
             parts = list(
-                read_chunks(connection.cursor(), sql.SQL("select a, b from t order by a"), columns, rows=chunk)
+                read_chunks(
+                    connection.cursor(), sql.SQL("select a, b from t order by a"), columns, chunk_bytes=22 * chunk
+                )
             )
             assert all(len(part) for part in parts)
             np.testing.assert_array_equal(np.concatenate([p["a"] for p in parts]) if parts else np.empty(0), a)
