@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from facedb.core.models import Float64Array, Int64Array
 from facedb.search.blocks import Block
+from facedb.search.device_pool import hits_of
 from facedb.search.gallery import Gallery
 from facedb.search.sieve import Hits, Sieve
 from facedb.search.tiles import Tile, cut_tiles
@@ -48,32 +47,9 @@ class AppendSearcher:
     def search(self, block: Block) -> Iterator[Hits]:
         height = min(device.height for device in self._devices)
         width = min(device.width for device in self._devices)
-        waiting = deque(cut_tiles(block, self._gallery.labels, height, width))
-
-        def run(device: AppendDevice) -> list[Hits]:
-            found: list[Hits] = []
-            try:
-                while True:
-                    try:
-                        tile = waiting.popleft()
-                    except IndexError:
-                        return found
-                    for rows, columns in self._candidates(device, tile):
-                        hits = self._sieve.keep(rows, columns)
-                        if hits is not None:
-                            found.append(hits)
-            except BaseException:
-                waiting.clear()
-                raise
-
-        with ThreadPoolExecutor(len(self._devices), thread_name_prefix="facedb-cuda") as pool:
-            runs = [pool.submit(run, device) for device in self._devices]
-            try:
-                for each in runs:
-                    yield from each.result()
-            except BaseException:
-                waiting.clear()
-                raise
+        yield from hits_of(
+            self._devices, cut_tiles(block, self._gallery.labels, height, width), self._candidates, self._sieve
+        )
 
     def approximate(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
         return self._devices[0].scores(rows, columns)

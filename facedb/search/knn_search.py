@@ -9,9 +9,7 @@ with each other, again and again, until the pieces are small enough to read all 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 
 from facedb.core.models import Float32Array, Float64Array, Int64Array
 from facedb.search.blocks import Block
+from facedb.search.device_pool import hits_of
 from facedb.search.gallery import Gallery
 from facedb.search.sieve import Hits, Sieve
 from facedb.search.tiles import Tile
@@ -69,32 +68,7 @@ class KnnSearcher:
         self._first_k = FIRST_K
 
     def search(self, block: Block) -> Iterator[Hits]:
-        waiting = deque(self._cut(block))
-
-        def run(device: KnnDevice) -> list[Hits]:
-            found: list[Hits] = []
-            try:
-                while True:
-                    try:
-                        task = waiting.popleft()
-                    except IndexError:
-                        return found
-                    for rows, columns in self._candidates(device, task):
-                        hits = self._sieve.keep(rows, columns)
-                        if hits is not None:
-                            found.append(hits)
-            except BaseException:
-                waiting.clear()
-                raise
-
-        with ThreadPoolExecutor(len(self._devices), thread_name_prefix="facedb-knn") as pool:
-            runs = [pool.submit(run, device) for device in self._devices]
-            try:
-                for each in runs:
-                    yield from each.result()
-            except BaseException:
-                waiting.clear()
-                raise
+        yield from hits_of(self._devices, self._cut(block), self._candidates, self._sieve)
 
     def approximate(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
         device = self._devices[0]
