@@ -1,0 +1,76 @@
+"""Rows on stdout: every format says the same, and a table is safe for a terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from facedb.cli.output import Format, emit, text
+
+COLUMNS = ("name", "count", "score", "when", "flag", "nothing")
+ROWS = [
+    ('ann, "the" first', 1_234_567, 0.1 + 0.2, datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC), True, None),
+    ("new\nline \x1b[31m日本語", 0, -1.0, datetime(2026, 1, 1, tzinfo=UTC), False, None),
+]
+
+Printed = Callable[[Format, Sequence[Sequence[Any]]], bytes]
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch) -> Printed:
+    """Prints rows into a pipe and returns what came out of it."""
+
+    def run(output: Format, rows: Sequence[Sequence[Any]]) -> bytes:
+        sink = io.BytesIO()
+        stdout = io.TextIOWrapper(sink, encoding="utf-8", write_through=True)
+        monkeypatch.setattr(sys, "stdout", stdout)
+        emit(COLUMNS, iter(rows), output)
+        monkeypatch.undo()
+        return sink.getvalue()
+
+    return run
+
+
+@pytest.mark.parametrize("rows", [ROWS, ROWS[:1], []])
+def test_json_jsonl_csv_and_parquet_hold_the_same_rows(printed: Printed, rows: list[tuple[Any, ...]]) -> None:
+    as_json = json.loads(printed(Format.JSON, rows))
+    assert as_json == [dict(zip(COLUMNS, row, strict=True)) | {"when": str(row[3])} for row in rows]
+    assert [json.loads(line) for line in printed(Format.JSONL, rows).decode().splitlines()] == as_json
+    as_csv = list(csv.DictReader(io.StringIO(printed(Format.CSV, rows).decode(), newline="")))
+    assert [(row["name"], int(row["count"]), float(row["score"]), row["nothing"]) for row in as_csv] == [
+        (row[0], row[1], row[2], "") for row in rows
+    ]
+    assert [datetime.fromisoformat(row["when"]) for row in as_csv] == [row[3] for row in rows]
+    table = pq.read_table(io.BytesIO(printed(Format.PARQUET, rows)))
+    assert table.column_names == list(COLUMNS)
+    assert [tuple(row.values()) for row in table.to_pylist()] == rows
+
+
+def test_a_table_has_one_line_per_row_however_wide_and_no_control_characters(printed: Printed) -> None:
+    rows = [*ROWS, ("wide " * 100 + "end", 1, 0.5, ROWS[0][3], True, None)]
+    lines = printed(Format.TABLE, rows).decode().splitlines()
+    assert len(lines) == 4
+    assert lines[3].startswith("wide wide")
+    assert "end" in lines[3]
+    assert "\x1b" not in "".join(lines)
+    assert "new\\nline \\x1b[31m日本語" in lines[2]
+    assert lines == [line.rstrip() for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, ""), (True, "yes"), (False, "no"), (0.123456, "0.1235"), (1234567, "1,234,567"), ("a\tb", "a\\tb"),
+        ({"k": [1]}, '{"k": [1]}'), ("\u202eevil", "\\u202eevil"),
+    ],
+)  # fmt: skip
+def test_a_value_as_a_person_reads_it(value: object, shown: str) -> None:
+    assert text(value) == shown
