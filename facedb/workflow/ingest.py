@@ -7,8 +7,7 @@ look at size and time. Only a source that was read to its end says what vanished
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +20,7 @@ from facedb.core import rejects
 from facedb.core.errors import ConflictError, UsageError
 from facedb.core.models import ImageRecord, Int64Array, VectorBatch
 from facedb.core.paths import to_text
+from facedb.core.plain import storable
 from facedb.core.progress import Reporter
 from facedb.db import store_ingest as store
 from facedb.db.connection import Connection, Database, translated
@@ -190,6 +190,7 @@ class _Ingest:
             self._vectors = VectorWriter(self._conn, self._source_id, model)
         ids = self._identity_ids(batch.identities)
         outcome = self._vectors.write(batch, ids)
+        self.repeated += outcome.repeated
         self._commit_seen(outcome.image_ids, outcome.new, outcome.changed)
         return len(batch.paths)
 
@@ -330,24 +331,20 @@ def _row(
         container_length=record.length,
         box=record.box,
         landmarks=record.landmarks,
-        extra=record.extra,
+        extra=storable(record.extra),
     )
 
 
 def _differs(row: store.ImageRow, before: store.KnownImage) -> bool:
     label = before.identity_id if before.labelled_by == "person" else row.identity_id
     now = (row.size, row.mtime_ns, row.sha256, row.status, row.reject_code, label,
-           row.container, row.container_offset, row.container_length, _face_of(row), _plain_json(row.extra))  # fmt: skip
+           row.container, row.container_offset, row.container_length, _face_of(row), row.extra or None)  # fmt: skip
     return now != (
         before.size, before.mtime_ns, before.sha256, before.status, before.reject_code, before.identity_id,
-        before.container, before.container_offset, before.container_length, _face_of(before), _plain_json(before.extra),
+        before.container, before.container_offset, before.container_length, _face_of(before), before.extra,
     )  # fmt: skip
 
 
 def _face_of(image: store.ImageRow | store.KnownImage) -> tuple[bytes, bytes]:
     """Box and landmarks as the table keeps them, in float32: what a model cuts out depends on them."""
     return np.array(image.box or (), np.float32).tobytes(), np.array(image.landmarks or (), np.float32).tobytes()
-
-
-def _plain_json(extra: Mapping[str, Any] | None) -> Any:
-    return json.loads(json.dumps(extra)) if extra else None

@@ -23,11 +23,12 @@ DETECTION = "given"
 
 @dataclass(frozen=True, slots=True)
 class VectorOutcome:
-    """What a batch came to: the keys of its images, how many rows are new and how many changed."""
+    """What a batch came to: the keys of its images, how many rows are new, changed, and left out as named before."""
 
     image_ids: Int64Array
     new: int
     changed: int
+    repeated: int
 
 
 def given_model(conn: Connection, name: str, dim: int) -> ModelRow:
@@ -47,6 +48,7 @@ class VectorWriter:
         self._conn = conn
         self._source_id = source_id
         self._model = model
+        self._met: list[Int64Array] = []
 
     def write(self, batch: VectorBatch, identities: Mapping[str, int]) -> VectorOutcome:
         """Write a batch: new and changed rows only; the caller commits. Raises InputError when the dimension changes."""
@@ -55,8 +57,9 @@ class VectorWriter:
                 f"The vectors have {batch.vectors.shape[1]} values here and {self._model.dim} before: "
                 "ingest different models under different --contract names."
             )
-        raw = np.ascontiguousarray(batch.vectors, np.float32)
         known = store_ingest.find_vectors(self._conn, self._source_id, batch.paths)
+        whole, batch = batch, self._first_of_each_path(batch, known)
+        raw = np.ascontiguousarray(batch.vectors, np.float32)
         hashes = _row_hashes(raw)
         labels = [identities[name] if name else None for name in batch.identities]
         before = [known.get(path) for path in batch.paths]
@@ -83,7 +86,28 @@ class VectorWriter:
         rows = np.r_[fresh, changed].astype(np.int64)
         self._write_faces(ids, rows[usable[rows]], unit, norms)
         self._reject(ids[rows[~usable[rows]]])
-        return VectorOutcome(ids, len(fresh), len(changed))
+        if len(ids):
+            self._met.append(np.sort(ids))
+        return VectorOutcome(ids, len(fresh), len(changed), len(whole.paths) - len(batch.paths))
+
+    def _first_of_each_path(self, batch: VectorBatch, known: Mapping[str, store_ingest.KnownImage]) -> VectorBatch:
+        """The batch without rows whose path came before, in it or in an earlier one: an input has one row."""
+        unseen: dict[str, int] = {}
+        for k, path in enumerate(batch.paths):
+            unseen.setdefault(path, k)
+        rows = np.fromiter(unseen.values(), np.int64)
+        keys = np.array([known[path].id if path in known else 0 for path in unseen], np.int64)
+        met = np.zeros(len(keys), bool)
+        for earlier in self._met:
+            # Keys are handed out in runs, so nearly every earlier batch is passed over by its ends.
+            if keys.max(initial=0) >= earlier[0] and keys.min(initial=0) <= earlier[-1]:
+                met |= np.isin(keys, earlier)
+        rows = rows[~met]
+        if len(rows) == len(batch.paths):
+            return batch
+        return VectorBatch(
+            [batch.paths[k] for k in rows], [batch.identities[k] for k in rows], batch.vectors[rows]
+        )  # fmt: skip
 
     def _write_faces(self, ids: Int64Array, rows: NDArray[np.int64], unit: Float32Array, norms: Float32Array) -> None:
         if len(rows):
