@@ -246,6 +246,11 @@ def _duplicates(standing: Sequence[VerdictRow], changes: Changes) -> None:
 
 def _merge_images(conn: Connection, merged: dict[int, VerdictRow], changes: Changes) -> None:
     """Every image of a merged identity that nothing else is to become of goes with it."""
+    for name, count in store.unusable_files(conn, sorted(merged)):
+        what = (
+            "is no usable image and stays where it is" if count == 1 else "are no usable images and stay where they are"
+        )
+        changes.remarks.append(f"{count:,} file{'s' * (count != 1)} of {display(name)} {what}.")
     for image in store.images_of_identities(conn, sorted(merged)):
         changes.images.setdefault(image.id, image)
         if image.id in changes.by_image or image.identity_id is None:

@@ -11,6 +11,7 @@ import pytest
 from facedb.core.errors import ConflictError, ExitCode, NotFoundError, UsageError
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
+from facedb.workflow import checkpoints
 from facedb.workflow.apply import apply, undo
 from facedb.workflow.export import ExportOptions, export
 from facedb.workflow.ingest import ingest
@@ -184,6 +185,49 @@ def test_a_label_that_changed_since_the_plan_stops_it(database: Database, root: 
     take(database, root)
     with pytest.raises(ConflictError, match="not what it was when planned"):
         apply(database, plan, yes=True, reporter=SILENT)
+
+
+class Stopped(Exception):  # noqa: N818 - stands for a crash
+    """Raised in place of a crash."""
+
+
+@pytest.mark.parametrize("number", range(1, len(EXPECTED) + 1))
+def test_an_ingest_between_a_crash_and_its_continuation_does_no_harm(
+    database: Database, root: Path, number: int
+) -> None:
+    before, table = look(root), rows(database)
+    plan = make_plan(database).plan.id
+    left = [number]
+
+    def crash(point: str) -> None:
+        left[0] -= point == "before step"
+        if not left[0]:
+            raise Stopped
+
+    checkpoints.watch(crash)
+    try:
+        with pytest.raises(Stopped):
+            apply(database, plan, yes=True, reporter=SILENT)
+    finally:
+        checkpoints.watch(None)
+    take(database, root)
+    apply(database, plan, yes=True, reporter=SILENT)
+    assert _unchanged(database, root)
+    assert make_plan(database).steps == ()
+    undo(database, plan, yes=True, reporter=SILENT)
+    assert look(root) == before
+    assert _unchanged(database, root)
+    assert rows(database) == table
+
+
+def test_files_that_are_no_images_stay_in_a_merged_folder_and_that_is_said(database: Database, root: Path) -> None:
+    (root / "anna" / "broken.jpg").write_bytes(b"no image at all")
+    take(database, root)
+    view = make_plan(database)
+    assert "1 file of anna is no usable image and stays where it is." in view.remarks
+    apply(database, view.plan.id, yes=True, reporter=SILENT)
+    assert (root / "anna" / "broken.jpg").is_file()
+    assert _unchanged(database, root) is False, "it is still rejected"
 
 
 def test_labels_only_changes_the_table_and_leaves_the_files_alone(database: Database, root: Path) -> None:

@@ -81,6 +81,11 @@ select i.id, i.source_id, s.format, s.root, s.options, i.identity_id, i.labelled
 from facedb.image i join facedb.source s on s.id = i.source_id
 where i.identity_id = any(%(ids)s) and i.status = 'ready' and i.sha256 is not null order by i.id;
 
+-- name: unusable_files
+-- Files under some identities that no plan moves: no images, or broken ones.
+select n.name, count(*) from facedb.image i join facedb.identity n on n.id = i.identity_id
+where i.identity_id = any(%(ids)s) and i.status in ('ignored', 'rejected') group by 1 order by 1;
+
 -- name: sources_of_images
 -- Every image of a dataset (or of all) that is ready, in the order of a list.
 select i.id, i.source_id, s.format, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
