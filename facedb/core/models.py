@@ -59,7 +59,10 @@ class VectorBatch:
 
 @dataclass(frozen=True, slots=True)
 class ImageTask:
-    """One image to embed: ``read`` returns its bytes (and may raise OSError); ``box``/``landmarks`` where the source gave them."""
+    """One image to embed; ``box`` and ``landmarks`` where the source gave them.
+
+    ``read`` returns its bytes and may raise OSError or Rejected.
+    """
 
     image_id: int
     read: Callable[[], bytes]

@@ -72,7 +72,7 @@ IGNORED: Final[dict[str, str]] = {
 
 
 class Rejected(Exception):  # noqa: N818 - a verdict about one image, not a fault of the program
-    """Carries the problem of one image from where it is found to where its result is made; never leaves a package."""
+    """Carries the problem of one image from where it is found to where its result is made; `ImageTask.read` may raise it."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail)

@@ -66,6 +66,7 @@ class PendingImage:
     container_length: int | None
     box: tuple[float, float, float, float] | None
     landmarks: tuple[float, ...] | None
+    sha256: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +188,14 @@ def pending(conn: Connection, model_id: int, dataset_id: int | None) -> Iterator
             box, landmarks = row[6], row[7]
             yield PendingImage(
                 row[0], from_text(row[1]), from_text(row[2]), None if row[3] is None else from_text(row[3]), row[4], row[5],
-                None if box is None else tuple(box), None if landmarks is None else tuple(landmarks),
+                None if box is None else tuple(box), None if landmarks is None else tuple(landmarks), row[8],
             )  # fmt: skip
+
+
+def unchanged(conn: Connection, hashes: Mapping[int, bytes | None]) -> set[int]:
+    """Those of the images (key -> sha256) that are still ready with these bytes, locked until the transaction ends."""
+    rows = conn.execute(SQL["unchanged"], {"ids": list(hashes), "hashes": list(hashes.values())})
+    return {row[0] for row in rows}
 
 
 _FACE_COLUMNS = ("id", "image_id", "detection", "ordinal", "box", "landmarks", "detector_score", "size_px", "sharpness")

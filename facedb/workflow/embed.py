@@ -15,6 +15,7 @@ from typing import Any
 from facedb.core.errors import ConflictError, NotFoundError
 from facedb.core.models import ImageResult, ImageTask
 from facedb.core.progress import Reporter
+from facedb.core.rejects import CHANGED, Rejected, problem
 from facedb.db import store_embeddings as store
 from facedb.db import store_ingest
 from facedb.db.connection import Connection, Database, translated
@@ -133,15 +134,18 @@ def embed(
         conn.commit()
         started = time.monotonic()
         done = 0
+        hashes: dict[int, bytes | None] = {}
         if todo:
             with (
                 closing(db.open()) as reading,
                 ByteReader() as reader,
-                closing(embedder.embed(_tasks(reading, model.id, dataset_id, reader))) as results,
+                closing(embedder.embed(_tasks(reading, model.id, dataset_id, reader, hashes))) as results,
                 reporter.task(f"embed with {model.name}", todo, "images") as task,
             ):
                 for group in _timed_groups(results):
-                    store.write_results(conn, model, group)
+                    # Another process may have ingested other bytes under the same path meanwhile: those stay pending.
+                    valid = store.unchanged(conn, {result.image_id: hashes.pop(result.image_id) for result in group})
+                    store.write_results(conn, model, [result for result in group if result.image_id in valid])
                     conn.commit()
                     done += len(group)
                     task.advance(len(group))
@@ -150,13 +154,20 @@ def embed(
         return _summary(conn, model, dataset_id, done, time.monotonic() - started)
 
 
-def _tasks(conn: Connection, model_id: int, dataset_id: int | None, reader: ByteReader) -> Iterator[ImageTask]:
+def _tasks(
+    conn: Connection, model_id: int, dataset_id: int | None, reader: ByteReader, hashes: dict[int, bytes | None]
+) -> Iterator[ImageTask]:
+    """What is pending; the hash that each image was ingested with is noted in ``hashes``."""
     for image in store.pending(conn, model_id, dataset_id):
+        hashes[image.id] = image.sha256
         yield ImageTask(image.id, partial(_read, reader, image), image.box, image.landmarks)
 
 
 def _read(reader: ByteReader, image: PendingImage) -> bytes:
-    return reader.read(Path(image.root), image.path, image.container, image.container_offset, image.container_length)
+    data = reader.read(Path(image.root), image.path, image.container, image.container_offset, image.container_length)
+    if image.sha256 is not None and hashlib.sha256(data).digest() != image.sha256:
+        raise Rejected(problem(CHANGED))
+    return data
 
 
 def _timed_groups(results: Iterator[ImageResult]) -> Iterator[list[ImageResult]]:

@@ -130,9 +130,13 @@ def test_rejects_have_a_reason_stay_rejected_and_are_taken_up_again_on_request(
     assert work(database, choice).done == 0
     again = work(database, choice, retry=True)
     assert (again.done, again.rejected) == (1, 1)
-    # The file is repaired in place, with size and time as they were: only --retry can know.
+    # A vector belongs to the bytes that were ingested: other ones must be ingested first.
     broken.write_bytes(good)
-    again = work(database, choice, retry=True)
+    assert work(database, choice, retry=True).rejected == 1
+    with database.connection() as conn:
+        assert conn.execute("select path, code from bi.rejects").fetchall() == [("person000/0.png", "changed")]
+    ingest(database, folder, reporter=Silent())
+    again = work(database, choice)
     assert (again.done, again.images, again.rejected) == (1, 20, 0)
 
 
@@ -228,6 +232,36 @@ def test_a_changed_picture_is_embedded_again_under_every_contract(
         assert work(database, one).done == 1
         new = vectors(database, model)
         assert {key for key in old if old[key] != new[key]} == {("person000/0.png", 0)}
+
+
+def test_images_that_another_process_changes_or_drops_meanwhile_get_no_stale_vector(
+    database: Database, folder: Path, choice: ModelChoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(database, folder, reporter=Silent())
+    original = workflow._timed_groups
+
+    def interrupted(results: Any) -> Any:
+        for group in original(results):
+            # Everything is embedded and nothing is committed.
+            save(portrait(7, 7), folder / "person000" / "0.png")
+            (folder / "person001" / "1.png").unlink()
+            os.utime(folder / "person000" / "0.png", (5, 5))
+            ingest(database, folder, prune=True, reporter=Silent())
+            yield group
+
+    monkeypatch.setattr(workflow, "_timed_groups", interrupted)
+    done = work(database, choice)
+    assert (done.images, done.pending) == (18, 1)
+    monkeypatch.undo()
+    done = work(database, choice)
+    assert (done.done, done.images, done.pending) == (1, 19, 0)
+    found = as_arrays(vectors(database, done.model.id))
+    with database.connection() as conn:
+        conn.execute("delete from facedb.face")
+    fresh = as_arrays(vectors(database, work(database, choice).model.id))
+    assert found.keys() == fresh.keys()
+    for path, vector in found.items():
+        np.testing.assert_array_equal(vector, fresh[path])
 
 
 _EMBED = """

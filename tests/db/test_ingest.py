@@ -431,6 +431,53 @@ def test_boxes_labels_and_columns_of_a_table_are_taken_over_when_they_change(dat
     assert set(faces(database)) == {"p0/1.png"}
 
 
+def test_cells_that_the_database_cannot_hold_are_made_storable(database: Database, tree: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = tree / "odd.parquet"
+    columns = {
+        "path": ["p0/0.png", "p0/1.png"], "real": [float("nan"), float("inf")], "text": ["nul\0here", "plain"],
+        "bytes": [b"\x00\xff", None], "lists": [[1.5, float("nan")], []],
+    }  # fmt: skip
+    pq.write_table(pa.table(columns), table)
+    assert take(database, table, dataset="odd").new == 2
+    assert take(database, table).unchanged == 2
+    with database.connection() as conn:
+        row = conn.execute("select extra from facedb.image where path = 'p0/0.png'").fetchone()
+    assert row is not None
+    assert (row[0]["text"], row[0].get("real"), row[0]["lists"]) == ("nul\ufffdhere", None, [1.5, None])
+    latin = tree / "latin.csv"
+    latin.write_bytes(b"path,identity,note\np1/0.png,ann,caf\xe9\n")
+    assert take(database, latin, dataset="latin").new == 1
+    assert take(database, latin).unchanged == 1
+
+
+def test_a_path_that_is_named_twice_has_one_row_and_the_first_mention_counts(database: Database, tree: Path) -> None:
+    table = tree / "twice.csv"
+    table.write_text("path,identity\np0/0.png,ann\np0/1.png,ann\np0/0.png,bea\n")
+    for _ in range(2):
+        done = take(database, table, dataset="twice")
+        assert done.seen == 2
+        assert rows(database)["p0/0.png"][1] == "ann"
+
+
+def test_a_vector_that_is_named_twice_has_one_row_in_every_batch(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = np.random.default_rng(0).standard_normal((6, 8)).astype(np.float32)
+    for number, names in enumerate((["a/1", "a/1", "b/2"], ["a/1", "b/2", "b/3"])):
+        np.save(tmp_path / f"{number:04d}.features.npy", raw[3 * number : 3 * number + 3])
+        np.save(tmp_path / f"{number:04d}.object_ids.npy", np.array(names))
+    monkeypatch.setattr("facedb.sources.vectors.ROWS_PER_BATCH", 3)
+    for _ in range(2):
+        done = take(database, tmp_path, dataset="npy", contract="mine")
+        assert done.seen == 3
+    found = embedded_vectors(database)
+    for path, row in {"a/1": 0, "b/2": 2, "b/3": 5}.items():
+        np.testing.assert_allclose(found[path], raw[row] / np.linalg.norm(raw[row]), atol=1e-6)
+
+
 def test_a_second_ingest_of_the_same_source_at_once_is_refused(database: Database, tree: Path) -> None:
     take(database, tree)
     with database.connection() as conn:

@@ -48,7 +48,7 @@ where i.status = 'ready' and s.format not in ('npz', 'npy')
 
 -- name: pending
 -- The same, in an order in which containers are read forward.
-select i.id, s.root, i.path, i.container, i.container_offset, i.container_length, i.box, i.landmarks
+select i.id, s.root, i.path, i.container, i.container_offset, i.container_length, i.box, i.landmarks, i.sha256
 from facedb.image i
 join facedb.source s on s.id = i.source_id
 where i.status = 'ready' and s.format not in ('npz', 'npy')
@@ -59,6 +59,12 @@ where i.status = 'ready' and s.format not in ('npz', 'npy')
       where f.image_id = i.id
   )
 order by s.id, i.container, i.container_offset, i.path;
+
+-- name: unchanged
+-- Which images are still what a run began with; nobody changes them before this transaction ends.
+select i.id from facedb.image i join unnest(%(ids)s::bigint[], %(hashes)s::bytea[]) as c(id, sha256) on c.id = i.id
+where i.status = 'ready' and i.sha256 is not distinct from c.sha256
+for share of i;
 
 -- name: known_faces
 -- Faces that another contract with the same detection found already.
