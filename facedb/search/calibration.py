@@ -132,8 +132,9 @@ class Calibration:
         return self.cleaned_fmr(threshold) * self.impostor.total
 
     def threshold_for(self, fmr: float) -> float:
-        """The lowest edge whose cleaned false match rate is at most ``fmr``."""
-        return float(BIN_EDGES[int(np.argmax(self.fmr <= fmr))])
+        """The lowest edge whose cleaned false match rate is at most ``fmr``; 1 where none is."""
+        low_enough = np.flatnonzero(self.fmr <= fmr)
+        return float(BIN_EDGES[low_enough[0]]) if len(low_enough) else 1.0
 
     def threshold_for_false_pairs(self, pairs: float) -> float:
         """The lowest edge at which at most so many false ``pairs`` are expected in this gallery."""

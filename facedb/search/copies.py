@@ -99,7 +99,9 @@ def _grouped(
     # Copies byte for byte count as one node, so that a thousand of them need no million pairs.
     node = np.arange(len(hashes.content))
     equal = (hashes.content[a] >= 0) & (hashes.content[a] == hashes.content[b])
-    node[b[equal]] = node[a[equal]]
+    same = np.unique(np.r_[a[equal], b[equal]])
+    _, first, of_content = np.unique(hashes.content[same], return_index=True, return_inverse=True)
+    node[same] = same[first][of_content]
     group, _ = complete_linkage(node[a[~equal]], node[b[~equal]], sure[~equal])
     rows = np.unique(np.r_[a, b])
     key = np.array([group.get(int(node[r]), -int(node[r]) - 1) for r in rows], np.int64)

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from facedb.core.models import Float32Array, Float64Array, Int64Array
 from facedb.search.asides import find_asides, settle_ties
-from facedb.search.confidence import Rules
+from facedb.search.confidence import LIKELY, Rules
 from facedb.search.copies import EQUAL, NEAR, Hashes, find_copies
 from facedb.search.finding_table import FindingTable, Kind, Role, ranked, table
 from facedb.search.gallery import Gallery
 from facedb.search.likenesses import Likeness, compare_cores, find_likenesses
 from facedb.search.peel import Folders, Peeled, folders, peel
-from facedb.search.persons import Ends, Persons, ends, mean_scores, noise, persons
+from facedb.search.persons import Ends, Persons, ends, folder_sums, mean_scores, noise, persons
 from facedb.search.strays import find_mixed, find_strays, swaps
 
 PEEL_SHARE = 0.45
@@ -50,12 +50,13 @@ def find(gallery: Gallery, rows_a: Int64Array, rows_b: Int64Array, scores: Float
     a core is compared with every core.
     """
     parts = folders(gallery.labels)
-    scale = ends(gallery, parts)
+    sums = folder_sums(gallery.vectors, parts)
+    scale = ends(gallery.vectors, parts, sums)
     cut = scale.cut(PEEL_SHARE)
     peeled = peel(gallery.vectors, gallery.groups, parts, cut=cut, near=NEAR)
-    who = persons(gallery.vectors, parts, scale, peeled.group)
+    who = persons(gallery.vectors, parts, scale, sums, peeled.group)
     if settle_ties(gallery.vectors, parts, who, peeled.group):
-        who = persons(gallery.vectors, parts, scale, peeled.group)
+        who = persons(gallery.vectors, parts, scale, sums, peeled.group)
         _measure_again(gallery, parts, peeled)
     rules = Rules.of(noise(gallery, parts, who, peeled.own_mean, peeled.group))
     copies = find_copies(
@@ -63,14 +64,11 @@ def find(gallery: Gallery, rows_a: Int64Array, rows_b: Int64Array, scores: Float
         np.r_[peeled.near_b, rows_b], np.r_[peeled.near_score, scores],
     )  # fmt: skip
     pairs = _Pairs(rows_a, rows_b, scores)
-    everything = compare_cores(gallery.vectors, parts, who, rules, rows_a, rows_b, scores)
-    strays, mixed = _beside_cores(gallery, parts, who, rules, peeled, pairs, everything, copies)
+    strays, mixed = _beside_cores(gallery, parts, who, rules, peeled, pairs, copies)
     copies = copies.only(~_told_as_strays(len(gallery), strays, copies))
     explained = _explained(len(gallery), [strays, mixed, copies])
     left = ~(explained[rows_a] | explained[rows_b])
-    likeness = everything
-    if not left.all():
-        likeness = compare_cores(gallery.vectors, parts, who, rules, rows_a[left], rows_b[left], scores[left])
+    likeness = compare_cores(gallery.vectors, parts, who, rules, rows_a[left], rows_b[left], scores[left])
     single, alone = _folders_of_one(parts, likeness)
     found = ranked([find_likenesses(likeness, single), alone, strays, mixed, copies])
     return Findings(replace(found, partner=swaps(found)), scale, rules)
@@ -119,7 +117,6 @@ def _beside_cores(
     rules: Rules,
     peeled: Peeled,
     pairs: _Pairs,
-    everything: Likeness,
     copies: FindingTable,
 ) -> tuple[FindingTable, FindingTable]:
     """Strays and mixed folders: of the faces beside cores, and of the faces inside that fit another core much better."""
@@ -132,7 +129,7 @@ def _beside_cores(
     lone &= ~copied[asides.rows]
     rows, other = asides.rows[lone], asides.other[asides.at[lone]]
     runner_up = asides.runner_up[asides.at[lone]]
-    inside, inside_other, inside_next = _better_elsewhere(gallery, parts, who, peeled, pairs, everything, copied)
+    inside, inside_other, inside_next = _better_elsewhere(gallery, parts, who, rules, peeled, pairs, copied)
     rows, other = np.r_[rows, inside], np.r_[other, inside_other]
     runner_up = np.r_[runner_up, inside_next]
     nearest = _nearest(gallery, parts, pairs, rows, other)
@@ -143,9 +140,9 @@ def _better_elsewhere(
     gallery: Gallery,
     parts: Folders,
     who: Persons,
+    rules: Rules,
     peeled: Peeled,
     pairs: _Pairs,
-    everything: Likeness,
     copied: NDArray[np.bool_],
 ) -> tuple[Int64Array, Int64Array, Float64Array]:
     """Faces of cores that are likelier to a foreign core: the faces, the best such core, and the sameness of the next one.
@@ -158,24 +155,18 @@ def _better_elsewhere(
     for rows in (pairs.rows_a, pairs.rows_b):
         hopeful[rows[pairs.scores >= own[rows] - _SLACK]] = True
     face, folder, _ = pairs.by_face(parts, hopeful & core)
-    folders_ = len(parts.labels)
-    low, high = np.minimum(parts.folder_of[face], folder), np.maximum(parts.folder_of[face], folder)
-    merged = everything.merges()
-    one_person = np.unique(everything.a[merged] * folders_ + everything.b[merged])
-    apart = ~np.isin(low * folders_ + high, one_person) & (who.faces[folder] > 0)
-    face, folder = face[apart], folder[apart]
     same = who.sameness(mean_scores(who, gallery.vectors, face, folder), who.cohesion[folder], who.cohesion[folder])
+    home = parts.folder_of[face]
+    mine = who.sameness(peeled.own_mean[face], who.cohesion[home], who.cohesion[home])
+    better = np.flatnonzero(~(same < mine) & (who.faces[folder] > 0))
+    better = better[rules.of_merge(who.core_sameness(home[better], folder[better])) < LIKELY]
+    face, folder, same = face[better], folder[better], same[better]
     order = np.lexsort((-same, face))
     face, folder, same = face[order], folder[order], same[order]
-    first = np.flatnonzero(np.r_[True, face[1:] != face[:-1]]) if len(face) else np.empty(0, np.int64)
-    has_next = (
-        (first + 1 < len(face)) & (face[np.minimum(first + 1, len(face) - 1)] == face[first]) if len(face) else first
-    )
-    following = np.where(has_next, same[np.minimum(first + 1, len(face) - 1)], 0.0) if len(face) else np.empty(0)
-    home = parts.folder_of[face[first]]
-    mine = who.sameness(peeled.own_mean[face[first]], who.cohesion[home], who.cohesion[home])
-    better = ~(same[first] < mine)
-    return face[first][better], folder[first][better], following[better]
+    first = np.r_[True, face[1:] != face[:-1]] if len(face) else np.empty(0, bool)
+    second = np.r_[~first[1:], False] if len(face) else first
+    following = np.where(second, np.r_[same[1:], 0.0], 0.0) if len(face) else same
+    return face[first], folder[first], following[first]
 
 
 def _nearest(gallery: Gallery, parts: Folders, pairs: _Pairs, rows: Int64Array, other: Int64Array) -> Int64Array:
@@ -204,7 +195,7 @@ def _copies_across(count: int, peeled: Peeled, copies: FindingTable) -> NDArray[
 def _told_as_strays(count: int, strays: FindingTable, copies: FindingTable) -> NDArray[np.bool_]:
     """Near copies across folders of which one is a stray: two photos of one sitting, so the stray is the mistake to tell."""
     stray = np.zeros(count, bool)
-    sure = (strays.member_role == Role.WRONG) & (strays.confidence >= 0.5)[strays.member_finding]
+    sure = (strays.member_role == Role.WRONG) & (strays.confidence >= LIKELY)[strays.member_finding]
     stray[strays.member_row[sure]] = True
     told = np.zeros(len(copies), bool)
     told[copies.member_finding[stray[copies.member_row]]] = True
@@ -215,7 +206,7 @@ def _explained(count: int, tables: list[FindingTable]) -> NDArray[np.bool_]:
     """Rows whose pairs need no further explanation: strays, second persons, and photos copied across folders."""
     explained = np.zeros(count, bool)
     for part in tables:
-        sure = (part.confidence >= 0.5) & ((part.kind != Kind.DUPLICATE) | (part.identity_b >= 0))
+        sure = (part.confidence >= LIKELY) & ((part.kind != Kind.DUPLICATE) | (part.identity_b >= 0))
         wrong = (part.member_role != Role.EXAMPLE) & sure[part.member_finding]
         explained[part.member_row[wrong]] = True
     return explained

@@ -8,15 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.models import Float32Array, Float64Array, Int64Array
-from facedb.search.confidence import Rules
+from facedb.search.confidence import LIKELY, Rules
 from facedb.search.finding_table import FindingTable, Kind, Role, table
 from facedb.search.groups import complete_linkage
 from facedb.search.links import Links, roll_up
 from facedb.search.peel import Folders
 from facedb.search.persons import Persons
-
-_MERGE_FROM = 0.5
-_STEP = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +31,7 @@ class Likeness:
 
     def merges(self) -> NDArray[np.bool_]:
         """Which links say *one person*."""
-        return np.asarray(self.confidence >= _MERGE_FROM)
+        return np.asarray(self.confidence >= LIKELY)
 
 
 def compare_cores(
@@ -50,11 +47,7 @@ def compare_cores(
     labels = parts.labels[parts.folder_of]
     links = roll_up(vectors, labels, rows_a, rows_b, scores)
     a, b = np.searchsorted(parts.labels, links.identity_a), np.searchsorted(parts.labels, links.identity_b)
-    score = np.concatenate(
-        [np.einsum("ij,ij->i", who.centres[a[s : s + _STEP]], who.centres[b[s : s + _STEP]])
-         for s in range(0, len(a), _STEP)] or [np.empty(0)]
-    )  # fmt: skip
-    sameness = who.sameness(score, who.cohesion[a], who.cohesion[b])
+    sameness = who.core_sameness(a, b)
     sameness[(who.faces[a] == 0) | (who.faces[b] == 0)] = 0.0
     best_a, best_b = _best_pairs(parts, links, rows_a, rows_b, scores)
     return Likeness(links, a, b, sameness, rules.of_merge(sameness), best_a, best_b)

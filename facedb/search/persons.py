@@ -15,6 +15,7 @@ from facedb.search.peel import Folders
 # A folder of few faces says little about itself: its own mean score counts as much as this many typical pairs do.
 _PRIOR_PAIRS = 3.0
 _SAMPLE = 512
+_FACES = 8192
 _TYPICAL_WITHOUT_PAIRS = 0.6
 _FEW_FOLDERS = 5
 _LOW_SHARE = 0.3
@@ -62,6 +63,10 @@ class Persons:
         )
         return np.asarray((np.asarray(score, np.float64) - low) / np.sqrt(scale))
 
+    def core_sameness(self, a: Int64Array, b: Int64Array) -> Float64Array:
+        """Sameness (m,) of the cores of folders ``a`` and ``b`` (m,)."""
+        return self.sameness(_dots(self.centres, a, self.centres, b), self.cohesion[a], self.cohesion[b])
+
     def shrunk(self, own: NDArray[np.floating], faces: NDArray[np.integer]) -> Float64Array:
         """Mean scores inside sets of ``faces``, pulled towards the genuine end by three typical pairs; NaN counts as no pair."""
         pairs = np.where(np.isnan(own), 0.0, faces * (faces - 1) / 2.0)
@@ -70,18 +75,17 @@ class Persons:
         )
 
 
-def ends(gallery: Gallery, parts: Folders) -> Ends:
-    """Measure the scale of a gallery from the sums of its folders, O(n d).
+def ends(vectors: Float32Array, parts: Folders, sums: Float64Array) -> Ends:
+    """Measure the scale of a gallery from the ``sums`` of its folders (k, d) and at most 8,192 faces, evenly spread.
 
     The impostor end is the median of the mean scores between two of at most 512 folders. Where there are fewer than five folders
     two names of one person would decide it, so there it is at most 0.3 of the genuine end.
     """
-    sums = folder_sums(gallery.vectors, parts)
     sizes = parts.sizes.astype(np.float64)
-    several = np.flatnonzero(sizes[parts.folder_of] >= 2)
+    several = _spread(np.flatnonzero(sizes[parts.folder_of] >= 2), _FACES)
     genuine = _TYPICAL_WITHOUT_PAIRS
     if len(several):
-        own = _dots(gallery.vectors, several, sums.astype(np.float32), parts.folder_of[several])
+        own = _dots(vectors, several, sums.astype(np.float32), parts.folder_of[several])
         genuine = float(np.median((own - 1.0) / (sizes[parts.folder_of[several]] - 1.0)))
     some = _spread(np.arange(len(sizes)))
     means = sums[some] / sizes[some, None]
@@ -101,16 +105,13 @@ def folder_sums(vectors: Float32Array, parts: Folders) -> Float64Array:
     return sums
 
 
-def persons(vectors: Float32Array, parts: Folders, scale: Ends, group: Int32Array) -> Persons:
-    """The cores: rows whose ``group`` (n,) is 0."""
-    core = group == 0
-    faces = np.bincount(parts.folder_of[core], minlength=len(parts.labels)).astype(np.int64)
-    members = parts.order[core[parts.order]]
-    starts = np.cumsum(faces) - faces
-    sums = np.zeros((len(faces), vectors.shape[1]))
-    for k, (start, size) in enumerate(zip(starts.tolist(), faces.tolist(), strict=True)):
-        if size:
-            sums[k] = vectors[members[start : start + size]].sum(axis=0, dtype=np.float64)
+def persons(vectors: Float32Array, parts: Folders, scale: Ends, sums: Float64Array, group: Int32Array) -> Persons:
+    """The cores: rows whose ``group`` (n,) is 0; ``sums`` float64 (k, d) are those of whole folders."""
+    beside = np.flatnonzero(group != 0)
+    faces = parts.sizes - np.bincount(parts.folder_of[beside], minlength=len(parts.labels))
+    sums = sums.copy()
+    np.subtract.at(sums, parts.folder_of[beside], vectors[beside].astype(np.float64))
+    sums[faces == 0] = 0.0
     own = np.full(len(faces), np.nan)
     pairs = faces * (faces - 1.0)
     squares = np.einsum("ij,ij->i", sums, sums)

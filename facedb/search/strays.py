@@ -13,6 +13,8 @@ from facedb.search.persons import Persons, mean_scores
 from facedb.search.score import pair_scores
 
 _FROM = 0.25
+_POOR = 0.3
+_AHEAD = 0.15
 
 
 def find_mixed(
@@ -82,7 +84,9 @@ def find_strays(
     stranger = np.where(who.faces[folder] >= 2, rules.of_stranger(own), np.minimum(rules.of_stranger(own), 0.5))
     stranger = np.where(np.isnan(own), 0.0, stranger)
     sure = np.maximum(to_other, stranger)
-    named = (other >= 0) & (like >= rules.home) & (to_other >= 0.5 * stranger)
+    # A bad photo is not much like its own person either: then it counts that nobody else comes near.
+    likest = (like >= rules.home) | ((like >= _POOR) & (like - runner_up >= _AHEAD))
+    named = (other >= 0) & likest & (like > np.nan_to_num(own, nan=-1.0))
     kept = np.flatnonzero(sure >= _FROM)
     best = np.full(len(rows), np.nan)
     with_pair = np.flatnonzero(nearest >= 0)

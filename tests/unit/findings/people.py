@@ -1,0 +1,80 @@
+"""People made of vectors, with what is known about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from facedb.search.copies import Hashes
+from facedb.search.finding_table import FindingTable, Kind, Role
+from facedb.search.findings import find
+from facedb.search.gallery import Gallery
+from facedb.search.join import join, plan_blocks
+
+DIM = 128
+GENUINE = 0.7
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    wide = np.asarray(vectors, np.float64)
+    return np.ascontiguousarray((wide / np.linalg.norm(wide, axis=1, keepdims=True)).astype(np.float32))
+
+
+class Crowd:
+    """Persons with centres; ``faces`` draws images of one of them, which score about GENUINE with each other."""
+
+    def __init__(self, persons: int, seed: int = 0) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.centres = unit(self.rng.standard_normal((persons, DIM)))
+
+    def faces(self, person: int, count: int) -> np.ndarray:
+        return self.around(self.centres[person], count)
+
+    def around(self, centre: np.ndarray, count: int) -> np.ndarray:
+        noise = unit(self.rng.standard_normal((count, DIM)))
+        return unit(np.sqrt(GENUINE) * centre + np.sqrt(1 - GENUINE) * noise)
+
+    def between(self, one: int, two: int, likeness: float) -> np.ndarray:
+        """A centre that scores ``likeness`` with that of ``one``, and leans to nobody else but ``two``."""
+        side = self.centres[two] - (self.centres[two] @ self.centres[one]) * self.centres[one]
+        return likeness * self.centres[one] + np.sqrt(1 - likeness**2) * side / np.linalg.norm(side)
+
+
+def folders(parts: Sequence[tuple[int, np.ndarray]]) -> Gallery:
+    """A gallery of (label, vectors), one image each, sorted by label as a scan has it."""
+    labels = np.concatenate([np.full(len(v), label, np.int64) for label, v in parts])
+    vectors = np.concatenate([v for _, v in parts])
+    order = np.argsort(labels, kind="stable")
+    return Gallery(np.ascontiguousarray(vectors[order]), labels[order], np.arange(len(labels)))
+
+
+def scan(
+    gallery: Gallery, hashes: Hashes | None = None, threshold: float = 0.45, engine: str = "exact"
+) -> FindingTable:
+    """What a scan of the gallery finds."""
+    blocks = plan_blocks(gallery.labels, target_rows=4096)
+    results = list(join(gallery, blocks, threshold=threshold, engine=engine))
+    parts = [
+        np.concatenate([getattr(r, name) for r in results] or [np.empty(0, dtype)])
+        for name, dtype in (("rows_a", np.int64), ("rows_b", np.int64), ("scores", np.float32))
+    ]
+    return find(gallery, *parts, hashes or Hashes.none(len(gallery))).table
+
+
+def told(found: FindingTable, least: float = 0.5) -> list[tuple[str, int, int]]:
+    """Class and labels of the findings with at least this confidence, in rank order."""
+    return [
+        (Kind(int(found.kind[k])).word, int(found.identity_a[k]), int(found.identity_b[k]))
+        for k in np.flatnonzero(found.confidence >= least)
+    ]
+
+
+def rows(found: FindingTable, k: int, *, examples: bool = False) -> list[int]:
+    """The gallery rows that a finding is about."""
+    mine = found.member_finding == k
+    return found.member_row[mine & ((found.member_role == Role.EXAMPLE) == examples)].tolist()
+
+
+def hashes_of(content: Sequence[int], look: Sequence[int]) -> Hashes:
+    return Hashes(np.array(content, np.int64), np.array(look, np.int64), np.ones(len(look), bool))
