@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import pairwise
+from itertools import combinations, pairwise
 
+from facedb.core.paths import display
 from facedb.db import store_decisions as store
 from facedb.db.connection import Connection
 from facedb.db.store_decisions import CertainFinding, VerdictRow
 from facedb.search.confidence import CERTAIN
+from facedb.workflow.groups import components
 from facedb.workflow.results import find_scan
 
 NO_VERDICT = 0
@@ -25,6 +27,45 @@ def certain_findings(conn: Connection, standing: Sequence[VerdictRow], dataset: 
         who = f"finding {finding.rank} of scan {scan.id} (confidence {finding.confidence:.3f})"
         rows += [row for row in _as_verdicts(finding, who, scan.started_at) if _subject(row) not in said]
     return rows
+
+
+def without_chains(standing: Sequence[VerdictRow], found: Sequence[VerdictRow]) -> tuple[list[VerdictRow], list[str]]:
+    """Leave out merges that would make one person of a chain, and say so.
+
+    What people called the same is one person already; findings may join such persons only where they are certain of
+    every two of them.
+    """
+    said = [_ends(v) for v in standing if v.kind == "link" and v.verdict == "same"]
+    person = {key: min(group) for group in components(said) for key in group}
+    merges = [v for v in found if v.kind == "link"]
+    joined = {v: tuple(sorted(person.get(key, key) for key in _ends(v))) for v in merges}
+    known = set(joined.values())
+    apart = {
+        tuple(sorted(person.get(key, key) for key in _ends(v)))
+        for v in standing
+        if v.kind == "link" and v.verdict == "different"
+    }
+    left_out: set[VerdictRow] = set()
+    remarks = []
+    for group in components((a, b) for a, b in known):
+        pairs = set(combinations(sorted(group), 2))
+        if pairs <= known and not pairs & apart:
+            continue
+        chain = [v for v in merges if joined[v][0] in group]
+        left_out |= set(chain)
+        names = sorted({name for v in chain for name in (v.identity_a, v.identity_b) if name is not None})
+        shown = ", ".join(map(display, names))
+        why = (
+            "somebody called two of them different"
+            if pairs & apart
+            else "they are certain in a chain, not each with each"
+        )
+        remarks.append(f"Not merged: {shown}; {why}. Say which are the same.")
+    return [v for v in found if v not in left_out], remarks
+
+
+def _ends(verdict: VerdictRow) -> tuple[int, int]:
+    return verdict.identity_a_id, verdict.identity_b_id or 0
 
 
 def _as_verdicts(finding: CertainFinding, who: str, when: datetime) -> list[VerdictRow]:

@@ -6,7 +6,7 @@ What contradicts itself or cannot be decided from the verdicts is left out and s
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from facedb.core.errors import NotFoundError
@@ -15,7 +15,8 @@ from facedb.db import store_decisions as store
 from facedb.db import store_ingest
 from facedb.db.connection import Connection, Database
 from facedb.db.store_decisions import NewStep, PlannedImage, PlanRow, StepRow, VerdictRow
-from facedb.workflow.certain import NO_VERDICT, certain_findings
+from facedb.workflow.certain import NO_VERDICT, certain_findings, without_chains
+from facedb.workflow.groups import components
 from facedb.workflow.placing import Places
 from facedb.workflow.verdicts import find_conflicts
 
@@ -122,9 +123,11 @@ def _again(conn: Connection, plan_id: int) -> list[NewStep]:
 def decide(conn: Connection, *, dataset: str | None = None, auto: bool = False) -> Changes:
     """What the standing verdicts (and with ``auto`` the certain findings) ask for, image by image."""
     standing = store.verdicts(conn, dataset=dataset)
-    if auto:
-        standing = [*standing, *certain_findings(conn, standing, dataset)]
     changes = Changes()
+    if auto:
+        found, remarks = without_chains(standing, certain_findings(conn, standing, dataset))
+        standing = [*standing, *found]
+        changes.remarks += remarks
     keys = {key for v in standing for key in (v.image_a_id, v.image_b_id) if key is not None}
     changes.images = {k: i for k, i in store.images_by_key(conn, sorted(keys)).items() if i.status == "ready"}
     merged = _merge_groups(conn, standing, changes)
@@ -285,17 +288,3 @@ def _steps(conn: Connection, changes: Changes) -> list[NewStep]:
             )
         )  # fmt: skip
     return steps
-
-
-def components(edges: Iterable[tuple[int, int]]) -> list[set[int]]:
-    """Connected groups of keys, in the order of their smallest member."""
-    group_of: dict[int, set[int]] = {}
-    for a, b in edges:
-        group = group_of.setdefault(a, {a})
-        other = group_of.setdefault(b, {b})
-        if group is not other:
-            group |= other
-            for key in other:
-                group_of[key] = group
-    unique = {id(group): group for group in group_of.values()}
-    return sorted(unique.values(), key=min)

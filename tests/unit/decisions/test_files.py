@@ -12,7 +12,7 @@ import pytest
 
 from facedb.core.errors import InputError, UsageError
 from facedb.workflow.atomic import check_free, whole_file, whole_folder
-from facedb.workflow.plan import components
+from facedb.workflow.groups import components
 from facedb.workflow.tables import write_rows
 from facedb.workflow.verdicts import Statement, read_csv
 
