@@ -93,6 +93,8 @@ class FindingTable:
         return FindingTable(**kept)
 
 
+# Sums of many float32 scores differ in the last digits with the order of the rows; ranks must not.
+_DIGITS = 5
 _MEMBERS = ("member_finding", "member_row", "member_role")
 _WHOLE: dict[str, Any] = {
     "kind": np.int8, "equal": np.int8, "identity_a": np.int64, "identity_b": np.int64, "faces_a": np.int64, "faces_b": np.int64,
@@ -138,8 +140,16 @@ def ranked(tables: list[FindingTable]) -> FindingTable:
         if field.name in ("member_finding", "partner"):
             parts = [np.where(p >= 0, p + o, -1) for p, o in zip(parts, offsets[:-1], strict=True)]
         columns[field.name] = np.concatenate(parts)
-    score = np.nan_to_num(columns["max_score"], nan=-2.0)
-    order = np.lexsort((columns["identity_b"], columns["identity_a"], -score, columns["kind"], -columns["confidence"]))
+    score = np.round(np.nan_to_num(columns["max_score"], nan=-2.0), _DIGITS)
+    order = np.lexsort(
+        (
+            columns["identity_b"],
+            columns["identity_a"],
+            -score,
+            columns["kind"],
+            -np.round(columns["confidence"], _DIGITS),
+        )
+    )
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
     members = {name: columns.pop(name) for name in _MEMBERS}

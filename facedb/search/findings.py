@@ -49,7 +49,7 @@ def find(gallery: Gallery, rows_a: Int64Array, rows_b: Int64Array, scores: Float
     scores inside folders (sum of squared folder sizes) and the flagged pairs; no other pair is looked at, but every face beside
     a core is compared with every core.
     """
-    parts = folders(gallery.labels)
+    parts = folders(gallery.labels, gallery.groups)
     sums = folder_sums(gallery.vectors, parts)
     scale = ends(gallery.vectors, parts, sums)
     cut = scale.cut(PEEL_SHARE)

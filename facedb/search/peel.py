@@ -51,9 +51,9 @@ class Peeled:
     near_score: Float32Array
 
 
-def folders(labels: NDArray[np.integer]) -> Folders:
-    """Sort rows by label, (n,), keeping their order within a folder."""
-    order = np.argsort(labels, kind="stable").astype(np.int64)
+def folders(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> Folders:
+    """Sort rows by label and image, (n,) both, so that nothing depends on the order in which a scan met them."""
+    order = np.lexsort((groups, labels)).astype(np.int64)
     names, starts, sizes = np.unique(labels[order], return_index=True, return_counts=True)
     folder_of = np.empty(len(labels), np.int64)
     folder_of[order] = np.repeat(np.arange(len(names)), sizes)

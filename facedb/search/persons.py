@@ -82,7 +82,7 @@ def ends(vectors: Float32Array, parts: Folders, sums: Float64Array) -> Ends:
     two names of one person would decide it, so there it is at most 0.3 of the genuine end.
     """
     sizes = parts.sizes.astype(np.float64)
-    several = _spread(np.flatnonzero(sizes[parts.folder_of] >= 2), _FACES)
+    several = _spread(parts.order[np.repeat(sizes >= 2, parts.sizes)], _FACES)
     genuine = _TYPICAL_WITHOUT_PAIRS
     if len(several):
         own = _dots(vectors, several, sums.astype(np.float32), parts.folder_of[several])
@@ -146,7 +146,7 @@ def noise(gallery: Gallery, parts: Folders, who: Persons, own_mean: Float32Array
     )
     count = len(filled)
     likest = _extreme(between[cores[:, None] != cores[None, :]], count * (count - 1) / 2, upper=True)
-    rows = _spread(np.flatnonzero((group == 0) & ~np.isnan(own_mean)))
+    rows = _spread(parts.order[((group == 0) & ~np.isnan(own_mean))[parts.order]])
     if len(rows) < 3:
         return Noise(likest, 0.5, 0.0, 0.5)
     home = parts.folder_of[rows]

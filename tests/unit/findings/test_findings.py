@@ -198,11 +198,24 @@ def test_three_folders_of_one_person_are_proposed_together(crowd: Crowd) -> None
     assert found.lowest[:3] == pytest.approx(found.sameness[:3].min())
 
 
-def test_findings_do_not_depend_on_the_order_of_the_pairs(crowd: Crowd) -> None:
-    gallery = folders([*clean(crowd), (2, crowd.faces(6, 2)), (50, crowd.faces(3, 5)), (9, crowd.faces(0, 3))])
-    one, two = scan(gallery), scan(gallery)
-    for name in ("kind", "confidence", "identity_a", "identity_b", "member_row", "partner"):
+def test_findings_do_not_depend_on_the_order_of_the_rows(crowd: Crowd) -> None:
+    parts = [
+        *clean(crowd),
+        (2, crowd.faces(6, 2)),
+        (50, crowd.faces(3, 5)),
+        (9, crowd.faces(0, 3)),
+        (60, crowd.faces(8, 1)),
+    ]
+    gallery = folders(parts)
+    order = crowd.rng.permutation(len(gallery))
+    shuffled = Gallery(np.ascontiguousarray(gallery.vectors[order]), gallery.labels[order], gallery.groups[order])
+    one, two = scan(gallery), scan(shuffled)
+    assert len(one) > 5
+    for name in ("kind", "identity_a", "identity_b", "partner", "faces_a", "faces_b", "group"):
         assert np.array_equal(getattr(one, name), getattr(two, name)), name
+    assert one.confidence == pytest.approx(two.confidence, abs=1e-5)
+    for k in range(len(one)):
+        assert sorted(gallery.groups[rows(one, k)]) == sorted(shuffled.groups[rows(two, k)])
 
 
 @pytest.mark.parametrize("faces", [0, 1, 2, 3])
