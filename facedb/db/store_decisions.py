@@ -9,6 +9,7 @@ from typing import Any
 
 from facedb.core.paths import from_text, to_text
 from facedb.db.connection import Connection
+from facedb.db.locks import claim
 from facedb.db.queries import load
 
 SQL = load("decisions")
@@ -315,8 +316,7 @@ def steps(conn: Connection, plan_id: int) -> list[StepRow]:
 
 def lock_plan(conn: Connection, plan_id: int) -> bool:
     """Claim a plan for this session; False when another process carries it out."""
-    row = conn.execute(SQL["lock_plan"], {"plan_id": plan_id}).fetchone()
-    return bool(row and row[0])
+    return claim(conn, "plan", plan_id)
 
 
 def set_plan_state(conn: Connection, plan_id: int, state: str, labels_only: bool | None = None) -> None:

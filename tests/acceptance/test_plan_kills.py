@@ -5,12 +5,10 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from facedb.core.errors import ConflictError
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
 from facedb.workflow.apply import apply, undo
@@ -30,20 +28,6 @@ def _killed(db: Database, plan: int, command: str, at: int, links: str) -> bool:
     return done.returncode == -signal.SIGKILL
 
 
-def _patiently(work: object, db: Database, plan: int) -> None:
-    """Carry on; the server needs a moment to notice that a killed process holds its locks no more."""
-    for _ in range(100):
-        try:
-            work(db, plan, yes=True, reporter=Silent())  # type: ignore[operator]
-        except ConflictError as error:
-            if "right now" not in str(error):
-                raise
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("the locks of the killed process are still held")
-
-
 def _unchanged(db: Database, root: Path) -> bool:
     found = take(db, root)
     return (found.new, found.changed, found.moved, found.vanished) == (0, 0, 0, 0)
@@ -60,7 +44,7 @@ def _walk(db: Database, root: Path, *, command: str, then: str, links: str, stri
             apply(db, plan, yes=True, reporter=Silent())
         finished = not _killed(db, plan, command, at, links)
         if not finished and not (then == "undo" and show_plan(db, plan).plan.state == "proposed"):
-            _patiently(apply if then == "apply" else undo, db, plan)
+            (apply if then == "apply" else undo)(db, plan, yes=True, reporter=Silent())
         if then == "apply":
             assert _unchanged(db, root), f"an ingest after point {at} found something else than the tables say"
         if show_plan(db, plan).plan.state == "applied":

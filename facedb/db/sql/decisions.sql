@@ -134,10 +134,6 @@ from facedb.plan_step t join facedb.source s on s.id = t.source_id
 join facedb.identity nf on nf.id = t.identity_from left join facedb.identity nt on nt.id = t.identity_to
 where t.plan_id = %(plan_id)s order by t.step;
 
--- name: lock_plan
--- One process at a time carries a plan out; false when another one does.
-select pg_try_advisory_lock(hashtext('facedb.plan'), %(plan_id)s);
-
 -- name: set_plan_state
 -- How far a plan is.
 update facedb.plan
