@@ -40,5 +40,11 @@ def findings(
     selection = work.FindingSelection(
         scan, None if kind is None else kind.value, min_confidence, dataset, only_open, limit
     )
-    with database(ctx) as db, work.findings(db, selection) as rows:
-        emit(work.FINDING_COLUMNS, rows, output)
+    with database(ctx) as db:
+        with work.findings(db, selection) as rows:
+            emit(work.FINDING_COLUMNS, rows, output)
+        if output is Format.TABLE and kind in (None, FindingClass.MERGE):
+            for number, lowest, names in work.merge_groups(db, selection):
+                typer.echo(
+                    f"Group {number}: {', '.join(names)} are close to each other, the least alike at {lowest:.0%}."
+                )

@@ -41,7 +41,7 @@ def confidence(*evidence: NDArray[np.floating]) -> Float64Array:
 class Rules:
     """Midpoints and widths; see the module for how they make a confidence.
 
-    merge: sameness of the two cores above ``merge``.
+    merge: sameness of the two cores above ``merge``; from ``alike`` on they are closer than chance brings any two.
     stray: (sameness to the best other core - sameness to the own core) above ``margin``, and sameness to the other above ``home``.
     stray without a home: own sameness below ``nobody``.
     mixed: sameness of the two groups below ``apart``, and the second group's own above ``cohesion``.
@@ -55,6 +55,7 @@ class Rules:
     margin_width: float
     nobody: float
     nobody_width: float
+    alike: float
     apart: float = 0.45
     apart_width: float = 0.06
     cohesion: float = 0.5
@@ -72,7 +73,7 @@ class Rules:
         nobody = min(max(noise.own / 2, 0.15), 0.35)
         return cls(
             merge=merge, merge_width=(1.0 - merge) / 5, home=min(max(noise.face, 0.45), 0.7), home_width=0.06,
-            margin=margin, margin_width=(0.75 - margin) / 6, nobody=nobody, nobody_width=0.07,
+            margin=margin, margin_width=(0.75 - margin) / 6, nobody=nobody, nobody_width=0.07, alike=noise.cores,
         )  # fmt: skip
 
     def of_merge(self, sameness: Float64Array) -> Float64Array:

@@ -30,6 +30,9 @@ from facedb.search.strays import find_mixed, find_strays, swaps
 
 PEEL_SHARE = 0.45
 """A face is beside the core when its mean score to it is below this share of the way from impostor to genuine."""
+CLOSE_SHARE = 0.65
+"""Two identities are look-alikes when their cores are closer than chance brings any two, or when their best pair scores
+this share of the way from impostor to genuine; other links are in `facedb links` only."""
 _SLACK = 0.05
 
 
@@ -70,7 +73,8 @@ def find(gallery: Gallery, rows_a: Int64Array, rows_b: Int64Array, scores: Float
     left = ~(explained[rows_a] | explained[rows_b])
     likeness = compare_cores(gallery.vectors, parts, who, rules, rows_a[left], rows_b[left], scores[left])
     single, alone = _folders_of_one(parts, likeness)
-    found = ranked([find_likenesses(likeness, single), alone, strays, mixed, copies])
+    close = (likeness.sameness >= rules.alike) | (likeness.links.max_score >= scale.cut(CLOSE_SHARE))
+    found = ranked([find_likenesses(likeness, close & ~single), alone, strays, mixed, copies])
     return Findings(replace(found, partner=swaps(found)), scale, rules)
 
 

@@ -71,14 +71,14 @@ def _best_pairs(
     return low[first], high[first]
 
 
-def find_likenesses(likeness: Likeness, single: NDArray[np.bool_]) -> FindingTable:
-    """Merges and look-alikes as findings; links in ``single`` (m,) are told as strays instead.
+def find_likenesses(likeness: Likeness, told: NDArray[np.bool_]) -> FindingTable:
+    """Merges and look-alikes as findings, of the links that are to be ``told`` (m,).
 
     Merges get groups by complete linkage over their sameness: ``group`` is that of a merge whose two ends share one, so
     that a chain A - B - C without A - C stays two findings of which at most one has a group of its two ends.
     """
     links = likeness.links
-    kept = np.flatnonzero(~single)
+    kept = np.flatnonzero(told)
     merge = likeness.merges()[kept]
     a, b = likeness.a[kept], likeness.b[kept]
     of_folder, lowest_of = complete_linkage(a[merge], b[merge], likeness.sameness[kept][merge])

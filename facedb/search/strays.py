@@ -6,7 +6,7 @@ import numpy as np
 
 from facedb.core.models import Float32Array, Float64Array, Int64Array
 from facedb.search.asides import Asides
-from facedb.search.confidence import Rules
+from facedb.search.confidence import LIKELY, Rules
 from facedb.search.finding_table import FindingTable, Kind, Role, table
 from facedb.search.peel import Folders, Peeled
 from facedb.search.persons import Persons, mean_scores
@@ -125,10 +125,9 @@ def swaps(found: FindingTable) -> Int64Array:
     """For each stray the stray that points back, -1 where there is none: together they are a swap (m,)."""
     partner = np.full(len(found), -1, np.int64)
     waiting: dict[tuple[int, int], list[int]] = {}
-    for k in range(len(found)):
+    sure = (found.kind == Kind.STRAY) & (found.identity_b >= 0) & (found.confidence >= LIKELY)
+    for k in np.flatnonzero(sure).tolist():
         a, b = int(found.identity_a[k]), int(found.identity_b[k])
-        if found.kind[k] != Kind.STRAY or b < 0 or found.confidence[k] < 0.5:
-            continue
         back = waiting.get((b, a))
         if back:
             other = back.pop(0)

@@ -123,6 +123,12 @@ def _named(row: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(values)
 
 
+def merge_groups(db: Database, selection: FindingSelection) -> list[tuple[int, float, list[str]]]:
+    """Groups of more than two identities that are proposed as one person: number, lowest sameness between members, names."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        return store.group_members(conn, find_scan(conn, selection.scan, selection.dataset).id)
+
+
 def finding_counts(db: Database, scan_id: int) -> dict[str, tuple[int, int]]:
     """By class: findings of a scan that are likelier than not, and those that are certain (see `confidence.CERTAIN`)."""
     with closing(db.open()) as conn, translated(db.dsn):

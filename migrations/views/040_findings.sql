@@ -1,6 +1,6 @@
 -- Findings with names, paths and what people said about them.
 create view bi.findings as
-select f.rank, f.class, f.confidence, na.name as identity_a, nb.name as identity_b, m.images, f.faces_a, f.faces_b,
+select f.rank, case when f.class = 'merge' and l.verdict = 'different' then 'look-alike' else f.class end as class, f.confidence, na.name as identity_a, nb.name as identity_b, m.images, f.faces_a, f.faces_b,
        (f.faces_a::double precision / f.size_a)::real as coverage_a,
        case when f.size_b > 0 then (f.faces_b::double precision / f.size_b)::real end as coverage_b,
        f.max_score, f.mean_score, f.own_score, f.detail, coalesce(l.verdict, i.verdict) as verdict,
@@ -34,7 +34,7 @@ left join lateral (
 ) i on f.class in ('stray', 'duplicate') and exists (select from facedb.verdict where kind <> 'link');
 comment on view bi.findings is 'Findings of every finished scan with the names and paths of today, ranked across classes.';
 comment on column bi.findings.rank is '1 is what to look at first.';
-comment on column bi.findings.class is 'merge: a and b are one person; stray: an image of a is not a; mixed: a holds two persons; duplicate: one photo twice; look-alike: a and b are close but separate.';
+comment on column bi.findings.class is 'merge: a and b are one person; stray: an image of a is not a; mixed: a holds two persons; duplicate: one photo twice; look-alike: a and b are close but separate, or a person said so.';
 comment on column bi.findings.confidence is '0 to 1, on one scale for all classes.';
 comment on column bi.findings.identity_a is 'The identity that is said to be wrong, or the first of two.';
 comment on column bi.findings.identity_b is 'The other identity; null when there is none.';

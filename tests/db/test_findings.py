@@ -21,6 +21,7 @@ from facedb.workflow.findings import (
     finding_counts,
     findings,
     findings_in_words,
+    merge_groups,
 )
 from facedb.workflow.scan import ScanOptions, ScanSummary, scan
 from facedb.workflow.thresholds import ThresholdRule
@@ -104,6 +105,30 @@ def test_a_verdict_on_a_link_stands_beside_its_finding_and_closes_it(database: D
         )
     assert [r["verdict"] for r in read(database)] == ["wrong-identity", "same"]
     assert read(database, open=True) == []
+
+
+def test_a_merge_that_a_person_denied_is_a_look_alike(database: Database) -> None:
+    populate(database)
+    run(database)
+    with database.connection() as conn:
+        conn.execute(
+            "insert into facedb.verdict (kind, verdict, identity_a, identity_b, said_by, known_images) "
+            "select 'link', 'different', a.id, b.id, 'me', '{}' from facedb.identity a, facedb.identity b "
+            "where a.name = 'p03' and b.name = 'p20'"
+        )
+    assert [(r["class"], r["identity_a"], r["verdict"]) for r in read(database)][1:] == [
+        ("look-alike", "p03", "different")
+    ]
+    assert read(database, kind="merge") == []
+
+
+def test_three_folders_of_one_person_are_listed_as_a_group(database: Database) -> None:
+    populate(database)
+    Population(database, DIM).add(Crowd(PEOPLE, seed=6).faces(3, 4), [name(21)] * 4)
+    run(database)
+    ((number, lowest, names),) = merge_groups(database, FindingSelection())
+    assert (number, names) == (1, ["p03", "p20", "p21"])
+    assert 0.7 < lowest < 1.1
 
 
 def test_findings_go_with_their_scan(database: Database) -> None:
