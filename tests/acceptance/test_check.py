@@ -171,11 +171,7 @@ def test_tables_are_neither_coloured_nor_folded_without_a_terminal(checked: Chec
 def test_a_reader_that_goes_away_is_no_error(checked: Checked) -> None:
     checked.facedb("--quiet", "scan", "--threshold", -1, "--full")
     newest = max(row["scan_id"] for row in checked.facedb("scans", "--format", "json").json)
-    for arguments in (
-        f"pairs --scan {newest} --format csv",
-        f"pairs --scan {newest} --format jsonl",
-        "links --limit 3",
-    ):
+    for arguments in (f"pairs --scan {newest} --format csv", "links --limit 3"):
         done = subprocess.run(
             ["/bin/bash", "-c", f"set -o pipefail; '{PROGRAM}' {arguments} | head -1"],
             env=checked.facedb.environment, capture_output=True, text=True, check=False, cwd=checked.facedb.home,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 
 from facedb.db.connection import Database
 from facedb.sources.recordio import IdentityRecordWriter
-from tests.acceptance.world import Command, block_model, people
+from tests.acceptance.world import Command, Inside, block_model, people
 
 
 def as_list(folder: Path, paths: list[str], out: Path) -> list[object]:
@@ -108,7 +109,10 @@ class Answers:
         return {(*sorted((names[a], names[b])), score) for a, b, score in rows}
 
 
-def compare_formats(facedb: Command, dsn: str, folder: Path, out: Path, model: list[object], threshold: float) -> None:
+def compare_formats(
+    facedb: Command | Inside, dsn: str, folder: Path, out: Path, model: list[object], threshold: float
+) -> None:
+    inside = Inside(out / "home", dsn)
     paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix in (".png", ".pgm"))
     facedb("ingest", folder, "--dataset", "folder")
     for name, write in FORMATS.items():
@@ -119,7 +123,7 @@ def compare_formats(facedb: Command, dsn: str, folder: Path, out: Path, model: l
     assert len(expected) == len(paths)
 
     def scan(dataset: str, *more: object) -> int:
-        said = facedb("scan", "--datasets", dataset, "--threshold", threshold, "--format", "json", *more)
+        said = inside("scan", "--datasets", dataset, "--threshold", threshold, "--format", "json", *more)
         return int(said.json[0]["scan_id"])
 
     first = scan("folder")
@@ -148,7 +152,7 @@ def compare_formats(facedb: Command, dsn: str, folder: Path, out: Path, model: l
     for name, place in (("npz", export_npz(arrays, out)), ("npy", export_npy(arrays, out))):
         facedb("ingest", place, "--dataset", name, "--contract", "exported")
         assert ask.pairs(scan(name, "--model", "exported"), "i.path") == by_path, name
-    counts = facedb("datasets", "--format", "json").json
+    counts = inside("datasets", "--format", "json").json
     assert all(row["files"] >= len(paths) and row["rejected"] == row["pending"] == 0 for row in counts)
 
 
@@ -181,9 +185,21 @@ def test_drawn_pictures_through_every_format(database: Database, tmp_path: Path)
     compare_formats(facedb, database.dsn, folder, tmp_path, model, 0.35)
 
 
-@pytest.mark.real_data
-def test_the_faces_of_orl_through_every_format(database: Database, tmp_path: Path, real_data: Path) -> None:
-    facedb = Command(tmp_path / "home", dsn=database.dsn)
+def orl_through_every_format(db: Database, place: Path, real_data: Path, folder: Path, threshold: float) -> None:
     models = real_data / "models"
-    model: list[object] = ["--model", models / "mobileface_v2_mit.onnx", "--detector", models / "yunet_s_dynamic.onnx"]
-    compare_formats(facedb, database.dsn, real_data / "faces" / "orl", tmp_path, model, 0.35)
+    model: list[object] = ["--model", models / "mobileface_v2_mit.onnx"]
+    model += ["--detector", models / "yunet_s_dynamic.onnx"]
+    compare_formats(Inside(place / "home", db.dsn), db.dsn, folder, place, model, threshold)
+
+
+@pytest.mark.real_data
+def test_faces_of_orl_through_every_format(database: Database, tmp_path: Path, real_data: Path) -> None:
+    for number in range(1, 9):
+        shutil.copytree(real_data / "faces" / "orl" / f"s{number}", tmp_path / "orl" / f"s{number}")
+    orl_through_every_format(database, tmp_path, real_data, tmp_path / "orl", 0.25)
+
+
+@pytest.mark.long
+@pytest.mark.real_data
+def test_all_400_faces_of_orl_through_every_format(database: Database, tmp_path: Path, real_data: Path) -> None:
+    orl_through_every_format(database, tmp_path, real_data, real_data / "faces" / "orl", 0.35)

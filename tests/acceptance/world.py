@@ -17,6 +17,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
+from typer.testing import CliRunner
+
+from facedb.cli.app import app
 
 SIDE = 32
 BLOCKS = 4
@@ -140,6 +143,21 @@ class Command:
         assert process.returncode == code, f"{arguments}: {process.returncode}\n{out}\n{err}"
         assert "Traceback" not in err, err
         return Said(process.returncode, out, err)
+
+
+@dataclass(frozen=True)
+class Inside:
+    """The same command line within this process: for many calls whose process is not what is tested."""
+
+    home: Path
+    dsn: str
+
+    def __call__(self, *arguments: object, code: int = 0) -> Said:
+        """Run the command to its end, which must be exit code ``code``."""
+        environment = {"FACEDB_HOME": str(self.home / "facedb"), "FACEDB_DSN": self.dsn}
+        done = CliRunner().invoke(app, [str(part) for part in arguments], env=environment)
+        assert done.exit_code == code, f"{arguments}: {done.exit_code}\n{done.output}\n{done.exception!r}"
+        return Said(done.exit_code, done.stdout, done.stderr)
 
 
 # Everything below is keyed by path, so that two databases can be compared whatever their keys are.
