@@ -208,12 +208,16 @@ class FaceDB:
         min_confidence: float | None = None,
         dataset: str | None = None,
         open_only: bool = False,
+        denied: bool = False,
         limit: int | None = None,
     ) -> Rows[Finding]:
-        """What looks wrong, the most certain first; ``open_only``: what nobody has decided yet. Default: the newest scan."""
+        """What looks wrong, the most certain first. Default: the newest scan.
+
+        ``open_only`` leaves out what somebody has decided; ``denied`` adds what a person said is not so.
+        """
         from facedb.workflow import findings
 
-        selection = findings.FindingSelection(scan, kind, min_confidence, dataset, open_only, limit)
+        selection = findings.FindingSelection(scan, kind, min_confidence, dataset, open_only, denied, limit)
         with findings.findings(self._open(), selection) as rows:
             return _rows(findings.FINDING_COLUMNS, Finding, rows)
 

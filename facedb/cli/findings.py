@@ -31,6 +31,7 @@ def findings(
         float | None, typer.Option(min=0, max=1, help="Only findings whose confidence reaches this.")
     ] = None,
     only_open: Annotated[bool, typer.Option("--open", help="Only findings that nobody has decided yet.")] = False,
+    denied: Annotated[bool, typer.Option("--all", help="Also findings that a person denied.")] = False,
     dataset: DatasetOption = None,
     scan: ScanOption = None,
 ) -> None:
@@ -38,7 +39,7 @@ def findings(
     from facedb.workflow import findings as work
 
     selection = work.FindingSelection(
-        scan, None if kind is None else kind.value, min_confidence, dataset, only_open, limit
+        scan, None if kind is None else kind.value, min_confidence, dataset, only_open, denied, limit
     )
     with database(ctx) as db:
         with work.findings(db, selection) as rows:

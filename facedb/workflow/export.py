@@ -119,7 +119,7 @@ def _rows(db: Database, what: str, path: Path, form: str, options: ExportOptions
 @contextmanager
 def _selected(db: Database, what: str, options: ExportOptions) -> Iterator[tuple[Sequence[str], Iterator[Any]]]:
     if what == "findings":
-        chosen = findings.FindingSelection(scan=options.scan, dataset=options.dataset)
+        chosen = findings.FindingSelection(scan=options.scan, dataset=options.dataset, denied=options.as_is)
         with findings.findings(db, chosen) as found:
             yield findings.FINDING_COLUMNS, found
         return

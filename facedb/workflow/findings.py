@@ -93,13 +93,14 @@ def _known(values: Any, known: Any) -> list[int | None]:
 @dataclass(frozen=True, slots=True)
 class FindingSelection:
     """Which findings: of one ``scan`` (default: the newest), one ``kind``, from ``min_confidence`` up, of ``dataset``,
-    ``open``: only those without a verdict, at most ``limit``."""
+    ``open``: only those without a verdict, ``denied``: also those that a person denied, at most ``limit``."""
 
     scan: int | None = None
     kind: str | None = None
     min_confidence: float | None = None
     dataset: str | None = None
     open: bool = False
+    denied: bool = False
     limit: int | None = None
 
 
@@ -110,7 +111,7 @@ def findings(db: Database, selection: FindingSelection) -> Iterator[Iterator[tup
         scan = find_scan(conn, selection.scan, selection.dataset)
         parameters = {
             "scan_id": scan.id, "class": selection.kind, "min_confidence": selection.min_confidence,
-            "dataset": selection.dataset, "open": selection.open, "limit": selection.limit,
+            "dataset": selection.dataset, "open": selection.open, "denied": selection.denied, "limit": selection.limit,
         }  # fmt: skip
         yield (_named(row) for row in store.findings(conn, parameters))
 

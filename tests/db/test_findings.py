@@ -25,6 +25,7 @@ from facedb.workflow.findings import (
 )
 from facedb.workflow.scan import ScanOptions, ScanSummary, scan
 from facedb.workflow.thresholds import ThresholdRule
+from facedb.workflow.verdicts import Statement, say
 from tests.db.population import Population
 from tests.unit.findings.people import DIM, Crowd
 
@@ -120,6 +121,18 @@ def test_a_merge_that_a_person_denied_is_a_look_alike(database: Database) -> Non
         ("look-alike", "p03", "different")
     ]
     assert read(database, kind="merge") == []
+
+
+def test_a_finding_that_a_person_denied_stays_hidden_until_new_images_join_it(database: Database) -> None:
+    populate(database)
+    run(database)
+    stray = str(read(database)[0]["images"][0])  # type: ignore[index]
+    say(database, [Statement("link", "p03", "different", b="p20"), Statement("face", stray, "same")])
+    assert [r["verdict"] for r in read(database, denied=True)] == ["same", "different"]
+    assert read(database) == []
+    Population(database, DIM).add(Crowd(PEOPLE, seed=6).faces(3, 2), [name(20)] * 2)
+    run(database)
+    assert [(r["class"], r["identity_a"], r["verdict"]) for r in read(database)] == [("look-alike", "p03", "different")]
 
 
 def test_three_folders_of_one_person_are_listed_as_a_group(database: Database) -> None:

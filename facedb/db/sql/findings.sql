@@ -9,15 +9,25 @@ from facedb.image i
 where i.status = 'ready' and i.identity_id is not null
 
 -- name: findings
--- Findings of a scan in the order of their rank.
+-- Findings of a scan in the order of their rank; those that a person denied only with new images, or when all are asked for.
 select rank, class, confidence, identity_a, identity_b, images, faces_a, faces_b, coverage_a, coverage_b, max_score,
        mean_score, own_score, detail, verdict, dataset_a, dataset_b
-from bi.findings
+from bi.findings f
 where scan_id = %(scan_id)s
   and (%(class)s::text is null or class = %(class)s)
   and (%(min_confidence)s::real is null or confidence >= %(min_confidence)s)
   and (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b))
   and (not %(open)s or verdict is null or verdict = 'unsure')
+  and (%(denied)s or verdict is null or not case class
+      when 'stray' then verdict = 'same'
+      when 'duplicate' then verdict = 'different'
+      else verdict = 'different' and not exists (
+          select from bi.links k
+          where k.scan_id = f.scan_id and k.new_images > 0
+            and k.identity_a_id = least(f.identity_a_id, f.identity_b_id)
+            and k.identity_b_id = greatest(f.identity_a_id, f.identity_b_id)
+      )
+  end)
 order by rank
 limit %(limit)s;
 
