@@ -121,6 +121,12 @@ def main() -> None:
         # The reader of stdout has seen enough (head, less): that is no error, but Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = ExitCode.OK
+    except OSError as error:
+        # A full disk behind stdout, a folder that may not be read: nothing that a traceback would explain better.
+        where = f" ({error.filename})" if error.filename else ""
+        complain(f"{error.strerror or error}{where}; make room or access for it, then run this again.")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = ExitCode.FAILED
     sys.exit(code)
 
 

@@ -38,7 +38,12 @@ def calibrate(
     """
     from facedb.workflow import calibrate as work
     from facedb.workflow import score_chart
+    from facedb.workflow.thresholds import ThresholdRule
 
+    if fmr is not None:
+        ThresholdRule(fmr)
+    if plot is not None:
+        score_chart.check_suffix(plot)
     with database(ctx) as db:
         found = work.calibrate(
             db, scan=scan, dataset=dataset, model=model, sample=sample, reporter=state_of(ctx).reporter
@@ -50,7 +55,12 @@ def calibrate(
     if output is Format.TABLE:
         typer.echo(score_chart.as_text(found.calibration, marks))
         typer.echo("")
-    emit(work.CALIBRATE_COLUMNS, found.rows(threshold, fmr), output)
+    emit(
+        work.CALIBRATE_COLUMNS,
+        found.rows(threshold, fmr),
+        output,
+        narrow=("line", "threshold", "fmr", "false_pairs", "fnmr", "basis"),
+    )
     if output is Format.TABLE:
         typer.echo("")
     for remark in found.remarks(fmr):

@@ -64,7 +64,7 @@ def check(
     choice = model_choice(
         model, detector, models_dir=settings.models, preset=preset, faces=faces, overrides=overrides, provider=provider
     )
-    score, rule = threshold_choice(threshold, fmr)
+    score, rule = threshold_choice(ctx, threshold, fmr)
     options = ScanOptions(
         threshold=score, rule=rule, engine=engine, threads=threads, full=full, cache_dir=settings.cache
     )

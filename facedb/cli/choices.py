@@ -103,11 +103,14 @@ def key_values(texts: list[str] | None) -> dict[str, str]:
     return pairs
 
 
-def threshold_choice(threshold: str, fmr: float | None) -> tuple[float, ThresholdRule | None]:
-    """A threshold, or the rule that chooses it; raises UsageError for what is neither a number nor ``auto``."""
+def threshold_choice(ctx: typer.Context, threshold: str, fmr: float | None) -> tuple[float, ThresholdRule | None]:
+    """A threshold, or the rule that chooses it; raises UsageError for what is neither a number nor ``auto``, and for both."""
     from facedb.workflow.thresholds import ThresholdRule
 
     if fmr is not None:
+        source = ctx.get_parameter_source("threshold")
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError("--threshold and --fmr exclude each other: give one of them.")
         return 0.0, ThresholdRule(fmr)
     if threshold.strip().lower() == "auto":
         return 0.0, ThresholdRule()

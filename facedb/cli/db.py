@@ -16,7 +16,9 @@ from facedb.core.errors import UsageError
 if TYPE_CHECKING:
     from facedb.db.embedded import EmbeddedServer
 
-app = typer.Typer(name="db", help="Start, look at and upgrade the database.", no_args_is_help=True)
+app = typer.Typer(
+    name="db", help="Start, look at and upgrade the database.", no_args_is_help=True, epilog="Example: facedb db status"
+)
 
 
 @app.command(epilog="Example: facedb db start")

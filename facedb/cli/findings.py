@@ -43,7 +43,12 @@ def findings(
     )
     with database(ctx) as db:
         with work.findings(db, selection) as rows:
-            emit(work.FINDING_COLUMNS, rows, output)
+            emit(
+                work.FINDING_COLUMNS,
+                rows,
+                output,
+                narrow=("rank", "class", "confidence", "identity_a", "identity_b", "detail"),
+            )
         if output is Format.TABLE and kind in (None, FindingClass.MERGE):
             for number, lowest, names in work.merge_groups(db, selection):
                 typer.echo(

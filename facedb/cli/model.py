@@ -11,7 +11,12 @@ from facedb.cli.choices import PresetOption, SetOption, key_values
 from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 
-app = typer.Typer(name="model", help="Add, pull, list and verify models.", no_args_is_help=True)
+app = typer.Typer(
+    name="model",
+    help="Add, pull, list and verify models.",
+    no_args_is_help=True,
+    epilog="Example: facedb model pull yunet",
+)
 
 
 @app.command(epilog="Example: facedb model add glint360k_r50.onnx --preset arcface --name r50")
@@ -28,7 +33,8 @@ def add(
     added = models.add(file, settings_from(ctx).models, name=name, preset=preset, overrides=key_values(overrides))
     for note in added.notes:
         state_of(ctx).reporter.say(note)
-    emit(("key", "value"), [*_contract_rows(added.contract.to_dict()), ("file", str(added.path))], Format.TABLE)
+    contract = [] if added.contract is None else _contract_rows(added.contract.to_dict())
+    emit(("key", "value"), [*contract, ("file", str(added.path))], Format.TABLE)
     licence = (
         added.licence or "unknown to facedb: many face weights are for non-commercial research only, so look it up"
     )
@@ -66,7 +72,7 @@ def show(
     from facedb.workflow import models
 
     with database(ctx) as db:
-        model = models.find_contract(db, name)
+        model = models.find_contract(db, name, settings_from(ctx).models)
     rows = [
         ("digest", model.digest),
         *_contract_rows(model.contract),
@@ -86,7 +92,7 @@ def verify(
     from facedb.workflow import models
 
     with database(ctx) as db:
-        model = models.find_contract(db, name)
+        model = models.find_contract(db, name, settings_from(ctx).models)
     emit(("check", "result"), models.verify(model), output)
 
 

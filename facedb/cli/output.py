@@ -56,10 +56,13 @@ class Format(StrEnum):
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How rows are printed on stdout.")]
 
 
-def emit(columns: Sequence[str], rows: Iterable[Row], output: Format, *, title: str | None = None) -> None:
-    """Print ``rows`` on stdout, in order and streaming where the format allows; column names are the keys in JSON and headers elsewhere."""
+def emit(columns: Sequence[str], rows: Iterable[Row], output: Format, *, narrow: Sequence[str] = ()) -> None:
+    """Print ``rows`` on stdout, in order and streaming where the format allows; column names are the keys in JSON and headers elsewhere.
+
+    A table that is wider than the terminal shows only the columns ``narrow``, and says so on stderr.
+    """
     if output is Format.TABLE:
-        _table(columns, rows, title)
+        _table(columns, rows, narrow)
     elif output is Format.CSV:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
@@ -105,21 +108,36 @@ def text(value: Any) -> str:
     return shown if shown.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
 
 
-def _table(columns: Sequence[str], rows: Iterable[Row], title: str | None) -> None:
+def _table(columns: Sequence[str], rows: Iterable[Row], narrow: Sequence[str]) -> None:
     body = list(rows)
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    # A pipe has no width: rows must not be folded at 80 columns there.
+    width = None if sys.stdout.isatty() else 10_000
+    console = Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    table = _columns(columns, body)
+    if (
+        narrow
+        and width is None
+        and console.measure(table, options=console.options.update(width=10_000)).maximum > console.width
+    ):
+        at = [columns.index(name) for name in narrow]
+        table = _columns(narrow, [[row[k] for k in at] for row in body])
+        sys.stderr.write(
+            f"The terminal is too narrow for {len(columns) - len(narrow)} more columns; --format csv has them all.\n"
+        )
+    with console.capture() as captured:
+        console.print(table)
+    sys.stdout.write("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
+
+
+def _columns(columns: Sequence[str], body: Sequence[Row]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for k, column in enumerate(columns):
         sample = next((row[k] for row in body if row[k] is not None), None)
         numeric = isinstance(sample, (int, float)) and not isinstance(sample, bool)
         table.add_column(column, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
     for row in body:
         table.add_row(*[text(value) for value in row])
-    # A pipe has no width: rows must not be folded at 80 columns there.
-    width = None if sys.stdout.isatty() else 10_000
-    console = Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
-    with console.capture() as captured:
-        console.print(table)
-    sys.stdout.write("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
+    return table
 
 
 def _parquet(columns: Sequence[str], rows: Iterable[Row]) -> None:

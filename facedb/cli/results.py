@@ -28,7 +28,12 @@ def links(
     with database(ctx) as db:
         selection = results.Selection(scan, min_score, dataset, limit, rejected)
         with results.links(db, selection) as rows:
-            emit(results.LINK_COLUMNS, rows, output)
+            emit(
+                results.LINK_COLUMNS,
+                rows,
+                output,
+                narrow=("rank", "identity_a", "identity_b", "pairs", "coverage_a", "coverage_b", "max_score"),
+            )
         for line in verdicts.remarks_on_links(db, selection):
             state_of(ctx).reporter.say(line)
 
@@ -76,7 +81,12 @@ def datasets(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
     from facedb.workflow import results
 
     with database(ctx) as db:
-        emit(results.DATASET_COLUMNS, results.datasets(db), output)
+        emit(
+            results.DATASET_COLUMNS,
+            results.datasets(db),
+            output,
+            narrow=("dataset", "files", "embedded", "rejected", "pending", "identities"),
+        )
 
 
 def scans(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
@@ -84,4 +94,9 @@ def scans(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
     from facedb.workflow import results
 
     with database(ctx) as db:
-        emit(results.SCAN_COLUMNS, results.scans(db), output)
+        emit(
+            results.SCAN_COLUMNS,
+            results.scans(db),
+            output,
+            narrow=("scan_id", "status", "threshold", "faces", "pairs", "links", "started_at"),
+        )

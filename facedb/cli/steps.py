@@ -144,7 +144,7 @@ def scan(
     from facedb.workflow.scan import ScanOptions
     from facedb.workflow.scan import scan as run
 
-    score, rule = threshold_choice(threshold, fmr)
+    score, rule = threshold_choice(ctx, threshold, fmr)
     options = ScanOptions(
         threshold=score, rule=rule, datasets=tuple(filter(None, (datasets or "").split(","))), model=model, engine=engine,
         threads=threads, block_rows=block_rows, connections=connections, full=full, max_pairs=max_pairs,

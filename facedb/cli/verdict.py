@@ -17,6 +17,7 @@ app = typer.Typer(
     name="verdict",
     help="Say what is true of a link, a pair or a face. Nothing is overwritten: the newest verdict stands.",
     no_args_is_help=True,
+    epilog="Example: facedb verdict link ann bob same",
 )
 
 NoteOption = Annotated[str | None, typer.Option("--note", help="Why, or anything else worth keeping.")]

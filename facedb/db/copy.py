@@ -84,6 +84,33 @@ def read_chunks(
         yield _checked(np.frombuffer(whole, dtype, count, start), columns)
 
 
+def read_packed_vectors(
+    cursor: psycopg.Cursor[Any], query: sql.Composable, dim: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """Yield (ids (n,), vectors (n, dim)) for each row of ``query``: the int8send and vector_send of many rows strung together.
+
+    A message for a few hundred vectors instead of one for each: libpq and Python then cost almost nothing a vector. The
+    vectors are views of what arrived, big-endian. Raises ValueError for another shape than promised.
+    """
+    statement = sql.SQL("copy ({}) to stdout (format binary)").format(query)
+    stride = np.dtype([("dim", ">u2"), ("zero", ">u2"), ("x", ">f4", (dim,))])
+    with closing(_messages(cursor.connection, statement.as_bytes(cursor))) as messages:
+        start = len(HEADER)
+        for message in messages:
+            data, start = message[start:], 0
+            if bytes(data[:2]) == TRAILER:
+                return
+            size = int.from_bytes(data[2:6], "big", signed=True)
+            count, left = divmod(size, 8)
+            vectors = data[10 + size :]
+            if bytes(data[:2]) != b"\0\2" or size < 0 or left or len(vectors) != count * stride.itemsize:
+                raise ValueError("packed vectors have another shape than expected")
+            rows = np.frombuffer(vectors, stride)
+            if (rows["dim"] != dim).any():
+                raise ValueError(f"a vector has another width than {dim}")
+            yield np.frombuffer(data[6 : 6 + size], ">i8").astype(np.int64), rows["x"]
+
+
 def _messages(conn: psycopg.Connection[Any], statement: bytes) -> Generator[memoryview]:
     """The data messages of a COPY TO STDOUT, one a row, straight from libpq.
 

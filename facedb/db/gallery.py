@@ -23,7 +23,7 @@ from psycopg import IsolationLevel, sql
 from facedb.core.models import Float32Array, Int32Array, Int64Array
 from facedb.core.progress import Reporter, Task
 from facedb.db.connection import Connection
-from facedb.db.copy import Column, read_chunks, read_columns
+from facedb.db.copy import Column, read_columns, read_packed_vectors
 from facedb.db.gallery_cache import Append, GalleryCache
 from facedb.db.queries import load
 from facedb.db.store_embeddings import ModelRow, partition
@@ -36,6 +36,7 @@ _FACE_COLUMNS = [
     Column("norm", "float4"),
 ]  # fmt: skip
 _PAGE_BYTES = 8192
+_ROWS_PER_MESSAGE = 256
 _LISTED_UP_TO = 20_000
 
 
@@ -157,16 +158,19 @@ class GallerySnapshot:
     def _read_range(
         self, first_page: int, end_page: int, missing: Int64Array | None
     ) -> Iterator[tuple[Int64Array, NDArray[Any]]]:
-        columns = [Column("id", "int8"), Column("vec", "vector", self._model.dim)]
-        query: sql.Composable = sql.SQL("select id, vec from {} where ctid >= {}::tid and ctid < {}::tid").format(
-            partition("embedding", self._model.id), sql.Literal(f"({first_page},0)"), sql.Literal(f"({end_page},0)")
+        wanted = (
+            sql.SQL("true")
+            if missing is None
+            else sql.SQL("id = any({}::bigint[])").format(sql.Literal(missing.tolist()))
         )
-        if missing is not None:
-            query += sql.SQL(" and id = any({}::bigint[])").format(sql.Literal(missing.tolist()))
+        rows_per_page = max(1, _PAGE_BYTES // (4 * self._model.dim + 64))
+        query = sql.SQL(SQL["packed"]).format(
+            embedding=partition("embedding", self._model.id), first=sql.Literal(first_page), end=sql.Literal(end_page),
+            step=sql.Literal(max(1, _ROWS_PER_MESSAGE // rows_per_page)), wanted=wanted,
+        )  # fmt: skip
         with closing(_reading(self._connect())) as conn:
             conn.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(self._snapshot)))
-            for chunk in read_chunks(conn.cursor(), query, columns):
-                yield chunk["id"].astype(np.int64), chunk["vec"]["x"]
+            yield from read_packed_vectors(conn.cursor(), query, self._model.dim)
 
 
 def _reading(conn: Connection) -> Connection:

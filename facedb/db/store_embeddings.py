@@ -11,6 +11,7 @@ import numpy as np
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from facedb.core.errors import ConflictError
 from facedb.core.models import Float32Array, ImageResult, Int64Array, Problem
 from facedb.core.paths import from_text, to_text
 from facedb.db.connection import Connection
@@ -157,8 +158,14 @@ def model_by_id(conn: Connection, model_id: int) -> ModelRow | None:
 
 
 def model_by_name(conn: Connection, name: str) -> ModelRow | None:
-    """The newest contract of a name (or whose digest starts so)."""
-    return _model(conn.execute(SQL["model_by_name"], {"name": name}).fetchone())
+    """The contract of a name, or whose digest starts so; None where there is none, ConflictError where several fit."""
+    rows = conn.execute(SQL["model_by_name"], {"name": name}).fetchall()
+    if len(rows) > 1 and rows[0][2] != name:
+        digests = ", ".join(row[2][:12] for row in rows)
+        raise ConflictError(
+            f"{len(rows)} contracts are called {name!r}: name one by its digest ({digests}); `facedb model list`."
+        )
+    return _model(rows[0]) if rows else None
 
 
 def model_in_use(conn: Connection) -> ModelRow | None:

@@ -46,6 +46,10 @@ def load_contract(
     session = open_session(path)
     graph = graph_of(session)
     sha256 = weights_sha256(path)
+    if _has_heads(graph):
+        raise ModelError(
+            f"{path.name} is a face detector: give it as --detector, and a model that embeds faces as --model."
+        )
     source = _input_of(graph, path)
     settings: dict[str, Any] = {"name": path.stem, "faces": "largest"}
     if sha256 in KNOWN_WEIGHTS and preset is None and "preset" not in beside:
@@ -146,6 +150,17 @@ def _preset(name: str) -> dict[str, Any]:
         raise ModelError(f"There is no preset '{name}'; there are {', '.join(PRESETS)}.{hint}")
     chosen = PRESETS[name]
     return {field: getattr(chosen, field) for field in chosen.__slots__}
+
+
+def is_detector(path: Path) -> bool:
+    """Whether an .onnx file is a face detector of the YuNet family; raises ModelError for one that cannot be read."""
+    return _has_heads(graph_of(open_session(path)))
+
+
+def _has_heads(graph: Graph) -> bool:
+    """Whether a graph has the twelve heads of YuNet."""
+    names = {tensor.name for tensor in graph.outputs}
+    return {f"{head}_{stride}" for head in ("cls", "obj", "bbox", "kps") for stride in (8, 16, 32)} <= names
 
 
 def _input_of(graph: Graph, path: Path) -> Tensor:

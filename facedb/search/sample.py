@@ -98,7 +98,8 @@ def draw_pairs(gallery: Gallery, n_pairs: int, seed: int, *, kind: Kind = "impos
     image are drawn again. Fewer pairs come back only if nearly all pairs are within one image.
     """
     rng = np.random.default_rng(seed)
-    order = np.argsort(gallery.labels, kind="stable")
+    # By label and image: the draw does not depend on the order of the rows, which an incremental scan changes.
+    order = np.lexsort((gallery.groups, gallery.labels))
     _, starts, sizes = np.unique(gallery.labels[order], return_index=True, return_counts=True)
     start_of, size_of = np.repeat(starts, sizes), np.repeat(sizes, sizes)
     partners = size_of - 1 if kind == "genuine" else len(gallery) - size_of

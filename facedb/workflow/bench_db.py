@@ -198,18 +198,18 @@ def pgvector_self_join(db: Database, rows: int) -> OtherMethod:
     def run(gallery: Gallery, threshold: float) -> Measured:
         with scratch(db) as inner, closing(inner.open()) as conn:
             conn.execute(
-                sql.SQL("create table face (id integer, label integer, vec vector({}))").format(
+                sql.SQL("create table self_join (id integer, label integer, vec vector({}))").format(
                     sql.Literal(gallery.dim)
                 )
             )
-            conn.execute("alter table face alter column vec set storage plain")
+            conn.execute("alter table self_join alter column vec set storage plain")
             columns = [Column("id", "int4"), Column("label", "int4"), Column("vec", "vector", gallery.dim)]
             values = {"id": np.arange(len(gallery)), "label": gallery.labels, "vec": gallery.vectors}
-            write_columns(conn.cursor(), sql.SQL("face"), columns, values)
+            write_columns(conn.cursor(), sql.SQL("self_join"), columns, values)
             _settle(conn)
             started = time.perf_counter()
             found = conn.execute(
-                "select a.id, b.id from face a join face b on a.id < b.id and a.label <> b.label"
+                "select a.id, b.id from self_join a join self_join b on a.id < b.id and a.label <> b.label"
                 " where a.vec <#> b.vec <= %s",
                 (-threshold,),
             ).fetchall()

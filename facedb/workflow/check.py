@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from facedb.core.errors import InputError
 from facedb.core.progress import Reporter
 from facedb.db.connection import Database
+from facedb.search.engine import choose_engine
 from facedb.sources.options import SourceOptions
 from facedb.workflow.embed import EmbedSummary, ModelChoice, embed
 from facedb.workflow.ingest import IngestSummary, ingest
@@ -37,11 +39,17 @@ def check(
 ) -> CheckSummary:
     """Ingest ``folder``, embed what is new, scan the dataset; every step continues where an earlier run stopped.
 
-    Raises what ``ingest``, ``embed`` and ``scan`` raise.
+    Raises what ``ingest``, ``embed`` and ``scan`` raise, EngineError before any work, and InputError when no face was found.
     """
+    choose_engine(options.engine)
     taken = ingest(db, folder, dataset=dataset, source_format=source_format, options=source_options, reporter=reporter)
     embedded = embed(
         db, choice, dataset=taken.dataset, threads=options.threads, pause=pause, reporter=reporter
     )  # fmt: skip
+    if not embedded.faces:
+        raise InputError(
+            f"No face was found in {folder}: {taken.ignored:,} files are ignored and {taken.rejected + embedded.rejected:,} "
+            "rejected; `facedb rejects --ignored` says why."
+        )
     scoped = replace(options, datasets=(taken.dataset,), model=embedded.model.digest)
     return CheckSummary(taken, embedded, scan(db, scoped, reporter=reporter, pause=pause))

@@ -2,45 +2,56 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from facedb.core.models import Float32Array
 from facedb.db import store_scans as store
 from facedb.db.connection import Connection
 from facedb.search.gallery import Gallery
-from facedb.search.histogram import count_pairs, count_scores
+from facedb.search.histogram import PairCounts, ScoreHistogram, count_pairs, count_scores
 from facedb.search.sample import sample_scores
 from facedb.search.within import genuine_histogram
 
+# The same faces give the same sample, so that error rates do not change from scan to scan.
+_SEED = 0
 _IMPOSTOR_SAMPLE = 100_000
 _GENUINE_SAMPLE = 5_000_000
 _GENUINE_COUNTED_UP_TO = 2_000_000_000
 
 
-def write_distributions(
-    conn: Connection, scan_id: int, gallery: Gallery, flagged_scores: Float32Array, threshold: float
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Distributions:
+    """Genuine and impostor pairs of a gallery: all of them, and counts by bin of those that were scored."""
+
+    totals: PairCounts
+    genuine: ScoreHistogram
+    impostor: ScoreHistogram
+    all_genuine_counted: bool
+
+
+def measure(gallery: Gallery) -> Distributions:
+    """Score every genuine pair (a sample where there are more than two thousand million) and a sample of impostor pairs."""
+    totals = count_pairs(gallery)
+    all_counted = totals.genuine <= _GENUINE_COUNTED_UP_TO
+    genuine = (
+        genuine_histogram(gallery) if all_counted else sample_scores(gallery, _GENUINE_SAMPLE, _SEED, kind="genuine")
+    )
+    return Distributions(
+        totals, genuine, sample_scores(gallery, min(_IMPOSTOR_SAMPLE, totals.impostor), _SEED), all_counted
+    )
+
+
+def write(conn: Connection, scan_id: int, found: Distributions, flagged_scores: Float32Array, threshold: float) -> None:
     """Write the histograms of a scan; the caller commits.
 
-    Impostor pairs at or above ``threshold`` are the flagged ones, so those are counted; the rest of the impostor
-    distribution comes from a random sample of all impostor pairs. Genuine pairs are all counted, or sampled when there are
-    more than two thousand million.
+    Impostor pairs at or above ``threshold`` are the flagged ones, so those are counted; the sample tells the rest.
     """
-    totals = count_pairs(gallery)
-    with ThreadPoolExecutor(2) as pool:
-        impostor = pool.submit(sample_scores, gallery, min(_IMPOSTOR_SAMPLE, totals.impostor), seed=scan_id)
-        all_counted = totals.genuine <= _GENUINE_COUNTED_UP_TO
-        genuine = (
-            genuine_histogram(gallery)
-            if all_counted
-            else sample_scores(gallery, _GENUINE_SAMPLE, scan_id, kind="genuine")
-        )
-        sampled = impostor.result()
     store.write_histogram(
-        conn, scan_id, "impostor", counted=count_scores(flagged_scores), sampled=sampled.counts, total=totals.impostor,
-        counted_from=threshold,
+        conn, scan_id, "impostor", counted=count_scores(flagged_scores), sampled=found.impostor.counts,
+        total=found.totals.impostor, counted_from=threshold,
     )  # fmt: skip
+    every = found.all_genuine_counted
     store.write_histogram(
-        conn, scan_id, "genuine", counted=genuine.counts if all_counted else None,
-        sampled=None if all_counted else genuine.counts, total=totals.genuine, counted_from=-1.0 if all_counted else None,
+        conn, scan_id, "genuine", counted=found.genuine.counts if every else None,
+        sampled=None if every else found.genuine.counts, total=found.totals.genuine, counted_from=-1.0 if every else None,
     )  # fmt: skip

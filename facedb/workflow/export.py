@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
 from facedb.core.paths import display
 from facedb.core.progress import Reporter
-from facedb.db import store_decisions, store_embeddings, store_export, store_ingest
+from facedb.db import store_decisions, store_embeddings, store_export, store_ingest, store_scans
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.store_decisions import PlannedImage
 from facedb.sources.reading import ByteReader
@@ -76,7 +76,12 @@ def choose_format(what: str, path: Path, wanted: str | None) -> str:
     formats = FORMATS.get(what)
     if formats is None:
         raise UsageError(f"{what!r} cannot be exported: choose {', '.join(FORMATS)}.")
-    chosen = wanted or _SUFFIXES.get(path.suffix.lower(), formats[0])
+    known = _SUFFIXES.get(path.suffix.lower())
+    if wanted is None and known is None and path.suffix:
+        raise UsageError(
+            f"The suffix {path.suffix} says no format: give --format ({', '.join(formats)}) or another name."
+        )
+    chosen = wanted or known or formats[0]
     if chosen not in formats:
         raise UsageError(
             f"{what} can be exported as {', '.join(formats)}, not as {chosen}: give --format or another name."
@@ -94,6 +99,8 @@ def export(
     """
     chosen = choose_format(what, path, form)
     check_free(path, force=options.force)
+    if options.dataset is None and what in ("list", "merge-map", "rec"):
+        options = replace(options, dataset=_dataset_meant(db, options.scan, reporter))
     match what:
         case "list":
             return _list(db, path, chosen, options)
@@ -105,6 +112,20 @@ def export(
             return _rec(db, path, options, reporter)
         case _:
             return _rows(db, what, path, chosen, options)
+
+
+def _dataset_meant(db: Database, scan_id: int | None, reporter: Reporter) -> str | None:
+    """The one dataset that the scan covers (default: the newest), said aloud where there are others; None: all of them."""
+    with db.connection() as conn:
+        names = dict(store_export.dataset_names(conn))
+        scan = store_scans.latest_scan(conn) if scan_id is None else store_scans.scan_by_id(conn, scan_id)
+    covered = (scan.scope.get("datasets") if scan is not None else None) or []
+    if len(names) > 1 and len(covered) == 1:
+        reporter.say(f"Of the dataset {names[covered[0]]}, as the scan; --dataset takes another one.")
+        return names[covered[0]]
+    if len(names) > 1:
+        reporter.say(f"Of all {len(names)} datasets ({', '.join(sorted(names.values()))}); --dataset takes one.")
+    return None
 
 
 def _rows(db: Database, what: str, path: Path, form: str, options: ExportOptions) -> Exported:

@@ -56,7 +56,7 @@ def _stray(found: FindingTable, k: int) -> str:
         return f"{own}; looks like nobody here{nearest}."
     text = f"{own}; {found.mean_score[k]:.2f} to the other identity"
     if not isnan(found.runner_up[k]) and found.runner_up[k] < 1.5:
-        text += f", {_share(found.runner_up[k])} points ahead of the next one"
+        text += f", {found.runner_up[k]:.2f} more alike than to the next one (1 is one person)"
     text += "."
     if found.partner[k] >= 0:
         text += f" Rank {int(found.partner[k]) + 1} points back: the two may have been swapped."
@@ -79,11 +79,11 @@ def _duplicate(found: FindingTable, k: int, count: int) -> str:
     bits = (
         "no hashes to compare" if found.distance[k] < 0 else f"{int(found.distance[k])} of 64 bits of the hash differ"
     )
-    return f"The same photo {times}, {place}: a score of {found.mean_score[k]:.3f}, {bits}."
+    return f"Probably the same photo {times}, {place}: a score of {found.mean_score[k]:.3f}, {bits}."
 
 
 def _share(sameness: float) -> str:
-    return f"{100 * sameness:.0f} %"
+    return f"{min(100 * sameness, 100):.0f} %"
 
 
 def _in_several_merges(found: FindingTable) -> set[int]:

@@ -145,5 +145,5 @@ def findings_in_words(counts: dict[str, tuple[int, int]]) -> str:
             plural = "mixed folders" if kind is Kind.MIXED else f"{kind.word}s"
             parts.append(f"{likely:,} {plural if likely > 1 else plural.removesuffix('s')}")
     if not parts:
-        return "none that is likelier than not"
+        return "none that is more likely than not"
     return f"{', '.join(parts)}; {sum(certain for _, certain in counts.values()):,} certain"

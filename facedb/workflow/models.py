@@ -20,16 +20,16 @@ from facedb.db.store_embeddings import ModelRow, ModelSummary
 from facedb.embedding import registry
 from facedb.embedding.contract import ModelContract
 from facedb.embedding.model import FaceModel
-from facedb.embedding.resolve import load_contract
+from facedb.embedding.resolve import is_detector, load_contract
 from facedb.embedding.weights import weights_sha256
 
 
 @dataclass(frozen=True, slots=True)
 class AddedModel:
-    """A model in the models folder: its file, the contract it has, what was assumed of it, its licence where known."""
+    """A model in the models folder: its file, its contract (None: a detector), what was assumed, its licence where known."""
 
     path: Path
-    contract: ModelContract
+    contract: ModelContract | None
     notes: tuple[str, ...]
     licence: str | None
 
@@ -61,17 +61,24 @@ def add(
     """
     if not source.is_file():
         raise ModelError(f"There is no file {source}: give the path of an .onnx file.")
-    notes: list[str] = []
-    contract = load_contract(source, preset=preset, overrides=overrides, notes=notes)
     target = models_dir / f"{name or source.stem}.onnx"
     if target.parent != models_dir:
         raise UsageError(f"A model name is a file name, not {name!r}.")
-    if target.exists() and weights_sha256(target) != contract.weights_sha256:
+    sha256 = weights_sha256(source)
+    if target.exists() and weights_sha256(target) != sha256:
         raise ConflictError(f"There is another model called {target.stem}: choose a name with --name.")
+    notes: list[str] = []
+    contract = None
+    if is_detector(source):
+        notes.append(f"{source.name} is a face detector: use it with --detector {target.stem}.")
+    else:
+        named = {"name": target.stem, **overrides}
+        contract = load_contract(source, preset=preset, overrides=named, notes=notes)
     models_dir.mkdir(parents=True, exist_ok=True)
     _write_whole(target, source.read_bytes())
-    _write_whole(target.with_suffix(".toml"), _toml(contract, target.stem).encode())
-    known = registry.identify(contract.weights_sha256)
+    if contract is not None:
+        _write_whole(target.with_suffix(".toml"), _toml(contract).encode())
+    known = registry.identify(sha256)
     return AddedModel(target, contract, tuple(notes), known.licence if known else None)
 
 
@@ -81,9 +88,9 @@ def _write_whole(path: Path, data: bytes) -> None:
     draft.replace(path)
 
 
-def _toml(contract: ModelContract, name: str) -> str:
+def _toml(contract: ModelContract) -> str:
     lines = {
-        "name": name, "size": list(contract.input_size), "layout": contract.layout, "colour": contract.colour,
+        "name": contract.name, "size": list(contract.input_size), "layout": contract.layout, "colour": contract.colour,
         "mean": list(contract.mean), "std": list(contract.std), "template": contract.template,
         "margin": contract.margin, "output": contract.output_name,
     }  # fmt: skip
@@ -116,13 +123,17 @@ def contracts(db: Database) -> list[ModelSummary]:
         return store.models(conn)
 
 
-def find_contract(db: Database, name: str) -> ModelRow:
-    """The newest contract of a name or digest; raises NotFoundError."""
+def find_contract(db: Database, name: str, models_dir: Path) -> ModelRow:
+    """The contract of a name or digest, else of a file in ``models_dir``; raises NotFoundError, ConflictError when several fit."""
     with closing(db.open()) as conn, translated(db.dsn):
         model = store.model_by_name(conn, name)
-    if model is None:
-        raise NotFoundError(f"There is no model {name!r} in the database: see `facedb model list`.")
-    return model
+    if model is not None:
+        return model
+    path = models_dir / f"{name}.onnx"
+    if not path.is_file():
+        raise NotFoundError(f"There is no model {name!r}: see `facedb model list`.")
+    contract = load_contract(path)
+    return ModelRow(0, contract.name, contract.digest(), contract.to_dict(), contract.dim, "", str(path), None)
 
 
 def verify(model: ModelRow) -> list[tuple[str, str]]:

@@ -125,6 +125,7 @@ def rejects(
 ) -> Iterator[Iterator[Any]]:
     """Rows of REJECT_COLUMNS, streamed while the block is open."""
     with closing(db.open()) as conn, translated(db.dsn):
+        _dataset_id(conn, dataset)
         yield store.rows(conn, "rejects", {"dataset": dataset, "code": code, "ignored": ignored, "limit": limit})
 
 

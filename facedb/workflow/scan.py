@@ -6,6 +6,7 @@ and its mark are one transaction, so a killed scan goes on with the blocks that 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,8 +28,7 @@ from facedb.search.join import BlockResult, Gallery, join
 from facedb.search.links import roll_up
 from facedb.search.sample import predict_pairs
 from facedb.search.score import pair_scores
-from facedb.workflow import scan_ledger, thresholds
-from facedb.workflow.distributions import write_distributions
+from facedb.workflow import distributions, scan_ledger, thresholds
 from facedb.workflow.findings import compute_findings
 from facedb.workflow.scan_ledger import Ledger, Plan
 from facedb.workflow.thresholds import ThresholdRule
@@ -265,12 +265,14 @@ class _Run:
 
     def _finish(self, scan_id: int) -> None:
         """Roll pairs up to links and findings, write the histograms and close the scan, all in one transaction."""
-        pairs = store.read_pairs(self._conn, scan_id)
-        rows_a, rows_b = self._rows(pairs)
-        links = roll_up(self._vectors, self._faces.identity_ids, rows_a, rows_b, pairs.score)
-        columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
-        store.write_links(self._conn, scan_id, columns)
-        compute_findings(self._conn, scan_id, self._gallery, self._faces.face_ids, rows_a, rows_b, pairs.score)
-        write_distributions(self._conn, scan_id, self._gallery, pairs.score, self._options.threshold)
+        with ThreadPoolExecutor(1) as pool:
+            measured = pool.submit(distributions.measure, self._gallery)
+            pairs = store.read_pairs(self._conn, scan_id)
+            rows_a, rows_b = self._rows(pairs)
+            links = roll_up(self._vectors, self._faces.identity_ids, rows_a, rows_b, pairs.score)
+            columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
+            store.write_links(self._conn, scan_id, columns)
+            compute_findings(self._conn, scan_id, self._gallery, self._faces.face_ids, rows_a, rows_b, pairs.score)
+            distributions.write(self._conn, scan_id, measured.result(), pairs.score, self._options.threshold)
         store.finish_scan(self._conn, scan_id, pairs=len(pairs), links=len(links))
         self._conn.commit()

@@ -61,15 +61,19 @@ def as_text(measured: Calibration, marks: list[Mark]) -> str:
     return "\n".join(lines)
 
 
+def check_suffix(path: Path) -> None:
+    """Raise UsageError for a file that `write` does not write."""
+    if path.suffix.lower() not in (".svg", ".png"):
+        raise UsageError(f"--plot writes .svg and .png, not {path.suffix or 'a file without a suffix'}.")
+
+
 def write(path: Path, measured: Calibration, marks: list[Mark], title: str) -> None:
     """Write a chart with a logarithmic axis of shares; the suffix decides: .svg or .png. Raises UsageError for others."""
-    suffix = path.suffix.lower()
-    if suffix == ".svg":
+    check_suffix(path)
+    if path.suffix.lower() == ".svg":
         path.write_text(_svg(measured, marks, title), encoding="utf-8")
-    elif suffix == ".png":
-        _png(measured, marks, title).save(path)
     else:
-        raise UsageError(f"--plot writes .svg and .png, not {path.suffix or 'a file without a suffix'}.")
+        _png(measured, marks, title).save(path)
 
 
 def _range(measured: Calibration) -> tuple[float, float]:

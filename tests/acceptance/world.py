@@ -20,6 +20,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from facedb.cli.app import app
+from facedb.core.errors import FacedbError
 
 SIDE = 32
 BLOCKS = 4
@@ -156,8 +157,10 @@ class Inside:
         """Run the command to its end, which must be exit code ``code``."""
         environment = {"FACEDB_HOME": str(self.home / "facedb"), "FACEDB_DSN": self.dsn}
         done = CliRunner().invoke(app, [str(part) for part in arguments], env=environment)
-        assert done.exit_code == code, f"{arguments}: {done.exit_code}\n{done.output}\n{done.exception!r}"
-        return Said(done.exit_code, done.stdout, done.stderr)
+        fault = done.exception if isinstance(done.exception, FacedbError) else None
+        found = done.exit_code if fault is None else fault.exit_code
+        assert found == code, f"{arguments}: {found}\n{done.output}\n{done.exception!r}"
+        return Said(found, done.stdout, done.stderr if fault is None else f"{done.stderr}facedb: {fault}\n")
 
 
 # Everything below is keyed by path, so that two databases can be compared whatever their keys are.

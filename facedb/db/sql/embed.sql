@@ -7,8 +7,7 @@ select id from facedb.model where digest = %(digest)s;
 insert into facedb.model (name, digest, contract, dim, detection, weights_path, detector_path)
 values (%(name)s, %(digest)s, %(contract)s, %(dim)s, %(detection)s, %(weights_path)s, %(detector_path)s)
 on conflict (digest) do update
-set name = excluded.name,
-    weights_path = coalesce(excluded.weights_path, facedb.model.weights_path),
+set weights_path = coalesce(excluded.weights_path, facedb.model.weights_path),
     detector_path = coalesce(excluded.detector_path, facedb.model.detector_path)
 returning id;
 
@@ -17,9 +16,9 @@ returning id;
 select id, name, digest, contract, dim, detection, weights_path, detector_path from facedb.model where id = %(id)s;
 
 -- name: model_by_name
--- The newest contract of a name.
+-- The contracts of a name or digest, newest first.
 select id, name, digest, contract, dim, detection, weights_path, detector_path from facedb.model
-where name = %(name)s or digest like %(name)s || '%%' order by id desc limit 1;
+where name = %(name)s or starts_with(digest, %(name)s) order by digest = %(name)s desc, id desc;
 
 -- name: model_in_use
 -- The contract that embedded a face last, of all or of some datasets.

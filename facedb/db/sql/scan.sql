@@ -12,6 +12,17 @@ join facedb.face f on f.id = e.face_id
 join facedb.image i on i.id = f.image_id
 join facedb.source s on s.id = i.source_id
 
+-- name: packed
+-- Vectors of a range of pages, some hundred strung together in each row. (Composed: partition, pages, filter.)
+select p.ids, p.vectors
+from generate_series({first}::bigint, {end}::bigint - 1, {step}::bigint) as run(page)
+cross join lateral (
+    select string_agg(int8send(id), ''::bytea) as ids, string_agg(vector_send(vec), ''::bytea) as vectors
+    from {embedding}
+    where ctid >= format('(%s,0)', run.page)::tid and ctid < format('(%s,0)', least(run.page + {step}, {end}))::tid and {wanted}
+) p
+where p.ids is not null
+
 -- name: cluster_identity
 -- Names this very database: the cluster, the database within it.
 select (select system_identifier from pg_control_system())::text, (select oid from pg_database where datname = current_database())::text;
