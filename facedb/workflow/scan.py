@@ -6,8 +6,8 @@ and its mark are one transaction, so a killed scan goes on with the blocks that 
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,6 +34,10 @@ from facedb.workflow.scan_ledger import Ledger, Plan
 from facedb.workflow.thresholds import ThresholdRule
 
 MAX_PAIRS = 20_000_000
+_PREDICTION_ROWS = 192
+
+# Engines that need every BLAS thread for themselves.
+_SEARCH_WITH_BLAS = ("faiss-cpu", "exact")
 
 # Stored scores are rounded to float32; within this of the threshold only the float64 score can tell (2^-24 for scores below 1).
 _ROUNDING = 2.0**-23
@@ -172,27 +176,38 @@ class _Run:
         self._gallery = Gallery(vectors, self._faces.identity_ids, self._faces.image_ids)
 
     def work(self, model: ModelRow, scope: dict[str, object], pause: scan_ledger.Pause) -> ScanSummary:
+        plan = self._plan
+        with ThreadPoolExecutor(1) as pool, ExitStack() as calm:
+            calm.enter_context(one_blas_thread())
+            # The distributions do not depend on the pairs, so they are measured while the one thread here prepares the search.
+            measured = pool.submit(distributions.measure, self._gallery)
+            ledger = self._begin(model, scope)
+            if self._engine.name in _SEARCH_WITH_BLAS:
+                wait([measured])
+                calm.close()
+            self._search(ledger, pause)
+            calm.enter_context(one_blas_thread())
+            self._finish(ledger.scan_id, measured)
+        finished = store.scan_by_id(self._conn, ledger.scan_id)
+        assert finished is not None  # noqa: S101 - its row was updated above
+        return ScanSummary(
+            finished, self._engine, reused=False, resumed=plan.scan_id is not None,
+            blocks_done=len(plan.blocks) - len(plan.done), blocks_found=len(plan.done),
+        )  # fmt: skip
+
+    def _begin(self, model: ModelRow, scope: dict[str, object]) -> Ledger:
+        """Write the ledger of a new scan, or take over that of the one to resume."""
         plan, conn = self._plan, self._conn
-        resumed = plan.scan_id is not None
         if plan.scan_id is None:
             self._expect_few_enough(plan.first_new)
             ledger = scan_ledger.begin(conn, model.id, scope, plan, self._options, self._engine.name)
             if plan.base is not None:
                 store.write_pairs(conn, ledger.scan_id, self._carried(plan.base))
-            conn.commit()
         else:
             ledger = Ledger(plan.scan_id, plan.blocks, plan.done, plan.carried_blocks)
             store.set_engine(conn, plan.scan_id, self._engine.name)
-            conn.commit()
-        self._search(ledger, pause)
-        with one_blas_thread():
-            self._finish(ledger.scan_id)
-        finished = store.scan_by_id(conn, ledger.scan_id)
-        assert finished is not None  # noqa: S101 - its row was updated above
-        return ScanSummary(
-            finished, self._engine, reused=False, resumed=resumed,
-            blocks_done=len(plan.blocks) - len(plan.done), blocks_found=len(plan.done),
-        )  # fmt: skip
+        conn.commit()
+        return ledger
 
     def _search(self, ledger: Ledger, pause: scan_ledger.Pause) -> None:
         waiting = [block for block in ledger.blocks if block.index not in ledger.done]
@@ -254,8 +269,9 @@ class _Run:
         limit = self._options.max_pairs
         if limit is None or len(self._faces) < 2:
             return
-        with one_blas_thread():
-            predicted = predict_pairs(self._gallery, self._options.threshold, first_new=first_new)
+        predicted = predict_pairs(
+            self._gallery, self._options.threshold, first_new=first_new, sample_rows=_PREDICTION_ROWS
+        )
         if predicted.expected > limit:
             raise TooManyPairsError(
                 f"About {predicted.expected:,.0f} pairs reach {self._options.threshold:g}, more than --max-pairs {limit:,}: "
@@ -263,16 +279,14 @@ class _Run:
                 "raise one of the two and scan again."
             )
 
-    def _finish(self, scan_id: int) -> None:
+    def _finish(self, scan_id: int, measured: Future[distributions.Distributions]) -> None:
         """Roll pairs up to links and findings, write the histograms and close the scan, all in one transaction."""
-        with ThreadPoolExecutor(1) as pool:
-            measured = pool.submit(distributions.measure, self._gallery)
-            pairs = store.read_pairs(self._conn, scan_id)
-            rows_a, rows_b = self._rows(pairs)
-            links = roll_up(self._vectors, self._faces.identity_ids, rows_a, rows_b, pairs.score)
-            columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
-            store.write_links(self._conn, scan_id, columns)
-            compute_findings(self._conn, scan_id, self._gallery, self._faces.face_ids, rows_a, rows_b, pairs.score)
-            distributions.write(self._conn, scan_id, measured.result(), pairs.score, self._options.threshold)
+        pairs = store.read_pairs(self._conn, scan_id)
+        rows_a, rows_b = self._rows(pairs)
+        links = roll_up(self._vectors, self._faces.identity_ids, rows_a, rows_b, pairs.score)
+        columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
+        store.write_links(self._conn, scan_id, columns)
+        compute_findings(self._conn, scan_id, self._gallery, self._faces.face_ids, rows_a, rows_b, pairs.score)
+        distributions.write(self._conn, scan_id, measured.result(), pairs.score, self._options.threshold)
         store.finish_scan(self._conn, scan_id, pairs=len(pairs), links=len(links))
         self._conn.commit()
