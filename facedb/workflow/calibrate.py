@@ -136,7 +136,8 @@ def meaning(measured: Calibration, threshold: float, faces: int) -> str:
     text = f"FMR {measured.cleaned_fmr(threshold):.1e} (about {measured.false_pairs(threshold):,.0f} of the flagged pairs are chance)"
     if measured.genuine.seen:
         text += f", FNMR {measured.cleaned_fnmr(threshold):.1%}"
-    return f"{text}; review above {found.review:.3f}, certain above {found.certain:.3f}"
+    certain = f"certain above {found.certain:.3f}" if found.certain < 1 else "none certain by its score alone"
+    return f"{text}; review above {found.review:.3f}, {certain}"
 
 
 def _real(value: float) -> float | None:
