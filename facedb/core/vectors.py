@@ -1,4 +1,4 @@
-"""How a raw vector becomes the unit vector that is stored: one function for every way into the table."""
+"""How a raw vector that somebody else computed becomes the unit vector that is stored."""
 
 from __future__ import annotations
 
