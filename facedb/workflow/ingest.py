@@ -159,7 +159,7 @@ class _Ingest:
         store.begin_seen(conn)
         conn.commit()
         with ByteReader() as reader, ThreadPoolExecutor() as pool:
-            for batch in _batches(self._source.records()):
+            for batch in _read_ahead(_batches(self._source.records())):
                 if isinstance(batch, VectorBatch):
                     yield self._take_vectors(batch)
                 else:
@@ -275,7 +275,10 @@ class _Hashed:
     result: bytes | OSError
 
 
-def _batches(records: Iterable[ImageRecord | VectorBatch]) -> Iterator[list[ImageRecord] | VectorBatch]:
+_Batch = list[ImageRecord] | VectorBatch
+
+
+def _batches(records: Iterable[ImageRecord | VectorBatch]) -> Iterator[_Batch]:
     held: list[ImageRecord] = []
     for record in records:
         if isinstance(record, VectorBatch):
@@ -287,6 +290,15 @@ def _batches(records: Iterable[ImageRecord | VectorBatch]) -> Iterator[list[Imag
             held = []
     if held:
         yield held
+
+
+def _read_ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
+    """The same batches, the next one read while the caller writes this one."""
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(next, batches, None)
+        while (batch := following.result()) is not None:
+            following = pool.submit(next, batches, None)
+            yield batch
 
 
 def _to_be_read(record: ImageRecord, before: store.KnownImage | None) -> bool:
