@@ -1,7 +1,3 @@
--- name: find_model
--- The key of a contract.
-select id from facedb.model where digest = %(digest)s;
-
 -- name: add_model
 -- Register a contract, or remember where its files are now.
 insert into facedb.model (name, digest, contract, dim, detection, weights_path, detector_path)
