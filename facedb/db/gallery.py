@@ -33,7 +33,8 @@ SQL = load("scan")
 _FACE_COLUMNS = [
     Column("id", "int8"), Column("face_id", "int8"), Column("image_id", "int8"), Column("identity_id", "int4"),
     Column("dataset_id", "int4"), Column("present", "int4"), Column("size_px", "float4"), Column("sharpness", "float4"),
-    Column("norm", "float4"),
+    Column("norm", "float4"), Column("has_content", "int4"), Column("content", "bytea", 8), Column("has_look", "int4"),
+    Column("look", "int8"),
 ]  # fmt: skip
 _PAGE_BYTES = 8192
 _ROWS_PER_MESSAGE = 256
@@ -45,7 +46,8 @@ class GalleryFaces:
     """Who is in a gallery, one entry per embedding: arrays of shape (n,).
 
     ``embedding_ids``, ``face_ids``, ``image_ids`` int64; ``identity_ids`` (0: no label) and ``dataset_ids`` int32;
-    ``size_px`` and ``sharpness`` (NaN: not measured) and ``norms`` float32.
+    ``size_px`` and ``sharpness`` (NaN: not measured) and ``norms`` float32. Of the image: ``content`` int64, 63 bits that stand
+    for its bytes (-1: unknown), and ``look`` int64, its perceptual hash, meaningless where ``has_look`` (bool) is False.
     """
 
     embedding_ids: Int64Array
@@ -56,6 +58,9 @@ class GalleryFaces:
     size_px: Float32Array
     sharpness: Float32Array
     norms: Float32Array
+    content: Int64Array
+    look: Int64Array
+    has_look: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.embedding_ids)
@@ -96,9 +101,14 @@ class GallerySnapshot:
         query = sql.SQL(SQL["faces"]).format(embedding=partition("embedding", self._model.id))
         rows = read_columns(self._conn.cursor(), query, _FACE_COLUMNS)
         self._alive = np.sort(rows["id"])
-        keep = np.flatnonzero(rows.pop("present") != 0)
+        keep = np.flatnonzero(rows["present"] != 0)
         keep = keep[np.lexsort((rows["face_id"][keep], rows["identity_id"][keep]))]
-        return GalleryFaces(*(values[keep] for values in rows.values()))
+        bits = rows["content"].view(">i8").astype(np.int64) & np.int64(2**63 - 1)
+        return GalleryFaces(
+            rows["id"], rows["face_id"], rows["image_id"], rows["identity_id"], rows["dataset_id"], rows["size_px"],
+            rows["sharpness"], rows["norm"], np.where(rows["has_content"] != 0, bits, np.int64(-1)), rows["look"],
+            rows["has_look"] != 0,
+        ).take(keep)  # fmt: skip
 
     def vectors(self, embedding_ids: Int64Array, *, connections: int = 2, reporter: Reporter) -> Float32Array:
         """The unit vectors of ``embedding_ids``, some of those that ``faces`` gave, as float32 (n, dim), row k for id k.

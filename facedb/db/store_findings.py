@@ -7,45 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from facedb.core.models import Int64Array
 from facedb.db.connection import Connection
-from facedb.db.copy import Column, read_columns
 from facedb.db.queries import load
 
 SQL = load("findings")
 
-_HASH_COLUMNS = [
-    Column("id", "int8"), Column("has_content", "int4"), Column("content", "int8"), Column("has_look", "int4"),
-    Column("look", "int8"),
-]  # fmt: skip
 FINDING_COLUMNS = (
     "rank", "class", "confidence", "identity_a", "identity_b", "faces_a", "faces_b", "size_a", "size_b", "max_score",
     "mean_score", "own_score", "own_best", "own_usual", "own_spread", "sameness", "margin", "hash_distance", "group_number",
     "group_lowest", "swap_rank", "detail",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class ImageHashes:
-    """Per labelled image, sorted by ``ids`` int64 (n,): 63 bits that stand for its bytes (``content`` int64, -1 unknown) and
-    its perceptual hash (``look`` int64, meaningless where ``has_look`` is False)."""
-
-    ids: Int64Array
-    content: Int64Array
-    look: Int64Array
-    has_look: NDArray[np.bool_]
-
-
-def image_hashes(conn: Connection) -> ImageHashes:
-    """The hashes of every labelled image."""
-    rows = read_columns(conn.cursor(), sql.SQL(SQL["hashes"]), _HASH_COLUMNS)
-    order = np.argsort(rows["id"])
-    content = np.where(rows["has_content"] != 0, rows["content"] & np.int64(2**63 - 1), -1)
-    return ImageHashes(rows["id"][order], content[order], rows["look"][order], rows["has_look"][order] != 0)
 
 
 def write_findings(

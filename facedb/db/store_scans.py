@@ -73,6 +73,13 @@ class PairRows:
     def __len__(self) -> int:
         return len(self.score)
 
+    @staticmethod
+    def join(parts: Sequence[PairRows]) -> PairRows:
+        """All ``parts`` as one."""
+        empty = PairRows(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
+        joined = parts or [empty]
+        return PairRows(*(np.concatenate([getattr(part, name) for part in joined]) for name in PairRows.__slots__))
+
 
 def dataset_ids(conn: Connection, names: Sequence[str]) -> dict[str, int]:
     """Keys of datasets by name; missing names are left out."""

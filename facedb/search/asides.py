@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facedb.core.models import Float32Array, Float64Array, Int32Array, Int64Array
 from facedb.search.confidence import Rules
-from facedb.search.peel import Folders
+from facedb.search.folders import Folders
 from facedb.search.persons import Persons, best_other
 
 _THIRD = 3

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from facedb.core.models import Float32Array, Float64Array, Int64Array
 from facedb.search.confidence import MOST, of_copy
 from facedb.search.finding_table import FindingTable, Kind, Role, table
+from facedb.search.folders import Folders
 from facedb.search.groups import complete_linkage
-from facedb.search.peel import Folders
 from facedb.search.score import pair_scores
 
 NEAR = 0.93

@@ -17,6 +17,7 @@ from facedb.search.append_search import AppendSearcher
 from facedb.search.device_rows import FLOAT16_SCALE, DeviceRows
 from facedb.search.engine import EngineInfo
 from facedb.search.gallery import Gallery
+from facedb.search.nvidia import missing_driver
 from facedb.search.quantise import TENSOR_CORE_ROUNDOFF, score_error
 from facedb.search.sieve import Sieve
 from facedb.search.tiles import Tile
@@ -165,6 +166,8 @@ class CudaDevice:
 
 def probe() -> EngineInfo:
     """Whether CuPy and a CUDA device are here, and what is missing first."""
+    if (missing := missing_driver()) is not None:
+        return EngineInfo("cuda", False, missing)
     if importlib.util.find_spec("cupy") is None:
         return EngineInfo("cuda", False, "CuPy is not installed (the extra `gpu` brings it)")
     import cupy

@@ -21,6 +21,7 @@ from facedb.search.device_rows import DeviceRows, scale_of
 from facedb.search.engine import EngineInfo
 from facedb.search.gallery import Gallery
 from facedb.search.knn_search import KnnSearcher
+from facedb.search.nvidia import missing_driver
 from facedb.search.quantise import TENSOR_CORE_ROUNDOFF, score_error
 from facedb.search.sieve import Sieve
 
@@ -103,6 +104,8 @@ class FaissGpuDevice:
 
 def probe() -> EngineInfo:
     """Whether FAISS for the GPU, CuPy and a CUDA device are here, and what is missing first."""
+    if (missing := missing_driver()) is not None:
+        return EngineInfo("faiss-gpu", False, missing)
     if importlib.util.find_spec("faiss") is None:
         return EngineInfo("faiss-gpu", False, "FAISS is not installed (the extra `gpu` brings it)")
     import faiss

@@ -22,9 +22,10 @@ from facedb.search.asides import find_asides, settle_ties
 from facedb.search.confidence import LIKELY, Rules
 from facedb.search.copies import EQUAL, NEAR, Hashes, find_copies
 from facedb.search.finding_table import FindingTable, Kind, Role, ranked, table
+from facedb.search.folders import Folders, folders
 from facedb.search.gallery import Gallery
 from facedb.search.likenesses import Likeness, compare_cores, find_likenesses
-from facedb.search.peel import Folders, Peeled, folders, peel
+from facedb.search.peel import Peeled, peel
 from facedb.search.persons import Ends, Persons, ends, folder_sums, mean_scores, noise, persons
 from facedb.search.strays import find_mixed, find_strays, swaps
 
@@ -45,13 +46,19 @@ class Findings:
     rules: Rules
 
 
-def find(gallery: Gallery, rows_a: Int64Array, rows_b: Int64Array, scores: Float32Array, hashes: Hashes) -> Findings:
-    """Find the mistakes of a gallery.
+@dataclass(frozen=True, slots=True)
+class FolderStudy:
+    """What the folders of a gallery tell by themselves, whatever is flagged between them: needed by `find`."""
 
-    ``rows_a``, ``rows_b`` (m,) are the rows of the flagged pairs with ``scores`` float32 (m,). The time goes into the
-    scores inside folders (sum of squared folder sizes) and the flagged pairs; no other pair is looked at, but every face beside
-    a core is compared with every core.
-    """
+    parts: Folders
+    ends: Ends
+    peeled: Peeled
+    who: Persons
+    rules: Rules
+
+
+def study_folders(gallery: Gallery) -> FolderStudy:
+    """Take the folders apart; the time goes into the scores inside them (sum of squared folder sizes)."""
     parts = folders(gallery.labels, gallery.groups)
     sums = folder_sums(gallery.vectors, parts)
     scale = ends(gallery.vectors, parts, sums)
@@ -62,6 +69,23 @@ def find(gallery: Gallery, rows_a: Int64Array, rows_b: Int64Array, scores: Float
         who = persons(gallery.vectors, parts, scale, sums, peeled.group)
         _measure_again(gallery, parts, peeled)
     rules = Rules.of(noise(gallery, parts, who, peeled.own_mean, peeled.group))
+    return FolderStudy(parts, scale, peeled, who, rules)
+
+
+def find(
+    gallery: Gallery,
+    study: FolderStudy,
+    rows_a: Int64Array,
+    rows_b: Int64Array,
+    scores: Float32Array,
+    hashes: Hashes,
+) -> Findings:
+    """Find the mistakes of a gallery.
+
+    ``study`` is `study_folders` of it; ``rows_a``, ``rows_b`` (m,) are the rows of the flagged pairs with ``scores`` float32
+    (m,). No other pair is looked at, but every face beside a core is compared with every core.
+    """
+    parts, peeled, who, rules = study.parts, study.peeled, study.who, study.rules
     copies = find_copies(
         gallery.vectors, gallery.groups, parts, hashes, np.r_[peeled.near_a, rows_a],
         np.r_[peeled.near_b, rows_b], np.r_[peeled.near_score, scores],
@@ -73,9 +97,9 @@ def find(gallery: Gallery, rows_a: Int64Array, rows_b: Int64Array, scores: Float
     left = ~(explained[rows_a] | explained[rows_b])
     likeness = compare_cores(gallery.vectors, parts, who, rules, rows_a[left], rows_b[left], scores[left])
     single, alone = _folders_of_one(parts, likeness)
-    close = (likeness.sameness >= rules.alike) | (likeness.links.max_score >= scale.cut(CLOSE_SHARE))
+    close = (likeness.sameness >= rules.alike) | (likeness.links.max_score >= study.ends.cut(CLOSE_SHARE))
     found = ranked([find_likenesses(likeness, close & ~single), alone, strays, mixed, copies])
-    return Findings(replace(found, partner=swaps(found)), scale, rules)
+    return Findings(replace(found, partner=swaps(found)), study.ends, rules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from facedb.core.models import Float32Array, Float64Array, Int64Array
 from facedb.search.confidence import LIKELY, Rules
 from facedb.search.finding_table import FindingTable, Kind, Role, table
+from facedb.search.folders import Folders
 from facedb.search.groups import complete_linkage
 from facedb.search.links import Links, roll_up
-from facedb.search.peel import Folders
 from facedb.search.persons import Persons
 
 

@@ -9,28 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.models import Float32Array, Int32Array, Int64Array
+from facedb.search.folders import BoolArray, Folders, batches, scores_within
 
-# A batch of folders holds at most this many scores (1 MB), unless one folder alone has more.
-_BATCH_SCORES = 1 << 18
 _REFERENCES = 2048
 _ROUNDS = 4
 _PASSES = 4
-
-BoolArray = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """The rows of a gallery by folder: rows ``order[starts[k] : starts[k] + sizes[k]]`` carry the label ``labels[k]``.
-
-    ``labels``, ``starts``, ``sizes`` int64 (k,), ``order`` int64 (n,), ``folder_of`` int64 (n,): the folder of each row.
-    """
-
-    labels: Int64Array
-    starts: Int64Array
-    sizes: Int64Array
-    order: Int64Array
-    folder_of: Int64Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +34,6 @@ class Peeled:
     near_score: Float32Array
 
 
-def folders(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> Folders:
-    """Sort rows by label and image, (n,) both, so that nothing depends on the order in which a scan met them."""
-    order = np.lexsort((groups, labels)).astype(np.int64)
-    names, starts, sizes = np.unique(labels[order], return_index=True, return_counts=True)
-    folder_of = np.empty(len(labels), np.int64)
-    folder_of[order] = np.repeat(np.arange(len(names)), sizes)
-    return Folders(names.astype(np.int64), starts.astype(np.int64), sizes.astype(np.int64), order, folder_of)
-
-
 def peel(
     vectors: Float32Array, groups: NDArray[np.integer], parts: Folders, *, cut: float, near: float = 2.0
 ) -> Peeled:
@@ -75,8 +49,8 @@ def peel(
     own_mean, own_best = np.full(count, np.nan, np.float32), np.full(count, np.nan, np.float32)
     found: list[tuple[Int64Array, Int64Array, Float32Array]] = []
     shared = len(np.unique(groups)) < count
-    for rows, alive in _batches(parts):
-        scores, apart = _scores(vectors, groups if shared else None, rows, alive)
+    for rows, alive in batches(parts, _REFERENCES):
+        scores, apart = scores_within(vectors, groups if shared else None, rows, alive)
         masked = np.where(apart, scores, np.float32(0))
         batch_group = _peel_batch(scores, masked, apart, alive, cut)
         # Nothing can be said about a face without a face of another image beside it.
@@ -99,44 +73,11 @@ def peel(
                   joined[2].astype(np.float32))  # fmt: skip
 
 
-def _batches(parts: Folders) -> Iterator[tuple[Int64Array, BoolArray]]:
-    """Folders of two or more faces and similar size: rows int64 (b, m), padded with 0 where ``alive`` is False."""
-    by_size = np.argsort(parts.sizes, kind="stable")
-    by_size = by_size[(parts.sizes[by_size] >= 2) & (parts.sizes[by_size] <= _REFERENCES)]
-    at = 0
-    while at < len(by_size):
-        smallest = int(parts.sizes[by_size[at]])
-        widest = smallest + smallest // 4
-        stop = at + int(np.searchsorted(parts.sizes[by_size[at:]], widest, side="right"))
-        stop = min(stop, at + max(1, _BATCH_SCORES // (widest * widest)))
-        chosen = by_size[at:stop]
-        width = int(parts.sizes[chosen[-1]])
-        columns = np.arange(width)
-        alive = columns[None, :] < parts.sizes[chosen, None]
-        places = np.where(alive, parts.starts[chosen, None] + columns[None, :], 0)
-        yield parts.order[places], alive
-        at = stop
-
-
 def _large(parts: Folders) -> Iterator[tuple[Int64Array, Int64Array]]:
     """Folders too large for a batch: their rows, and the evenly spread ones that stand for all."""
     for k in np.flatnonzero(parts.sizes > _REFERENCES):
         rows = parts.order[parts.starts[k] : parts.starts[k] + parts.sizes[k]]
         yield rows, rows[np.linspace(0, len(rows) - 1, _REFERENCES).astype(np.int64)]
-
-
-def _scores(
-    vectors: Float32Array, groups: NDArray[np.integer] | None, rows: Int64Array, alive: BoolArray
-) -> tuple[Float32Array, BoolArray]:
-    """Scores float32 (b, m, m) within each folder, and which of them are between two faces of two images."""
-    taken = vectors[rows]
-    scores = np.matmul(taken, taken.transpose(0, 2, 1))
-    apart = alive[:, :, None] & alive[:, None, :]
-    apart[:, np.arange(rows.shape[1]), np.arange(rows.shape[1])] = False
-    if groups is not None:
-        images = groups[rows]
-        apart &= images[:, :, None] != images[:, None, :]
-    return scores, apart
 
 
 def _peel_batch(
@@ -204,7 +145,7 @@ def _peel_large(
 ) -> None:
     """Peel the references, then ask every face of the folder which of their groups it fits best."""
     alive = np.ones((1, len(references)), bool)
-    scores, apart = _scores(vectors, groups, references[None, :], alive)
+    scores, apart = scores_within(vectors, groups, references[None, :], alive)
     found = _peel_batch(scores, np.where(apart, scores, np.float32(0)), apart, alive, cut)[0]
     core = np.flatnonzero(found == 0)
     centres = np.stack([vectors[references[found == k]].mean(axis=0) for k in range(found.max() + 1)])

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.models import Float32Array, Float64Array, Int32Array, Int64Array
+from facedb.search.folders import Folders
 from facedb.search.gallery import Gallery
-from facedb.search.peel import Folders
 
 # A folder of few faces says little about itself: its own mean score counts as much as this many typical pairs do.
 _PRIOR_PAIRS = 3.0

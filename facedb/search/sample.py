@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facedb.core.models import Float64Array, Int64Array
 from facedb.search.gallery import Gallery
 from facedb.search.histogram import BIN_EDGES, BINS, ScoreHistogram, bin_of, count_pairs, count_scores
-from facedb.search.score import pair_scores
+from facedb.search.score import rough_scores
 
 Kind = Literal["genuine", "impostor"]
 
@@ -79,7 +79,7 @@ def predict_pairs(
 
 
 def sample_scores(gallery: Gallery, n_pairs: int, seed: int = 0, *, kind: Kind = "impostor") -> ScoreHistogram:
-    """The histogram of ``n_pairs`` uniformly drawn pairs (with replacement) of one ``kind``, scored in float64.
+    """The histogram of ``n_pairs`` uniformly drawn pairs (with replacement) of one ``kind``, scored in float32 (see `rough_scores`).
 
     ``total`` of the result is the exact number of such pairs in the gallery; ``counted`` is 0 if there are none.
     """
@@ -88,7 +88,7 @@ def sample_scores(gallery: Gallery, n_pairs: int, seed: int = 0, *, kind: Kind =
     if total == 0 or n_pairs == 0:
         return ScoreHistogram(np.zeros(BINS, np.int64), 0, total)
     rows_a, rows_b = draw_pairs(gallery, n_pairs, seed, kind=kind)
-    return ScoreHistogram(count_scores(pair_scores(gallery.vectors, rows_a, rows_b)), len(rows_a), total)
+    return ScoreHistogram(count_scores(rough_scores(gallery.vectors, rows_a, rows_b)), len(rows_a), total)
 
 
 def draw_pairs(gallery: Gallery, n_pairs: int, seed: int, *, kind: Kind = "impostor") -> tuple[Int64Array, Int64Array]:

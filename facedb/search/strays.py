@@ -8,7 +8,8 @@ from facedb.core.models import Float32Array, Float64Array, Int64Array
 from facedb.search.asides import Asides
 from facedb.search.confidence import LIKELY, Rules
 from facedb.search.finding_table import FindingTable, Kind, Role, table
-from facedb.search.peel import Folders, Peeled
+from facedb.search.folders import Folders
+from facedb.search.peel import Peeled
 from facedb.search.persons import Persons, mean_scores
 from facedb.search.score import pair_scores
 

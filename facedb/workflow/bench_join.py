@@ -50,7 +50,8 @@ class OtherMethod:
 class BenchRow:
     """One method on ``rows`` rows of the gallery.
 
-    ``cpu_seconds`` tell on a busy machine more than ``seconds``. ``comparisons_per_s`` is the number of unordered
+    Everything is of its fastest round; ``slowest`` is the time of the slowest one, so the two together tell how quiet the
+    machine was. ``cpu_seconds`` tell on a busy machine more than ``seconds``. ``comparisons_per_s`` is the number of unordered
     pairs of these rows over the seconds, whether or not the method looks at each of them; ``found`` the share of all
     flagged pairs; ``ratio`` how many times faster per pair than FAISS range_search (None when that did not run);
     ``peak_mb`` the peak memory of a process that does nothing else, gallery included.
@@ -59,6 +60,7 @@ class BenchRow:
     method: str
     rows: int
     seconds: float
+    slowest: float
     cpu_seconds: float | None
     comparisons_per_s: float
     pairs: int
@@ -77,6 +79,7 @@ class BenchReport:
     threshold: float
     seed: int
     threads: int
+    rounds: int
     gallery_mb: float
     rows: tuple[BenchRow, ...]
 
@@ -89,12 +92,14 @@ def run(
     seed: int = 1,
     threads: int | None = None,
     *,
+    rounds: int = 1,
     baselines: Sequence[str] = tuple(BASELINES),
     others: Sequence[OtherMethod] = (),
     reporter: Reporter | None = None,
 ) -> BenchReport:
     """Time ``engines`` (default: all of this machine but ``exact``), ``baselines`` and ``others`` on one gallery.
 
+    In each of ``rounds`` they take turns, so that noise of the machine meets all of them; the fastest round of each counts.
     Every engine and baseline runs in a fresh process with ``threads`` threads, so that memory is its own. Raises
     EngineError for an engine that is not here, FacedbError when a method fails.
     """
@@ -104,25 +109,32 @@ def run(
         engines = [info.name for info in available_engines() if info.available and info.name != "exact"]
     names = [choose_engine(name).name for name in engines]
     made = synthetic_gallery(size, dim, seed=seed).gallery
-    measured: dict[str, tuple[int, Measured]] = {}
+    timed: dict[str, tuple[int, list[Measured]]] = {}
     with (
         tempfile.TemporaryDirectory(prefix="facedb-bench-") as folder,
-        reporter.task("bench", len(names) + len(baselines) + len(others), "methods") as task,
+        reporter.task("bench", rounds * (len(names) + len(baselines) + len(others)), "methods") as task,
     ):
         np.save(Path(folder) / "vectors.npy", made.vectors)
         np.save(Path(folder) / "labels.npy", made.labels)
-        for name in [*names, *baselines]:
-            measured[name] = (size, _run_alone(Path(folder), name, threshold, threads, size))
-            task.advance()
-    for other in others:
-        rows = min(other.rows, size)
-        part = Gallery(made.vectors[:rows], made.labels[:rows], made.groups[:rows])
-        measured[other.name] = (rows, other.run(part, threshold))
+        for _ in range(rounds):
+            for name in [*names, *baselines]:
+                alone = _run_alone(Path(folder), name, threshold, threads, size)
+                timed.setdefault(name, (size, []))[1].append(alone)
+                task.advance()
+            for other in others:
+                rows = min(other.rows, size)
+                part = Gallery(made.vectors[:rows], made.labels[:rows], made.groups[:rows])
+                timed.setdefault(other.name, (rows, []))[1].append(other.run(part, threshold))
+                task.advance()
+    measured = {name: (rows, min(runs, key=lambda run: run.seconds)) for name, (rows, runs) in timed.items()}
+    slowest = {name: max(run.seconds for run in runs) for name, (_, runs) in timed.items()}
     truth = _truth(measured, names, size)
     base = measured.get(RANGE_SEARCH)
     per_pair = base[1].seconds / _pairs_of(size) if base else None
-    report = tuple(_row(name, rows, result, truth, size, per_pair) for name, (rows, result) in measured.items())
-    return BenchReport(size, dim, threshold, seed, threads, made.vectors.nbytes / 1e6, report)
+    report = tuple(
+        _row(name, rows, result, slowest[name], truth, size, per_pair) for name, (rows, result) in measured.items()
+    )
+    return BenchReport(size, dim, threshold, seed, threads, rounds, made.vectors.nbytes / 1e6, report)
 
 
 def _run_alone(folder: Path, method: str, threshold: float, threads: int, size: int) -> Measured:
@@ -156,7 +168,9 @@ def _truth(measured: dict[str, tuple[int, Measured]], engines: Sequence[str], si
     raise FacedbError("Nothing in this benchmark finds all pairs: add an engine.")
 
 
-def _row(name: str, rows: int, result: Measured, truth: Int64Array, size: int, per_pair: float | None) -> BenchRow:
+def _row(
+    name: str, rows: int, result: Measured, slowest: float, truth: Int64Array, size: int, per_pair: float | None
+) -> BenchRow:
     inside = truth[truth % size < rows]
     pairs = len(result.rows_a)
     hit = len(np.intersect1d(pair_keys(result.rows_a, result.rows_b, size), inside))
@@ -164,6 +178,7 @@ def _row(name: str, rows: int, result: Measured, truth: Int64Array, size: int, p
         method=name,
         rows=rows,
         seconds=result.seconds,
+        slowest=slowest,
         cpu_seconds=result.cpu_seconds,
         comparisons_per_s=_pairs_of(rows) / result.seconds,
         pairs=pairs,

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +21,15 @@ from facedb.db.connection import Connection, Database, translated
 from facedb.db.gallery import GalleryFaces, GallerySnapshot
 from facedb.db.store_findings import ClassRow, MissRow
 from facedb.db.store_scans import ScanRow
+from facedb.search.copies import Hashes
 from facedb.search.engine import choose_engine
 from facedb.search.finding_table import FindingTable
-from facedb.search.findings import find
+from facedb.search.findings import find, study_folders
 from facedb.search.gallery import Gallery
 from facedb.search.grading import Grade, grade
 from facedb.search.join import join, plan_blocks
 from facedb.search.planting import KINDS, Counts, Item, Planted, plant
 from facedb.workflow import truth
-from facedb.workflow.findings import load_hashes
 from facedb.workflow.results import find_scan
 from facedb.workflow.scan import ScanOptions
 
@@ -92,7 +92,7 @@ def inject(db: Database, spec: str, seed: int, options: ScanOptions | None, *, s
         faces, vectors = load_gallery(db, conn, found_scan, options, reporter)
         gallery = Gallery(vectors, faces.identity_ids.astype(np.int64), faces.image_ids)
         counts = parse_inject(spec, len(faces), len(np.unique(faces.identity_ids)))
-        planted = plant(gallery, load_hashes(conn, faces.image_ids), counts, seed)
+        planted = plant(gallery, Hashes(faces.content, faces.look, faces.has_look), counts, seed)
         if not planted.items:
             raise UsageError(f"Nothing was planted: {len(faces):,} faces are too few for {spec}.")
         short = {f.name: getattr(counts, f.name) for f in fields(counts)}
@@ -141,10 +141,9 @@ def load_gallery(
         if len(faces) == 0 or (faces.embedding_ids[rows] != wanted).any():
             raise InputError(f"Faces of scan {scan.id} are gone or embedded anew; scan again, then evaluate.")
         by_label = np.argsort(labels, kind="stable")
-        members = faces.take(rows[by_label])
+        members = replace(faces.take(rows[by_label]), identity_ids=labels[by_label])
         vectors = snapshot.vectors(members.embedding_ids, reporter=reporter)
-    taken = {f.name: getattr(members, f.name) for f in fields(members)} | {"identity_ids": labels[by_label]}
-    return GalleryFaces(**taken), vectors
+    return members, vectors
 
 
 def _run(
@@ -165,7 +164,14 @@ def _run(
             task.advance(result.comparisons)
     started = time.perf_counter()
     with one_blas_thread():
-        found = find(gallery, np.concatenate(rows_a), np.concatenate(rows_b), np.concatenate(scores), planted.hashes)
+        found = find(
+            gallery,
+            study_folders(gallery),
+            np.concatenate(rows_a),
+            np.concatenate(rows_b),
+            np.concatenate(scores),
+            planted.hashes,
+        )
     return found.table, seconds, time.perf_counter() - started
 
 

@@ -7,15 +7,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from facedb.core.models import Float32Array, Int64Array
 from facedb.db import store_findings as store
 from facedb.db.connection import Connection, Database, translated
 from facedb.search.confidence import CERTAIN, LIKELY
 from facedb.search.copies import Hashes
 from facedb.search.finding_table import FindingTable, Kind, Role
-from facedb.search.findings import Findings, find
+from facedb.search.findings import Findings, FolderStudy, find
 from facedb.search.gallery import Gallery
 from facedb.workflow.finding_words import sentences
 from facedb.workflow.results import find_scan
@@ -31,29 +29,21 @@ def compute_findings(
     conn: Connection,
     scan_id: int,
     gallery: Gallery,
+    study: FolderStudy,
     face_ids: Int64Array,
+    hashes: Hashes,
     rows_a: Int64Array,
     rows_b: Int64Array,
     scores: Float32Array,
 ) -> Findings:
     """Find the mistakes behind the flagged pairs of a scan and write them as its findings; the caller commits.
 
-    ``face_ids`` (n,) are the keys of the gallery's rows, whose labels are keys of identities and whose groups are keys of images;
-    ``rows_a``, ``rows_b``, ``scores`` (m,) the flagged pairs.
+    ``study`` is `study_folders` of the gallery; ``face_ids`` (n,) are the keys of its rows, whose labels are keys of identities,
+    ``hashes`` what is known of their files; ``rows_a``, ``rows_b``, ``scores`` (m,) the flagged pairs.
     """
-    found = find(gallery, rows_a, rows_b, scores, load_hashes(conn, gallery.groups.astype(np.int64)))
+    found = find(gallery, study, rows_a, rows_b, scores, hashes)
     store.write_findings(conn, scan_id, finding_rows(found.table), _faces(found.table, face_ids))
     return found
-
-
-def load_hashes(conn: Connection, image_ids: Int64Array) -> Hashes:
-    """What is known of the files of ``image_ids`` (n,)."""
-    known = store.image_hashes(conn)
-    if not len(known.ids):
-        return Hashes.none(len(image_ids))
-    at = np.minimum(np.searchsorted(known.ids, image_ids), len(known.ids) - 1)
-    there = known.ids[at] == image_ids
-    return Hashes(np.where(there, known.content[at], -1), known.look[at], there & known.has_look[at])
 
 
 def finding_rows(found: FindingTable) -> Iterator[tuple[Any, ...]]:

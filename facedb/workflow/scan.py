@@ -6,7 +6,7 @@ and its mark are one transaction, so a killed scan goes on with the blocks that 
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,9 @@ from facedb.db.connection import Connection, Database, translated
 from facedb.db.gallery import GalleryFaces, GallerySnapshot
 from facedb.db.store_embeddings import ModelRow
 from facedb.db.store_scans import PairRows, ScanRow
+from facedb.search.copies import Hashes
 from facedb.search.engine import EngineInfo, choose_engine
+from facedb.search.findings import FolderStudy, study_folders
 from facedb.search.join import BlockResult, Gallery, join
 from facedb.search.links import roll_up
 from facedb.search.sample import predict_pairs
@@ -174,20 +176,23 @@ class _Run:
         self._vectors = vectors
         self._reporter = reporter
         self._gallery = Gallery(vectors, self._faces.identity_ids, self._faces.image_ids)
+        self._written: list[PairRows] = []
 
     def work(self, model: ModelRow, scope: dict[str, object], pause: scan_ledger.Pause) -> ScanSummary:
         plan = self._plan
         with ThreadPoolExecutor(1) as pool, ExitStack() as calm:
             calm.enter_context(one_blas_thread())
-            # The distributions do not depend on the pairs, so they are measured while the one thread here prepares the search.
+            # Neither depends on the pairs, so a thread of its own sees to them while this one prepares and follows the search.
             measured = pool.submit(distributions.measure, self._gallery)
+            studied = pool.submit(study_folders, self._gallery)
             ledger = self._begin(model, scope)
             if self._engine.name in _SEARCH_WITH_BLAS:
-                wait([measured])
+                measured.result()
+                studied.result()
                 calm.close()
             self._search(ledger, pause)
             calm.enter_context(one_blas_thread())
-            self._finish(ledger.scan_id, measured)
+            self._finish(ledger.scan_id, measured, studied)
         finished = store.scan_by_id(self._conn, ledger.scan_id)
         assert finished is not None  # noqa: S101 - its row was updated above
         return ScanSummary(
@@ -202,7 +207,7 @@ class _Run:
             self._expect_few_enough(plan.first_new)
             ledger = scan_ledger.begin(conn, model.id, scope, plan, self._options, self._engine.name)
             if plan.base is not None:
-                store.write_pairs(conn, ledger.scan_id, self._carried(plan.base))
+                self._write(ledger, self._carried(plan.base))
         else:
             ledger = Ledger(plan.scan_id, plan.blocks, plan.done, plan.carried_blocks)
             store.set_engine(conn, plan.scan_id, self._engine.name)
@@ -230,7 +235,7 @@ class _Run:
 
     def _commit(self, ledger: Ledger, result: BlockResult) -> None:
         pairs = self._face_pairs(result.rows_a, result.rows_b, result.scores)
-        store.write_pairs(self._conn, ledger.scan_id, pairs)
+        self._write(ledger, pairs)
         claimed = store.finish_block(
             self._conn, ledger.scan_id, ledger.carried_blocks + result.block.index, pairs=len(pairs),
             candidates=result.candidates, comparisons=result.comparisons, seconds=result.seconds,
@@ -239,6 +244,14 @@ class _Run:
             self._conn.rollback()
             raise ConflictError(f"Another process has finished a block of scan {ledger.scan_id}; run the scan again.")
         self._conn.commit()
+
+    def _write(self, ledger: Ledger, pairs: PairRows) -> None:
+        store.write_pairs(self._conn, ledger.scan_id, pairs)
+        self._written.append(pairs)
+
+    def _all_pairs(self, scan_id: int) -> PairRows:
+        """Every pair of the scan: what this process wrote, unless an earlier one had written some already."""
+        return store.read_pairs(self._conn, scan_id) if self._plan.scan_id is not None else PairRows.join(self._written)
 
     def _face_pairs(self, rows_a: Int64Array, rows_b: Int64Array, scores: Float32Array) -> PairRows:
         a, b = self._faces.face_ids[rows_a], self._faces.face_ids[rows_b]
@@ -279,14 +292,19 @@ class _Run:
                 "raise one of the two and scan again."
             )
 
-    def _finish(self, scan_id: int, measured: Future[distributions.Distributions]) -> None:
+    def _finish(
+        self, scan_id: int, measured: Future[distributions.Distributions], studied: Future[FolderStudy]
+    ) -> None:
         """Roll pairs up to links and findings, write the histograms and close the scan, all in one transaction."""
-        pairs = store.read_pairs(self._conn, scan_id)
+        pairs, faces = self._all_pairs(scan_id), self._faces
         rows_a, rows_b = self._rows(pairs)
-        links = roll_up(self._vectors, self._faces.identity_ids, rows_a, rows_b, pairs.score)
+        links = roll_up(self._vectors, faces.identity_ids, rows_a, rows_b, pairs.score)
         columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
         store.write_links(self._conn, scan_id, columns)
-        compute_findings(self._conn, scan_id, self._gallery, self._faces.face_ids, rows_a, rows_b, pairs.score)
+        hashes = Hashes(faces.content, faces.look, faces.has_look)
+        compute_findings(
+            self._conn, scan_id, self._gallery, studied.result(), faces.face_ids, hashes, rows_a, rows_b, pairs.score
+        )
         distributions.write(self._conn, scan_id, measured.result(), pairs.score, self._options.threshold)
         store.finish_scan(self._conn, scan_id, pairs=len(pairs), links=len(links))
         self._conn.commit()

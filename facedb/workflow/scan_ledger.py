@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -137,11 +137,7 @@ def _resumed(
     reporter: Reporter,
 ) -> Plan:
     outdated = len(rows) != len(faces) or bool((faces.identity_ids[rows] != labels).any())
-    members = faces.take(rows)
-    frozen = GalleryFaces(
-        members.embedding_ids, members.face_ids, members.image_ids, labels, members.dataset_ids, members.size_px,
-        members.sharpness, members.norms,
-    )  # fmt: skip
+    frozen = replace(faces.take(rows), identity_ids=labels)
     carried = sum(b.status == "carried" for b in ledger)
     first_new = sum(len(b.embedding_ids) for b in ledger[:carried])
     blocks: list[Block] = []

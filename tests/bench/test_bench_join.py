@@ -26,7 +26,7 @@ def report():
         return Measured(2.0, None, None, rows_a, rows_b)
 
     others = [OtherMethod("elsewhere", 500, elsewhere)]
-    return bench_join.run(1_500, 64, ["int8", "exact"], 0.4, 3, 1, others=others)
+    return bench_join.run(1_500, 64, ["int8", "exact"], 0.4, 3, 1, rounds=2, others=others)
 
 
 def test_every_engine_and_complete_method_finds_all_pairs(report):
@@ -46,6 +46,11 @@ def test_ratios_and_rates_are_per_pair(report):
     assert rows["int8"].comparisons_per_s == pytest.approx(1_500 * 1_499 / 2 / rows["int8"].seconds)
     per_pair = rows[RANGE_SEARCH].seconds / (1_500 * 1_499 / 2)
     assert rows["elsewhere"].ratio == pytest.approx(per_pair * (500 * 499 / 2) / 2.0)
+
+
+def test_the_fastest_round_counts_and_the_slowest_is_told(report):
+    assert report.rounds == 2
+    assert all(row.seconds < row.slowest for row in report.rows if row.method != "elsewhere")
 
 
 def test_peak_memory_is_that_of_the_method_alone(report):

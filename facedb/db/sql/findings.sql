@@ -1,13 +1,3 @@
--- name: hashes
--- Content and look of every labelled image; the first 64 bits of the SHA-256 stand for the bytes.
-select i.id,
-       case when i.sha256 is null then 0 else 1 end as has_content,
-       coalesce(('x' || encode(substring(i.sha256 from 1 for 8), 'hex'))::bit(64)::bigint, 0) as content,
-       case when i.phash is null then 0 else 1 end as has_look,
-       coalesce(i.phash, 0) as look
-from facedb.image i
-where i.status = 'ready' and i.identity_id is not null
-
 -- name: findings
 -- Findings of a scan in the order of their rank; those that a person denied only with new images, or when all are asked for.
 select rank, class, confidence, identity_a, identity_b, images, faces_a, faces_b, coverage_a, coverage_b, max_score,

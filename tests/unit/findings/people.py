@@ -8,7 +8,7 @@ import numpy as np
 
 from facedb.search.copies import Hashes
 from facedb.search.finding_table import FindingTable, Kind, Role
-from facedb.search.findings import find
+from facedb.search.findings import find, study_folders
 from facedb.search.gallery import Gallery
 from facedb.search.join import join, plan_blocks
 
@@ -59,7 +59,7 @@ def scan(
         np.concatenate([getattr(r, name) for r in results] or [np.empty(0, dtype)])
         for name, dtype in (("rows_a", np.int64), ("rows_b", np.int64), ("scores", np.float32))
     ]
-    return find(gallery, *parts, hashes or Hashes.none(len(gallery))).table
+    return find(gallery, study_folders(gallery), *parts, hashes or Hashes.none(len(gallery))).table
 
 
 def told(found: FindingTable, least: float = 0.5) -> list[tuple[str, int, int]]:
