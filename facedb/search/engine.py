@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -75,16 +75,16 @@ def choose_engine(name: str) -> EngineInfo:
     one is never taken in its place.
     """
     if name == AUTO:
-        passed_over: list[str] = []
+        passed_over: dict[str, list[str]] = {}
         for candidate in ENGINE_NAMES:
             info = _probe(candidate)
             if info.available:
-                why = "; ".join(passed_over)
+                why = _in_words(passed_over)
                 return EngineInfo(
                     info.name, True, f"{info.reason}, the fastest engine here" + (f" ({why})" if why else "")
                 )
-            passed_over.append(f"{candidate}: {info.reason}")
-        raise EngineError("No search engine works here: " + "; ".join(passed_over) + ".")
+            passed_over.setdefault(info.reason, []).append(candidate)
+        raise EngineError(f"No search engine works here: {_in_words(passed_over)}.")
     if name not in _MODULES:
         raise UsageError(f"There is no engine {name!r}: choose one of {AUTO}, {', '.join(ENGINE_NAMES)}.")
     info = _probe(name)
@@ -122,6 +122,10 @@ def self_test(name: str, searcher: Searcher, gallery: Gallery) -> float:
             "use another --engine and report this."
         )
     return worst
+
+
+def _in_words(passed_over: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in passed_over.items())
 
 
 def _probe(name: str) -> EngineInfo:

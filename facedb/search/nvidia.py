@@ -12,5 +12,5 @@ def missing_driver() -> str | None:
     try:
         ctypes.CDLL(DRIVER)
     except OSError:
-        return f"there is no NVIDIA driver here ({DRIVER})"
+        return f"no NVIDIA driver, {DRIVER}"
     return None
