@@ -5,7 +5,7 @@ exact in float64 (24 + 24 significant bits fit into 53), so only the additions r
 order: the second half of the products is added to the first half, again and again, until one number is left. That is
 element-wise arithmetic only, so the bits of a score depend on the two vectors and on nothing else: not on the batch
 around them, not on the engine that proposed the pair, not on the width of the processor's vector registers, not on a
-BLAS.
+BLAS. The same code runs on arrays of a GPU (CuPy), whose element-wise float64 operations round by IEEE 754 as well.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import numpy as np
 
 from facedb.core.models import Float32Array, Float64Array, Int64Array
 
-# The products of a chunk (1 MB of float64) stay inside the second-level cache of current processors.
-_CHUNK_VALUES = 1 << 17
+CHUNK_VALUES = 1 << 17
+"""The products of a chunk (1 MB of float64) stay inside the second-level cache of current processors."""
+GPU_CHUNK_VALUES = 1 << 25
+"""A GPU wants many at once (256 MB of float64)."""
 
 
 def fold_sum(products: Float64Array) -> Float64Array:
@@ -26,7 +28,8 @@ def fold_sum(products: Float64Array) -> Float64Array:
     """
     width = products.shape[1]
     if width == 0:
-        return np.zeros(products.shape[0], dtype=np.float64)
+        nothing: Float64Array = products.sum(axis=1)
+        return nothing
     while width > 1:
         half = (width + 1) // 2
         products[:, : width - half] += products[:, half:width]
@@ -37,24 +40,27 @@ def fold_sum(products: Float64Array) -> Float64Array:
 def rough_scores(vectors: Float32Array, rows_a: Int64Array, rows_b: Int64Array) -> Float32Array:
     """float32 scores (m,) of the pairs, within d 2**-24 / (1 - d 2**-24) ||a|| ||b||: to drop pairs early, never to keep one."""
     scores = np.empty(len(rows_a), dtype=np.float32)
-    chunk = max(1, _CHUNK_VALUES // max(vectors.shape[1], 1))
+    chunk = max(1, CHUNK_VALUES // max(vectors.shape[1], 1))
     for start in range(0, len(rows_a), chunk):
         part = slice(start, start + chunk)
         np.einsum("ij,ij->i", vectors[rows_a[part]], vectors[rows_b[part]], out=scores[part])
     return scores
 
 
-def pair_scores(vectors: Float32Array, rows_a: Int64Array, rows_b: Int64Array) -> Float64Array:
+def pair_scores(
+    vectors: Float32Array, rows_a: Int64Array, rows_b: Int64Array, *, chunk_values: int = CHUNK_VALUES
+) -> Float64Array:
     """The float64 scores (m,) of the pairs (``rows_a[i]``, ``rows_b[i]``) of ``vectors``, float32 (n, d).
 
-    Symmetric in the two rows, bit-identical however the pairs are batched. Memory: a few MB whatever m is.
+    Symmetric in the two rows, bit-identical however the pairs are batched, and where: all three may be arrays of one GPU, and
+    so is the result then. Memory: a few times ``chunk_values`` float64 numbers whatever m is.
     """
-    count, dim = len(rows_a), vectors.shape[1]
-    scores = np.empty(count, dtype=np.float64)
-    chunk = max(1, _CHUNK_VALUES // max(dim, 1))
-    for start in range(0, count, chunk):
+    chunk = max(1, chunk_values // max(vectors.shape[1], 1))
+    parts: list[Float64Array] = []
+    for start in range(0, len(rows_a), chunk):
         part = slice(start, start + chunk)
         products = vectors[rows_a[part]].astype(np.float64)
         products *= vectors[rows_b[part]]
-        scores[part] = fold_sum(products)
-    return scores
+        parts.append(fold_sum(products))
+    # NumPy hands arrays of a GPU on to CuPy; a new array it would make on the host.
+    return np.concatenate(parts) if parts else vectors[:0].sum(axis=1, dtype=np.float64)
