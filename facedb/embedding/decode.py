@@ -30,7 +30,7 @@ from PIL import (
 from facedb.core import rejects
 from facedb.core.rejects import Rejected, problem
 from facedb.embedding.colour import to_srgb
-from facedb.embedding.signature import sniff
+from facedb.embedding.signature import read_signature
 
 MAX_PIXELS: Final = 100_000_000
 MAX_BYTES: Final = 256 * 1024 * 1024
@@ -136,7 +136,7 @@ def _open(data: bytes) -> Image.Image:
     except Image.DecompressionBombError as fault:
         raise Rejected(problem(rejects.TOO_LARGE, f"The header announces too many pixels: {fault}")) from None
     except UnidentifiedImageError:
-        found = sniff(data)
+        found = read_signature(data)
         if found is None:
             raise Rejected(problem(rejects.NOT_AN_IMAGE)) from None
         if found.format not in FORMATS:
@@ -153,7 +153,7 @@ def _open(data: bytes) -> Image.Image:
 def _rejection(data: bytes, fault: BaseException) -> Rejected:
     """The verdict on bytes that a decoder gave up on; ``truncated`` where decoder or container say so."""
     text = str(fault).strip() or type(fault).__name__
-    found = sniff(data)
+    found = read_signature(data)
     cut = isinstance(fault, EOFError) or (found is not None and found.truncated)
     if cut or any(word in text.lower() for word in _TRUNCATION_WORDS):
         return Rejected(problem(rejects.TRUNCATED, f"The image data end too early: {text}."))

@@ -1,9 +1,11 @@
-"""What the first bytes of a file say it is."""
+"""What the bytes of a file say about themselves: the format, and whether some are missing."""
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+
+from facedb.core.image_format import image_format
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,23 +16,6 @@ class Signature:
     truncated: bool
 
 
-_MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"GIF87a", "GIF"),
-    (b"GIF89a", "GIF"),
-    (b"II*\x00", "TIFF"),
-    (b"MM\x00*", "TIFF"),
-    (b"II+\x00", "TIFF"),
-    (b"MM\x00+", "TIFF"),
-    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG2000"),
-    (b"\xff\x4f\xff\x51", "JPEG2000"),
-    (b"\xff\x0a", "JPEG XL"),
-    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JPEG XL"),
-    (b"8BPS", "PSD"),
-)
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_BRANDS = {b"avif": "AVIF", b"avis": "AVIF", **dict.fromkeys(_HEIF_BRANDS, "HEIF")}
 _SHORTEST = {
     "JPEG": 125,
     "PNG": 57,
@@ -44,31 +29,10 @@ _SHORTEST = {
 }
 
 
-def sniff(data: bytes) -> Signature | None:
+def read_signature(data: bytes) -> Signature | None:
     """The image format that these bytes start like, or None where they start like none."""
-    name = _name(data)
-    if name is None:
-        return None
-    return Signature(name, _cut_short(name, data))
-
-
-def _name(data: bytes) -> str | None:
-    for magic, name in _MAGIC:
-        if data.startswith(magic):
-            return name
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data[4:8] == b"ftyp":
-        return _BRANDS.get(data[8:12])
-    if (
-        data[:2] == b"BM"
-        and len(data) >= 18
-        and struct.unpack_from("<I", data, 14)[0] in (12, 16, 40, 52, 56, 64, 108, 124)
-    ):
-        return "BMP"
-    if data[:1] == b"P" and data[1:2] in b"1234567Ff" and data[2:3] in (b" ", b"\n", b"\r", b"\t"):
-        return "PPM"
-    return None
+    name = image_format(data)
+    return None if name is None else Signature(name, _cut_short(name, data))
 
 
 def _cut_short(name: str, data: bytes) -> bool:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from facedb.core.errors import InputError
+from facedb.core.image_format import image_format
+from facedb.sources.extensions import has_image_extension
 from facedb.sources.reading import is_compressed
 from facedb.sources.recordio import MAGIC_BYTES
-from facedb.sources.sniff import has_image_extension, image_kind
 
 _LOOK_AT = 20_000
 _LOOK_DEEP = 4
@@ -75,7 +76,7 @@ def _detect_file(path: Path) -> str:
             head = file.read(512)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    if image_kind(head):
+    if image_format(head):
         raise InputError(f"{path} is a single image: give the folder that holds it.")
     kind = _by_content(head) or by_name(path.name)
     if kind is None:

@@ -6,9 +6,10 @@ import os
 import stat
 from dataclasses import replace
 
+from facedb.core.image_format import HEAD_BYTES, image_format
 from facedb.core.models import ImageRecord
 from facedb.sources import problems
-from facedb.sources.sniff import SNIFF_BYTES, has_image_extension, image_kind
+from facedb.sources.extensions import has_image_extension
 
 # Without O_NONBLOCK a name that became a pipe since it was listed would block the run for ever.
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -44,7 +45,7 @@ def judge_head(record: ImageRecord, head: bytes, *, expected: bool) -> ImageReco
 
     ``expected`` says that the file should be an image, by its name or because somebody listed it.
     """
-    if image_kind(head) is not None:
+    if image_format(head) is not None:
         return record
     if not expected:
         return replace(record, ignored=problems.OTHER_FILE)
@@ -54,6 +55,6 @@ def judge_head(record: ImageRecord, head: bytes, *, expected: bool) -> ImageReco
 def _read_head(full_path: str) -> bytes:
     descriptor = os.open(full_path, _OPEN_FLAGS)
     try:
-        return os.read(descriptor, SNIFF_BYTES)
+        return os.read(descriptor, HEAD_BYTES)
     finally:
         os.close(descriptor)

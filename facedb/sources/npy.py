@@ -14,10 +14,10 @@ from facedb.core.models import ImageRecord, VectorBatch
 from facedb.sources import problems
 from facedb.sources.columns import identity_column
 from facedb.sources.containers import Containers
+from facedb.sources.extensions import has_image_extension
 from facedb.sources.identity import IdentityRule, identity_rule
 from facedb.sources.npyformat import BadArrayError, TextStream, VectorStream, batch_sizes
 from facedb.sources.options import SourceOptions
-from facedb.sources.sniff import has_image_extension
 from facedb.sources.table import csv_rows, open_csv
 from facedb.sources.vectors import BatchCollector
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from facedb.core.models import ImageRecord, VectorBatch
 from facedb.sources import problems
 from facedb.sources.containers import Containers
+from facedb.sources.extensions import has_image_extension
 from facedb.sources.folder import Entry
 from facedb.sources.identity import identity_rule
 from facedb.sources.npyformat import BadArrayError, Readable, TextStream, VectorStream, batch_sizes
 from facedb.sources.options import SourceOptions
 from facedb.sources.smallzip import Member, read_directory, read_member
-from facedb.sources.sniff import has_image_extension
 from facedb.sources.source import ROWS_PER_BATCH
 from facedb.sources.vectors import BatchCollector
 

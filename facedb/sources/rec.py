@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from facedb.core import rejects
+from facedb.core.image_format import HEAD_BYTES
 from facedb.core.models import ImageRecord
 from facedb.sources import problems
 from facedb.sources.containers import Containers
@@ -15,7 +16,6 @@ from facedb.sources.files import judge_head
 from facedb.sources.options import SourceOptions
 from facedb.sources.recfile import Place, RecFile
 from facedb.sources.recordio import HEADER, RecordHeader, parse_header
-from facedb.sources.sniff import SNIFF_BYTES
 
 _COMPANIONS = (".idx", ".lst", "property")
 
@@ -108,7 +108,7 @@ class RecSource:
         )
         if place.key is None:
             return replace(record, ignored=replace(problems.OTHER_FILE, detail="The index does not list this record."))
-        head = file.data_head(place, header.size + SNIFF_BYTES)[header.size :]
+        head = file.data_head(place, header.size + HEAD_BYTES)[header.size :]
         return judge_head(record, head, expected=True)
 
 
@@ -117,7 +117,7 @@ def _is_rec(path: str) -> bool:
 
 
 def _header(file: RecFile, place: Place) -> RecordHeader | None:
-    header = parse_header(file.data_head(place, HEADER.size + SNIFF_BYTES))
+    header = parse_header(file.data_head(place, HEADER.size + HEAD_BYTES))
     if header is not None:
         return header
     # Longer lists of labels than usual: the number of them, the first word, says how much to read.

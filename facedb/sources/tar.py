@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from facedb.core import rejects
+from facedb.core.image_format import HEAD_BYTES
 from facedb.core.models import ImageRecord, Problem
 from facedb.sources import problems
 from facedb.sources.columns import BadRowError, Columns
 from facedb.sources.containers import Containers
+from facedb.sources.extensions import has_image_extension
 from facedb.sources.files import judge_head
 from facedb.sources.folder import is_hidden
 from facedb.sources.identity import identity_rule
 from facedb.sources.options import SourceOptions
 from facedb.sources.reading import is_compressed, open_compressed
-from facedb.sources.sniff import SNIFF_BYTES, has_image_extension
 
 _SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _LABELS = ("cls", "json", "txt")
@@ -97,7 +98,7 @@ class TarSource:
         suffix = suffix.rpartition(".")[2].lower()
         if dot and suffix in _LABELS and member.size <= _LABEL_BYTES:
             return replace(item, label=shard.read(member, member.size))
-        head = shard.read(member, SNIFF_BYTES)
+        head = shard.read(member, HEAD_BYTES)
         record = replace(record, container=path, offset=member.offset_data, length=member.size)
         return replace(item, record=judge_head(record, head, expected=has_image_extension(name)))
 
