@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from facedb.core.models import Float64Array, Int64Array
 from facedb.search.blocks import Block
 from facedb.search.device_pool import hits_of
 from facedb.search.gallery import Gallery
-from facedb.search.sieve import Hits, Sieve
+from facedb.search.sieve import Hits
 from facedb.search.tiles import Tile, cut_tiles
 
 
@@ -23,11 +23,15 @@ class AppendDevice(Protocol):
     height: int
     width: int
 
-    def append(self, tile: Tile, lowest: float) -> tuple[Int64Array, Int64Array] | None:
-        """Rows and columns of all pairs of ``tile`` with column < row, different labels and a score of at least ``lowest``.
+    def append(self, tile: Tile, lowest: float) -> tuple[Any, Any] | None:
+        """Rows and columns, int64 on the device, of all pairs of ``tile`` with column < row, different labels and a score of at
+        least ``lowest``.
 
         None if they are more than the buffer holds. A tile of a single pair always fits.
         """
+
+    def keep(self, rows: Any, columns: Any) -> Hits | None:
+        """`Sieve.keep` of what ``append`` gave."""
 
     def scores(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
         """This device's scores (m, n), computed the way ``append`` does."""
@@ -39,17 +43,15 @@ class AppendDevice(Protocol):
 class AppendSearcher:
     """Searches blocks with one or several devices; each takes the next tile when it is free."""
 
-    def __init__(self, gallery: Gallery, sieve: Sieve, devices: Sequence[AppendDevice]) -> None:
-        self._gallery, self._sieve, self._devices = gallery, sieve, list(devices)
+    def __init__(self, gallery: Gallery, threshold: float, devices: Sequence[AppendDevice]) -> None:
+        self._gallery, self._devices = gallery, list(devices)
         self.epsilon = max(device.epsilon for device in devices)
-        self._lowest = sieve.threshold - self.epsilon
+        self._lowest = threshold - self.epsilon
 
     def search(self, block: Block) -> Iterator[Hits]:
         height = min(device.height for device in self._devices)
         width = min(device.width for device in self._devices)
-        yield from hits_of(
-            self._devices, cut_tiles(block, self._gallery.labels, height, width), self._candidates, self._sieve
-        )
+        yield from hits_of(self._devices, cut_tiles(block, self._gallery.labels, height, width), self._candidates)
 
     def approximate(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
         return self._devices[0].scores(rows, columns)
@@ -58,7 +60,7 @@ class AppendSearcher:
         for device in self._devices:
             device.close()
 
-    def _candidates(self, device: AppendDevice, tile: Tile) -> Iterator[tuple[Int64Array, Int64Array]]:
+    def _candidates(self, device: AppendDevice, tile: Tile) -> Iterator[tuple[Any, Any]]:
         pieces = [tile]
         while pieces:
             piece = pieces.pop()

@@ -1,8 +1,8 @@
 """Engine ``cuda``: half-precision matrix products on the GPU (CuPy), and one kernel that keeps what may be flagged.
 
 cuBLAS multiplies float16 tiles into a float32 tile (tensor cores, float32 sums); the kernel reads that tile once,
-tests score, label and column < row, and appends the hits to a buffer. Nothing else leaves the GPU. The pairs are
-rescored by the sieve.
+tests score, label and column < row, and appends the hits to a buffer. The sieve scores them on the GPU as well, where the
+exact vectors fit beside the float16 ones, so that only flagged pairs leave it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from facedb.search.engine import EngineInfo
 from facedb.search.gallery import Gallery
 from facedb.search.nvidia import missing_driver
 from facedb.search.quantise import TENSOR_CORE_ROUNDOFF, score_error
-from facedb.search.sieve import Sieve
+from facedb.search.sieve import Hits, Sieve
 from facedb.search.tiles import Tile
 
 _HEIGHT, _WIDTH = 8192, 32_768
@@ -62,16 +62,19 @@ extern "C" __global__ void append_hits(
 
 
 class CudaDevice:
-    """One stream of work on CUDA device ``device`` over shared ``rows``.
+    """One stream of work on CUDA device ``device`` over shared ``rows``; ``sieve`` is the one on the host.
 
     ``capacity`` is the number of hits its buffer holds, ``tile_bytes`` what its float32 tile may take.
     """
 
-    def __init__(self, gallery: Gallery, device: int, rows: DeviceRows, *, capacity: int, tile_bytes: int) -> None:
+    def __init__(
+        self, gallery: Gallery, device: int, rows: DeviceRows, sieve: Sieve, *, capacity: int, tile_bytes: int
+    ) -> None:
         import cupy
 
         self._cupy: Any = cupy
-        self._gallery, self._device, self._rows, self._capacity = gallery, device, rows, capacity
+        self._device, self._rows, self._capacity = device, rows, capacity
+        self._sieve: Any = rows.sieve(sieve)
         self.width = min(_WIDTH, rows.panel_rows())
         self.height = max(1, min(_HEIGHT, rows.panel_rows(), tile_bytes // (4 * self.width)))
         self.epsilon = score_error(rows.error, gallery.dim, TENSOR_CORE_ROUNDOFF)
@@ -80,11 +83,13 @@ class CudaDevice:
             self._kernel: Any = cupy.RawKernel(_KERNEL, "append_hits")
             self._scores: Any = None
             with self._stream:
-                self._labels: Any = cupy.asarray(gallery.labels.astype(np.int64))
+                self._labels: Any = (
+                    cupy.asarray(gallery.labels.astype(np.int64)) if rows.faces is None else rows.faces.labels
+                )
                 self._count: Any = cupy.zeros(1, cupy.uint32)
                 self._hits: Any = cupy.empty((capacity, 2), cupy.int32)
 
-    def append(self, tile: Tile, lowest: float) -> tuple[Int64Array, Int64Array] | None:
+    def append(self, tile: Tile, lowest: float) -> tuple[Any, Any] | None:
         cupy = self._cupy
         height, width = tile.row_stop - tile.row, tile.column_stop - tile.column
         # One float32 down, so that rounding the limit to float32 loses no candidate.
@@ -112,8 +117,15 @@ class CudaDevice:
             count = int(self._count.get()[0])
             if count > self._capacity:
                 return None
-            hits = self._hits[:count].get().astype(np.int64)
-        return hits[:, 0] + tile.row, hits[:, 1] + tile.column
+            hits = self._hits[:count].astype(np.int64)
+            return hits[:, 0] + tile.row, hits[:, 1] + tile.column
+
+    def keep(self, rows: Any, columns: Any) -> Hits | None:
+        with self._cupy.cuda.Device(self._device), self._stream:
+            if self._rows.faces is None:
+                rows, columns = rows.get(), columns.get()
+            kept: Hits | None = self._sieve.keep(rows, columns)
+        return kept
 
     def scores(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
         with self._cupy.cuda.Device(self._device), self._stream:
@@ -122,7 +134,7 @@ class CudaDevice:
 
     def close(self) -> None:
         self._rows.close()
-        self._scores = self._hits = self._labels = None
+        self._scores = self._hits = self._labels = self._sieve = None
 
     def _product(self, left: Any, right: Any) -> Any:
         """``left`` (m, d) times ``right`` (n, d) transposed: float32 (m, n) from float16, summed in float32.
@@ -201,6 +213,6 @@ def open_devices(
             cupy.cuda.get_current_stream().synchronize()
         tile_bytes = int(free * _TILE_SHARE / _STREAMS)
         devices += [
-            CudaDevice(gallery, number, rows, capacity=capacity, tile_bytes=tile_bytes) for _ in range(_STREAMS)
+            CudaDevice(gallery, number, rows, sieve, capacity=capacity, tile_bytes=tile_bytes) for _ in range(_STREAMS)
         ]
-    return AppendSearcher(gallery, sieve, devices)
+    return AppendSearcher(gallery, sieve.threshold, devices)

@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
-from facedb.core.models import Int64Array
-from facedb.search.sieve import Hits, Sieve
+from facedb.search.sieve import Hits
 
-Device = TypeVar("Device")
+Candidates = Iterator[tuple[Any, Any]]
+
+
+class SievingDevice(Protocol):
+    """A device that can tell which of its candidates are flagged."""
+
+    def keep(self, rows: Any, columns: Any) -> Hits | None:
+        """`Sieve.keep` for the pairs that this device proposed, scored on it where it holds the vectors."""
+
+
+Device = TypeVar("Device", bound=SievingDevice)
 Task = TypeVar("Task")
-Candidates = Iterator[tuple[Int64Array, Int64Array]]
 
 
 def hits_of(
-    devices: Sequence[Device], tasks: Iterable[Task], candidates: Callable[[Device, Task], Candidates], sieve: Sieve
+    devices: Sequence[Device], tasks: Iterable[Task], candidates: Callable[[Device, Task], Candidates]
 ) -> Iterator[Hits]:
-    """What ``sieve`` keeps of the ``candidates`` (rows, columns) of every task; a failing device stops the others."""
+    """What the devices keep of the ``candidates`` (rows, columns) of every task; a failing device stops the others."""
     waiting = deque(tasks)
 
     def run(device: Device) -> list[Hits]:
@@ -30,7 +38,7 @@ def hits_of(
                 except IndexError:
                     return found
                 for rows, columns in candidates(device, task):
-                    hits = sieve.keep(rows, columns)
+                    hits = device.keep(rows, columns)
                     if hits is not None:
                         found.append(hits)
         except BaseException:

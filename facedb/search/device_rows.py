@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from facedb.core.models import Int64Array
 from facedb.search.gallery import Gallery
 from facedb.search.quantise import MAX_NORM, SLACK
+from facedb.search.sieve import Sieve
 
 FLOAT16_SCALE = 256.0
 TF32_ROUNDOFF = 2.0**-10
@@ -45,9 +47,19 @@ def widened(xp: Any, lower: Any, precision: str) -> Any:
     return lower.astype(xp.float64) / scale_of(precision)
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceFaces:
+    """The arrays of a `Gallery` on a device: ``vectors`` float32 (n, d), ``labels`` and ``groups`` int64 (n,)."""
+
+    vectors: Any
+    labels: Any
+    groups: Any
+
+
 class DeviceRows:
     """Rows of ``gallery`` on the current device of ``xp``; ``max_bytes`` is what they may take.
 
+    ``faces`` are the exact vectors beside them, to score candidates where they are found; None where they do not fit.
     ``error`` is the largest ||x - rounded x||, measured on the device in float64; float32 is taken for TF32, to which
     a GPU may round it. Threads share one object. Rows that do not fit are uploaded when they are asked for and
     dropped when they have not been used for longest, so a gallery larger than the device is streamed once per block.
@@ -61,6 +73,7 @@ class DeviceRows:
         self._parts: OrderedDict[tuple[int, int], Any] = OrderedDict()
         self._lock = threading.Lock()
         self._all: Any = xp.empty((len(gallery) if self.resident else 0, gallery.dim), self._kind())
+        self.faces = self._room_for_faces()
         worst = 0.0
         for start in range(0, len(gallery), _CHUNK_ROWS):
             stop = min(start + _CHUNK_ROWS, len(gallery))
@@ -70,7 +83,21 @@ class DeviceRows:
             worst = max(worst, float((residual * residual).sum(axis=1).max()))
             if self.resident:
                 self._all[start:stop] = lower
+            if self.faces is not None and precision != "float32":
+                self.faces.vectors[start:stop] = vectors
         self.error = TF32_ROUNDOFF * MAX_NORM if precision == "float32" else float(np.sqrt(worst)) + SLACK
+
+    def _room_for_faces(self) -> DeviceFaces | None:
+        xp, gallery = self._xp, self._gallery
+        more = 16 * len(gallery) + (0 if self._precision == "float32" else 4 * gallery.vectors.size)
+        if not self.resident or len(gallery) * self._item + more > self._max_bytes:
+            return None
+        vectors = self._all if self._precision == "float32" else xp.empty(gallery.vectors.shape, np.float32)
+        return DeviceFaces(vectors, *(xp.asarray(each.astype(np.int64)) for each in (gallery.labels, gallery.groups)))
+
+    def sieve(self, host: Sieve) -> Sieve:
+        """``host``, or one like it on the device, if the faces are there: it takes and gives the same pairs."""
+        return host if self.faces is None else Sieve(self.faces, host.threshold)
 
     def panel_rows(self, least: int = 4096) -> int:
         """How many rows may be asked for at once: all of them, or a quarter of what fits."""
@@ -104,7 +131,7 @@ class DeviceRows:
     def close(self) -> None:
         """Drop everything that is on the device."""
         self._parts.clear()
-        self._all, self._bytes = self._all[:0].copy(), 0
+        self._all, self._bytes, self.faces = self._all[:0].copy(), 0, None
 
     def _settle(self) -> None:
         """Wait for the device: another thread's stream may still read what is dropped, or read at once what is new."""

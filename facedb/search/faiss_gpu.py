@@ -23,7 +23,7 @@ from facedb.search.gallery import Gallery
 from facedb.search.knn_search import KnnSearcher
 from facedb.search.nvidia import missing_driver
 from facedb.search.quantise import TENSOR_CORE_ROUNDOFF, score_error
-from facedb.search.sieve import Sieve
+from facedb.search.sieve import Hits, Sieve
 
 _MEMORY_SHARE = 0.6
 _CLASSIC_MAX_K, _CUVS_MAX_K = 2048, 16_384
@@ -41,9 +41,14 @@ DEFAULT_ROUTE = FaissRoute()
 
 
 class FaissGpuDevice:
-    """The gallery on CUDA device ``device``; ``max_bytes`` limits it (default: 60 % of the free memory), panels beyond that."""
+    """The gallery on CUDA device ``device``; ``max_bytes`` limits it (default: 60 % of the free memory), panels beyond that.
 
-    def __init__(self, gallery: Gallery, device: int, route: FaissRoute, max_bytes: int | None = None) -> None:
+    ``sieve`` is the one on the host.
+    """
+
+    def __init__(
+        self, gallery: Gallery, sieve: Sieve, device: int, route: FaissRoute, max_bytes: int | None = None
+    ) -> None:
         import cupy
         import faiss
 
@@ -53,6 +58,7 @@ class FaissGpuDevice:
         with cupy.cuda.Device(device):
             budget = max_bytes or int(cupy.cuda.runtime.memGetInfo()[0] * _MEMORY_SHARE)
             self._rows = DeviceRows(cupy, gallery, route.precision, budget)
+            self._sieve: Any = self._rows.sieve(sieve)
             self._resources: Any = faiss.StandardGpuResources()
         self.epsilon = score_error(self._rows.error, gallery.dim, TENSOR_CORE_ROUNDOFF)
         self.max_k = _CUVS_MAX_K if route.cuvs and route.precision == "float32" else _CLASSIC_MAX_K
@@ -69,9 +75,16 @@ class FaissGpuDevice:
         self._run(rows, column, column_stop, -1, scores, None)
         return scores
 
+    def keep(self, rows: Any, columns: Any) -> Hits | None:
+        with self._cupy.cuda.Device(self._device):
+            if self._rows.faces is not None:
+                rows, columns = self._cupy.asarray(rows), self._cupy.asarray(columns)
+            kept: Hits | None = self._sieve.keep(rows, columns)
+        return kept
+
     def close(self) -> None:
         self._rows.close()
-        self._resources = None
+        self._resources = self._sieve = None
 
     def _run(self, rows: Int64Array, column: int, column_stop: int, k: int, scores: Any, found: Any) -> None:
         cupy, faiss = self._cupy, self._faiss
@@ -134,4 +147,6 @@ def open_route(
     if route.cuvs and "CUVS" not in faiss.get_compile_options():
         raise EngineError("This FAISS was built without cuVS: install faiss-gpu-cuvs, or use a route without it.")
     numbers = range(devices or int(faiss.get_num_gpus()))
-    return KnnSearcher(gallery, sieve, [FaissGpuDevice(gallery, number, route, max_bytes) for number in numbers])
+    return KnnSearcher(
+        gallery, sieve.threshold, [FaissGpuDevice(gallery, sieve, number, route, max_bytes) for number in numbers]
+    )

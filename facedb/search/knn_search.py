@@ -10,7 +10,7 @@ with each other, again and again, until the pieces are small enough to read all 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from facedb.core.models import Float32Array, Float64Array, Int64Array
 from facedb.search.blocks import Block
 from facedb.search.device_pool import hits_of
 from facedb.search.gallery import Gallery
-from facedb.search.sieve import Hits, Sieve
+from facedb.search.sieve import Hits
 from facedb.search.tiles import Tile
 
 FIRST_K = 32
@@ -44,6 +44,9 @@ class KnnDevice(Protocol):
     def knn(self, rows: Int64Array, column: int, column_stop: int, k: int) -> tuple[Float32Array, Int64Array]:
         """The ``k`` best scores (m, k) of each row, descending, and their gallery rows; k <= column_stop - column."""
 
+    def keep(self, rows: Any, columns: Any) -> Hits | None:
+        """`Sieve.keep` of pairs that were found here."""
+
     def scores(self, rows: Int64Array, column: int, column_stop: int) -> Float32Array:
         """All scores (m, column_stop - column), on the host."""
 
@@ -59,16 +62,16 @@ class _Task(NamedTuple):
 class KnnSearcher:
     """Searches blocks with one or several devices; each takes the next piece of the block when it is free."""
 
-    def __init__(self, gallery: Gallery, sieve: Sieve, devices: Sequence[KnnDevice]) -> None:
-        self._gallery, self._sieve, self._devices = gallery, sieve, list(devices)
+    def __init__(self, gallery: Gallery, threshold: float, devices: Sequence[KnnDevice]) -> None:
+        self._gallery, self._devices = gallery, list(devices)
         self.epsilon = max(device.epsilon for device in devices)
-        lowest = np.float32(sieve.threshold - self.epsilon)
+        lowest = np.float32(threshold - self.epsilon)
         # One float32 down, so that rounding the limit to float32 loses no candidate.
         self._lowest = np.nextafter(lowest, np.float32(-np.inf))
         self._first_k = FIRST_K
 
     def search(self, block: Block) -> Iterator[Hits]:
-        yield from hits_of(self._devices, self._cut(block), self._candidates, self._sieve)
+        yield from hits_of(self._devices, self._cut(block), self._candidates)
 
     def approximate(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
         device = self._devices[0]

@@ -16,8 +16,8 @@ from facedb.core.models import Float32Array, Float64Array, Int64Array
 
 CHUNK_VALUES = 1 << 17
 """The products of a chunk (1 MB of float64) stay inside the second-level cache of current processors."""
-GPU_CHUNK_VALUES = 1 << 25
-"""A GPU wants many at once (256 MB of float64)."""
+GPU_CHUNK_VALUES = 1 << 24
+"""A GPU wants many at once (128 MB of float64)."""
 
 
 def fold_sum(products: Float64Array) -> Float64Array:

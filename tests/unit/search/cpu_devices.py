@@ -17,7 +17,8 @@ from facedb.search.sieve import Sieve
 class CpuKnn:
     """k-NN by faiss-cpu, with the limits of a GPU made small."""
 
-    def __init__(self, gallery: Gallery, max_k: int, max_columns: int) -> None:
+    def __init__(self, gallery: Gallery, threshold: float, max_k: int, max_columns: int) -> None:
+        self.keep = Sieve(gallery, threshold).keep
         self.vectors = gallery.vectors
         self.max_k, self.max_columns = max_k, max_columns
         self.epsilon = score_error(0.0, gallery.dim, FLOAT32_ROUNDOFF)
@@ -42,7 +43,8 @@ class CpuKnn:
 class CpuAppend:
     """Tiles by NumPy, with a hit buffer made small."""
 
-    def __init__(self, gallery: Gallery, capacity: int, height: int, width: int) -> None:
+    def __init__(self, gallery: Gallery, threshold: float, capacity: int, height: int, width: int) -> None:
+        self.keep = Sieve(gallery, threshold).keep
         self.gallery, self.capacity, self.height, self.width = gallery, capacity, height, width
         self.epsilon = score_error(0.0, gallery.dim, FLOAT32_ROUNDOFF)
         self.overflows = 0
@@ -71,13 +73,13 @@ class CpuAppend:
 
 def knn_searcher(gallery: Gallery, threshold: float, *, max_k: int, max_columns: int, devices: int = 1) -> KnnSearcher:
     """The searcher of ``faiss-gpu`` on CPU devices."""
-    made = [CpuKnn(gallery, max_k, max_columns) for _ in range(devices)]
-    return KnnSearcher(gallery, Sieve(gallery, threshold), made)
+    made = [CpuKnn(gallery, threshold, max_k, max_columns) for _ in range(devices)]
+    return KnnSearcher(gallery, threshold, made)
 
 
 def append_searcher(
     gallery: Gallery, threshold: float, *, capacity: int, height: int, width: int, devices: int = 1
 ) -> AppendSearcher:
     """The searcher of ``cuda`` on CPU devices."""
-    made = [CpuAppend(gallery, capacity, height, width) for _ in range(devices)]
-    return AppendSearcher(gallery, Sieve(gallery, threshold), made)
+    made = [CpuAppend(gallery, threshold, capacity, height, width) for _ in range(devices)]
+    return AppendSearcher(gallery, threshold, made)
