@@ -1,8 +1,9 @@
-"""Exact threshold search by a device that appends hits to a buffer of fixed size; a tile that overflows it is split."""
+"""Exact threshold search by a device that appends hits to a buffer of fixed size; what overflows it is split."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 from facedb.core.models import Float64Array, Int64Array
@@ -14,17 +15,19 @@ from facedb.search.tiles import Tile, cut_tiles
 
 
 class AppendDevice(Protocol):
-    """One device that computes a tile and appends the pairs that reach threshold - epsilon to a buffer.
+    """One device that computes tiles and appends the pairs that reach threshold - epsilon to a buffer.
 
-    ``epsilon`` bounds |its score - the score|. ``height`` x ``width`` is the largest tile it computes at once.
+    ``epsilon`` bounds |its score - the score|. ``height`` x ``width`` is the largest tile it computes at once, ``batch`` how
+    many tiles it likes to be given together.
     """
 
     epsilon: float
     height: int
     width: int
+    batch: int
 
-    def append(self, tile: Tile, lowest: float) -> tuple[Any, Any] | None:
-        """Rows and columns, int64 on the device, of all pairs of ``tile`` with column < row, different labels and a score of at
+    def append(self, tiles: Sequence[Tile], lowest: float) -> tuple[Any, Any] | None:
+        """Rows and columns, int64 on the device, of all pairs of ``tiles`` with column < row, different labels and a score of at
         least ``lowest``.
 
         None if they are more than the buffer holds. A tile of a single pair always fits.
@@ -51,7 +54,10 @@ class AppendSearcher:
     def search(self, block: Block) -> Iterator[Hits]:
         height = min(device.height for device in self._devices)
         width = min(device.width for device in self._devices)
-        yield from hits_of(self._devices, cut_tiles(block, self._gallery.labels, height, width), self._candidates)
+        tiles = batched(
+            cut_tiles(block, self._gallery.labels, height, width), min(each.batch for each in self._devices)
+        )
+        yield from hits_of(self._devices, tiles, self._candidates)
 
     def approximate(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
         return self._devices[0].scores(rows, columns)
@@ -60,15 +66,24 @@ class AppendSearcher:
         for device in self._devices:
             device.close()
 
-    def _candidates(self, device: AppendDevice, tile: Tile) -> Iterator[tuple[Any, Any]]:
-        pieces = [tile]
+    def _candidates(self, device: AppendDevice, tiles: list[Tile]) -> Iterator[tuple[Any, Any]]:
+        pieces = [tiles]
         while pieces:
             piece = pieces.pop()
             hits = device.append(piece, self._lowest)
-            if hits is None:
-                pieces.extend(halves(piece))
-            else:
+            if hits is not None:
                 yield hits
+            elif len(piece) > 1:
+                pieces += [piece[: len(piece) // 2], piece[len(piece) // 2 :]]
+            else:
+                pieces += [[half] for half in halves(piece[0])]
+
+
+def batched(tiles: Iterable[Tile], size: int) -> Iterator[list[Tile]]:
+    """``tiles`` in lists of ``size``; the last one may be shorter."""
+    left = iter(tiles)
+    while batch := list(islice(left, size)):
+        yield batch
 
 
 def halves(tile: Tile) -> tuple[Tile, Tile]:

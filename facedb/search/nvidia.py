@@ -1,8 +1,13 @@
-"""Whether an NVIDIA driver is here: the cheapest question to ask before a GPU library is imported."""
+"""Whether an NVIDIA driver, CuPy and a GPU are here, asked in an order that never ends the process.
+
+FAISS aborts on every CUDA error but two (a GPU whose fabric manager is not up, a container whose driver does not match);
+CuPy raises. So CuPy counts the GPUs, whoever uses them.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 
 DRIVER = "libcuda.so.1"
 
@@ -14,3 +19,23 @@ def missing_driver() -> str | None:
     except OSError:
         return f"no NVIDIA driver, {DRIVER}"
     return None
+
+
+def missing_gpu() -> str | None:
+    """What is missing for work on a GPU through CuPy, in words; None when nothing is."""
+    if (missing := missing_driver()) is not None:
+        return missing
+    if importlib.util.find_spec("cupy") is None:
+        return "CuPy is not installed (the extra `gpu` brings it)"
+    try:
+        import cupy
+
+        count = int(cupy.cuda.runtime.getDeviceCount())
+    except (ImportError, RuntimeError) as error:
+        return f"no usable CUDA GPU ({first_line(error)})"
+    return None if count else "no CUDA GPU"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what a library says, which often goes on with a screenful of paths."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

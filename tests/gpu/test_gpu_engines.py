@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from facedb.search import cuda, faiss_gpu
 from facedb.search.blocks import plan_blocks
 from facedb.search.engine import choose_engine, open_searcher, self_test
-from facedb.search.faiss_gpu import FaissRoute
+from facedb.search.faiss_devices import FaissRoute
 from facedb.search.score import pair_scores
 from facedb.search.sieve import Sieve
 from facedb.search.synthetic import synthetic_gallery
@@ -20,7 +20,16 @@ pytestmark = pytest.mark.gpu
 
 SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 MODULES = {"faiss-gpu": faiss_gpu, "cuda": cuda}
-ROUTES = [FaissRoute("float32"), FaissRoute("float32", cuvs=True), FaissRoute("float16"), FaissRoute("bfloat16")]
+ROUTES = [
+    FaissRoute("bfloat16", way="tiles"),
+    FaissRoute("float16", way="tiles"),
+    FaissRoute("float16", way="index"),
+    FaissRoute("float16", cuvs=True, way="index"),
+    FaissRoute("float32"),
+    FaissRoute("float32", cuvs=True),
+    FaissRoute("float16"),
+    FaissRoute("bfloat16"),
+]
 
 
 @pytest.fixture(params=list(MODULES))

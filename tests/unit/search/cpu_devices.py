@@ -43,13 +43,23 @@ class CpuKnn:
 class CpuAppend:
     """Tiles by NumPy, with a hit buffer made small."""
 
+    batch = 3
+
     def __init__(self, gallery: Gallery, threshold: float, capacity: int, height: int, width: int) -> None:
         self.keep = Sieve(gallery, threshold).keep
         self.gallery, self.capacity, self.height, self.width = gallery, capacity, height, width
         self.epsilon = score_error(0.0, gallery.dim, FLOAT32_ROUNDOFF)
         self.overflows = 0
 
-    def append(self, tile, lowest):
+    def append(self, tiles, lowest):
+        found = [self.hits(tile, lowest) for tile in tiles]
+        rows, columns = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        if len(rows) > self.capacity:
+            self.overflows += 1
+            return None
+        return rows, columns
+
+    def hits(self, tile, lowest):
         assert tile.row_stop - tile.row <= self.height
         assert tile.column_stop - tile.column <= self.width
         labels = self.gallery.labels
@@ -57,9 +67,6 @@ class CpuAppend:
         columns = np.arange(tile.column, tile.column_stop)
         scores = self.gallery.vectors[rows] @ self.gallery.vectors[columns].T
         hit = (scores >= lowest) & (labels[rows][:, None] != labels[columns]) & (columns < rows[:, None])
-        if hit.sum() > self.capacity:
-            self.overflows += 1
-            return None
         row, column = np.nonzero(hit)
         return rows[row], columns[column]
 
