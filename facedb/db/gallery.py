@@ -24,7 +24,7 @@ from facedb.core.models import Float32Array, Int32Array, Int64Array
 from facedb.core.progress import Reporter, Task
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, read_columns, read_packed_vectors
-from facedb.db.gallery_cache import Append, GalleryCache
+from facedb.db.gallery_cache import Append, GalleryCache, living
 from facedb.db.queries import load
 from facedb.db.store_embeddings import ModelRow, partition
 
@@ -34,7 +34,7 @@ _FACE_COLUMNS = [
     Column("id", "int8"), Column("face_id", "int8"), Column("image_id", "int8"), Column("identity_id", "int4"),
     Column("dataset_id", "int4"), Column("present", "int4"), Column("size_px", "float4"), Column("sharpness", "float4"),
     Column("norm", "float4"), Column("has_content", "int4"), Column("content", "bytea", 8), Column("has_look", "int4"),
-    Column("look", "int8"),
+    Column("look", "int8"), Column("length", "float8"), Column("lean", "float8"),
 ]  # fmt: skip
 _PAGE_BYTES = 8192
 _ROWS_PER_MESSAGE = 256
@@ -82,7 +82,7 @@ class GallerySnapshot:
         self._cache_dir = cache_dir
         self._conn: Connection | None = None
         self._snapshot = ""
-        self._alive = np.empty(0, np.int64)
+        self._living = living(*(np.empty(0, np.int64),) * 3)
 
     def __enter__(self) -> Self:
         self._conn = _reading(self._connect())
@@ -98,9 +98,11 @@ class GallerySnapshot:
     def faces(self) -> GalleryFaces:
         """Every embedding of the contract whose image is still there, ordered by identity, then face."""
         assert self._conn is not None  # noqa: S101 - used inside the context
-        query = sql.SQL(SQL["faces"]).format(embedding=partition("embedding", self._model.id))
+        query = sql.SQL(SQL["faces"]).format(
+            embedding=partition("embedding", self._model.id), dim=sql.Literal(self._model.dim)
+        )
         rows = read_columns(self._conn.cursor(), query, _FACE_COLUMNS)
-        self._alive = np.sort(rows["id"])
+        self._living = living(rows["id"], rows["length"].view(np.int64), rows["lean"].view(np.int64))
         keep = np.flatnonzero(rows["present"] != 0)
         keep = keep[np.lexsort((rows["face_id"][keep], rows["identity_id"][keep]))]
         bits = rows["content"].view(">i8").astype(np.int64) & np.int64(2**63 - 1)
@@ -125,7 +127,7 @@ class GallerySnapshot:
                 for ids, vectors in cache.read():
                     task.advance(placed.put(ids, vectors))
             if placed.missing:
-                with cache.appending(self._alive) if cache is not None else nullcontext(None) as append:
+                with cache.appending() if cache is not None else nullcontext(None) as append:
                     self._read_table(placed, connections, task, append)
         if placed.missing:
             raise KeyError(f"{placed.missing} of {len(embedding_ids)} embeddings are not in the table")
@@ -137,7 +139,7 @@ class GallerySnapshot:
         assert self._conn is not None  # noqa: S101 - used inside the context
         row = self._conn.execute(SQL["cluster_identity"]).fetchone()
         assert row is not None  # noqa: S101 - one row always
-        return GalleryCache(self._cache_dir / f"{row[0]}-{row[1]}-{self._model.id}", self._model.dim)
+        return GalleryCache(self._cache_dir / f"{row[0]}-{row[1]}-{self._model.id}", self._model.dim, self._living)
 
     def _read_table(self, placed: _Placement, connections: int, task: Task, append: Append | None) -> None:
         assert self._conn is not None  # noqa: S101 - used inside the context

@@ -1,10 +1,11 @@
 """Vectors of one contract in a file beside the database, so that a scan need not fetch again what it fetched before.
 
 A cached row is never trusted by itself: the reader asks the table who is in the gallery and takes from the cache only
-rows whose embedding number is in that answer. Numbers are never used twice and a changed vector gets a new one (trigger
-``renumber``), so an equal number means an equal vector; a checksum per row says that the file still holds it. New rows
-are appended; what was deleted stays unused until half of the file is dead, then the living rows move to a new file. The
-files may be deleted at any time.
+rows whose embedding number and mark are in that answer. A changed vector gets a new number (trigger ``renumber``), but a
+database that was restored from a backup gives numbers out again, so the server also says a mark for each vector: its
+length and its sum, as computed there (0.5 us a row). A checksum per row says that the file still holds what was put in. New
+rows are appended; what was deleted stays unused until half of the file is dead, then the living rows move to a new file.
+The files may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -27,8 +28,16 @@ from facedb.core.models import Float32Array, Int64Array
 Append = Callable[[Int64Array, NDArray[Any]], None]
 
 _CHUNK_ROWS = 8192
-_MAGIC = 0x31_47_42_44_45_43_41_46  # "FACEDBG1", which no other file begins with
-_ENTRY = np.dtype([("id", "<i8"), ("check", "<u8")])
+_MAGIC = 0x32_47_42_44_45_43_41_46  # "FACEDBG2", which no other file begins with
+_ENTRY = np.dtype([("id", "<i8"), ("mark", "<i8"), ("check", "<u8")])
+_LIVING = np.dtype([("id", "<i8"), ("mark", "<i8")])
+
+
+def living(ids: Int64Array, lengths: Int64Array, sums: Int64Array) -> NDArray[Any]:
+    """What the table has now, sorted by number: ``ids`` (n,) with a mark of the bits of ``lengths`` and ``sums`` (n,)."""
+    found = np.empty(len(ids), _LIVING)
+    found["id"], found["mark"] = ids, lengths ^ (sums * np.int64(0x1E3779B97F4A7C15))
+    return np.sort(found, order="id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +51,16 @@ class _Index:
 class GalleryCache:
     """The cache in the folder ``place``: ``index`` names the file of vectors that it describes, float32 rows of ``dim``.
 
+    ``living`` (see there) is what the table has now; nothing else is read from the file.
+
     The index is replaced as a whole, after the vectors are on the disk, so whatever is killed or read at whatever moment,
     an index never describes rows that are not there.
     """
 
-    def __init__(self, place: Path, dim: int) -> None:
+    def __init__(self, place: Path, dim: int, living: NDArray[Any]) -> None:
         self._place = place
         self._dim = dim
+        self._living = living
         self._damaged = False
 
     def read(self) -> Iterator[tuple[Int64Array, Float32Array]]:
@@ -70,18 +82,24 @@ class GalleryCache:
             chunk = np.memmap(file, np.float32, "r", offset=4 * self._dim * start, shape=(len(part), self._dim))
             ids = part["id"].astype(np.int64)
             whole = _checks(ids, chunk) == part["check"]
+            if not whole.all():
+                self._damaged = True
+            whole &= self._is_living(part)
             if whole.all():
                 yield ids, chunk
             else:
-                self._damaged = True
                 yield ids[whole], chunk[whole]
 
-    @contextmanager
-    def appending(self, alive: Int64Array) -> Iterator[Append | None]:
-        """Yield a function that appends rows, for several threads; None where another process is writing or the disk refuses.
+    def _is_living(self, entries: NDArray[Any]) -> NDArray[np.bool_]:
+        """Which of ``entries`` the table has under the same number with the same mark."""
+        known = _among(entries["id"], self._living["id"])
+        at = np.searchsorted(self._living["id"], entries["id"][known])
+        known[known] = self._living["mark"][at] == entries["mark"][known]
+        return known
 
-        ``alive`` are the numbers, sorted, that the table has now.
-        """
+    @contextmanager
+    def appending(self) -> Iterator[Append | None]:
+        """Yield a function that appends rows, for several threads; None where another process is writing or the disk refuses."""
         try:
             self._place.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = os.open(self._place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -92,13 +110,13 @@ class GalleryCache:
             if not _locked(lock):
                 yield None
                 return
-            yield from self._append(alive)
+            yield from self._append()
         finally:
             os.close(lock)
 
-    def _append(self, alive: Int64Array) -> Iterator[Append | None]:
+    def _append(self) -> Iterator[Append | None]:
         try:
-            writer = self._writer(alive)
+            writer = self._writer()
         except OSError:
             yield None
             return
@@ -108,16 +126,17 @@ class GalleryCache:
         finally:
             writer.close()
 
-    def _writer(self, alive: Int64Array) -> _Writer:
+    def _writer(self) -> _Writer:
         index = self._index()
         if index is not None and self._vectors(index.token).exists():
-            living = _among(index.entries["id"].astype(np.int64), alive)
-            if not self._damaged and 2 * int(living.sum()) >= len(living):
-                return _Writer(self._place, index.token, index.entries, self._dim)
-        fresh = _Writer(self._place, secrets.randbits(62), np.empty(0, _ENTRY), self._dim)
+            alive = self._is_living(index.entries)
+            # A number that now stands for another vector would keep that one out.
+            reused = bool(_among(index.entries["id"][~alive], self._living["id"]).any())
+            if not self._damaged and not reused and 2 * int(alive.sum()) >= len(alive):
+                return _Writer(self._place, index.token, index.entries, self._dim, self._living)
+        fresh = _Writer(self._place, secrets.randbits(62), np.empty(0, _ENTRY), self._dim, self._living)
         for ids, vectors in self.read():
-            keep = _among(ids, alive)
-            fresh.append(ids[keep], vectors[keep])
+            fresh.append(ids, vectors)
         fresh.settle()
         return fresh
 
@@ -138,8 +157,8 @@ class GalleryCache:
 class _Writer:
     """Appends rows behind those that ``entries`` describe; they count once ``finish`` has replaced the index."""
 
-    def __init__(self, place: Path, token: int, entries: NDArray[Any], dim: int) -> None:
-        self._place, self._token, self._dim = place, token, dim
+    def __init__(self, place: Path, token: int, entries: NDArray[Any], dim: int, living: NDArray[Any]) -> None:
+        self._place, self._token, self._dim, self._living = place, token, dim, living
         self._file = os.open(_vectors(place, token), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._parts = [entries[: os.fstat(self._file).st_size // (4 * dim)]]
         os.ftruncate(self._file, len(self._parts[0]) * 4 * dim)
@@ -153,11 +172,12 @@ class _Writer:
         self._held = np.sort(np.concatenate(self._parts)["id"].astype(np.int64))
 
     def append(self, ids: Int64Array, vectors: NDArray[Any]) -> None:
-        """Append the rows that were not held when ``settle`` looked."""
+        """Append the rows, all of them living, that were not held when ``settle`` looked."""
         new = ~_among(ids, self._held)
         data = np.ascontiguousarray(vectors[new], np.float32)
         entries = np.empty(len(data), _ENTRY)
         entries["id"] = ids[new]
+        entries["mark"] = self._living["mark"][np.searchsorted(self._living["id"], ids[new])]
         entries["check"] = _checks(ids[new], data)
         with self._lock:
             if self._failed:

@@ -244,6 +244,31 @@ def test_a_cache_that_is_half_dead_is_written_anew(database: Database, tmp_path:
     assert_equals_the_table(population, faces, vectors)
 
 
+def test_numbers_that_a_restored_database_gives_out_again_are_not_taken_from_the_cache(
+    database: Database, tmp_path: Path
+) -> None:
+    population = Population(database, 16)
+    population.add(vectors_of(60, 16, 1), ["a"] * 60)
+    with database.connection() as conn:
+        row = conn.execute("select last_value from facedb.embedding_id").fetchone()
+        assert row is not None
+    keys = population.add(vectors_of(40, 16, 2), ["b"] * 40)
+    load(population, tmp_path)
+    # As after a backup of the first 60 was restored and other faces came.
+    population.delete(keys.tolist())
+    with database.connection() as conn:
+        conn.execute("select setval('facedb.embedding_id', %s)", row)
+    population.add(vectors_of(40, 16, 3), ["c"] * 40)
+    with table_reads_counted() as fetched:
+        faces, vectors, _ = load(population, tmp_path)
+        assert sum(fetched) == 40
+    assert_equals_the_table(population, faces, vectors)
+    with table_reads_counted() as fetched:
+        faces, vectors, _ = load(population, tmp_path)
+        assert not fetched
+    assert_equals_the_table(population, faces, vectors)
+
+
 def cached_bytes(cache: Path) -> int:
     (file,) = cache.glob("*/vectors-*.f32")
     return file.stat().st_size
@@ -269,7 +294,7 @@ def spoil_by_removing_vectors(place: Path) -> None:
 
 
 def spoil_by_truncating_the_index(place: Path) -> None:
-    os.truncate(place / "index", 24 + 16 * 10 + 5)
+    os.truncate(place / "index", 24 + 24 * 10 + 5)
 
 
 def spoil_by_emptying_the_index(place: Path) -> None:
