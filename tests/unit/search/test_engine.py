@@ -3,7 +3,9 @@ import pytest
 
 from facedb.core.errors import EngineError, ExitCode, UsageError
 from facedb.search import engine as engines
+from facedb.search.blocks import plan_blocks
 from facedb.search.engine import ENGINE_NAMES, available_engines, choose_engine, open_searcher, self_test
+from facedb.search.join import join
 from facedb.search.sieve import Sieve
 from tests.unit.search.galleries import ENGINES, clustered
 
@@ -49,3 +51,13 @@ def test_an_engine_that_computes_wrong_scores_fails_its_self_test():
     searcher.approximate = lambda rows, columns: honest(rows, columns) + 1e-3
     with pytest.raises(EngineError, match=r"wrong by 0\.001"):
         self_test("exact", searcher, gallery)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_no_engine_starts_without_having_passed_its_self_test(name, monkeypatch):
+    gallery = clustered(np.random.default_rng(0), 50, 64, 5)
+    searcher = open_searcher(name, gallery, Sieve(gallery, 0.4), 1)
+    honest = type(searcher).approximate
+    monkeypatch.setattr(type(searcher), "approximate", lambda self, *where: honest(self, *where) + 1.0)
+    with pytest.raises(EngineError, match="is wrong by"):
+        next(join(gallery, plan_blocks(gallery.labels, target_rows=20), threshold=0.4, engine=name))

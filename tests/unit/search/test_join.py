@@ -6,11 +6,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facedb.core.errors import InputError, UsageError
+from facedb.search import sieve
 from facedb.search.blocks import Block, plan_blocks
+from facedb.search.engine import open_searcher
 from facedb.search.gallery import Gallery
 from facedb.search.join import join
 from facedb.search.score import pair_scores
-from tests.unit.search.galleries import ENGINES, clustered, every_pair, joined, make_gallery, run, unit
+from facedb.search.sieve import Sieve
+from tests.unit.search.galleries import ENGINES, clustered, every_pair, joined, make_gallery, run, triples, unit
 
 SLOW = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 each_engine = pytest.mark.parametrize("engine", ENGINES)
@@ -143,6 +146,45 @@ def test_vectors_that_quantise_as_badly_as_possible_lose_no_pair(engine):
     gallery = make_gallery(unit(vectors), np.arange(len(vectors)))
     for threshold in (0.05, 0.1, 0.2):
         assert run(gallery, threshold, engine, target_rows=50) == every_pair(gallery, threshold)
+
+
+@each_engine
+@pytest.mark.parametrize("dim", [16, 64, 256])
+def test_a_pair_whose_int8_score_is_off_by_nearly_the_whole_epsilon_is_found(engine, dim):
+    # Every value of both faces lies just below the middle between two codes, so all the errors add up, downwards.
+    value = dim**-0.5
+    step = value / (np.ceil(127 * value) + 0.5 - 1e-4)
+    faces = value * np.random.default_rng(dim).choice([-1.0, 1.0], (20, dim))
+    spike = np.full((1, dim), np.sqrt((1 - (127 * step) ** 2) / (dim - 1)))
+    spike[0, 0] = 127 * step
+    gallery = make_gallery(unit(np.concatenate([faces, faces, spike])), np.arange(41))
+    threshold = float(pair_scores(gallery.vectors, np.arange(20), np.arange(20) + 20).min())
+    searcher = open_searcher("int8", gallery, Sieve(gallery, threshold), 1)
+    assert threshold - searcher.approximate(np.arange(20), np.arange(20) + 20).diagonal().max() > 0.9 * searcher.epsilon
+    found = run(gallery, threshold, engine, target_rows=15)
+    assert found == every_pair(gallery, threshold)
+    assert [(a, b) for a, b, _ in found] == [(row, row + 20) for row in range(20)]
+
+
+@pytest.mark.parametrize("engine", [name for name in ENGINES if name != "exact"])
+def test_a_gallery_wider_than_every_panel_gives_the_same_rows_on_all_threads(engine):
+    rng = np.random.default_rng(6)
+    centres = rng.standard_normal((300, 32))[rng.integers(0, 300, 8_800)]
+    gallery = make_gallery(unit(centres + 0.6 * rng.standard_normal((8_800, 32))), np.arange(8_800) // 3)
+    expected = run(gallery, 0.8, "exact", target_rows=4_000)
+    assert len(expected) > 10_000
+    assert sum(a > 8_192 for a, _, _ in expected) > 10
+    for _ in range(3):
+        assert run(gallery, 0.8, engine, target_rows=4_000, threads=4) == expected
+
+
+def test_the_sieve_loses_nothing_of_more_proposals_than_it_takes_at_once():
+    gallery = clustered(np.random.default_rng(2), 800, 16, 60)
+    rows, columns = np.tril_indices(800, -1)
+    assert len(rows) > sieve._CHUNK_PAIRS
+    hits = Sieve(gallery, 0.3).keep(rows, columns)
+    assert hits is not None
+    assert triples(hits.rows_a, hits.rows_b, hits.scores) == every_pair(gallery, 0.3)
 
 
 @each_engine

@@ -28,6 +28,22 @@ def test_the_measured_int8_error_bounds_every_row(seed, dim, sharpness):
     assert np.abs(approximate - exact).max() <= score_error(result.error, dim, 0.0)
 
 
+@pytest.mark.parametrize("worst", [0, 1_500, 2_999])
+def test_one_row_that_quantises_badly_is_measured_wherever_it_lies(worst):
+    vectors = np.zeros((3_000, 64), np.float32)
+    vectors[:, 0] = 1.0
+    vectors[worst] = unit(np.random.default_rng(0).standard_normal((1, 64)))[0]
+    result = quantise_int8(vectors, threads=2)
+    residual = vectors[worst] - result.codes[worst, :64].astype(np.float64) / result.scale
+    assert 0.01 < np.linalg.norm(residual) <= result.error
+
+
+def test_the_scale_is_that_of_the_largest_value_wherever_it_lies():
+    vectors = unit(np.random.default_rng(0).standard_normal((3_000, 64)))
+    vectors[2_500] = np.eye(64, dtype=np.float32)[3]
+    assert quantise_int8(vectors).scale == 127.0
+
+
 def test_an_empty_gallery_quantises_to_nothing():
     assert quantise_int8(np.empty((0, 64), np.float32)).codes.shape == (0, 64)
 
