@@ -203,7 +203,7 @@ def _print_legs(rows: Sequence[DbRow], ratio: str, output: Format) -> None:
             row.leg,
             row.rows,
             round(row.seconds, 3),
-            round(row.rows / row.seconds),
+            round(row.rows / row.seconds) if row.seconds else None,
             None if row.ratio is None else f"{row.ratio:.2f}",
         )
         for row in rows

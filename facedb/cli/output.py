@@ -124,6 +124,8 @@ def _table(columns: Sequence[str], rows: Iterable[Row], narrow: Sequence[str]) -
         sys.stderr.write(
             f"The terminal is too narrow for {len(columns) - len(narrow)} more columns; --format csv has them all.\n"
         )
+    # Rather a line that the terminal folds than a number without its last digits.
+    console.width = max(console.width, console.measure(table, options=console.options.update(width=10_000)).maximum)
     with console.capture() as captured:
         console.print(table)
     sys.stdout.write("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")

@@ -232,7 +232,8 @@ def _among(ids: Int64Array, held: Int64Array) -> NDArray[np.bool_]:
 def _locked(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError:
+        # Another process has it, or this file system knows no locks (ENOSYS, ENOLCK): do without writing.
         return False
     return True
 

@@ -234,7 +234,7 @@ def bench_scan(db: Database, size: int, dim: int, threshold: float) -> list[DbRo
         whole, join = statistics.median(wholes), statistics.median(joins)
     return [
         DbRow("the join alone", size, join, None),
-        DbRow("facedb scan, the whole process", size, whole, whole / join),
+        DbRow("facedb scan, the whole process", size, whole, whole / join if join else None),
     ]
 
 

@@ -6,10 +6,13 @@ and its mark are one transaction, so a killed scan goes on with the blocks that 
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -43,6 +46,8 @@ _SEARCH_WITH_BLAS = ("faiss-cpu", "exact")
 
 # Stored scores are rounded to float32; within this of the threshold only the float64 score can tell (2^-24 for scores below 1).
 _ROUNDING = 2.0**-23
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,22 @@ def chosen_faces(faces: GalleryFaces, scope: dict[str, object], options: ScanOpt
     return faces.take(np.flatnonzero(keep))
 
 
+def _aside(work: Callable[[], _Result], after: Future[Any] | None = None) -> Future[_Result]:
+    """What ``work`` returns, from a thread that nobody waits for who does not ask: Ctrl-C and a refused scan end at once."""
+    future: Future[_Result] = Future()
+
+    def run() -> None:
+        if after is not None:
+            wait([after])
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="facedb-aside", daemon=True).start()
+    return future
+
+
 class _Run:
     """The work on one scan: search the blocks that are left, then roll up."""
 
@@ -180,11 +201,11 @@ class _Run:
 
     def work(self, model: ModelRow, scope: dict[str, object], pause: scan_ledger.Pause) -> ScanSummary:
         plan = self._plan
-        with ThreadPoolExecutor(1) as pool, ExitStack() as calm:
+        with ExitStack() as calm:
             calm.enter_context(one_blas_thread())
             # Neither depends on the pairs, so a thread of its own sees to them while this one prepares and follows the search.
-            measured = pool.submit(distributions.measure, self._gallery)
-            studied = pool.submit(study_folders, self._gallery)
+            measured = _aside(lambda: distributions.measure(self._gallery))
+            studied = _aside(lambda: study_folders(self._gallery), after=measured)
             ledger = self._begin(model, scope)
             if self._engine.name in _SEARCH_WITH_BLAS:
                 measured.result()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import threading
 from collections.abc import Iterator
@@ -356,6 +358,19 @@ def test_the_cache_may_be_deleted_or_impossible(database: Database, tmp_path: Pa
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     faces, vectors, _ = load(population, blocked / "cache")
+    assert_equals_the_table(population, faces, vectors)
+
+
+def test_a_file_system_without_locks_costs_the_cache_and_not_the_scan(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    population = Population(database, 16)
+    population.add(vectors_of(10, 16), ["a"] * 10)
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    faces, vectors, _ = load(population, tmp_path)
     assert_equals_the_table(population, faces, vectors)
 
 

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facedb.core.errors import ConflictError, EngineError, NotFoundError, TooManyPairsError, UsageError
+from facedb.core.errors import ConflictError, DatabaseError, EngineError, NotFoundError, TooManyPairsError, UsageError
 from facedb.core.progress import Silent
 from facedb.db import store_scans
 from facedb.db.connection import Database
 from facedb.search.engine import available_engines
+from facedb.search.gallery import Gallery
+from facedb.workflow import distributions
 from facedb.workflow.scan import ScanOptions, ScanSummary, scan
 from tests.db.population import Population, clustered, exact_scores, unit
 
@@ -486,6 +488,51 @@ def test_a_scan_whose_faces_are_gone_is_given_up(database: Database) -> None:
     assert population.pairs(summary.scan.id) == population.expected_pairs(0.5)
     with database.connection() as conn:
         assert conn.execute("select status from facedb.scan order by id").fetchall() == [("abandoned",), ("finished",)]
+        assert conn.execute("select distinct scan_id from facedb.flagged_pair").fetchall() == [(summary.scan.id,)]
+
+
+def test_a_block_whose_mark_fails_leaves_no_pairs_behind(database: Database) -> None:
+    population = crowd(database)
+    with database.connection() as conn:
+        conn.execute(
+            "create function facedb.power_cut() returns trigger language plpgsql"
+            " as $$ begin raise exception 'power cut'; end $$"
+        )
+        conn.execute(
+            "create trigger power_cut before update on facedb.scan_block for each row when (new.block = 3)"
+            " execute function facedb.power_cut()"
+        )
+    with pytest.raises(DatabaseError, match="power cut"):
+        run(database)
+    with database.connection() as conn:
+        conn.execute("drop trigger power_cut on facedb.scan_block")
+        marked = conn.execute("select sum(pairs) from facedb.scan_block").fetchone()
+        assert marked == conn.execute("select count(*) from facedb.flagged_pair").fetchone()
+    summary = run(database)
+    assert summary.resumed
+    assert summary.blocks_found == 3
+    assert population.pairs(summary.scan.id) == population.expected_pairs(0.5)
+
+
+def test_a_refused_scan_does_not_wait_for_what_is_measured_beside_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd(database)
+    leave = threading.Event()
+    measure = distributions.measure
+
+    def measure_for_long(gallery: Gallery) -> distributions.Distributions:
+        leave.wait(60)
+        return measure(gallery)
+
+    monkeypatch.setattr(distributions, "measure", measure_for_long)
+    started = time.monotonic()
+    try:
+        with pytest.raises(TooManyPairsError):
+            run(database, -1.0, max_pairs=50)
+        assert time.monotonic() - started < 30
+    finally:
+        leave.set()
 
 
 def test_a_stopped_full_scan_is_resumed_as_a_full_one(database: Database) -> None:

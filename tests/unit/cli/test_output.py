@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -63,6 +64,16 @@ def test_a_table_has_one_line_per_row_however_wide_and_no_control_characters(pri
     assert "\x1b" not in "".join(lines)
     assert "new\\nline \\x1b[31m日本語" in lines[2]
     assert lines == [line.rstrip() for line in lines]
+
+
+def test_no_digit_is_lost_where_the_terminal_is_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.openpty()
+    monkeypatch.setenv("COLUMNS", "40")
+    with os.fdopen(writer, "w") as terminal, os.fdopen(reader, "rb", buffering=0) as screen:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        emit([f"a_column_{k}" for k in range(6)], [(1_234_567,) * 6], Format.TABLE)
+        monkeypatch.undo()
+        assert screen.read(4096).decode().count("1,234,567") == 6
 
 
 @pytest.mark.parametrize(
