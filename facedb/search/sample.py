@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.models import Float64Array, Int64Array
+from facedb.core.models import Float32Array, Float64Array, Int64Array
 from facedb.search.gallery import Gallery
 from facedb.search.histogram import BIN_EDGES, BINS, ScoreHistogram, bin_of, count_pairs, count_scores
 from facedb.search.score import rough_scores
@@ -24,7 +24,8 @@ _ROUNDS = 8
 class Prediction:
     """How many pairs a scan would flag: ``expected``, with a 95 % interval ``low`` to ``high``, from ``sampled_rows`` rows.
 
-    ``expected_by_bin`` float64 (BINS,) is the expected number of pairs per histogram bin from the threshold up.
+    ``expected_by_bin`` float64 (BINS,) is the expected number of pairs per histogram bin from the threshold up; up to
+    ``unseen`` pairs may lie where the sample has none (rule of three).
     """
 
     expected: float
@@ -33,12 +34,25 @@ class Prediction:
     sampled_rows: int
     threshold: float
     expected_by_bin: Float64Array
+    unseen: float = 0.0
 
-    def threshold_for(self, max_pairs: float) -> float:
-        """The lowest threshold (a bin edge, not below the one asked for) expected to flag at most ``max_pairs`` pairs."""
-        at_or_above = np.append(np.cumsum(self.expected_by_bin[::-1])[::-1], 0.0)
-        edges = np.maximum(BIN_EDGES, self.threshold)
-        return float(edges[int(np.argmax((at_or_above <= max_pairs) & (self.threshold - 1e-9 <= BIN_EDGES)))])
+    def with_known(self, scores: Float32Array) -> Prediction:
+        """This prediction with the pairs, of ``scores`` float32 (m,), that are flagged for certain besides."""
+        known = len(scores)
+        return replace(
+            self, expected=self.expected + known, low=self.low + known, high=self.high + known,
+            expected_by_bin=self.expected_by_bin + count_scores(scores),
+        )  # fmt: skip
+
+    def threshold_for(self, max_pairs: float) -> tuple[float, float] | None:
+        """The lowest threshold (a bin edge, not below the one asked for) expected to flag at most ``max_pairs``, and how many.
+
+        None where even the last bin, 0.999 and more, holds more than that.
+        """
+        at_or_above = np.cumsum(self.expected_by_bin[::-1])[::-1]
+        edges = np.maximum(BIN_EDGES[:-1], self.threshold)
+        enough = np.flatnonzero((at_or_above <= max_pairs) & (self.threshold - 1e-9 <= BIN_EDGES[:-1]))
+        return (float(edges[enough[0]]), float(at_or_above[enough[0]])) if len(enough) else None
 
 
 def predict_pairs(
@@ -75,7 +89,7 @@ def predict_pairs(
         return Prediction(expected, expected, expected, fresh, threshold, by_bin)
     draws = per_row[rng.integers(0, len(rows), (_RESAMPLES, len(rows)))].sum(axis=1) * share
     low, high = (float(value) for value in np.quantile(draws, [0.025, 0.975]))
-    return Prediction(expected, low, max(high, 3.0 * share), len(rows), threshold, by_bin * share)
+    return Prediction(expected, low, max(high, 3.0 * share), len(rows), threshold, by_bin * share, 3.0 * share)
 
 
 def sample_scores(gallery: Gallery, n_pairs: int, seed: int = 0, *, kind: Kind = "impostor") -> ScoreHistogram:

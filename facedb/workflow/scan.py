@@ -225,10 +225,11 @@ class _Run:
         """Write the ledger of a new scan, or take over that of the one to resume."""
         plan, conn = self._plan, self._conn
         if plan.scan_id is None:
-            self._expect_few_enough(plan.first_new)
+            carried = None if plan.base is None else self._carried(plan.base)
+            self._expect_few_enough(plan.first_new, carried)
             ledger = scan_ledger.begin(conn, model.id, scope, plan, self._options, self._engine.name)
-            if plan.base is not None:
-                self._write(ledger, self._carried(plan.base))
+            if carried is not None:
+                self._write(ledger, carried)
         else:
             ledger = Ledger(plan.scan_id, plan.blocks, plan.done, plan.carried_blocks)
             store.set_engine(conn, plan.scan_id, self._engine.name)
@@ -299,19 +300,33 @@ class _Run:
         keep[near] = pair_scores(self._vectors, rows_a[near], rows_b[near]) >= self._options.threshold
         return PairRows(pairs.face_a[keep], pairs.face_b[keep], pairs.score[keep])
 
-    def _expect_few_enough(self, first_new: int) -> None:
+    def _expect_few_enough(self, first_new: int, carried: PairRows | None) -> None:
         limit = self._options.max_pairs
         if limit is None or len(self._faces) < 2:
             return
         predicted = predict_pairs(
             self._gallery, self._options.threshold, first_new=first_new, sample_rows=_PREDICTION_ROWS
         )
-        if predicted.expected > limit:
-            raise TooManyPairsError(
-                f"About {predicted.expected:,.0f} pairs reach {self._options.threshold:g}, more than --max-pairs {limit:,}: "
-                f"a threshold of {predicted.threshold_for(limit):.3f} would flag about that many; "
-                "raise one of the two and scan again."
+        if carried is not None:
+            predicted = predicted.with_known(carried.score)
+        if predicted.expected <= limit:
+            return
+        found = predicted.threshold_for(limit)
+        if found is None:
+            advice = (
+                "even a threshold of 0.999 would flag more than that, as copies do; raise --max-pairs and scan again."
             )
+        else:
+            threshold, pairs = found
+            about = (
+                f"about {pairs:,.0f}"
+                if pairs > predicted.unseen
+                else f"fewer than about {pairs + predicted.unseen:,.0f}"
+            )
+            advice = f"a threshold of {threshold:.3f} would flag {about}; raise one of the two and scan again."
+        raise TooManyPairsError(
+            f"About {predicted.expected:,.0f} pairs reach {self._options.threshold:g}, more than --max-pairs {limit:,}: {advice}"
+        )
 
     def _finish(
         self, scan_id: int, measured: Future[distributions.Distributions], studied: Future[FolderStudy]

@@ -295,6 +295,17 @@ def test_too_many_pairs_stop_the_scan_before_it_begins_with_a_threshold_that_hel
     assert run(database, -1.0, max_pairs=None).scan.pairs == expected
 
 
+def test_pairs_that_are_carried_over_count_towards_the_limit(database: Database) -> None:
+    population = crowd(database)
+    first = run(database)
+    population.add(clustered(np.random.default_rng(9), 10, DIM, 3), ["fresh"] * 10)
+    expected = len(population.expected_pairs(0.5))
+    assert expected > first.scan.pairs > 50
+    with pytest.raises(TooManyPairsError, match=f"{expected:,} pairs reach 0.5"):
+        run(database, max_pairs=50)
+    assert run(database, max_pairs=expected).scan.pairs == expected
+
+
 # Incremental
 
 

@@ -32,11 +32,18 @@ def test_the_interval_of_a_sampled_prediction_holds_the_truth_most_of_the_time(g
 def test_the_suggested_threshold_gives_about_the_wanted_number_of_pairs(gallery):
     prediction = predict_pairs(gallery, 0.3, sample_rows=2_000)
     wanted = prediction.expected / 5
-    suggested = prediction.threshold_for(wanted)
+    suggested, pairs = prediction.threshold_for(wanted)
     assert suggested > 0.3
-    assert len(every_pair(gallery, suggested)) <= wanted < len(every_pair(gallery, suggested - 0.002))
-    assert prediction.threshold_for(prediction.expected) == 0.3
-    assert prediction.threshold_for(0) <= 1.0
+    assert len(every_pair(gallery, suggested)) == pytest.approx(pairs, abs=1)
+    assert pairs <= wanted < len(every_pair(gallery, suggested - 0.002))
+    assert prediction.threshold_for(prediction.expected)[0] == 0.3
+    assert prediction.threshold_for(0)[0] < 1.0
+
+
+def test_no_threshold_is_suggested_where_copies_alone_are_too_many():
+    gallery = make_gallery(np.tile(unit(np.ones((1, 8))), (100, 1)), np.arange(100))
+    assert predict_pairs(gallery, 0.5).threshold_for(10) is None
+    assert predict_pairs(gallery, 0.5).threshold_for(4_950) == (0.5, 4_950)
 
 
 def test_nothing_new_means_nothing_to_flag(gallery):
