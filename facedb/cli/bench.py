@@ -35,7 +35,7 @@ app = typer.Typer(
 def join(
     ctx: typer.Context,
     size: Annotated[int, typer.Option(min=2, help="Rows of the synthetic gallery.")] = 56_320,
-    dim: Annotated[int, typer.Option(min=1, help="Values of a vector.")] = 512,
+    dim: Annotated[int, typer.Option(min=1, max=16_000, help="Values of a vector.")] = 512,
     engines: Annotated[
         str | None,
         typer.Option(
@@ -43,7 +43,7 @@ def join(
         ),
     ] = None,
     threshold: Annotated[float, typer.Option(min=-1.0, max=1.0, help="Score from which a pair is flagged.")] = 0.4,
-    seed: Annotated[int, typer.Option(help="Seed of the synthetic gallery.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the synthetic gallery.")] = 1,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads; default: the cores of this process.", show_default=False)
     ] = None,
@@ -104,7 +104,7 @@ def join(
             round(row.comparisons_per_s / 1e6),
             row.pairs,
             row.of_all,
-            f"{row.found:.1%}",
+            None if row.found is None else f"{row.found:.1%}",
             None if row.peak_mb is None else round(row.peak_mb),
             None if row.ratio is None else f"{row.ratio:.1f} x",
         )

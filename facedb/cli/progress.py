@@ -50,21 +50,21 @@ class _Count(ProgressColumn):
 
 class _Bar:
     def __init__(self, progress: Progress, title: str, total: int | None, unit: str) -> None:
-        self._progress = progress
+        self._progress, self._title = progress, title
         self._id = progress.add_task(title, total=total, unit=unit)
 
-    def advance(self, n: int = 1) -> None:
-        self._progress.advance(self._id, n)
+    def advance(self, n: int = 1, note: str = "") -> None:
+        self._progress.update(self._id, advance=n, description=f"{self._title} {note}".rstrip())
 
 
 class _Lines:
     def __init__(self, console: Console, title: str, total: int | None, unit: str) -> None:
         self._console, self._title, self._total, self._unit = console, title, total, unit
-        self._done = 0
+        self._done, self._note = 0, ""
         self._start = self._last = time.monotonic()
 
-    def advance(self, n: int = 1) -> None:
-        self._done += n
+    def advance(self, n: int = 1, note: str = "") -> None:
+        self._done, self._note = self._done + n, note
         now = time.monotonic()
         if now - self._last >= _PLAIN_LINE_EVERY_SECONDS:
             self._last = now
@@ -75,7 +75,8 @@ class _Lines:
         rate = self._done / spent
         of = "" if self._total is None else f" of {human(self._total)}"
         left = "" if not self._total or not rate else f", {(self._total - self._done) / rate:.0f} s left"
-        return f"{self._title}: {human(self._done)}{of} {self._unit}, {human(rate)} {self._unit}/s{left}"
+        title = f"{self._title} {self._note}".rstrip()
+        return f"{title}: {human(self._done)}{of} {self._unit}, {human(rate)} {self._unit}/s{left}"
 
 
 class ConsoleReporter:
@@ -90,7 +91,7 @@ class ConsoleReporter:
         if not self._console.is_terminal:
             yield _Lines(self._console, title, total, unit)
             return
-        bars: tuple[ProgressColumn, ...] = (BarColumn(bar_width=24),) if total is not None else (SpinnerColumn(),)
+        bars: tuple[ProgressColumn, ...] = (BarColumn(bar_width=12),) if total is not None else (SpinnerColumn(),)
         left: tuple[ProgressColumn, ...] = (TimeRemainingColumn(),) if total is not None else ()
         progress = Progress(
             TextColumn("{task.description}"), *bars, _Count(), _Rate(), TimeElapsedColumn(), *left,

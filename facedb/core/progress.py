@@ -10,8 +10,8 @@ from typing import Protocol
 class Task(Protocol):
     """One running piece of work with a known or unknown total."""
 
-    def advance(self, n: int = 1) -> None:
-        """Count ``n`` further units as done."""
+    def advance(self, n: int = 1, note: str = "") -> None:
+        """Count ``n`` further units as done; ``note`` says where the work stands, in larger units."""
 
 
 class Reporter(Protocol):
@@ -25,7 +25,7 @@ class Reporter(Protocol):
 
 
 class _SilentTask:
-    def advance(self, n: int = 1) -> None:
+    def advance(self, n: int = 1, note: str = "") -> None:
         pass
 
 

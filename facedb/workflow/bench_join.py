@@ -53,7 +53,7 @@ class BenchRow:
     Everything is of its fastest round; ``slowest`` is the time of the slowest one, so the two together tell how quiet the
     machine was. ``cpu_seconds`` tell on a busy machine more than ``seconds``. ``comparisons_per_s`` is the number of unordered
     pairs of these rows over the seconds, whether or not the method looks at each of them; ``found`` the share of all
-    flagged pairs; ``ratio`` how many times faster per pair than FAISS range_search (None when that did not run);
+    flagged pairs (None: none); ``ratio`` how many times faster per pair than FAISS range_search (None when that did not run);
     ``peak_mb`` the peak memory of a process that does nothing else, gallery included.
     """
 
@@ -65,7 +65,7 @@ class BenchRow:
     comparisons_per_s: float
     pairs: int
     of_all: int
-    found: float
+    found: float | None
     peak_mb: float | None
     ratio: float | None
 
@@ -183,7 +183,7 @@ def _row(
         comparisons_per_s=_pairs_of(rows) / result.seconds,
         pairs=pairs,
         of_all=len(inside),
-        found=hit / len(inside) if len(inside) else 1.0,
+        found=hit / len(inside) if len(inside) else None,
         peak_mb=result.peak_mb,
         ratio=per_pair * _pairs_of(rows) / result.seconds if per_pair is not None else None,
     )

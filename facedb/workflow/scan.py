@@ -249,9 +249,9 @@ class _Run:
                 self._gallery, ledger.blocks, threshold=self._options.threshold, engine=self._engine.name,
                 threads=self._options.threads, done=ledger.done,
             )  # fmt: skip
-            for result in results:
+            for number, result in enumerate(results, 1):
                 self._commit(ledger, result)
-                task.advance(result.comparisons)
+                task.advance(result.comparisons, f"{number}/{len(waiting)} blocks")
                 if pause is not None:
                     pause()
 
