@@ -204,7 +204,7 @@ def _print_legs(rows: Sequence[DbRow], ratio: str, output: Format) -> None:
             row.rows,
             round(row.seconds, 3),
             round(row.rows / row.seconds) if row.seconds else None,
-            None if row.ratio is None else f"{row.ratio:.2f}",
+            None if row.ratio is None else round(row.ratio, 2),
         )
         for row in rows
     ]

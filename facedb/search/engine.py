@@ -90,7 +90,7 @@ def choose_engine(name: str) -> EngineInfo:
     info = _probe(name)
     if not info.available:
         raise EngineError(
-            f"The engine {name} does not work here: {info.reason}. Use --engine auto, or install what is missing."
+            f"The engine {name} does not work here: {info.reason}; use --engine auto, or install what is missing."
         )
     return info
 

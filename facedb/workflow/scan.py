@@ -241,8 +241,9 @@ class _Run:
         if not waiting:
             return
         total = sum(block.comparisons for block in waiting)
+        blocks = f"{len(waiting)} block{'s' * (len(waiting) > 1)}"
         self._reporter.say(
-            f"Comparing {len(self._faces):,} faces ({total:,} pairs, {len(waiting)} blocks) with {self._engine.reason}."
+            f"Comparing {len(self._faces):,} faces ({total:,} pairs, {blocks}) with {self._engine.reason}."
         )
         with self._reporter.task("scan", total, "pairs") as task:
             results = join(
