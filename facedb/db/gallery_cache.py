@@ -2,8 +2,8 @@
 
 A cached row is never trusted by itself: the reader asks the table who is in the gallery and takes from the cache only
 rows whose embedding number and mark are in that answer. A changed vector gets a new number (trigger ``renumber``), but a
-database that was restored from a backup gives numbers out again, so the server also says a mark for each vector: its
-length and its sum, as computed there (0.5 us a row). A checksum per row says that the file still holds what was put in. New
+database that was restored from a backup gives numbers out again, so the server also says a mark for each vector: a hash of
+its length and its sum, as computed there (0.5 us a row). A checksum per row says that the file still holds what was put in. New
 rows are appended; what was deleted stays unused until half of the file is dead, then the living rows move to a new file.
 The files may be deleted at any time.
 """
@@ -33,10 +33,10 @@ _ENTRY = np.dtype([("id", "<i8"), ("mark", "<i8"), ("check", "<u8")])
 _LIVING = np.dtype([("id", "<i8"), ("mark", "<i8")])
 
 
-def living(ids: Int64Array, lengths: Int64Array, sums: Int64Array) -> NDArray[Any]:
-    """What the table has now, sorted by number: ``ids`` (n,) with a mark of the bits of ``lengths`` and ``sums`` (n,)."""
+def living(ids: Int64Array, marks: Int64Array) -> NDArray[Any]:
+    """What the table has now, sorted by number: ``ids`` (n,) with the ``marks`` (n,) of their vectors."""
     found = np.empty(len(ids), _LIVING)
-    found["id"], found["mark"] = ids, lengths ^ (sums * np.int64(0x1E3779B97F4A7C15))
+    found["id"], found["mark"] = ids, marks
     return np.sort(found, order="id")
 
 
