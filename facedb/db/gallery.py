@@ -24,7 +24,7 @@ from facedb.core.models import Float32Array, Int32Array, Int64Array
 from facedb.core.progress import Reporter, Task
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, read_columns, read_packed_vectors
-from facedb.db.gallery_cache import Append, GalleryCache, living
+from facedb.db.gallery_cache import Append, GalleryCache, Living
 from facedb.db.queries import load
 from facedb.db.store_embeddings import ModelRow, partition
 
@@ -83,7 +83,7 @@ class GallerySnapshot:
         self._cache_dir = cache_dir
         self._conn: Connection | None = None
         self._snapshot = ""
-        self._living = living(np.empty(0, np.int64), np.empty(0, np.int64))
+        self._living: Living | None = None
 
     def __enter__(self) -> Self:
         self._conn = _reading(self._connect())
@@ -103,7 +103,7 @@ class GallerySnapshot:
             embedding=partition("embedding", self._model.id), dim=sql.Literal(self._model.dim)
         )
         rows = read_columns(self._conn.cursor(), query, _FACE_COLUMNS)
-        self._living = living(rows["id"], rows["mark"])
+        self._living = Living(rows["id"], rows["mark"])
         keep = np.flatnonzero(rows["present"] != 0)
         keep = keep[np.lexsort((rows["face_id"][keep], rows["identity_id"][keep]))]
         bits = rows["content"].view(">i8").astype(np.int64) & np.int64(2**63 - 1)
@@ -135,7 +135,8 @@ class GallerySnapshot:
         return out
 
     def _cache(self) -> GalleryCache | None:
-        if self._cache_dir is None:
+        # Without ``faces`` nobody has asked the table yet, and asking costs as much as the vectors do.
+        if self._cache_dir is None or self._living is None:
             return None
         assert self._conn is not None  # noqa: S101 - used inside the context
         row = self._conn.execute(SQL["cluster_identity"]).fetchone()

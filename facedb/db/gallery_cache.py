@@ -30,14 +30,18 @@ Append = Callable[[Int64Array, NDArray[Any]], None]
 _CHUNK_ROWS = 8192
 _MAGIC = 0x32_47_42_44_45_43_41_46  # "FACEDBG2", which no other file begins with
 _ENTRY = np.dtype([("id", "<i8"), ("mark", "<i8"), ("check", "<u8")])
-_LIVING = np.dtype([("id", "<i8"), ("mark", "<i8")])
 
 
-def living(ids: Int64Array, marks: Int64Array) -> NDArray[Any]:
-    """What the table has now, sorted by number: ``ids`` (n,) with the ``marks`` (n,) of their vectors."""
-    found = np.empty(len(ids), _LIVING)
-    found["id"], found["mark"] = ids, marks
-    return np.sort(found, order="id")
+class Living:
+    """What the table has now: embedding numbers ``ids`` (n,), sorted, and the ``marks`` (n,) of their vectors, both int64."""
+
+    def __init__(self, ids: Int64Array, marks: Int64Array) -> None:
+        order = np.argsort(ids)
+        self.ids, self.marks = ids[order], marks[order]
+
+    def marks_of(self, ids: Int64Array) -> Int64Array:
+        """The marks of ``ids`` (m,), all of which are living."""
+        return self.marks[np.searchsorted(self.ids, ids)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +55,13 @@ class _Index:
 class GalleryCache:
     """The cache in the folder ``place``: ``index`` names the file of vectors that it describes, float32 rows of ``dim``.
 
-    ``living`` (see there) is what the table has now; nothing else is read from the file.
+    ``living`` is what the table has now; nothing else is read from the file.
 
     The index is replaced as a whole, after the vectors are on the disk, so whatever is killed or read at whatever moment,
     an index never describes rows that are not there.
     """
 
-    def __init__(self, place: Path, dim: int, living: NDArray[Any]) -> None:
+    def __init__(self, place: Path, dim: int, living: Living) -> None:
         self._place = place
         self._dim = dim
         self._living = living
@@ -92,9 +96,8 @@ class GalleryCache:
 
     def _is_living(self, entries: NDArray[Any]) -> NDArray[np.bool_]:
         """Which of ``entries`` the table has under the same number with the same mark."""
-        known = _among(entries["id"], self._living["id"])
-        at = np.searchsorted(self._living["id"], entries["id"][known])
-        known[known] = self._living["mark"][at] == entries["mark"][known]
+        known = _among(entries["id"], self._living.ids)
+        known[known] = self._living.marks_of(entries["id"][known]) == entries["mark"][known]
         return known
 
     @contextmanager
@@ -131,7 +134,7 @@ class GalleryCache:
         if index is not None and self._vectors(index.token).exists():
             alive = self._is_living(index.entries)
             # A number that now stands for another vector would keep that one out.
-            reused = bool(_among(index.entries["id"][~alive], self._living["id"]).any())
+            reused = bool(_among(index.entries["id"][~alive], self._living.ids).any())
             if not self._damaged and not reused and 2 * int(alive.sum()) >= len(alive):
                 return _Writer(self._place, index.token, index.entries, self._dim, self._living)
         fresh = _Writer(self._place, secrets.randbits(62), np.empty(0, _ENTRY), self._dim, self._living)
@@ -157,7 +160,7 @@ class GalleryCache:
 class _Writer:
     """Appends rows behind those that ``entries`` describe; they count once ``finish`` has replaced the index."""
 
-    def __init__(self, place: Path, token: int, entries: NDArray[Any], dim: int, living: NDArray[Any]) -> None:
+    def __init__(self, place: Path, token: int, entries: NDArray[Any], dim: int, living: Living) -> None:
         self._place, self._token, self._dim, self._living = place, token, dim, living
         self._file = os.open(_vectors(place, token), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._parts = [entries[: os.fstat(self._file).st_size // (4 * dim)]]
@@ -177,7 +180,7 @@ class _Writer:
         data = np.ascontiguousarray(vectors[new], np.float32)
         entries = np.empty(len(data), _ENTRY)
         entries["id"] = ids[new]
-        entries["mark"] = self._living["mark"][np.searchsorted(self._living["id"], ids[new])]
+        entries["mark"] = self._living.marks_of(ids[new])
         entries["check"] = _checks(ids[new], data)
         with self._lock:
             if self._failed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -42,7 +41,6 @@ def load_embeddings(
     dataset: str | None = None,
     identity_id: int | None = None,
     final: Mapping[int, int | None] | None = None,
-    cache_dir: Path | None = None,
     reporter: Reporter,
 ) -> EmbeddingSet:
     """Labelled embeddings under a contract (default: the one used last); ``final`` overrides labels by image, None leaves out.
@@ -58,7 +56,7 @@ def load_embeddings(
     labels = [names[final[f.image_id] or 0] if f.image_id in final else f.identity for f in faces]
     order = sorted(range(len(faces)), key=lambda k: (labels[k], faces[k].path, faces[k].ordinal))
     ids = np.array([faces[k].embedding_id for k in order], np.int64)
-    with GallerySnapshot(db.open, chosen, cache_dir) as snapshot:
+    with GallerySnapshot(db.open, chosen) as snapshot:
         vectors = snapshot.vectors(ids, reporter=reporter)
     return EmbeddingSet(
         chosen.name,

@@ -271,6 +271,17 @@ def test_numbers_that_a_restored_database_gives_out_again_are_not_taken_from_the
     assert_equals_the_table(population, faces, vectors)
 
 
+def test_vectors_that_are_asked_for_without_the_faces_leave_the_cache_alone(database: Database, tmp_path: Path) -> None:
+    population = Population(database, 16)
+    population.add(vectors_of(60, 16, 1), ["a"] * 60)
+    faces, expected, _ = load(population, tmp_path)
+    kept = cached_bytes(tmp_path)
+    with GallerySnapshot(database.open, population.model, tmp_path) as snapshot:
+        vectors = snapshot.vectors(faces.embedding_ids, reporter=Silent())
+    assert vectors.tobytes() == expected.tobytes()
+    assert cached_bytes(tmp_path) == kept
+
+
 def cached_bytes(cache: Path) -> int:
     (file,) = cache.glob("*/vectors-*.f32")
     return file.stat().st_size

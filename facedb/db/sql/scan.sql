@@ -4,16 +4,20 @@ select name, id from facedb.dataset where name = any(%(names)s);
 
 -- name: faces
 -- Who is in the gallery of a contract, and a number that tells its vector from others. (Composed: the partition, the dimension.)
+-- The offset keeps the vectors out of the joins, which would write all of them to temporary files.
 select e.id, e.face_id, f.image_id, coalesce(i.identity_id, 0) as identity_id, s.dataset_id,
        case when i.status = 'ready' then 1 else 0 end as present,
        coalesce(f.size_px, 'NaN') as size_px, coalesce(f.sharpness, 'NaN') as sharpness, e.norm,
        case when i.sha256 is null then 0 else 1 end as has_content,
        coalesce(substring(i.sha256 from 1 for 8), '\x0000000000000000') as content,
        case when i.phash is null then 0 else 1 end as has_look, coalesce(i.phash, 0) as look,
-       hashfloat8extended(
-           vector_norm(e.vec), hashfloat8extended(e.vec <#> array_fill(1::real, array[{dim}])::vector, 0)
-       ) as mark
-from {embedding} e
+       e.mark
+from (
+    select id, face_id, norm, hashfloat8extended(
+        vector_norm(vec), hashfloat8extended(vec <#> array_fill(1::real, array[{dim}])::vector, 0)
+    ) as mark
+    from {embedding} offset 0
+) e
 join facedb.face f on f.id = e.face_id
 join facedb.image i on i.id = f.image_id
 join facedb.source s on s.id = i.source_id
