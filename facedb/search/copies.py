@@ -52,14 +52,12 @@ def find_copies(
     rows_b: Int64Array,
     scores: Float32Array,
 ) -> FindingTable:
-    """Groups of copies out of candidate pairs (m,) (near pairs within folders, flagged pairs across) and equal files.
+    """Groups of copies out of candidate pairs (m,), those within folders and across that reach NEAR, and equal files.
 
     Equal bytes are certain. A group holds only faces that are copies of each other, every one of every other; its
     confidence and scores are those of its weakest pair. ``max_score`` is the highest score, ``mean_score`` the lowest.
     """
     same_a, same_b = _equal_files(hashes.content)
-    kept = scores >= NEAR
-    rows_a, rows_b, scores = rows_a[kept], rows_b[kept], scores[kept]
     sure = of_copy(scores.astype(np.float64), hashes.distance(rows_a, rows_b))
     kept = sure >= _FROM
     a, b = np.r_[same_a, rows_a[kept]], np.r_[same_b, rows_b[kept]]

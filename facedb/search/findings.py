@@ -86,9 +86,10 @@ def find(
     (m,). No other pair is looked at, but every face beside a core is compared with every core.
     """
     parts, peeled, who, rules = study.parts, study.peeled, study.who, study.rules
+    near = scores >= NEAR
     copies = find_copies(
-        gallery.vectors, gallery.groups, parts, hashes, np.r_[peeled.near_a, rows_a],
-        np.r_[peeled.near_b, rows_b], np.r_[peeled.near_score, scores],
+        gallery.vectors, gallery.groups, parts, hashes, np.r_[peeled.near_a, rows_a[near]],
+        np.r_[peeled.near_b, rows_b[near]], np.r_[peeled.near_score, scores[near]],
     )  # fmt: skip
     pairs = _Pairs(rows_a, rows_b, scores)
     strays, mixed = _beside_cores(gallery, parts, who, rules, peeled, pairs, copies)
@@ -110,11 +111,10 @@ class _Pairs:
 
     def by_face(self, parts: Folders, chosen: NDArray[np.bool_]) -> tuple[Int64Array, Int64Array, Int64Array]:
         """The best pair of each ``chosen`` row (n,) with each foreign folder: rows, folders, the rows at the other end."""
-        face = np.r_[self.rows_a, self.rows_b]
-        across = np.r_[self.rows_b, self.rows_a]
-        score = np.r_[self.scores, self.scores]
-        kept = np.flatnonzero(chosen[face])
-        face, across, score = face[kept], across[kept], score[kept]
+        at_a, at_b = np.flatnonzero(chosen[self.rows_a]), np.flatnonzero(chosen[self.rows_b])
+        face = np.r_[self.rows_a[at_a], self.rows_b[at_b]]
+        across = np.r_[self.rows_b[at_a], self.rows_a[at_b]]
+        score = np.r_[self.scores[at_a], self.scores[at_b]]
         folder = parts.folder_of[across]
         order = np.lexsort((across, -score, folder, face))
         face, across, folder = face[order], across[order], folder[order]

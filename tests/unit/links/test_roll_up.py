@@ -6,9 +6,11 @@ import math
 import statistics
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facedb.search import links as links_module
 from facedb.search.links import Links, roll_up
 
 
@@ -61,19 +63,22 @@ def flagged(draw: st.DrawFn) -> tuple[np.ndarray, list[int], list[tuple[int, int
     return vectors, labels, pairs
 
 
-@given(flagged())
+@given(flagged(), st.integers(1, 20))
 @settings(max_examples=200, deadline=None)
-def test_links_equal_the_slow_count_whatever_the_order_of_the_pairs(
+def test_links_equal_the_slow_count_whatever_the_order_of_the_pairs_and_the_parts(
     case: tuple[np.ndarray, list[int], list[tuple[int, int, float]]],
+    part: int,
 ) -> None:
     vectors, labels, pairs = case
-    links = roll_up(
-        vectors,
-        np.array(labels, np.int32),
-        np.array([a for a, _, _ in pairs], np.int64),
-        np.array([b for _, b, _ in pairs], np.int64),
-        np.array([score for _, _, score in pairs], np.float32),
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(links_module, "_PART", part)
+        links = roll_up(
+            vectors,
+            np.array(labels, np.int32),
+            np.array([a for a, _, _ in pairs], np.int64),
+            np.array([b for _, b, _ in pairs], np.int64),
+            np.array([score for _, _, score in pairs], np.float32),
+        )
     expected = slow(vectors, labels, pairs)
     assert len(links) == len(expected)
     for got, wanted in zip(as_rows(links), expected, strict=True):
