@@ -88,3 +88,8 @@ class ConflictError(FacedbError):
     """Something changed since it was planned, or two things exclude each other."""
 
     exit_code = ExitCode.CONFLICT
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what a library says, which often goes on with a screenful of paths; its type if it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

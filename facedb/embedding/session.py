@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.errors import ModelError
+from facedb.core.errors import ModelError, first_line
 from facedb.embedding import cuda
 
 PROVIDERS: Final = ("auto", "cpu", "cuda")
@@ -92,8 +92,8 @@ def open_session(path: Path, provider: str = "cpu", precision: str = "float32") 
         session = ort.InferenceSession(str(path), options, providers=providers)
     except Exception as fault:  # ONNX Runtime derives its exceptions from nothing narrower
         if provider == "cuda":
-            raise ModelError(_no_cuda(cuda.why_not(ort) or _first_line(fault))) from fault
-        raise ModelError(f"ONNX Runtime cannot load {path.name}: {_first_line(fault)}") from fault
+            raise ModelError(_no_cuda(cuda.why_not(ort) or first_line(fault))) from fault
+        raise ModelError(f"ONNX Runtime cannot load {path.name}: {first_line(fault)}") from fault
     if provider == "cuda" and session.get_providers()[0] != cuda.PROVIDER:
         raise ModelError(_no_cuda(cuda.why_not(ort)))
     return session
@@ -105,7 +105,7 @@ def run_session(session: Any, name: str, value: NDArray[Any], outputs: list[str]
         results: list[NDArray[Any]] = session.run(outputs, {name: value})
     except Exception as fault:  # ONNX Runtime derives its exceptions from nothing narrower
         shape = "x".join(map(str, value.shape))
-        raise ModelError(f"The model failed on an input of {shape} {value.dtype}: {_first_line(fault)}") from fault
+        raise ModelError(f"The model failed on an input of {shape} {value.dtype}: {first_line(fault)}") from fault
     return [np.asarray(result) for result in results]
 
 
@@ -134,7 +134,3 @@ def _no_cuda(reason: str) -> str:
         f"CUDA does not load: {reason or 'the provider gives no reason'}. Install facedb with the extra 'gpu' and a "
         "current NVIDIA driver, or use --provider cpu."
     )
-
-
-def _first_line(fault: BaseException) -> str:
-    return (str(fault).strip().splitlines() or [type(fault).__name__])[0]

@@ -92,18 +92,11 @@ class FaissGpuDevice:
 
     def _run(self, rows: Int64Array, column: int, column_stop: int, k: int, scores: Any, found: Any) -> None:
         cupy, faiss = self._cupy, self._faiss
-        kind = _kind(faiss, self._route.precision)
         with cupy.cuda.Device(self._device):
             base, queries = self._rows.rows(column, column_stop), self._rows.gather(rows)
             # FAISS works on a stream of its own: what CuPy was asked to do must have happened before.
             cupy.cuda.get_current_stream().synchronize()
-            params = faiss.GpuDistanceParams()
-            params.metric = faiss.METRIC_INNER_PRODUCT
-            params.k, params.dims, params.device = k, self._dim, self._device
-            params.vectors = faiss.cast_integer_to_void_ptr(base.data.ptr)
-            params.vectorType, params.numVectors, params.vectorsRowMajor = kind, len(base), True
-            params.queries = faiss.cast_integer_to_void_ptr(queries.data.ptr)
-            params.queryType, params.numQueries, params.queriesRowMajor = kind, len(queries), True
+            params = _products(faiss, self._route.precision, self._device, queries, base, k)
             params.outDistances = faiss.swig_ptr(scores)
             if found is not None:
                 params.outIndices = faiss.swig_ptr(found)
@@ -191,16 +184,8 @@ class FaissTileDevice(CudaDevice):
 
     def _product(self, left: Any, right: Any) -> Any:
         faiss = self._faiss
-        (m, d), n = left.shape, len(right)
-        out = self._tile(m, n)
-        params = faiss.GpuDistanceParams()
-        params.metric = faiss.METRIC_INNER_PRODUCT
-        params.k, params.dims, params.device = -1, d, self._device
-        kind = _kind(faiss, self.precision)
-        params.vectors = faiss.cast_integer_to_void_ptr(right.data.ptr)
-        params.vectorType, params.numVectors, params.vectorsRowMajor = kind, n, True
-        params.queries = faiss.cast_integer_to_void_ptr(left.data.ptr)
-        params.queryType, params.numQueries, params.queriesRowMajor = kind, m, True
+        out = self._tile(len(left), len(right))
+        params = _products(faiss, self.precision, self._device, left, right, -1)
         params.outDistances = faiss.cast_integer_to_float_ptr(out.data.ptr)
         faiss.bfKnn(self._resources, params)
         return out
@@ -212,10 +197,18 @@ class FaissHalfTileDevice(FaissTileDevice):
     precision = "float16"
 
 
-def _kind(faiss: Any, precision: str) -> int:
-    kinds: dict[str, int] = {
+def _products(faiss: Any, precision: str, device: int, queries: Any, base: Any, k: int) -> Any:
+    """The parameters of `bfKnn` for ``queries`` (m, d) against ``base`` (n, d), both on ``device``; the outputs are still to be named."""
+    kind = {
         "float32": faiss.DistanceDataType_F32,
         "float16": faiss.DistanceDataType_F16,
         "bfloat16": faiss.DistanceDataType_BF16,
-    }
-    return kinds[precision]
+    }[precision]
+    params = faiss.GpuDistanceParams()
+    params.metric = faiss.METRIC_INNER_PRODUCT
+    params.k, params.dims, params.device = k, queries.shape[1], device
+    params.vectors = faiss.cast_integer_to_void_ptr(base.data.ptr)
+    params.vectorType, params.numVectors, params.vectorsRowMajor = kind, len(base), True
+    params.queries = faiss.cast_integer_to_void_ptr(queries.data.ptr)
+    params.queryType, params.numQueries, params.queriesRowMajor = kind, len(queries), True
+    return params

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 
-from facedb.core.errors import EngineError
+from facedb.core.errors import EngineError, first_line
 from facedb.search.append_search import AppendSearcher
 from facedb.search.cuda import open_devices
 from facedb.search.engine import EngineInfo
@@ -21,7 +21,7 @@ from facedb.search.faiss_devices import (
 )
 from facedb.search.gallery import Gallery
 from facedb.search.knn_search import KnnSearcher
-from facedb.search.nvidia import first_line, missing_gpu
+from facedb.search.nvidia import missing_gpu
 from facedb.search.sieve import Sieve
 
 DEFAULT_ROUTE = FaissRoute("bfloat16", way="tiles")

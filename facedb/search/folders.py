@@ -58,12 +58,17 @@ def batches(parts: Folders, largest: int) -> Iterator[tuple[Int64Array, BoolArra
         at = stop
 
 
+def shared_images(groups: NDArray[np.integer]) -> NDArray[np.integer] | None:
+    """``groups`` (n,), the image of each row, or None where every face has an image of its own: as `scores_within` takes it."""
+    return groups if len(np.unique(groups)) < len(groups) else None
+
+
 def scores_within(
     vectors: Float32Array, groups: NDArray[np.integer] | None, rows: Int64Array, alive: BoolArray
 ) -> tuple[Float32Array, BoolArray]:
     """Scores float32 (b, m, m) within each folder, and which of them are between two faces of two images.
 
-    ``groups`` (n,) are the images of all rows; None where every face has an image of its own.
+    ``groups`` is `shared_images` of all rows.
     """
     taken = vectors[rows]
     scores = np.matmul(taken, taken.transpose(0, 2, 1))

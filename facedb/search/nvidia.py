@@ -9,6 +9,8 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 
+from facedb.core.errors import first_line
+
 DRIVER = "libcuda.so.1"
 
 
@@ -34,8 +36,3 @@ def missing_gpu() -> str | None:
     except (ImportError, RuntimeError) as error:
         return f"no usable CUDA GPU ({first_line(error)})"
     return None if count else "no CUDA GPU"
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of what a library says, which often goes on with a screenful of paths."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.models import Float32Array, Int32Array, Int64Array
-from facedb.search.folders import BoolArray, Folders, batches, scores_within
+from facedb.search.folders import BoolArray, Folders, batches, scores_within, shared_images
 
 _REFERENCES = 2048
 _ROUNDS = 4
@@ -48,9 +48,9 @@ def peel(
     group = np.zeros(count, np.int32)
     own_mean, own_best = np.full(count, np.nan, np.float32), np.full(count, np.nan, np.float32)
     found: list[tuple[Int64Array, Int64Array, Float32Array]] = []
-    shared = len(np.unique(groups)) < count
+    shared = shared_images(groups)
     for rows, alive in batches(parts, _REFERENCES):
-        scores, apart = scores_within(vectors, groups if shared else None, rows, alive)
+        scores, apart = scores_within(vectors, shared, rows, alive)
         masked = np.where(apart, scores, np.float32(0))
         batch_group = _peel_batch(scores, masked, apart, alive, cut)
         # Nothing can be said about a face without a face of another image beside it.

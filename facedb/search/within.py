@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facedb.core.models import Float32Array
-from facedb.search.folders import batches, folders, scores_within
+from facedb.search.folders import batches, folders, scores_within, shared_images
 from facedb.search.gallery import Gallery
 from facedb.search.histogram import BINS, ScoreHistogram, count_pairs, count_scores
 
@@ -32,7 +32,7 @@ def genuine_histogram(gallery: Gallery) -> ScoreHistogram:
             waiting, held = [], 0
 
     parts = folders(gallery.labels, gallery.groups)
-    groups = gallery.groups if len(np.unique(gallery.groups)) < len(gallery) else None
+    groups = shared_images(gallery.groups)
     for rows, alive in batches(parts, _LARGEST_AT_ONCE):
         scores, apart = scores_within(gallery.vectors, groups, rows, alive)
         add(scores[np.triu(apart, 1)])

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -161,13 +161,11 @@ def chosen_faces(faces: GalleryFaces, scope: dict[str, object], options: ScanOpt
     return faces.take(np.flatnonzero(keep))
 
 
-def _aside(work: Callable[[], _Result], after: Future[Any] | None = None) -> Future[_Result]:
+def _aside(work: Callable[[], _Result]) -> Future[_Result]:
     """What ``work`` returns, from a thread that nobody waits for who does not ask: Ctrl-C and a refused scan end at once."""
     future: Future[_Result] = Future()
 
     def run() -> None:
-        if after is not None:
-            wait([after])
         try:
             future.set_result(work())
         except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
@@ -204,16 +202,14 @@ class _Run:
         with ExitStack() as calm:
             calm.enter_context(one_blas_thread())
             # Neither depends on the pairs, so a thread of its own sees to them while this one prepares and follows the search.
-            measured = _aside(lambda: distributions.measure(self._gallery))
-            studied = _aside(lambda: study_folders(self._gallery), after=measured)
+            aside = _aside(lambda: (distributions.measure(self._gallery), study_folders(self._gallery)))
             ledger = self._begin(model, scope)
             if self._engine.name in _SEARCH_WITH_BLAS:
-                measured.result()
-                studied.result()
+                aside.result()
                 calm.close()
             self._search(ledger, pause)
             calm.enter_context(one_blas_thread())
-            self._finish(ledger.scan_id, measured, studied)
+            self._finish(ledger.scan_id, aside)
         finished = store.scan_by_id(self._conn, ledger.scan_id)
         assert finished is not None  # noqa: S101 - its row was updated above
         return ScanSummary(
@@ -329,9 +325,7 @@ class _Run:
             f"About {predicted.expected:,.0f} pairs reach {self._options.threshold:g}, more than --max-pairs {limit:,}: {advice}"
         )
 
-    def _finish(
-        self, scan_id: int, measured: Future[distributions.Distributions], studied: Future[FolderStudy]
-    ) -> None:
+    def _finish(self, scan_id: int, aside: Future[tuple[distributions.Distributions, FolderStudy]]) -> None:
         """Roll pairs up to links and findings, write the histograms and close the scan, all in one transaction."""
         pairs, faces = self._all_pairs(scan_id), self._faces
         rows_a, rows_b = self._rows(pairs)
@@ -339,9 +333,8 @@ class _Run:
         columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
         store.write_links(self._conn, scan_id, columns)
         hashes = Hashes(faces.content, faces.look, faces.has_look)
-        compute_findings(
-            self._conn, scan_id, self._gallery, studied.result(), faces.face_ids, hashes, rows_a, rows_b, pairs.score
-        )
-        distributions.write(self._conn, scan_id, measured.result(), pairs.score, self._options.threshold)
+        measured, study = aside.result()
+        compute_findings(self._conn, scan_id, self._gallery, study, faces.face_ids, hashes, rows_a, rows_b, pairs.score)
+        distributions.write(self._conn, scan_id, measured, pairs.score, self._options.threshold)
         store.finish_scan(self._conn, scan_id, pairs=len(pairs), links=len(links))
         self._conn.commit()
