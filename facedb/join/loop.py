@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from facedb.core.errors import UsageError
 from facedb.core.records import Float32Array, Int64Array
@@ -12,9 +13,9 @@ from facedb.join.blocks import Block, check_blocks, plan_blocks
 from facedb.join.engine import AUTO, choose_engine, open_searcher
 from facedb.join.gallery import Gallery
 from facedb.join.sieve import Hits, Sieve
-from facedb.join.tiles import cpu_count
+from facedb.join.tiles import cpu_count, within
 
-__all__ = ["Block", "BlockResult", "Gallery", "join", "plan_blocks"]
+__all__ = ["Block", "BlockResult", "Gallery", "Join", "join", "plan_blocks"]
 
 Progress = Callable[[int, int], None]
 
@@ -35,6 +36,38 @@ class BlockResult:
     candidates: int
 
 
+class Join:
+    """A gallery that an engine has taken in, ready to be searched block by block; a context manager.
+
+    Every pair of different identities and images whose score is at least ``threshold`` is found by exactly one of the
+    blocks that cut the triangle, and is the same for every engine, cut and thread count. ``threads`` defaults to the cores
+    of this process. Raises UsageError for a threshold that is no cosine similarity, EngineError for a missing or failing engine.
+    """
+
+    def __init__(self, gallery: Gallery, *, threshold: float, engine: str = AUTO, threads: int | None = None) -> None:
+        if not -1.0 <= threshold <= 1.0 + 1e-2:
+            raise UsageError(f"The threshold {threshold} is not a cosine similarity: give one between -1 and 1.")
+        chosen = choose_engine(engine)
+        self._searcher = open_searcher(chosen.name, gallery, Sieve(gallery, threshold), threads or cpu_count())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the memory of the engine back."""
+        self._searcher.close()
+
+    def search(self, block: Block) -> BlockResult:
+        """The flagged pairs of ``block`` (or of a part of it)."""
+        started = time.perf_counter()
+        hits = within(block, Hits.join(list(self._searcher.search(block))))
+        seconds = time.perf_counter() - started
+        return BlockResult(block, hits.rows_a, hits.rows_b, hits.scores, block.comparisons, seconds, hits.candidates)
+
+
 def join(
     gallery: Gallery,
     blocks: Sequence[Block],
@@ -45,35 +78,26 @@ def join(
     done: Collection[int] = (),
     progress: Progress | None = None,
 ) -> Iterator[BlockResult]:
-    """Yield, block by block, every pair of different identities and images whose score is at least ``threshold``.
+    """Yield what `Join.search` finds in each of ``blocks``, in order: all flagged pairs of the gallery.
 
     Block k is searched against rows 0 to ``block.start`` and inside itself. Rows before the first block (the old
     gallery of an incremental scan) and blocks whose index is in ``done`` are not searched, only searched against. The
-    caller commits a result before it asks for the next one. The rows are the same for every engine, cut into blocks,
-    thread count and ``done``.
+    caller commits a result before it asks for the next one.
 
-    ``threads`` defaults to the cores of this process. ``progress`` is told (pairs compared, pairs to compare) after
-    each block. Memory beside the gallery: what the engine holds, plus the flagged pairs of one block (20 bytes each).
-    Raises UsageError for blocks that leave a gap, EngineError for a missing or failing engine.
+    ``progress`` is told (pairs compared, pairs to compare) after each block. Memory beside the gallery: what the engine
+    holds, plus the flagged pairs of one block (20 bytes each). Raises UsageError for blocks that leave a gap, and what
+    `Join` raises.
     """
     check_blocks(blocks, len(gallery))
-    if not -1.0 <= threshold <= 1.0 + 1e-2:
-        raise UsageError(f"The threshold {threshold} is not a cosine similarity: give one between -1 and 1.")
     waiting = [block for block in blocks if block.index not in done]
     total = sum(block.comparisons for block in waiting)
-    chosen = choose_engine(engine)
     if not waiting:
         return
     compared = 0
-    searcher = open_searcher(chosen.name, gallery, Sieve(gallery, threshold), threads or cpu_count())
-    try:
+    with Join(gallery, threshold=threshold, engine=engine, threads=threads) as opened:
         for block in waiting:
-            started = time.perf_counter()
-            hits = Hits.join(list(searcher.search(block)))
-            seconds = time.perf_counter() - started
+            result = opened.search(block)
             compared += block.comparisons
             if progress is not None:
                 progress(compared, total)
-            yield BlockResult(block, hits.rows_a, hits.rows_b, hits.scores, block.comparisons, seconds, hits.candidates)
-    finally:
-        searcher.close()
+            yield result
