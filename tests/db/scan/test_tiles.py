@@ -245,8 +245,9 @@ def test_a_crew_of_processes_shares_a_scan_and_one_that_is_killed_is_replaced(da
 
     def kill_one() -> None:
         children = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
-        if children and not killed:
-            killed.append(int(children[0]))
+        workers = [int(pid) for pid in children if b"facedb\0--quiet\0work" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        if workers and not killed:
+            killed.append(workers[0])
             os.kill(killed[0], signal.SIGKILL)
 
     options = ScanOptions(threshold=0.5, engine="exact", block_rows=16, threads=1, workers=3)
