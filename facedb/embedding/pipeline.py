@@ -119,11 +119,13 @@ def finish(image_id: int, found: Extracted, vectors: Float32Array) -> ImageResul
     if found.problem is not None:
         return ImageResult(image_id, found.facts, (), found.problem)
     faces: list[FaceVector] = []
-    for crop, raw in zip(found.faces, vectors, strict=True):
+    # A face keeps the number that the detector's order gives it: other contracts with the same detection share its row,
+    # whichever of the faces beside it their model has no vector for.
+    for ordinal, (crop, raw) in enumerate(zip(found.faces, vectors, strict=True)):
         # One face a call: the sum of squares must not depend on how many faces stand beside it.
         units, norms, usable = normalise(raw[None])
         if usable[0]:
-            faces.append(_face(len(faces), crop, units[0], float(norms[0])))
+            faces.append(_face(ordinal, crop, units[0], float(norms[0])))
     if not faces:
         return ImageResult(image_id, found.facts, (), problem(rejects.BAD_VECTOR))
     return ImageResult(image_id, found.facts, tuple(faces))

@@ -14,7 +14,7 @@ from facedb.core.config import Settings
 from facedb.core.errors import FacedbError
 from facedb.db.connection import connect
 from facedb.embedding import cuda, session
-from facedb.embedding.thermal import read_sensors
+from facedb.core.thermal import read_sensors
 from facedb.search.engine import available_engines, choose_engine
 
 

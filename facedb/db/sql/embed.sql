@@ -56,10 +56,13 @@ where i.status = 'ready' and s.format not in ('npz', 'npy')
 order by s.id, i.container, i.container_offset, i.path;
 
 -- name: unchanged
--- Which images are still what a run began with; nobody changes them before this transaction ends.
+-- Which images are still what a run began with; nobody changes them, and no other run writes their faces, before this
+-- transaction ends. Two runs under contracts of one detection share faces, so a lock that they could share would let both
+-- insert the same face, or wait for each other to update the image; the order keeps two runs from locking crosswise.
 select i.id from facedb.image i join unnest(%(ids)s::bigint[], %(hashes)s::bytea[]) as c(id, sha256) on c.id = i.id
 where i.status = 'ready' and i.sha256 is not distinct from c.sha256
-for share of i;
+order by i.id
+for no key update of i;
 
 -- name: known_faces
 -- Faces that another contract with the same detection found already.
