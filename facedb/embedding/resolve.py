@@ -18,6 +18,8 @@ from facedb.embedding.weights import weights_sha256
 
 KEYS: Final = ("name", "size", "layout", "colour", "mean", "std", "template", "margin", "output", "precision", "faces")
 DETECTOR_KEYS: Final = ("min_side", "max_side", "score_threshold", "nms_iou")
+FIRST_RUN_S: Final = 60.0
+"""A model that needs longer for one picture is taken for one that never ends."""
 
 
 def load_contract(
@@ -28,6 +30,7 @@ def load_contract(
     faces: str | None = None,
     overrides: Mapping[str, Any] | None = None,
     notes: list[str] | None = None,
+    limit_s: float = FIRST_RUN_S,
 ) -> ModelContract:
     """The contract of an ONNX face model, for the CPU; ``Embedder.contract`` has the provider that really ran.
 
@@ -35,7 +38,7 @@ def load_contract(
     or as TOML values), then ``preset``, then the TOML beside the model (``x.toml`` for ``x.onnx``: the same keys,
     ``preset``, and a table ``[detector]``), then weights known by sha256, then what the graph itself says. ``notes``
     receives a sentence for everything that was assumed. Raises ModelError that names the option to give where nothing
-    says it.
+    says it, and where the first run takes longer than ``limit_s`` seconds.
     """
     path = Path(model_path)
     said = notes if notes is not None else []
@@ -43,9 +46,11 @@ def load_contract(
     explicit = _checked(overrides or {}, "an option")
     if faces is not None:
         explicit["faces"] = faces
+    if "preset" in explicit:
+        preset = preset or str(explicit.pop("preset"))
+    sha256 = weights_sha256(path)
     session = open_session(path)
     graph = graph_of(session)
-    sha256 = weights_sha256(path)
     if _has_heads(graph):
         raise ModelError(
             f"{path.name} is a face detector: give it as --detector, and a model that embeds faces as --model."
@@ -90,7 +95,7 @@ def load_contract(
         std=_triple("std", settings["std"]),
         template=str(settings["template"]),
         margin=_number("margin", settings.get("margin", 0.0)),
-        dim=_dimension(session, path, source, output, layout, size),
+        dim=_dimension(session, path, source, output, layout, size, limit_s),
         detector=_detector(detector, settings),
         faces=str(settings["faces"]),
         precision=precision,
@@ -105,12 +110,22 @@ def detector_contract(path: Path | str, **settings: Any) -> DetectorContract:
 def _detector(path: Path | str | None, settings: Mapping[str, Any]) -> DetectorContract | None:
     if path is None:
         return None
+    return detector_contract(path, **detector_settings(settings))
+
+
+def detector_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``detector.`` values of some settings as numbers, by the names of DETECTOR_KEYS; raises ModelError for bad ones."""
     chosen: dict[str, Any] = {}
     for key in DETECTOR_KEYS:
         if (value := settings.get(f"detector.{key}")) is not None:
             number = _number(f"detector.{key}", value)
             chosen[key] = int(number) if key.endswith("side") else number
-    return detector_contract(path, **chosen)
+    return chosen
+
+
+def kept_settings(model_path: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """What a person said of a model beside the file and by options, options first: keys of KEYS and ``detector.``."""
+    return _read_toml(model_path.with_suffix(".toml")) | _checked(overrides, "an option")
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -227,11 +242,13 @@ def _layout_and_size(source: Tensor, settings: Mapping[str, Any], path: Path) ->
     return layout, said
 
 
-def _dimension(session: Any, path: Path, source: Tensor, output: Tensor, layout: str, size: tuple[int, int]) -> int:
+def _dimension(
+    session: Any, path: Path, source: Tensor, output: Tensor, layout: str, size: tuple[int, int], limit_s: float
+) -> int:
     """The length of one vector, found by running the model on black: free dimensions and wrong ones show here."""
     batch = source.shape[0] or 1
     shape = (batch, 3, *size) if layout == "NCHW" else (batch, *size, 3)
-    answer = run_session(session, source.name, np.zeros(shape, dtype=source.dtype), [output.name])[0]
+    answer = run_session(session, source.name, np.zeros(shape, dtype=source.dtype), [output.name], limit_s=limit_s)[0]
     if answer.ndim < 2 or answer.shape[0] != batch or answer.size == 0 or answer.dtype.kind != "f":
         raise ModelError(
             f"The output '{output.name}' of {path.name} is {list(answer.shape)} {answer.dtype} for {batch} picture(s); "
