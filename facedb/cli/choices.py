@@ -12,8 +12,8 @@ from facedb.core.errors import UsageError
 from facedb.core.progress import Reporter
 
 if TYPE_CHECKING:
-    from facedb.workflow.embed import ModelChoice
-    from facedb.workflow.thresholds import ThresholdRule
+    from facedb.dataset.embed import ModelChoice
+    from facedb.scan.thresholds import ThresholdRule
 
 ModelOption = Annotated[
     str,
@@ -105,7 +105,7 @@ def key_values(texts: list[str] | None) -> dict[str, str]:
 
 def threshold_choice(ctx: typer.Context, threshold: str, fmr: float | None) -> tuple[float, ThresholdRule | None]:
     """A threshold, or the rule that chooses it; raises UsageError for what is neither a number nor ``auto``, and for both."""
-    from facedb.workflow.thresholds import ThresholdRule
+    from facedb.scan.thresholds import ThresholdRule
 
     if fmr is not None:
         source = ctx.get_parameter_source("threshold")
@@ -131,8 +131,8 @@ def model_choice(
     provider: str = "auto",
 ) -> ModelChoice:
     """The model that the options name; raises UsageError for a --set that is no KEY=VALUE, ModelError for missing files."""
-    from facedb.workflow.embed import ModelChoice
-    from facedb.workflow.models import find_file
+    from facedb.dataset.embed import ModelChoice
+    from facedb.dataset.models import find_file
 
     return ModelChoice(
         weights=find_file(model, models_dir),

@@ -81,10 +81,16 @@ def _container(path: Path, head: bytes, size: int) -> tuple[str, str] | None:
     if head[4:8] == b"TFL3":
         return "a TensorFlow Lite model", "convert it with tf2onnx --tflite"
     if head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= size - 8:
-        return "a safetensors file, weights without their network", "export the model to ONNX in PyTorch (torch.onnx.export)"
+        return (
+            "a safetensors file, weights without their network",
+            "export the model to ONNX in PyTorch (torch.onnx.export)",
+        )
     # A pickle begins with its protocol and a frame, a mapping, a list or a long integer.
     if head[:1] == b"\x80" and 2 <= head[1] <= 5 and head[2:3] in (b"\x95", b"}", b"]", b"\x8a", b"c", b"("):
-        return "a Python pickle, as PyTorch writes its checkpoints", "export the model to ONNX in PyTorch (torch.onnx.export)"
+        return (
+            "a Python pickle, as PyTorch writes its checkpoints",
+            "export the model to ONNX in PyTorch (torch.onnx.export)",
+        )
     return None
 
 

@@ -86,7 +86,9 @@ class _Walk:
 
     def _walk(self, message: str, start: int, end: int, depth: int) -> None:
         if depth > _MAX_DEPTH:
-            raise ModelError(f"The graph of {self._name} is nested more than {_MAX_DEPTH} levels deep; it is not loaded.")
+            raise ModelError(
+                f"The graph of {self._name} is nested more than {_MAX_DEPTH} levels deep; it is not loaded."
+            )
         if message == _TENSOR:
             self._tensor(start, end)
             return
@@ -109,7 +111,9 @@ class _Walk:
         try:
             stop = int(entries.get("offset") or 0) + int(entries.get("length") or 0)
         except ValueError:
-            raise ModelError(f"{self._name} says of its weights that they start at {entries.get('offset')!r}.") from None
+            raise ModelError(
+                f"{self._name} says of its weights that they start at {entries.get('offset')!r}."
+            ) from None
         location = entries.get("location", "")
         self._found[location] = max(self._found.get(location, 0), stop)
 

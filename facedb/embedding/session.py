@@ -118,7 +118,9 @@ def run_session(
     except Exception as fault:  # ONNX Runtime derives its exceptions from nothing narrower
         shape = "x".join(map(str, value.shape))
         if options is not None and options.terminate:
-            raise ModelError(f"The model did not finish an input of {shape} in {limit_s:g} s: it may never end.") from fault
+            raise ModelError(
+                f"The model did not finish an input of {shape} in {limit_s:g} s: it may never end."
+            ) from fault
         raise ModelError(f"The model failed on an input of {shape} {value.dtype}: {first_line(fault)}") from fault
     finally:
         if timer is not None:

@@ -89,7 +89,9 @@ def main() -> None:
     except ModelError as fault:
         answer = {"fault": str(fault)}
     except MemoryError:
-        answer = {"fault": f"{path.name} asks for more than {request['memory'] / 2**30:.0f} GiB of memory, so it is not taken."}
+        answer = {
+            "fault": f"{path.name} asks for more than {request['memory'] / 2**30:.0f} GiB of memory, so it is not taken."
+        }
     sys.stdout.write(json.dumps(answer))
 
 

@@ -53,7 +53,9 @@ def weights_sha256(path: Path) -> str:
                 with other.open("rb") as stream:
                     digest.update(hashlib.file_digest(stream, "sha256").digest())
     except OSError as fault:
-        raise ModelError(f"The model file {fault.filename or path} cannot be read: {fault.strerror or fault}.") from fault
+        raise ModelError(
+            f"The model file {fault.filename or path} cannot be read: {fault.strerror or fault}."
+        ) from fault
     return digest.hexdigest()
 
 
