@@ -95,6 +95,16 @@ def register(conn: Connection, contract: ModelContract, choice: ModelChoice) -> 
     )  # fmt: skip
 
 
+def _say_if_changed(conn: Connection, contract: ModelContract, choice: ModelChoice, reporter: Reporter) -> None:
+    earlier = store.weights_known_as(conn, contract.name, str(choice.weights.absolute()))
+    if earlier and contract.weights_sha256 not in earlier:
+        reporter.say(
+            f"{choice.weights.name} has other weights than before ({contract.weights_sha256[:12]}…, not "
+            f"{', '.join(f'{sha[:12]}…' for sha in sorted(earlier))}): it is another model, so everything is embedded anew under "
+            "it and compared with nothing of the earlier one."
+        )
+
+
 def embed(
     db: Database,
     choice: ModelChoice,
@@ -122,6 +132,7 @@ def embed(
             dataset_id = store_ingest.find_dataset(conn, dataset)
             if dataset_id is None:
                 raise NotFoundError(f"There is no dataset {dataset!r}: see `facedb datasets`.")
+        _say_if_changed(conn, embedder.contract, choice, reporter)
         model = register(conn, embedder.contract, choice)
         conn.commit()
         if not store.lock_embed(conn, model.id, dataset_id):

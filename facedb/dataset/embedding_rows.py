@@ -158,14 +158,24 @@ def model_by_id(conn: Connection, model_id: int) -> ModelRow | None:
 
 
 def model_by_name(conn: Connection, name: str) -> ModelRow | None:
-    """The contract of a name, or whose digest starts so; None where there is none, ConflictError where several fit."""
+    """The contract of a name, whose digest starts so, or whose file is called so; None where there is none.
+
+    Raises ConflictError where several fit.
+    """
     rows = conn.execute(SQL["model_by_name"], {"name": name}).fetchall()
+    rows = rows or conn.execute(SQL["model_by_file"], {"name": name}).fetchall()
     if len(rows) > 1 and rows[0][2] != name:
         digests = ", ".join(row[2][:12] for row in rows)
         raise ConflictError(
             f"{len(rows)} contracts are called {name!r}: name one by its digest ({digests}); `facedb model list`."
         )
     return _model(rows[0]) if rows else None
+
+
+def weights_known_as(conn: Connection, name: str, weights_path: str) -> set[str]:
+    """The sha256 of the weights that contracts of this name, or of a model at this path, were made with."""
+    rows = conn.execute(SQL["other_weights"], {"name": name, "weights_path": to_text(weights_path)})
+    return {str(row[0]) for row in rows}
 
 
 def model_in_use(conn: Connection) -> ModelRow | None:

@@ -116,7 +116,7 @@ def _text(path: Path, head: bytes) -> tuple[str, str] | None:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or b"<html" in text[:512]:
         return "a web page", "the address led to a page about the file; use its download link"
-    if text.startswith(b"<?xml") or text.startswith(b"<net"):
+    if text.startswith((b"<?xml", b"<net")):
         if b"<net" in text:
             return "the description of an OpenVINO model", "give the ONNX model that it was converted from"
         return "an XML text, perhaps the error message of a server", "fetch the file again"

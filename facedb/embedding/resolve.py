@@ -18,7 +18,7 @@ from facedb.embedding.weights import weights_sha256
 
 KEYS: Final = ("name", "size", "layout", "colour", "mean", "std", "template", "margin", "output", "precision", "faces")
 DETECTOR_KEYS: Final = ("min_side", "max_side", "score_threshold", "nms_iou")
-FIRST_RUN_S: Final = 60.0
+FIRST_RUN_S: Final = 30.0
 """A model that needs longer for one picture is taken for one that never ends."""
 
 

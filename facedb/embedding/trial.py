@@ -17,8 +17,9 @@ from facedb.core.errors import ModelError
 from facedb.embedding.contract import ModelContract
 from facedb.embedding.weights import model_files
 
-LIMIT_S: Final = 90.0
-_MEMORY: Final = 4 << 30
+LIMIT_S: Final = 30.0
+"""A run of one picture that takes longer is taken for one that never ends."""
+_START_S: Final = 60.0
 _MEMORY_PER_BYTE: Final = 4
 
 
@@ -29,18 +30,20 @@ def try_out(
     overrides: Mapping[str, Any] | None = None,
     notes: list[str] | None = None,
     limit_s: float = LIMIT_S,
+    memory: int = 4 << 30,
 ) -> ModelContract | None:
     """As ``load_contract`` without a detector, in a bounded process; None where the file is a face detector.
 
     Raises ModelError as ``load_contract`` does, and in one sentence where the model does not end within ``limit_s`` seconds, needs
-    more memory than 4 GiB and four times its size, or takes its process down.
+    more than ``memory`` bytes and four times its own size, or takes its process down.
     """
     size = sum(file.stat().st_size for file in model_files(path))
+    memory += _MEMORY_PER_BYTE * size
     request = {
         "path": str(path),
         "preset": preset,
         "overrides": dict(overrides or {}),
-        "memory": _MEMORY + _MEMORY_PER_BYTE * size,
+        "memory": memory,
         "limit_s": limit_s,
     }
     try:
@@ -49,18 +52,20 @@ def try_out(
             input=json.dumps(request),
             capture_output=True,
             text=True,
-            timeout=limit_s + 10,
+            timeout=limit_s + _START_S,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise ModelError(f"{path.name} did not end its first run in {limit_s:g} s, so it is not taken.") from None
+        raise ModelError(
+            f"{path.name} did not end its first run in {limit_s + _START_S:g} s, so it is not taken."
+        ) from None
     try:
         answer = json.loads(done.stdout)
     except ValueError:
         how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
         raise ModelError(
             f"{path.name} took its process down at the first run ({how}), so it is not taken: the file is damaged, or asks for more "
-            f"than {request['memory'] / 2**30:.0f} GiB of memory."
+            f"than {memory / 2**30:.0f} GiB of memory."
         ) from None
     if "fault" in answer:
         raise ModelError(answer["fault"])

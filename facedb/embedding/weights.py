@@ -17,9 +17,9 @@ def model_files(path: Path) -> tuple[Path, ...]:
     Raises ModelError where a file cannot be read, is no ONNX model (said as what it is), or where the graph names a file that is
     missing, cut short or outside the folder of the model.
     """
+    if not path.is_file():
+        raise ModelError(f"There is no model file {path}; check the path, or get it with 'facedb model pull'.")
     try:
-        if not path.is_file():
-            raise FileNotFoundError
         with path.open("rb") as stream:
             # ONNX Runtime's own format keeps its weights inside.
             if stream.read(8)[4:] == foreign.ORT_MAGIC:
@@ -27,10 +27,6 @@ def model_files(path: Path) -> tuple[Path, ...]:
         external = onnxfile.external_data(path)
     except onnxfile.NotProtobufError as fault:
         raise ModelError(foreign.sentence(path, str(fault))) from None
-    except FileNotFoundError:
-        raise ModelError(
-            f"There is no model file {path}; check the path, or get it with 'facedb model pull'."
-        ) from None
     except OSError as fault:
         raise ModelError(f"The model file {path} cannot be read: {fault.strerror or fault}.") from fault
     return (path, *(onnxfile.resolve(path, one) for one in external))

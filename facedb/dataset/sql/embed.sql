@@ -16,6 +16,16 @@ select id, name, digest, contract, dim, detection, weights_path, detector_path f
 select id, name, digest, contract, dim, detection, weights_path, detector_path from facedb.model
 where name = %(name)s or starts_with(digest, %(name)s) order by digest = %(name)s desc, id desc;
 
+-- name: model_by_file
+-- The contracts whose weights lie in a file of this name, newest first: one model may have been given under several names.
+select id, name, digest, contract, dim, detection, weights_path, detector_path from facedb.model
+where regexp_replace(weights_path, '^.*/|[.]onnx$', '', 'g') = %(name)s order by id desc;
+
+-- name: other_weights
+-- The weights that earlier contracts of this name or file had.
+select distinct contract ->> 'weights_sha256' from facedb.model
+where contract ? 'weights_sha256' and (name = %(name)s or weights_path = %(weights_path)s);
+
 -- name: model_in_use
 -- The contract that embedded a face last, of all or of some datasets.
 select m.id, m.name, m.digest, m.contract, m.dim, m.detection, m.weights_path, m.detector_path

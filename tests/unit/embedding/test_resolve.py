@@ -140,11 +140,11 @@ def test_a_vector_with_trailing_ones_is_a_vector(make_model: MakeModel) -> None:
     assert load_contract(make_model(outputs=("pooled",)), overrides=TOLD).dim == DIM
 
 
-@pytest.mark.parametrize("content", [b"", b"not a model at all", b"\x08\x07" * 40])
+@pytest.mark.parametrize("content", [b"", b"not a model at all", b"\x08\x07" * 40, b"\x08\x09:\x04junk"])
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "junk.onnx"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"cannot load junk\.onnx"):
+    with pytest.raises(ModelError, match=r"^junk\.onnx is |cannot load junk\.onnx"):
         load_contract(path)
 
 
@@ -160,11 +160,3 @@ def test_the_detector_settings_reach_its_contract(make_model: MakeModel) -> None
     assert contract.detector is not None
     assert contract.detector.weights_sha256 == weights_sha256(detector)
     assert (contract.detector.score_threshold, contract.detector.max_side) == (0.5, 960)
-
-
-def test_weights_in_a_side_file_belong_to_the_hash(tmp_path: Path) -> None:
-    path = tmp_path / "big.onnx"
-    path.write_bytes(b"graph")
-    alone = weights_sha256(path)
-    (tmp_path / "big.onnx.data").write_bytes(b"weights")
-    assert weights_sha256(path) != alone
