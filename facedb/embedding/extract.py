@@ -16,7 +16,7 @@ from facedb.core.rejects import Rejected, problem
 from facedb.embedding import align
 from facedb.embedding.contract import ModelContract
 from facedb.embedding.decode import MAX_BYTES, MAX_PIXELS, Decoded, decode
-from facedb.embedding.detect import Detection, YuNet
+from facedb.embedding.detect import Detection, Detector
 from facedb.embedding.model import Crops
 from facedb.embedding.quality import perceptual_hash, sharpness
 
@@ -60,7 +60,7 @@ class Extracted:
 class Extractor:
     """Everything before the model, for one contract; calls may come from several threads at a time."""
 
-    def __init__(self, contract: ModelContract, detector: YuNet | None, limits: Limits) -> None:
+    def __init__(self, contract: ModelContract, detector: Detector | None, limits: Limits) -> None:
         self._contract = contract
         self._detector = detector
         self._limits = limits
@@ -112,6 +112,8 @@ class Extractor:
     def _from_detection(self, image: Image.Image, face: Detection) -> tuple[FaceCrop, Image.Image]:
         if self._contract.template == "box":
             return self._from_box(image, face.box, face)
+        if face.landmarks is None:
+            raise Rejected(problem(rejects.BAD_LANDMARKS, "The detector gives no landmarks, which alignment needs."))
         return self._from_landmarks(image, face.landmarks, face.box, face.score)
 
     def _from_landmarks(

@@ -17,7 +17,7 @@ from facedb.core.rejects import problem
 from facedb.core.vectors import normalise
 from facedb.embedding.contract import ModelContract
 from facedb.embedding.decode import MAX_BYTES, MAX_PIXELS
-from facedb.embedding.detect import YuNet
+from facedb.embedding.detect import Detector
 from facedb.embedding.extract import MIN_FACE, Extracted, Extractor, FaceCrop, Limits
 from facedb.embedding.model import FaceModel
 from facedb.embedding.overlap import available_cpus, grouped, ordered_map
@@ -61,7 +61,7 @@ class Embedder:
         self.notes = () if self.model.note is None else (self.model.note,)
         detector = None
         if contract.detector is not None and detector_path is not None:
-            detector = YuNet(detector_path, contract.detector)
+            detector = Detector(detector_path, contract.detector)
         self.extractor = Extractor(self.contract, detector, Limits(min_face, max_pixels, max_bytes))
 
     def __enter__(self) -> Self:

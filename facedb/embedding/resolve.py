@@ -12,7 +12,9 @@ import numpy as np
 
 from facedb.core.errors import ModelError
 from facedb.embedding.contract import LAYOUTS, DetectorContract, ModelContract
+from facedb.embedding.detect import Heads, heads_of
 from facedb.embedding.presets import KNOWN_WEIGHTS, PRESETS
+from facedb.embedding.scrfd import NMS_IOU, SCORE_THRESHOLD
 from facedb.embedding.session import Graph, Tensor, graph_of, open_session, run_session
 from facedb.embedding.weights import weights_sha256
 
@@ -51,7 +53,7 @@ def load_contract(
     sha256 = weights_sha256(path)
     session = open_session(path)
     graph = graph_of(session)
-    if _has_heads(graph):
+    if heads_of(graph) is not None:
         raise ModelError(
             f"{path.name} is a face detector: give it as --detector, and a model that embeds faces as --model."
         )
@@ -96,21 +98,39 @@ def load_contract(
         template=str(settings["template"]),
         margin=_number("margin", settings.get("margin", 0.0)),
         dim=_dimension(session, path, source, output, layout, size, limit_s),
-        detector=_detector(detector, settings),
+        detector=_detector(detector, settings, str(settings["template"])),
         faces=str(settings["faces"]),
         precision=precision,
     )
 
 
 def detector_contract(path: Path | str, **settings: Any) -> DetectorContract:
-    """The contract of a YuNet file with these settings (keys of DETECTOR_KEYS)."""
-    return DetectorContract(weights_sha256(Path(path)), **settings)
+    """The contract of a detector file with these settings (keys of DETECTOR_KEYS); the rest is usual for its family.
+
+    Raises ModelError for a file that is no face detector.
+    """
+    return _contract_and_heads(Path(path), settings)[0]
 
 
-def _detector(path: Path | str | None, settings: Mapping[str, Any]) -> DetectorContract | None:
+def _contract_and_heads(path: Path, settings: Mapping[str, Any]) -> tuple[DetectorContract, Heads]:
+    sha256 = weights_sha256(path)
+    heads = heads_of(graph_of(open_session(path)))
+    if heads is None:
+        raise ModelError(f"{path.name} is not a face detector of the families YuNet or SCRFD: give one as --detector.")
+    usual = {"score_threshold": SCORE_THRESHOLD, "nms_iou": NMS_IOU} if heads.kind == "scrfd" else {}
+    return DetectorContract(sha256, kind=heads.kind, **(usual | dict(settings))), heads
+
+
+def _detector(path: Path | str | None, settings: Mapping[str, Any], template: str) -> DetectorContract | None:
     if path is None:
         return None
-    return detector_contract(path, **detector_settings(settings))
+    contract, heads = _contract_and_heads(Path(path), detector_settings(settings))
+    if template == "arcface" and not heads.landmarks:
+        raise ModelError(
+            f"{Path(path).name} finds faces without landmarks, and this model wants them aligned: take a detector with landmarks "
+            "(det_10g.onnx, a name with bnkps, or yunet), or --set template=box."
+        )
+    return contract
 
 
 def detector_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,14 +188,8 @@ def _preset(name: str) -> dict[str, Any]:
 
 
 def is_detector(path: Path) -> bool:
-    """Whether an .onnx file is a face detector of the YuNet family; raises ModelError for one that cannot be read."""
-    return _has_heads(graph_of(open_session(path)))
-
-
-def _has_heads(graph: Graph) -> bool:
-    """Whether a graph has the twelve heads of YuNet."""
-    names = {tensor.name for tensor in graph.outputs}
-    return {f"{head}_{stride}" for head in ("cls", "obj", "bbox", "kps") for stride in (8, 16, 32)} <= names
+    """Whether an .onnx file is a face detector (YuNet or SCRFD); raises ModelError for one that cannot be read."""
+    return heads_of(graph_of(open_session(path))) is not None
 
 
 def _input_of(graph: Graph, path: Path) -> Tensor:

@@ -15,7 +15,7 @@ from facedb.dataset import models
 from facedb.embedding.model import FaceModel
 from facedb.embedding.resolve import load_contract
 from facedb.embedding.trial import try_out
-from tests.unit.embedding.conftest import SIDE, MakeModel, build_model
+from tests.unit.embedding.conftest import SIDE, MakeModel, build_model, build_scrfd
 
 TOLD = {"colour": "rgb", "mean": "0", "std": "1", "template": "box"}
 
@@ -89,7 +89,7 @@ def test_every_setting_that_set_takes_is_kept(tmp_path: Path, make_model: MakeMo
         "margin": "0.2", "output": "embedding", "precision": "tf32", "faces": "all", "detector.min_side": "64",
         "detector.max_side": "1280", "detector.score_threshold": "0.6", "detector.nms_iou": "0.25",
     }  # fmt: skip
-    detector = make_model("detector.onnx", seed=9)
+    detector = build_scrfd(tmp_path / "detector.onnx")
     added = models.add(make_model(), tmp_path / "models", name="kept", preset=None, overrides=given)
     said = load_contract(make_model(), detector=detector, overrides=given)
     assert load_contract(added.path, detector=detector) == said
@@ -98,12 +98,12 @@ def test_every_setting_that_set_takes_is_kept(tmp_path: Path, make_model: MakeMo
 
 
 def test_settings_beside_the_file_are_kept_and_an_option_wins(tmp_path: Path, make_model: MakeModel) -> None:
-    source = make_model()
+    source, detector = make_model(), build_scrfd(tmp_path / "detector.onnx")
     source.with_suffix(".toml").write_text('faces = "all"\n[detector]\nmax_side = 960\nmin_side = 128\n')
     added = models.add(
         source, tmp_path / "models", name="kept", preset=None, overrides=TOLD | {"detector.max_side": "1280"}
     )
-    contract = load_contract(added.path, detector=source)
+    contract = load_contract(added.path, detector=detector)
     assert contract.detector is not None
     assert (contract.faces, contract.detector.min_side, contract.detector.max_side) == ("all", 128, 1280)
 
