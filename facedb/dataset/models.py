@@ -60,6 +60,14 @@ def file_of(name: str, models_dir: Path) -> Path | None:
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
+def weights_called(name: str, models_dir: Path) -> str | None:
+    """The sha256 of the weights that ``name`` means (see `find_file`), or None where it means no file."""
+    try:
+        return weights_sha256(find_file(name, models_dir))
+    except ModelError:
+        return None
+
+
 def add(
     source: Path, models_dir: Path, *, name: str | None, preset: str | None, overrides: Mapping[str, Any]
 ) -> AddedModel:
