@@ -183,6 +183,16 @@ def model_by_weights(conn: Connection, sha256: str) -> ModelRow | None:
     return _model(conn.execute(SQL["model_by_weights"], {"weights": sha256}).fetchone())
 
 
+def remember_choice(conn: Connection, dataset_id: int | None, choice: Mapping[str, Any]) -> None:
+    """Make a choice of a model the default of a dataset; without one, of every dataset that has none yet."""
+    conn.execute(SQL["remember_choice"], {"dataset_id": dataset_id, "choice": Jsonb(dict(choice))})
+
+
+def remembered_choices(conn: Connection, dataset: str | None) -> list[Mapping[str, Any]]:
+    """The choices of a model that a dataset (None: all of them) remembers; empty where there are none."""
+    return [row[0] for row in conn.execute(SQL["remembered_choices"], {"dataset": dataset})]
+
+
 def model_in_use(conn: Connection, datasets: Sequence[int] | None = None) -> ModelRow | None:
     """The contract that embedded a face of ``datasets`` (None: of any) last, or None while there are no embeddings."""
     keys = None if datasets is None else list(datasets)

@@ -17,11 +17,13 @@ from facedb.core.errors import ConflictError, ModelError, NotFoundError, UsageEr
 from facedb.core.progress import Reporter
 from facedb.core.whole_file import whole_file, whole_folder
 from facedb.dataset import embedding_rows as store
+from facedb.dataset.embed import ModelChoice
 from facedb.dataset.embedding_rows import ModelRow, ModelSummary
 from facedb.db.connection import Database, translated
 from facedb.embedding import registry
 from facedb.embedding.contract import DetectorContract, ModelContract
 from facedb.embedding.model import FaceModel
+from facedb.embedding.pack import is_pack, read_pack, unpack
 from facedb.embedding.resolve import detector_settings, kept_settings, load_contract
 from facedb.embedding.trial import try_out
 from facedb.embedding.weights import model_files, weights_sha256
@@ -60,6 +62,38 @@ def file_of(name: str, models_dir: Path) -> Path | None:
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
+def offer() -> str:
+    """The models that facedb offers by name, with size and licence, in words."""
+    return " and ".join(
+        f"{known.title} ({known.role}, {known.size / 1e6:.1f} MB, {known.licence})" for known in registry.KNOWN
+    )
+
+
+def offered(models_dir: Path) -> ModelChoice | None:
+    """The models that facedb offers by name, where both are in ``models_dir`` and are the published files; else None."""
+    files = {known.role: models_dir / known.file_name for known in registry.KNOWN}
+    for known in registry.KNOWN:
+        if not registry.is_here(known, models_dir):
+            return None
+    return ModelChoice(files["model"], files["detector"])
+
+
+def pull_offered(models_dir: Path, reporter: Reporter, *, base_url: str | None = None) -> None:
+    """Fetch what is missing of the models that facedb offers; raises ModelError that says which files to put where."""
+    missing = [known for known in registry.KNOWN if not registry.is_here(known, models_dir)]
+    try:
+        for known in missing:
+            pull(known.name, models_dir, reporter, base_url=base_url)
+    except ModelError as fault:
+        left = [known for known in missing if not registry.is_here(known, models_dir)]
+        files = " and ".join(f"{known.file_name} ({known.size:,} bytes)" for known in left)
+        where = " and ".join(registry.address(known) for known in left)
+        raise ModelError(
+            f"The models could not be fetched ({fault.__cause__ or fault}): try again, or put {files} into {models_dir} "
+            f"(from {where}); facedb checks that they are the published files and goes on."
+        ) from fault
+
+
 def weights_called(name: str, models_dir: Path) -> str | None:
     """The sha256 of the weights that ``name`` means (see `find_file`), or None where it means no file."""
     try:
@@ -76,8 +110,12 @@ def add(
     Its name is enough from then on. Raises UsageError for a name that is no file name, ModelError when the file is no usable face
     model, ConflictError when the name is taken by other weights.
     """
+    if is_pack(source):
+        return _add_pack(source, models_dir, _file_name(name if name is not None else source.stem), preset, overrides)
     if not source.is_file():
-        raise ModelError(f"There is no file {source}: give the path of an .onnx file.")
+        raise ModelError(
+            f"There is no file {source}: give the path of an .onnx file, or of a folder or ZIP archive of models."
+        )
     name = _file_name(name if name is not None else source.stem)
     parts = model_files(source)
     sha256 = weights_sha256(source)
@@ -105,6 +143,39 @@ def add(
             stream.write(_toml(contract, detector).encode())
     known = registry.identify(sha256)
     return AddedModel(target, contract, tuple(notes), known.licence if known else None)
+
+
+def _add_pack(
+    source: Path, models_dir: Path, name: str, preset: str | None, overrides: Mapping[str, Any]
+) -> AddedModel:
+    """The models of a folder or archive, in a folder of ``models_dir`` with the contract of its face model."""
+    target = models_dir / name
+    if source.is_dir():
+        given = read_pack(source)
+        if target.exists() and weights_sha256(read_pack(target).model) != weights_sha256(given.model):
+            raise ConflictError(f"There is another model called {name}: choose a name with --name.")
+        if not target.exists():
+            models_dir.mkdir(parents=True, exist_ok=True)
+            with whole_folder(target) as folder:
+                for model in filter(None, (given.model, given.detector)):
+                    for part in model_files(model):
+                        place = folder / part.relative_to(source)
+                        place.parent.mkdir(parents=True, exist_ok=True)
+                        shutil.copyfile(part, place)
+    else:
+        unpack(source, target)
+    pack = read_pack(target)
+    notes: list[str] = []
+    preset = preset or ("arcface" if pack.licence else None)
+    contract = try_out(pack.model, preset=preset, overrides={"name": name, **overrides}, notes=notes)
+    if contract is not None:
+        detector = detector_settings(kept_settings(pack.model, overrides))
+        with whole_file(pack.model.with_suffix(".toml")) as stream:
+            stream.write(_toml(contract, detector).encode())
+    notes.append(
+        f"Use it with --model {name}: model {pack.model.name}, detector {pack.detector.name if pack.detector else 'none'}."
+    )
+    return AddedModel(target, contract, tuple(notes), pack.licence)
 
 
 def _is_broken(model: Path) -> bool:
@@ -151,8 +222,13 @@ def _toml(contract: ModelContract, detector: Mapping[str, Any]) -> str:
     return text
 
 
-def pull(name: str, models_dir: Path, reporter: Reporter) -> tuple[Path, registry.KnownModel]:
-    """Fetch a known model into ``models_dir``, resumed and verified; raises NotFoundError or ModelError that says what to do."""
+def pull(
+    name: str, models_dir: Path, reporter: Reporter, *, base_url: str | None = None
+) -> tuple[Path, registry.KnownModel]:
+    """Fetch a known model into ``models_dir``, resumed and verified, from ``base_url`` (default: where it is published).
+
+    Raises NotFoundError for an unknown name, ModelError that says what to do.
+    """
     known = registry.known(name)
     with reporter.task(f"pull {name}", known.size, "bytes") as task:
         done = 0
@@ -162,13 +238,17 @@ def pull(name: str, models_dir: Path, reporter: Reporter) -> tuple[Path, registr
             task.advance(here - done)
             done = here
 
-        return registry.pull(name, models_dir, progress=progress), known
+        return registry.pull(name, models_dir, base_url=base_url or registry.BASE_URL, progress=progress), known
 
 
 def files(models_dir: Path) -> list[Path]:
-    """The models in ``models_dir``: its .onnx files, and those that have a folder of their own name."""
-    inside = (folder / f"{folder.name}.onnx" for folder in models_dir.glob("*") if folder.is_dir())
-    return sorted([*models_dir.glob("*.onnx"), *(file for file in inside if file.is_file())])
+    """The models in ``models_dir``: its .onnx files, those that have a folder of their own name, and packs."""
+    found = [*models_dir.glob("*.onnx")]
+    for folder in models_dir.glob("[!.]*/"):
+        own = folder / f"{folder.name}.onnx"
+        if own.is_file() or is_pack(folder):
+            found.append(own if own.is_file() else folder)
+    return sorted(found)
 
 
 def contracts(db: Database) -> list[ModelSummary]:

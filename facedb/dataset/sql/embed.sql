@@ -126,3 +126,14 @@ select
     (select count(*) from facedb.embed_reject r
      join facedb.image i on i.id = r.image_id and i.status = 'ready' join facedb.source s on s.id = i.source_id
      where r.model_id = %(model_id)s and (%(dataset_id)s::integer is null or s.dataset_id = %(dataset_id)s)) as rejected;
+
+-- name: remember_choice
+-- What a dataset was embedded with, as it was named; without a dataset, for those that remember nothing yet.
+update facedb.dataset set model_choice = %(choice)s
+where (id = %(dataset_id)s or (%(dataset_id)s::integer is null and model_choice is null))
+  and model_choice is distinct from %(choice)s;
+
+-- name: remembered_choices
+-- What datasets were embedded with: one, or all.
+select model_choice from facedb.dataset
+where model_choice is not null and (%(dataset)s::text is null or name = %(dataset)s) order by id;

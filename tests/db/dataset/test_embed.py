@@ -347,7 +347,7 @@ def test_two_processes_that_embed_one_dataset_under_two_models_share_its_faces(
         model = block_model(tmp_path / f"model{k}.onnx", dim=16 + k, seed=k)
         command = [sys.executable, "-c", _EMBED_TOGETHER, database.dsn, str(model), str(mark), str(marks[1 - k])]
         running.append(subprocess.Popen(command, stderr=subprocess.PIPE))
-    ends = [(process.communicate(timeout=60)[1].decode(), process.returncode) for process in running]
+    ends = [(process.communicate(timeout=300)[1].decode(), process.returncode) for process in running]
     assert [code for _, code in ends] == [0, 0], ends
     with database.connection() as conn:
         assert conn.execute("select count(*) from facedb.face").fetchone() == (20,)

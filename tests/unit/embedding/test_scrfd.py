@@ -9,10 +9,12 @@ import pytest
 from PIL import Image
 
 from facedb.core.errors import ModelError
+from facedb.core.records import ImageTask
 from facedb.embedding.detect import Detector
-from facedb.embedding.resolve import detector_contract, is_detector
+from facedb.embedding.pipeline import Embedder
+from facedb.embedding.resolve import detector_contract, is_detector, load_contract
 from facedb.embedding.scrfd import decode_level
-from tests.unit.embedding.conftest import MakeModel, build_scrfd
+from tests.unit.embedding.conftest import MakeModel, build_scrfd, encode, picture
 
 # (anchors, height, width, stride, batched)
 SHAPES = [(2, 64, 96, 8, False), (2, 96, 64, 32, True), (1, 128, 256, 128, False)]
@@ -88,3 +90,38 @@ def test_the_contract_tells_the_families_apart(tmp_path: Path, make_model: MakeM
 def test_heads_of_another_size_are_an_error_and_not_a_wrong_box() -> None:
     with pytest.raises(ModelError, match="not the SCRFD"):
         decode_level(np.zeros((7, 1), np.float32), np.zeros((7, 4), np.float32), None, (64, 64), 8, 0.5)
+
+
+def test_a_huge_jpeg_gives_boxes_in_pixels_of_the_whole_photo(tmp_path: Path, make_model: MakeModel) -> None:
+    detector = build_scrfd(tmp_path / "det.onnx")
+    model = make_model()
+    contract = load_contract(
+        model, detector=detector, overrides={"colour": "rgb", "mean": "0", "std": "1", "template": "arcface"}
+    )
+    data = encode(white_square(2560, 1280, 320, 128, 32), "JPEG", quality=95)
+    found = []
+    for limit in (2560 * 1280, 2560 * 1280 // 3, 2560 * 1280 // 12):
+        with Embedder(model, contract, detector, provider="cpu", threads=1, max_pixels=limit) as embedder:
+            found.append(embedder.embed_one(ImageTask(1, lambda: data)))
+    whole, half, quarter = found
+    for reduced in (half, quarter):
+        assert reduced.facts is not None
+        assert (reduced.facts.width, reduced.facts.height) == (2560, 1280)
+        assert reduced.faces[0].box == pytest.approx(whole.faces[0].box, abs=0.01)
+        assert reduced.faces[0].landmarks == pytest.approx(whole.faces[0].landmarks, abs=0.01)
+        assert reduced.faces[0].size_px == pytest.approx(whole.faces[0].size_px)
+    assert whole.faces[0].box == pytest.approx((320 - 32, 128 - 32, 3 * 32, 4 * 32), abs=0.01)
+
+
+def test_landmarks_of_the_source_count_in_pixels_of_the_whole_photo(make_model: MakeModel) -> None:
+    model = make_model()
+    contract = load_contract(model, overrides={"colour": "rgb", "mean": "0", "std": "1", "template": "arcface"})
+    data = encode(picture(640, 480), "JPEG", quality=95)
+    marks = (200.0, 200.0, 300.0, 200.0, 250.0, 260.0, 210.0, 310.0, 290.0, 310.0)
+    vectors = []
+    for limit in (640 * 480, 640 * 480 // 4):
+        with Embedder(model, contract, provider="cpu", threads=1, max_pixels=limit) as embedder:
+            result = embedder.embed_one(ImageTask(1, lambda: data, landmarks=marks))
+        assert result.faces[0].landmarks == pytest.approx(marks)
+        vectors.append(result.faces[0].vector)
+    assert float(vectors[0] @ vectors[1]) > 0.999
