@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from facedb.core.models import Int64Array
-from facedb.core.paths import from_text, to_text
+from facedb.core.paths import escaped_text, from_text, to_text
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, write_columns
 from facedb.db.locks import claim
@@ -51,6 +51,7 @@ class KnownImage:
     sha256: bytes | None
     status: str
     reject_code: str | None
+    reject_detail: str | None
     identity_id: int | None
     labelled_by: str
     container: str | None
@@ -70,6 +71,35 @@ class MovedImage:
     was_vanished: bool
 
 
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A source that a dataset is fed from; ``usable`` says whether it holds any image that is ready."""
+
+    id: int
+    dataset_id: int
+    dataset: str
+    location: str
+    root: str
+    format: str
+    options: Mapping[str, Any]
+    usable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EqualFile:
+    """A file whose bytes another one of its dataset has too, or that was taken for another name of one."""
+
+    id: int
+    source_id: int
+    root: str
+    path: str
+    identity_id: int | None
+    status: str
+    code: str | None
+    detail: str | None
+    sha256: bytes
+
+
 def add_dataset(conn: Connection, name: str) -> int:
     """The key of the dataset ``name``, made if it is not there."""
     conn.execute(SQL["add_dataset"], {"name": name})
@@ -84,22 +114,15 @@ def find_dataset(conn: Connection, name: str) -> int | None:
     return None if row is None else int(row[0])
 
 
-def dataset_of_location(conn: Connection, location: str) -> str | None:
-    """The name of the dataset that ``location`` was ingested into before, or None."""
-    row = conn.execute(SQL["dataset_of_location"], {"location": to_text(location)}).fetchone()
-    return None if row is None else str(row[0])
+def sources(conn: Connection) -> list[SourceRow]:
+    """Every source, the oldest first."""
+    rows = conn.execute(SQL["sources"])
+    return [SourceRow(row[0], row[1], row[2], from_text(row[3]), from_text(row[4]), *row[5:]) for row in rows]
 
 
 def locations_of_dataset(conn: Connection, name: str) -> list[str]:
     """Where the dataset ``name`` comes from."""
     return [from_text(row[0]) for row in conn.execute(SQL["locations_of_dataset"], {"name": name})]
-
-
-def contract_of_source(conn: Connection, dataset_id: int, location: str) -> str | None:
-    """The contract that vectors of this source were ingested under before, or None."""
-    parameters = {"dataset_id": dataset_id, "location": to_text(location)}
-    row = conn.execute(SQL["contract_of_source"], parameters).fetchone()
-    return None if row is None or row[0] is None else str(row[0])
 
 
 def add_source(
@@ -118,6 +141,58 @@ def add_source(
     ).fetchone()
     assert row is not None  # noqa: S101 - insert ... returning always yields a row
     return int(row[0])
+
+
+def place_source(
+    conn: Connection, source_id: int, location: str, root: str, source_format: str, options: Mapping[str, Any]
+) -> None:
+    """Note where a known source is and how it is read."""
+    conn.execute(
+        SQL["place_source"],
+        {
+            "source_id": source_id, "location": to_text(location), "root": to_text(root), "format": source_format,
+            "options": Jsonb(dict(options)),
+        },
+    )  # fmt: skip
+
+
+def count_ready(conn: Connection, source_id: int) -> int:
+    """How many usable images a source has."""
+    return _number(conn, "count_ready", {"source_id": source_id})
+
+
+def sample_files(conn: Connection, source_id: int, limit: int) -> list[tuple[str, int | None]]:
+    """Some usable files of a source: path below the root, and size in bytes (None: a container)."""
+    rows = conn.execute(SQL["sample_files"], {"source_id": source_id, "limit": limit})
+    return [(from_text(row[0]), row[1]) for row in rows]
+
+
+def ready_files(conn: Connection, source_id: int) -> list[str]:
+    """Every usable file of a source, below its root."""
+    return [from_text(row[0]) for row in conn.execute(SQL["ready_files"], {"source_id": source_id})]
+
+
+def plan_of_source(conn: Connection, source_id: int) -> int | None:
+    """A plan that moved files of a source and was not taken back, or None."""
+    row = conn.execute(SQL["steps_of_source"], {"source_id": source_id}).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
+
+
+def absorb_source(conn: Connection, from_id: int, to_id: int) -> None:
+    """Drop a source that is another one under a second name; labels that people set go to the one that stays."""
+    conn.execute(SQL["keep_person_labels"], {"from_id": from_id, "to_id": to_id})
+    conn.execute(SQL["drop_source"], {"source_id": from_id})
+
+
+def drop_if_empty(conn: Connection, source_id: int, dataset_id: int) -> None:
+    """Drop a source that holds nothing, and its dataset where nothing else feeds it."""
+    if conn.execute(SQL["drop_if_empty"], {"source_id": source_id}).rowcount:
+        conn.execute(SQL["drop_dataset_if_empty"], {"dataset_id": dataset_id})
+
+
+def _number(conn: Connection, query: str, parameters: Mapping[str, Any]) -> int:
+    row = conn.execute(SQL[query], parameters).fetchone()
+    return int(row[0]) if row else 0
 
 
 def lock_source(conn: Connection, source_id: int) -> bool:
@@ -269,27 +344,52 @@ def forget_derived(conn: Connection, image_ids: Sequence[int]) -> None:
             conn.execute(SQL[name], {"image_ids": list(image_ids), "ids": list(image_ids)})
 
 
-def begin_seen(conn: Connection) -> None:
-    """Open this session's note of the images that an ingest met."""
-    conn.execute(SQL["make_seen"])
-    conn.execute(SQL["clear_seen"])
+def newest_image(conn: Connection, source_id: int) -> int:
+    """The key of the newest image of a source, 0 where it has none."""
+    return _number(conn, "newest_image", {"source_id": source_id})
 
 
 def note_seen(conn: Connection, image_ids: Int64Array) -> None:
-    """Note images as met."""
-    if len(image_ids):
-        write_columns(conn.cursor(), sql.SQL("seen"), [Column("image_id", "int8")], {"image_id": image_ids})
+    """Note in this transaction which images an ingest met."""
+    conn.execute(SQL["make_seen"])
+    write_columns(conn.cursor(), sql.SQL("seen"), [Column("image_id", "int8")], {"image_id": image_ids})
 
 
-def mark_vanished(conn: Connection, source_id: int) -> int:
-    """Mark images of the source that were not met; returns how many were there before and are gone now."""
-    return conn.execute(SQL["mark_vanished"], {"source_id": source_id}).rowcount
+def keep_below(conn: Connection, source_id: int, folders: Sequence[str]) -> int:
+    """Note everything below ``folders`` as met, as it could not be looked for; returns how many images that are."""
+    if not folders:
+        return 0
+    prefixes = sorted({form for folder in folders for form in (f"{to_text(folder)}/", f"{escaped_text(folder)}/")})
+    return conn.execute(SQL["keep_below"], {"source_id": source_id, "prefixes": prefixes}).rowcount
 
 
-def find_moved(conn: Connection, source_id: int) -> list[MovedImage]:
-    """Images that this session's ingest did not meet and whose bytes turned up under a path that is new."""
-    rows = conn.execute(SQL["find_moved"], {"source_id": source_id})
+def mark_vanished(conn: Connection, source_id: int, newest: int) -> int:
+    """Mark images of the source up to the key ``newest`` that were not met; returns how many were there before and are gone now."""
+    return conn.execute(SQL["mark_vanished"], {"source_id": source_id, "newest": newest}).rowcount
+
+
+def find_moved(conn: Connection, source_id: int, newest: int) -> list[MovedImage]:
+    """Images up to the key ``newest`` that were not met and whose bytes turned up under a path that is new."""
+    rows = conn.execute(SQL["find_moved"], {"source_id": source_id, "newest": newest})
     return [MovedImage(old, new, status == "vanished") for old, new, status in rows]
+
+
+def lock_dataset(conn: Connection, dataset_id: int) -> None:
+    """Let nobody else settle which names of a dataset are one file until this transaction ends."""
+    conn.execute(SQL["lock_dataset"], {"dataset_id": dataset_id})
+
+
+def equal_files(conn: Connection, dataset_id: int) -> list[EqualFile]:
+    """Files of a dataset that have equal bytes or had, by content and key."""
+    rows = conn.execute(SQL["equal_files"], {"dataset_id": dataset_id})
+    return [EqualFile(row[0], row[1], from_text(row[2]), from_text(row[3]), *row[4:]) for row in rows]
+
+
+def settle(conn: Connection, changes: Sequence[tuple[int, str, str | None, str | None]]) -> None:
+    """Write status, code and detail of images: (key, status, code, detail)."""
+    if changes:
+        ids, statuses, codes, details = (list(column) for column in zip(*sorted(changes), strict=True))
+        conn.execute(SQL["settle"], {"ids": ids, "statuses": statuses, "codes": codes, "details": details})
 
 
 def merge_moved(conn: Connection, source_id: int, moved: Sequence[MovedImage]) -> None:
@@ -331,6 +431,11 @@ def _keep_renamed(conn: Connection, before: Sequence[tuple[Any, ...]], new_ident
         row = conn.execute(SQL["drop_identity"], {"to_id": to_id}).fetchone()
         assert row is not None  # noqa: S101 - the key was read in this transaction
         conn.execute(SQL["rename_identity"], {"from_id": from_id, "name": row[0]})
+
+
+def count_vanished(conn: Connection, source_id: int) -> int:
+    """How many images of the source a prune would drop."""
+    return _number(conn, "count_vanished", {"source_id": source_id})
 
 
 def prune(conn: Connection, source_id: int) -> int:
