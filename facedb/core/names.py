@@ -49,17 +49,5 @@ def nearest(typed: str, names: Iterable[str], limit: int = 3) -> list[str]:
     return [name for _, _, name in found]
 
 
-def did_you_mean(typed: str, names: Iterable[str]) -> str:
-    """A question that offers the nearest names, with a space before it; empty where nothing is near.
-
-    >>> did_you_mean("Jhon", ["John", "Zoe"])
-    ' Did you mean John?'
-    """
-    near = [display(name) for name in nearest(typed, names)]
-    if not near:
-        return ""
-    return f" Did you mean {' or '.join([', '.join(near[:-1]), near[-1]] if near[1:] else near)}?"
-
-
 def _is_selector(character: str) -> bool:
     return "\ufe00" <= character <= "\ufe0f"

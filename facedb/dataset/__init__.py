@@ -1,1 +1,1 @@
-"""What goes in: where files are, how they are remembered, and which of them are one."""
+"""What goes in: images, identities, models and embeddings, as rows."""

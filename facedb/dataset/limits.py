@@ -13,8 +13,8 @@ import numpy as np
 
 from facedb.core import rejects
 from facedb.core.errors import InputError
-from facedb.core.models import ImageRecord, Problem, VectorBatch
 from facedb.core.paths import to_text
+from facedb.core.records import ImageRecord, Problem, VectorBatch
 
 NAME_BYTES = 2600
 """The longest path or label in its text form: what a b-tree entry holds, less its header and the other key."""

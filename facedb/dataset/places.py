@@ -11,9 +11,9 @@ from typing import Any
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
 from facedb.core.paths import display, to_text
 from facedb.core.progress import Reporter
-from facedb.db import store_ingest as store
+from facedb.dataset import source_rows as store
+from facedb.dataset.source_rows import SourceRow
 from facedb.db.connection import Connection
-from facedb.db.store_ingest import SourceRow
 
 VECTOR_FORMATS = ("npz", "npy")
 """Formats whose rows are vectors without a file of their own."""

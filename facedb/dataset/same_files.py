@@ -19,9 +19,9 @@ from pathlib import Path
 
 from facedb.core.paths import display
 from facedb.core.rejects import OTHER_LABEL, SAME_FILE
-from facedb.db import store_ingest as store
+from facedb.dataset import source_rows as store
+from facedb.dataset.source_rows import EqualFile
 from facedb.db.connection import Connection
-from facedb.db.store_ingest import EqualFile
 
 ALIAS_CODES = (SAME_FILE, OTHER_LABEL)
 
