@@ -42,6 +42,20 @@ class EqualFile:
     sha256: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ImagePlace:
+    """Where the bytes of an image are: ``path`` and ``container`` below ``root``, ``offset`` and ``length`` in the container."""
+
+    root: str
+    format: str
+    path: str
+    container: str | None
+    offset: int | None
+    length: int | None
+    status: str
+    sha256: bytes | None
+
+
 def sources(conn: Connection) -> list[SourceRow]:
     """Every source, the oldest first."""
     rows = conn.execute(SQL["sources"])
@@ -111,3 +125,14 @@ def settle(conn: Connection, changes: Sequence[tuple[int, str, str | None, str |
     if changes:
         ids, statuses, codes, details = (list(column) for column in zip(*sorted(changes), strict=True))
         conn.execute(SQL["settle"], {"ids": ids, "statuses": statuses, "codes": codes, "details": details})
+
+
+def image_place(conn: Connection, image_id: int) -> ImagePlace | None:
+    """Where the bytes of an image are, or None when it was pruned."""
+    row = conn.execute(SQL["image_place"], {"image_id": image_id}).fetchone()
+    if row is None:
+        return None
+    root, source_format, path, container, *rest = row
+    return ImagePlace(
+        from_text(root), source_format, from_text(path), None if container is None else from_text(container), *rest
+    )

@@ -269,3 +269,8 @@ where s.dataset_id = %(dataset_id)s and i.status = 'ready';
 -- name: reserve_ids
 -- Keys for rows that are about to be copied in.
 select nextval(%(sequence)s) from generate_series(1, %(n)s);
+
+-- name: image_place
+-- Where the bytes of an image are, and what they were.
+select s.root, s.format, i.path, i.container, i.container_offset, i.container_length, i.status, i.sha256
+from facedb.image i join facedb.source s on s.id = i.source_id where i.id = %(image_id)s;
