@@ -215,7 +215,9 @@ def _nearest(gallery: Gallery, parts: Folders, pairs: _Pairs, rows: Int64Array, 
 def _copies_across(gallery: Gallery, peeled: Peeled, copies: FindingTable) -> NDArray[np.bool_]:
     """Faces beside a core whose file is in another folder too: told as a duplicate, not as a stray as well."""
     across = (copies.identity_b >= 0) & (copies.confidence >= EQUAL)
-    return _whole_images(gallery, copies.member_row[across[copies.member_finding]]) & (peeled.group != 0)
+    copied = _whole_images(gallery, copies.member_row[across[copies.member_finding]])
+    copied &= peeled.group != 0
+    return copied
 
 
 def _whole_images(gallery: Gallery, rows: Int64Array) -> NDArray[np.bool_]:
