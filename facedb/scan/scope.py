@@ -9,7 +9,6 @@ from pathlib import Path
 from facedb.core.errors import NotFoundError, UsageError
 from facedb.dataset import embedding_rows
 from facedb.dataset.embedding_rows import ModelRow
-from facedb.dataset.models import weights_called
 from facedb.dataset.names import find_datasets, nearest
 from facedb.db.connection import Connection
 from facedb.scan import scan_rows
@@ -84,9 +83,13 @@ def find_scan(
 
 def _model_called(conn: Connection, name: str, models_dir: Path | None) -> ModelRow:
     model = embedding_rows.model_by_name(conn, name)
-    if model is None and models_dir is not None and (weights := weights_called(name, models_dir)) is not None:
-        model = embedding_rows.model_by_weights(conn, weights)
-        if model is None:
+    if model is None and models_dir is not None:
+        # Loaded where it is needed: most questions name no file, and their commands must start fast.
+        from facedb.dataset.models import weights_called
+
+        weights = weights_called(name, models_dir)
+        model = None if weights is None else embedding_rows.model_by_weights(conn, weights)
+        if model is None and weights is not None:
             raise NotFoundError(f"The model {name} has embedded nothing yet: run `facedb embed --model {name}` first.")
     if model is None:
         there = [row.name for row in embedding_rows.models(conn)]
