@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,7 +153,7 @@ def _offer_to_move(conn: Connection, place: Path, sources: list[SourceRow]) -> N
             raise ConflictError(
                 f"{display(place)} holds the files of the dataset {source.dataset!r}, and their old place "
                 f"{display(source.location)} is gone or empty. If it has moved, say so, and everything known of it is kept: "
-                f"facedb ingest {display(place)} --moved-from {display(source.location)} . "
+                f"`facedb ingest {_quoted(place)} --moved-from {_quoted(source.location)}`. "
                 "If this is another dataset, name it with --dataset NAME."
             )
 
@@ -210,9 +211,13 @@ def gone(conn: Connection, source: SourceRow, place: Path, how: str) -> InputErr
     images = "image is" if known == 1 else "images are"
     return InputError(
         f"{display(place)} {how}, and {known:,} {images} known from it: is a disk not mounted? Nothing was changed. "
-        f"If it has moved: facedb ingest NEW --moved-from {display(source.location)} . If the images are gone for good: "
-        f"facedb ingest {display(place)} --allow-empty ."
+        f"If it has moved: `facedb ingest NEW --moved-from {_quoted(source.location)}`. If the images are gone for good: "
+        f"`facedb ingest {_quoted(place)} --allow-empty`."
     )
+
+
+def _quoted(place: str | Path) -> str:
+    return shlex.quote(display(place))
 
 
 def _is_pattern(place: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,7 @@ def remarks(found: Absent, where: str) -> list[str]:
     images = "1 image is" if count == 1 else f"{count:,} images are"
     said = [f"{images} not on the disk and left out of {where}: `facedb ingest` looks again."] if count else []
     return said + [
-        f"{display(root)} is not there. If it has moved: `facedb ingest NEW --moved-from {display(root)}`."
+        f"{display(root)} is not there. If it has moved: `facedb ingest NEW --moved-from {shlex.quote(display(root))}`."
         for root in found.roots
     ]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -56,7 +57,7 @@ class Tree:
         except OSError as error:
             raise InputError(
                 f"The folder {display(self.root)} cannot be opened: {error.strerror}. If it has moved, say so first: "
-                f"facedb ingest NEW --moved-from {display(self.root)}"
+                f"`facedb ingest NEW --moved-from {shlex.quote(display(self.root))}`."
             ) from error
         return self
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from facedb.core.errors import ConflictError, ExitCode, NotFoundError, UsageError
+from facedb.core.errors import ConflictError, ExitCode, InputError, NotFoundError, UsageError
 from facedb.core.progress import Silent
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
@@ -445,3 +446,48 @@ def test_a_name_at_the_limit_that_collides_is_cut_and_moved(database: Database, 
 def _unchanged_in(db: Database, root: Path, dataset: str) -> bool:
     found = take(db, root, dataset)
     return (found.new, found.changed, found.moved, found.vanished) == (0, 0, 0, 0)
+
+
+def test_a_folder_that_was_read_only_takes_its_files_back_before_it_is_read_only_again(
+    database: Database, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may write anywhere, so a stand-in refuses what the mode of the folder would refuse to anybody else."""
+    for folder in ("bob", "anna", "anna/deep"):
+        (root / folder).chmod(0o555)
+    before = look(root)
+    plan = make_plan(database).plan.id
+    monkeypatch.setattr("facedb.review.tree.Tree.check_writable", lambda *_: None)
+    link = os.link
+
+    def refuse(source: str, target: str, **options: Any) -> None:
+        for key in ("src_dir_fd", "dst_dir_fd"):
+            if not os.fstat(options[key]).st_mode & 0o200:
+                raise PermissionError(13, "Permission denied")
+        link(source, target, **options)
+
+    monkeypatch.setattr("facedb.review.tree._NO_LINKS_HERE", ())
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(InputError, match="cannot be moved") as caught:
+        apply(database, plan, yes=True, reporter=SILENT)
+    assert f"facedb undo {plan} --yes" in str(caught.value)
+    for folder in ("anna/deep", "anna", "bob"):
+        (root / folder).chmod(0o755)
+    apply(database, plan, yes=True, reporter=SILENT)
+    assert undo(database, plan, yes=True, reporter=SILENT).plan.state == "undone"
+    assert look(root) == before
+    for folder in ("anna/deep", "anna", "bob"):
+        (root / folder).chmod(0o755)
+
+
+def test_a_folder_that_takes_no_change_is_told_before_anything_is_moved(
+    database: Database, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = look(root)
+    plan = make_plan(database).plan.id
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode, **options: mode != os.W_OK | os.X_OK and access(path, mode, **options)
+    )
+    with pytest.raises(ConflictError, match="may not be changed"):
+        apply(database, plan, yes=True, reporter=SILENT)
+    assert look(root) == before
