@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -89,6 +89,14 @@ CoolToOption = Annotated[
     float | None, typer.Option("--cool-to", help="Go on when the hottest sensor is down to this (°C).")
 ]
 
+MovedFromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--moved-from", metavar="OLD",
+        help="The source was at OLD and is here now: what is known of it stays. OLD is a path or a dataset.",
+    ),
+]  # fmt: skip
+
 DEFAULT_THRESHOLD = str(THRESHOLD)
 
 
@@ -165,6 +173,7 @@ def model_choice(
     *,
     dataset: str | None = None,
     source: Path | None = None,
+    moved_from: str | None = None,
     yes: bool = False,
 ) -> ModelChoice:
     """The model of the options, of the dataset, or of this home; the first time it offers to fetch one.
@@ -176,7 +185,9 @@ def model_choice(
 
     settings, reporter = settings_from(ctx), state_of(ctx).reporter
     try:
-        return choose(db, options, settings.models, dataset=dataset, source=source, reporter=reporter)
+        return choose(
+            db, options, settings.models, dataset=dataset, source=source, moved_from=moved_from, reporter=reporter
+        )
     except NoModelError as none:
         offer = models.offer()
         if not yes and not _asked(f"facedb has no face model yet. Fetch {offer}?"):
@@ -190,3 +201,14 @@ def model_choice(
 def _asked(question: str) -> bool:
     """What the person at the terminal says; no where nobody is there."""
     return sys.stdin.isatty() and sys.stderr.isatty() and typer.confirm(question, default=True, err=True)
+
+
+def given_options(ctx: typer.Context, **options: Any) -> dict[str, Any]:
+    """Those of ``options`` that stand on the command line; for the others holds what a source was told before."""
+    given = {name: value for name, value in options.items() if _is_given(ctx, name)}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+
+
+def _is_given(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"

@@ -1,7 +1,7 @@
 """Model defaults: a dataset remembers the model that it was embedded with.
 
 Revision ID: 0005
-Revises: 0003
+Revises: 0004
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -17,6 +17,7 @@ from facedb.cli.choices import (
     MaxPixelsOption,
     MaxTempOption,
     ModelOption,
+    MovedFromOption,
     PresetOption,
     ProviderOption,
     SetOption,
@@ -55,6 +56,7 @@ def check(
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
     full: Annotated[bool, typer.Option("--full", help="Scan everything anew instead of only what is new.")] = False,
+    moved_from: MovedFromOption = None,
     max_temp: MaxTempOption = None,
     cool_to: CoolToOption = None,
 ) -> None:
@@ -78,8 +80,10 @@ def check(
     with database(ctx) as db:
         reporter = state_of(ctx).reporter
         pause = guard(max_temp, cool_to, reporter)
-        choice = model_choice(ctx, db, chosen, dataset=dataset, source=folder, yes=yes)
-        summary = run(db, folder, choice, options, dataset=dataset, pause=pause, reporter=reporter)
+        choice = model_choice(ctx, db, chosen, dataset=dataset, source=folder, moved_from=moved_from, yes=yes)
+        summary = run(
+            db, folder, choice, options, dataset=dataset, moved_from=moved_from, pause=pause, reporter=reporter
+        )
         print_verdict(db, summary)
 
 
