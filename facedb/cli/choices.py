@@ -166,6 +166,17 @@ def model_options(
     )
 
 
+def given_options(ctx: typer.Context, **options: Any) -> dict[str, Any]:
+    """Those of ``options`` that stand on the command line; for the others holds what a source was told before."""
+    given = {name: value for name, value in options.items() if _is_given(ctx, name)}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+
+
+def _is_given(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
 def model_choice(
     ctx: typer.Context,
     db: Database,
@@ -201,14 +212,3 @@ def model_choice(
 def _asked(question: str) -> bool:
     """What the person at the terminal says; no where nobody is there."""
     return sys.stdin.isatty() and sys.stderr.isatty() and typer.confirm(question, default=True, err=True)
-
-
-def given_options(ctx: typer.Context, **options: Any) -> dict[str, Any]:
-    """Those of ``options`` that stand on the command line; for the others holds what a source was told before."""
-    given = {name: value for name, value in options.items() if _is_given(ctx, name)}
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-
-
-def _is_given(ctx: typer.Context, name: str) -> bool:
-    source = ctx.get_parameter_source(name)
-    return source is not None and source.name != "DEFAULT"
