@@ -12,6 +12,7 @@ from facedb.cli.choices import (
     CoolToOption,
     DetectorOption,
     EngineOption,
+    ExcludeOption,
     FacesOption,
     FmrOption,
     MaxTempOption,
@@ -45,6 +46,7 @@ def check(
     dataset: DatasetOption = None,
     preset: PresetOption = None,
     faces: FacesOption = None,
+    exclude: ExcludeOption = None,
     overrides: SetOption = None,
     provider: ProviderOption = "auto",
     engine: EngineOption = "auto",
@@ -57,6 +59,7 @@ def check(
 
     Run it again after a change, a crash or Ctrl-C: it does only what is left or new.
     """
+    from facedb.sources.options import SourceOptions
     from facedb.workflow.check import check as run
     from facedb.workflow.scan import ScanOptions
 
@@ -71,7 +74,10 @@ def check(
     with database(ctx) as db:
         reporter = state_of(ctx).reporter
         pause = guard(max_temp, cool_to, reporter)
-        summary = run(db, folder, choice, options, dataset=dataset, pause=pause, reporter=reporter)
+        source = SourceOptions(exclude=tuple(exclude or ()))
+        summary = run(
+            db, folder, choice, options, dataset=dataset, source_options=source, pause=pause, reporter=reporter
+        )
         print_verdict(db, summary)
 
 

@@ -37,6 +37,8 @@ BAD_VECTOR: Final = "bad_vector"
 OTHER_FILE: Final = "other_file"
 HIDDEN_FILE: Final = "hidden_file"
 LINK_NOT_FOLLOWED: Final = "link_not_followed"
+JUNK: Final = "junk"
+EXCLUDED: Final = "excluded"
 
 REJECTED: Final[dict[str, str]] = {
     UNREADABLE: "The file cannot be opened or read.",
@@ -67,6 +69,8 @@ IGNORED: Final[dict[str, str]] = {
     OTHER_FILE: "The file is not meant to be an image.",
     HIDDEN_FILE: "The name starts with a dot.",
     LINK_NOT_FOLLOWED: "The symbolic link was not followed; --follow-links does.",
+    JUNK: "A file manager, a NAS or a bin put it there: a thumbnail, a deleted file, a note of its own.",
+    EXCLUDED: "An --exclude pattern names it.",
 }
 """Codes of files that were never meant to become faces, with their meaning."""
 

@@ -7,6 +7,7 @@ look at size and time. Only a source that was read to its end says what vanished
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from facedb.core import rejects
-from facedb.core.errors import ConflictError, UsageError
+from facedb.core.errors import ConflictError, InputError, UsageError
 from facedb.core.models import ImageRecord, Int64Array, VectorBatch
 from facedb.core.paths import to_text
 from facedb.core.plain import storable
@@ -31,7 +32,9 @@ from facedb.sources.source import Source
 from facedb.workflow.ingest_vectors import VectorWriter, given_model
 
 _BATCH = 4096
-_MAY_REPEAT = ("list", "csv", "parquet", "tar")
+_MAY_REPEAT = ("list", "csv", "jsonl", "parquet", "npz", "tar")
+# Of fewer images each may well be of another person.
+_MANY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +75,12 @@ def ingest(
     """Bring ``location`` into ``dataset`` (default: the one it went to before, else named after the folder).
 
     ``contract`` names the model that made the vectors of a source that has no images. Raises InputError when the source
-    cannot be read, UsageError when vectors come without a name for their contract, ConflictError when the dataset's name
-    is taken by another place or another ingest of the same source is running.
+    cannot be read or nothing of it can be used, UsageError when vectors come without a name for their contract,
+    ConflictError when the dataset's name is taken by another place or another ingest of the same source is running.
     """
     place = Path(location).absolute()
     options = options or SourceOptions()
+    options = replace(options, vectors=options.vectors or contract is not None)
     source = open_source(place, source_format, options)
     with closing(db.open()) as conn, translated(db.dsn):
         name = _dataset_name(conn, place, dataset)
@@ -95,8 +99,11 @@ def ingest(
                 task.advance(n)
         if reader.repeated:
             reporter.say(f"{reader.repeated:,} lines name a face again; the first mention counts.")
+        for remark in (*source.remarks, *reader.remarks()):
+            reporter.say(remark)
         pruned = store.prune(conn, source_id) if prune else 0
         conn.commit()
+        reader.check_usable(place, name)
         counts = store.count_images(conn, dataset_id)
         return IngestSummary(
             name, dataset_id, source_id, source.format, reader.seen, reader.new, reader.changed, reader.moved,
@@ -150,6 +157,9 @@ class _Ingest:
         self._first_id: int | None = None
         self._identities: dict[str, int] = {}
         self._faces_named: dict[str, list[tuple[object, object]]] = {}
+        self._usable = 0
+        self._reasons: Counter[str] = Counter()
+        self._details: dict[str, str] = {}
         self.repeated = 0
         self.seen = self.new = self.changed = self.moved = self.unchanged = self.vanished = 0
 
@@ -175,6 +185,28 @@ class _Ingest:
         store.source_is_read(conn, self._source_id)
         conn.commit()
 
+    def remarks(self) -> list[str]:
+        """What looks odd about the labels."""
+        if self._usable < _MANY or len(self._identities) <= 0.9 * self._usable:
+            return []
+        return [
+            f"Nearly every image has a label of its own ({len(self._identities):,} for {self._usable:,} images): if those are "
+            "captions or names of photos, say with --identity-from where the identity is."
+        ]
+
+    def check_usable(self, place: Path, dataset: str) -> None:
+        """Raise InputError where the source was read and nothing of it can be used; its rows are there and say why."""
+        failed = [code for code in self._reasons if code in rejects.REJECTED]
+        if self._usable or not (failed or (self._reasons and self._source.format != "folder")):
+            return
+        (code, count), *others = self._reasons.most_common()
+        more = f", {sum(n for _, n in others):,} for other reasons" if others else ""
+        hint = " Name the folder that its paths start from with --root." if code == rejects.MISSING else ""
+        raise InputError(
+            f"Nothing in {place} can be used: {count:,} of {self._reasons.total():,} are {code} ({self._details[code].rstrip('.')}){more}."
+            f"{hint} `facedb rejects --dataset {dataset} --ignored` lists them."
+        )
+
     def _identity_ids(self, names: Iterable[str | None]) -> dict[str, int]:
         missing = {name for name in names if name} - self._identities.keys()
         self._identities |= store.identity_ids(self._conn, self._dataset_id, missing)
@@ -191,6 +223,7 @@ class _Ingest:
         ids = self._identity_ids(batch.identities)
         outcome = self._vectors.write(batch, ids)
         self.repeated += outcome.repeated
+        self._usable += len(outcome.image_ids)
         self._commit_seen(outcome.image_ids, outcome.new, outcome.changed)
         return len(batch.paths)
 
@@ -209,6 +242,7 @@ class _Ingest:
             before = known.get(record.path)
             found = hashed.get(record.path)
             row = _row(record, before, found, identities, next(new_ids) if before is None else before.id)
+            self._tally(row)
             if before is None:
                 inserts.append(row)
             elif _differs(row, before):
@@ -225,6 +259,13 @@ class _Ingest:
         ids = [row.id for row in inserts] + [image.id for image in known.values()]
         self._commit_seen(store.as_ids(ids), len(inserts), len(void))
         return len(records)
+
+    def _tally(self, row: store.ImageRow) -> None:
+        if row.reject_code is None:
+            self._usable += 1
+        else:
+            self._reasons[row.reject_code] += 1
+            self._details.setdefault(row.reject_code, row.reject_detail or "")
 
     def _first_of_each_path(self, records: Sequence[ImageRecord]) -> list[ImageRecord]:
         """Leave out records whose path came before: a list may name a file twice, and a file has one row.

@@ -10,8 +10,8 @@ from facedb.core.paths import QUARANTINE
 from facedb.db import store_decisions as store
 from facedb.db.connection import Connection
 from facedb.db.store_decisions import PlannedImage
-from facedb.sources.folder import is_hidden
 from facedb.sources.identity import IdentityRule, identity_rule
+from facedb.sources.junk import left_aside
 from facedb.sources.options import SourceOptions
 from facedb.workflow.tree import exists
 
@@ -77,4 +77,4 @@ class Places:
 
 def _is_plain(path: str) -> bool:
     parts = path.split("/")
-    return not is_hidden(path) and "\0" not in path and all(part not in ("", ".", "..") for part in parts)
+    return left_aside(path) is None and "\0" not in path and all(part not in ("", ".", "..") for part in parts)
