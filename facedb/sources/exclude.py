@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from facedb.core.errors import UsageError
-from facedb.core.models import ImageRecord, VectorBatch
+from facedb.core.records import ImageRecord, VectorBatch
 from facedb.sources import problems
 from facedb.sources.source import Source
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from facedb.core import rejects
 from facedb.core.errors import InputError
-from facedb.core.models import ImageRecord
+from facedb.core.records import ImageRecord
 from facedb.sources import problems
 from facedb.sources.columns import BadRowError, Columns, has_path_column, label
 from facedb.sources.extensions import has_image_extension

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from facedb.core.errors import InputError, UsageError
-from facedb.core.models import ImageRecord, VectorBatch
+from facedb.core.records import ImageRecord, VectorBatch
 from facedb.sources import problems
 from facedb.sources.columns import IDENTITY_NAMES, PATH_NAMES, column_of, identity_column, label
 from facedb.sources.containers import Containers

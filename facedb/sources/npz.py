@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from facedb.core.models import ImageRecord, VectorBatch
+from facedb.core.records import ImageRecord, VectorBatch
 from facedb.sources import problems
 from facedb.sources.columns import PATH_NAMES, VECTOR_NAMES, column_of, label
 from facedb.sources.containers import Containers

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from facedb.core.errors import InputError, first_line
 from facedb.core.image_format import HEAD_BYTES
-from facedb.core.models import ImageRecord, VectorBatch
 from facedb.core.paths import from_text
+from facedb.core.records import ImageRecord, VectorBatch
 from facedb.sources import problems
 from facedb.sources.columns import IDENTITY_NAMES, PATH_NAMES, VECTOR_NAMES, BadRowError, Columns, column_of
 from facedb.sources.containers import Containers

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from facedb.core.errors import InputError
-from facedb.core.models import Float32Array, ImageRecord, VectorBatch
 from facedb.core.paths import from_text
+from facedb.core.records import Float32Array, ImageRecord, VectorBatch
 from facedb.sources import problems
 from facedb.sources.columns import (
     VECTOR_NAMES,
