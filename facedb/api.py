@@ -97,6 +97,7 @@ class FaceDB:
         fmr: float | None = None,
         dataset: str | None = None,
         source_format: str = "auto",
+        exclude: Sequence[str] = (),
         preset: str | None = None,
         faces: str | None = None,
         overrides: Mapping[str, Any] | None = None,
@@ -108,14 +109,17 @@ class FaceDB:
         """Ingest ``folder``, embed what is new, scan, find: the main job. Run it again after a change, a crash or Ctrl-C.
 
         ``model`` and ``detector`` are .onnx files or names of known models; without a detector the images are faces already.
-        ``threshold`` is a cosine similarity, or "auto"; ``fmr`` a false match rate that chooses it.
+        ``threshold`` is a cosine similarity, or "auto"; ``fmr`` a false match rate that chooses it. ``exclude`` are globs of
+        what is left out, as --exclude takes them.
         """
         from facedb.check import check
+        from facedb.sources.options import SourceOptions
 
         choice = self._choice(model, detector, preset, faces, overrides, provider)
         options = self._options(threshold, fmr, engine=engine, threads=threads, full=full)
         return check(
-            self._open(), Path(folder), choice, options, dataset=dataset, source_format=source_format, reporter=self._reporter
+            self._open(), Path(folder), choice, options, dataset=dataset, source_format=source_format,
+            source_options=SourceOptions(exclude=tuple(exclude)), reporter=self._reporter,
         )  # fmt: skip
 
     def ingest(
@@ -124,14 +128,20 @@ class FaceDB:
         *,
         dataset: str | None = None,
         source_format: str = "auto",
+        exclude: Sequence[str] = (),
         contract: str | None = None,
         prune: bool = False,
     ) -> IngestSummary:
-        """Bring a folder, list, table or container into a dataset; ``contract`` names the model of ready-made vectors."""
+        """Bring a folder, list, table or container into a dataset; ``contract`` names the model of ready-made vectors.
+
+        ``exclude`` are globs of what is left out, as --exclude takes them.
+        """
         from facedb.dataset.ingest import ingest
+        from facedb.sources.options import SourceOptions
 
         return ingest(
-            self._open(), Path(source), dataset=dataset, source_format=source_format, contract=contract, prune=prune,
+            self._open(), Path(source), dataset=dataset, source_format=source_format,
+            options=SourceOptions(exclude=tuple(exclude)), contract=contract, prune=prune,
             reporter=self._reporter,
         )  # fmt: skip
 

@@ -81,11 +81,14 @@ def recognise(lines: Sequence[str], is_there: Callable[[str], bool]) -> Layout |
         return lfw
     fitting = [layout for separator in _SEPARATORS if (layout := _fit(lines, separator, 0)) is not None]
     fitting += [layout for ends in (1, -1) if (layout := _fit(lines, " ", ends)) is not None]
-    found = [
-        layout for layout in fitting if any(is_there(n.path) for line in lines[:20] for n in layout.read(line) or ())
-    ]
-    sure = [layout for layout in fitting if layout.separator != " " or _is_sure(lines, layout)]
-    return next(iter((*found, *sure)), None)
+
+    def there(layout: Layout) -> int:
+        return sum(is_there(named.path) for line in lines[:20] for named in layout.read(line) or ())
+
+    best = max(fitting, key=there, default=None)
+    if best is None or there(best):
+        return best
+    return next((layout for layout in fitting if layout.separator != " " or _is_sure(lines, layout)), None)
 
 
 def _is_sure(lines: Sequence[str], layout: Layout) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from facedb.core.errors import InputError
 
 _BRACES = re.compile(r"\{(?:(-?\d+)\.\.(-?\d+)|([^{}]*,[^{}]*))\}")
-_MOST = 1_000_000
+_MOST = 100_000
 
 
 def is_pattern(path: Path) -> bool:
@@ -25,7 +25,7 @@ def expand(path: Path) -> list[Path]:
     """Return the paths that a pattern names: braces in their order, globs sorted; empty for what is no pattern.
 
     A name that braces spell out is returned whether or not a file has it, so that a missing shard is noticed. Raises
-    InputError for more than a million names.
+    InputError for more than 100,000 names.
     """
     if not is_pattern(path):
         return []

@@ -30,6 +30,7 @@ LONGEST_LINE = 1 << 24
 """Characters of the longest line that is read; a longer one is a row that cannot be understood."""
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_WORDS = {**_SEPARATORS, " ": "blanks"}
 # A character that text does not hold stands for "no separator": a table of one column.
 _NONE = "\x1f"
 _SAMPLE_LINES = 50
@@ -59,7 +60,7 @@ class Dialect:
     @property
     def separated(self) -> str:
         """How the columns are told apart, for a message."""
-        word = _SEPARATORS.get(self.separator)
+        word = _WORDS.get(self.separator)
         return "read as one column" if word is None else f"read as separated by {word}"
 
 
@@ -137,7 +138,8 @@ class TextTable:
 
     def _spaced(self, dialect: Dialect, lines: Sequence[str]) -> Dialect:
         mark = re.compile(re.escape(dialect.separator) + r' +"')
-        return replace(dialect, spaced=dialect.separator != "\t" and any(map(mark.search, lines)))
+        spaced = dialect.separator == " " or (dialect.separator != "\t" and any(map(mark.search, lines)))
+        return replace(dialect, spaced=spaced)
 
     def _checked(self, dialect: Dialect) -> Dialect:
         """Return the dialect once all quotes fit; tables separated by tabs mostly know none, so there they may be text."""
@@ -290,7 +292,11 @@ def _separator(lines: Sequence[str], is_tsv: bool) -> str:
         return width > 1, round(alike, 1), width
 
     best = max(_SEPARATORS, key=fit)
-    return best if fit(best)[0] else _NONE
+    if fit(best)[0]:
+        return best
+    words = next(csv.reader(lines[:1], delimiter=" ", skipinitialspace=True), [])
+    # Blanks are a part of names everywhere but in a header whose words are those of columns.
+    return " " if len(words) > 1 and has_path_column(words) else _NONE
 
 
 def _cells_in(line: str, separator: str) -> int:
