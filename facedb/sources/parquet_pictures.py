@@ -12,6 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from facedb.sources.columns import has_path_column
+
 _NAMES = [
     "image",
     "img",
@@ -46,6 +48,7 @@ class PictureColumn:
 def picture_column(schema: pa.Schema) -> PictureColumn | None:
     """Return the column of a table that holds pictures: a struct of bytes and path, or bytes under a usual name; or None."""
     found: dict[str, PictureColumn] = {}
+    named = has_path_column([field.name for field in schema if not _is_bytes(field.type)])
     for field in schema:
         plain = re.sub(r"[^a-z0-9]", "", field.name.lower())
         if pa.types.is_struct(field.type):
@@ -53,7 +56,7 @@ def picture_column(schema: pa.Schema) -> PictureColumn | None:
             if "bytes" in children and _is_bytes(children["bytes"]):
                 path = "path" if "path" in children else None
                 found.setdefault(plain, PictureColumn(field.name, "bytes", path))
-        elif _is_bytes(field.type) and plain in _NAMES:
+        elif _is_bytes(field.type) and plain in _NAMES and not (named and plain in _VAGUE):
             found.setdefault(plain, PictureColumn(field.name, "", None))
     return min(found.values(), key=lambda c: _rank(c.name), default=None)
 
