@@ -14,23 +14,12 @@ import pyarrow.parquet as pq
 
 from facedb.sources.columns import has_path_column
 
-_NAMES = [
-    "image",
-    "img",
-    "picture",
-    "photo",
-    "face",
-    "imagebytes",
-    "imagedata",
-    "bytes",
-    "data",
-    "content",
-    "jpg",
-    "jpeg",
-    "png",
-    "webp",
-    "file",
-]
+_NAMES = (
+    "image", "img", "picture", "photo", "face", "imagebytes", "imagedata", "jpg", "jpeg", "png", "webp",
+    "bytes", "data", "content", "file",
+)  # fmt: skip
+# Under these names bytes are pictures only where nothing else in the row names one.
+_VAGUE = frozenset(("bytes", "data", "content", "file"))
 _BATCH_BYTES = 16 << 20
 _WINDOW_BYTES = 64 << 20
 _MOST_ROWS = 8192

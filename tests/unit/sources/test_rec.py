@@ -218,3 +218,48 @@ def test_the_writer_refuses_scattered_identities_and_leaves_nothing_behind(tmp_p
     with pytest.raises(InputError):
         write_all()
     assert list(tmp_path.iterdir()) == []
+
+
+def cut_index(tmp_path: Path, image_bytes, keep: int, tail: str = "") -> Path:
+    path = insightface_file(tmp_path, image_bytes)
+    lines = (tmp_path / "train.idx").read_text().splitlines()
+    (tmp_path / "train.idx").write_text("".join(line + "\n" for line in lines[:keep]) + tail)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("keep", "tail"), [(0, ""), (1, ""), (3, ""), (3, "3"), (3, "3\t"), (3, "3\t1"), (2, "2\t7"), (5, "")]
+)
+def test_an_index_that_was_cut_short_is_completed_from_the_file_and_said(tmp_path, image_bytes, keep, tail):
+    path = cut_index(tmp_path, image_bytes, keep, tail)
+    source = open_source(path)
+    records = {record.path: record for record in source.records()}
+    assert list(records) == [f"train.rec/{n}" for n in range(1, 6)]
+    assert {verdict(record) for record in records.values()} == {"image"}
+    assert any("train.idx ends before train.rec does" in remark for remark in source.remarks)
+
+
+@pytest.mark.parametrize(
+    ("index", "why"),
+    [
+        ("".join(f"1\t{n}\n" for n in range(0, 800, 100)), "one key to several"),
+        ("".join(f"{n}\t{7 * n + 3}\n" for n in range(12)), "does not belong"),
+        ("<html>not found</html>", "not an index"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "not an index"),
+        ("0,0\n1,100\n", "not an index"),
+    ],
+)
+def test_an_index_that_cannot_be_right_is_left_aside_and_said(tmp_path, image_bytes, index, why):
+    path = insightface_file(tmp_path, image_bytes)
+    (tmp_path / "train.idx").write_text(index)
+    source = open_source(path)
+    records = {record.path: record for record in source.records()}
+    assert list(records) == [f"train.rec/{n}" for n in range(1, 6)]
+    assert [record.identity for record in records.values()] == ["0"] * 3 + ["1"] * 2
+    assert why in source.remarks[0]
+
+
+def test_a_record_file_that_is_a_pointer_is_named_as_that(tmp_path):
+    put(tmp_path, "train.rec", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(InputError, match="git lfs pull"):
+        images(tmp_path / "train.rec")
