@@ -79,6 +79,14 @@ DatasetsOption = Annotated[
     typer.Option("--datasets", help="Datasets to scan, within and across, separated by commas; default: all."),
 ]
 
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="GLOB",
+        help="Leave out files and folders of this name (thumb_*), or at this path (ann/old/**); repeatable.",
+    ),
+]
 MaxTempOption = Annotated[
     str | None,
     typer.Option(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -38,7 +39,9 @@ from facedb.sources.registry import open_source
 from facedb.sources.source import Source
 
 _BATCH = 4096
-_MAY_REPEAT = ("list", "csv", "parquet", "tar")
+_MAY_REPEAT = ("list", "csv", "jsonl", "parquet", "npz", "tar")
+# Of fewer images each may well be of another person.
+_MANY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,10 @@ def ingest(
     replaces it. ``contract`` names the model that made the vectors of a source that has no images. ``moved_from`` is the
     old place of a source that is at ``location`` now. ``allow_empty`` believes a known source of which nothing is left.
 
-    Raises InputError when the source cannot be read or nothing is left of it, UsageError when vectors come without a name
-    for their contract, ConflictError when the dataset's name is taken by another place, the source seems to have moved or
-    another ingest of it is running. An ingest that fails before it took anything in leaves nothing behind.
+    Raises InputError when the source cannot be read, nothing of it can be used or nothing is left of it, UsageError when
+    vectors come without a name for their contract, ConflictError when the dataset's name is taken by another place, the
+    source seems to have moved or another ingest of it is running. An ingest that fails before it took anything in leaves
+    nothing behind.
     """
     location = Path(location)
     with closing(db.open()) as conn, translated(db.dsn):
@@ -106,7 +110,9 @@ def ingest(
         if known is not None and allow_empty and not os.path.lexists(home.place):
             source: Source = _Nothing(known.format, Path(known.root))
         else:
-            source = open_source(home.place, known.format if known is not None and as_before else source_format, chosen)
+            # Whoever names a contract wants the embeddings of a table that has images as well.
+            asked = replace(chosen, vectors=chosen.vectors or contract is not None)
+            source = open_source(home.place, known.format if known is not None and as_before else source_format, asked)
         dataset_id = store.add_dataset(conn, home.dataset) if known is None else known.dataset_id
         place, root = str(home.place), os.path.realpath(source.root)
         kept = stored_form(chosen) | ({"contract": contract} if contract else {})
@@ -132,8 +138,11 @@ def ingest(
             conn.commit()
             raise
         _say_what_was_met(reader, reporter)
+        for remark in (*source.remarks, *reader.remarks()):
+            reporter.say(remark)
         pruned = store.prune(conn, source_id) if prune else 0
         conn.commit()
+        reader.check_usable(home.place, home.dataset)
         counts = store.count_images(conn, dataset_id)
         return IngestSummary(
             home.dataset, dataset_id, source_id, source.format, reader.seen, reader.new, reader.changed, reader.moved,
@@ -179,6 +188,7 @@ class _Nothing:
 
     format: str
     root: Path
+    remarks: Sequence[str] = ()
 
     def records(self) -> Iterator[ImageRecord | VectorBatch]:
         return iter(())
@@ -200,6 +210,9 @@ class _Ingest:
         self._first_id: int | None = None
         self._identities: dict[str, int] = {}
         self._faces_named: dict[str, list[tuple[object, object]]] = {}
+        self._ready = 0
+        self._reasons: Counter[str] = Counter()
+        self._details: dict[str, str] = {}
         self._seen: list[Int64Array] = []
         self._newest = 0
         self._usable = False
@@ -245,6 +258,28 @@ class _Ingest:
         self.aliases, self.relabelled = settle_same_files(conn, self._dataset_id)
         conn.commit()
 
+    def remarks(self) -> list[str]:
+        """What looks odd about the labels."""
+        if self._ready < _MANY or len(self._identities) <= 0.9 * self._ready:
+            return []
+        return [
+            f"Nearly every image has a label of its own ({len(self._identities):,} for {self._ready:,} images): if those are "
+            "captions or names of photos, say with --identity-from where the identity is."
+        ]
+
+    def check_usable(self, place: Path, dataset: str) -> None:
+        """Raise InputError where the source was read and nothing of it can be used; its rows are there and say why."""
+        failed = [code for code in self._reasons if code in rejects.REJECTED]
+        if self._ready or not (failed or (self._reasons and self._source.format != "folder")):
+            return
+        (code, count), *others = self._reasons.most_common()
+        more = f", {sum(n for _, n in others):,} for other reasons" if others else ""
+        hint = " Name the folder that its paths start from with --root." if code == rejects.MISSING else ""
+        raise InputError(
+            f"Nothing in {place} can be used: {count:,} of {self._reasons.total():,} are {code} ({self._details[code].rstrip('.')}){more}."
+            f"{hint} `facedb rejects --dataset {dataset} --ignored` lists them."
+        )
+
     def _identity_ids(self, names: Iterable[str | None]) -> dict[str, int]:
         missing = {name for name in names if name} - self._identities.keys()
         self._identities |= store.identity_ids(self._conn, self._dataset_id, missing)
@@ -267,6 +302,7 @@ class _Ingest:
         outcome = self._vectors.write(batch, ids)
         self.repeated += outcome.repeated
         self._usable = True
+        self._ready += len(outcome.image_ids)
         self._commit_seen(outcome.image_ids, outcome.new, outcome.changed)
         return len(batch.paths) + len(refused)
 
@@ -304,6 +340,7 @@ class _Ingest:
             before = known.get(record.path)
             found = hashed.get(record.path)
             row = row_of(record, before, found, identities, next(new_ids) if before is None else before.id)
+            self._tally(row)
             if before is None:
                 inserts.append(row)
             elif differs(row, before):
@@ -320,6 +357,13 @@ class _Ingest:
         ids = [row.id for row in inserts] + [image.id for image in known.values()]
         self._usable = self._usable or any(record.problem is None and record.ignored is None for record in records)
         self._commit_seen(store.as_ids(ids), len(inserts), len(void))
+
+    def _tally(self, row: store.ImageRow) -> None:
+        if row.reject_code is None:
+            self._ready += 1
+        else:
+            self._reasons[row.reject_code] += 1
+            self._details.setdefault(row.reject_code, row.reject_detail or "")
 
     def _first_of_each_path(self, records: Sequence[ImageRecord]) -> list[ImageRecord]:
         """Leave out records whose path came before: a list may name a file twice, and a file has one row.

@@ -12,6 +12,7 @@ from facedb.cli.choices import (
     CoolToOption,
     DetectorOption,
     EngineOption,
+    ExcludeOption,
     FacesOption,
     FmrOption,
     MaxPixelsOption,
@@ -24,6 +25,7 @@ from facedb.cli.choices import (
     ThreadsOption,
     ThresholdOption,
     YesOption,
+    given_options,
     guard,
     model_choice,
     model_options,
@@ -49,6 +51,7 @@ def check(
     dataset: DatasetOption = None,
     preset: PresetOption = None,
     faces: FacesOption = None,
+    exclude: ExcludeOption = None,
     overrides: SetOption = None,
     provider: ProviderOption = "auto",
     max_pixels: MaxPixelsOption = None,
@@ -82,7 +85,15 @@ def check(
         pause = guard(max_temp, cool_to, reporter)
         choice = model_choice(ctx, db, chosen, dataset=dataset, source=folder, moved_from=moved_from, yes=yes)
         summary = run(
-            db, folder, choice, options, dataset=dataset, moved_from=moved_from, pause=pause, reporter=reporter
+            db,
+            folder,
+            choice,
+            options,
+            dataset=dataset,
+            source_options=given_options(ctx, exclude=exclude),
+            moved_from=moved_from,
+            pause=pause,
+            reporter=reporter,
         )
         print_verdict(db, summary)
 
