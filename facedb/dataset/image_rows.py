@@ -16,6 +16,7 @@ from facedb.db.connection import Connection
 from facedb.db.copy import Column, write_columns
 from facedb.db.locks import claim
 from facedb.db.queries import load
+from facedb.db.session import expect_same
 
 SQL = load("dataset", "ingest")
 
@@ -277,12 +278,15 @@ def begin_seen(conn: Connection) -> None:
 
 def note_seen(conn: Connection, image_ids: Int64Array) -> None:
     """Note images as met."""
+    expect_same(conn)
     if len(image_ids):
         write_columns(conn.cursor(), sql.SQL("seen"), [Column("image_id", "int8")], {"image_id": image_ids})
 
 
 def mark_vanished(conn: Connection, source_id: int) -> int:
     """Mark images of the source that were not met; returns how many were there before and are gone now."""
+    # What another session noted is not here, and nothing may count as gone that was not looked for.
+    expect_same(conn)
     return conn.execute(SQL["mark_vanished"], {"source_id": source_id}).rowcount
 
 

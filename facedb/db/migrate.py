@@ -19,6 +19,7 @@ from psycopg import errors
 from facedb.core.errors import SchemaError
 from facedb.db import views
 from facedb.db.connection import Connection, Database, translated
+from facedb.db.session import settle
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection as SqlConnection
@@ -43,12 +44,19 @@ select current_setting('server_version'), (select extversion from pg_extension w
 """
 
 
+_PGVECTOR = """
+select e.extversion, n.nspname, has_schema_privilege(n.oid, 'usage')
+from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'vector'
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """How far a database is: its revision (None: no schema of facedb) and whether its views are this facedb's."""
+    """How far a database is: its revision (None: no schema of facedb), whether its views are this facedb's, its encoding."""
 
     revision: str | None
     views_fit: bool
+    encoding: str
 
     @property
     def at_head(self) -> bool:
@@ -92,12 +100,13 @@ def head() -> str:
 def current(db: Database) -> SchemaState:
     """How far the database is; one SELECT."""
     with db.connection(autocommit=True) as connection:
+        encoding = connection.info.parameter_status("server_encoding") or ""
         try:
             row = connection.execute(_STATE).fetchone()
         except (errors.UndefinedTable, errors.InvalidSchemaName):
-            return SchemaState(None, views_fit=False)
+            return SchemaState(None, views_fit=False, encoding=encoding)
     revision, comment = row or (None, None)
-    return SchemaState(revision, views.fit(comment, _views()))
+    return SchemaState(revision, views.fit(comment, _views()), encoding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +132,7 @@ def ensure(db: Database) -> None:
     Raises SchemaError where a server behind a DSN needs `facedb db upgrade` and where a database is newer than facedb.
     """
     state = current(db)
-    _refuse_newer(state)
+    _refuse(state)
     if state.at_head and (state.views_fit or not db.embedded):
         return
     if not db.embedded:
@@ -139,7 +148,7 @@ def upgrade(db: Database, revision: str | None = None) -> SchemaState:
     Raises SchemaError where the server or pgvector is too old, or the database newer than this facedb.
     """
     before = current(db)
-    _refuse_newer(before)
+    _refuse(before)
     target = head() if revision is None else revision
     with _one_transaction(db) as (outer, connection):
         _check_server(connection, embedded=db.embedded)
@@ -169,7 +178,13 @@ def _assigned(name: str, text: str) -> str | None:
     return found[1] if found else None
 
 
-def _refuse_newer(state: SchemaState) -> None:
+def _refuse(state: SchemaState) -> None:
+    """Refuse a database that cannot hold every name, or that is newer than this facedb."""
+    if state.encoding != "UTF8":
+        raise SchemaError(
+            f"The database is in {state.encoding}, which cannot hold every name; make one in UTF-8 and name that: "
+            "create database NAME encoding 'UTF8' template template0"
+        )
     if state.revision is not None and state.revision not in revisions():
         raise SchemaError(
             f"The database is at schema {state.revision}, which this facedb does not know (its newest is {head()}); "
@@ -212,13 +227,21 @@ def _check_server(connection: Connection, *, embedded: bool) -> None:
     try:
         with connection.transaction():
             connection.execute("create extension if not exists vector")
-    except (errors.InsufficientPrivilege, errors.UndefinedFile, errors.FeatureNotSupported) as error:
+    except (
+        errors.InsufficientPrivilege, errors.UndefinedFile, errors.FeatureNotSupported, errors.InvalidSchemaName,
+    ) as error:  # fmt: skip
         raise SchemaError(
             f"The extension pgvector cannot be created ({error.diag.message_primary}); "
             "have it installed on the server, then have an administrator run: create extension vector"
         ) from error
-    row = connection.execute("select extversion from pg_extension where extname = 'vector'").fetchone()
-    installed = str(row[0]) if row else "0"
+    settle(connection)
+    row = connection.execute(_PGVECTOR).fetchone()
+    installed, place, usable = row or ("0", "", False)
+    if not usable:
+        raise SchemaError(
+            f"pgvector is in the schema {place}, which {connection.info.user} may not use; "
+            f'have an administrator run: grant usage on schema "{place}" to "{connection.info.user}"'
+        )
     if _version(installed) >= _OLDEST_PGVECTOR:
         return
     if embedded:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import getpass
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
 from facedb.core.paths import display, from_text, to_text
+from facedb.core.person import user_name
 from facedb.db.connection import Connection, Database
 from facedb.review import decision_rows as store
 from facedb.review.decision_rows import FoundImage, VerdictRow
@@ -77,7 +77,7 @@ def _say(conn: Connection, statement: Statement, dataset: str | None) -> int:
         raise UsageError(f"A verdict on a {statement.kind} names {'one image' if statement.b else 'two'}.")
     if statement.target is not None and statement.verdict != "wrong-identity":
         raise UsageError("Only an image of the wrong identity can belong to another one: leave the target out.")
-    by = statement.by or getpass.getuser()
+    by = statement.by or user_name()
     note = statement.note or None
     if statement.kind == "link":
         a, b = find_identity(conn, statement.a, dataset), find_identity(conn, str(statement.b), dataset)
