@@ -119,7 +119,9 @@ def translate(error: psycopg.Error, dsn: str) -> FacedbError:
     said = _without_secrets(error.diag.message_primary or str(error).strip() or type(error).__name__, dsn)
     match error:
         case errors.UndefinedObject() if 'type "vector"' in said:
-            return SchemaError(f"pgvector is out of reach ({said}); run: facedb db upgrade, which says what is missing.")
+            return SchemaError(
+                f"pgvector is out of reach ({said}); run: facedb db upgrade, which says what is missing."
+            )
         case (
             errors.UndefinedTable() | errors.UndefinedColumn() | errors.InvalidSchemaName() | errors.UndefinedFunction()
         ):
@@ -133,7 +135,9 @@ def translate(error: psycopg.Error, dsn: str) -> FacedbError:
                 f"The disk of the database is full ({said}); free some space and run the command again."
             )
         case errors.OutOfMemory():
-            return DatabaseError(f"The database server ran out of memory ({said}); give it more, or lower its work_mem.")
+            return DatabaseError(
+                f"The database server ran out of memory ({said}); give it more, or lower its work_mem."
+            )
         case errors.ReadOnlySqlTransaction():
             return DatabaseError(f"This database only reads ({said}); name the primary server, or make it writable.")
         case errors.QueryCanceled():
