@@ -7,7 +7,8 @@ look at size and time. Only a source that was read to its end says what vanished
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -23,8 +24,9 @@ from facedb.core.plain import storable
 from facedb.core.progress import Reporter
 from facedb.core.records import ImageRecord, Int64Array, VectorBatch
 from facedb.dataset import image_rows as store
-from facedb.dataset.ingest_vectors import VectorWriter, given_model
+from facedb.dataset.ingest_vectors import VectorOutcome, VectorWriter, given_model
 from facedb.db.connection import Connection, Database, translated
+from facedb.db.work import Work
 from facedb.sources.options import SourceOptions
 from facedb.sources.reading import ByteReader
 from facedb.sources.registry import open_source
@@ -78,26 +80,32 @@ def ingest(
     place = Path(location).absolute()
     options = options or SourceOptions()
     source = open_source(place, source_format, options)
-    with closing(db.open()) as conn, translated(db.dsn):
-        name = _dataset_name(conn, place, dataset)
-        dataset_id = store.add_dataset(conn, name)
-        contract = _contract(conn, dataset_id, place, contract)
-        source_id = store.add_source(
-            conn, dataset_id, str(place), str(source.root.absolute()), source.format,
-            _plain(options) | ({"contract": contract} if contract else {}),
-        )  # fmt: skip
-        conn.commit()
-        if not store.lock_source(conn, source_id):
-            raise ConflictError(f"Another facedb is ingesting {place} right now; wait for it, then run this again.")
-        reader = _Ingest(conn, source, dataset_id, source_id, contract)
+    with closing(Work(db, say=reporter.say)) as work, translated(db.dsn):
+
+        def enter(conn: Connection) -> tuple[str, int, str | None, int]:
+            name = _dataset_name(conn, place, dataset)
+            dataset_id = store.add_dataset(conn, name)
+            known = _contract(conn, dataset_id, place, contract)
+            source_id = store.add_source(
+                conn, dataset_id, str(place), str(source.root.absolute()), source.format,
+                _plain(options) | ({"contract": known} if known else {}),
+            )  # fmt: skip
+            return name, dataset_id, known, source_id
+
+        def lock(conn: Connection) -> None:
+            if not store.lock_source(conn, source_id):
+                raise ConflictError(f"Another facedb is ingesting {place} right now; wait for it, then run this again.")
+
+        name, dataset_id, known_contract, source_id = work.unit(enter)
+        work.keep(lock)
+        reader = _Ingest(work, source, dataset_id, source_id, known_contract)
         with reporter.task(f"ingest {name}", source.count_hint(), "files") as task:
             for n in reader.run():
                 task.advance(n)
         if reader.repeated:
             reporter.say(f"{reader.repeated:,} lines name a face again; the first mention counts.")
-        pruned = store.prune(conn, source_id) if prune else 0
-        conn.commit()
-        counts = store.count_images(conn, dataset_id)
+        pruned = work.unit(lambda conn: store.prune(conn, source_id)) if prune else 0
+        counts = work.unit(lambda conn: store.count_images(conn, dataset_id))
         return IngestSummary(
             name, dataset_id, source_id, source.format, reader.seen, reader.new, reader.changed, reader.moved,
             reader.unchanged, reader.vanished, pruned, counts.ready, counts.ignored, counts.rejected, counts.identities,
@@ -140,8 +148,8 @@ def _plain(options: SourceOptions) -> dict[str, Any]:
 class _Ingest:
     """One run over one source."""
 
-    def __init__(self, conn: Connection, source: Source, dataset_id: int, source_id: int, contract: str | None) -> None:
-        self._conn = conn
+    def __init__(self, work: Work, source: Source, dataset_id: int, source_id: int, contract: str | None) -> None:
+        self._work = work
         self._source = source
         self._dataset_id = dataset_id
         self._source_id = source_id
@@ -149,60 +157,89 @@ class _Ingest:
         self._vectors: VectorWriter | None = None
         self._first_id: int | None = None
         self._identities: dict[str, int] = {}
+        self._met: list[Int64Array] = []
         self._faces_named: dict[str, list[tuple[object, object]]] = {}
         self.repeated = 0
         self.seen = self.new = self.changed = self.moved = self.unchanged = self.vanished = 0
 
     def run(self) -> Iterator[int]:
         """Read the source to its end, yielding how many inputs each committed batch had."""
-        conn = self._conn
-        store.begin_seen(conn)
-        conn.commit()
+        self._work.keep(self._begin_seen)
         with ByteReader() as reader, ThreadPoolExecutor() as pool:
             for batch in _read_ahead(_batches(self._source.records())):
                 if isinstance(batch, VectorBatch):
                     yield self._take_vectors(batch)
                 else:
                     yield self._take_images(batch, reader, pool)
-        moved = store.find_moved(conn, self._source_id)
-        self.vanished = store.mark_vanished(conn, self._source_id) - sum(not image.was_vanished for image in moved)
-        store.merge_moved(conn, self._source_id, moved)
+        moved, gone = self._work.unit(self._close)
+        self.vanished = gone - sum(not image.was_vanished for image in moved)
         # A path that a killed run had entered already was met as unchanged by this one.
         entered_now = sum(self._first_id is not None and image.new >= self._first_id for image in moved)
         self.moved = len(moved)
         self.new -= entered_now
         self.unchanged -= len(moved) - entered_now
-        store.source_is_read(conn, self._source_id)
-        conn.commit()
 
-    def _identity_ids(self, names: Iterable[str | None]) -> dict[str, int]:
-        missing = {name for name in names if name} - self._identities.keys()
-        self._identities |= store.identity_ids(self._conn, self._dataset_id, missing)
-        return self._identities
+    def _begin_seen(self, conn: Connection) -> None:
+        """Make the session's table of what was met; after a reconnect with what was met before."""
+        store.begin_seen(conn)
+        for ids in self._met:
+            store.note_seen(conn, ids)
+
+    def _close(self, conn: Connection) -> tuple[list[store.MovedImage], int]:
+        """Bring what was not met in line; returns what moved, and how many images were not met."""
+        moved = store.find_moved(conn, self._source_id)
+        gone = store.mark_vanished(conn, self._source_id)
+        store.merge_moved(conn, self._source_id, moved)
+        store.source_is_read(conn, self._source_id)
+        return moved, gone
+
+    def _identity_ids(self, conn: Connection, names: Iterable[str | None]) -> dict[str, int]:
+        """Keys of the names that are not known yet; they are known for good once the unit is committed."""
+        return store.identity_ids(conn, self._dataset_id, {name for name in names if name} - self._identities.keys())
 
     def _take_vectors(self, batch: VectorBatch) -> int:
+        if self._contract is None:
+            raise UsageError(
+                "This source holds embeddings without images: name the model that made them with --contract NAME."
+            )
+        contract = self._contract
         if self._vectors is None:
-            if self._contract is None:
-                raise UsageError(
-                    "This source holds embeddings without images: name the model that made them with --contract NAME."
-                )
-            model = given_model(self._conn, self._contract, batch.vectors.shape[1])
-            self._vectors = VectorWriter(self._conn, self._source_id, model)
-        ids = self._identity_ids(batch.identities)
-        outcome = self._vectors.write(batch, ids)
+            model = self._work.unit(lambda conn: given_model(conn, contract, batch.vectors.shape[1]))
+            self._vectors = VectorWriter(self._work.conn, self._source_id, model)
+        vectors = self._vectors
+
+        def write(conn: Connection) -> tuple[VectorOutcome, dict[str, int]]:
+            vectors.go_on(conn)
+            fresh = self._identity_ids(conn, batch.identities)
+            outcome = vectors.write(batch, ChainMap(fresh, self._identities))
+            store.note_seen(conn, outcome.image_ids)
+            return outcome, fresh
+
+        outcome, fresh = self._work.unit(write)
+        vectors.committed()
+        self._identities |= fresh
         self.repeated += outcome.repeated
-        self._commit_seen(outcome.image_ids, outcome.new, outcome.changed)
+        self._count(outcome.image_ids, outcome.new, outcome.changed)
         return len(batch.paths)
 
     def _take_images(self, records: Sequence[ImageRecord], reader: ByteReader, pool: ThreadPoolExecutor) -> int:
         records = self._first_of_each_path(records)
-        known = store.find_images(self._conn, self._source_id, [record.path for record in records])
-        identities = self._identity_ids(record.identity for record in records)
+        taken = self._work.unit(lambda conn: self._write_images(conn, records, reader, pool))
+        self._identities |= taken.identities
+        if self._first_id is None:
+            self._first_id = taken.first_id
+        self._count(taken.ids, taken.new, taken.changed)
+        return len(records)
+
+    def _write_images(
+        self, conn: Connection, records: Sequence[ImageRecord], reader: ByteReader, pool: ThreadPoolExecutor
+    ) -> _Taken:
+        known = store.find_images(conn, self._source_id, [record.path for record in records])
+        fresh = self._identity_ids(conn, (record.identity for record in records))
+        identities = ChainMap(fresh, self._identities)
         look = [r for r in records if _to_be_read(r, known.get(r.path))]
         hashed = {r.path: _Hashed(r, h) for r, h in zip(look, pool.map(self._hasher(reader), look), strict=True)}
-        reserved = store.reserve_ids(self._conn, "image", len(records) - len(known))
-        if reserved and self._first_id is None:
-            self._first_id = reserved[0]
+        reserved = store.reserve_ids(conn, "image", len(records) - len(known))
         new_ids = iter(reserved)
         inserts, updates, void, back = [], [], [], []
         for record in records:
@@ -217,14 +254,14 @@ class _Ingest:
                     void.append(row.id)
                 elif before.status == "vanished":
                     back.append(row.id)
-        store.insert_images(self._conn, self._source_id, inserts)
-        store.update_images(self._conn, updates)
-        store.forget_derived(self._conn, void)
+        store.insert_images(conn, self._source_id, inserts)
+        store.update_images(conn, updates)
+        store.forget_derived(conn, void)
         # A model that came by while the file was away could only reject it.
-        store.forget_rejects(self._conn, back)
-        ids = [row.id for row in inserts] + [image.id for image in known.values()]
-        self._commit_seen(store.as_ids(ids), len(inserts), len(void))
-        return len(records)
+        store.forget_rejects(conn, back)
+        ids = store.as_ids([row.id for row in inserts] + [image.id for image in known.values()])
+        store.note_seen(conn, ids)
+        return _Taken(ids, len(inserts), len(void), reserved[0] if reserved else None, fresh)
 
     def _first_of_each_path(self, records: Sequence[ImageRecord]) -> list[ImageRecord]:
         """Leave out records whose path came before: a list may name a file twice, and a file has one row.
@@ -248,9 +285,9 @@ class _Ingest:
             faces.append(face)
         return kept
 
-    def _commit_seen(self, ids: Int64Array, new: int, changed: int) -> None:
-        store.note_seen(self._conn, ids)
-        self._conn.commit()
+    def _count(self, ids: Int64Array, new: int, changed: int) -> None:
+        """Count what a committed unit has met."""
+        self._met.append(ids)
         self.seen += len(ids)
         self.new += new
         self.changed += changed
@@ -267,6 +304,17 @@ class _Ingest:
             return hashlib.sha256(data).digest()
 
         return digest
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What a unit wrote: keys of its images, how many are new or changed, the first new key, keys of new identities."""
+
+    ids: Int64Array
+    new: int
+    changed: int
+    first_id: int | None
+    identities: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +363,7 @@ def _row(
     record: ImageRecord,
     before: store.KnownImage | None,
     found: _Hashed | None,
-    identities: dict[str, int],
+    identities: Mapping[str, int],
     image_id: int,
 ) -> store.ImageRow:
     problem = record.problem

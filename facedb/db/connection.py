@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,7 @@ from facedb.core.errors import ConfigError, ConflictError, DatabaseError, Facedb
 from facedb.core.settings import Settings
 from facedb.db import session
 from facedb.db.session import Connection, libpq_variables
+from facedb.db.wait import Say, silent
 
 __all__ = ["Connection", "Database", "connect", "conninfo", "describe", "translate", "translated"]
 
@@ -26,6 +27,7 @@ class Database:
 
     dsn: str = field(repr=False)
     embedded: bool
+    reviver: Callable[[], object] | None = field(default=None, repr=False, compare=False)
 
     @contextmanager
     def connection(self, *, autocommit: bool = False) -> Iterator[Connection]:
@@ -45,14 +47,19 @@ class Database:
         with translated(self.dsn):
             return session.connect(self.dsn, own=self.embedded, autocommit=autocommit, **options)
 
+    def revive(self) -> None:
+        """Start the embedded server again where it died; nothing to do for any other one."""
+        if self.reviver is not None:
+            self.reviver()
+
     def describe(self) -> str:
         """The database in words, without any password."""
         return "the embedded database" if self.embedded else describe(self.dsn)
 
 
 @contextmanager
-def connect(settings: Settings) -> Iterator[Database]:
-    """The database of the settings; the embedded server runs at least as long as this block.
+def connect(settings: Settings, *, say: Say = silent) -> Iterator[Database]:
+    """The database of the settings; the embedded server runs at least as long as this block, and ``say`` hears of waits.
 
     Raises ConfigError where the DSN cannot be understood and DatabaseError where the embedded server does not start.
     """
@@ -62,10 +69,14 @@ def connect(settings: Settings) -> Iterator[Database]:
         return
     if os.name != "posix":
         raise DatabaseError("The embedded database needs Linux or macOS; name a PostgreSQL server with --dsn.")
-    from facedb.db import embedded
+    from facedb.db.embedded import EmbeddedServer
 
-    with embedded.server(settings.home, service_dir=settings.service_dir) as dsn:
-        yield Database(dsn, embedded=True)
+    use = EmbeddedServer(settings.home, service_dir=settings.service_dir, say=say)
+    dsn = use.acquire()
+    try:
+        yield Database(dsn, embedded=True, reviver=use.revive)
+    finally:
+        use.release()
 
 
 def conninfo(dsn: str) -> dict[str, str]:

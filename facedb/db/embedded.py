@@ -79,6 +79,11 @@ class EmbeddedServer:
             self._client = client
             return url
 
+    def revive(self) -> None:
+        """Start the server again where it died while it was in use; raises DatabaseError where that fails."""
+        with self._exclusive():
+            self._postmaster().ensure(alone=False)
+
     def release(self) -> None:
         """End this use; the last one stops the server unless it is kept up."""
         if self._client is None:

@@ -6,7 +6,8 @@ The question is asked at every command and answered by one SELECT; alembic and S
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -16,16 +17,19 @@ from typing import TYPE_CHECKING, cast
 import psycopg
 from psycopg import errors
 
-from facedb.core.errors import SchemaError
+from facedb.core.errors import ConflictError, FacedbError, SchemaError
 from facedb.db import views
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.session import settle
+from facedb.db.wait import Say, Wait, silent
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection as SqlConnection
 
-# Two processes that upgrade one database wait for each other on this advisory lock (the bytes of "facedb").
-_LOCK = int.from_bytes(b"facedb", "big")
+# How long one try waits for a lock, and all of them together.
+_LOCK_SECONDS = 3.0
+_PATIENCE_SECONDS = 300.0
+_EVERY_SECONDS = 0.2
 _OLDEST_SERVER = 160000
 _OLDEST_PGVECTOR = (0, 8, 3)
 
@@ -43,6 +47,16 @@ select current_setting('server_version'), (select extversion from pg_extension w
        pg_database_size(current_database())
 """
 
+
+_HOLDERS = """
+select distinct a.pid, a.usename, a.application_name
+from pg_locks l
+join pg_stat_activity a on a.pid = l.pid
+join pg_class c on c.oid = l.relation
+where l.database = (select oid from pg_database where datname = current_database()) and l.granted and a.pid <> pg_backend_pid()
+  and c.relnamespace in (to_regnamespace('facedb'), to_regnamespace('bi'))
+order by 1
+"""
 
 _PGVECTOR = """
 select e.extversion, n.nspname, has_schema_privilege(n.oid, 'usage')
@@ -126,7 +140,7 @@ def server_facts(db: Database) -> ServerFacts:
     return ServerFacts(postgresql, pgvector, size)
 
 
-def ensure(db: Database) -> None:
+def ensure(db: Database, *, say: Say = silent) -> None:
     """Make sure that the database has this facedb's schema: the embedded one is upgraded, any other must be already.
 
     Raises SchemaError where a server behind a DSN needs `facedb db upgrade` and where a database is newer than facedb.
@@ -138,10 +152,10 @@ def ensure(db: Database) -> None:
     if not db.embedded:
         found = "has no facedb schema yet" if state.revision is None else f"is at schema {state.revision}"
         raise SchemaError(f"The database {found} and this facedb needs {head()}; run: facedb db upgrade")
-    upgrade(db)
+    upgrade(db, say=say)
 
 
-def upgrade(db: Database, revision: str | None = None) -> SchemaState:
+def upgrade(db: Database, revision: str | None = None, *, say: Say = silent) -> SchemaState:
     """Bring the schema to the head and make the views again, all in one transaction; returns what was there before.
 
     With an earlier ``revision`` it goes only that far and leaves no views, which belong to the head.
@@ -150,15 +164,19 @@ def upgrade(db: Database, revision: str | None = None) -> SchemaState:
     before = current(db)
     _refuse(before)
     target = head() if revision is None else revision
-    with _one_transaction(db) as (outer, connection):
-        _check_server(connection, embedded=db.embedded)
-        connection.execute("create schema if not exists facedb")
-        readers = views.readers(connection)
-        views.drop(connection, _views())
-        _alembic(outer, "upgrade", target)
-        connection.execute(_VERSION_COMMENTS)
-        if target == head():
-            views.create(connection, _views(), readers)
+
+    def bring() -> None:
+        with _one_transaction(db) as (outer, connection):
+            _check_server(connection, embedded=db.embedded)
+            connection.execute("create schema if not exists facedb")
+            readers = views.readers(connection)
+            views.drop(connection, _views())
+            _alembic(outer, "upgrade", target)
+            connection.execute(_VERSION_COMMENTS)
+            if target == head():
+                views.create(connection, _views(), readers)
+
+    _patiently(db, bring, say)
     return before
 
 
@@ -167,6 +185,33 @@ def downgrade(db: Database, revision: str) -> None:
     with _one_transaction(db) as (outer, connection):
         views.drop(connection, _views())
         _alembic(outer, "downgrade", revision)
+
+
+def _patiently(db: Database, bring: Callable[[], None], say: Say) -> None:
+    """Upgrade, and where others hold what is needed, say who they are and try again until patience ends."""
+    wait = Wait(say)
+    while True:
+        try:
+            return bring()
+        except FacedbError as error:
+            if not isinstance(
+                error.__cause__, errors.LockNotAvailable | errors.UniqueViolation | errors.DeadlockDetected
+            ):
+                raise
+            holders = _holders(db)
+            if wait.on(f"{holders or 'another upgrade'} to let go of facedb's tables") > _PATIENCE_SECONDS:
+                raise ConflictError(
+                    f"{holders or 'Another session'} holds facedb's tables, so they cannot be upgraded; "
+                    "end it, then run this again."
+                ) from error
+            time.sleep(_EVERY_SECONDS)
+
+
+def _holders(db: Database) -> str:
+    """Who holds locks on facedb's tables and views, in words."""
+    with db.connection(autocommit=True) as connection:
+        rows = connection.execute(_HOLDERS).fetchall()
+    return ", ".join(f"process {pid} of {role} ({program or 'unnamed'})" for pid, role, program in rows)
 
 
 def _views() -> Path:
@@ -201,7 +246,10 @@ def _one_transaction(db: Database) -> Iterator[tuple[SqlConnection, Connection]]
     engine = create_engine("postgresql+psycopg://", creator=db.open, poolclass=NullPool)
     with translated(db.dsn), engine.begin() as outer:
         connection = cast("Connection", outer.connection.driver_connection)
-        connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+        connection.execute("select set_config('lock_timeout', %s, true)", [f"{_LOCK_SECONDS:.0f}s"])
+        # Readers have no right to take this lock, as they would have to an advisory one.
+        if connection.execute("select to_regclass('facedb.alembic_version') is not null").fetchone() == (True,):
+            connection.execute("lock table facedb.alembic_version in share row exclusive mode")
         yield outer, connection
 
 

@@ -41,8 +41,9 @@ _LONGEST_SOCKET = ".s.PGSQL.65535"
 _START_SECONDS = 300.0
 _SILENT_SECONDS = 30.0
 _ORPHAN_SECONDS = 5.0
+_RECOVERY_SECONDS = 20.0
 # How the server is told to end, and how long each way may take: in order, at once, by force.
-_STOP_SECONDS = {signal.SIGINT: 60.0, signal.SIGQUIT: 20.0, signal.SIGKILL: 20.0}
+_STOP_SECONDS = {signal.SIGINT: 30.0, signal.SIGQUIT: 20.0, signal.SIGKILL: 20.0}
 # The shortest limit of sun_path (macOS has 104 bytes, Linux 108), less the final NUL.
 _SOCKET_PATH_BYTES = 103
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._+@-]+")
@@ -106,6 +107,7 @@ class Postmaster:
         One that does not end in order in time, as during its recovery from a crash, is told to end at once, and killed at
         last: what was committed is in its log, and the next start recovers it.
         """
+        self._let_recover()
         for number, seconds in _STOP_SECONDS.items():
             if self._ends(number, seconds):
                 break
@@ -117,6 +119,21 @@ class Postmaster:
         directory = self._socket_dir()
         if directory.is_dir() and directory.parent != self.place.cluster:
             shutil.rmtree(directory)
+
+    def _let_recover(self) -> None:
+        """Give a server that recovers from a crash a moment: told to stop then, PostgreSQL 18 may stay stopping for ever."""
+        wait = Wait(self.say)
+        while self.alive() and wait.on("PostgreSQL to recover before it stops") < _RECOVERY_SECONDS:
+            found = read_pid_file(self.place.data)
+            there = found.socket_dir is not None and (found.socket_dir / socket_name(found.port)).exists()
+            if not there or found.status == "stopping" or found.pid is None or not serves(found.pid, self.place.data):
+                return
+            try:
+                if self._answering_url() is not None:
+                    return
+            except DatabaseError:
+                return
+            time.sleep(0.02)
 
     def _ends(self, number: signal.Signals, seconds: float) -> bool:
         """Send the signal to the server, once for each that shows up, and wait; False where one lives on."""

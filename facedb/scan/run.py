@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from facedb.core.records import Float32Array, Int64Array
 from facedb.dataset import embedding_rows as store_embeddings
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection, Database, translated
+from facedb.db.work import Work
 from facedb.findings.copies import Hashes
 from facedb.findings.find import FolderStudy, study_folders
 from facedb.findings.links import roll_up
@@ -111,32 +113,55 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
     ConflictError while another process works on the same scan.
     """
     engine = choose_engine(options.engine)
-    with closing(db.open()) as conn, translated(db.dsn):
-        model = find_model(conn, options.model)
-        scope = scope_of(conn, options)
+    with closing(Work(db, say=reporter.say)) as work, translated(db.dsn):
+        model = work.unit(lambda conn: find_model(conn, options.model))
+        scope = work.unit(lambda conn: scope_of(conn, options))
         if options.rule is not None:
-            with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
-                faces = chosen_faces(snapshot.faces(), scope, options)
-                threshold = thresholds.choose(conn, model.id, scope, options.rule, faces, snapshot, reporter)
-            options = replace(options, threshold=threshold, rule=None)
-        if not store.lock_scan(conn, model.id, scope, options.threshold):
-            raise ConflictError(
-                "Another facedb is working on a scan with the same parameters; wait for it, then run this again."
+            options = replace(
+                options, threshold=work.unit(partial(_threshold, db, model, scope, options, reporter)), rule=None
             )
+        settled = options
+
+        def lock(conn: Connection) -> None:
+            if not store.lock_scan(conn, model.id, scope, settled.threshold):
+                raise ConflictError(
+                    "Another facedb is working on a scan with the same parameters; wait for it, then run this again."
+                )
+
+        work.keep(lock)
         while True:
-            with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
-                faces = chosen_faces(snapshot.faces(), scope, options)
-                plan = scan_ledger.plan(conn, model.id, scope, faces, options, reporter)
-                conn.commit()
-                if plan.finished is not None:
-                    return ScanSummary(plan.finished, None, reused=True, resumed=False, blocks_done=0, blocks_found=0)
-                vectors = snapshot.vectors(plan.faces.embedding_ids, connections=options.connections, reporter=reporter)
-            run = _Run(conn, options, engine, plan, vectors, reporter)
+            plan, vectors = work.unit(partial(_load, db, model, scope, settled, reporter))
+            if plan.finished is not None:
+                return ScanSummary(plan.finished, None, reused=True, resumed=False, blocks_done=0, blocks_found=0)
+            run = _Run(work, settled, engine, plan, vectors, reporter)
             summary = run.work(model, scope, pause)
             # A resumed scan has the gallery of its beginning; what came since is searched on top of it.
             if not plan.outdated:
                 return summary
             reporter.say("The gallery changed since that scan was begun; scanning what is new.")
+
+
+def _threshold(
+    db: Database, model: ModelRow, scope: dict[str, object], options: ScanOptions, reporter: Reporter, conn: Connection
+) -> float:
+    """The threshold that the rule chooses from the gallery."""
+    assert options.rule is not None  # noqa: S101 - asked for with a rule only
+    with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
+        faces = chosen_faces(snapshot.faces(), scope, options)
+        return thresholds.choose(conn, model.id, scope, options.rule, faces, snapshot, reporter)
+
+
+def _load(
+    db: Database, model: ModelRow, scope: dict[str, object], options: ScanOptions, reporter: Reporter, conn: Connection
+) -> tuple[Plan, Float32Array]:
+    """What is to be done, and the vectors for it, both out of one snapshot; no vectors where a scan is the answer already."""
+    with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
+        faces = chosen_faces(snapshot.faces(), scope, options)
+        plan = scan_ledger.plan(conn, model.id, scope, faces, options, reporter)
+        conn.commit()
+        if plan.finished is not None:
+            return plan, np.empty((0, model.dim), np.float32)
+        return plan, snapshot.vectors(plan.faces.embedding_ids, connections=options.connections, reporter=reporter)
 
 
 def scope_of(conn: Connection, options: ScanOptions) -> dict[str, object]:
@@ -182,14 +207,14 @@ class _Run:
 
     def __init__(
         self,
-        conn: Connection,
+        work: Work,
         options: ScanOptions,
         engine: EngineInfo,
         plan: Plan,
         vectors: Float32Array,
         reporter: Reporter,
     ) -> None:
-        self._conn = conn
+        self._work = work
         self._options = options
         self._engine = engine
         self._plan = plan
@@ -205,34 +230,34 @@ class _Run:
             calm.enter_context(one_blas_thread())
             # Neither depends on the pairs, so a thread of its own sees to them while this one prepares and follows the search.
             aside = _aside(lambda: (distributions.measure(self._gallery), study_folders(self._gallery)))
-            ledger = self._begin(model, scope)
+            ledger, carried = self._work.unit(partial(self._begin, model, scope))
+            self._written += carried
             if self._engine.name in _SEARCH_WITH_BLAS:
                 aside.result()
                 calm.close()
             self._search(ledger, pause)
             calm.enter_context(one_blas_thread())
-            self._finish(ledger.scan_id, aside)
-        finished = store.scan_by_id(self._conn, ledger.scan_id)
+            self._work.unit(partial(self._finish, ledger.scan_id, aside))
+        finished = self._work.unit(lambda conn: store.scan_by_id(conn, ledger.scan_id))
         assert finished is not None  # noqa: S101 - its row was updated above
         return ScanSummary(
             finished, self._engine, reused=False, resumed=plan.scan_id is not None,
             blocks_done=len(plan.blocks) - len(plan.done), blocks_found=len(plan.done),
         )  # fmt: skip
 
-    def _begin(self, model: ModelRow, scope: dict[str, object]) -> Ledger:
-        """Write the ledger of a new scan, or take over that of the one to resume."""
-        plan, conn = self._plan, self._conn
-        if plan.scan_id is None:
-            carried = None if plan.base is None else self._carried(plan.base)
-            self._expect_few_enough(plan.first_new, carried)
-            ledger = scan_ledger.begin(conn, model.id, scope, plan, self._options, self._engine.name)
-            if carried is not None:
-                self._write(ledger, carried)
-        else:
-            ledger = Ledger(plan.scan_id, plan.blocks, plan.done, plan.carried_blocks)
+    def _begin(self, model: ModelRow, scope: dict[str, object], conn: Connection) -> tuple[Ledger, list[PairRows]]:
+        """Write the ledger of a new scan with the pairs that it carries over, or take over that of the one to resume."""
+        plan = self._plan
+        if plan.scan_id is not None:
             store.set_engine(conn, plan.scan_id, self._engine.name)
-        conn.commit()
-        return ledger
+            return Ledger(plan.scan_id, plan.blocks, plan.done, plan.carried_blocks), []
+        carried = None if plan.base is None else self._carried(conn, plan.base)
+        self._expect_few_enough(plan.first_new, carried)
+        ledger = scan_ledger.begin(conn, model.id, scope, plan, self._options, self._engine.name)
+        if carried is None:
+            return ledger, []
+        store.write_pairs(conn, ledger.scan_id, carried)
+        return ledger, [carried]
 
     def _search(self, ledger: Ledger, pause: scan_ledger.Pause) -> None:
         waiting = [block for block in ledger.blocks if block.index not in ledger.done]
@@ -256,23 +281,24 @@ class _Run:
 
     def _commit(self, ledger: Ledger, result: BlockResult) -> None:
         pairs = self._face_pairs(result.rows_a, result.rows_b, result.scores)
-        self._write(ledger, pairs)
-        claimed = store.finish_block(
-            self._conn, ledger.scan_id, ledger.carried_blocks + result.block.index, pairs=len(pairs),
-            candidates=result.candidates, comparisons=result.comparisons, seconds=result.seconds,
-        )  # fmt: skip
-        if not claimed:
-            self._conn.rollback()
-            raise ConflictError(f"Another process has finished a block of scan {ledger.scan_id}; run the scan again.")
-        self._conn.commit()
 
-    def _write(self, ledger: Ledger, pairs: PairRows) -> None:
-        store.write_pairs(self._conn, ledger.scan_id, pairs)
+        def write(conn: Connection) -> None:
+            store.write_pairs(conn, ledger.scan_id, pairs)
+            claimed = store.finish_block(
+                conn, ledger.scan_id, ledger.carried_blocks + result.block.index, pairs=len(pairs),
+                candidates=result.candidates, comparisons=result.comparisons, seconds=result.seconds,
+            )  # fmt: skip
+            if not claimed:
+                raise ConflictError(
+                    f"Another process has finished a block of scan {ledger.scan_id}; run the scan again."
+                )
+
+        self._work.unit(write)
         self._written.append(pairs)
 
-    def _all_pairs(self, scan_id: int) -> PairRows:
+    def _all_pairs(self, conn: Connection, scan_id: int) -> PairRows:
         """Every pair of the scan: what this process wrote, unless an earlier one had written some already."""
-        return store.read_pairs(self._conn, scan_id) if self._plan.scan_id is not None else PairRows.join(self._written)
+        return store.read_pairs(conn, scan_id) if self._plan.scan_id is not None else PairRows.join(self._written)
 
     def _face_pairs(self, rows_a: Int64Array, rows_b: Int64Array, scores: Float32Array) -> PairRows:
         a, b = self._faces.face_ids[rows_a], self._faces.face_ids[rows_b]
@@ -288,9 +314,9 @@ class _Run:
             found.append(np.where(ids[at] == faces, order[at], -1) if len(ids) else np.full(len(faces), -1))
         return found[0], found[1]
 
-    def _carried(self, base: ScanRow) -> PairRows:
+    def _carried(self, conn: Connection, base: ScanRow) -> PairRows:
         """The pairs of the base scan between faces that are carried over, at this scan's threshold."""
-        pairs = store.read_pairs(self._conn, base.id)
+        pairs = store.read_pairs(conn, base.id)
         rows_a, rows_b = self._rows(pairs)
         carried = self._plan.first_new
         keep = (rows_a >= 0) & (rows_b >= 0) & (rows_a < carried) & (rows_b < carried)
@@ -327,16 +353,17 @@ class _Run:
             f"About {predicted.expected:,.0f} pairs reach {self._options.threshold:g}, more than --max-pairs {limit:,}: {advice}"
         )
 
-    def _finish(self, scan_id: int, aside: Future[tuple[distributions.Distributions, FolderStudy]]) -> None:
+    def _finish(
+        self, scan_id: int, aside: Future[tuple[distributions.Distributions, FolderStudy]], conn: Connection
+    ) -> None:
         """Roll pairs up to links and findings, write the histograms and close the scan, all in one transaction."""
-        pairs, faces = self._all_pairs(scan_id), self._faces
+        pairs, faces = self._all_pairs(conn, scan_id), self._faces
         rows_a, rows_b = self._rows(pairs)
         links = roll_up(self._vectors, faces.identity_ids, rows_a, rows_b, pairs.score)
         columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
-        store.write_links(self._conn, scan_id, columns)
+        store.write_links(conn, scan_id, columns)
         hashes = Hashes(faces.content, faces.look, faces.has_look)
         measured, study = aside.result()
-        compute_findings(self._conn, scan_id, self._gallery, study, faces.face_ids, hashes, rows_a, rows_b, pairs.score)
-        distributions.write(self._conn, scan_id, measured, pairs.score, self._options.threshold)
-        store.finish_scan(self._conn, scan_id, pairs=len(pairs), links=len(links))
-        self._conn.commit()
+        compute_findings(conn, scan_id, self._gallery, study, faces.face_ids, hashes, rows_a, rows_b, pairs.score)
+        distributions.write(conn, scan_id, measured, pairs.score, self._options.threshold)
+        store.finish_scan(conn, scan_id, pairs=len(pairs), links=len(links))

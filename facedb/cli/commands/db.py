@@ -59,8 +59,9 @@ def upgrade(ctx: typer.Context) -> None:
     from facedb.db import migrate
     from facedb.db.connection import connect
 
-    with connect(settings_from(ctx)) as db:
-        before = migrate.upgrade(db)
+    say = state_of(ctx).reporter.say
+    with connect(settings_from(ctx), say=say) as db:
+        before = migrate.upgrade(db, say=say)
         came = "was empty" if before.revision is None else f"was at schema {before.revision}"
         state_of(ctx).reporter.say(f"{db.describe()} {came} and is now at {migrate.head()}.")
 
@@ -97,11 +98,13 @@ def psql(ctx: typer.Context) -> None:
 
     from facedb.db.connection import conninfo
     from facedb.db.postmaster_binaries import bin_dir
+    from facedb.db.session import without_libpq_variables
 
     with database(ctx) as db:
         known = conninfo(db.dsn)
         # A command line is visible to everybody on the machine, the environment is not.
-        environment = {**os.environ, **({"PGPASSWORD": known.pop("password")} if "password" in known else {})}
+        inherited = without_libpq_variables() if db.embedded else dict(os.environ)
+        environment = inherited | ({"PGPASSWORD": known.pop("password")} if "password" in known else {})
         command = [str(bin_dir() / "psql"), make_conninfo("", **known), *ctx.args]
         # Ctrl-C belongs to psql, which cancels its statement and goes on.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -131,7 +134,7 @@ def _server(ctx: typer.Context) -> EmbeddedServer:
         )
     from facedb.db.embedded import EmbeddedServer
 
-    return EmbeddedServer(settings.home, service_dir=settings.service_dir)
+    return EmbeddedServer(settings.home, service_dir=settings.service_dir, say=state_of(ctx).reporter.say)
 
 
 def _facts(dsn: str, *, embedded: bool) -> list[tuple[str, object]]:
