@@ -167,7 +167,7 @@ def upgrade(db: Database, revision: str | None = None, *, say: Say = silent) -> 
 
     def bring() -> None:
         with _one_transaction(db) as (outer, connection):
-            _check_server(connection, embedded=db.embedded)
+            check_server(connection, embedded=db.embedded)
             connection.execute("create schema if not exists facedb")
             readers = views.readers(connection)
             views.drop(connection, _views())
@@ -268,7 +268,7 @@ def _alembic(connection: SqlConnection, command: str, revision: str) -> None:
         raise
 
 
-def _check_server(connection: Connection, *, embedded: bool) -> None:
+def check_server(connection: Connection, *, embedded: bool) -> None:
     """Refuse a server that is too old, and see to a pgvector that is new enough."""
     if connection.info.server_version < _OLDEST_SERVER:
         raise SchemaError(f"facedb needs PostgreSQL {_OLDEST_SERVER // 10000} or newer, and this server is older.")

@@ -25,8 +25,8 @@ from urllib.parse import quote
 import psycopg
 
 from facedb.core.errors import DatabaseError
+from facedb.db import clusters, session
 from facedb.db import postmaster_binaries as binaries
-from facedb.db import session
 from facedb.db.postmaster_account import SERVICE_DIR, Account, Place, give, initdb_account, own_directory
 from facedb.db.postmaster_process import appended, processes, read_pid_file, read_unlinked, serves, spawn, tail
 from facedb.db.postmaster_settings import server_settings
@@ -211,6 +211,7 @@ class Postmaster:
             for path in (fresh, *fresh.rglob("*")):
                 give(path, place.account)
             fresh.rename(place.data)
+            clusters.note(place.cluster, place.home, self.service_dir)
         except BaseException:
             shutil.rmtree(fresh, ignore_errors=True)
             raise

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 Say = Callable[[str], None]
 
-_SPEAKS_AFTER_SECONDS = 2.0
+_SPEAKS_AFTER_SECONDS = 5.0
 
 
 def silent(_message: str) -> None:
