@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from facedb.core.errors import ConflictError, NotFoundError
+from facedb.core.errors import ConflictError
 from facedb.core.progress import Reporter
 from facedb.core.records import ImageResult, ImageTask
 from facedb.core.rejects import CHANGED, Rejected, problem
 from facedb.dataset import embedding_rows as store
-from facedb.dataset import image_rows as store_ingest
 from facedb.dataset.embedding_rows import ModelRow, PendingImage
+from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.work import Work, streamed
 from facedb.embedding.contract import ModelContract
@@ -118,11 +118,8 @@ def embed(
         translated(db.dsn),
         open_embedder(choice, reporter, threads=threads, batch=batch) as embedder,
     ):
-        dataset_id = None
-        if dataset is not None:
-            dataset_id = work.unit(lambda conn: store_ingest.find_dataset(conn, dataset))
-            if dataset_id is None:
-                raise NotFoundError(f"There is no dataset {dataset!r}: see `facedb datasets`.")
+        found = work.unit(lambda conn: find_datasets(conn, [dataset]))
+        dataset_id = None if found is None else found[0]
         model = work.unit(lambda conn: register(conn, embedder.contract, choice))
 
         def lock(conn: Connection) -> None:
@@ -133,7 +130,7 @@ def embed(
 
         work.keep(lock)
         if retry:
-            work.unit(lambda conn: store.retry_rejects(conn, model.id, dataset_id))
+            work.unit(lambda conn: store.retry_rejects(conn, model.id, found))
         todo = work.unit(lambda conn: store.count_pending(conn, model.id, dataset_id))
         started = time.monotonic()
         done = 0
