@@ -18,9 +18,8 @@ import psycopg
 from psycopg import errors
 
 from facedb.core.errors import ConflictError, FacedbError, SchemaError
-from facedb.db import views
+from facedb.db import session, views
 from facedb.db.connection import Connection, Database, translated
-from facedb.db.session import settle
 from facedb.db.wait import Say, Wait, silent
 
 if TYPE_CHECKING:
@@ -282,7 +281,7 @@ def check_server(connection: Connection, *, embedded: bool) -> None:
             f"The extension pgvector cannot be created ({error.diag.message_primary}); "
             "have it installed on the server, then have an administrator run: create extension vector"
         ) from error
-    settle(connection)
+    connection.execute(session.SQL["reach"])
     row = connection.execute(_PGVECTOR).fetchone()
     installed, place, usable = row or ("0", "", False)
     if not usable:

@@ -72,7 +72,7 @@ def connect(dsn: str, *, own: bool, autocommit: bool = False, **parameters: Any)
 
 
 def settle(conn: Connection) -> None:
-    """Set what facedb relies on; also after an extension was created, whose schema belongs into the path."""
+    """Set what facedb relies on."""
     row = conn.execute(SQL["settle"], {"token": _token(conn)}).fetchone()
     if row is not None and row[0] != conn.info.backend_pid:
         # Somebody else speaks to the server for us. Statements that it prepared for others must never be met.

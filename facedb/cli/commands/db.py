@@ -133,11 +133,21 @@ def psql(ctx: typer.Context) -> None:
 @app.command("grant-reader", epilog="Example: facedb db grant-reader analyst")
 def grant_reader(ctx: typer.Context, role: Annotated[str, typer.Argument(help="An existing PostgreSQL role.")]) -> None:
     """Let a role read the views of schema bi, and nothing else."""
-    from facedb.db import reader
+    from facedb.db import roles
 
     with database(ctx) as db:
-        reader.grant(db, role)
+        roles.grant_reader(db, role)
     state_of(ctx).reporter.say(f"{role} may now read the views of schema bi.")
+
+
+@app.command("grant-app", epilog="Example: facedb db grant-app facedb_app")
+def grant_app(ctx: typer.Context, role: Annotated[str, typer.Argument(help="An existing PostgreSQL role.")]) -> None:
+    """Let a role run every command but those that change the schema, its rights and its indexes."""
+    from facedb.db import roles
+
+    with database(ctx) as db:
+        roles.grant_app(db, role)
+    state_of(ctx).reporter.say(f"{role} may now do what the commands do, but for upgrade, grants and index.")
 
 
 @app.command(epilog="Example: facedb db backup faces-2026-11.dump")

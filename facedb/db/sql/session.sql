@@ -18,6 +18,11 @@ select pg_catalog.pg_backend_pid(),
        ), 'public'), false),
        set_config('facedb.session', %(token)s, false);
 
+-- name: reach
+-- The path again, once pgvector is there.
+select set_config('search_path', quote_ident(n.nspname), false)
+from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace where e.extname = 'vector';
+
 -- name: whose
 -- The mark that a session got when it was opened, and the process that serves it now.
 select current_setting('facedb.session', true), pg_backend_pid();
