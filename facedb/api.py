@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from facedb.core.settings import Settings
     from facedb.dataset.embed import EmbedSummary, ModelChoice
     from facedb.dataset.ingest import IngestSummary
+    from facedb.dataset.remembered import Asked
     from facedb.report.export import Exported
     from facedb.review.apply import Outcome
     from facedb.review.plan import PlanView
@@ -126,12 +127,20 @@ class FaceDB:
         source_format: str = "auto",
         contract: str | None = None,
         prune: bool = False,
+        options: Asked = None,
+        moved_from: PathLike | None = None,
+        allow_empty: bool = False,
     ) -> IngestSummary:
-        """Bring a folder, list, table or container into a dataset; ``contract`` names the model of ready-made vectors."""
+        """Bring a folder, list, table or container into a dataset; ``contract`` names the model of ready-made vectors.
+
+        ``options`` are those of `facedb ingest` by name, such as ``{"identity_from": "parent"}``; a later ingest and check
+        repeat them. ``moved_from`` is where the source was before.
+        """
         from facedb.dataset.ingest import ingest
 
         return ingest(
             self._open(), Path(source), dataset=dataset, source_format=source_format, contract=contract, prune=prune,
+            options=options, moved_from=None if moved_from is None else os.fspath(moved_from), allow_empty=allow_empty,
             reporter=self._reporter,
         )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -69,6 +69,14 @@ MaxTempOption = Annotated[
 CoolToOption = Annotated[
     float | None, typer.Option("--cool-to", help="Go on when the hottest sensor is down to this (°C).")
 ]
+
+MovedFromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--moved-from", metavar="OLD",
+        help="The source was at OLD and is here now: what is known of it stays. OLD is a path or a dataset.",
+    ),
+]  # fmt: skip
 
 DEFAULT_THRESHOLD = str(THRESHOLD)
 
@@ -143,3 +151,14 @@ def model_choice(
         overrides=key_values(overrides),
         provider=provider,
     )
+
+
+def given_options(ctx: typer.Context, **options: Any) -> dict[str, Any]:
+    """Those of ``options`` that stand on the command line; for the others holds what a source was told before."""
+    given = {name: value for name, value in options.items() if _is_given(ctx, name)}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+
+
+def _is_given(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"

@@ -16,6 +16,7 @@ from facedb.cli.choices import (
     FmrOption,
     MaxTempOption,
     ModelOption,
+    MovedFromOption,
     PresetOption,
     ProviderOption,
     SetOption,
@@ -50,6 +51,7 @@ def check(
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
     full: Annotated[bool, typer.Option("--full", help="Scan everything anew instead of only what is new.")] = False,
+    moved_from: MovedFromOption = None,
     max_temp: MaxTempOption = None,
     cool_to: CoolToOption = None,
 ) -> None:
@@ -75,7 +77,9 @@ def check(
     with database(ctx) as db:
         reporter = state_of(ctx).reporter
         pause = guard(max_temp, cool_to, reporter)
-        summary = run(db, folder, choice, options, dataset=dataset, pause=pause, reporter=reporter)
+        summary = run(
+            db, folder, choice, options, dataset=dataset, moved_from=moved_from, pause=pause, reporter=reporter
+        )
         print_verdict(db, summary)
 
 

@@ -17,11 +17,13 @@ from facedb.cli.choices import (
     FmrOption,
     MaxTempOption,
     ModelOption,
+    MovedFromOption,
     PresetOption,
     ProviderOption,
     SetOption,
     ThreadsOption,
     ThresholdOption,
+    given_options,
     guard,
     model_choice,
     threshold_choice,
@@ -29,6 +31,7 @@ from facedb.cli.choices import (
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
+from facedb.core.paths import display
 from facedb.sources.options import IdentityFrom
 
 
@@ -43,7 +46,9 @@ def ingest(
     identity_regex: Annotated[
         str | None, typer.Option(help="With --identity-from regex: the group named identity.")
     ] = None,
-    follow_links: Annotated[bool, typer.Option("--follow-links", help="Follow symbolic links.")] = False,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links/--no-follow-links", help="Follow symbolic links.")
+    ] = False,
     root: Annotated[Path | None, typer.Option(help="What the paths of a list or table start from.")] = None,
     vector_array: Annotated[
         str, typer.Option(help="npz: the array that holds the embeddings.")
@@ -54,21 +59,36 @@ def ingest(
         str | None, typer.Option(help="npy: where an id has its image, as object/{id[0:2]}/{id}.jpg.")
     ] = None,
     contract: Annotated[str | None, typer.Option(help="Name of the model that made embeddings without images.")] = None,
-    prune: Annotated[bool, typer.Option("--prune", help="Drop images that are gone from the source.")] = False,
+    moved_from: MovedFromOption = None,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Believe a known source of which nothing is left.")
+    ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Drop the rows of images that are gone from the source; with --yes.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do drop them; without this they are only counted.")] = False,
 ) -> None:
-    """Bring a source into a dataset: every file ends as a row, also those that are no faces."""
-    from facedb.dataset.ingest import ingest as run
-    from facedb.sources.options import SourceOptions
+    """Bring a source into a dataset: every file ends as a row, also those that are no faces.
 
-    options = SourceOptions(
-        identity_from=identity_from, identity_regex=identity_regex, follow_links=follow_links, root=root,
+    A source that is known is read as it was before; options that are given change that, and say so.
+    """
+    from facedb.dataset.ingest import ingest as run
+
+    reporter = state_of(ctx).reporter
+    options = given_options(
+        ctx, identity_from=identity_from, identity_regex=identity_regex, follow_links=follow_links, root=root,
         vector_array=vector_array, name_array=name_array, ids_csv=ids_csv, image_path=image_path,
     )  # fmt: skip
     with database(ctx) as db:
         done = run(
-            db, source, dataset=dataset, source_format=source_format, options=options, contract=contract, prune=prune,
-            reporter=state_of(ctx).reporter,
+            db, source, dataset=dataset, source_format=source_format, options=options, contract=contract,
+            prune=prune and yes, moved_from=moved_from, allow_empty=allow_empty, reporter=reporter,
         )  # fmt: skip
+    if prune and not yes and done.prunable:
+        reporter.say(
+            f"{done.prunable:,} images are gone from the source; their rows, faces and embeddings are still there. "
+            f"Drop them with: facedb ingest {display(source)} --prune --yes"
+        )
     emit(
         ("dataset", "seen", "new", "changed", "moved", "unchanged", "vanished", "pruned", "ready", "rejected", "ignored", "identities"),
         [(done.dataset, done.seen, done.new, done.changed, done.moved, done.unchanged, done.vanished, done.pruned,
