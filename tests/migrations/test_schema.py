@@ -66,9 +66,9 @@ def connect_as(db: Database, role: str) -> psycopg.Connection[tuple[object, ...]
 
 
 def test_an_empty_database_comes_to_the_head_and_stays_there(empty_database: Database) -> None:
-    assert migrate.current(empty_database) == migrate.SchemaState(None, views_fit=False)
+    assert migrate.current(empty_database) == migrate.SchemaState(None, views_fit=False, encoding="UTF8")
     assert migrate.upgrade(empty_database).revision is None
-    assert migrate.current(empty_database) == migrate.SchemaState(migrate.head(), views_fit=True)
+    assert migrate.current(empty_database) == migrate.SchemaState(migrate.head(), views_fit=True, encoding="UTF8")
     once = dump(empty_database)
     migrate.upgrade(empty_database)
     assert dump(empty_database) == once
@@ -125,7 +125,7 @@ def test_processes_that_upgrade_at_once_wait_for_each_other(empty_database: Data
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(migrate.upgrade, empty_database) for _ in range(4)]:
             done.result()
-    assert migrate.current(empty_database) == migrate.SchemaState(migrate.head(), views_fit=True)
+    assert migrate.current(empty_database) == migrate.SchemaState(migrate.head(), views_fit=True, encoding="UTF8")
 
 
 def test_a_failing_migration_leaves_the_database_as_it_was(
