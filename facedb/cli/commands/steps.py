@@ -15,6 +15,7 @@ from facedb.cli.choices import (
     EngineOption,
     FacesOption,
     FmrOption,
+    MaxPixelsOption,
     MaxTempOption,
     ModelOption,
     MovedFromOption,
@@ -23,9 +24,11 @@ from facedb.cli.choices import (
     SetOption,
     ThreadsOption,
     ThresholdOption,
+    YesOption,
     given_options,
     guard,
     model_choice,
+    model_options,
     threshold_choice,
 )
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
@@ -99,13 +102,15 @@ def ingest(
 
 def embed(
     ctx: typer.Context,
-    model: ModelOption,
+    model: ModelOption = None,
     detector: DetectorOption = None,
     dataset: DatasetOption = None,
     preset: PresetOption = None,
     faces: FacesOption = None,
     overrides: SetOption = None,
     provider: ProviderOption = "auto",
+    max_pixels: MaxPixelsOption = None,
+    yes: YesOption = False,
     threads: ThreadsOption = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Faces per call of the model on a GPU.")] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Take up again what this model rejected before.")] = False,
@@ -115,16 +120,9 @@ def embed(
     """Embed every image that the model has not seen yet."""
     from facedb.dataset.embed import embed as run
 
-    choice = model_choice(
-        model,
-        detector,
-        models_dir=settings_from(ctx).models,
-        preset=preset,
-        faces=faces,
-        overrides=overrides,
-        provider=provider,
-    )
+    options = model_options(ctx, model, detector, preset, faces, overrides, provider, max_pixels)
     with database(ctx) as db:
+        choice = model_choice(ctx, db, options, dataset=dataset, yes=yes)
         reporter = state_of(ctx).reporter
         done = run(
             db, choice, dataset=dataset, retry=retry, threads=threads, batch=batch, pause=guard(max_temp, cool_to, reporter),
