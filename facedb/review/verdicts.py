@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
 from facedb.core.names import alike, looks
 from facedb.core.paths import display, from_text, to_text
+from facedb.core.person import user_name
 from facedb.dataset.names import nearest
 from facedb.db.connection import Connection, Database
 from facedb.review import decision_rows as store
@@ -82,7 +82,7 @@ def _say(conn: Connection, statement: Statement, dataset: str | None) -> int:
         raise UsageError(f"A verdict on a {statement.kind} names {'one image' if statement.b else 'two'}.")
     if statement.target is not None and statement.verdict != "wrong-identity":
         raise UsageError("Only an image of the wrong identity can belong to another one: leave the target out.")
-    by = statement.by or getpass.getuser()
+    by = statement.by or user_name()
     note = statement.note or None
     if statement.kind == "link":
         a, b = find_identity(conn, statement.a, dataset), find_identity(conn, str(statement.b), dataset)

@@ -7,6 +7,10 @@ set weights_path = coalesce(excluded.weights_path, facedb.model.weights_path),
     detector_path = coalesce(excluded.detector_path, facedb.model.detector_path)
 returning id;
 
+-- name: add_partition
+-- The place of the embeddings of a model, unless it is there.
+select facedb.add_embeddings(%(model_id)s, %(dim)s, %(plain)s);
+
 -- name: model_by_id
 -- One contract.
 select id, name, digest, contract, dim, detection, weights_path, detector_path from facedb.model where id = %(id)s;
