@@ -14,20 +14,32 @@ from typing import Any
 
 import numpy as np
 
+from facedb.core.choices import one_of
 from facedb.core.errors import UsageError
+from facedb.core.row import Real
 from facedb.db.connection import Connection, Database, translated
 from facedb.report import diff_rows as store
 from facedb.report.diff_rows import FaceFacts
 from facedb.scan.scan_rows import ScanRow, ledger, read_pairs
 from facedb.scan.scope import find_scan
 
-PAIR_DIFF_COLUMNS = ("change", "identity_a", "path_a", "identity_b", "path_b", "score_before", "score_after", "reason")
-LINK_DIFF_COLUMNS = (
-    "change", "identity_a", "identity_b", "pairs_before", "pairs_after", "max_before", "max_after", "reason",
-)  # fmt: skip
-
+CHANGES = ("new", "gone", "changed")
 _GONE = "(gone)"
 Ends = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PairDifference:
+    """A pair that differs between two scans, as a row."""
+
+    change: str
+    identity_a: str
+    path_a: str
+    identity_b: str
+    path_b: str
+    score_before: Real | None
+    score_after: Real | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +54,10 @@ class PairChange:
     paths: tuple[str, str]
     reason: str | None
 
-    def row(self) -> tuple[object, ...]:
-        """The values of PAIR_DIFF_COLUMNS."""
+    def row(self) -> PairDifference:
+        """The change as a row."""
         (name_a, name_b), (path_a, path_b) = self.labels, self.paths
-        return self.change, name_a, path_a, name_b, path_b, self.before, self.after, self.reason
+        return PairDifference(self.change, name_a, path_a, name_b, path_b, self.before, self.after, self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +69,9 @@ class LinkChange:
     identity_b: str
     pairs_before: int
     pairs_after: int
-    max_before: float | None
-    max_after: float | None
+    max_before: Real | None
+    max_after: Real | None
     reason: str | None
-
-    def row(self) -> tuple[object, ...]:
-        """The values of LINK_DIFF_COLUMNS."""
-        return (
-            self.change, self.identity_a, self.identity_b, self.pairs_before, self.pairs_after, self.max_before,
-            self.max_after, self.reason,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,8 +253,14 @@ def _link_change(key: tuple[str, str], before: list[float], after: list[float], 
     )
 
 
-def rows(found: ScanDiff, *, pairs: bool) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Columns and rows of the pairs or the links of a diff."""
+def check_change(change: str | None) -> None:
+    """Raise UsageError where ``change`` is none of CHANGES."""
+    one_of("A change", change, CHANGES)
+
+
+def rows(found: ScanDiff, *, pairs: bool, change: str | None = None) -> list[PairDifference] | list[LinkChange]:
+    """The rows of the pairs or of the links of a diff; ``change``: only those that are new, gone or changed."""
+    check_change(change)
     if pairs:
-        return PAIR_DIFF_COLUMNS, [change.row() for change in found.pairs]
-    return LINK_DIFF_COLUMNS, [link.row() for link in found.links]
+        return [pair.row() for pair in found.pairs if change in (None, pair.change)]
+    return [link for link in found.links if change in (None, link.change)]

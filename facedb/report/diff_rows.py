@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from psycopg import sql
 
+from facedb.core.lookup import rows_of
 from facedb.core.paths import from_text
 from facedb.core.records import Int64Array
 from facedb.dataset.embedding_rows import partition
@@ -42,11 +43,8 @@ def faces_of_embeddings(conn: Connection, model_id: int, embedding_ids: Int64Arr
     query = sql.SQL(SQL["embeddings"]).format(embedding=partition("embedding", model_id))
     known = read_columns(conn.cursor(), query, [Column("id", "int8"), Column("face_id", "int8")])
     ids, faces = known["id"], known["face_id"]
-    if not len(ids) or not len(embedding_ids):
-        return np.zeros(len(embedding_ids), np.int64)
-    order = np.argsort(ids)
-    at = np.minimum(np.searchsorted(ids, embedding_ids, sorter=order), len(ids) - 1)
-    found: Int64Array = np.where(ids[order[at]] == embedding_ids, faces[order[at]], 0)
+    at = rows_of(embedding_ids, ids)
+    found: Int64Array = np.where(at >= 0, faces[at], 0) if len(ids) else np.zeros(len(embedding_ids), np.int64)
     return found
 
 

@@ -6,15 +6,17 @@ left out, the others are listed under the identity that they would have. Nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from facedb.core.choices import ending
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
 from facedb.core.paths import display
 from facedb.core.progress import Reporter
+from facedb.core.row import Table, Values, table
 from facedb.core.whole_file import check_free, whole_file
 from facedb.dataset import embedding_rows as store_embeddings
 from facedb.dataset import image_rows as store_ingest
@@ -22,6 +24,7 @@ from facedb.db.connection import Connection, Database, translated
 from facedb.report import export_rows as store_export
 from facedb.report import results, vector_files
 from facedb.report.embeddings import load_embeddings
+from facedb.report.records import Link, ListedImage, MergedIdentity, Pair, PublishedPair
 from facedb.report.tables import write_rows
 from facedb.review import decision_rows as store_decisions
 from facedb.review.decision_rows import PlannedImage
@@ -43,9 +46,6 @@ FORMATS: dict[str, tuple[str, ...]] = {
 }
 """What can be exported, each with its formats, the default first. ``published`` is a csv of name1, name2, score."""
 
-LIST_COLUMNS = ("path", "identity")
-MERGE_MAP_COLUMNS = ("dataset", "identity", "becomes")
-PUBLISHED_COLUMNS = ("name1", "name2", "score")
 _SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".npz": "npz", ".rec": "rec"}
 
 
@@ -80,7 +80,7 @@ def choose_format(what: str, path: Path, wanted: str | None) -> str:
     """The format of an export: as asked, by the suffix of the file, or the default; raises UsageError where it does not fit."""
     formats = FORMATS.get(what)
     if formats is None:
-        raise UsageError(f"{what!r} cannot be exported: choose {', '.join(FORMATS)}.")
+        raise UsageError(f"{what!r} cannot be exported, only {', '.join(FORMATS)}{ending(what, FORMATS)}")
     known = _SUFFIXES.get(path.suffix.lower())
     if wanted is None and known is None and path.suffix:
         raise UsageError(
@@ -136,28 +136,27 @@ def _dataset_meant(db: Database, scan_id: int | None, reporter: Reporter) -> str
 def _rows(db: Database, what: str, path: Path, form: str, options: ExportOptions) -> Exported:
     with _selected(db, what, options) as (columns, rows):
         if form == "published":
-            columns, rows = PUBLISHED_COLUMNS, _published(columns, rows)
+            columns, rows = table(PublishedPair), _published(columns, rows)
         with whole_file(path) as file:
             count = write_rows(file, columns, rows, "csv" if form == "published" else form)
     return Exported(what, form, path, count)
 
 
 @contextmanager
-def _selected(db: Database, what: str, options: ExportOptions) -> Iterator[tuple[Sequence[str], Iterator[Any]]]:
+def _selected(db: Database, what: str, options: ExportOptions) -> Iterator[tuple[Table[Any], Iterator[Any]]]:
     if what == "findings":
         chosen = findings.FindingSelection(scan=options.scan, dataset=options.dataset, denied=options.as_is)
         with findings.findings(db, chosen) as found:
-            yield findings.FINDING_COLUMNS, found
+            yield table(findings.Finding), found
         return
     selection = results.Selection(options.scan, options.min_score, options.dataset, rejected=options.as_is)
-    read, columns = (results.links, results.LINK_COLUMNS) if what == "links" else (results.pairs, results.PAIR_COLUMNS)
-    with read(db, selection) as rows:
-        yield columns, rows
+    with results.links(db, selection) if what == "links" else results.pairs(db, selection) as rows:
+        yield table(Link if what == "links" else Pair), rows
 
 
-def _published(columns: Sequence[str], rows: Iterator[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
-    score = columns.index("max_score" if "max_score" in columns else "score")
-    a, b = columns.index("identity_a"), columns.index("identity_b")
+def _published(columns: Table[Any], rows: Iterator[Values]) -> Iterator[Values]:
+    score = columns.at("max_score" if "max_score" in columns.names else "score")
+    a, b = columns.at("identity_a"), columns.at("identity_b")
     return ((row[a], row[b], row[score]) for row in rows)
 
 
@@ -169,7 +168,7 @@ def _list(db: Database, path: Path, form: str, options: ExportOptions) -> Export
     absolute = len(roots) > 1
     rows = sorted((f"{image.root}/{image.path}" if absolute else image.path, identity) for image, identity in chosen)
     with whole_file(path) as file:
-        count = write_rows(file, LIST_COLUMNS, rows, form)
+        count = write_rows(file, table(ListedImage), rows, form)
     return Exported("list", form, path, count, remarks)
 
 
@@ -219,7 +218,7 @@ def _merge_map(db: Database, path: Path, form: str, options: ExportOptions) -> E
         names = {key: name for key, name, _ in found}
     rows = [(dataset, name, names.get(changes.head(key), name)) for key, name, dataset in found]
     with whole_file(path) as file:
-        count = write_rows(file, MERGE_MAP_COLUMNS, rows, form)
+        count = write_rows(file, table(MergedIdentity), rows, form)
     return Exported("merge-map", form, path, count, tuple(changes.remarks))
 
 

@@ -52,7 +52,7 @@ def _read(file: Path) -> list[MissRow]:
             raise InputError(f"{file}, row {number}: the class is one of {', '.join(CLASSES)}; not {row['class']!r}.")
         if row["class"] != "look-alike":
             images = _paths(file, number, row.get("images", ""))
-            listed.append(MissRow(row["class"], row["identity_a"], row.get("identity_b") or None, images))
+            listed.append(MissRow(row["class"], row["identity_a"], row.get("identity_b") or None, tuple(images)))
     return listed
 
 

@@ -19,8 +19,6 @@ from facedb.scan import search_rows as store_search
 from facedb.scan.run import find_model
 from facedb.scan.search_rows import FoundFace
 
-SEARCH_COLUMNS = ("face", "rank", "dataset", "identity", "path", "score")
-
 
 @dataclass(frozen=True, slots=True)
 class Match:

@@ -104,7 +104,7 @@ def test_quarantined_images_are_gone_from_the_dataset_and_keep_their_verdicts(da
         (".facedb-quarantine/bob/1.png", "vanished"), (".facedb-quarantine/bob/nobody.png", "vanished"),
     ]  # fmt: skip
     assert found[1][2] == f"Taken out by plan {plan}: not bob, says eve."
-    assert any(row[3] == ".facedb-quarantine/bob/nobody.png" for row in listed(database, kind="face"))
+    assert any(row.a == ".facedb-quarantine/bob/nobody.png" for row in listed(database, kind="face"))
 
 
 def test_undo_after_a_prune_brings_the_files_back_and_ingest_takes_them_as_new(database: Database, root: Path) -> None:

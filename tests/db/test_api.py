@@ -14,9 +14,8 @@ import pytest
 import facedb
 from facedb.api import FaceDB, Finding, Link, Pair
 from facedb.core.errors import DatabaseError, NotFoundError, UsageError
+from facedb.core.row import table
 from facedb.db.connection import Database
-from facedb.report import results
-from facedb.scan import findings
 from tests.acceptance.trees import PEOPLE, grow, png
 from tests.db.population import Population, clustered
 
@@ -32,10 +31,9 @@ def db(database: Database) -> FaceDB:
 
 
 def test_rows_have_the_columns_of_the_command_line() -> None:
-    assert tuple(f.name for f in dataclasses.fields(Link)) == results.LINK_COLUMNS
-    assert tuple(f.name for f in dataclasses.fields(Pair)) == results.PAIR_COLUMNS
-    names = tuple("class" if f.name == "kind" else f.name for f in dataclasses.fields(Finding))
-    assert names == findings.FINDING_COLUMNS
+    for row_type in (Link, Pair, Finding):
+        names = tuple("class" if f.name == "kind" else f.name for f in dataclasses.fields(row_type))
+        assert names == table(row_type).names
 
 
 def test_links_and_pairs_are_frozen_rows_tables_and_frames(db: FaceDB) -> None:
@@ -46,8 +44,8 @@ def test_links_and_pairs_are_frozen_rows_tables_and_frames(db: FaceDB) -> None:
     assert [link.rank for link in links[:2]] == [1, 2]
     with pytest.raises(dataclasses.FrozenInstanceError):
         links[0].rank = 2  # type: ignore[misc]
-    table, frame = links.to_arrow(), links.to_pandas()
-    assert table.column_names == list(results.LINK_COLUMNS)
+    arrow, frame = links.to_arrow(), links.to_pandas()
+    assert arrow.column_names == list(table(Link).names)
     assert isinstance(frame, pd.DataFrame)
     assert frame["identity_a"].tolist() == [link.identity_a for link in links]
     assert str(frame["max_score"].dtype) == "float32"
@@ -58,7 +56,7 @@ def test_links_and_pairs_are_frozen_rows_tables_and_frames(db: FaceDB) -> None:
 def test_findings_come_ranked(db: FaceDB) -> None:
     found = db.findings()
     assert [finding.rank for finding in found] == sorted(finding.rank for finding in found)
-    assert found.to_arrow().column_names == list(findings.FINDING_COLUMNS)
+    assert found.to_arrow().column_names == list(table(Finding).names)
     assert all(finding.kind == "merge" for finding in db.findings(kind="merge"))
 
 

@@ -12,6 +12,7 @@ import typer
 from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.errors import UsageError
+from facedb.core.row import texts
 
 if TYPE_CHECKING:
     from facedb.db.embedded import EmbeddedServer
@@ -84,7 +85,7 @@ def status(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
             rows += _facts(found.url, embedded=True)
     else:
         rows += [("database", f"DSN from {settings.origin['dsn']}"), *_facts(settings.dsn, embedded=False)]
-    emit(["name", "value"], rows, output)
+    emit(texts("name", "value"), rows, output)
 
 
 @app.command(

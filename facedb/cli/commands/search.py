@@ -9,6 +9,7 @@ import typer
 
 from facedb.cli.context import database
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.row import table
 
 
 def search(
@@ -32,4 +33,4 @@ def search(
         found = work.search(
             db, image, model_name=model, top=top, min_score=min_score, approximate=approximate, faces=faces
         )
-    emit(work.SEARCH_COLUMNS, [(m.face, m.rank, m.dataset, m.identity, m.path, m.score) for m in found], output)
+    emit(table(work.Match), found, output)

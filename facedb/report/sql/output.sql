@@ -1,7 +1,7 @@
 -- name: links
 -- Links of a scan, strongest first; those that a person called different only with new images, or when all are asked for.
-select rank, identity_a, identity_b, pairs, faces_a, faces_b, size_a, size_b, coverage_a, coverage_b, max_score, mean_score,
-       median_score, centroid_score, dataset_a, dataset_b
+-- (Composed, as all of these: the columns.)
+select {columns}
 from bi.links
 where scan_id = %(scan_id)s
   and (%(min_score)s::real is null or max_score >= %(min_score)s)
@@ -12,7 +12,7 @@ limit %(limit)s;
 
 -- name: pairs
 -- Flagged pairs of a scan, highest score first.
-select identity_a, path_a, identity_b, path_b, score, dataset_a, dataset_b
+select {columns}
 from bi.flagged_pairs
 where scan_id = %(scan_id)s
   and (%(min_score)s::real is null or score >= %(min_score)s)
@@ -40,7 +40,7 @@ order by l.rank;
 
 -- name: rejects
 -- Inputs that are not faces, and why.
-select dataset, identity, path, outcome, code, detail, model from bi.rejects
+select {columns} from bi.rejects
 where (%(dataset)s::text is null or dataset = %(dataset)s)
   and (%(code)s::text is null or code = %(code)s)
   and (%(ignored)s or outcome <> 'ignored')
@@ -69,20 +69,22 @@ with used as (
            exists (select from facedb.embed_reject r where r.image_id = i.id and r.model_id = m.id) as refused
     from facedb.image i join facedb.source s on s.id = i.source_id left join model m on m.dataset_id = s.dataset_id
 )
-select d.name,
-       count(f.id) as files,
-       count(*) filter (where f.status = 'ready' and f.embedded) as embedded,
-       coalesce((select m.faces from model m where m.dataset_id = d.id), 0) as faces,
-       count(*) filter (where f.status = 'rejected' or (f.status = 'ready' and not f.embedded and f.refused)) as rejected,
-       count(*) filter (where f.status = 'ignored') as ignored,
-       count(*) filter (where f.status = 'vanished') as vanished,
-       count(*) filter (where f.status = 'ready' and not f.embedded and not f.refused) as pending,
-       count(distinct f.identity_id) filter (where f.status = 'ready') as identities,
-       (select string_agg(s.location, ', ' order by s.id) from facedb.source s where s.dataset_id = d.id) as location
-from facedb.dataset d left join files f on f.dataset_id = d.id
-group by d.id order by d.name;
+select {columns} from (
+    select d.name as dataset,
+           count(f.id) as files,
+           count(*) filter (where f.status = 'ready' and f.embedded) as embedded,
+           coalesce((select m.faces from model m where m.dataset_id = d.id), 0) as faces,
+           count(*) filter (where f.status = 'rejected' or (f.status = 'ready' and not f.embedded and f.refused)) as rejected,
+           count(*) filter (where f.status = 'ignored') as ignored,
+           count(*) filter (where f.status = 'vanished') as vanished,
+           count(*) filter (where f.status = 'ready' and not f.embedded and not f.refused) as pending,
+           count(distinct f.identity_id) filter (where f.status = 'ready') as identities,
+           (select string_agg(s.location, ', ' order by s.id) from facedb.source s where s.dataset_id = d.id) as location
+    from facedb.dataset d left join files f on f.dataset_id = d.id
+    group by d.id
+) summary order by dataset;
 
 -- name: scans
 -- Every scan, newest first.
-select scan_id, model, status, threshold, faces, new_faces, identities, comparisons, pairs, links, engine, started_at
+select {columns}
 from bi.scans order by scan_id desc;
