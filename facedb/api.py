@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from facedb.core.choices import one_of
+from facedb.core.defaults import THRESHOLD
 from facedb.core.errors import UsageError
 from facedb.core.progress import Reporter, Silent
 from facedb.core.row import table
@@ -106,7 +107,7 @@ class FaceDB:
         *,
         model: PathLike,
         detector: PathLike | None = None,
-        threshold: Threshold = 0.45,
+        threshold: Threshold = THRESHOLD,
         fmr: float | None = None,
         dataset: str | None = None,
         source_format: str = "auto",
@@ -169,7 +170,7 @@ class FaceDB:
     def scan(
         self,
         *,
-        threshold: Threshold = 0.45,
+        threshold: Threshold = THRESHOLD,
         fmr: float | None = None,
         datasets: Sequence[str] = (),
         model: str | None = None,
@@ -189,9 +190,8 @@ class FaceDB:
         from facedb.scan.run import ScanOptions
         from facedb.scan.thresholds import ThresholdRule
 
-        rule = ThresholdRule(fmr) if fmr is not None or threshold == "auto" else None
-        score = 0.0 if threshold == "auto" else float(threshold)
-        return ScanOptions(threshold=score, rule=rule, cache_dir=self._settings.cache, **more)
+        chosen = ThresholdRule(fmr) if fmr is not None or threshold == "auto" else float(threshold)
+        return ScanOptions(threshold=chosen, cache_dir=self._settings.cache, models_dir=self._settings.models, **more)
 
     def _choice(
         self,
@@ -375,15 +375,14 @@ class FaceDB:
     ) -> Evaluation:
         """How well mistakes are found: planted ones (``inject``, in memory), or those of a csv that people made (``truth``)."""
         from facedb.report import evaluate as work
-        from facedb.scan.run import ScanOptions
 
         if truth is not None and inject is not None:
             raise UsageError("Give inject or truth, not both.")
         if truth is not None:
             return work.against_truth(self._open(), Path(truth), scan=scan, dataset=dataset)
-        options = ScanOptions(threshold=0.0, engine=engine, threads=threads, cache_dir=self._settings.cache)
         return work.inject(
-            self._open(), inject or work.DEFAULT_INJECT, seed, options, scan=scan, dataset=dataset, reporter=self._reporter
+            self._open(), inject or work.DEFAULT_INJECT, seed, scan=scan, dataset=dataset, engine=engine, threads=threads,
+            cache_dir=self._settings.cache, reporter=self._reporter,
         )  # fmt: skip
 
     # Decisions -----------------------------------------------------------------------------------------------------

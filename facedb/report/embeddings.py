@@ -16,7 +16,7 @@ from facedb.report import export_rows as store_export
 from facedb.report.rows import to_pandas
 from facedb.review import decision_rows as store_decisions
 from facedb.scan.gallery import GallerySnapshot
-from facedb.scan.run import find_model
+from facedb.scan.scope import find_scope
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,7 @@ def load_embeddings(
 
     Raises NotFoundError for an unknown model.
     """
-    chosen = find_model(conn, model)
+    chosen = find_scope(conn, [dataset], model).model
     final = final or {}
     faces = store_export.embedded_faces(conn, chosen.id, dataset=dataset, identity_id=identity_id)
     faces = [face for face in faces if final.get(face.image_id, face.identity_id) is not None]

@@ -12,12 +12,13 @@ from facedb.core.paths import display
 from facedb.core.rejects import IGNORED, REJECTED
 from facedb.core.row import Table, table
 from facedb.dataset import embedding_rows as store_embeddings
+from facedb.dataset.names import find_datasets
 from facedb.db.connection import Database, translated
 from facedb.db.queries import load
 from facedb.db.rows import stream
 from facedb.report.records import Dataset, Identity, Link, Pair, Reject, Scan
 from facedb.review import decision_rows
-from facedb.scan.scope import find_dataset, find_scan
+from facedb.scan.scope import find_scan
 
 SQL = load("report", "output")
 
@@ -53,7 +54,7 @@ def pairs(db: Database, selection: Selection) -> Iterator[Iterator[tuple[Any, ..
 @contextmanager
 def _rows(db: Database, query: str, columns: Table[Any], selection: Selection) -> Iterator[Iterator[tuple[Any, ...]]]:
     with closing(db.open()) as conn, translated(db.dsn):
-        scan = find_scan(conn, selection.scan, selection.dataset)
+        scan = find_scan(conn, selection.scan, [selection.dataset]).scan
         parameters = {
             "scan_id": scan.id,
             "min_score": selection.min_score,
@@ -67,7 +68,7 @@ def _rows(db: Database, query: str, columns: Table[Any], selection: Selection) -
 def remarks_on_links(db: Database, selection: Selection) -> list[str]:
     """What to say below a list of links: how many are hidden, and which are back because new images joined them."""
     with db.connection() as conn:
-        scan = find_scan(conn, selection.scan, selection.dataset)
+        scan = find_scan(conn, selection.scan, [selection.dataset]).scan
         rejected = decision_rows.rejected_links(conn, scan.id, min_score=selection.min_score, dataset=selection.dataset)
     lines = [
         f"{display(a)} and {display(b)} were called different; since then {new} new image{'s' * (new != 1)} joined their pairs."
@@ -101,7 +102,7 @@ def rejects(
     """The values of `Reject` rows, streamed while the block is open; raises UsageError for a code that there is not."""
     _check_code(code)
     with closing(db.open()) as conn, translated(db.dsn):
-        find_dataset(conn, dataset)
+        find_datasets(conn, [dataset])
         parameters = {"dataset": dataset, "code": code, "ignored": ignored, "limit": limit}
         yield stream(conn, SQL["rejects"], table(Reject), parameters)
 
@@ -110,7 +111,7 @@ def retry_rejects(db: Database, *, dataset: str | None, code: str | None) -> int
     """Make images that models rejected pending again; returns how many."""
     _check_code(code)
     with closing(db.open()) as conn, translated(db.dsn):
-        count = store_embeddings.retry_rejects(conn, None, find_dataset(conn, dataset), code)
+        count = store_embeddings.retry_rejects(conn, None, find_datasets(conn, [dataset]), code)
         conn.commit()
         return count
 
@@ -131,7 +132,7 @@ def identities(
 ) -> Iterator[Iterator[tuple[Any, ...]]]:
     """The values of `Identity` rows by dataset and name, streamed while the block is open."""
     with closing(db.open()) as conn, translated(db.dsn):
-        find_dataset(conn, dataset)
+        find_datasets(conn, [dataset])
         yield stream(conn, SQL["identities"], table(Identity), {"dataset": dataset, "limit": limit})
 
 

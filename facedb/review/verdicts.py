@@ -14,10 +14,10 @@ from pathlib import Path
 from facedb.core.choices import ending, one_of
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
 from facedb.core.paths import display, from_text, to_text
+from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection, Database
 from facedb.review import decision_rows as store
 from facedb.review.decision_rows import FoundImage, VerdictRow
-from facedb.scan.scope import find_dataset
 
 ANSWERS: Mapping[str, tuple[str, ...]] = {
     "link": ("same", "different", "unsure"),
@@ -237,7 +237,7 @@ def listed(
     """What stands (``history``: and what it replaced), newest first; raises UsageError and NotFoundError."""
     one_of("The kind of a verdict", kind, ANSWERS)
     with db.connection() as conn:
-        find_dataset(conn, dataset)
+        find_datasets(conn, [dataset])
         rows = store.verdicts(conn, dataset=dataset, kind=kind, history=history)
     return [
         Verdict(
