@@ -42,7 +42,9 @@ def check(
     Raises what ``ingest``, ``embed`` and ``scan`` raise, EngineError before any work, and InputError when no face was found.
     """
     choose_engine(options.engine)
-    taken = ingest(db, folder, dataset=dataset, source_format=source_format, options=source_options, reporter=reporter)
+    taken = ingest(
+        db, folder, dataset=dataset, source_format=source_format, options=source_options, count=False, reporter=reporter
+    )  # fmt: skip
     embedded = embed(
         db, choice, dataset=taken.dataset, threads=options.threads, pause=pause, reporter=reporter
     )  # fmt: skip

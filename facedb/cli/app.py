@@ -89,6 +89,7 @@ app.command(epilog="Example: facedb evaluate --inject merge=2%,stray=3%,swap=1%,
 app.command(epilog="Example: facedb pairs --min-score 0.6 --format csv > pairs.csv")(results.pairs)
 app.command(epilog="Example: facedb rejects --code no_face")(results.rejects)
 app.command(epilog="Example: facedb datasets")(results.datasets)
+app.command(epilog="Example: facedb identities --dataset faces --format csv")(results.identities)
 app.command(epilog="Example: facedb scans --format json")(results.scans)
 app.command(epilog="Example: facedb diff 3 4 --only new")(diff.diff)
 app.command(epilog="Example: facedb plan --format csv > plan.csv")(plan.plan)

@@ -19,6 +19,7 @@ from facedb.core.rejects import CHANGED, Rejected, problem
 from facedb.dataset import embedding_rows as store
 from facedb.dataset.embedding_rows import ModelRow, PendingImage
 from facedb.dataset.names import find_datasets
+from facedb.dataset.outcomes import count_outcomes
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.contract import ModelContract
 from facedb.embedding.extract import MIN_FACE
@@ -148,7 +149,9 @@ def embed(
                     task.advance(len(group))
                     if pause is not None:
                         pause()
-        return _summary(conn, model, dataset_id, done, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        count_outcomes(db)
+        return _summary(conn, model, dataset_id, done, seconds)
 
 
 def _tasks(

@@ -136,6 +136,11 @@ def _add_partition(conn: Connection, model_id: int, dim: int) -> None:
             name, sql.Literal(model_id)
         ),
         sql.SQL("comment on table {0} is {1}").format(name, sql.Literal(f"Embeddings of model {model_id}.")),
+        # COPY goes into the partition, where the trigger of the whole table does not fire.
+        sql.SQL(
+            "create trigger uncounted after insert or update or delete or truncate on {0}"
+            " for each statement execute function facedb.note_uncounted()"
+        ).format(name),
     ]
     for statement in statements:
         conn.execute(statement)

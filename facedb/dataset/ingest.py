@@ -24,6 +24,7 @@ from facedb.core.progress import Reporter
 from facedb.core.records import ImageRecord, Int64Array, VectorBatch
 from facedb.dataset import image_rows as store
 from facedb.dataset.ingest_vectors import VectorWriter, given_model
+from facedb.dataset.outcomes import count_outcomes
 from facedb.db.connection import Connection, Database, translated
 from facedb.sources.options import SourceOptions
 from facedb.sources.reading import ByteReader
@@ -67,11 +68,13 @@ def ingest(
     options: SourceOptions | None = None,
     contract: str | None = None,
     prune: bool = False,
+    count: bool = True,
     reporter: Reporter,
 ) -> IngestSummary:
     """Bring ``location`` into ``dataset`` (default: the one it went to before, else named after the folder).
 
-    ``contract`` names the model that made the vectors of a source that has no images. Raises InputError when the source
+    ``contract`` names the model that made the vectors of a source that has no images; ``count`` is False where an embed
+    follows, which counts the outcomes for the BI views as well. Raises InputError when the source
     cannot be read, UsageError when vectors come without a name for their contract, ConflictError when the dataset's name
     is taken by another place or another ingest of the same source is running.
     """
@@ -97,6 +100,8 @@ def ingest(
             reporter.say(f"{reader.repeated:,} lines name a face again; the first mention counts.")
         pruned = store.prune(conn, source_id) if prune else 0
         conn.commit()
+        if count:
+            count_outcomes(db)
         counts = store.count_images(conn, dataset_id)
         return IngestSummary(
             name, dataset_id, source_id, source.format, reader.seen, reader.new, reader.changed, reader.moved,

@@ -55,7 +55,8 @@ _SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".npz": "n
 class ExportOptions:
     """What to export: of one ``dataset`` or all, of one ``scan`` (default: the newest), under a ``model`` (the one used last).
 
-    ``as_is`` leaves decisions out; ``auto`` takes certain findings for decided; ``force`` replaces a file.
+    ``as_is`` leaves decisions out; ``auto`` takes certain findings for decided; ``force`` replaces a file;
+    ``without_leaks_of`` leaves out of a list (or .rec) the people and photos that this other dataset has as well.
     """
 
     dataset: str | None = None
@@ -65,6 +66,7 @@ class ExportOptions:
     as_is: bool = False
     auto: bool = False
     force: bool = False
+    without_leaks_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ def export(
     """
     chosen = choose_format(what, path, form)
     check_free(path, force=options.force)
+    if options.without_leaks_of is not None and what not in ("list", "rec"):
+        raise UsageError(f"Leaks are left out of a list or a .rec, not of {what}: leave without-leaks-of out.")
     if options.dataset is None and what in ("list", "merge-map", "rec"):
         options = replace(options, dataset=_dataset_meant(db, options.scan, reporter))
     match what:
@@ -181,21 +185,37 @@ def cleaned(conn: Connection, options: ExportOptions) -> tuple[list[tuple[Planne
     model = store_embeddings.model_in_use(conn, find_datasets(conn, [options.dataset]))
     faceless = store_export.without_face(conn, model.id) if model is not None else set()
     names = {key: name for key, name, _ in store_export.identities(conn, options.dataset)}
+    leaks = store_export.Leaks()
+    if options.without_leaks_of is not None:
+        find_datasets(conn, [options.without_leaks_of])
+        leaks = store_export.leaks(conn, options.without_leaks_of)
     chosen: list[tuple[PlannedImage, str]] = []
-    decided = unusable = unlabelled = 0
+    decided = unusable = unlabelled = leaking = 0
     for image in store_decisions.images_of_dataset(conn, options.dataset):
         if image.identity_id is None:
             unlabelled += 1
         elif image.id in faceless:
             unusable += 1
+        elif image.id in leaks.images or image.identity_id in leaks.identities:
+            leaking += 1
         else:
             identity = changes.final(image)
             if identity is None:
                 decided += 1
             else:
                 chosen.append((image, names[identity] if identity in names else _name(conn, identity)))
-    left_out = {"by decisions": decided, "without a usable face": unusable, "without a label": unlabelled}
-    said = tuple(f"{n:,} images {why} are left out." for why, n in left_out.items() if n)
+    left_out = {
+        "by decisions": decided,
+        "without a usable face": unusable,
+        "without a label": unlabelled,
+        f"of people or photos that are in {options.without_leaks_of}": leaking,
+    }
+    said = [f"{n:,} images {why} are left out." for why, n in left_out.items() if n]
+    if options.without_leaks_of is not None and not leaks.compared:
+        said.append(
+            f"No finished scan compares {options.without_leaks_of} with another dataset, so only photos with the same bytes "
+            "are known to be in both: scan them together first."
+        )
     return chosen, (*changes.remarks, *said)
 
 

@@ -72,7 +72,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A scan with its parameters and counts."""
+    """A scan with its parameters, its counts and the datasets that it compared."""
 
     scan_id: int
     model: str
@@ -86,6 +86,7 @@ class Scan:
     links: int
     engine: str
     started_at: datetime
+    dataset: str | None
 
 
 @dataclass(frozen=True, slots=True)

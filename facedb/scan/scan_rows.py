@@ -121,6 +121,7 @@ def begin_scan(
                 "identity_ids": "{" + ",".join(map(str, b.identity_ids.tolist())) + "}",
             },
         )
+    conn.execute(SQL["add_datasets"], {"scan_id": scan_id})
     return scan_id
 
 

@@ -90,6 +90,19 @@ def datasets(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
         )
 
 
+def identities(
+    ctx: typer.Context,
+    output: FormatOption = Format.TABLE,
+    limit: LimitOption = None,
+    dataset: DatasetOption = None,
+) -> None:
+    """Print the identities with their images, and what the newest scan says of them."""
+    from facedb.report import records, results
+
+    with database(ctx) as db, results.identities(db, dataset=dataset, limit=limit) as rows:
+        emit(table(records.Identity), rows, output)
+
+
 def scans(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
     """Print the scans, newest first."""
     from facedb.report import records, results
