@@ -13,6 +13,7 @@ import typer
 from facedb import __version__
 from facedb.cli.commands import (
     bench,
+    bi,
     calibrate,
     check,
     db,
@@ -102,6 +103,7 @@ app.command(epilog="Example: facedb doctor")(doctor.doctor)
 app.add_typer(model.app)
 app.add_typer(verdict.app)
 app.add_typer(bench.app)
+app.add_typer(bi.app)
 app.add_typer(db.app)
 
 
