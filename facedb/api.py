@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import fields, replace
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -313,7 +314,7 @@ class FaceDB:
         from facedb.report import diff as comparing
 
         comparing.check_change(change)
-        found = comparing.rows(comparing.diff(self._open(), before, after), pairs=pairs, change=change)[:limit]
+        found = islice(comparing.rows(comparing.diff(self._open(), before, after), pairs=pairs, change=change), limit)
         if pairs:
             return Rows(table(comparing.PairDifference), found)
         return Rows(table(comparing.LinkChange), found)

@@ -56,6 +56,19 @@ def face_facts(conn: Connection, faces: Sequence[int]) -> dict[int, FaceFacts]:
     }
 
 
+def images_of_faces(conn: Connection, faces: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Those of ``faces`` (n,) that are still there, and their images, both int64 (m,)."""
+    query = sql.SQL(SQL["face_images"]).format(faces=sql.Literal(faces.tolist()))
+    found = read_columns(conn.cursor(), query, [Column("id", "int8"), Column("image_id", "int8")])
+    return found["id"], found["image_id"]
+
+
+def face_paths(conn: Connection, faces: Int64Array) -> dict[int, str]:
+    """The paths of the images of faces by key; those that are gone are left out."""
+    rows = conn.execute(SQL["face_paths"], {"faces": faces.tolist()})
+    return {row[0]: from_text(row[1]) for row in rows}
+
+
 def label_names(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
     """Names of identities by key."""
     return {row[0]: from_text(row[1]) for row in conn.execute(SQL["label_names"], {"ids": list(ids)})}

@@ -89,7 +89,7 @@ def test_after_apply_disk_and_table_agree_and_undo_restores_everything(
     assert look(root) == before
     assert rows(database) == table
     assert _unchanged(database, root)
-    assert [row[1] for row in plans(database)][-1] == "undone"
+    assert [row.state for row in plans(database)][-1] == "undone"
 
 
 def test_quarantined_images_are_gone_from_the_dataset_and_keep_their_verdicts(database: Database, root: Path) -> None:

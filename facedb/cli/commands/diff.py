@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -28,7 +29,7 @@ def diff(
     with database(ctx) as db:
         found = comparing.diff(db, before, after)
     definition: Table[Any] = table(comparing.PairDifference if pairs else comparing.LinkChange)
-    emit(definition, comparing.rows(found, pairs=pairs, change=change)[:limit], output)
+    emit(definition, islice(comparing.rows(found, pairs=pairs, change=change), limit), output)
     counts = Counter(each.change for each in (found.pairs if pairs else found.links))
     what = "pairs" if pairs else "links"
     state_of(ctx).reporter.say(
