@@ -45,7 +45,7 @@ def check(
     choose_engine(options.engine)
     taken = ingest(
         db, folder, dataset=dataset, source_format=source_format, options=source_options, moved_from=moved_from,
-        reporter=reporter,
+        count=False, reporter=reporter,
     )  # fmt: skip
     embedded = embed(
         db, choice, dataset=taken.dataset, threads=options.threads, pause=pause, reporter=reporter

@@ -13,6 +13,7 @@ import typer
 from facedb import __version__
 from facedb.cli.commands import (
     bench,
+    bi,
     calibrate,
     check,
     db,
@@ -90,6 +91,7 @@ app.command(epilog="Example: facedb evaluate --inject merge=2%,stray=3%,swap=1%,
 app.command(epilog="Example: facedb pairs --min-score 0.6 --format csv > pairs.csv")(results.pairs)
 app.command(epilog="Example: facedb rejects --code no_face")(results.rejects)
 app.command(epilog="Example: facedb datasets")(results.datasets)
+app.command(epilog="Example: facedb identities --dataset faces --format csv")(results.identities)
 app.command(epilog="Example: facedb scans --format json")(results.scans)
 app.command(epilog="Example: facedb diff 3 4 --only new")(diff.diff)
 app.command(epilog="Example: facedb plan --format csv > plan.csv")(plan.plan)
@@ -102,6 +104,7 @@ app.command(epilog="Example: facedb doctor")(doctor.doctor)
 app.add_typer(model.app)
 app.add_typer(verdict.app)
 app.add_typer(bench.app)
+app.add_typer(bi.app)
 app.add_typer(db.app)
 
 

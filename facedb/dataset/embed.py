@@ -20,6 +20,7 @@ from facedb.core.rejects import CHANGED, TOO_LARGE, Rejected, problem
 from facedb.dataset import embedding_rows as store
 from facedb.dataset.embedding_rows import ModelRow, PendingImage
 from facedb.dataset.names import find_datasets
+from facedb.dataset.outcomes import count_outcomes
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.work import Work, streamed
 from facedb.embedding.contract import ModelContract
@@ -192,6 +193,7 @@ def embed(
                     if pause is not None:
                         pause()
         seconds = time.monotonic() - started
+        count_outcomes(db)
         return work.unit(lambda conn: _summary(conn, model, dataset_id, done, seconds))
 
 

@@ -29,6 +29,7 @@ from facedb.dataset import source_rows
 from facedb.dataset.changes import AWAY, Hashed, differs, digest, is_void, row_of, to_be_read
 from facedb.dataset.ingest_vectors import VectorOutcome, VectorWriter, given_model
 from facedb.dataset.limits import admit, admit_vectors, refused_by_the_table
+from facedb.dataset.outcomes import count_outcomes
 from facedb.dataset.places import Home, find_home, gone, refuse_if_gone
 from facedb.dataset.remembered import Asked, recall, stored_form
 from facedb.dataset.same_files import settle_same_files
@@ -80,6 +81,7 @@ def ingest(
     options: Asked = None,
     contract: str | None = None,
     prune: bool = False,
+    count: bool = True,
     moved_from: str | None = None,
     allow_empty: bool = False,
     reporter: Reporter,
@@ -89,6 +91,7 @@ def ingest(
     ``options`` are remembered with the source: those given by name change what was said before, a whole SourceOptions
     replaces it. ``contract`` names the model that made the vectors of a source that has no images. ``moved_from`` is the
     old place of a source that is at ``location`` now. ``allow_empty`` believes a known source of which nothing is left.
+    ``count`` is False where an embed follows, which counts the outcomes for the BI views as well.
 
     Raises InputError when the source cannot be read, nothing of it can be used or nothing is left of it, UsageError when
     vectors come without a name for their contract, ConflictError when the dataset's name is taken by another place, the
@@ -150,6 +153,8 @@ def ingest(
             reporter.say(remark)
         pruned = work.unit(lambda conn: store.prune(conn, source_id)) if prune else 0
         reader.check_usable(home.place, home.dataset)
+        if count:
+            count_outcomes(db)
         counts = work.unit(lambda conn: store.count_images(conn, dataset_id))
         return IngestSummary(
             home.dataset, dataset_id, source_id, source.format, reader.seen, reader.new, reader.changed, reader.moved,

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.lookup import places
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.asides import find_asides, settle_ties
 from facedb.findings.confidence import LIKELY, Rules
@@ -208,8 +209,8 @@ def _nearest(gallery: Gallery, parts: Folders, pairs: _Pairs, rows: Int64Array, 
     wanted = rows * count + other
     if not len(key):
         return np.full(len(rows), -1, np.int64)
-    at = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
-    return np.where((key[at] == wanted) & (other >= 0), across[at], -1)
+    at = places(wanted, key)
+    return np.where((at >= 0) & (other >= 0), across[at], -1)
 
 
 def _copies_across(gallery: Gallery, peeled: Peeled, copies: FindingTable) -> NDArray[np.bool_]:

@@ -52,7 +52,7 @@ def _read(file: Path) -> list[MissRow]:
             )
         if row["class"] != "look-alike":
             images = _paths(file, number, row.get("images", ""))
-            listed.append(MissRow(row["class"], row["identity_a"], row.get("identity_b") or None, images))
+            listed.append(MissRow(row["class"], row["identity_a"], row.get("identity_b") or None, tuple(images)))
     return listed
 
 

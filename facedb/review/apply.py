@@ -18,6 +18,7 @@ from facedb.core.progress import Reporter
 from facedb.dataset import image_rows as store_ingest
 from facedb.dataset import source_rows
 from facedb.dataset.limits import storable_time
+from facedb.dataset.outcomes import count_outcomes
 from facedb.db.connection import Connection, Database, translated
 from facedb.review import decision_rows as store
 from facedb.review.checkpoints import reached
@@ -74,7 +75,9 @@ def apply(
             _apply_labels(work, todo)
         elif yes:
             _apply_files(work, todo, reporter)
-        return work.outcome(len(todo), dry=not yes)
+        outcome = work.outcome(len(todo), dry=not yes)
+    count_outcomes(db)
+    return outcome
 
 
 def undo(db: Database, plan_id: int, *, yes: bool = False, hard_links: bool = True, reporter: Reporter) -> Outcome:
@@ -90,11 +93,13 @@ def undo(db: Database, plan_id: int, *, yes: bool = False, hard_links: bool = Tr
             _check_labels_done(conn, todo)
             if yes:
                 _undo_labels(work, todo)
-            return work.outcome(len(todo), dry=not yes)
-        todo = [step for step in reversed(work.steps) if _taken(work, step)]
-        if yes:
-            _undo_files(work, reporter)
-        return work.outcome(len(todo), dry=not yes)
+        else:
+            todo = [step for step in reversed(work.steps) if _taken(work, step)]
+            if yes:
+                _undo_files(work, reporter)
+        outcome = work.outcome(len(todo), dry=not yes)
+    count_outcomes(db)
+    return outcome
 
 
 class _Work:

@@ -263,11 +263,6 @@ def find_plan(conn: Connection, plan_id: int | None) -> PlanRow | None:
     return None if row is None else PlanRow(*row)
 
 
-def plans(conn: Connection) -> list[tuple[Any, ...]]:
-    """Rows of bi.plans, newest first."""
-    return conn.execute(SQL["plans"]).fetchall()
-
-
 def steps(conn: Connection, plan_id: int) -> list[StepRow]:
     """The steps of a plan in order."""
     return [StepRow(*_decoded(row, 4, 9, 11, 13, 14)) for row in conn.execute(SQL["steps"], {"plan_id": plan_id})]

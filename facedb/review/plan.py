@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from facedb.core.errors import NotFoundError
 from facedb.core.paths import display, to_text
 from facedb.core.person import user_name
+from facedb.core.row import table
 from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection, Database
+from facedb.db.rows import stream
 from facedb.review import decision_rows as store
 from facedb.review.certain import NO_VERDICT, certain_findings, without_chains
 from facedb.review.components import components
@@ -21,11 +24,37 @@ from facedb.review.on_disk import absent, is_linked, is_one_file, remarks
 from facedb.review.placing import Places
 from facedb.review.verdicts import find_conflicts
 
-PLAN_COLUMNS = ("step", "action", "path", "identity_from", "identity_to", "path_to", "reason", "state")
-PLANS_COLUMNS = (
-    "plan_id", "state", "steps", "done", "moves", "merges", "quarantines", "drops", "auto", "labels_only", "created_by",
-    "created_at",
-)  # fmt: skip
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One change of one image, as a person reads it; names in their text form."""
+
+    step: int
+    action: str
+    path: str
+    identity_from: str
+    identity_to: str | None
+    path_to: str | None
+    reason: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSummary:
+    """A plan and how far it is carried out."""
+
+    plan_id: int
+    state: str
+    steps: int
+    done: int
+    moves: int
+    merges: int
+    quarantines: int
+    drops: int
+    auto: bool
+    labels_only: bool | None
+    created_by: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +65,10 @@ class PlanView:
     steps: tuple[StepRow, ...]
     remarks: tuple[str, ...] = ()
 
-    def rows(self) -> list[tuple[object, ...]]:
-        """Rows of PLAN_COLUMNS, names in their text form."""
+    def rows(self) -> list[PlannedStep]:
+        """The steps as a person reads them."""
         return [
-            (
+            PlannedStep(
                 s.step, s.action, to_text(s.path_from), to_text(s.name_from), None if s.name_to is None else to_text(s.name_to),
                 None if s.path_to is None else to_text(s.path_to), s.reason, s.state,
             )
@@ -109,10 +138,10 @@ def show_plan(db: Database, plan_id: int) -> PlanView:
         return PlanView(plan, tuple(store.steps(conn, plan_id)))
 
 
-def plans(db: Database) -> list[tuple[object, ...]]:
-    """Rows of PLANS_COLUMNS, newest first."""
+def plans(db: Database) -> list[PlanSummary]:
+    """Every plan, newest first."""
     with db.connection() as conn:
-        return store.plans(conn)
+        return [PlanSummary(*row) for row in stream(conn, store.SQL["plans"], table(PlanSummary), {})]
 
 
 def _again(conn: Connection, plan_id: int) -> list[NewStep]:
@@ -149,8 +178,8 @@ def _merge_groups(conn: Connection, standing: Sequence[VerdictRow], changes: Cha
     troubled = set[int]()
     for conflict in find_conflicts(conn, standing):
         troubled |= conflict.identity_ids
-        _, _, chain, apart, _ = conflict.row()
-        changes.remarks.append(f"Not merged: {chain}, but {apart}; say one of them anew.")
+        row = conflict.row()
+        changes.remarks.append(f"Not merged: {row.said}, but {row.against}; say one of them anew.")
     ids = [key for group in groups for key in group]
     changes.names |= store.identity_names(conn, ids)
     counts = dict.fromkeys(ids, 0)

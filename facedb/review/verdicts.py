@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
+from facedb.core.choices import ending, one_of
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
 from facedb.core.names import alike, looks
 from facedb.core.paths import display, from_text, to_text
 from facedb.core.person import user_name
-from facedb.dataset.names import nearest
+from facedb.dataset.names import find_datasets, nearest
 from facedb.db.connection import Connection, Database
 from facedb.review import decision_rows as store
 from facedb.review import name_rows
@@ -26,8 +28,32 @@ ANSWERS: Mapping[str, tuple[str, ...]] = {
     "pair": ("same", "different", "unsure", "duplicate"),
     "face": ("same", "wrong-identity", "duplicate", "unsure"),
 }
-VERDICT_COLUMNS = ("verdict_id", "kind", "verdict", "a", "b", "target", "note", "by", "at")
-CONFLICT_COLUMNS = ("a", "b", "said", "against", "verdicts")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a person said of a link (``a``, ``b`` identities), a pair (paths) or a face (``a`` a path), and when."""
+
+    verdict_id: int
+    kind: str
+    verdict: str
+    a: str | None
+    b: str | None
+    target: str | None
+    note: str | None
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Verdicts that cannot all be true: ``said`` is a chain of same persons from ``a`` to ``b``, ``against`` denies it."""
+
+    a: str
+    b: str
+    said: str
+    against: str
+    verdicts: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +81,11 @@ class Conflict:
     verdict_ids: tuple[int, ...]
     identity_ids: frozenset[int]
 
-    def row(self) -> tuple[str, str, str, str, str]:
-        """The values of CONFLICT_COLUMNS."""
+    def row(self) -> Contradiction:
+        """The conflict for a person to read."""
         apart = " ≠ ".join(display(str(subject(self.against, side))) for side in "ab")
         chain = [display(name) for name in self.chain]
-        return chain[0], chain[-1], " = ".join(chain), apart, " ".join(map(str, self.verdict_ids))
+        return Contradiction(chain[0], chain[-1], " = ".join(chain), apart, " ".join(map(str, self.verdict_ids)))
 
 
 def say(db: Database, statements: Iterable[Statement], *, dataset: str | None = None) -> list[int]:
@@ -75,9 +101,15 @@ def say(db: Database, statements: Iterable[Statement], *, dataset: str | None = 
 def _say(conn: Connection, statement: Statement, dataset: str | None) -> int:
     answers = ANSWERS.get(statement.kind)
     if answers is None:
-        raise UsageError(f"A verdict is about a link, a pair or a face, not about a {statement.kind!r}.")
+        raise UsageError(
+            f"A verdict is about a link, a pair or a face, not about a {statement.kind!r}"
+            f"{ending(statement.kind, ANSWERS)}"
+        )
     if statement.verdict not in answers:
-        raise UsageError(f"Of a {statement.kind} one can say {', '.join(answers)}, not {statement.verdict!r}.")
+        raise UsageError(
+            f"Of a {statement.kind} one can say {', '.join(answers)}, not {statement.verdict!r}"
+            f"{ending(statement.verdict, answers)}"
+        )
     if (statement.b is None) != (statement.kind == "face"):
         raise UsageError(f"A verdict on a {statement.kind} names {'one image' if statement.b else 'two'}.")
     if statement.target is not None and statement.verdict != "wrong-identity":
@@ -217,6 +249,19 @@ def _statements(file: Path, table: TextTable) -> Iterator[Statement]:
         )  # fmt: skip
 
 
+def statement_of(row: Mapping[str, object]) -> Statement:
+    """The statement that a mapping makes, with the columns of `read_csv`; raises UsageError for others and missing ones."""
+    known = [f.name for f in fields(Statement)]
+    for name in row:
+        one_of("A column of verdicts", name, known)
+    # A data frame says NaN where a cell is empty, and NaN is the one value that differs from itself.
+    given = {name: str(value) for name, value in row.items() if value is not None and value == value and value != ""}
+    for name in ("kind", "a", "verdict"):
+        if name not in given:
+            raise UsageError(f"A verdict needs kind, a and verdict; {name!r} is missing in {dict(row)!r}.")
+    return Statement(**given)
+
+
 def say_all(db: Database, file: Path, *, dataset: str | None = None, by: str | None = None) -> list[int]:
     """Write the verdicts of a csv, all of them or none; errors name the row. ``by`` is who said what names nobody."""
     statements = read_csv(file)
@@ -235,12 +280,14 @@ def say_all(db: Database, file: Path, *, dataset: str | None = None, by: str | N
 
 def listed(
     db: Database, *, dataset: str | None = None, kind: str | None = None, history: bool = False
-) -> list[tuple[object, ...]]:
-    """Rows of VERDICT_COLUMNS, newest first."""
+) -> list[Verdict]:
+    """What stands (``history``: and what it replaced), newest first; raises UsageError and NotFoundError."""
+    one_of("The kind of a verdict", kind, ANSWERS)
     with db.connection() as conn:
+        find_datasets(conn, [dataset])
         rows = store.verdicts(conn, dataset=dataset, kind=kind, history=history)
     return [
-        (
+        Verdict(
             v.id, v.kind, v.verdict, _text(subject(v, "a")), _text(subject(v, "b")), _text(v.target), v.note, v.said_by,
             v.said_at,
         )

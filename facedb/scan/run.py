@@ -17,6 +17,7 @@ from facedb.core.aside import Aside
 from facedb.core.blas import one_blas_thread
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
 from facedb.core.errors import ConflictError, NotFoundError, TooManyPairsError, UsageError
+from facedb.core.lookup import Lookup
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
@@ -293,13 +294,8 @@ class _Run:
 
     def _rows(self, pairs: PairRows) -> tuple[Int64Array, Int64Array]:
         """Gallery rows of the faces of ``pairs``; -1 for a face that is not in the gallery."""
-        order = np.argsort(self._faces.face_ids)
-        ids = self._faces.face_ids[order]
-        found = []
-        for faces in (pairs.face_a, pairs.face_b):
-            at = np.minimum(np.searchsorted(ids, faces), max(len(ids) - 1, 0))
-            found.append(np.where(ids[at] == faces, order[at], -1) if len(ids) else np.full(len(faces), -1))
-        return found[0], found[1]
+        lookup = Lookup(self._faces.face_ids)
+        return lookup.rows(pairs.face_a), lookup.rows(pairs.face_b)
 
     def _carried(self, conn: Connection, base: ScanRow) -> PairRows:
         """The pairs of the base scan between faces that are carried over, at this scan's threshold."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -121,6 +121,7 @@ def begin_scan(
                 "identity_ids": "{" + ",".join(map(str, b.identity_ids.tolist())) + "}",
             },
         )
+    conn.execute(SQL["add_datasets"], {"scan_id": scan_id})
     return scan_id
 
 
@@ -251,10 +252,3 @@ def finish_scan(conn: Connection, scan_id: int, *, pairs: int, links: int) -> No
     """Index the pairs and close the scan."""
     conn.execute(SQL["index_pairs"], {"scan_id": scan_id})
     conn.execute(SQL["finish_scan"], {"scan_id": scan_id, "pairs": pairs, "links": links})
-
-
-def rows(conn: Connection, query: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """Stream the rows of a query of output.sql."""
-    with conn.cursor(name="rows") as cursor:
-        cursor.execute(load("report", "output")[query], parameters)
-        yield from cursor

@@ -24,8 +24,6 @@ from facedb.scan import search_rows as store_search
 from facedb.scan.scope import find_scope
 from facedb.scan.search_rows import FoundFace
 
-SEARCH_COLUMNS = ("face", "rank", "dataset", "identity", "path", "score")
-
 
 @dataclass(frozen=True, slots=True)
 class Match:

@@ -90,7 +90,7 @@ def test_after_apply_disk_and_table_agree_and_undo_restores_everything(
     assert look(root) == before
     assert rows(database) == table
     assert _unchanged(database, root)
-    assert [row[1] for row in plans(database)][-1] == "undone"
+    assert [row.state for row in plans(database)][-1] == "undone"
 
 
 def test_quarantined_images_are_gone_from_the_dataset_and_keep_their_verdicts(database: Database, root: Path) -> None:
@@ -105,7 +105,7 @@ def test_quarantined_images_are_gone_from_the_dataset_and_keep_their_verdicts(da
         (".facedb-quarantine/bob/1.png", "vanished"), (".facedb-quarantine/bob/nobody.png", "vanished"),
     ]  # fmt: skip
     assert found[1][2] == f"Taken out by plan {plan}: not bob, says eve."
-    assert any(row[3] == ".facedb-quarantine/bob/nobody.png" for row in listed(database, kind="face"))
+    assert any(row.a == ".facedb-quarantine/bob/nobody.png" for row in listed(database, kind="face"))
 
 
 def test_undo_after_a_prune_brings_the_files_back_and_ingest_takes_them_as_new(database: Database, root: Path) -> None:

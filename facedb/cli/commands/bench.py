@@ -15,6 +15,7 @@ import typer
 from facedb.cli.choices import DetectorOption, ModelOption, PresetOption, ThreadsOption, model_choice, model_options
 from facedb.cli.context import database, state_of
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.row import ad_hoc, texts
 
 if TYPE_CHECKING:
     from facedb.bench.database import DbRow
@@ -82,7 +83,7 @@ def join(
         f"{report.size:,} x {report.dim} float32 ({report.gallery_mb:,.0f} MB), threshold {report.threshold}, "
         f"seed {report.seed}, {report.threads} threads, the fastest of {report.rounds} round{'s' * (report.rounds > 1)}"
     )
-    columns = (
+    columns = texts(
         "method",
         "rows",
         "seconds",
@@ -193,7 +194,11 @@ def embed(
          round(row.images_per_second, 1))
         for row in report.rows
     ]  # fmt: skip
-    emit(("leg", "images", "seconds", "cpu_seconds", "images_per_second"), rows, output)
+    emit(
+        ad_hoc({"leg": str, "images": int, "seconds": float, "cpu_seconds": float | None, "images_per_second": float}),
+        rows,
+        output,
+    )
     state_of(ctx).reporter.say(
         f"Bound (cores over CPU seconds of the bare stages): {report.bound:.1f} images/s; the whole reaches {report.share:.0%} of it."
     )
@@ -210,4 +215,8 @@ def _print_legs(rows: Sequence[DbRow], ratio: str, output: Format) -> None:
         )
         for row in rows
     ]
-    emit(("leg", "rows", "seconds", "rows_per_second", ratio), body, output)
+    emit(
+        ad_hoc({"leg": str, "rows": int, "seconds": float, "rows_per_second": int | None, ratio: float | None}),
+        body,
+        output,
+    )

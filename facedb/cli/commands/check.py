@@ -33,6 +33,7 @@ from facedb.cli.choices import (
 )
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, emit, text
+from facedb.core.row import Table, table, texts
 
 if TYPE_CHECKING:
     from facedb.check import CheckSummary
@@ -101,6 +102,7 @@ def check(
 def print_verdict(db: Database, summary: CheckSummary) -> None:
     """Print the verdict of a check on stdout: what went in, what came out, the first links, where everything is."""
     from facedb.report import results
+    from facedb.report.records import Link
     from facedb.scan.calibrate import scan_meaning
     from facedb.scan.findings import finding_counts, findings_in_words
 
@@ -111,7 +113,7 @@ def print_verdict(db: Database, summary: CheckSummary) -> None:
     if embedded.pending:
         parts.append(f"{embedded.pending:,} pending")
     emit(
-        ("", ""),
+        texts("", " "),
         [
             ("dataset", taken.dataset),
             (
@@ -131,8 +133,12 @@ def print_verdict(db: Database, summary: CheckSummary) -> None:
         first = list(rows)
     if first:
         shown = results.examples(db, scan.id, _TOP)
-        columns = ("rank", "identity_a", "identity_b", "pairs", "coverage_a", "coverage_b", "max_score", "example")
-        at = [results.LINK_COLUMNS.index(name) for name in columns[:-1]]
+        found = table(Link)
+        at = [
+            found.at(name)
+            for name in ("rank", "identity_a", "identity_b", "pairs", "coverage_a", "coverage_b", "max_score")
+        ]
+        columns = Table([*(found.columns[k] for k in at), *texts("example").columns], tuple)
         body = [(*(row[k] for k in at), f"{text(a)}  {text(b)}") for row, (a, b) in zip(first, shown, strict=True)]
         typer.echo("")
         emit(columns, body, Format.TABLE)

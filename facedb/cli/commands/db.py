@@ -14,6 +14,7 @@ from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.errors import UsageError
 from facedb.core.paths import to_text
+from facedb.core.row import texts
 
 if TYPE_CHECKING:
     from facedb.db.embedded import EmbeddedServer
@@ -81,7 +82,7 @@ def status(
     if every:
         from facedb.db.clusters import clusters
 
-        columns = ["directory", "home", "bytes", "running", "orphaned"]
+        columns = texts("directory", "home", "bytes", "running", "orphaned")
         known = clusters(settings.home, settings.service_dir)
         emit(columns, [[_text(c.directory), _text(c.home), c.bytes, c.running, c.orphaned] for c in known], output)
         return
@@ -100,7 +101,7 @@ def status(
             rows += _facts(found.url, embedded=True)
     else:
         rows += [("database", f"DSN from {settings.origin['dsn']}"), *_facts(settings.dsn, embedded=False)]
-    emit(["name", "value"], rows, output)
+    emit(texts("name", "value"), rows, output)
 
 
 @app.command(

@@ -19,6 +19,7 @@ from facedb.cli.choices import (
 from facedb.cli.context import database
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.defaults import TOP
+from facedb.core.row import table
 
 
 def search(
@@ -60,4 +61,4 @@ def search(
             approximate=approximate,
             faces=faces,
         )
-    emit(work.SEARCH_COLUMNS, [(m.face, m.rank, m.dataset, m.identity, m.path, m.score) for m in found], output)
+    emit(table(work.Match), found, output)

@@ -36,6 +36,7 @@ from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
 from facedb.core.paths import display
+from facedb.core.row import ad_hoc
 from facedb.sources.options import IdentityFrom
 
 
@@ -97,7 +98,10 @@ def ingest(
             f"Drop them with: facedb ingest {display(source)} --prune --yes"
         )
     emit(
-        ("dataset", "seen", "new", "changed", "moved", "unchanged", "vanished", "pruned", "ready", "rejected", "ignored", "identities"),
+        ad_hoc({"dataset": str} | dict.fromkeys(
+            ("seen", "new", "changed", "moved", "unchanged", "vanished", "pruned", "ready", "rejected", "ignored", "identities"),
+            int,
+        )),
         [(done.dataset, done.seen, done.new, done.changed, done.moved, done.unchanged, done.vanished, done.pruned,
           done.ready, done.rejected, done.ignored, done.identities)],
         Format.TABLE,
@@ -133,7 +137,10 @@ def embed(
             reporter=reporter,
         )  # fmt: skip
     emit(
-        ("model", "images_done", "seconds", "embedded", "faces", "rejected", "pending"),
+        ad_hoc(
+            {"model": str, "images_done": int, "seconds": float}
+            | dict.fromkeys(("embedded", "faces", "rejected", "pending"), int)
+        ),
         [(done.model.name, done.done, round(done.seconds, 2), done.images, done.faces, done.rejected, done.pending)],
         Format.TABLE,
     )
@@ -187,7 +194,11 @@ def scan(
         reporter = state_of(ctx).reporter
         done = run(db, options, reporter=reporter, pause=guard(max_temp, cool_to, reporter)).scan
     emit(
-        ("scan_id", "threshold", "faces", "new_faces", "identities", "comparisons", "pairs", "links", "engine", "join_seconds"),
+        ad_hoc(
+            {"scan_id": int, "threshold": float}
+            | dict.fromkeys(("faces", "new_faces", "identities", "comparisons", "pairs", "links"), int)
+            | {"engine": str, "join_seconds": float}
+        ),
         [(done.id, done.threshold, done.faces, done.new_faces, done.identities, done.comparisons, done.pairs, done.links,
           done.engine, round(done.join_seconds, 3))],
         output,

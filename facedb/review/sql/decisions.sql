@@ -141,8 +141,8 @@ select id, state, auto, labels_only, created_by, created_at, applied_at, undone_
 select id, state, auto, labels_only, created_by, created_at, applied_at, undone_at from facedb.plan order by id desc limit 1;
 
 -- name: plans
--- Every plan, newest first.
-select plan_id, state, steps, done, moves, merges, quarantines, drops, auto, labels_only, created_by, created_at
+-- Every plan, newest first. (Composed: the columns.)
+select {columns}
 from bi.plans order by plan_id desc;
 
 -- name: steps

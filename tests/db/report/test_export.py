@@ -12,10 +12,12 @@ import pytest
 
 from facedb.core.errors import ConflictError, ExitCode, NotFoundError, UsageError
 from facedb.core.progress import Silent
+from facedb.core.row import table
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
 from facedb.report import results
 from facedb.report.export import FORMATS, Exported, ExportOptions, export
+from facedb.report.records import Pair
 from facedb.report.results import Selection
 from facedb.review.verdicts import Statement, say
 from facedb.scan.run import ScanOptions, scan
@@ -68,7 +70,7 @@ def test_pairs_read_the_same_in_every_format(
         found = [tuple(row.values()) for row in pq.read_table(file).to_pylist()]
     else:
         with np.load(file) as arrays:
-            found = list(zip(*(arrays[name].tolist() for name in results.PAIR_COLUMNS), strict=True))
+            found = list(zip(*(arrays[name].tolist() for name in table(Pair).names), strict=True))
     assert [(*row[:4], np.float32(row[4])) for row in found] == [(*row[:4], np.float32(row[4])) for row in expected]
     assert scanned.dim == 16
 
