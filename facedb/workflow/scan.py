@@ -41,9 +41,6 @@ from facedb.workflow.thresholds import ThresholdRule
 MAX_PAIRS = 20_000_000
 _PREDICTION_ROWS = 192
 
-# Engines that need every BLAS thread for themselves.
-_SEARCH_WITH_BLAS = ("faiss-cpu", "exact")
-
 # Stored scores are rounded to float32; within this of the threshold only the float64 score can tell (2^-24 for scores below 1).
 _ROUNDING = 2.0**-23
 
@@ -204,7 +201,7 @@ class _Run:
             # Neither depends on the pairs, so a thread of its own sees to them while this one prepares and follows the search.
             aside = _aside(lambda: (distributions.measure(self._gallery), study_folders(self._gallery)))
             ledger = self._begin(model, scope)
-            if self._engine.name in _SEARCH_WITH_BLAS:
+            if self._engine.blas:
                 aside.result()
                 calm.close()
             self._search(ledger, pause)
@@ -244,7 +241,7 @@ class _Run:
         with self._reporter.task("scan", total, "pairs") as task:
             results = join(
                 self._gallery, ledger.blocks, threshold=self._options.threshold, engine=self._engine.name,
-                threads=self._options.threads, done=ledger.done,
+                threads=self._options.threads, done=ledger.done, say=self._reporter.say,
             )  # fmt: skip
             for number, result in enumerate(results, 1):
                 self._commit(ledger, result)

@@ -1,0 +1,1 @@
+"""The exact all-pairs threshold join: arrays in, arrays out."""
