@@ -13,23 +13,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-from facedb.core.config import load_settings
+from facedb.core.defaults import THRESHOLD
 from facedb.core.errors import UsageError
 from facedb.core.progress import Reporter, Silent
+from facedb.core.settings import load_settings
 from facedb.db.connection import Database, translated
 from facedb.db.connection import connect as open_database
 from facedb.db.migrate import ensure
-from facedb.workflow.records import Embeddings, Finding, Link, Pair, Rows
+from facedb.report.records import Embeddings, Finding, Link, Pair, Rows
 
 if TYPE_CHECKING:
-    from facedb.core.config import Settings
-    from facedb.workflow.apply import Outcome
-    from facedb.workflow.check import CheckSummary
-    from facedb.workflow.embed import EmbedSummary, ModelChoice
-    from facedb.workflow.export import Exported
-    from facedb.workflow.ingest import IngestSummary
-    from facedb.workflow.plan import PlanView
-    from facedb.workflow.scan import ScanOptions, ScanSummary
+    from facedb.check import CheckSummary
+    from facedb.core.settings import Settings
+    from facedb.dataset.embed import EmbedSummary, ModelChoice
+    from facedb.dataset.ingest import IngestSummary
+    from facedb.report.export import Exported
+    from facedb.review.apply import Outcome
+    from facedb.review.plan import PlanView
+    from facedb.scan.run import ScanOptions, ScanSummary
 
 __all__ = ["Embeddings", "FaceDB", "Finding", "Link", "Pair", "Rows", "connect"]
 
@@ -92,7 +93,7 @@ class FaceDB:
         *,
         model: PathLike,
         detector: PathLike | None = None,
-        threshold: Threshold = 0.45,
+        threshold: Threshold = THRESHOLD,
         fmr: float | None = None,
         dataset: str | None = None,
         source_format: str = "auto",
@@ -109,7 +110,7 @@ class FaceDB:
         ``model`` and ``detector`` are .onnx files or names of known models; without a detector the images are faces already.
         ``threshold`` is a cosine similarity, or "auto"; ``fmr`` a false match rate that chooses it.
         """
-        from facedb.workflow.check import check
+        from facedb.check import check
 
         choice = self._choice(model, detector, preset, faces, overrides, provider)
         options = self._options(threshold, fmr, engine=engine, threads=threads, full=full)
@@ -127,7 +128,7 @@ class FaceDB:
         prune: bool = False,
     ) -> IngestSummary:
         """Bring a folder, list, table or container into a dataset; ``contract`` names the model of ready-made vectors."""
-        from facedb.workflow.ingest import ingest
+        from facedb.dataset.ingest import ingest
 
         return ingest(
             self._open(), Path(source), dataset=dataset, source_format=source_format, contract=contract, prune=prune,
@@ -147,7 +148,7 @@ class FaceDB:
         threads: int | None = None,
     ) -> EmbedSummary:
         """Embed every image that the model has not seen yet."""
-        from facedb.workflow.embed import embed
+        from facedb.dataset.embed import embed
 
         choice = self._choice(model, detector, preset, faces, overrides, provider)
         return embed(self._open(), choice, dataset=dataset, threads=threads, reporter=self._reporter)
@@ -155,7 +156,7 @@ class FaceDB:
     def scan(
         self,
         *,
-        threshold: Threshold = 0.45,
+        threshold: Threshold = THRESHOLD,
         fmr: float | None = None,
         datasets: Sequence[str] = (),
         model: str | None = None,
@@ -164,7 +165,7 @@ class FaceDB:
         full: bool = False,
     ) -> ScanSummary:
         """Compare every face with every other, within and across ``datasets`` (default: all), under ``model`` (the one used last)."""
-        from facedb.workflow.scan import scan
+        from facedb.scan.run import scan
 
         options = self._options(
             threshold, fmr, engine=engine, threads=threads, full=full, datasets=tuple(datasets), model=model
@@ -172,12 +173,11 @@ class FaceDB:
         return scan(self._open(), options, reporter=self._reporter)
 
     def _options(self, threshold: Threshold, fmr: float | None, **more: Any) -> ScanOptions:
-        from facedb.workflow.scan import ScanOptions
-        from facedb.workflow.thresholds import ThresholdRule
+        from facedb.scan.run import ScanOptions
+        from facedb.scan.thresholds import ThresholdRule
 
-        rule = ThresholdRule(fmr) if fmr is not None or threshold == "auto" else None
-        score = 0.0 if threshold == "auto" else float(threshold)
-        return ScanOptions(threshold=score, rule=rule, cache_dir=self._settings.cache, **more)
+        chosen = ThresholdRule(fmr) if fmr is not None or threshold == "auto" else float(threshold)
+        return ScanOptions(threshold=chosen, cache_dir=self._settings.cache, models_dir=self._settings.models, **more)
 
     def _choice(
         self,
@@ -188,8 +188,8 @@ class FaceDB:
         overrides: Mapping[str, Any] | None,
         provider: str,
     ) -> ModelChoice:
-        from facedb.workflow.embed import ModelChoice
-        from facedb.workflow.models import find_file
+        from facedb.dataset.embed import ModelChoice
+        from facedb.dataset.models import find_file
 
         models = self._settings.models
         return ModelChoice(
@@ -215,7 +215,7 @@ class FaceDB:
 
         ``open_only`` leaves out what somebody has decided; ``denied`` adds what a person said is not so.
         """
-        from facedb.workflow import findings
+        from facedb.scan import findings
 
         selection = findings.FindingSelection(scan, kind, min_confidence, dataset, open_only, denied, limit)
         with findings.findings(self._open(), selection) as rows:
@@ -231,7 +231,7 @@ class FaceDB:
         rejected: bool = False,
     ) -> Rows[Link]:
         """Links between identities, strongest first; ``rejected``: also those that a person called different."""
-        from facedb.workflow import results
+        from facedb.report import results
 
         with results.links(self._open(), results.Selection(scan, min_score, dataset, limit, rejected)) as rows:
             return _rows(results.LINK_COLUMNS, Link, rows)
@@ -245,7 +245,7 @@ class FaceDB:
         limit: int | None = None,
     ) -> Rows[Pair]:
         """Flagged pairs of faces, highest score first."""
-        from facedb.workflow import results
+        from facedb.report import results
 
         with results.pairs(self._open(), results.Selection(scan, min_score, dataset, limit)) as rows:
             return _rows(results.PAIR_COLUMNS, Pair, rows)
@@ -254,8 +254,8 @@ class FaceDB:
         self, identity: str | None = None, *, model: str | None = None, dataset: str | None = None
     ) -> Embeddings:
         """The embeddings of an identity (``name`` or ``dataset/name``; default: of all) under a model (the one used last)."""
-        from facedb.workflow.embeddings import load_embeddings
-        from facedb.workflow.verdicts import find_identity
+        from facedb.report.embeddings import load_embeddings
+        from facedb.review.verdicts import find_identity
 
         db = self._open()
         with closing(db.open()) as conn, translated(db.dsn):
@@ -281,35 +281,35 @@ class FaceDB:
         dataset: str | None = None,
     ) -> int:
         """Write a verdict on two identities, two images, or one image and its label; returns its key. See `facedb verdict`."""
-        from facedb.workflow import verdicts
+        from facedb.review import verdicts
 
         statement = verdicts.Statement(kind, a, verdict, b, target, note, by)
         return verdicts.say(self._open(), [statement], dataset=dataset)[0]
 
     def plan(self, *, dataset: str | None = None, auto: bool = False) -> PlanView:
         """Turn verdicts (``auto``: and certain findings) into a plan of steps; touches no file."""
-        from facedb.workflow.plan import make_plan
+        from facedb.review.plan import make_plan
 
         return make_plan(self._open(), dataset=dataset, auto=auto)
 
     def apply(self, plan: int, *, yes: bool = False, labels_only: bool = False) -> Outcome:
         """Carry a plan out; without ``yes`` everything is checked and nothing is changed."""
-        from facedb.workflow.apply import apply
+        from facedb.review.apply import apply
 
         return apply(self._open(), plan, yes=yes, labels_only=labels_only, reporter=self._reporter)
 
     def undo(self, plan: int, *, yes: bool = False) -> Outcome:
         """Take back what a plan did; without ``yes`` everything is checked and nothing is changed."""
-        from facedb.workflow.apply import undo
+        from facedb.review.apply import undo
 
         return undo(self._open(), plan, yes=yes, reporter=self._reporter)
 
     def export(self, what: str, path: PathLike, *, form: str | None = None, **options: Any) -> Exported:
         """Write ``what`` (list, merge-map, links, pairs, findings, embeddings, rec) to a file; see `facedb export`.
 
-        ``options`` are those of `facedb.workflow.export.ExportOptions`.
+        ``options`` are those of `facedb.report.export.ExportOptions`.
         """
-        from facedb.workflow.export import ExportOptions, export
+        from facedb.report.export import ExportOptions, export
 
         chosen = ExportOptions(**options)
         return export(self._open(), what, Path(path), form=form, options=chosen, reporter=self._reporter)

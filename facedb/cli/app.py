@@ -11,7 +11,7 @@ from typing import Annotated, cast
 import typer
 
 from facedb import __version__
-from facedb.cli import (
+from facedb.cli.commands import (
     bench,
     calibrate,
     check,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facedb.cli.progress import ConsoleReporter
-from facedb.core.config import Settings, load_settings
+from facedb.core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from facedb.db.connection import Database

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from facedb.core.models import Problem
+from facedb.core.records import Problem
 
 UNREADABLE: Final = "unreadable"
 EMPTY: Final = "empty"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.models import Float32Array
+from facedb.core.records import Float32Array
 
 # A float32 unit vector of any dimension in use has a norm this close to 1 (rounding: 2^-24 a component, averaging out).
 _UNIT_WITHIN = 1e-6

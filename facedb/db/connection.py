@@ -12,8 +12,8 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
-from facedb.core.config import Settings
 from facedb.core.errors import ConfigError, ConflictError, DatabaseError, FacedbError, SchemaError
+from facedb.core.settings import Settings
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

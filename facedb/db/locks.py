@@ -7,7 +7,7 @@ import time
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 
-SQL = load("locks")
+SQL = load("db", "locks")
 
 # A server notices within about two seconds that a process was killed, and only then gives its locks back.
 _PATIENCE_SECONDS = 3.0

@@ -16,8 +16,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from facedb.core.config import DEFAULT_SERVICE_DIR
 from facedb.core.errors import DatabaseError
+from facedb.core.settings import DEFAULT_SERVICE_DIR
 
 SERVICE_DIR = DEFAULT_SERVICE_DIR
 

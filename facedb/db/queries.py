@@ -1,4 +1,4 @@
-"""SQL that is read as SQL: named blocks in ``facedb/db/sql/*.sql``, loaded once.
+"""SQL that is read as SQL: named blocks in the ``sql`` folder of the subject that runs them, loaded once.
 
 A block begins with ``-- name: word``, followed by at least one comment line of intent; it ends where the next begins::
 
@@ -53,12 +53,15 @@ class Queries(Mapping[str, Query]):
 
 
 @cache
-def load(subject: str) -> Queries:
-    """The blocks of ``sql/<subject>.sql``; raises LookupError or ValueError where the file is missing or malformed."""
-    file = f"{subject}.sql"
-    source = resources.files("facedb.db") / "sql" / file
+def load(subject: str, name: str) -> Queries:
+    """The blocks of ``facedb/<subject>/sql/<name>.sql``.
+
+    Raises LookupError where the file is missing, ValueError where it is malformed.
+    """
+    file = f"facedb/{subject}/sql/{name}.sql"
+    source = resources.files(f"facedb.{subject}") / "sql" / f"{name}.sql"
     if not source.is_file():
-        raise LookupError(f"facedb/db/sql/{file} does not exist")
+        raise LookupError(f"{file} does not exist")
     return parse(file, source.read_text(encoding="utf-8"))
 
 

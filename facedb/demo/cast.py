@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from facedb.core.errors import UsageError
-from facedb.core.models import Float64Array
-from facedb.demo.features import BACKS, BEARDS, HAIRLINES, NOSES, TOPS, Features, draw_features
+from facedb.core.records import Float64Array
+from facedb.demo.drawing.features import BACKS, BEARDS, HAIRLINES, NOSES, TOPS, Features, draw_features
 
 PERSONS_PER_SEED = 1000
 LEAST_DISTANCE = 1.4

@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from facedb.core.errors import InputError
-from facedb.demo.drawing import draw_face
+from facedb.demo.drawing.face import draw_face
 from facedb.demo.planted import Planted, Shot, plan_dataset
 
 MANIFEST = "planted.json"

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from facedb.core import rejects
-from facedb.core.models import Float64Array
+from facedb.core.records import Float64Array
 from facedb.core.rejects import Rejected, problem
 
 ARCFACE_112: Final = (

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facedb.core.errors import ModelError
-from facedb.core.models import Float32Array, Int64Array
+from facedb.core.records import Float32Array, Int64Array
 from facedb.embedding.contract import DetectorContract
 from facedb.embedding.session import graph_of, open_session, run_session
 from facedb.embedding.weights import weights_sha256

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from facedb.core import rejects
-from facedb.core.models import Float64Array, ImageFacts, ImageTask, Problem
+from facedb.core.records import Float64Array, ImageFacts, ImageTask, Problem
 from facedb.core.rejects import Rejected, problem
 from facedb.embedding import align
 from facedb.embedding.contract import ModelContract

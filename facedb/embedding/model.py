@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.errors import ModelError
-from facedb.core.models import Float32Array
+from facedb.core.records import Float32Array
 from facedb.embedding.contract import ModelContract
 from facedb.embedding.session import choose_provider, graph_of, run_session
 from facedb.embedding.weights import weights_sha256

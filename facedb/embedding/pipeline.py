@@ -12,7 +12,7 @@ import numpy as np
 
 from facedb.core import rejects
 from facedb.core.errors import ModelError, UsageError
-from facedb.core.models import FaceVector, Float32Array, ImageResult, ImageTask
+from facedb.core.records import FaceVector, Float32Array, ImageResult, ImageTask
 from facedb.core.rejects import problem
 from facedb.core.vectors import normalise
 from facedb.embedding.contract import ModelContract

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from facedb.core.models import Float64Array
+from facedb.core.records import Float64Array
 
 _SHARPNESS_SIDE: Final = 112
 _HASH_SIDE: Final = 32

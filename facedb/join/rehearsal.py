@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facedb.core.errors import EngineError
-from facedb.search.blocks import plan_blocks
-from facedb.search.gallery import Gallery
-from facedb.search.score import pair_scores
-from facedb.search.sieve import Hits, Sieve
+from facedb.join.blocks import plan_blocks
+from facedb.join.gallery import Gallery
+from facedb.join.score import pair_scores
+from facedb.join.sieve import Hits, Sieve
 
 if TYPE_CHECKING:
-    from facedb.search.engine import Searcher
+    from facedb.join.engine import Searcher
 
 ROWS = 520
 _PLANTED = 24

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from facedb.core.errors import InputError
-from facedb.core.models import ImageRecord, Problem
+from facedb.core.records import ImageRecord, Problem
 from facedb.sources import problems
 from facedb.sources.detect import expand
 from facedb.sources.folder import Entry, entry_record, is_hidden, walk_tree

@@ -7,7 +7,7 @@ import stat
 from dataclasses import replace
 
 from facedb.core.image_format import HEAD_BYTES, image_format
-from facedb.core.models import ImageRecord
+from facedb.core.records import ImageRecord
 from facedb.sources import problems
 from facedb.sources.extensions import has_image_extension
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facedb.core.errors import InputError
-from facedb.core.models import ImageRecord, Problem
 from facedb.core.paths import QUARANTINE
+from facedb.core.records import ImageRecord, Problem
 from facedb.sources import problems
 from facedb.sources.files import inspect_file
 from facedb.sources.identity import identity_rule

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from facedb.core.errors import InputError
-from facedb.core.models import ImageRecord
+from facedb.core.records import ImageRecord
 from facedb.sources import problems
 from facedb.sources.files import inspect_file
 from facedb.sources.identity import IdentityRule, identity_rule

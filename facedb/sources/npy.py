@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from facedb.core.errors import InputError, UsageError
-from facedb.core.models import ImageRecord, VectorBatch
+from facedb.core.records import ImageRecord, VectorBatch
 from facedb.sources import problems
 from facedb.sources.columns import identity_column
 from facedb.sources.containers import Containers

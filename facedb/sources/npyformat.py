@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.models import Float32Array
+from facedb.core.records import Float32Array
 from facedb.sources.source import ROWS_PER_BATCH
 
 _MAGIC = b"\x93NUMPY"

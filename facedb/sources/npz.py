@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from facedb.core.models import ImageRecord, VectorBatch
+from facedb.core.records import ImageRecord, VectorBatch
 from facedb.sources import problems
 from facedb.sources.containers import Containers
 from facedb.sources.extensions import has_image_extension

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from facedb.core import rejects
 from facedb.core.image_format import HEAD_BYTES
-from facedb.core.models import ImageRecord
+from facedb.core.records import ImageRecord
 from facedb.sources import problems
 from facedb.sources.containers import Containers
 from facedb.sources.files import judge_head

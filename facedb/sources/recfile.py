@@ -14,7 +14,7 @@ import numpy as np
 
 from facedb.core import rejects
 from facedb.core.errors import InputError
-from facedb.core.models import Int64Array, Problem
+from facedb.core.records import Int64Array, Problem
 from facedb.sources import problems
 from facedb.sources.recordio import FRAME, MAGIC, MAGIC_BYTES, MAX_LENGTH, padded, raw_distance
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from facedb.core.models import ImageRecord, VectorBatch
+from facedb.core.records import ImageRecord, VectorBatch
 
 ROWS_PER_BATCH = 8192
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from facedb.core.errors import InputError
-from facedb.core.models import ImageRecord
+from facedb.core.records import ImageRecord
 from facedb.sources import problems
 from facedb.sources.columns import BadRowError, Columns
 from facedb.sources.identity import identity_rule

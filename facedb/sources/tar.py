@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 
 from facedb.core import rejects
 from facedb.core.image_format import HEAD_BYTES
-from facedb.core.models import ImageRecord, Problem
+from facedb.core.records import ImageRecord, Problem
 from facedb.sources import problems
 from facedb.sources.columns import BadRowError, Columns
 from facedb.sources.containers import Containers

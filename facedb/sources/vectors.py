@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from facedb.core.models import Float32Array, VectorBatch
+from facedb.core.records import Float32Array, VectorBatch
 from facedb.sources.source import ROWS_PER_BATCH
 
 

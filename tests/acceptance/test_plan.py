@@ -10,13 +10,13 @@ import pytest
 
 from facedb.core.errors import ConflictError, ExitCode, NotFoundError, UsageError
 from facedb.core.progress import Silent
+from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
-from facedb.workflow import checkpoints
-from facedb.workflow.apply import apply, undo
-from facedb.workflow.export import ExportOptions, export
-from facedb.workflow.ingest import ingest
-from facedb.workflow.plan import make_plan, plans, show_plan
-from facedb.workflow.verdicts import Statement, listed, say
+from facedb.report.export import ExportOptions, export
+from facedb.review import checkpoints
+from facedb.review.apply import apply, undo
+from facedb.review.plan import make_plan, plans, show_plan
+from facedb.review.verdicts import Statement, listed, say
 from tests.acceptance.trees import PEOPLE, grow, look, people, png, rows, take
 
 SILENT = Silent()

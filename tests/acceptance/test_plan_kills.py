@@ -11,8 +11,8 @@ import pytest
 
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
-from facedb.workflow.apply import apply, undo
-from facedb.workflow.plan import make_plan, show_plan
+from facedb.review.apply import apply, undo
+from facedb.review.plan import make_plan, show_plan
 from tests.acceptance.trees import look, people, rows, take
 
 _SCRIPT = Path(__file__).with_name("stop_at.py")

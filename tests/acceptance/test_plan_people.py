@@ -11,8 +11,9 @@ import pytest
 import facedb
 from facedb.api import FaceDB
 from facedb.db.connection import Database
-from facedb.workflow import verdicts
-from facedb.workflow.results import Selection
+from facedb.report import results
+from facedb.report.results import Selection
+from facedb.review import verdicts
 from tests.acceptance.trees import look
 from tests.acceptance.world import Command, block_model, people, portrait, save
 
@@ -85,7 +86,7 @@ def test_what_a_person_said_holds_over_everything_that_comes_after(db: FaceDB, d
     save(portrait(1, 30), world / "bea" / "new.png")
     _check(db, world, first)
     assert twins in _links(db)
-    (remark,) = verdicts.remarks_on_links(database, Selection())
+    (remark,) = results.remarks_on_links(database, Selection())
     assert "since then 1 new image joined their pairs" in remark
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from facedb.core.progress import Silent
+from facedb.dataset.ingest import IngestSummary, ingest
 from facedb.db.connection import Database
-from facedb.workflow.ingest import IngestSummary, ingest
-from facedb.workflow.verdicts import Statement, say
+from facedb.review.verdicts import Statement, say
 
 Seen = dict[str, tuple[int, int, bytes | None]]
 

@@ -12,13 +12,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from facedb.search import cuda, faiss_gpu
-from facedb.search.blocks import plan_blocks
-from facedb.search.engine import Searcher, self_test
-from facedb.search.faiss_devices import FaissRoute
-from facedb.search.gallery import Gallery
-from facedb.search.sieve import Hits, Sieve
-from facedb.search.synthetic import synthetic_gallery
+from facedb.bench.synthetic import synthetic_gallery
+from facedb.join.blocks import plan_blocks
+from facedb.join.engine import Searcher, self_test
+from facedb.join.gallery import Gallery
+from facedb.join.gpu import cuda, faiss_gpu
+from facedb.join.gpu.faiss_devices import FaissRoute
+from facedb.join.sieve import Hits, Sieve
 
 ROUTES = [
     FaissRoute("bfloat16", way="tiles"),

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from facedb.cli import bench
+from facedb.bench import joining as bench_join
+from facedb.bench import methods as bench_methods
+from facedb.bench.joining import Measured, OtherMethod
+from facedb.bench.methods import BASELINES, INVERTED_FILE, NUMPY, RANGE_SEARCH
+from facedb.bench.synthetic import synthetic_gallery
+from facedb.cli.commands import bench
 from facedb.cli.context import State
 from facedb.cli.progress import ConsoleReporter
 from facedb.core.errors import EngineError, FacedbError
-from facedb.search.engine import available_engines
-from facedb.search.synthetic import synthetic_gallery
-from facedb.workflow import bench_join, bench_methods
-from facedb.workflow.bench_join import Measured, OtherMethod
-from facedb.workflow.bench_methods import BASELINES, INVERTED_FILE, NUMPY, RANGE_SEARCH
+from facedb.join.engine import available_engines
 
 
 @pytest.fixture(scope="module")

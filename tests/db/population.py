@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from facedb.db import store_embeddings, store_ingest
+from facedb.dataset import embedding_rows as store_embeddings
+from facedb.dataset import image_rows as store_ingest
+from facedb.dataset.embedding_rows import ModelRow
+from facedb.dataset.image_rows import ImageRow
 from facedb.db.connection import Connection, Database
-from facedb.db.store_embeddings import ModelRow
-from facedb.db.store_ingest import ImageRow
 
 Triple = tuple[int, int, float]
 

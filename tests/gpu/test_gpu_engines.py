@@ -7,14 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from facedb.search import cuda, faiss_gpu
-from facedb.search.blocks import plan_blocks
-from facedb.search.engine import choose_engine, open_searcher, self_test
-from facedb.search.faiss_devices import FaissRoute
-from facedb.search.score import pair_scores
-from facedb.search.sieve import Sieve
-from facedb.search.synthetic import synthetic_gallery
-from tests.unit.search.galleries import clustered, every_pair, make_gallery, run, triples, unit
+from facedb.bench.synthetic import synthetic_gallery
+from facedb.join.blocks import plan_blocks
+from facedb.join.engine import choose_engine, open_searcher, self_test
+from facedb.join.gpu import cuda, faiss_gpu
+from facedb.join.gpu.faiss_devices import FaissRoute
+from facedb.join.score import pair_scores
+from facedb.join.sieve import Sieve
+from tests.unit.join.galleries import clustered, every_pair, make_gallery, run, triples, unit
 
 pytestmark = pytest.mark.gpu
 

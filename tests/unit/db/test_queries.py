@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_an_unknown_name_or_file_is_named() -> None:
     with pytest.raises(LookupError, match=r"x\.sql has no block named 'third'"):
         parse("x.sql", TEXT)["third"]
     with pytest.raises(LookupError, match=r"nowhere\.sql"):
-        load("nowhere")
+        load("db", "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_a_malformed_file_is_refused(text: str) -> None:
 
 
 def test_every_file_of_the_package_is_well_formed() -> None:
-    files = [entry.name for entry in (resources.files("facedb.db") / "sql").iterdir() if entry.name.endswith(".sql")]
+    files = sorted(Path(str(resources.files("facedb"))).glob("*/sql/*.sql"))
     assert files
     for file in files:
-        assert len(load(file.removesuffix(".sql"))) > 0
+        assert len(load(file.parent.parent.name, file.stem)) > 0

@@ -13,9 +13,9 @@ from PIL import Image
 
 from facedb.core.errors import InputError, UsageError
 from facedb.demo.dataset import MANIFEST, STRENGTH, write_dataset
-from facedb.demo.drawing import draw_face
+from facedb.demo.drawing.face import draw_face
+from facedb.demo.model.train import HELD_OUT_FROM
 from facedb.demo.planted import Kind, Planted, plan_dataset
-from facedb.demo.train import HELD_OUT_FROM
 
 SEED, IDENTITIES = 3, 30
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facedb.demo.drawing import draw, draw_face, picture_conditions
-from facedb.demo.effects import photographed
-from facedb.demo.features import draw_features
+from facedb.demo.drawing.effects import photographed
+from facedb.demo.drawing.face import draw, draw_face, picture_conditions
+from facedb.demo.drawing.features import draw_features
 from facedb.demo.names import invented_names
 
 

@@ -10,13 +10,13 @@ import onnxruntime
 import pytest
 from PIL import Image
 
-from facedb.core.models import Float32Array
+from facedb.core.records import Float32Array
 from facedb.demo.comparison import compare
 from facedb.demo.dataset import write_dataset
-from facedb.demo.drawing import draw_face
-from facedb.demo.model import MODEL, THRESHOLD
-from facedb.demo.quality import equal_error_rate, separation
-from facedb.demo.train import HELD_OUT_FROM, TRAINING_FROM
+from facedb.demo.drawing.face import draw_face
+from facedb.demo.drawing.quality import equal_error_rate, separation
+from facedb.demo.model.embedder import MODEL, THRESHOLD
+from facedb.demo.model.train import HELD_OUT_FROM, TRAINING_FROM
 from facedb.embedding.resolve import load_contract
 
 

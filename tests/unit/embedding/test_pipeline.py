@@ -12,7 +12,7 @@ import pytest
 
 from facedb.core import rejects
 from facedb.core.errors import ModelError, UsageError
-from facedb.core.models import ImageResult, ImageTask
+from facedb.core.records import ImageResult, ImageTask
 from facedb.embedding.pipeline import Embedder, embed_bytes
 from facedb.embedding.resolve import load_contract
 from tests.unit.embedding.conftest import DIM, MakeModel, encode, picture

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facedb.core.models import Float64Array, ImageResult, ImageTask
+from facedb.core.records import Float64Array, ImageResult, ImageTask
 from facedb.embedding.pipeline import Embedder, embed_bytes
 from facedb.embedding.resolve import load_contract
 

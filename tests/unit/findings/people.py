@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from facedb.search.copies import Hashes
-from facedb.search.finding_table import FindingTable, Kind, Role
-from facedb.search.findings import find, study_folders
-from facedb.search.gallery import Gallery
-from facedb.search.join import join, plan_blocks
+from facedb.findings.copies import Hashes
+from facedb.findings.find import find, study_folders
+from facedb.findings.finding_table import FindingTable, Kind, Role
+from facedb.join.gallery import Gallery
+from facedb.join.loop import join, plan_blocks
 
 DIM = 128
 GENUINE = 0.7

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facedb.search.confidence import Rules, confidence, of_copy
-from facedb.search.persons import Noise
+from facedb.findings.confidence import Rules, confidence, of_copy
+from facedb.findings.persons import Noise
 
 RULES = Rules.of(Noise(cores=0.4, face=0.45, margin=-0.4, own=0.7))
 GRID = np.linspace(-0.5, 1.5, 41)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facedb.search.copies import Hashes
-from facedb.search.finding_table import FindingTable, Kind, Role, ranked, table
-from facedb.search.grading import grade
-from facedb.search.planting import Counts, Item, plant
-from facedb.search.synthetic import synthetic_gallery
+from facedb.bench.synthetic import synthetic_gallery
+from facedb.findings.copies import Hashes
+from facedb.findings.finding_table import FindingTable, Kind, Role, ranked, table
+from facedb.findings.grading import grade
+from facedb.findings.planting import Counts, Item, plant
 from tests.unit.findings.people import Crowd, folders, scan
 
 COUNTS = Counts(merge=2, stray=6, swap=2, duplicate=4, resaved=3)

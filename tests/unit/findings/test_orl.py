@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedb.core.models import ImageTask
+from facedb.core.records import ImageTask
 from facedb.embedding.pipeline import Embedder
 from facedb.embedding.resolve import load_contract
-from facedb.search.copies import Hashes
-from facedb.search.finding_table import Kind
-from facedb.search.gallery import Gallery
-from facedb.search.grading import grade
-from facedb.search.planting import Counts, plant
+from facedb.findings.copies import Hashes
+from facedb.findings.finding_table import Kind
+from facedb.findings.grading import grade
+from facedb.findings.planting import Counts, plant
+from facedb.join.gallery import Gallery
 from tests.unit.findings.people import scan, told
 
 pytestmark = pytest.mark.real_data

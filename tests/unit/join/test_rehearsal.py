@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from facedb.core.errors import EngineError
+from facedb.join import engine
+from facedb.join.engine import open_searcher
+from facedb.join.exact import ExactSearcher
+from facedb.join.quantise import quantise_int8
 from facedb.join.rehearsal import planted_gallery, rehearse
-from facedb.search import engine
-from facedb.search.engine import open_searcher
-from facedb.search.exact import ExactSearcher
-from facedb.search.quantise import quantise_int8
-from facedb.search.sieve import Hits, Sieve
-from tests.unit.search.galleries import ENGINES, clustered, every_pair
+from facedb.join.sieve import Hits, Sieve
+from tests.unit.join.galleries import ENGINES, clustered, every_pair
 
 
 @pytest.mark.parametrize("dim", [1, 2, 7, 64, 100, 512])

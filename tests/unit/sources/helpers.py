@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facedb.core.models import ImageRecord, VectorBatch
+from facedb.core.records import ImageRecord, VectorBatch
 from facedb.sources.options import SourceOptions
 from facedb.sources.reading import ByteReader
 from facedb.sources.registry import open_source

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facedb.core.errors import InputError, UsageError
-from facedb.core.models import VectorBatch
+from facedb.core.records import VectorBatch
 from facedb.sources.registry import open_source
 from tests.unit.sources.helpers import put, read_all, vectors, verdicts
 

@@ -1,0 +1,1 @@
+"""How fast this machine is; nothing imports it but the command line."""

@@ -1,0 +1,212 @@
+"""`facedb bench`: how fast this machine is, measured beside what else one could do."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facedb.cli.choices import DetectorOption, ModelOption, PresetOption, ThreadsOption, model_choice
+from facedb.cli.context import database, settings_from, state_of
+from facedb.cli.output import Format, FormatOption, emit
+
+if TYPE_CHECKING:
+    from facedb.bench.database import DbRow
+
+SizeOption = Annotated[int, typer.Option("--size", min=16, help="Faces in the synthetic gallery.")]
+DimOption = Annotated[int, typer.Option("--dim", min=1, max=2000, help="Values of a vector.")]
+
+app = typer.Typer(
+    name="bench",
+    help="Time the search (facedb bench), or another leg of a scan (see the commands), on this machine.",
+    invoke_without_command=True,
+)
+
+
+@app.callback(
+    epilog="Example: facedb bench --size 56320 --engines int8,faiss-cpu --rounds 3. Every method runs in a process of its own."
+)
+def join(
+    ctx: typer.Context,
+    size: Annotated[int, typer.Option(min=2, help="Rows of the synthetic gallery.")] = 56_320,
+    dim: Annotated[int, typer.Option(min=1, max=16_000, help="Values of a vector.")] = 512,
+    engines: Annotated[
+        str | None,
+        typer.Option(
+            help="Engines to time, separated by commas; default: all of this machine but exact.", show_default=False
+        ),
+    ] = None,
+    threshold: Annotated[float, typer.Option(min=-1.0, max=1.0, help="Score from which a pair is flagged.")] = 0.4,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the synthetic gallery.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads; default: the cores of this process.", show_default=False)
+    ] = None,
+    pgvector_rows: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Rows for a self-join in pgvector, which takes quadratic time in SQL; 0: leave it out."
+        ),
+    ] = 3000,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Rounds in which the methods take turns; the fastest of each counts.")
+    ] = 1,
+    baselines: Annotated[
+        bool, typer.Option(help="Also time FAISS range_search, FAISS IVF and NumPy on the same gallery.")
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+) -> None:
+    """Compare every pair of a synthetic gallery with each engine: seconds, pairs found, peak memory, ratio to FAISS."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from facedb.bench import database as bench_db
+    from facedb.bench import joining as bench_join
+    from facedb.bench.methods import BASELINES
+
+    reporter = state_of(ctx).reporter
+    chosen = [name.strip() for name in engines.split(",") if name.strip()] if engines is not None else None
+    with database(ctx) if baselines and pgvector_rows else nullcontext() as db:
+        report = bench_join.run(
+            size, dim, chosen, threshold, seed, threads, rounds=rounds, baselines=tuple(BASELINES) if baselines else (),
+            others=[] if db is None else [bench_db.pgvector_self_join(db, min(pgvector_rows, size))], reporter=reporter,
+        )  # fmt: skip
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(report), indent=1) + "\n")
+        return
+    reporter.say(
+        f"{report.size:,} x {report.dim} float32 ({report.gallery_mb:,.0f} MB), threshold {report.threshold}, "
+        f"seed {report.seed}, {report.threads} threads, the fastest of {report.rounds} round{'s' * (report.rounds > 1)}"
+    )
+    columns = (
+        "method",
+        "rows",
+        "seconds",
+        "slowest",
+        "cpu_s",
+        "million_comparisons_per_s",
+        "pairs",
+        "of_all",
+        "found",
+        "peak_mb",
+        "ratio",
+    )
+    rows = [
+        (
+            row.method,
+            row.rows,
+            f"{row.seconds:.2f}",
+            f"{row.slowest:.2f}",
+            None if row.cpu_seconds is None else f"{row.cpu_seconds:.2f}",
+            round(row.comparisons_per_s / 1e6),
+            row.pairs,
+            row.of_all,
+            None if row.found is None else f"{row.found:.1%}",
+            None if row.peak_mb is None else round(row.peak_mb),
+            None if row.ratio is None else f"{row.ratio:.1f} x",
+        )
+        for row in report.rows
+    ]
+    emit(columns, rows, Format.TABLE)
+
+
+@app.command(epilog="Example: facedb bench load --size 100000 --connections 2")
+def load(
+    ctx: typer.Context,
+    size: SizeOption = 100_000,
+    dim: DimOption = 512,
+    connections: Annotated[int, typer.Option(min=1, help="Connections that load the gallery.")] = 2,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Time the gallery load against the server's own COPY to /dev/null, in a scratch database."""
+    from facedb.bench import database as bench_db
+
+    with database(ctx) as db:
+        _print_legs(bench_db.bench_load(db, size, dim, connections), "of_floor", output)
+
+
+@app.command(epilog="Example: facedb bench write --pairs 1000000")
+def write(
+    ctx: typer.Context,
+    pairs: Annotated[int, typer.Option(min=1, help="Flagged pairs to write.")] = 1_000_000,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Time the writing of flagged pairs against the server's own COPY from a file, in a scratch database."""
+    from facedb.bench import database as bench_db
+
+    with database(ctx) as db:
+        _print_legs(bench_db.bench_write(db, pairs), "of_floor", output)
+
+
+@app.command(epilog="Example: facedb bench scan --size 56320")
+def scan(
+    ctx: typer.Context,
+    size: SizeOption = 56_320,
+    dim: DimOption = 512,
+    threshold: Annotated[float, typer.Option(min=-1.0, max=1.0, help="Score from which a pair is flagged.")] = 0.4,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Time whole `facedb scan` processes against the join inside them, in a scratch database."""
+    from facedb.bench import database as bench_db
+
+    with database(ctx) as db:
+        _print_legs(bench_db.bench_scan(db, size, dim, threshold), "times_the_join", output)
+
+
+@app.command(epilog="Example: facedb bench ingest vectors/ (a folder of .npy pairs or npKnown.npz)")
+def ingest(
+    ctx: typer.Context,
+    source: Annotated[Path, typer.Argument(help="A source of embeddings without images.", show_default=False)],
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Time the ingest of embeddings against the server's COPY of the same rows, in a scratch database."""
+    from facedb.bench import database as bench_db
+
+    with database(ctx) as db:
+        _print_legs(bench_db.bench_ingest(db, source, "bench"), "of_floor", output)
+
+
+@app.command(epilog="Example: facedb bench embed photos/ --model arcface.onnx --detector yunet.onnx --repeat 10")
+def embed(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="Folder of images.", show_default=False)],
+    model: ModelOption,
+    detector: DetectorOption = None,
+    preset: PresetOption = None,
+    threads: ThreadsOption = None,
+    repeat: Annotated[int, typer.Option(min=1, help="Take the images this many times over.")] = 1,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Time embedding: the whole, decoding, the model, writing, and the published loop of one image at a time."""
+    from facedb.bench import pictures as bench_pictures
+
+    choice = model_choice(model, detector, models_dir=settings_from(ctx).models, preset=preset)
+    with database(ctx) as db:
+        report = bench_pictures.run(db, folder, choice, threads=threads, repeat=repeat, reporter=state_of(ctx).reporter)
+    rows = [
+        (row.leg, row.images, round(row.seconds, 2), None if row.cpu_seconds is None else round(row.cpu_seconds, 2),
+         round(row.images_per_second, 1))
+        for row in report.rows
+    ]  # fmt: skip
+    emit(("leg", "images", "seconds", "cpu_seconds", "images_per_second"), rows, output)
+    state_of(ctx).reporter.say(
+        f"Bound (cores over CPU seconds of the bare stages): {report.bound:.1f} images/s; the whole reaches {report.share:.0%} of it."
+    )
+
+
+def _print_legs(rows: Sequence[DbRow], ratio: str, output: Format) -> None:
+    body = [
+        (
+            row.leg,
+            row.rows,
+            round(row.seconds, 3),
+            round(row.rows / row.seconds) if row.seconds else None,
+            None if row.ratio is None else round(row.ratio, 2),
+        )
+        for row in rows
+    ]
+    emit(("leg", "rows", "seconds", "rows_per_second", ratio), body, output)

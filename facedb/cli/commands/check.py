@@ -1,0 +1,126 @@
+"""`facedb check`: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facedb.cli.choices import (
+    DEFAULT_THRESHOLD,
+    CoolToOption,
+    DetectorOption,
+    EngineOption,
+    FacesOption,
+    FmrOption,
+    MaxTempOption,
+    ModelOption,
+    PresetOption,
+    ProviderOption,
+    SetOption,
+    ThreadsOption,
+    ThresholdOption,
+    guard,
+    model_choice,
+    threshold_choice,
+)
+from facedb.cli.context import DatasetOption, database, settings_from, state_of
+from facedb.cli.output import Format, emit, text
+
+if TYPE_CHECKING:
+    from facedb.check import CheckSummary
+    from facedb.db.connection import Database
+
+_TOP = 10
+
+
+def check(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="Folder of faces: one sub-folder per identity.", show_default=False)],
+    model: ModelOption,
+    detector: DetectorOption = None,
+    threshold: ThresholdOption = DEFAULT_THRESHOLD,
+    fmr: FmrOption = None,
+    dataset: DatasetOption = None,
+    preset: PresetOption = None,
+    faces: FacesOption = None,
+    overrides: SetOption = None,
+    provider: ProviderOption = "auto",
+    engine: EngineOption = "auto",
+    threads: ThreadsOption = None,
+    full: Annotated[bool, typer.Option("--full", help="Scan everything anew instead of only what is new.")] = False,
+    max_temp: MaxTempOption = None,
+    cool_to: CoolToOption = None,
+) -> None:
+    """Check a folder of faces: ingest, embed, compare every face with every other, and show what looks wrong.
+
+    Run it again after a change, a crash or Ctrl-C: it does only what is left or new.
+    """
+    from facedb.check import check as run
+    from facedb.scan.run import ScanOptions
+
+    settings = settings_from(ctx)
+    choice = model_choice(
+        model, detector, models_dir=settings.models, preset=preset, faces=faces, overrides=overrides, provider=provider
+    )
+    options = ScanOptions(
+        threshold=threshold_choice(ctx, threshold, fmr),
+        engine=engine,
+        threads=threads,
+        full=full,
+        cache_dir=settings.cache,
+        models_dir=settings.models,
+    )
+    with database(ctx) as db:
+        reporter = state_of(ctx).reporter
+        pause = guard(max_temp, cool_to, reporter)
+        summary = run(db, folder, choice, options, dataset=dataset, pause=pause, reporter=reporter)
+        print_verdict(db, summary)
+
+
+def print_verdict(db: Database, summary: CheckSummary) -> None:
+    """Print the verdict of a check on stdout: what went in, what came out, the first links, where everything is."""
+    from facedb.report import results
+    from facedb.scan.calibrate import scan_meaning
+    from facedb.scan.findings import finding_counts, findings_in_words
+
+    taken, embedded, scan = summary.ingest, summary.embed, summary.scan.scan
+    rejected = taken.rejected + embedded.rejected
+    total = taken.ready + taken.ignored + taken.rejected
+    parts = [f"{embedded.images:,} embedded", f"{rejected:,} rejected", f"{taken.ignored:,} ignored"]
+    if embedded.pending:
+        parts.append(f"{embedded.pending:,} pending")
+    emit(
+        ("", ""),
+        [
+            ("dataset", taken.dataset),
+            (
+                "files",
+                f"{total:,} = {' + '.join(parts)}" + (f" (and {taken.vanished:,} vanished)" if taken.vanished else ""),
+            ),
+            ("faces", f"{embedded.faces:,} of {taken.identities:,} identities, by {embedded.model.name}"),
+            ("compared", f"{scan.comparisons:,} pairs of faces in {scan.join_seconds:.2f} s by {scan.engine}"),
+            ("flagged", f"{scan.pairs:,} pairs in {scan.links:,} links at a score of {scan.threshold:g} or more"),
+            ("threshold", scan_meaning(db, scan.id, scan.threshold, scan.faces)),
+            ("findings", findings_in_words(finding_counts(db, scan.id))),
+        ],
+        Format.TABLE,
+    )
+    selection = results.Selection(scan=scan.id, limit=_TOP)
+    with results.links(db, selection) as rows:
+        first = list(rows)
+    if first:
+        shown = results.examples(db, scan.id, _TOP)
+        columns = ("rank", "identity_a", "identity_b", "pairs", "coverage_a", "coverage_b", "max_score", "example")
+        at = [results.LINK_COLUMNS.index(name) for name in columns[:-1]]
+        body = [(*(row[k] for k in at), f"{text(a)}  {text(b)}") for row, (a, b) in zip(first, shown, strict=True)]
+        typer.echo("")
+        emit(columns, body, Format.TABLE)
+    typer.echo("")
+    hints = (
+        ["facedb findings", "facedb links", "facedb pairs"]
+        + (["facedb rejects"] if rejected else [])
+        + ["facedb db url"]
+    )
+    typer.echo(f"Everything is in {db.describe()}, scan {scan.id}. Look closer: {' · '.join(hints)}")

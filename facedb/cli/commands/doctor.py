@@ -1,0 +1,19 @@
+"""`facedb doctor`: what works here and what does not."""
+
+from __future__ import annotations
+
+import typer
+
+from facedb.cli.context import settings_from
+from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.errors import ExitCode
+
+
+def doctor(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
+    """Look at packages, engines, GPU, sensors, disk and database; exits with 1 when something is broken."""
+    from facedb.doctor import examine
+
+    found = list(examine(settings_from(ctx)))
+    emit(("subject", "state", "finding"), [(d.subject, d.state, d.finding) for d in found], output)
+    if any(d.state == "problem" for d in found):
+        raise typer.Exit(ExitCode.FAILED)

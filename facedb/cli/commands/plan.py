@@ -1,0 +1,99 @@
+"""`facedb plan`, `plans`, `apply` and `undo`: from verdicts to files, shown first and taken back at will."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facedb.cli.context import DatasetOption, database, state_of
+from facedb.cli.output import Format, FormatOption, emit
+
+if TYPE_CHECKING:
+    from facedb.core.progress import Reporter
+    from facedb.review.apply import Outcome
+
+PlanArgument = Annotated[
+    int, typer.Argument(help="Number of the plan, as `facedb plan` prints it.", show_default=False)
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it; without this it is only checked and shown.")]
+
+
+def plan(
+    ctx: typer.Context,
+    output: FormatOption = Format.TABLE,
+    dataset: DatasetOption = None,
+    auto: Annotated[
+        bool, typer.Option("--auto", help="Also what the findings above certain ask for, without a verdict.")
+    ] = False,
+    show: Annotated[int | None, typer.Option("--show", help="Print this plan again instead of making one.")] = None,
+    by: Annotated[str | None, typer.Option("--by", help="Who makes it; default: the user of this session.")] = None,
+) -> None:
+    """Turn verdicts into steps: merge, move, quarantine, drop. Prints them and touches no file."""
+    from facedb.review import plan as planning
+
+    reporter = state_of(ctx).reporter
+    with database(ctx) as db:
+        view = (
+            planning.show_plan(db, show)
+            if show is not None
+            else planning.make_plan(db, dataset=dataset, auto=auto, by=by)
+        )
+    emit(planning.PLAN_COLUMNS, view.rows(), output)
+    for remark in view.remarks:
+        reporter.say(remark)
+    if not view.steps:
+        reporter.say(f"Plan {view.plan.id} has no steps: the verdicts ask for nothing that is not done.")
+    elif view.plan.state == "proposed":
+        reporter.say(
+            f"This is plan {view.plan.id}, {len(view.steps):,} steps. Do it with: facedb apply {view.plan.id} --yes"
+        )
+
+
+def plans(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
+    """Print the plans, newest first, and how far they are carried out."""
+    from facedb.review import plan as planning
+
+    with database(ctx) as db:
+        emit(planning.PLANS_COLUMNS, planning.plans(db), output)
+
+
+def apply(
+    ctx: typer.Context,
+    plan_id: PlanArgument,
+    yes: YesOption = False,
+    labels_only: Annotated[
+        bool, typer.Option("--labels-only", help="Change labels in the database and leave the files alone.")
+    ] = False,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Carry a plan out. Nothing is overwritten or deleted; after a crash the same command goes on, `undo` takes it back."""
+    from facedb.review import apply as applying
+
+    reporter = state_of(ctx).reporter
+    with database(ctx) as db:
+        done = applying.apply(db, plan_id, yes=yes, labels_only=labels_only, reporter=reporter)
+    _show(done, output, reporter, "apply", "done" if yes else "to do")
+
+
+def undo(
+    ctx: typer.Context, plan_id: PlanArgument, yes: YesOption = False, output: FormatOption = Format.TABLE
+) -> None:
+    """Take back what a plan did, file by file, to the last byte."""
+    from facedb.review import apply as applying
+
+    reporter = state_of(ctx).reporter
+    with database(ctx) as db:
+        done = applying.undo(db, plan_id, yes=yes, reporter=reporter)
+    _show(done, output, reporter, "undo", "undone" if yes else "to undo")
+
+
+def _show(done: Outcome, output: Format, reporter: Reporter, command: str, what: str) -> None:
+    from facedb.review.plan import PLAN_COLUMNS, PlanView
+
+    emit(PLAN_COLUMNS, PlanView(done.plan, done.steps).rows(), output)
+    reporter.say(f"Plan {done.plan.id}: {done.changed:,} of {len(done.steps):,} steps {what}.")
+    if done.dry:
+        reporter.say(
+            f"Everything was checked and nothing was changed. Do it with: facedb {command} {done.plan.id} --yes"
+        )

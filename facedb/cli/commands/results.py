@@ -1,0 +1,102 @@
+"""`facedb links`, `pairs`, `rejects`, `datasets` and `scans`: rows for people and tools."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from facedb.cli.context import DatasetOption, LimitOption, database, state_of
+from facedb.cli.output import Format, FormatOption, emit
+
+ScanOption = Annotated[int | None, typer.Option("--scan", help="Number of the scan; default: the newest finished one.")]
+MinScoreOption = Annotated[float | None, typer.Option("--min-score", help="Only rows whose score reaches this.")]
+
+
+def links(
+    ctx: typer.Context,
+    output: FormatOption = Format.TABLE,
+    limit: LimitOption = None,
+    min_score: MinScoreOption = None,
+    dataset: DatasetOption = None,
+    scan: ScanOption = None,
+    rejected: Annotated[bool, typer.Option("--all", help="Also links that a person called different.")] = False,
+) -> None:
+    """Print the links between identities, strongest first; what a person called different is left out."""
+    from facedb.report import results
+
+    with database(ctx) as db:
+        selection = results.Selection(scan, min_score, dataset, limit, rejected)
+        with results.links(db, selection) as rows:
+            emit(
+                results.LINK_COLUMNS,
+                rows,
+                output,
+                narrow=("rank", "identity_a", "identity_b", "pairs", "coverage_a", "coverage_b", "max_score"),
+            )
+        for line in results.remarks_on_links(db, selection):
+            state_of(ctx).reporter.say(line)
+
+
+def pairs(
+    ctx: typer.Context,
+    output: FormatOption = Format.TABLE,
+    limit: LimitOption = None,
+    min_score: MinScoreOption = None,
+    dataset: DatasetOption = None,
+    scan: ScanOption = None,
+) -> None:
+    """Print the flagged pairs of faces, highest score first."""
+    from facedb.report import results
+
+    with database(ctx) as db, results.pairs(db, results.Selection(scan, min_score, dataset, limit)) as rows:
+        emit(results.PAIR_COLUMNS, rows, output)
+
+
+def rejects(
+    ctx: typer.Context,
+    output: FormatOption = Format.TABLE,
+    limit: LimitOption = None,
+    dataset: DatasetOption = None,
+    code: Annotated[str | None, typer.Option("--code", help="Only this code, such as no_face.")] = None,
+    ignored: Annotated[bool, typer.Option("--ignored", help="Also files that were never meant to be faces.")] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Make what models rejected pending again; the next embed tries.")
+    ] = False,
+) -> None:
+    """Print every file that did not become a face, and why."""
+    from facedb.report import results
+
+    if retry:
+        with database(ctx) as db:
+            count = results.retry_rejects(db, dataset=dataset, code=code)
+        state_of(ctx).reporter.say(f"{count:,} rejects are pending again; `facedb embed` (or `check`) takes them up.")
+        return
+    with database(ctx) as db, results.rejects(db, dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
+        emit(results.REJECT_COLUMNS, rows, output)
+
+
+def datasets(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
+    """Print the datasets and how their files stand."""
+    from facedb.report import results
+
+    with database(ctx) as db:
+        emit(
+            results.DATASET_COLUMNS,
+            results.datasets(db),
+            output,
+            narrow=("dataset", "files", "embedded", "rejected", "pending", "identities"),
+        )
+
+
+def scans(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
+    """Print the scans, newest first."""
+    from facedb.report import results
+
+    with database(ctx) as db:
+        emit(
+            results.SCAN_COLUMNS,
+            results.scans(db),
+            output,
+            narrow=("scan_id", "status", "threshold", "faces", "pairs", "links", "started_at"),
+        )

@@ -1,0 +1,172 @@
+"""`facedb ingest`, `embed` and `scan`: the steps of a check, one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facedb.cli.choices import (
+    DEFAULT_THRESHOLD,
+    CoolToOption,
+    DatasetsOption,
+    DetectorOption,
+    EngineOption,
+    FacesOption,
+    FmrOption,
+    MaxTempOption,
+    ModelOption,
+    PresetOption,
+    ProviderOption,
+    SetOption,
+    ThreadsOption,
+    ThresholdOption,
+    guard,
+    model_choice,
+    threshold_choice,
+)
+from facedb.cli.context import DatasetOption, database, settings_from, state_of
+from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
+from facedb.sources.options import IdentityFrom
+
+
+def ingest(
+    ctx: typer.Context,
+    source: Annotated[Path, typer.Argument(help="Folder, list, table or container of faces.", show_default=False)],
+    dataset: DatasetOption = None,
+    source_format: Annotated[
+        str, typer.Option("--format", help="auto, folder, list, csv, parquet, npz, npy, rec or tar.")
+    ] = "auto",
+    identity_from: Annotated[IdentityFrom, typer.Option(help="Where the identity is in a path.")] = "top",
+    identity_regex: Annotated[
+        str | None, typer.Option(help="With --identity-from regex: the group named identity.")
+    ] = None,
+    follow_links: Annotated[bool, typer.Option("--follow-links", help="Follow symbolic links.")] = False,
+    root: Annotated[Path | None, typer.Option(help="What the paths of a list or table start from.")] = None,
+    vector_array: Annotated[
+        str, typer.Option(help="npz: the array that holds the embeddings.")
+    ] = "efficientnetv2_arcface",
+    name_array: Annotated[str, typer.Option(help="npz: the array that holds the names.")] = "name",
+    ids_csv: Annotated[Path | None, typer.Option(help="npy: a table from object id to identity.")] = None,
+    image_path: Annotated[
+        str | None, typer.Option(help="npy: where an id has its image, as object/{id[0:2]}/{id}.jpg.")
+    ] = None,
+    contract: Annotated[str | None, typer.Option(help="Name of the model that made embeddings without images.")] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Drop images that are gone from the source.")] = False,
+) -> None:
+    """Bring a source into a dataset: every file ends as a row, also those that are no faces."""
+    from facedb.dataset.ingest import ingest as run
+    from facedb.sources.options import SourceOptions
+
+    options = SourceOptions(
+        identity_from=identity_from, identity_regex=identity_regex, follow_links=follow_links, root=root,
+        vector_array=vector_array, name_array=name_array, ids_csv=ids_csv, image_path=image_path,
+    )  # fmt: skip
+    with database(ctx) as db:
+        done = run(
+            db, source, dataset=dataset, source_format=source_format, options=options, contract=contract, prune=prune,
+            reporter=state_of(ctx).reporter,
+        )  # fmt: skip
+    emit(
+        ("dataset", "seen", "new", "changed", "moved", "unchanged", "vanished", "pruned", "ready", "rejected", "ignored", "identities"),
+        [(done.dataset, done.seen, done.new, done.changed, done.moved, done.unchanged, done.vanished, done.pruned,
+          done.ready, done.rejected, done.ignored, done.identities)],
+        Format.TABLE,
+    )  # fmt: skip
+
+
+def embed(
+    ctx: typer.Context,
+    model: ModelOption,
+    detector: DetectorOption = None,
+    dataset: DatasetOption = None,
+    preset: PresetOption = None,
+    faces: FacesOption = None,
+    overrides: SetOption = None,
+    provider: ProviderOption = "auto",
+    threads: ThreadsOption = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Faces per call of the model on a GPU.")] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Take up again what this model rejected before.")] = False,
+    max_temp: MaxTempOption = None,
+    cool_to: CoolToOption = None,
+) -> None:
+    """Embed every image that the model has not seen yet."""
+    from facedb.dataset.embed import embed as run
+
+    choice = model_choice(
+        model,
+        detector,
+        models_dir=settings_from(ctx).models,
+        preset=preset,
+        faces=faces,
+        overrides=overrides,
+        provider=provider,
+    )
+    with database(ctx) as db:
+        reporter = state_of(ctx).reporter
+        done = run(
+            db, choice, dataset=dataset, retry=retry, threads=threads, batch=batch, pause=guard(max_temp, cool_to, reporter),
+            reporter=reporter,
+        )  # fmt: skip
+    emit(
+        ("model", "images_done", "seconds", "embedded", "faces", "rejected", "pending"),
+        [(done.model.name, done.done, round(done.seconds, 2), done.images, done.faces, done.rejected, done.pending)],
+        Format.TABLE,
+    )
+
+
+def scan(
+    ctx: typer.Context,
+    threshold: ThresholdOption = DEFAULT_THRESHOLD,
+    fmr: FmrOption = None,
+    datasets: DatasetsOption = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Name of the contract; default: the one used last.")
+    ] = None,
+    engine: EngineOption = "auto",
+    threads: ThreadsOption = None,
+    full: Annotated[bool, typer.Option("--full", help="Search everything anew instead of only what is new.")] = False,
+    max_pairs: Annotated[
+        int, typer.Option(min=1, help="Stop before the work when more pairs than this are to be expected.")
+    ] = MAX_PAIRS,
+    min_face: Annotated[float | None, typer.Option(help="Leave out faces smaller than this, in pixels.")] = None,
+    min_quality: Annotated[
+        float | None, typer.Option(help="Leave out faces less sharp than this (see bi.faces).")
+    ] = None,
+    block_rows: Annotated[int, typer.Option(min=1, help="Faces per block, the unit of work and resume.")] = BLOCK_ROWS,
+    connections: Annotated[int, typer.Option(min=1, help="Connections that load the gallery.")] = CONNECTIONS,
+    max_temp: MaxTempOption = None,
+    cool_to: CoolToOption = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Compare every face with every other and keep the pairs that look like one person under two names."""
+    from facedb.scan.run import ScanOptions
+    from facedb.scan.run import scan as run
+
+    settings = settings_from(ctx)
+    options = ScanOptions(
+        threshold=threshold_choice(ctx, threshold, fmr),
+        datasets=tuple(filter(None, (datasets or "").split(","))),
+        model=model,
+        engine=engine,
+        threads=threads,
+        block_rows=block_rows,
+        connections=connections,
+        full=full,
+        max_pairs=max_pairs,
+        min_face=min_face,
+        min_quality=min_quality,
+        cache_dir=settings.cache,
+        models_dir=settings.models,
+    )
+    with database(ctx) as db:
+        reporter = state_of(ctx).reporter
+        done = run(db, options, reporter=reporter, pause=guard(max_temp, cool_to, reporter)).scan
+    emit(
+        ("scan_id", "threshold", "faces", "new_faces", "identities", "comparisons", "pairs", "links", "engine", "join_seconds"),
+        [(done.id, done.threshold, done.faces, done.new_faces, done.identities, done.comparisons, done.pairs, done.links,
+          done.engine, round(done.join_seconds, 3))],
+        output,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""What goes in: images, identities, models and embeddings, as rows."""

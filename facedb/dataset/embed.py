@@ -1,0 +1,186 @@
+"""Embed: run a model over every image that its contract has not seen, batch by batch, each batch one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from facedb.core.errors import ConflictError
+from facedb.core.progress import Reporter
+from facedb.core.records import ImageResult, ImageTask
+from facedb.core.rejects import CHANGED, Rejected, problem
+from facedb.dataset import embedding_rows as store
+from facedb.dataset.embedding_rows import ModelRow, PendingImage
+from facedb.dataset.names import find_datasets
+from facedb.db.connection import Connection, Database, translated
+from facedb.embedding.contract import ModelContract
+from facedb.embedding.extract import MIN_FACE
+from facedb.embedding.pipeline import Embedder
+from facedb.embedding.resolve import load_contract
+from facedb.sources.reading import ByteReader
+
+# A transaction is committed when this many images are through or this much time has passed, whichever comes first.
+_COMMIT_IMAGES = 512
+_COMMIT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model as the user names it: weights, detector (None: images are faces already), and what overrides its contract."""
+
+    weights: Path
+    detector: Path | None = None
+    preset: str | None = None
+    faces: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    provider: str = "auto"
+    min_face: float = MIN_FACE
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedSummary:
+    """What one run did, and how the dataset stands under the contract afterwards."""
+
+    model: ModelRow
+    done: int
+    seconds: float
+    images: int
+    faces: int
+    rejected: int
+    pending: int
+
+
+def open_embedder(
+    choice: ModelChoice, reporter: Reporter, *, threads: int | None = None, batch: int | None = None
+) -> Embedder:
+    """The embedder of a choice; says what was assumed of its contract. Raises ModelError where files do not fit."""
+    notes: list[str] = []
+    contract = load_contract(
+        choice.weights, preset=choice.preset, detector=choice.detector, faces=choice.faces,
+        overrides=choice.overrides, notes=notes,
+    )  # fmt: skip
+    for note in notes:
+        reporter.say(note)
+    embedder = Embedder(
+        choice.weights, contract, choice.detector, provider=choice.provider, batch=batch, threads=threads,
+        min_face=choice.min_face,
+    )  # fmt: skip
+    for note in embedder.notes:
+        reporter.say(note)
+    return embedder
+
+
+def detection_key(contract: ModelContract) -> str:
+    """Names how a contract finds faces, so that contracts that find the same ones share their rows."""
+    if contract.detector is None:
+        return "none"
+    parts = {"detector": asdict(contract.detector), "faces": contract.faces, "preprocessing": contract.preprocessing}
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return f"{contract.detector.kind}:{contract.faces}:{digest[:12]}"
+
+
+def register(conn: Connection, contract: ModelContract, choice: ModelChoice) -> ModelRow:
+    """The row of a contract, made if it is not there."""
+    return store.add_model(
+        conn, name=contract.name, digest=contract.digest(), contract=contract.to_dict(), dim=contract.dim,
+        detection=detection_key(contract), weights_path=str(choice.weights.absolute()),
+        detector_path=None if choice.detector is None else str(choice.detector.absolute()),
+    )  # fmt: skip
+
+
+def embed(
+    db: Database,
+    choice: ModelChoice,
+    *,
+    dataset: str | None = None,
+    retry: bool = False,
+    threads: int | None = None,
+    batch: int | None = None,
+    pause: Callable[[], None] | None = None,
+    reporter: Reporter,
+) -> EmbedSummary:
+    """Embed what is pending of ``dataset`` (default: of all); ``retry`` takes rejects up again.
+
+    ``pause`` is called between batches and may wait (the temperature guard). Raises ModelError for a model that does not
+    work, NotFoundError for a dataset that is not there, ConflictError while another run embeds the same. Whatever stops it,
+    finished batches stay and the next run goes on after them.
+    """
+    with (
+        closing(db.open()) as conn,
+        translated(db.dsn),
+        open_embedder(choice, reporter, threads=threads, batch=batch) as embedder,
+    ):
+        found = find_datasets(conn, [dataset])
+        dataset_id = None if found is None else found[0]
+        model = register(conn, embedder.contract, choice)
+        conn.commit()
+        if not store.lock_embed(conn, model.id, dataset_id):
+            raise ConflictError(
+                f"Another facedb is embedding with {model.name} right now; wait for it, then run this again."
+            )
+        if retry:
+            store.retry_rejects(conn, model.id, found)
+        todo = store.count_pending(conn, model.id, dataset_id)
+        conn.commit()
+        started = time.monotonic()
+        done = 0
+        hashes: dict[int, bytes | None] = {}
+        if todo:
+            with (
+                closing(db.open()) as reading,
+                ByteReader() as reader,
+                closing(embedder.embed(_tasks(reading, model.id, dataset_id, reader, hashes))) as results,
+                reporter.task(f"embed with {model.name}", todo, "images") as task,
+            ):
+                for group in _timed_groups(results):
+                    # Another process may have ingested other bytes under the same path meanwhile: those stay pending.
+                    valid = store.unchanged(conn, {result.image_id: hashes.pop(result.image_id) for result in group})
+                    store.write_results(conn, model, [result for result in group if result.image_id in valid])
+                    conn.commit()
+                    done += len(group)
+                    task.advance(len(group))
+                    if pause is not None:
+                        pause()
+        return _summary(conn, model, dataset_id, done, time.monotonic() - started)
+
+
+def _tasks(
+    conn: Connection, model_id: int, dataset_id: int | None, reader: ByteReader, hashes: dict[int, bytes | None]
+) -> Iterator[ImageTask]:
+    """What is pending; the hash that each image was ingested with is noted in ``hashes``."""
+    for image in store.pending(conn, model_id, dataset_id):
+        hashes[image.id] = image.sha256
+        yield ImageTask(image.id, partial(_read, reader, image), image.box, image.landmarks)
+
+
+def _read(reader: ByteReader, image: PendingImage) -> bytes:
+    data = reader.read(Path(image.root), image.path, image.container, image.container_offset, image.container_length)
+    if image.sha256 is not None and hashlib.sha256(data).digest() != image.sha256:
+        raise Rejected(problem(CHANGED))
+    return data
+
+
+def _timed_groups(results: Iterator[ImageResult]) -> Iterator[list[ImageResult]]:
+    group: list[ImageResult] = []
+    last = time.monotonic()
+    for result in results:
+        group.append(result)
+        now = time.monotonic()
+        if len(group) >= _COMMIT_IMAGES or now - last >= _COMMIT_SECONDS:
+            yield group
+            group, last = [], now
+    if group:
+        yield group
+
+
+def _summary(conn: Connection, model: ModelRow, dataset_id: int | None, done: int, seconds: float) -> EmbedSummary:
+    outcome = store.count_outcomes(conn, model.id, dataset_id)
+    pending = store.count_pending(conn, model.id, dataset_id)
+    return EmbedSummary(model, done, seconds, outcome.images, outcome.faces, outcome.rejected, pending)

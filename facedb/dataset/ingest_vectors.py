@@ -1,0 +1,128 @@
+"""Ingest of embeddings that come without images: straight into the table, under a contract that the user names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedb.core import rejects
+from facedb.core.errors import InputError
+from facedb.core.records import Float32Array, Int64Array, VectorBatch
+from facedb.core.vectors import normalise
+from facedb.dataset import embedding_rows as store_embeddings
+from facedb.dataset import image_rows as store_ingest
+from facedb.dataset.embedding_rows import ModelRow
+from facedb.db.connection import Connection
+
+DETECTION = "given"
+
+
+@dataclass(frozen=True, slots=True)
+class VectorOutcome:
+    """What a batch came to: the keys of its images, how many rows are new, changed, and left out as named before."""
+
+    image_ids: Int64Array
+    new: int
+    changed: int
+    repeated: int
+
+
+def given_model(conn: Connection, name: str, dim: int) -> ModelRow:
+    """The contract of vectors that somebody else computed: all that is known is the name the user gave and the dimension."""
+    contract = {"kind": DETECTION, "name": name, "dim": dim}
+    digest = hashlib.sha256(json.dumps(contract, sort_keys=True).encode()).hexdigest()
+    return store_embeddings.add_model(
+        conn, name=name, digest=digest, contract=contract, dim=dim, detection=DETECTION,
+        weights_path=None, detector_path=None,
+    )  # fmt: skip
+
+
+class VectorWriter:
+    """Writes batches of vectors of one source under one contract."""
+
+    def __init__(self, conn: Connection, source_id: int, model: ModelRow) -> None:
+        self._conn = conn
+        self._source_id = source_id
+        self._model = model
+        self._met: list[Int64Array] = []
+
+    def write(self, batch: VectorBatch, identities: Mapping[str, int]) -> VectorOutcome:
+        """Write a batch: new and changed rows only; the caller commits. Raises InputError when the dimension changes."""
+        if batch.vectors.shape[1] != self._model.dim:
+            raise InputError(
+                f"The vectors have {batch.vectors.shape[1]} values here and {self._model.dim} before: "
+                "ingest different models under different --contract names."
+            )
+        known = store_ingest.find_vectors(self._conn, self._source_id, batch.paths)
+        whole, batch = batch, self._first_of_each_path(batch, known)
+        raw = np.ascontiguousarray(batch.vectors, np.float32)
+        hashes = _row_hashes(raw)
+        labels = [identities[name] if name else None for name in batch.identities]
+        before = [known.get(path) for path in batch.paths]
+        fresh = np.flatnonzero([b is None for b in before])
+        changed = np.flatnonzero([b is not None and b.sha256 != h for b, h in zip(before, hashes, strict=True)])
+        back = [
+            b.id
+            for b, h in zip(before, hashes, strict=True)
+            if b is not None and b.sha256 == h and b.status == "vanished"
+        ]
+        relabelled = [
+            (b.id, label)
+            for b, label in zip(before, labels, strict=True)
+            if b is not None and b.identity_id != label and b.labelled_by == "source"
+        ]
+        ids = np.array([0 if b is None else b.id for b in before], np.int64)
+        ids[fresh] = store_ingest.reserve_ids(self._conn, "image", len(fresh))
+        unit, norms, usable = normalise(raw)
+        store_ingest.copy_vector_images(
+            self._conn, self._source_id,
+            [(int(ids[k]), labels[k], batch.paths[k], 4 * raw.shape[1], hashes[k]) for k in fresh],
+        )  # fmt: skip
+        store_ingest.update_vector_images(self._conn, [(int(ids[k]), hashes[k]) for k in changed], relabelled, back)
+        rows = np.r_[fresh, changed].astype(np.int64)
+        self._write_faces(ids, rows[usable[rows]], unit, norms)
+        self._reject(ids[rows[~usable[rows]]])
+        if len(ids):
+            self._met.append(np.sort(ids))
+        return VectorOutcome(ids, len(fresh), len(changed), len(whole.paths) - len(batch.paths))
+
+    def _first_of_each_path(self, batch: VectorBatch, known: Mapping[str, store_ingest.KnownImage]) -> VectorBatch:
+        """The batch without rows whose path came before, in it or in an earlier one: an input has one row."""
+        unseen: dict[str, int] = {}
+        for k, path in enumerate(batch.paths):
+            unseen.setdefault(path, k)
+        rows = np.fromiter(unseen.values(), np.int64)
+        keys = np.array([known[path].id if path in known else 0 for path in unseen], np.int64)
+        met = np.zeros(len(keys), bool)
+        for earlier in self._met:
+            # Keys are handed out in runs, so nearly every earlier batch is passed over by its ends.
+            if keys.max(initial=0) >= earlier[0] and keys.min(initial=0) <= earlier[-1]:
+                met |= np.isin(keys, earlier)
+        rows = rows[~met]
+        if len(rows) == len(batch.paths):
+            return batch
+        return VectorBatch(
+            [batch.paths[k] for k in rows], [batch.identities[k] for k in rows], batch.vectors[rows]
+        )  # fmt: skip
+
+    def _write_faces(self, ids: Int64Array, rows: NDArray[np.int64], unit: Float32Array, norms: Float32Array) -> None:
+        if len(rows):
+            faces = store_embeddings.copy_plain_faces(self._conn, ids[rows], DETECTION)
+            store_embeddings.copy_embeddings(self._conn, self._model, faces, unit[rows], norms[rows])
+
+    def _reject(self, image_ids: Int64Array) -> None:
+        if len(image_ids):
+            problem = rejects.problem(rejects.BAD_VECTOR, "The vector is zero or holds values that are not finite.")
+            store_embeddings.add_rejects(self._conn, self._model.id, [(int(i), problem) for i in image_ids])
+
+
+def _row_hashes(raw: Float32Array) -> list[bytes]:
+    """SHA-256 of every row of ``raw`` float32 (n, d), by which a later ingest sees whether it changed."""
+    data = raw.view(np.uint8).reshape(-1).data
+    stride = 4 * raw.shape[1]
+    return [hashlib.sha256(data[start : start + stride]).digest() for start in range(0, len(data), stride)]

@@ -1,0 +1,115 @@
+-- name: add_model
+-- Register a contract, or remember where its files are now.
+insert into facedb.model (name, digest, contract, dim, detection, weights_path, detector_path)
+values (%(name)s, %(digest)s, %(contract)s, %(dim)s, %(detection)s, %(weights_path)s, %(detector_path)s)
+on conflict (digest) do update
+set weights_path = coalesce(excluded.weights_path, facedb.model.weights_path),
+    detector_path = coalesce(excluded.detector_path, facedb.model.detector_path)
+returning id;
+
+-- name: model_by_id
+-- One contract.
+select id, name, digest, contract, dim, detection, weights_path, detector_path from facedb.model where id = %(id)s;
+
+-- name: model_by_name
+-- The contracts of a name or digest, newest first.
+select id, name, digest, contract, dim, detection, weights_path, detector_path from facedb.model
+where name = %(name)s or starts_with(digest, %(name)s) order by digest = %(name)s desc, id desc;
+
+-- name: model_by_weights
+-- The contract of a model file that embedded last; one file may serve several contracts.
+select m.id, m.name, m.digest, m.contract, m.dim, m.detection, m.weights_path, m.detector_path from facedb.model m
+where m.contract ->> 'weights_sha256' = %(weights)s
+order by (select max(e.id) from facedb.embedding e where e.model_id = m.id) desc nulls last, m.id desc limit 1;
+
+-- name: model_in_use
+-- The contract that embedded a face last, of all or of some datasets; a contract that could make nothing of them comes after.
+select m.id, m.name, m.digest, m.contract, m.dim, m.detection, m.weights_path, m.detector_path
+from facedb.model m
+cross join lateral (
+    select case when %(datasets)s::integer[] is null then (select max(e.id) from facedb.embedding e where e.model_id = m.id)
+    else (
+        select max(e.id) from facedb.embedding e join facedb.face f on f.id = e.face_id
+        join facedb.image i on i.id = f.image_id join facedb.source s on s.id = i.source_id
+        where e.model_id = m.id and s.dataset_id = any(%(datasets)s)
+    ) end as newest
+) used
+where used.newest is not null
+order by used.newest desc limit 1;
+
+-- name: models
+-- Every contract with the number of its embeddings.
+select m.id, m.name, m.dim, m.digest, m.contract, m.weights_path, m.detector_path, m.created_at,
+       (select count(*) from facedb.embedding e where e.model_id = m.id) as embeddings
+from facedb.model m order by m.id;
+
+-- name: count_pending
+-- Images that have neither a face nor a reject under a contract.
+select count(*) from facedb.image i
+join facedb.source s on s.id = i.source_id
+where i.status = 'ready' and s.format not in ('npz', 'npy')
+  and (%(dataset_id)s::integer is null or s.dataset_id = %(dataset_id)s)
+  and not exists (select from facedb.embed_reject r where r.model_id = %(model_id)s and r.image_id = i.id)
+  and not exists (
+      select from facedb.face f join facedb.embedding e on e.face_id = f.id and e.model_id = %(model_id)s
+      where f.image_id = i.id
+  );
+
+-- name: pending
+-- The same, in an order in which containers are read forward.
+select i.id, s.root, i.path, i.container, i.container_offset, i.container_length, i.box, i.landmarks, i.sha256
+from facedb.image i
+join facedb.source s on s.id = i.source_id
+where i.status = 'ready' and s.format not in ('npz', 'npy')
+  and (%(dataset_id)s::integer is null or s.dataset_id = %(dataset_id)s)
+  and not exists (select from facedb.embed_reject r where r.model_id = %(model_id)s and r.image_id = i.id)
+  and not exists (
+      select from facedb.face f join facedb.embedding e on e.face_id = f.id and e.model_id = %(model_id)s
+      where f.image_id = i.id
+  )
+order by s.id, i.container, i.container_offset, i.path;
+
+-- name: unchanged
+-- Which images are still what a run began with; nobody changes them before this transaction ends.
+select i.id from facedb.image i join unnest(%(ids)s::bigint[], %(hashes)s::bytea[]) as c(id, sha256) on c.id = i.id
+where i.status = 'ready' and i.sha256 is not distinct from c.sha256
+for share of i;
+
+-- name: known_faces
+-- Faces that another contract with the same detection found already.
+select image_id, ordinal, id from facedb.face where detection = %(detection)s and image_id = any(%(image_ids)s);
+
+-- name: set_facts
+-- What decoding showed of the images of one batch.
+update facedb.image i set width = f.width, height = f.height, format = f.format, phash = f.phash
+from unnest(%(ids)s::bigint[], %(widths)s::integer[], %(heights)s::integer[], %(formats)s::text[], %(phashes)s::bigint[])
+    as f(id, width, height, format, phash)
+where i.id = f.id and (i.width, i.height, i.format, i.phash) is distinct from (f.width, f.height, f.format, f.phash);
+
+-- name: add_rejects
+-- Images of one batch that gave no face.
+insert into facedb.embed_reject (image_id, model_id, code, detail)
+select image_id, %(model_id)s, code, detail
+from unnest(%(image_ids)s::bigint[], %(codes)s::text[], %(details)s::text[]) as r(image_id, code, detail)
+on conflict (model_id, image_id) do update set code = excluded.code, detail = excluded.detail, rejected_at = now();
+
+-- name: retry_rejects
+-- Take rejects up again: they become pending.
+delete from facedb.embed_reject r using facedb.image i, facedb.source s
+where i.id = r.image_id and s.id = i.source_id
+  and (%(model_id)s::integer is null or r.model_id = %(model_id)s)
+  and (%(datasets)s::integer[] is null or s.dataset_id = any(%(datasets)s))
+  and (%(code)s::text is null or r.code = %(code)s);
+
+-- name: count_outcomes
+-- Embedded images, their faces, and rejects of a dataset under a contract.
+select
+    (select count(distinct f.image_id) from facedb.embedding e join facedb.face f on f.id = e.face_id
+     join facedb.image i on i.id = f.image_id and i.status = 'ready' join facedb.source s on s.id = i.source_id
+     where e.model_id = %(model_id)s and (%(dataset_id)s::integer is null or s.dataset_id = %(dataset_id)s)) as images,
+    (select count(*) from facedb.embedding e join facedb.face f on f.id = e.face_id
+     join facedb.image i on i.id = f.image_id and i.status = 'ready' join facedb.source s on s.id = i.source_id
+     where e.model_id = %(model_id)s and (%(dataset_id)s::integer is null or s.dataset_id = %(dataset_id)s)) as faces,
+    (select count(*) from facedb.embed_reject r
+     join facedb.image i on i.id = r.image_id and i.status = 'ready' join facedb.source s on s.id = i.source_id
+     where r.model_id = %(model_id)s and (%(dataset_id)s::integer is null or s.dataset_id = %(dataset_id)s)) as rejected;

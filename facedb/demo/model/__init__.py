@@ -1,0 +1,1 @@
+"""The small embedder of the demo, and how it was trained."""

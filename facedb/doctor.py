@@ -1,0 +1,105 @@
+"""Doctor: what this machine has, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import importlib.metadata as metadata
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+from facedb.core.errors import FacedbError
+from facedb.core.settings import Settings
+from facedb.db.connection import connect
+from facedb.embedding import cuda, session
+from facedb.embedding.thermal import read_sensors
+from facedb.join.engine import available_engines, choose_engine
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One thing looked at: ``state`` is ok, warning or problem."""
+
+    subject: str
+    state: str
+    finding: str
+
+
+# Each pair shares one import directory: whichever was installed last has overwritten the other.
+_EXCLUSIVE = (
+    ("onnxruntime", ("onnxruntime", "onnxruntime-gpu")),
+    ("faiss", ("faiss-cpu", "faiss-gpu", "faiss-gpu-cuvs")),
+)
+
+
+def examine(settings: Settings) -> Iterator[Diagnosis]:
+    """Look at packages, engines, ONNX Runtime, sensors, disk and database; never raises."""
+    yield Diagnosis(
+        "machine", "ok", f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    )
+    for subject, names in _EXCLUSIVE:
+        yield _exclusive(subject, names)
+    for engine in available_engines():
+        yield Diagnosis(f"engine {engine.name}", "ok" if engine.available else "warning", engine.reason)
+    chosen = choose_engine("auto")
+    yield Diagnosis("engine auto", "ok", f"takes {chosen.name}")
+    yield _onnxruntime()
+    sensors = read_sensors()
+    hottest = max((s.celsius for s in sensors), default=None)
+    yield Diagnosis(
+        "temperature", "ok" if sensors else "warning",
+        f"{len(sensors)} sensors, hottest {hottest:.0f} °C" if hottest is not None else "no sensor can be read, so --max-temp cannot guard",
+    )  # fmt: skip
+    yield _disk(settings)
+    yield _database(settings)
+
+
+def _exclusive(subject: str, names: tuple[str, ...]) -> Diagnosis:
+    found = []
+    for name in names:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    if not found:
+        return Diagnosis(subject, "problem", "not installed: install facedb[cpu] or facedb[gpu]")
+    if len(found) > 1:
+        return Diagnosis(
+            subject, "problem",
+            f"{' and '.join(found)} are both installed and share one directory: uninstall both, then install one of them",
+        )  # fmt: skip
+    return Diagnosis(subject, "ok", found[0])
+
+
+def _onnxruntime() -> Diagnosis:
+    try:
+        fault = cuda.why_not(session.runtime())
+    except FacedbError as error:
+        return Diagnosis("onnxruntime provider", "problem", str(error))
+    return Diagnosis("onnxruntime provider", "warning" if fault else "ok", f"cpu ({fault})" if fault else "cuda")
+
+
+def _disk(settings: Settings) -> Diagnosis:
+    place = settings.home
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free / 1e9
+    return Diagnosis("disk", "ok" if free > 5 else "warning", f"{free:.0f} GB free for {settings.home}")
+
+
+def _database(settings: Settings) -> Diagnosis:
+    try:
+        with connect(settings) as db, closing(db.open()) as conn:
+            row = conn.execute(
+                "select current_setting('server_version'),"
+                " (select max(version) from pg_available_extension_versions where name = 'vector')"
+            ).fetchone()
+            where = db.describe()
+    except FacedbError as error:
+        return Diagnosis("database", "problem", str(error))
+    version, vector = row or ("?", None)
+    if vector is None:
+        return Diagnosis("database", "problem", f"PostgreSQL {version} without pgvector: install its extension package")
+    return Diagnosis("database", "ok", f"PostgreSQL {version}, pgvector {vector}, {where}")

@@ -1,0 +1,1 @@
+"""What the pairs and the folders say: arrays in, arrays out."""

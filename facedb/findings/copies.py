@@ -1,0 +1,136 @@
+"""Duplicates: the same photo twice, by the bytes of the files, or by perceptual hash and score together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedb.core.records import Float32Array, Float64Array, Int64Array
+from facedb.findings.confidence import MOST, of_copy
+from facedb.findings.finding_table import FindingTable, Kind, Role, table
+from facedb.findings.folders import Folders
+from facedb.findings.linkage import complete_linkage
+from facedb.join.score import pair_scores
+
+NEAR = 0.93
+"""Pairs below this score are never copies."""
+_SAME_BYTES = 0.9
+_FROM = 0.5
+EQUAL = float(1.0 / (1.0 + np.exp(-MOST)))
+"""The confidence of copies with equal bytes."""
+NEAR_EQUAL = 0.999
+
+
+@dataclass(frozen=True, slots=True)
+class Hashes:
+    """What is known of the files of the rows (n,): ``content`` int64, equal for files with equal bytes, -1 unknown;
+    ``look`` int64, the 64-bit perceptual hash, meaningless where ``has_look`` is False."""
+
+    content: Int64Array
+    look: Int64Array
+    has_look: NDArray[np.bool_]
+
+    @classmethod
+    def none(cls, count: int) -> Hashes:
+        """For vectors that came without images."""
+        return cls(np.full(count, -1, np.int64), np.zeros(count, np.int64), np.zeros(count, bool))
+
+    def distance(self, rows_a: Int64Array, rows_b: Int64Array) -> Int64Array:
+        """Hamming distance of the perceptual hashes (m,), -1 where one is unknown."""
+        bits = np.bitwise_count(self.look[rows_a] ^ self.look[rows_b]).astype(np.int64)
+        return np.where(self.has_look[rows_a] & self.has_look[rows_b], bits, -1)
+
+
+def find_copies(
+    vectors: Float32Array,
+    images: NDArray[np.integer],
+    parts: Folders,
+    hashes: Hashes,
+    rows_a: Int64Array,
+    rows_b: Int64Array,
+    scores: Float32Array,
+) -> FindingTable:
+    """Groups of copies out of candidate pairs (m,), those within folders and across that reach NEAR, and equal files.
+
+    Equal bytes are certain. A group holds only faces that are copies of each other, every one of every other; its
+    confidence and scores are those of its weakest pair. ``max_score`` is the highest score, ``mean_score`` the lowest.
+    """
+    same_a, same_b = _equal_files(hashes.content)
+    sure = of_copy(scores.astype(np.float64), hashes.distance(rows_a, rows_b))
+    kept = sure >= _FROM
+    a, b = np.r_[same_a, rows_a[kept]], np.r_[same_b, rows_b[kept]]
+    a, b = np.minimum(a, b), np.maximum(a, b)
+    _, first = np.unique(a * max(len(vectors), 1) + b, return_index=True)
+    a, b = a[first], b[first]
+    apart = images[a] != images[b]
+    a, b = a[apart], b[apart]
+    score = pair_scores(vectors, a, b)
+    distance = hashes.distance(a, b)
+    equal = (hashes.content[a] >= 0) & (hashes.content[a] == hashes.content[b]) & (score >= _SAME_BYTES)
+    sure = np.where(equal, EQUAL, np.minimum(of_copy(score, distance), NEAR_EQUAL))
+    kept = sure >= _FROM
+    a, b, score, distance, sure = a[kept], b[kept], score[kept], distance[kept], sure[kept]
+    return _grouped(parts, hashes, a, b, score, distance, sure)
+
+
+def _equal_files(content: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Every row with the first row of the same content: k - 1 pairs for k copies."""
+    rows = np.flatnonzero(content >= 0)
+    rows = rows[np.argsort(content[rows], kind="stable")]
+    values = content[rows]
+    first = np.r_[True, values[1:] != values[:-1]] if len(rows) else np.empty(0, bool)
+    head = rows[np.maximum.accumulate(np.where(first, np.arange(len(rows)), 0))] if len(rows) else rows
+    return head[~first].astype(np.int64), rows[~first].astype(np.int64)
+
+
+def _grouped(
+    parts: Folders,
+    hashes: Hashes,
+    a: Int64Array,
+    b: Int64Array,
+    score: Float64Array,
+    distance: Int64Array,
+    sure: Float64Array,
+) -> FindingTable:
+    # Copies byte for byte count as one node, so that a thousand of them need no million pairs.
+    node = np.arange(len(hashes.content))
+    equal = (hashes.content[a] >= 0) & (hashes.content[a] == hashes.content[b])
+    same = np.unique(np.r_[a[equal], b[equal]])
+    _, first, of_content = np.unique(hashes.content[same], return_index=True, return_inverse=True)
+    node[same] = same[first][of_content]
+    group, _ = complete_linkage(node[a[~equal]], node[b[~equal]], sure[~equal])
+    rows = np.unique(np.r_[a, b])
+    key = np.array([group.get(int(node[r]), -int(node[r]) - 1) for r in rows], np.int64)
+    of_row = dict(zip(rows.tolist(), key.tolist(), strict=True))
+    inside = np.array([of_row[int(x)] == of_row[int(y)] for x, y in zip(a, b, strict=True)], bool)
+    keys, at = np.unique(key, return_inverse=True)
+    pair_at = np.searchsorted(keys, [of_row[int(x)] for x in a[inside]]) if len(a) else np.empty(0, np.int64)
+    several = np.bincount(pair_at, minlength=len(keys)) > 0
+    low, high, weakest = np.full(len(keys), 2.0), np.full(len(keys), -2.0), np.full(len(keys), 1.0)
+    bits = np.full(len(keys), -1, np.int64)
+    np.minimum.at(low, pair_at, score[inside])
+    np.maximum.at(high, pair_at, score[inside])
+    np.minimum.at(weakest, pair_at, sure[inside])
+    np.maximum.at(bits, pair_at, distance[inside])
+    place = np.cumsum(several) - 1
+    members = several[at]
+    rows, at = rows[members], place[at[members]]
+    order = np.lexsort((rows, at))
+    rows, at = rows[order], at[order]
+    starts = np.searchsorted(at, np.arange(several.sum()))
+    folder = parts.folder_of[rows]
+    home = folder[starts] if len(rows) else np.empty(0, np.int64)
+    away = np.full(len(home), -1, np.int64)
+    foreign = np.flatnonzero(folder != home[at]) if len(rows) else np.empty(0, np.int64)
+    away[at[foreign[::-1]]] = folder[foreign[::-1]]
+    at_home = np.bincount(at[folder == home[at]], minlength=len(home)) if len(rows) else np.empty(0, np.int64)
+    there = np.bincount(at[folder == away[at]], minlength=len(home)) if len(rows) else np.empty(0, np.int64)
+    return table(
+        Kind.DUPLICATE, weakest[several], (at, rows, np.full(len(rows), Role.COPY)),
+        identity_a=parts.labels[home] if len(home) else np.empty(0), identity_b=np.where(away >= 0, parts.labels[away], -1),
+        faces_a=at_home, faces_b=there, size_a=parts.sizes[home],
+        size_b=np.where(away >= 0, parts.sizes[away], 0), max_score=high[several], mean_score=low[several],
+        distance=bits[several], equal=weakest[several] >= EQUAL,
+    )  # fmt: skip

@@ -1,0 +1,267 @@
+"""Findings: from flagged pairs, the scores inside folders and the hashes to ranked statements for a person.
+
+Every mistake is told once. First each folder is taken apart into its core and the faces beside it (`peel`); then
+
+ * copies of one photo are grouped (`copies`);
+ * faces beside a core become strays, pointing to the core they fit, or the second person of a mixed folder (`strays`);
+ * what is left of the pairs, those between cores, makes merges and look-alikes (`likenesses`).
+
+So the pairs of a stray with its true identity make no merge of two folders, and a person split over two folders, whose
+cores are alike, makes no strays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedb.core.records import Float32Array, Float64Array, Int64Array
+from facedb.findings.asides import find_asides, settle_ties
+from facedb.findings.confidence import LIKELY, Rules
+from facedb.findings.copies import EQUAL, NEAR, Hashes, find_copies
+from facedb.findings.finding_table import FindingTable, Kind, Role, ranked, table
+from facedb.findings.folders import Folders, folders
+from facedb.findings.likenesses import Likeness, compare_cores, find_likenesses
+from facedb.findings.peel import Peeled, peel
+from facedb.findings.persons import Ends, Persons, ends, folder_sums, mean_scores, noise, persons
+from facedb.findings.strays import find_mixed, find_strays, swaps
+from facedb.join.gallery import Gallery
+
+PEEL_SHARE = 0.45
+"""A face is beside the core when its mean score to it is below this share of the way from impostor to genuine."""
+CLOSE_SHARE = 0.65
+"""Two identities are look-alikes when their cores are closer than chance brings any two, or when their best pair scores
+this share of the way from impostor to genuine; other links are in `facedb links` only."""
+_SLACK = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The ranked ``table`` with what it was measured against: the scale's ``ends`` and the ``rules``."""
+
+    table: FindingTable
+    ends: Ends
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStudy:
+    """What the folders of a gallery tell by themselves, whatever is flagged between them: needed by `find`."""
+
+    parts: Folders
+    ends: Ends
+    peeled: Peeled
+    who: Persons
+    rules: Rules
+
+
+def study_folders(gallery: Gallery) -> FolderStudy:
+    """Take the folders apart; the time goes into the scores inside them (sum of squared folder sizes)."""
+    parts = folders(gallery.labels, gallery.groups)
+    sums = folder_sums(gallery.vectors, parts)
+    scale = ends(gallery.vectors, parts, sums)
+    cut = scale.cut(PEEL_SHARE)
+    peeled = peel(gallery.vectors, gallery.groups, parts, cut=cut, near=NEAR)
+    who = persons(gallery.vectors, parts, scale, sums, peeled.group)
+    if settle_ties(gallery.vectors, parts, who, peeled.group):
+        who = persons(gallery.vectors, parts, scale, sums, peeled.group)
+        _measure_again(gallery, parts, peeled)
+    rules = Rules.of(noise(gallery, parts, who, peeled.own_mean, peeled.group))
+    return FolderStudy(parts, scale, peeled, who, rules)
+
+
+def find(
+    gallery: Gallery,
+    study: FolderStudy,
+    rows_a: Int64Array,
+    rows_b: Int64Array,
+    scores: Float32Array,
+    hashes: Hashes,
+) -> Findings:
+    """Find the mistakes of a gallery.
+
+    ``study`` is `study_folders` of it; ``rows_a``, ``rows_b`` (m,) are the rows of the flagged pairs with ``scores`` float32
+    (m,). No other pair is looked at, but every face beside a core is compared with every core.
+    """
+    parts, peeled, who, rules = study.parts, study.peeled, study.who, study.rules
+    near = scores >= NEAR
+    copies = find_copies(
+        gallery.vectors, gallery.groups, parts, hashes, np.r_[peeled.near_a, rows_a[near]],
+        np.r_[peeled.near_b, rows_b[near]], np.r_[peeled.near_score, scores[near]],
+    )  # fmt: skip
+    pairs = _Pairs(rows_a, rows_b, scores)
+    strays, mixed = _beside_cores(gallery, parts, who, rules, peeled, pairs, copies)
+    copies = copies.only(~_told_as_strays(len(gallery), strays, copies))
+    explained = _explained(len(gallery), [strays, mixed, copies])
+    left = ~(explained[rows_a] | explained[rows_b])
+    likeness = compare_cores(gallery.vectors, parts, who, rules, rows_a[left], rows_b[left], scores[left])
+    single, alone = _folders_of_one(parts, likeness)
+    close = (likeness.sameness >= rules.alike) | (likeness.links.max_score >= study.ends.cut(CLOSE_SHARE))
+    found = ranked([find_likenesses(likeness, close & ~single), alone, strays, mixed, copies])
+    return Findings(replace(found, partner=swaps(found)), study.ends, rules)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    rows_a: Int64Array
+    rows_b: Int64Array
+    scores: Float32Array
+
+    def by_face(self, parts: Folders, chosen: NDArray[np.bool_]) -> tuple[Int64Array, Int64Array, Int64Array]:
+        """The best pair of each ``chosen`` row (n,) with each foreign folder: rows, folders, the rows at the other end."""
+        at_a, at_b = np.flatnonzero(chosen[self.rows_a]), np.flatnonzero(chosen[self.rows_b])
+        face = np.r_[self.rows_a[at_a], self.rows_b[at_b]]
+        across = np.r_[self.rows_b[at_a], self.rows_a[at_b]]
+        score = np.r_[self.scores[at_a], self.scores[at_b]]
+        folder = parts.folder_of[across]
+        order = np.lexsort((across, -score, folder, face))
+        face, across, folder = face[order], across[order], folder[order]
+        first = np.r_[True, (face[1:] != face[:-1]) | (folder[1:] != folder[:-1])] if len(face) else np.empty(0, bool)
+        return face[first], folder[first], across[first]
+
+
+def _measure_again(gallery: Gallery, parts: Folders, peeled: Peeled) -> None:
+    """Own scores of the folders whose core was exchanged; they are small, so one by one."""
+    core = peeled.group == 0
+    for k in np.unique(parts.folder_of[np.flatnonzero(~core)]).tolist():
+        rows = parts.order[parts.starts[k] : parts.starts[k] + parts.sizes[k]]
+        inside = rows[core[rows]]
+        if len(inside) == 0 or len(inside) * 2 > len(rows):
+            continue
+        score = gallery.vectors[rows] @ gallery.vectors[inside].T
+        apart = gallery.groups[rows][:, None] != gallery.groups[inside][None, :]
+        others = apart.sum(axis=1)
+        mean = np.where(apart, score, 0).sum(axis=1) / np.maximum(others, 1)
+        peeled.own_mean[rows] = np.where(others > 0, mean, np.nan)
+        peeled.own_best[rows] = np.where(others > 0, np.where(apart, score, -2).max(axis=1), np.nan)
+
+
+def _beside_cores(
+    gallery: Gallery,
+    parts: Folders,
+    who: Persons,
+    rules: Rules,
+    peeled: Peeled,
+    pairs: _Pairs,
+    copies: FindingTable,
+) -> tuple[FindingTable, FindingTable]:
+    """Strays and mixed folders: of the faces beside cores, and of the faces inside that fit another core much better."""
+    vectors = gallery.vectors
+    asides = find_asides(vectors, parts, who, peeled.group)
+    is_second = asides.is_second_person(rules, who)
+    mixed = find_mixed(parts, who, rules, peeled, asides, np.flatnonzero(is_second))
+    lone = ~is_second[asides.at]
+    copied = _copies_across(len(gallery), peeled, copies)
+    lone &= ~copied[asides.rows]
+    rows, other = asides.rows[lone], asides.other[asides.at[lone]]
+    runner_up = asides.runner_up[asides.at[lone]]
+    inside, inside_other, inside_next = _better_elsewhere(gallery, parts, who, rules, peeled, pairs, copied)
+    rows, other = np.r_[rows, inside], np.r_[other, inside_other]
+    runner_up = np.r_[runner_up, inside_next]
+    nearest = _nearest(gallery, parts, pairs, rows, other)
+    return find_strays(vectors, parts, who, rules, peeled, rows, other, runner_up, nearest), mixed
+
+
+def _better_elsewhere(
+    gallery: Gallery,
+    parts: Folders,
+    who: Persons,
+    rules: Rules,
+    peeled: Peeled,
+    pairs: _Pairs,
+    copied: NDArray[np.bool_],
+) -> tuple[Int64Array, Int64Array, Float64Array]:
+    """Faces of cores that are likelier to a foreign core: the faces, the best such core, and the sameness of the next one.
+
+    Cores that are one person (merges) take no faces from each other. A core of one face is left to `likenesses`.
+    """
+    core = (peeled.group == 0) & ~copied & (who.faces[parts.folder_of] >= 2)
+    own = np.nan_to_num(peeled.own_mean, nan=-1.0)
+    hopeful = np.zeros(len(gallery), bool)
+    for rows in (pairs.rows_a, pairs.rows_b):
+        hopeful[rows[pairs.scores >= own[rows] - _SLACK]] = True
+    face, folder, _ = pairs.by_face(parts, hopeful & core)
+    same = who.sameness(mean_scores(who, gallery.vectors, face, folder), who.cohesion[folder], who.cohesion[folder])
+    home = parts.folder_of[face]
+    mine = who.sameness(peeled.own_mean[face], who.cohesion[home], who.cohesion[home])
+    better = np.flatnonzero(~(same < mine) & (who.faces[folder] > 0))
+    better = better[rules.of_merge(who.core_sameness(home[better], folder[better])) < LIKELY]
+    face, folder, same = face[better], folder[better], same[better]
+    order = np.lexsort((-same, face))
+    face, folder, same = face[order], folder[order], same[order]
+    first = np.r_[True, face[1:] != face[:-1]] if len(face) else np.empty(0, bool)
+    second = np.r_[~first[1:], False] if len(face) else first
+    following = np.where(second, np.r_[same[1:], 0.0], 0.0) if len(face) else same
+    return face[first], folder[first], following[first]
+
+
+def _nearest(gallery: Gallery, parts: Folders, pairs: _Pairs, rows: Int64Array, other: Int64Array) -> Int64Array:
+    """The row of folder ``other`` (m,) that scores highest with each of ``rows``, among its flagged pairs; -1: none."""
+    chosen = np.zeros(len(gallery), bool)
+    chosen[rows] = True
+    face, folder, across = pairs.by_face(parts, chosen)
+    count = len(parts.labels) + 1
+    key = face * count + folder
+    wanted = rows * count + other
+    if not len(key):
+        return np.full(len(rows), -1, np.int64)
+    at = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
+    return np.where((key[at] == wanted) & (other >= 0), across[at], -1)
+
+
+def _copies_across(count: int, peeled: Peeled, copies: FindingTable) -> NDArray[np.bool_]:
+    """Faces beside a core whose file is in another folder too: told as a duplicate, not as a stray as well."""
+    copied = np.zeros(count, bool)
+    across = (copies.identity_b >= 0) & (copies.confidence >= EQUAL)
+    rows = copies.member_row[across[copies.member_finding]]
+    copied[rows] = peeled.group[rows] != 0
+    return copied
+
+
+def _told_as_strays(count: int, strays: FindingTable, copies: FindingTable) -> NDArray[np.bool_]:
+    """Near copies across folders of which one is a stray: two photos of one sitting, so the stray is the mistake to tell."""
+    stray = np.zeros(count, bool)
+    sure = (strays.member_role == Role.WRONG) & (strays.confidence >= LIKELY)[strays.member_finding]
+    stray[strays.member_row[sure]] = True
+    told = np.zeros(len(copies), bool)
+    told[copies.member_finding[stray[copies.member_row]]] = True
+    return told & (copies.identity_b >= 0) & (copies.confidence < EQUAL)
+
+
+def _explained(count: int, tables: list[FindingTable]) -> NDArray[np.bool_]:
+    """Rows whose pairs need no further explanation: strays, second persons, and photos copied across folders."""
+    explained = np.zeros(count, bool)
+    for part in tables:
+        sure = (part.confidence >= LIKELY) & ((part.kind != Kind.DUPLICATE) | (part.identity_b >= 0))
+        wrong = (part.member_role != Role.EXAMPLE) & sure[part.member_finding]
+        explained[part.member_row[wrong]] = True
+    return explained
+
+
+def _folders_of_one(parts: Folders, likeness: Likeness) -> tuple[NDArray[np.bool_], FindingTable]:
+    """A folder of one image that is another, larger identity is a stray of it: which links say so, and as findings.
+
+    Of several such links of one image only the likest is a stray.
+    """
+    size_a, size_b = parts.sizes[likeness.a], parts.sizes[likeness.b]
+    chosen = likeness.merges() & ((size_a == 1) != (size_b == 1))
+    image = np.where(size_a == 1, likeness.best_a, likeness.best_b)
+    at = np.flatnonzero(chosen)
+    at = at[np.lexsort((-likeness.sameness[at], image[at]))]
+    first = np.r_[True, image[at][1:] != image[at][:-1]] if len(at) else np.empty(0, bool)
+    at = np.sort(at[first])
+    single = np.zeros(len(likeness.a), bool)
+    single[at] = True
+    is_a = size_a[at] == 1
+    home, other = np.where(is_a, likeness.a[at], likeness.b[at]), np.where(is_a, likeness.b[at], likeness.a[at])
+    links, count = likeness.links, np.arange(len(at))
+    nearest = np.where(is_a, likeness.best_b[at], likeness.best_a[at])
+    return single, table(
+        Kind.STRAY, likeness.confidence[at],
+        (np.r_[count, count], np.r_[image[at], nearest], np.r_[np.full(len(at), Role.WRONG), np.full(len(at), Role.EXAMPLE)]),
+        identity_a=parts.labels[home], identity_b=parts.labels[other], faces_a=1,
+        faces_b=np.where(is_a, links.faces_b[at], links.faces_a[at]), size_a=1, size_b=parts.sizes[other],
+        max_score=links.max_score[at], mean_score=links.mean_score[at], sameness=likeness.sameness[at],
+    )  # fmt: skip

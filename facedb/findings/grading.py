@@ -1,0 +1,106 @@
+"""Grading findings against known mistakes: precision, recall, average precision, and what was missed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facedb.core.records import Float64Array, Int64Array
+from facedb.findings.finding_table import FindingTable, Kind, Role
+from facedb.findings.planting import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """How findings met ``items``: ``rank_of`` int64 (items,), the rank (from 1) of the first finding that names each, 0: missed;
+    ``hit`` int64 (findings,), how many items a finding was the first to name.
+
+    Average precision is the mean over the items of the precision at their rank, (findings up to there that named an item
+    first) / rank, where a missed item counts 0. So an unneeded finding and a mistake that is told twice both cost precision.
+    """
+
+    items: tuple[Item, ...]
+    rank_of: Int64Array
+    hit: Int64Array
+
+    @property
+    def average_precision(self) -> float:
+        """Over all items; NaN without any."""
+        return self.average_precision_of([True] * len(self.items))
+
+    def average_precision_of(self, chosen: Sequence[bool]) -> float:
+        """Over some of the items, within the one rank of all findings."""
+        ranks = self.rank_of[np.array(chosen, bool)]
+        if not len(ranks):
+            return float("nan")
+        precision = np.r_[0.0, np.cumsum(self.hit > 0) / np.arange(1, len(self.hit) + 1)]
+        return float(precision[ranks].mean())
+
+    def precision_at(self, rank: int) -> float:
+        """The share of the first ``rank`` findings that named an item first."""
+        return float((self.hit[:rank] > 0).mean()) if rank and len(self.hit) else 0.0
+
+    def recall_at(self, rank: int) -> float:
+        """The share of the items named by the first ``rank`` findings."""
+        return float(((self.rank_of > 0) & (self.rank_of <= rank)).mean()) if len(self.items) else float("nan")
+
+    def curve(self) -> tuple[Int64Array, Float64Array, Float64Array]:
+        """Ranks, precision and recall wherever another item is named."""
+        at = np.flatnonzero(self.hit > 0) + 1
+        named = np.cumsum(self.hit)
+        precision = np.cumsum(self.hit > 0)[at - 1] / at
+        return at, precision, named[at - 1] / max(len(self.items), 1)
+
+
+def grade(found: FindingTable, items: Sequence[Item]) -> Grade:
+    """Match ranked findings with items.
+
+    A merge is named by a merge of its two labels (or a stray that is alone in its folder); a stray or a face of a swap by
+    a stray finding of its row or a mixed folder whose second person has it; a copy by a duplicate with both rows. A copy
+    in a foreign folder is a stray as well, so either class names it. A mixed folder is named by a mixed finding of its label.
+    """
+    of_labels: dict[tuple[int, int], list[int]] = {}
+    of_folder: dict[int, list[int]] = {}
+    of_row: dict[int, list[int]] = {}
+    copies: dict[int, list[int]] = {}
+    for k, item in enumerate(items):
+        if item.kind == "mixed":
+            of_folder.setdefault(item.label_a, []).append(k)
+        elif item.kind == "merge":
+            of_labels.setdefault(_pair(item.label_a, item.label_b), []).append(k)
+        else:
+            for row in item.rows:
+                copy = item.kind in ("duplicate", "resaved")
+                (copies if copy else of_row).setdefault(row, []).append(k)
+    rank_of, hit = np.zeros(len(items), np.int64), np.zeros(len(found), np.int64)
+    starts = np.searchsorted(found.member_finding, np.arange(len(found) + 1))
+    for k in range(len(found)):
+        members = slice(int(starts[k]), int(starts[k + 1]))
+        rows = found.member_row[members][found.member_role[members] != Role.EXAMPLE].tolist()
+        kind = found.kind[k]
+        named: list[int] = []
+        if kind == Kind.DUPLICATE:
+            named = [i for i in {i for r in rows for i in copies.get(r, [])} if set(items[i].rows) <= set(rows)]
+            if found.identity_b[k] >= 0:
+                named += [i for r in rows for i in of_row.get(r, [])]
+        elif kind in (Kind.STRAY, Kind.MIXED):
+            named = [i for r in rows for i in of_row.get(r, [])]
+            named += [i for r in rows for i in copies.get(r, []) if r == items[i].rows[1] and _across(items[i])]
+        if kind == Kind.MIXED:
+            named += of_folder.get(int(found.identity_a[k]), [])
+        if kind == Kind.MERGE or (kind == Kind.STRAY and found.size_a[k] == 1):
+            named += of_labels.get(_pair(int(found.identity_a[k]), int(found.identity_b[k])), [])
+        first = [i for i in named if rank_of[i] == 0]
+        rank_of[first] = k + 1
+        hit[k] = len(first)
+    return Grade(tuple(items), rank_of, hit)
+
+
+def _across(item: Item) -> bool:
+    return item.label_a != item.label_b
+
+
+def _pair(a: int, b: int) -> tuple[int, int]:
+    return (a, b) if a < b else (b, a)

@@ -1,0 +1,103 @@
+"""Merges and look-alikes: what the pairs between two folders say once strays, copies and second persons are taken out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedb.core.records import Float32Array, Float64Array, Int64Array
+from facedb.findings.confidence import LIKELY, Rules
+from facedb.findings.finding_table import FindingTable, Kind, Role, table
+from facedb.findings.folders import Folders
+from facedb.findings.linkage import complete_linkage
+from facedb.findings.links import Links, roll_up
+from facedb.findings.persons import Persons
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Links between folders ``a`` < ``b`` (indices of `Folders`, (m,)) with the sameness of their cores and the confidence
+    that they are one person; ``best_a``, ``best_b`` are the rows of their best pair, the one in ``a`` first."""
+
+    links: Links
+    a: Int64Array
+    b: Int64Array
+    sameness: Float64Array
+    confidence: Float64Array
+    best_a: Int64Array
+    best_b: Int64Array
+
+    def merges(self) -> NDArray[np.bool_]:
+        """Which links say *one person*."""
+        return np.asarray(self.confidence >= LIKELY)
+
+
+def compare_cores(
+    vectors: Float32Array,
+    parts: Folders,
+    who: Persons,
+    rules: Rules,
+    rows_a: Int64Array,
+    rows_b: Int64Array,
+    scores: Float32Array,
+) -> Likeness:
+    """Roll flagged pairs (m,) up to links and compare the cores of their two folders."""
+    labels = parts.labels[parts.folder_of]
+    links = roll_up(vectors, labels, rows_a, rows_b, scores)
+    a, b = np.searchsorted(parts.labels, links.identity_a), np.searchsorted(parts.labels, links.identity_b)
+    sameness = who.core_sameness(a, b)
+    sameness[(who.faces[a] == 0) | (who.faces[b] == 0)] = 0.0
+    best_a, best_b = _best_pairs(parts, links, rows_a, rows_b, scores)
+    return Likeness(links, a, b, sameness, rules.of_merge(sameness), best_a, best_b)
+
+
+def _best_pairs(
+    parts: Folders, links: Links, rows_a: Int64Array, rows_b: Int64Array, scores: Float32Array
+) -> tuple[Int64Array, Int64Array]:
+    """The rows of the highest pair of each link, in the order of its identities."""
+    if not len(links):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    label_a, label_b = parts.labels[parts.folder_of[rows_a]], parts.labels[parts.folder_of[rows_b]]
+    swap = label_a > label_b
+    low, high = np.where(swap, rows_b, rows_a), np.where(swap, rows_a, rows_b)
+    folders = len(parts.labels)
+    key = parts.folder_of[low] * folders + parts.folder_of[high]
+    order = np.lexsort((high, low, -scores, key))
+    ordered = key[order]
+    wanted = np.searchsorted(parts.labels, links.identity_a) * folders + np.searchsorted(parts.labels, links.identity_b)
+    first = order[np.searchsorted(ordered, wanted)]
+    return low[first], high[first]
+
+
+def find_likenesses(likeness: Likeness, told: NDArray[np.bool_]) -> FindingTable:
+    """Merges and look-alikes as findings, of the links that are to be ``told`` (m,).
+
+    Merges get groups by complete linkage over their sameness: ``group`` is that of a merge whose two ends share one, so
+    that a chain A - B - C without A - C stays two findings of which at most one has a group of its two ends.
+    """
+    links = likeness.links
+    kept = np.flatnonzero(told)
+    merge = likeness.merges()[kept]
+    a, b = likeness.a[kept], likeness.b[kept]
+    of_folder, lowest_of = complete_linkage(a[merge], b[merge], likeness.sameness[kept][merge])
+    group, lowest = np.zeros(len(kept), np.int64), np.full(len(kept), np.nan)
+    for k in np.flatnonzero(merge).tolist():
+        one, two = of_folder.get(int(a[k]), 0), of_folder.get(int(b[k]), 0)
+        if one and one == two:
+            group[k], lowest[k] = one, lowest_of[one]
+    at = np.arange(len(kept))
+    members = (
+        np.r_[at, at],
+        np.r_[likeness.best_a[kept], likeness.best_b[kept]],
+        np.full(2 * len(kept), Role.EXAMPLE),
+    )
+    found = table(
+        Kind.LOOK_ALIKE, likeness.confidence[kept], members, identity_a=links.identity_a[kept],
+        identity_b=links.identity_b[kept], faces_a=links.faces_a[kept], faces_b=links.faces_b[kept],
+        size_a=links.size_a[kept], size_b=links.size_b[kept], max_score=links.max_score[kept],
+        mean_score=links.mean_score[kept], sameness=likeness.sameness[kept], group=group, lowest=lowest,
+    )  # fmt: skip
+    found.kind[merge] = Kind.MERGE
+    return found

@@ -1,0 +1,141 @@
+"""From flagged pairs to links: all the evidence between two identities in one row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
+
+_PART = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Links, strongest first: arrays of shape (m,), where ``identity_a`` < ``identity_b`` are labels.
+
+    ``pairs`` flagged pairs between them; ``faces_a``/``faces_b`` faces of each side in such a pair; ``size_a``/``size_b``
+    faces of each side in the gallery; scores of the flagged pairs (float64, from float32 scores); ``centroid_score`` the
+    cosine of the two mean vectors.
+    """
+
+    identity_a: Int64Array
+    identity_b: Int64Array
+    pairs: Int64Array
+    faces_a: Int64Array
+    faces_b: Int64Array
+    size_a: Int64Array
+    size_b: Int64Array
+    max_score: Float64Array
+    mean_score: Float64Array
+    median_score: Float64Array
+    centroid_score: Float64Array
+
+    def __len__(self) -> int:
+        return len(self.identity_a)
+
+
+def roll_up(
+    vectors: Float32Array,
+    labels: NDArray[np.integer],
+    rows_a: Int64Array,
+    rows_b: Int64Array,
+    scores: Float32Array,
+) -> Links:
+    """Roll flagged pairs of gallery rows up to links.
+
+    ``vectors`` float32 (n, d) and ``labels`` (n,) are the gallery; ``rows_a``, ``rows_b`` (m,) row indices of pairs with
+    different labels, ``scores`` (m,). Ranked by max_score, then the larger coverage, then mean_score, then labels.
+    """
+    names, codes = np.unique(labels, return_inverse=True)
+    sizes = np.bincount(codes, minlength=len(names)).astype(np.int64)
+    codes = codes.astype(np.int32)
+    key = _keys(codes, len(names), rows_a, rows_b)
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    # Many pairs are rolled up some links at a time: what a part needs beside them is an array or ten of its own length.
+    parts = [
+        _roll_up(codes, key[part], rows_a[order[part]], rows_b[order[part]], scores[order[part]])
+        for part in _whole_runs(key)
+    ]
+    a, b = np.divmod(np.concatenate([part[0] for part in parts]), max(len(names), 1))
+    counts, faces_a, faces_b, highest, mean, median = (
+        np.concatenate(each) for each in list(zip(*parts, strict=True))[1:]
+    )
+    centroid = _centroid_scores(vectors, codes, a, b)
+    coverage = np.maximum(faces_a / sizes[a], faces_b / sizes[b])
+    rank = np.lexsort((b, a, -mean, -coverage, -highest))
+    columns: tuple[NDArray[Any], ...] = (names[a].astype(np.int64), names[b].astype(np.int64), counts, faces_a, faces_b, sizes[a], sizes[b],
+               highest, mean, median, centroid)  # fmt: skip
+    return Links(*(column[rank] for column in columns))
+
+
+def _keys(codes: Int32Array, names: int, rows_a: Int64Array, rows_b: Int64Array) -> Int64Array:
+    """One number int64 (m,) for the two identities of each pair."""
+    code_a, code_b = codes[rows_a], codes[rows_b]
+    key = np.minimum(code_a, code_b).astype(np.int64)
+    key *= names
+    key += np.maximum(code_a, code_b)
+    return key
+
+
+def _whole_runs(key: Int64Array) -> list[slice]:
+    """``key`` (m,), sorted, cut into parts of about _PART pairs that end where a run of equal keys does; one if it is empty."""
+    cuts = [0]
+    while len(key) - cuts[-1] > _PART:
+        cuts.append(int(np.searchsorted(key, key[cuts[-1] + _PART], side="right")))
+    if len(cuts) == 1 or cuts[-1] < len(key):
+        cuts.append(len(key))
+    return [slice(start, stop) for start, stop in pairwise(cuts)]
+
+
+def _roll_up(
+    codes: Int32Array, key: Int64Array, rows_a: Int64Array, rows_b: Int64Array, scores: Float32Array
+) -> tuple[NDArray[Any], ...]:
+    """Key, pairs, distinct faces of both sides, highest, mean and median score of each run of equal ``key`` (m,)."""
+    order = np.lexsort((scores, key))
+    swap = codes[rows_a] > codes[rows_b]
+    row_low, row_high = np.where(swap, rows_b, rows_a), np.where(swap, rows_a, rows_b)
+    ordered = scores[order].astype(np.float64)
+    starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]]) if len(key) else np.empty(0, np.int64)
+    ends = np.r_[starts[1:], len(key)].astype(np.int64) if len(key) else starts
+    counts = ends - starts
+    mean = np.add.reduceat(ordered, starts) / counts if len(starts) else np.empty(0)
+    median = (ordered[starts + (counts - 1) // 2] + ordered[starts + counts // 2]) / 2
+    faces_a, faces_b = _distinct(key, row_low, starts), _distinct(key, row_high, starts)
+    return key[starts], counts, faces_a, faces_b, ordered[ends - 1], mean, median
+
+
+def _distinct(key: Int64Array, rows: Int64Array, starts: Int64Array) -> Int64Array:
+    """How many different ``rows`` (m,) each run of equal ``key`` (m,) has."""
+    order = np.lexsort((rows, key))
+    k, r = key[order], rows[order]
+    if not len(k):
+        return np.empty(0, np.int64)
+    new = np.r_[True, (k[1:] != k[:-1]) | (r[1:] != r[:-1])]
+    return np.add.reduceat(new.astype(np.int64), starts)
+
+
+def _centroid_scores(vectors: Float32Array, codes: NDArray[np.integer], a: Int64Array, b: Int64Array) -> Float64Array:
+    """Cosine of the mean vectors of identities ``a`` and ``b`` (m,), in float64; only identities with a link are averaged."""
+    wanted: Int32Array = np.unique(np.r_[a, b]).astype(np.int32)
+    if not len(wanted):
+        return np.empty(0)
+    order = np.argsort(codes, kind="stable")
+    ordered = codes[order]
+    first, last = np.searchsorted(ordered, wanted, "left"), np.searchsorted(ordered, wanted, "right")
+    means = np.empty((len(wanted), vectors.shape[1]))
+    for k, (i, j) in enumerate(zip(first, last, strict=True)):
+        means[k] = vectors[order[i:j]].sum(axis=0, dtype=np.float64)
+    norms = np.linalg.norm(means, axis=1, keepdims=True)
+    means /= np.where(norms > 0, norms, 1)
+    at_a, at_b = np.searchsorted(wanted, a), np.searchsorted(wanted, b)
+    step = 65536
+    parts = [
+        np.einsum("ij,ij->i", means[at_a[s : s + step]], means[at_b[s : s + step]]) for s in range(0, len(a), step)
+    ]
+    return np.concatenate(parts)

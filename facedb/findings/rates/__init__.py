@@ -1,0 +1,1 @@
+"""Score distributions, and the error rates that they give: arrays in, arrays out."""

@@ -1,0 +1,138 @@
+"""Strays and mixed folders: single faces that belong elsewhere, and folders that hold a second person."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facedb.core.records import Float32Array, Float64Array, Int64Array
+from facedb.findings.asides import Asides
+from facedb.findings.confidence import LIKELY, Rules
+from facedb.findings.finding_table import FindingTable, Kind, Role, table
+from facedb.findings.folders import Folders
+from facedb.findings.peel import Peeled
+from facedb.findings.persons import Persons, mean_scores
+from facedb.join.score import pair_scores
+
+_FROM = 0.25
+_POOR = 0.3
+_AHEAD = 0.15
+
+
+def find_mixed(
+    parts: Folders, who: Persons, rules: Rules, peeled: Peeled, asides: Asides, second: Int64Array
+) -> FindingTable:
+    """Mixed folders: ``second`` are the sets (indices into ``asides``) that count as a second person of their folder.
+
+    ``identity_b`` is the folder that the second person looks like, if any; ``mean_score`` the mean score between the two
+    groups, ``own_score`` the one inside the second group, ``faces_a`` its faces.
+    """
+    sure = rules.of_mixed(asides.between[second], _cohesion(who, asides, second))
+    kept = sure >= _FROM
+    second, sure = second[kept], sure[kept]
+    known = (asides.sameness[second] >= rules.home) & (asides.other[second] >= 0)
+    other = np.where(known, asides.other[second], -1)
+    place = np.full(len(asides.faces), -1, np.int64)
+    place[second] = np.arange(len(second))
+    mine = place[asides.at] >= 0
+    rows, at = asides.rows[mine], place[asides.at[mine]]
+    folder = asides.folder[second]
+    return table(
+        Kind.MIXED, sure, (at, rows, np.full(len(rows), Role.WRONG)),
+        identity_a=parts.labels[folder], identity_b=np.where(known, parts.labels[other], -1),
+        faces_a=asides.faces[second], size_a=parts.sizes[folder], size_b=np.where(known, parts.sizes[other], 0),
+        max_score=_best_to_core(peeled, rows, at, len(second)), mean_score=asides.between_score[second],
+        own_score=asides.own[second], sameness=asides.between[second],
+        margin=np.where(known, asides.sameness[second] - asides.between[second], np.nan),
+    )  # fmt: skip
+
+
+def _cohesion(who: Persons, asides: Asides, which: Int64Array) -> Float64Array:
+    low = who.ends.impostor
+    return (asides.cohesion[which] - low) / (who.ends.genuine - low)
+
+
+def _best_to_core(peeled: Peeled, rows: Int64Array, at: Int64Array, count: int) -> Float64Array:
+    highest = np.full(count, -2.0)
+    np.maximum.at(highest, at, np.nan_to_num(peeled.own_best[rows], nan=-2.0))
+    return np.where(highest > -2.0, highest, np.nan)
+
+
+def find_strays(
+    vectors: Float32Array,
+    parts: Folders,
+    who: Persons,
+    rules: Rules,
+    peeled: Peeled,
+    rows: Int64Array,
+    other: Int64Array,
+    runner_up: Float64Array,
+    nearest: Int64Array,
+) -> FindingTable:
+    """Strays among ``rows`` (m,), each with the foreign folder ``other`` (-1: none) that it is likest to.
+
+    ``nearest`` (m,) is the row of that folder with a flagged pair to it, -1 where there is none. The confidence is that of
+    the better of two explanations: it belongs to the other folder, or it belongs to none. ``own_best`` and ``spread``
+    say how the rest of the folder scores.
+    """
+    folder = parts.folder_of[rows]
+    own_score = peeled.own_mean[rows].astype(np.float64)
+    own = who.sameness(own_score, who.cohesion[folder], who.cohesion[folder])
+    there = np.maximum(other, 0)
+    score = np.where(other >= 0, mean_scores(who, vectors, rows, there), np.nan)
+    like = np.where(other >= 0, who.sameness(score, who.cohesion[there], who.cohesion[there]), -1.0)
+    to_other = rules.of_stray(own, like)
+    # Of two faces that differ nobody can say which one is the stranger.
+    stranger = np.where(who.faces[folder] >= 2, rules.of_stranger(own), np.minimum(rules.of_stranger(own), 0.5))
+    stranger = np.where(np.isnan(own), 0.0, stranger)
+    sure = np.maximum(to_other, stranger)
+    # A bad photo is not much like its own person either: then it counts that nobody else comes near.
+    likest = (like >= rules.home) | ((like >= _POOR) & (like - runner_up >= _AHEAD))
+    named = (other >= 0) & likest & (like > np.nan_to_num(own, nan=-1.0))
+    kept = np.flatnonzero(sure >= _FROM)
+    best = np.full(len(rows), np.nan)
+    with_pair = np.flatnonzero(nearest >= 0)
+    best[with_pair] = pair_scores(vectors, rows[with_pair], nearest[with_pair])
+    usual, spread = core_scores(parts, peeled)
+    target = np.where(named, there, -1)[kept]
+    has_example = named[kept] & (nearest[kept] >= 0)
+    members = (
+        np.r_[np.arange(len(kept)), np.flatnonzero(has_example)],
+        np.r_[rows[kept], nearest[kept][has_example]],
+        np.r_[np.full(len(kept), Role.WRONG), np.full(int(has_example.sum()), Role.EXAMPLE)],
+    )
+    return table(
+        Kind.STRAY, sure[kept], members, identity_a=parts.labels[folder[kept]],
+        identity_b=np.where(target >= 0, parts.labels[target], -1), faces_a=1, size_a=parts.sizes[folder[kept]],
+        size_b=np.where(target >= 0, parts.sizes[target], 0), max_score=best[kept], mean_score=score[kept],
+        own_score=own_score[kept], own_best=peeled.own_best[rows[kept]], usual=usual[folder[kept]], spread=spread[folder[kept]],
+        sameness=like[kept], margin=like[kept] - np.nan_to_num(own[kept]),
+        runner_up=np.where(target >= 0, like[kept] - runner_up[kept], np.nan),
+    )  # fmt: skip
+
+
+def core_scores(parts: Folders, peeled: Peeled) -> tuple[Float64Array, Float64Array]:
+    """Mean and standard deviation (k,) of the mean own scores over the core of each folder; NaN for too few faces."""
+    core = np.flatnonzero((peeled.group == 0) & ~np.isnan(peeled.own_mean))
+    folder = parts.folder_of[core]
+    count = np.bincount(folder, minlength=len(parts.labels))
+    values = peeled.own_mean[core].astype(np.float64)
+    mean = np.bincount(folder, values, minlength=len(count)) / np.maximum(count, 1)
+    squares = np.bincount(folder, (values - mean[folder]) ** 2, minlength=len(count))
+    spread = np.sqrt(squares / np.maximum(count - 1, 1))
+    return np.where(count > 0, mean, np.nan), np.where(count > 1, spread, np.nan)
+
+
+def swaps(found: FindingTable) -> Int64Array:
+    """For each stray the stray that points back, -1 where there is none: together they are a swap (m,)."""
+    partner = np.full(len(found), -1, np.int64)
+    waiting: dict[tuple[int, int], list[int]] = {}
+    sure = (found.kind == Kind.STRAY) & (found.identity_b >= 0) & (found.confidence >= LIKELY)
+    for k in np.flatnonzero(sure).tolist():
+        a, b = int(found.identity_a[k]), int(found.identity_b[k])
+        back = waiting.get((b, a))
+        if back:
+            other = back.pop(0)
+            partner[k], partner[other] = other, k
+        else:
+            waiting.setdefault((a, b), []).append(k)
+    return partner

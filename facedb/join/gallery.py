@@ -1,0 +1,59 @@
+"""The gallery: every vector of one model contract as one matrix, with the identity and the image of each row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedb.core.errors import InputError
+from facedb.core.records import Float32Array
+
+UNIT_TOLERANCE = 1e-3
+
+_CHUNK_ROWS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """``vectors`` float32 (n, d), C-contiguous unit rows; the identity (``labels``) and image (``groups``) of each row.
+
+    Labels and groups are (n,) int32 or int64. Two faces of one image are never flagged, whatever their labels. Raises
+    InputError when shapes or types do not fit, a value is not finite, or a row's norm is further than
+    ``UNIT_TOLERANCE`` from 1.
+    """
+
+    vectors: Float32Array
+    labels: NDArray[np.integer]
+    groups: NDArray[np.integer]
+
+    def __post_init__(self) -> None:
+        vectors = self.vectors
+        if vectors.ndim != 2 or vectors.dtype != np.float32 or not vectors.flags.c_contiguous:
+            raise InputError(f"A gallery is a C-contiguous float32 matrix, not {vectors.dtype} {vectors.shape}.")
+        for name, values in (("labels", self.labels), ("groups", self.groups)):
+            if values.shape != (len(vectors),) or values.dtype not in (np.dtype(np.int32), np.dtype(np.int64)):
+                raise InputError(
+                    f"{name} must be {len(vectors)} int32 or int64 values, not {values.dtype} {values.shape}."
+                )
+        self._check_norms()
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    @property
+    def dim(self) -> int:
+        """The number of values of a vector."""
+        return int(self.vectors.shape[1])
+
+    def _check_norms(self) -> None:
+        for start in range(0, len(self.vectors), _CHUNK_ROWS):
+            part = self.vectors[start : start + _CHUNK_ROWS]
+            norms = np.sqrt(np.einsum("ij,ij->i", part, part))
+            bad = np.flatnonzero(~(np.abs(norms - 1.0) <= UNIT_TOLERANCE))
+            if len(bad):
+                row = start + int(bad[0])
+                raise InputError(
+                    f"Row {row} of the gallery has norm {norms[bad[0]]:.6g}, not 1: normalise the vectors first."
+                )

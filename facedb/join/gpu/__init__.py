@@ -1,0 +1,1 @@
+"""Engines of the join that work on an NVIDIA GPU."""

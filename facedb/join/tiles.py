@@ -1,0 +1,88 @@
+"""Tiles: the rectangles of the lower triangle that the CPU engines work off, and the threads that do it."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedb.join.blocks import Block
+from facedb.join.sieve import Hits
+
+
+class Tile(NamedTuple):
+    """Rows ``row`` to ``row_stop`` against columns ``column`` to ``column_stop``, all of them gallery rows."""
+
+    row: int
+    row_stop: int
+    column: int
+    column_stop: int
+
+
+def cut_tiles(block: Block, labels: NDArray[np.integer], height: int, width: int) -> Iterator[Tile]:
+    """The tiles of ``block`` against rows 0 to its own diagonal; columns start at multiples of ``width``.
+
+    A tile that lies wholly inside one identity is left out: it cannot hold a flagged pair, and a gallery of few
+    identities with thousands of faces each has more same-identity hits than memory. Column after column, so that a
+    panel of columns stays in the cache while the rows pass by.
+    """
+    rows = [(start, min(start + height, block.stop)) for start in range(block.start, block.stop, height)]
+    row_label = [_only_label(labels[start:stop]) for start, stop in rows]
+    for column in range(0, block.stop, width):
+        column_stop = min(column + width, len(labels))
+        column_label = _only_label(labels[column:column_stop])
+        for (start, stop), label in zip(rows, row_label, strict=True):
+            if stop > column + 1 and (label is None or label != column_label):
+                yield Tile(start, stop, column, column_stop)
+
+
+def _only_label(labels: NDArray[np.integer]) -> int | None:
+    first = int(labels[0])
+    return first if int(labels[-1]) == first and bool((labels == first).all()) else None
+
+
+def cpu_count() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def work_off(
+    tiles: Iterator[Tile], threads: int, make_worker: Callable[[], Callable[[Tile], Hits | None]]
+) -> list[Hits]:
+    """What the workers return for all ``tiles``; each of ``threads`` threads makes its own worker, buffers included.
+
+    Threads take the next tile when they are free. The first exception ends all of them and is raised.
+    """
+    waiting = deque(tiles)
+
+    def run() -> list[Hits]:
+        found: list[Hits] = []
+        work = make_worker()
+        try:
+            while True:
+                try:
+                    tile = waiting.popleft()
+                except IndexError:
+                    return found
+                hits = work(tile)
+                if hits is not None:
+                    found.append(hits)
+        except BaseException:
+            waiting.clear()
+            raise
+
+    count = max(1, min(threads, len(waiting)))
+    if count == 1:
+        return run()
+    with ThreadPoolExecutor(count, thread_name_prefix="facedb-join") as pool:
+        runs = [pool.submit(run) for _ in range(count)]
+        try:
+            return [hits for each in runs for hits in each.result()]
+        except BaseException:
+            waiting.clear()
+            raise

@@ -1,0 +1,1 @@
+"""Results for people and tools: rows, tables, exports, comparisons, charts."""

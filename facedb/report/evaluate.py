@@ -1,0 +1,256 @@
+"""Evaluate: how well the findings meet known mistakes, planted in a copy of the labels or listed by people."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from facedb.core.blas import one_blas_thread
+from facedb.core.defaults import BLOCK_ROWS
+from facedb.core.errors import InputError, UsageError
+from facedb.core.progress import Reporter
+from facedb.core.records import Float32Array, Int64Array
+from facedb.dataset import embedding_rows as store_embeddings
+from facedb.db.connection import Connection, Database, translated
+from facedb.findings.copies import Hashes
+from facedb.findings.find import find, study_folders
+from facedb.findings.finding_table import FindingTable
+from facedb.findings.grading import Grade, grade
+from facedb.findings.planting import KINDS, Counts, Item, Planted, plant
+from facedb.join.engine import AUTO, EngineInfo, choose_engine
+from facedb.join.gallery import Gallery
+from facedb.join.loop import join, plan_blocks
+from facedb.report import truth
+from facedb.scan import finding_rows as store
+from facedb.scan import scan_rows as store_scans
+from facedb.scan.finding_rows import ClassRow, MissRow
+from facedb.scan.gallery import GalleryFaces, GallerySnapshot
+from facedb.scan.scan_rows import ScanRow
+from facedb.scan.scope import find_scan
+
+DEFAULT_INJECT = "merge=2%,stray=3%,swap=1%,duplicate=1%"
+EVALUATE_COLUMNS = ("class", "planted", "found", "average_precision", "recall", "first_rank", "last_rank")
+AT_COLUMNS = ("rank", "precision", "recall")
+MISS_COLUMNS = ("class", "identity_a", "identity_b", "images")
+_MISSES = 10
+_AMOUNT = re.compile(r"^(\d+(?:\.\d+)?)(%?)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How an evaluation went: per class, at ranks, the curve, and the first misses; ``key`` is that of its row."""
+
+    key: int
+    scan_id: int
+    spec: str
+    seed: int | None
+    threshold: float
+    planted: int
+    found: int
+    findings: int
+    average_precision: float
+    scan_seconds: float | None
+    findings_seconds: float | None
+    classes: tuple[ClassRow, ...]
+    at_ranks: tuple[tuple[int, float, float], ...]
+    curve: tuple[tuple[int, float, float], ...]
+    misses: tuple[MissRow, ...]
+
+
+def parse_inject(spec: str, faces: int, identities: int) -> Counts:
+    """What ``merge=2%,stray=3%,swap=4`` asks for: counts, or shares of the identities (merge) and faces (the rest; a swap
+    takes two faces). Raises UsageError for anything else."""
+    counts: dict[str, int] = {}
+    for part in filter(None, (p.strip() for p in spec.split(","))):
+        name, equals, amount = (p.strip() for p in part.partition("="))
+        found = _AMOUNT.match(amount)
+        if name not in KINDS or not equals or found is None:
+            raise UsageError(
+                f"--inject takes {', '.join(KINDS)} with a count or a share, such as stray=3%; not {part!r}."
+            )
+        value = float(found[1])
+        if found[2]:
+            value = value / 100 * (identities if name == "merge" else faces) / (2 if name == "swap" else 1)
+        counts[name] = round(value)
+    return Counts(**counts)
+
+
+def inject(
+    db: Database,
+    spec: str,
+    seed: int,
+    *,
+    scan: int | None = None,
+    dataset: str | None = None,
+    engine: str = AUTO,
+    threads: int | None = None,
+    cache_dir: Path | None = None,
+    reporter: Reporter,
+) -> Evaluation:
+    """Plant mistakes in a copy of the labels of a scan's gallery, run the very same search and findings, and grade them.
+
+    Only memory and the tables of evaluations are written to. Raises NotFoundError without a
+    finished scan, UsageError for a bad ``spec``.
+    """
+    with closing(db.open()) as conn, translated(db.dsn):
+        found_scan = find_scan(conn, scan, [dataset]).scan
+        faces, vectors = load_gallery(db, conn, found_scan, cache_dir, reporter)
+        gallery = Gallery(vectors, faces.identity_ids.astype(np.int64), faces.image_ids)
+        counts = parse_inject(spec, len(faces), len(np.unique(faces.identity_ids)))
+        planted = plant(gallery, Hashes(faces.content, faces.look, faces.has_look), counts, seed)
+        if not planted.items:
+            raise UsageError(f"Nothing was planted: {len(faces):,} faces are too few for {spec}.")
+        short = {f.name: getattr(counts, f.name) for f in fields(counts)}
+        short["swap"] *= 2
+        for kind, wanted in short.items():
+            there = sum(item.kind == kind for item in planted.items)
+            if there < wanted:
+                reporter.say(
+                    f"Only {there} of {wanted} {kind} mistakes could be planted: the folders are too small for more."
+                )
+        table, scan_seconds, findings_seconds = _run(
+            planted, found_scan.threshold, choose_engine(engine), threads, reporter
+        )
+        graded = grade(table, planted.items)
+        names = _names(conn, planted.items)
+        paths = _paths(conn, faces, planted)
+        return _kept(
+            conn, found_scan, graded, "inject", spec, seed, found_scan.threshold,
+            [_miss(item, names, paths) for item in _missed(graded)], scan_seconds, findings_seconds,
+        )  # fmt: skip
+
+
+def against_truth(db: Database, file: Path, *, scan: int | None, dataset: str | None) -> Evaluation:
+    """Grade the findings that a scan left against a list that people made (see `truth`); raises InputError for a bad list."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        found_scan = find_scan(conn, scan, [dataset]).scan
+        table, items, rows = truth.load(conn, found_scan.id, file)
+        graded = grade(table, items)
+        missed = [rows[k] for k in np.flatnonzero(graded.rank_of == 0).tolist()]
+        return _kept(conn, found_scan, graded, "truth", file.name, None, found_scan.threshold, missed, None, None)
+
+
+def load_gallery(
+    db: Database, conn: Connection, scan: ScanRow, cache_dir: Path | None, reporter: Reporter
+) -> tuple[GalleryFaces, Float32Array]:
+    """The faces that a scan compared, under the labels it had, and their vectors; raises InputError when some are gone."""
+    ledger = store_scans.ledger(conn, scan.id)
+    wanted = np.concatenate([b.embedding_ids for b in ledger]) if ledger else np.empty(0, np.int64)
+    labels = np.concatenate([b.identity_ids for b in ledger]) if ledger else np.empty(0, np.int32)
+    model = store_embeddings.model_by_id(conn, scan.model_id)
+    assert model is not None  # noqa: S101 - a scan has its model by foreign key
+    with GallerySnapshot(db.open, model, cache_dir) as snapshot:
+        faces = snapshot.faces()
+        order = np.argsort(faces.embedding_ids)
+        at = np.minimum(np.searchsorted(faces.embedding_ids, wanted, sorter=order), max(len(faces) - 1, 0))
+        rows: Int64Array = order[at] if len(faces) else np.empty(0, np.int64)
+        if len(faces) == 0 or (faces.embedding_ids[rows] != wanted).any():
+            raise InputError(f"Faces of scan {scan.id} are gone or embedded anew; scan again, then evaluate.")
+        by_label = np.argsort(labels, kind="stable")
+        members = replace(faces.take(rows[by_label]), identity_ids=labels[by_label])
+        vectors = snapshot.vectors(members.embedding_ids, reporter=reporter)
+    return members, vectors
+
+
+def _run(
+    planted: Planted, threshold: float, engine: EngineInfo, threads: int | None, reporter: Reporter
+) -> tuple[FindingTable, float, float]:
+    gallery = planted.gallery
+    blocks = plan_blocks(gallery.labels, target_rows=BLOCK_ROWS)
+    rows_a, rows_b, scores = [], [], []
+    seconds = 0.0
+    with reporter.task("scan", sum(block.comparisons for block in blocks), "pairs") as task:
+        for result in join(gallery, blocks, threshold=threshold, engine=engine.name, threads=threads):
+            rows_a.append(result.rows_a)
+            rows_b.append(result.rows_b)
+            scores.append(result.scores)
+            seconds += result.seconds
+            task.advance(result.comparisons)
+    started = time.perf_counter()
+    with one_blas_thread():
+        found = find(
+            gallery,
+            study_folders(gallery),
+            np.concatenate(rows_a),
+            np.concatenate(rows_b),
+            np.concatenate(scores),
+            planted.hashes,
+        )
+    return found.table, seconds, time.perf_counter() - started
+
+
+def _kept(
+    conn: Connection,
+    scan: ScanRow,
+    graded: Grade,
+    kind: str,
+    spec: str,
+    seed: int | None,
+    threshold: float,
+    misses: Sequence[MissRow],
+    scan_seconds: float | None,
+    findings_seconds: float | None,
+) -> Evaluation:
+    """Write an evaluation and return it."""
+    count = len(graded.items)
+    ranks, precisions, recalls = graded.curve()
+    curve = tuple(zip(ranks.tolist(), precisions.tolist(), recalls.tolist(), strict=True))
+    precision = graded.average_precision
+    classes = tuple(_class(graded, name) for name in dict.fromkeys(item.kind for item in graded.items))
+    found = int((graded.rank_of > 0).sum())
+    values = {
+        "scan_id": scan.id, "kind": kind, "spec": spec, "seed": seed, "threshold": threshold, "planted": count,
+        "found": found, "findings": len(graded.hit), "average_precision": precision if count else None,
+        "scan_seconds": scan_seconds, "findings_seconds": findings_seconds,
+    }  # fmt: skip
+    first = tuple(misses[:_MISSES])
+    key = store.write_evaluation(conn, values, classes, curve, first)
+    conn.commit()
+    marks = sorted({k for k in (10, 20, 50, 100, 200, 500, 1000, 5000, count) if 0 < k <= max(count, 10)})
+    at_ranks = tuple((k, graded.precision_at(k), graded.recall_at(k)) for k in marks)
+    return Evaluation(
+        key, scan.id, spec, seed, threshold, count, found, len(graded.hit), precision, scan_seconds, findings_seconds,
+        classes, at_ranks, curve, first,
+    )  # fmt: skip
+
+
+def _class(graded: Grade, name: str) -> ClassRow:
+    chosen = [item.kind == name for item in graded.items]
+    ranks = graded.rank_of[np.array(chosen)]
+    found = ranks[ranks > 0]
+    return ClassRow(
+        name, len(ranks), len(found), graded.average_precision_of(chosen),
+        int(found.min()) if len(found) else None, int(found.max()) if len(found) else None,
+    )  # fmt: skip
+
+
+def _missed(graded: Grade) -> list[Item]:
+    return [graded.items[k] for k in np.flatnonzero(graded.rank_of == 0).tolist()]
+
+
+def _names(conn: Connection, items: Sequence[Item]) -> dict[int, str]:
+    ids = sorted({label for item in items for label in (item.label_a, item.label_b)})
+    known = {key: name for key, (name, _) in store.identity_names(conn, ids).items()}
+    for item in items:
+        if item.kind == "merge" and item.label_b not in known:
+            known[item.label_b] = f"{known.get(item.label_a, item.label_a)} (second half)"
+    return known
+
+
+def _paths(conn: Connection, faces: GalleryFaces, planted: Planted) -> dict[int, str]:
+    """Paths by row of the planted gallery, of the rows that items name."""
+    rows = sorted({row for item in planted.items for row in item.rows})
+    images = {row: int(faces.image_ids[planted.source[row]]) for row in rows}
+    known = store.image_paths(conn, sorted(set(images.values())))
+    return {row: known.get(image, "") for row, image in images.items()}
+
+
+def _miss(item: Item, names: dict[int, str], paths: dict[int, str]) -> MissRow:
+    second = names.get(item.label_b) if item.label_b != item.label_a else None
+    return MissRow(item.kind, names.get(item.label_a, str(item.label_a)), second, [paths[row] for row in item.rows])

@@ -1,0 +1,263 @@
+"""Export: what facedb knows and what people decided, as files that other tools (and facedb itself) read.
+
+The cleaned list, the merge map, embeddings and .rec carry the decisions out on paper: images that a plan would take out are
+left out, the others are listed under the identity that they would have. Nothing in the dataset or the database changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from facedb.core.errors import ConflictError, InputError, UsageError
+from facedb.core.paths import display
+from facedb.core.progress import Reporter
+from facedb.core.whole_file import check_free, whole_file
+from facedb.dataset import embedding_rows as store_embeddings
+from facedb.dataset import image_rows as store_ingest
+from facedb.dataset.names import find_datasets
+from facedb.db.connection import Connection, Database, translated
+from facedb.report import export_rows as store_export
+from facedb.report import results, vector_files
+from facedb.report.embeddings import load_embeddings
+from facedb.report.tables import write_rows
+from facedb.review import decision_rows as store_decisions
+from facedb.review.decision_rows import PlannedImage
+from facedb.review.plan import Changes, decide
+from facedb.scan import findings
+from facedb.scan import scan_rows as store_scans
+from facedb.scan.scope import find_scan
+from facedb.sources.reading import ByteReader
+from facedb.sources.recordio import IdentityRecordWriter
+
+ROWS = ("csv", "jsonl", "parquet", "npz")
+FORMATS: dict[str, tuple[str, ...]] = {
+    "list": ROWS,
+    "merge-map": ROWS,
+    "links": (*ROWS, "published"),
+    "pairs": (*ROWS, "published"),
+    "findings": ROWS,
+    "embeddings": ("npz", "parquet", "jsonl", "csv", "npy", "face01"),
+    "rec": ("rec",),
+}
+"""What can be exported, each with its formats, the default first. ``published`` is a csv of name1, name2, score."""
+
+LIST_COLUMNS = ("path", "identity")
+MERGE_MAP_COLUMNS = ("dataset", "identity", "becomes")
+PUBLISHED_COLUMNS = ("name1", "name2", "score")
+_SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".npz": "npz", ".rec": "rec"}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What to export: of one ``dataset`` or all, of one ``scan`` (default: the newest), under a ``model`` (the one used last).
+
+    ``as_is`` leaves decisions out; ``auto`` takes certain findings for decided; ``force`` replaces a file.
+    """
+
+    dataset: str | None = None
+    scan: int | None = None
+    model: str | None = None
+    min_score: float | None = None
+    as_is: bool = False
+    auto: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written: rows of ``what`` to ``path`` as ``form``; ``remarks`` what was left out and why."""
+
+    what: str
+    form: str
+    path: Path
+    rows: int
+    remarks: tuple[str, ...] = ()
+
+
+def choose_format(what: str, path: Path, wanted: str | None) -> str:
+    """The format of an export: as asked, by the suffix of the file, or the default; raises UsageError where it does not fit."""
+    formats = FORMATS.get(what)
+    if formats is None:
+        raise UsageError(f"{what!r} cannot be exported: choose {', '.join(FORMATS)}.")
+    known = _SUFFIXES.get(path.suffix.lower())
+    if wanted is None and known is None and path.suffix:
+        raise UsageError(
+            f"The suffix {path.suffix} says no format: give --format ({', '.join(formats)}) or another name."
+        )
+    chosen = wanted or known or formats[0]
+    if chosen not in formats:
+        raise UsageError(
+            f"{what} can be exported as {', '.join(formats)}, not as {chosen}: give --format or another name."
+        )
+    return chosen
+
+
+def export(
+    db: Database, what: str, path: Path, *, form: str | None = None, options: ExportOptions, reporter: Reporter
+) -> Exported:
+    """Write ``what`` to ``path``, all of it or nothing.
+
+    Raises UsageError for formats that do not fit and files that exist, NotFoundError for unknown scans, datasets and models,
+    ConflictError where an image changed since it was ingested.
+    """
+    chosen = choose_format(what, path, form)
+    check_free(path, force=options.force)
+    if options.dataset is None and what in ("list", "merge-map", "rec"):
+        options = replace(options, dataset=_dataset_meant(db, options.scan, reporter))
+    match what:
+        case "list":
+            return _list(db, path, chosen, options)
+        case "merge-map":
+            return _merge_map(db, path, chosen, options)
+        case "embeddings":
+            return _embeddings(db, path, chosen, options, reporter)
+        case "rec":
+            return _rec(db, path, options, reporter)
+        case _:
+            return _rows(db, what, path, chosen, options)
+
+
+def _dataset_meant(db: Database, scan_id: int | None, reporter: Reporter) -> str | None:
+    """The one dataset that the scan covers (default: the newest), said aloud where there are others; None: all of them."""
+    with db.connection() as conn:
+        names = {key: name for name, key in store_ingest.datasets(conn)}
+        covered: Sequence[int] = ()
+        if scan_id is not None or store_scans.latest_scan(conn) is not None:
+            covered = find_scan(conn, scan_id).datasets or ()
+    if len(names) > 1 and len(covered) == 1:
+        reporter.say(f"Of the dataset {names[covered[0]]}, as the scan; --dataset takes another one.")
+        return names[covered[0]]
+    if len(names) > 1:
+        reporter.say(f"Of all {len(names)} datasets ({', '.join(sorted(names.values()))}); --dataset takes one.")
+    return None
+
+
+def _rows(db: Database, what: str, path: Path, form: str, options: ExportOptions) -> Exported:
+    with _selected(db, what, options) as (columns, rows):
+        if form == "published":
+            columns, rows = PUBLISHED_COLUMNS, _published(columns, rows)
+        with whole_file(path) as file:
+            count = write_rows(file, columns, rows, "csv" if form == "published" else form)
+    return Exported(what, form, path, count)
+
+
+@contextmanager
+def _selected(db: Database, what: str, options: ExportOptions) -> Iterator[tuple[Sequence[str], Iterator[Any]]]:
+    if what == "findings":
+        chosen = findings.FindingSelection(scan=options.scan, dataset=options.dataset, denied=options.as_is)
+        with findings.findings(db, chosen) as found:
+            yield findings.FINDING_COLUMNS, found
+        return
+    selection = results.Selection(options.scan, options.min_score, options.dataset, rejected=options.as_is)
+    read, columns = (results.links, results.LINK_COLUMNS) if what == "links" else (results.pairs, results.PAIR_COLUMNS)
+    with read(db, selection) as rows:
+        yield columns, rows
+
+
+def _published(columns: Sequence[str], rows: Iterator[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
+    score = columns.index("max_score" if "max_score" in columns else "score")
+    a, b = columns.index("identity_a"), columns.index("identity_b")
+    return ((row[a], row[b], row[score]) for row in rows)
+
+
+def _list(db: Database, path: Path, form: str, options: ExportOptions) -> Exported:
+    with db.connection() as conn:
+        chosen, remarks = cleaned(conn, options)
+        roots = {image.root for image, _ in chosen}
+    # Paths below one root are what a list needs; below several they would not say which.
+    absolute = len(roots) > 1
+    rows = sorted((f"{image.root}/{image.path}" if absolute else image.path, identity) for image, identity in chosen)
+    with whole_file(path) as file:
+        count = write_rows(file, LIST_COLUMNS, rows, form)
+    return Exported("list", form, path, count, remarks)
+
+
+def cleaned(conn: Connection, options: ExportOptions) -> tuple[list[tuple[PlannedImage, str]], tuple[str, ...]]:
+    """Every image that stays in the dataset with the identity that it has after all decisions, and what to say of the rest."""
+    changes = _changes(conn, options)
+    model = store_embeddings.model_in_use(conn, find_datasets(conn, [options.dataset]))
+    faceless = store_export.without_face(conn, model.id) if model is not None else set()
+    names = {key: name for key, name, _ in store_export.identities(conn, options.dataset)}
+    chosen: list[tuple[PlannedImage, str]] = []
+    decided = unusable = unlabelled = 0
+    for image in store_decisions.images_of_dataset(conn, options.dataset):
+        if image.identity_id is None:
+            unlabelled += 1
+        elif image.id in faceless:
+            unusable += 1
+        else:
+            identity = changes.final(image)
+            if identity is None:
+                decided += 1
+            else:
+                chosen.append((image, names[identity] if identity in names else _name(conn, identity)))
+    left_out = {"by decisions": decided, "without a usable face": unusable, "without a label": unlabelled}
+    said = tuple(f"{n:,} images {why} are left out." for why, n in left_out.items() if n)
+    return chosen, (*changes.remarks, *said)
+
+
+def _changes(conn: Connection, options: ExportOptions) -> Changes:
+    return Changes() if options.as_is else decide(conn, dataset=options.dataset, auto=options.auto)
+
+
+def _name(conn: Connection, identity: int) -> str:
+    return store_decisions.identity_names(conn, [identity])[identity][0]
+
+
+def _merge_map(db: Database, path: Path, form: str, options: ExportOptions) -> Exported:
+    with db.connection() as conn:
+        find_datasets(conn, [options.dataset])
+        changes = _changes(conn, options)
+        found = store_export.identities(conn, options.dataset)
+        names = {key: name for key, name, _ in found}
+    rows = [(dataset, name, names.get(changes.head(key), name)) for key, name, dataset in found]
+    with whole_file(path) as file:
+        count = write_rows(file, MERGE_MAP_COLUMNS, rows, form)
+    return Exported("merge-map", form, path, count, tuple(changes.remarks))
+
+
+def _embeddings(db: Database, path: Path, form: str, options: ExportOptions, reporter: Reporter) -> Exported:
+    with closing(db.open()) as conn, translated(db.dsn):
+        find_datasets(conn, [options.dataset])
+        changes = _changes(conn, options)
+        final = {key: change.identity_to for key, change in changes.by_image.items()}
+        found = load_embeddings(db, conn, model=options.model, dataset=options.dataset, final=final, reporter=reporter)
+    count = vector_files.write(path, found, form)
+    return Exported("embeddings", form, path, count, tuple(changes.remarks))
+
+
+def _rec(db: Database, path: Path, options: ExportOptions, reporter: Reporter) -> Exported:
+    prefix = path.with_suffix("") if path.suffix == ".rec" else path
+    for suffix in (".rec", ".idx"):
+        check_free(prefix.with_name(prefix.name + suffix), force=options.force)
+    with db.connection() as conn:
+        chosen, remarks = cleaned(conn, options)
+        size = store_export.common_size(conn, options.dataset) or (112, 112)
+        places = store_export.places(conn, [image.id for image, _ in chosen if image.container is not None])
+    if any(image.format in ("npz", "npy") for image, _ in chosen):
+        raise UsageError("A .rec file holds images, and this dataset holds vectors without images: export embeddings.")
+    chosen.sort(key=lambda pair: (pair[1], pair[0].path))
+    with (
+        ByteReader() as reader,
+        IdentityRecordWriter(prefix, size) as writer,
+        reporter.task("export rec", len(chosen), "images") as task,
+    ):
+        for image, identity in chosen:
+            writer.write(identity, _bytes(reader, image, places))
+            task.advance()
+    return Exported("rec", "rec", prefix.with_name(prefix.name + ".rec"), len(chosen), remarks)
+
+
+def _bytes(reader: ByteReader, image: PlannedImage, places: dict[int, tuple[int | None, int | None]]) -> bytes:
+    offset, length = places.get(image.id, (None, None))
+    try:
+        data = reader.read(Path(image.root), image.path, image.container, offset, length)
+    except OSError as error:
+        raise InputError(f"{display(image.path)} cannot be read ({error}): ingest again.") from error
+    if image.sha256 is not None and vector_files.sha256(data) != image.sha256:
+        raise ConflictError(f"{display(image.path)} changed since it was ingested: ingest again, then export.")
+    return data

@@ -1,0 +1,113 @@
+"""A list of mistakes that people made, to grade findings against: a CSV with the columns of `facedb findings`.
+
+``class`` (merge, stray, duplicate or mixed; look-alike rows are no mistakes and are passed over), ``identity_a``, ``identity_b``
+and ``images`` (paths, as a JSON list or separated by semicolons). A merge needs both identities, a stray its image, a duplicate two
+images or more, a mixed folder its identity. So the output of ``facedb findings --format csv``, with the wrong rows deleted and the
+missing ones added, is such a list.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from facedb.core.errors import InputError
+from facedb.db.connection import Connection
+from facedb.findings.finding_table import FindingTable, Kind, Role, table
+from facedb.findings.planting import Item
+from facedb.scan import finding_rows as store
+from facedb.scan.finding_rows import MissRow
+
+CLASSES = ("merge", "stray", "swap", "duplicate", "mixed", "look-alike")
+
+
+def load(conn: Connection, scan_id: int, file: Path) -> tuple[FindingTable, list[Item], list[MissRow]]:
+    """The findings of a scan, whose rows are keys of images, with the items of ``file`` in the same terms and as they were listed.
+
+    Raises InputError for a list that cannot be read or names what the scan does not have.
+    """
+    listed = _read(file)
+    identities = store.scan_identities(conn, scan_id)
+    images = store.scan_images(conn, scan_id, sorted({path for row in listed for path in row.images}))
+    items = [_item(file, number, row, identities, images) for number, row in enumerate(listed, start=2)]
+    return _findings(conn, scan_id), items, listed
+
+
+def _read(file: Path) -> list[MissRow]:
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            if not {"class", "identity_a"} <= set(reader.fieldnames or ()):
+                raise InputError(f"{file} needs a header with class, identity_a, identity_b and images.")
+            rows = [{k: (v or "").strip() for k, v in row.items() if isinstance(k, str)} for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{file} cannot be read as CSV: {error}") from error
+    listed = []
+    for number, row in enumerate(rows, start=2):
+        if row["class"] not in CLASSES:
+            raise InputError(f"{file}, row {number}: the class is one of {', '.join(CLASSES)}; not {row['class']!r}.")
+        if row["class"] != "look-alike":
+            images = _paths(file, number, row.get("images", ""))
+            listed.append(MissRow(row["class"], row["identity_a"], row.get("identity_b") or None, images))
+    return listed
+
+
+def _paths(file: Path, number: int, text: str) -> list[str]:
+    if not text.startswith("["):
+        return [path.strip() for path in text.split(";") if path.strip()]
+    try:
+        return [str(path) for path in json.loads(text)]
+    except json.JSONDecodeError as error:
+        raise InputError(f"{file}, row {number}: images is no JSON list: {error}") from error
+
+
+def _item(
+    file: Path, number: int, row: MissRow, identities: Mapping[str, int], images: Mapping[str, tuple[int, int]]
+) -> Item:
+    """One listed mistake in keys: labels are keys of identities, rows keys of images."""
+    where = f"{file}, row {number}"
+    if row.identity_a not in identities:
+        raise InputError(f"{where}: the scan has no identity {row.identity_a!r}.")
+    if row.identity_b is not None and row.identity_b not in identities:
+        raise InputError(f"{where}: the scan has no identity {row.identity_b!r}.")
+    missing = [path for path in row.images if path not in images]
+    if missing:
+        raise InputError(f"{where}: the scan has no image {missing[0]!r}.")
+    a = identities[row.identity_a]
+    b = a if row.identity_b is None else identities[row.identity_b]
+    if row.name == "merge":
+        if a == b:
+            raise InputError(f"{where}: a merge needs two identities.")
+        return Item("merge", a, b, ())
+    if row.name == "mixed":
+        return Item("mixed", a, b, ())
+    if row.name == "duplicate":
+        if len(row.images) < 2:
+            raise InputError(f"{where}: a duplicate needs two images.")
+        first, second = (images[path] for path in row.images[:2])
+        return Item("duplicate", first[1], second[1], tuple(images[path][0] for path in row.images))
+    # A stray is followed by the foreign face it is closest to, as in the output of `facedb findings`.
+    own = [path for path in row.images if images[path][1] == a]
+    if not own:
+        raise InputError(f"{where}: a {row.name} needs an image of {row.identity_a!r}.")
+    return Item(row.name, a, b, (images[own[0]][0],))
+
+
+def _findings(conn: Connection, scan_id: int) -> FindingTable:
+    rows = store.finding_rows(conn, scan_id)
+    roles = {role.name.lower(): role for role in Role}
+    kinds = {kind.word: kind for kind in Kind}
+    of_finding = np.repeat(np.arange(len(rows)), [len(row[7]) for row in rows])
+    images = np.array([image for row in rows for image in row[7]], np.int64)
+    role = np.array([roles[name] for row in rows for name in row[8]], np.int8)
+    columns = [np.array([row[k] for row in rows], np.int64) for k in (3, 4, 5, 6)]
+    found = table(
+        Kind.MERGE, np.array([row[2] for row in rows], np.float64), (of_finding, images, role),
+        identity_a=columns[0], identity_b=columns[1], faces_a=columns[2], size_a=columns[3],
+    )  # fmt: skip
+    found.kind[:] = [kinds[row[1]] for row in rows]
+    return found

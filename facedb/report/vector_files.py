@@ -1,0 +1,114 @@
+"""Embeddings as files: npz, parquet, rows, and the two layouts of published work that facedb reads again."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from facedb.core.errors import UsageError
+from facedb.core.paths import display, to_text
+from facedb.core.whole_file import whole_file, whole_folder
+from facedb.report.embeddings import EmbeddingSet
+from facedb.report.tables import write_rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+COLUMNS = ("path", "identity", "ordinal", "norm", "vector")
+_ROWS_PER_FILE = 10_000
+_FACE01_VECTORS = "efficientnetv2_arcface"
+
+
+def write(path: Path, found: EmbeddingSet, form: str) -> int:
+    """Write embeddings as npz, parquet, jsonl, csv, npy (a folder of pairs) or face01 (a folder per person); returns how many.
+
+    Raises UsageError for identities that cannot be folders.
+    """
+    if form in ("npy", "face01"):
+        with whole_folder(path) as folder:
+            (_npy_pairs if form == "npy" else _face01)(folder, found)
+    else:
+        with whole_file(path) as file:
+            if form == "npz":
+                _npz(file, found)
+            elif form == "parquet":
+                _parquet(file, found)
+            else:
+                write_rows(file, COLUMNS, _rows(found), form)
+    return len(found)
+
+
+def _rows(found: EmbeddingSet) -> Iterator[tuple[object, ...]]:
+    vectors = (vector.tolist() for vector in found.vectors)
+    return zip(found.paths, found.identities, found.ordinals, found.norms.tolist(), vectors, strict=True)
+
+
+def _npz(file: BinaryIO, found: EmbeddingSet) -> None:
+    np.savez(
+        file, path=np.array(found.paths, np.str_), identity=np.array(found.identities, np.str_),
+        ordinal=np.array(found.ordinals, np.int32), norm=found.norms, vector=found.vectors, model=np.array(found.model),
+    )  # fmt: skip
+
+
+def _parquet(file: BinaryIO, found: EmbeddingSet) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(arrow_table(found), file)
+
+
+def arrow_table(found: EmbeddingSet) -> pa.Table:
+    """Embeddings as an Arrow table of COLUMNS; vectors are lists of d float32."""
+    import pyarrow as pa
+
+    count, dim = found.vectors.shape
+    flat = pa.array(found.vectors.reshape(count * dim), pa.float32())
+    return pa.table(
+        {
+            "path": pa.array([to_text(path) for path in found.paths], pa.string()),
+            "identity": pa.array([to_text(name) for name in found.identities], pa.string()),
+            "ordinal": pa.array(found.ordinals, pa.int32()),
+            "norm": pa.array(found.norms, pa.float32()),
+            "vector": pa.FixedSizeListArray.from_arrays(flat, dim),
+        }
+    )
+
+
+def _npy_pairs(folder: Path, found: EmbeddingSet) -> None:
+    """``NNNN.features.npy`` beside ``NNNN.object_ids.npy``, 10,000 rows each; an id is IDENTITY/PATH, so the label comes back."""
+    ids = [_object_id(path, name) for path, name in zip(found.paths, found.identities, strict=True)]
+    for number, start in enumerate(range(0, max(len(found), 1), _ROWS_PER_FILE)):
+        stop = start + _ROWS_PER_FILE
+        np.save(folder / f"{number:04d}.features.npy", found.vectors[start:stop])
+        np.save(folder / f"{number:04d}.object_ids.npy", np.array(ids[start:stop], np.str_))
+
+
+def _object_id(path: str, identity: str) -> str:
+    # The path as it is where its first folder says the identity, so that an export of what was not changed keeps its names.
+    return path if path.partition("/")[0] == identity and "/" in path else f"{identity}/{path}"
+
+
+def _face01(folder: Path, found: EmbeddingSet) -> None:
+    """One folder per person with ``npKnown.npz``: names (n,) and vectors (n, 1, d)."""
+    at = range(len(found))
+    for identity, members in groupby(at, key=lambda k: found.identities[k]):
+        rows = list(members)
+        if identity in ("", ".", "..") or "/" in identity or "\0" in identity or identity.startswith("."):
+            raise UsageError(f"The identity {display(identity)!r} cannot be a folder: export as npz or npy.")
+        home = folder / identity
+        home.mkdir()
+        names = [posixpath.basename(found.paths[k]) for k in rows]
+        if len(set(names)) < len(names):
+            names = [found.paths[k] for k in rows]
+        arrays = {"name": np.array(names, np.str_), _FACE01_VECTORS: found.vectors[rows][:, None, :]}
+        np.savez(home / "npKnown.npz", **arrays)  # type: ignore[arg-type]
+
+
+def sha256(data: bytes) -> bytes:
+    """The SHA-256 of some bytes."""
+    return hashlib.sha256(data).digest()

@@ -1,0 +1,1 @@
+"""What people decided, and carrying it out on files and labels."""

@@ -1,0 +1,327 @@
+"""Apply and undo: carry a plan out on the files and the tables, so that a crash anywhere can be continued or undone.
+
+The files are the journal's witness. Before the first change the folders are noted and the plan is marked as begun; then
+each step moves one file and, in one transaction, writes where its image is now and that the step is done. After a crash
+the files say how far the step that was under way came, and it is finished from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+
+from facedb.core.errors import ConflictError, NotFoundError, UsageError
+from facedb.core.paths import display
+from facedb.core.progress import Reporter
+from facedb.dataset import image_rows as store_ingest
+from facedb.db.connection import Connection, Database, translated
+from facedb.review import decision_rows as store
+from facedb.review.checkpoints import reached
+from facedb.review.decision_rows import FolderRow, PlanRow, StepRow
+from facedb.review.tree import FolderState, Tree, parents
+
+_APPLICABLE = ("proposed", "applying", "applied")
+_UNDOABLE = ("applying", "applied", "undoing", "undone")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A plan and its steps as they stand afterwards; ``changed`` how many steps this call took, or would take when dry."""
+
+    plan: PlanRow
+    steps: tuple[StepRow, ...]
+    changed: int
+    dry: bool
+
+
+def apply(
+    db: Database,
+    plan_id: int,
+    *,
+    yes: bool = False,
+    labels_only: bool = False,
+    hard_links: bool = True,
+    reporter: Reporter,
+) -> Outcome:
+    """Carry a plan out; without ``yes`` check everything and change nothing. A plan that is applied already stays as it is.
+
+    Raises NotFoundError for an unknown plan, UsageError where files cannot be moved (use ``labels_only``), ConflictError
+    where a file or label changed since the plan was made, a name is taken, or another process is at work. Nothing is
+    touched before every step that is left has been checked.
+    """
+    with closing(db.open()) as conn, translated(db.dsn), _Work(conn, plan_id, _APPLICABLE, hard_links) as work:
+        if work.plan.state == "applied":
+            return work.outcome(0, dry=False)
+        if work.plan.state == "applying" and bool(work.plan.labels_only) != labels_only:
+            how = "with" if work.plan.labels_only else "without"
+            raise UsageError(f"Plan {plan_id} was begun {how} --labels-only: go on {how} it, or undo it first.")
+        todo = [step for step in work.steps if step.state == "pending"]
+        if labels_only:
+            _check_labels(conn, todo)
+        else:
+            _check_files(work, todo)
+        if yes and labels_only:
+            _apply_labels(work, todo)
+        elif yes:
+            _apply_files(work, todo, reporter)
+        return work.outcome(len(todo), dry=not yes)
+
+
+def undo(db: Database, plan_id: int, *, yes: bool = False, hard_links: bool = True, reporter: Reporter) -> Outcome:
+    """Take back whatever a plan did, files, folders and labels; without ``yes`` check everything and change nothing.
+
+    Raises what `apply` raises: a file that changed since stays where it is, and so does everything else.
+    """
+    with closing(db.open()) as conn, translated(db.dsn), _Work(conn, plan_id, _UNDOABLE, hard_links) as work:
+        if work.plan.state == "undone":
+            return work.outcome(0, dry=False)
+        if work.plan.labels_only:
+            todo = [step for step in work.steps if step.state == "done"]
+            _check_labels_done(conn, todo)
+            if yes:
+                _undo_labels(work, todo)
+            return work.outcome(len(todo), dry=not yes)
+        todo = [step for step in reversed(work.steps) if _taken(work, step)]
+        if yes:
+            _undo_files(work, reporter)
+        return work.outcome(len(todo), dry=not yes)
+
+
+class _Work:
+    """A plan that this session alone works on, with the trees that it is about; no ingest of them runs meanwhile."""
+
+    def __init__(self, conn: Connection, plan_id: int, states: Sequence[str], hard_links: bool) -> None:
+        self.conn = conn
+        self.plan = _claimed(conn, plan_id, states)
+        self.steps = store.steps(conn, plan_id)
+        self._roots = {step.source_id: step.root for step in self.steps}
+        self._hard_links = hard_links
+        self._stack = ExitStack()
+        self._trees: dict[int, Tree] = {}
+
+    def __enter__(self) -> _Work:
+        for source_id, root in self._roots.items():
+            if not store_ingest.lock_source(self.conn, source_id):
+                raise ConflictError(f"{display(root)} is being ingested right now; wait for it, then run this again.")
+        self.conn.commit()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def tree(self, source_id: int) -> Tree:
+        """The files of a source; raises InputError where its root cannot be opened."""
+        if source_id not in self._trees:
+            tree = Tree(self._roots[source_id], hard_links=self._hard_links)
+            self._trees[source_id] = self._stack.enter_context(tree)
+        return self._trees[source_id]
+
+    def commit(self, point: str) -> None:
+        """Commit, and say so to a test that watches."""
+        reached(f"before {point}")
+        self.conn.commit()
+        reached(point)
+
+    def outcome(self, changed: int, *, dry: bool) -> Outcome:
+        """How the plan stands now."""
+        plan = store.find_plan(self.conn, self.plan.id)
+        assert plan is not None  # noqa: S101 - it is locked by this session
+        return Outcome(plan, tuple(store.steps(self.conn, plan.id)), changed, dry)
+
+
+def _claimed(conn: Connection, plan_id: int, states: Sequence[str]) -> PlanRow:
+    if not store.lock_plan(conn, plan_id):
+        raise ConflictError(f"Another facedb is carrying out plan {plan_id} right now; wait for it.")
+    plan = store.find_plan(conn, plan_id)
+    if plan is None:
+        raise NotFoundError(f"There is no plan {plan_id}: see `facedb plans`.")
+    if plan.state not in states:
+        advice = {
+            "proposed": "nothing was done that could be undone",
+            "undoing": "it is being undone: finish that with `facedb undo`",
+            "undone": "it was undone; make a new one with `facedb plan`",
+        }[plan.state]
+        raise ConflictError(f"Plan {plan_id} is {plan.state}: {advice}.")
+    return plan
+
+
+# Files -------------------------------------------------------------------------------------------------------------
+
+
+def _check_files(work: _Work, todo: Iterable[StepRow]) -> None:
+    """Refuse before anything is touched when a step cannot be taken."""
+    begun = work.plan.state == "applying"
+    problems = []
+    for step in todo:
+        if step.path_to is None:
+            raise UsageError(
+                f"{display(step.path_from)} is in a source of format {step.format} or has no place to go to: "
+                "files cannot be moved there; use --labels-only, then facedb export."
+            )
+        try:
+            if not begun:
+                _check_row(work.conn, step)
+            work.tree(step.source_id).where(step.path_from, step.path_to, step.sha256, begun=begun)
+        except ConflictError as error:
+            problems.append(str(error))
+    _refuse(problems)
+
+
+def _check_row(conn: Connection, step: StepRow) -> None:
+    now = store.image_now(conn, step.image_id)
+    planned = (step.path_from, step.identity_from, "ready", step.sha256)
+    if now is None or (now.path, now.identity_id, now.status, now.sha256) != planned:
+        raise ConflictError(f"{display(step.path_from)} is not what it was when planned: make a new plan.")
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    if problems:
+        more = f" ({len(problems) - 1} more steps have such problems.)" if len(problems) > 1 else ""
+        raise ConflictError(f"{problems[0]} Nothing was changed.{more}")
+
+
+def _apply_files(work: _Work, todo: Sequence[StepRow], reporter: Reporter) -> None:
+    conn, plan_id = work.conn, work.plan.id
+    if work.plan.state == "proposed":
+        store.set_plan_state(conn, plan_id, "applying", labels_only=False)
+        store.add_folders(conn, plan_id, list(_folders(work)))
+        work.commit("begun")
+    with reporter.task(f"apply plan {plan_id}", len(todo), "images") as task:
+        for step in todo:
+            _take(work, step)
+            task.advance()
+    emptied = {(step.source_id, path) for step in work.steps for path in parents(step.path_from)[1:]}
+    for folder in store.folders(conn, plan_id):
+        if folder.existed and (folder.source_id, folder.path) in emptied:
+            work.tree(folder.source_id).remove_empty_folder(folder.path)
+    store.set_plan_state(conn, plan_id, "applied")
+    work.commit("applied")
+
+
+def _folders(work: _Work) -> Iterable[FolderRow]:
+    """Every folder above a path of the plan as it is now."""
+    wanted = {
+        (step.source_id, step.root, folder)
+        for step in work.steps
+        for path in (step.path_from, step.path_to)
+        if path is not None
+        for folder in parents(path)
+    }
+    for source_id, root, path in sorted(wanted):
+        state = work.tree(source_id).folder_state(path)
+        mode, mtime_ns = (None, None) if state is None else (state.mode, state.mtime_ns)
+        yield FolderRow(source_id, root, path, state is not None, mode, mtime_ns)
+
+
+def _take(work: _Work, step: StepRow) -> None:
+    assert step.path_to is not None  # noqa: S101 - checked before the first step
+    tree = work.tree(step.source_id)
+    tree.make_folder(parents(step.path_to)[-1])
+    status = tree.move(step.path_from, step.path_to, step.sha256)
+    now = store.image_now(work.conn, step.image_id)
+    # An ingest between a crash and this resumption may have given the row to another file: then it knows better.
+    if now is not None and now.path in (step.path_from, step.path_to):
+        leaves = step.identity_to is None
+        store.place_image(
+            work.conn, step.image_id, step.source_id, path=step.path_to,
+            identity_id=step.identity_from if step.identity_to is None else step.identity_to,
+            labelled_by=step.labelled_by if leaves else "source", status="vanished" if leaves else "ready",
+            size=status.st_size, mtime_ns=status.st_mtime_ns, sha256=step.sha256,
+            detail=f"Taken out by plan {work.plan.id}: {step.reason}." if leaves else None,
+        )  # fmt: skip
+    store.set_step_state(work.conn, work.plan.id, step.step, "done")
+    work.commit("step")
+
+
+def _taken(work: _Work, step: StepRow) -> bool:
+    """Whether a step was taken, at least in part; raises ConflictError where its file changed since."""
+    if step.path_to is None:
+        return False
+    return work.tree(step.source_id).where(step.path_to, step.path_from, step.sha256, begun=True) != "after"
+
+
+def _undo_files(work: _Work, reporter: Reporter) -> None:
+    conn, plan_id = work.conn, work.plan.id
+    store.set_plan_state(conn, plan_id, "undoing")
+    work.commit("undo begun")
+    folders = store.folders(conn, plan_id)
+    modes = {(f.source_id, f.path): f.mode for f in folders if f.existed}
+    with reporter.task(f"undo plan {plan_id}", len(work.steps), "images") as task:
+        for step in reversed(work.steps):
+            if step.state != "undone":
+                _take_back(work, step, modes)
+            task.advance()
+    for f in folders:
+        if not f.existed and not work.tree(f.source_id).remove_empty_folder(f.path):
+            reporter.say(f"{display(f.path)} was made by the plan and holds other files now, so it stays.")
+    for f in reversed(folders):
+        if f.existed:
+            work.tree(f.source_id).make_folder(f.path, f.mode)
+    # The deepest first, and after everything else: making and removing below would change the time again.
+    for f in folders:
+        if f.existed and f.mode is not None and f.mtime_ns is not None:
+            work.tree(f.source_id).restore_folder(f.path, FolderState(f.mode, f.mtime_ns))
+            reached("restored folder")
+    store.set_plan_state(conn, plan_id, "undone")
+    work.commit("undone")
+
+
+def _take_back(work: _Work, step: StepRow, modes: dict[tuple[int, str], int | None]) -> None:
+    assert step.path_to is not None  # noqa: S101 - its plan was applied to files
+    tree = work.tree(step.source_id)
+    if _taken(work, step):
+        for folder in parents(step.path_from):
+            tree.make_folder(folder, modes.get((step.source_id, folder)))
+        tree.move(step.path_to, step.path_from, step.sha256)
+    else:
+        tree.clean_up(step.path_to)
+    status = tree.status(step.path_from)
+    now = store.image_now(work.conn, step.image_id)
+    if now is not None and now.path in (step.path_from, step.path_to):
+        store.place_image(
+            work.conn, step.image_id, step.source_id, path=step.path_from, identity_id=step.identity_from,
+            labelled_by=step.labelled_by, status="ready", size=status.st_size, mtime_ns=status.st_mtime_ns,
+            sha256=step.sha256, detail=None,
+        )  # fmt: skip
+    store.set_step_state(work.conn, work.plan.id, step.step, "undone")
+    work.commit("step undone")
+
+
+# Labels ------------------------------------------------------------------------------------------------------------
+
+
+def _check_labels(conn: Connection, todo: Iterable[StepRow]) -> None:
+    problems = []
+    for step in todo:
+        try:
+            _check_row(conn, step)
+        except ConflictError as error:
+            problems.append(str(error))
+    _refuse(problems)
+
+
+def _check_labels_done(conn: Connection, todo: Iterable[StepRow]) -> None:
+    problems = []
+    for step in todo:
+        now = store.image_now(conn, step.image_id)
+        if now is not None and (now.identity_id, now.labelled_by) != (step.identity_to, "person"):
+            problems.append(f"{display(now.path)} got another label since the plan was carried out.")
+    _refuse(problems)
+
+
+def _apply_labels(work: _Work, todo: Iterable[StepRow]) -> None:
+    """All labels change in one transaction; a label that a person set is one that ingest leaves alone."""
+    for step in todo:
+        store.label_image(work.conn, step.image_id, step.identity_to, "person")
+        store.set_step_state(work.conn, work.plan.id, step.step, "done")
+    store.set_plan_state(work.conn, work.plan.id, "applied", labels_only=True)
+    work.commit("labels")
+
+
+def _undo_labels(work: _Work, todo: Iterable[StepRow]) -> None:
+    for step in todo:
+        store.label_image(work.conn, step.image_id, step.identity_from, step.labelled_by)
+        store.set_step_state(work.conn, work.plan.id, step.step, "undone")
+    store.set_plan_state(work.conn, work.plan.id, "undone")
+    work.commit("labels undone")

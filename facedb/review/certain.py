@@ -1,0 +1,109 @@
+"""Findings that are certain, put as if somebody had said them: what `facedb plan --auto` adds to the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import combinations, pairwise
+
+from facedb.core.paths import display
+from facedb.db.connection import Connection
+from facedb.findings.confidence import CERTAIN
+from facedb.review import decision_rows as store
+from facedb.review.components import components
+from facedb.review.decision_rows import CertainFinding, VerdictRow
+from facedb.scan.scope import find_scan
+
+NO_VERDICT = 0
+"""The key of what no person said."""
+
+
+def certain_findings(conn: Connection, standing: Sequence[VerdictRow], dataset: str | None) -> list[VerdictRow]:
+    """What the newest finished scan is certain of, where no person said anything: a verdict, also *unsure*, always wins."""
+    scan = find_scan(conn, datasets=[dataset]).scan
+    said = {_subject(v) for v in standing}
+    rows = []
+    for finding in store.certain_findings(conn, scan.id, CERTAIN, dataset):
+        who = f"finding {finding.rank} of scan {scan.id} (confidence {finding.confidence:.3f})"
+        rows += [row for row in _as_verdicts(finding, who, scan.started_at) if _subject(row) not in said]
+    return rows
+
+
+def without_chains(standing: Sequence[VerdictRow], found: Sequence[VerdictRow]) -> tuple[list[VerdictRow], list[str]]:
+    """Leave out merges that would make one person of a chain, and say so.
+
+    What people called the same is one person already; findings may join such persons only where they are certain of
+    every two of them.
+    """
+    said = [_ends(v) for v in standing if v.kind == "link" and v.verdict == "same"]
+    person = {key: min(group) for group in components(said) for key in group}
+    merges = [v for v in found if v.kind == "link"]
+    joined = {v: tuple(sorted(person.get(key, key) for key in _ends(v))) for v in merges}
+    known = set(joined.values())
+    apart = {
+        tuple(sorted(person.get(key, key) for key in _ends(v)))
+        for v in standing
+        if v.kind == "link" and v.verdict == "different"
+    }
+    left_out: set[VerdictRow] = set()
+    remarks = []
+    for group in components((a, b) for a, b in known):
+        pairs = set(combinations(sorted(group), 2))
+        if pairs <= known and not pairs & apart:
+            continue
+        chain = [v for v in merges if joined[v][0] in group]
+        left_out |= set(chain)
+        names = sorted({name for v in chain for name in (v.identity_a, v.identity_b) if name is not None})
+        shown = ", ".join(map(display, names))
+        why = (
+            "somebody called two of them different"
+            if pairs & apart
+            else "they are certain in a chain, not each with each"
+        )
+        remarks.append(f"Not merged: {shown}; {why}. Say which are the same.")
+    return [v for v in found if v not in left_out], remarks
+
+
+def _ends(verdict: VerdictRow) -> tuple[int, int]:
+    return verdict.identity_a_id, verdict.identity_b_id or 0
+
+
+def _as_verdicts(finding: CertainFinding, who: str, when: datetime) -> list[VerdictRow]:
+    if finding.kind == "merge":
+        return [_row(finding, "link", "same", who, when, *sorted((finding.identity_a, finding.identity_b or 0)))]
+    if finding.kind == "stray":
+        return [
+            _row(finding, "face", "wrong-identity", who, when, finding.identity_a, None, image, None)
+            for image in finding.image_ids
+        ]
+    both = finding.identity_a, finding.identity_b or finding.identity_a
+    return [_row(finding, "pair", "duplicate", who, when, *both, a, b) for a, b in pairwise(finding.image_ids)]
+
+
+def _row(
+    finding: CertainFinding,
+    kind: str,
+    verdict: str,
+    who: str,
+    when: datetime,
+    identity_a: int,
+    identity_b: int | None,
+    image_a: int | None = None,
+    image_b: int | None = None,
+) -> VerdictRow:
+    stray = kind == "face"
+    return VerdictRow(
+        id=NO_VERDICT, kind=kind, verdict=verdict, identity_a=finding.name_a, path_a=None,
+        identity_b=None if stray else finding.name_b, path_b=None, target=finding.name_b if stray else None, note=None,
+        said_by=who, said_at=when, dataset_a=finding.dataset, dataset_b=None, identity_a_id=identity_a,
+        identity_b_id=identity_b, image_a_id=image_a, image_b_id=image_b,
+        target_id=finding.identity_b if stray else None, pairs=None, faces_a=None, faces_b=None,
+    )  # fmt: skip
+
+
+def _subject(verdict: VerdictRow) -> tuple[object, ...]:
+    if verdict.kind == "link":
+        return "link", verdict.identity_a_id, verdict.identity_b_id
+    if verdict.kind == "face":
+        return "face", verdict.image_a_id
+    return "pair", frozenset((verdict.image_a_id, verdict.image_b_id))

@@ -1,0 +1,396 @@
+"""Verdicts, plans and the journal of plans: the rows of what people decided and what was done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from facedb.core.paths import from_text, to_text
+from facedb.db.connection import Connection
+from facedb.db.locks import claim
+from facedb.db.queries import load
+
+SQL = load("review", "decisions")
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRow:
+    """An identity by name."""
+
+    id: int
+    name: str
+    dataset: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImage:
+    """An image at a path that a person named."""
+
+    id: int
+    path: str
+    status: str
+    identity_id: int | None
+    sha256: bytes | None
+    dataset: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """A verdict with its subject as it is now: names, and keys of images that were found again (None: gone)."""
+
+    id: int
+    kind: str
+    verdict: str
+    identity_a: str
+    path_a: str | None
+    identity_b: str | None
+    path_b: str | None
+    target: str | None
+    note: str | None
+    said_by: str
+    said_at: datetime
+    dataset_a: str
+    dataset_b: str | None
+    identity_a_id: int
+    identity_b_id: int | None
+    image_a_id: int | None
+    image_b_id: int | None
+    target_id: int | None
+    pairs: int | None
+    faces_a: int | None
+    faces_b: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedImage:
+    """An image that a plan or an export may be about; ``path`` and ``container`` below ``root``, ``pixels`` 0 when unknown."""
+
+    id: int
+    source_id: int
+    format: str
+    root: str
+    options: Mapping[str, Any]
+    identity_id: int | None
+    labelled_by: str
+    status: str
+    path: str
+    container: str | None
+    sha256: bytes | None
+    bytes: int
+    pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """A plan and how far it is."""
+
+    id: int
+    state: str
+    auto: bool
+    labels_only: bool | None
+    created_by: str
+    created_at: datetime
+    applied_at: datetime | None
+    undone_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewStep:
+    """A step that is about to be planned; paths below the root of the source."""
+
+    action: str
+    source_id: int
+    image_id: int
+    sha256: bytes
+    identity_from: int
+    identity_to: int | None
+    labelled_by: str
+    path_from: str
+    path_to: str | None
+    reason: str
+    verdict_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """A step of a plan; ``root`` is what both paths are below."""
+
+    step: int
+    action: str
+    state: str
+    source_id: int
+    root: str
+    format: str
+    image_id: int
+    sha256: bytes
+    identity_from: int
+    name_from: str
+    identity_to: int | None
+    name_to: str | None
+    labelled_by: str
+    path_from: str
+    path_to: str | None
+    reason: str
+    verdict_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CertainFinding:
+    """A finding that a plan may act on; ``image_ids`` the images that are wrong, or copies of each other."""
+
+    rank: int
+    kind: str
+    confidence: float
+    identity_a: int
+    identity_b: int | None
+    name_a: str
+    name_b: str | None
+    dataset: str
+    image_ids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRow:
+    """A folder as it was before a plan touched it; ``path`` is empty for the root."""
+
+    source_id: int
+    root: str
+    path: str
+    existed: bool
+    mode: int | None
+    mtime_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageNow:
+    """What the table says of an image now."""
+
+    source_id: int
+    status: str
+    path: str
+    identity_id: int | None
+    labelled_by: str
+    sha256: bytes | None
+
+
+def find_identities(conn: Connection, name: str, dataset: str | None) -> list[IdentityRow]:
+    """Identities called ``name`` (as a file name), in every dataset or in one."""
+    rows = conn.execute(SQL["find_identities"], {"name": to_text(name), "dataset": dataset})
+    return [IdentityRow(row[0], from_text(row[1]), row[2]) for row in rows]
+
+
+def find_images(conn: Connection, path: str, dataset: str | None) -> list[FoundImage]:
+    """Images at ``path`` below a root, in every dataset or in one; vanished ones are left out."""
+    rows = conn.execute(SQL["find_images"], {"path": to_text(path), "dataset": dataset})
+    return [FoundImage(row[0], from_text(row[1]), *row[2:]) for row in rows]
+
+
+def roots(conn: Connection) -> list[str]:
+    """Where the paths of the images start."""
+    return [from_text(row[0]) for row in conn.execute(SQL["roots"])]
+
+
+def say_link(
+    conn: Connection, verdict: str, identity_a: int, identity_b: int, *, note: str | None, said_by: str
+) -> int:
+    """Write a verdict on two identities with the evidence of now; returns its key."""
+    a, b = sorted((identity_a, identity_b))
+    return _say(
+        conn, "say_link", {"verdict": verdict, "identity_a": a, "identity_b": b, "note": note, "said_by": said_by}
+    )
+
+
+def say_pair(conn: Connection, verdict: str, image_a: int, image_b: int, *, note: str | None, said_by: str) -> int:
+    """Write a verdict on two images; returns its key."""
+    a, b = sorted((image_a, image_b))
+    return _say(conn, "say_pair", {"verdict": verdict, "image_a": a, "image_b": b, "note": note, "said_by": said_by})
+
+
+def say_face(conn: Connection, verdict: str, image: int, *, target: int | None, note: str | None, said_by: str) -> int:
+    """Write a verdict on an image and its label; returns its key."""
+    return _say(
+        conn, "say_face", {"verdict": verdict, "image_a": image, "target": target, "note": note, "said_by": said_by}
+    )
+
+
+def _say(conn: Connection, query: str, parameters: Mapping[str, Any]) -> int:
+    row = conn.execute(SQL[query], parameters).fetchone()
+    assert row is not None  # noqa: S101 - insert ... returning always yields a row
+    return int(row[0])
+
+
+def verdicts(
+    conn: Connection, *, dataset: str | None = None, kind: str | None = None, history: bool = False
+) -> list[VerdictRow]:
+    """The verdicts that stand, newest first; with ``history`` also those that something newer replaced."""
+    rows = conn.execute(SQL["history" if history else "standing"], {"dataset": dataset, "kind": kind})
+    return [VerdictRow(*_decoded(row, 3, 4, 5, 6, 7)) for row in rows]
+
+
+def rejected_links(
+    conn: Connection, scan_id: int, *, min_score: float | None = None, dataset: str | None = None
+) -> list[tuple[str, str, int]]:
+    """Links of a scan that a person called different: two ``dataset/identity`` names and the number of new images."""
+    rows = conn.execute(SQL["rejected_links"], {"scan_id": scan_id, "min_score": min_score, "dataset": dataset})
+    return [(f"{row[0]}/{row[1]}", f"{row[2]}/{row[3]}", int(row[4])) for row in rows]
+
+
+def identity_names(conn: Connection, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Name and dataset of identities by key."""
+    rows = conn.execute(SQL["identity_names"], {"ids": list(ids)})
+    return {row[0]: (from_text(row[1]), row[2]) for row in rows}
+
+
+def images_by_key(conn: Connection, ids: Sequence[int]) -> dict[int, PlannedImage]:
+    """Images by key; missing ones are left out."""
+    return {image.id: image for image in _images(conn, "images_by_key", {"ids": list(ids)})}
+
+
+def images_of_identities(conn: Connection, ids: Sequence[int]) -> list[PlannedImage]:
+    """Every ready image of some identities."""
+    return _images(conn, "images_of_identities", {"ids": list(ids)})
+
+
+def unusable_files(conn: Connection, ids: Sequence[int]) -> list[tuple[str, int]]:
+    """Identities that have files which are no usable images, and how many."""
+    return [(from_text(row[0]), int(row[1])) for row in conn.execute(SQL["unusable_files"], {"ids": list(ids)})]
+
+
+def images_of_dataset(conn: Connection, dataset: str | None) -> list[PlannedImage]:
+    """Every ready image of a dataset (None: of all), by source and path."""
+    return _images(conn, "sources_of_images", {"dataset": dataset})
+
+
+def _images(conn: Connection, query: str, parameters: Mapping[str, Any]) -> list[PlannedImage]:
+    return [PlannedImage(*_decoded(row, 3, 8, 9)) for row in conn.execute(SQL[query], parameters)]
+
+
+def paths_taken(conn: Connection, source_id: int, paths: Sequence[str]) -> set[str]:
+    """Which of ``paths`` the source has a row for, whatever its status."""
+    rows = conn.execute(SQL["paths_taken"], {"source_id": source_id, "paths": [to_text(path) for path in paths]})
+    return {from_text(row[0]) for row in rows}
+
+
+def add_plan(conn: Connection, steps: Sequence[NewStep], *, auto: bool, created_by: str) -> int:
+    """Write a plan with its steps, numbered from 1 in their order; returns its key."""
+    plan_id = _say(conn, "add_plan", {"auto": auto, "created_by": created_by})
+    conn.cursor().executemany(
+        SQL["add_step"],
+        [
+            {
+                "plan_id": plan_id, "step": number, "action": step.action, "source_id": step.source_id,
+                "image_id": step.image_id, "sha256": step.sha256, "identity_from": step.identity_from,
+                "identity_to": step.identity_to, "labelled_by": step.labelled_by, "path_from": to_text(step.path_from),
+                "path_to": None if step.path_to is None else to_text(step.path_to), "reason": step.reason,
+                "verdict_id": step.verdict_id,
+            }
+            for number, step in enumerate(steps, 1)
+        ],
+    )  # fmt: skip
+    return plan_id
+
+
+def drop_plan(conn: Connection, plan_id: int) -> None:
+    """Forget a plan that is only proposed."""
+    conn.execute(SQL["drop_plan"], {"plan_id": plan_id})
+
+
+def find_plan(conn: Connection, plan_id: int | None) -> PlanRow | None:
+    """A plan by key, or the newest one; None where there is none."""
+    name = "newest_plan" if plan_id is None else "find_plan"
+    row = conn.execute(SQL[name], {"plan_id": plan_id}).fetchone()
+    return None if row is None else PlanRow(*row)
+
+
+def plans(conn: Connection) -> list[tuple[Any, ...]]:
+    """Rows of bi.plans, newest first."""
+    return conn.execute(SQL["plans"]).fetchall()
+
+
+def steps(conn: Connection, plan_id: int) -> list[StepRow]:
+    """The steps of a plan in order."""
+    return [StepRow(*_decoded(row, 4, 9, 11, 13, 14)) for row in conn.execute(SQL["steps"], {"plan_id": plan_id})]
+
+
+def lock_plan(conn: Connection, plan_id: int) -> bool:
+    """Claim a plan for this session; False when another process carries it out."""
+    return claim(conn, "plan", plan_id)
+
+
+def set_plan_state(conn: Connection, plan_id: int, state: str, labels_only: bool | None = None) -> None:
+    """Note how far a plan is."""
+    conn.execute(SQL["set_plan_state"], {"plan_id": plan_id, "state": state, "labels_only": labels_only})
+
+
+def set_step_state(conn: Connection, plan_id: int, step: int, state: str) -> None:
+    """Note how far a step is."""
+    conn.execute(SQL["set_step_state"], {"plan_id": plan_id, "step": step, "state": state})
+
+
+def add_folders(conn: Connection, plan_id: int, folders: Sequence[FolderRow]) -> None:
+    """Note folders as they are before the first step; what was noted first stays."""
+    conn.cursor().executemany(
+        SQL["add_folder"],
+        [
+            {
+                "plan_id": plan_id, "source_id": f.source_id, "path": to_text(f.path), "existed": f.existed, "mode": f.mode,
+                "mtime_ns": f.mtime_ns,
+            }
+            for f in folders
+        ],
+    )  # fmt: skip
+
+
+def folders(conn: Connection, plan_id: int) -> list[FolderRow]:
+    """The folders of a plan, the deepest first."""
+    rows = conn.execute(SQL["folders"], {"plan_id": plan_id})
+    return [FolderRow(row[0], from_text(row[1]), from_text(row[2]), *row[3:]) for row in rows]
+
+
+def image_now(conn: Connection, image_id: int) -> ImageNow | None:
+    """What the table says of an image, or None when it was pruned."""
+    row = conn.execute(SQL["image_now"], {"image_id": image_id}).fetchone()
+    return None if row is None else ImageNow(row[0], row[1], from_text(row[2]), *row[3:])
+
+
+def place_image(
+    conn: Connection,
+    image_id: int,
+    source_id: int,
+    *,
+    path: str,
+    identity_id: int,
+    labelled_by: str,
+    status: str,
+    size: int,
+    mtime_ns: int,
+    sha256: bytes,
+    detail: str | None,
+) -> None:
+    """Write that an image lies elsewhere under another label; left to the next ingest where another row holds that place."""
+    conn.execute(SQL["clear_path"], {"source_id": source_id, "path": to_text(path), "image_id": image_id})
+    conn.execute(
+        SQL["place_image"],
+        {
+            "image_id": image_id, "path": to_text(path), "identity_id": identity_id, "labelled_by": labelled_by,
+            "status": status, "bytes": size, "mtime_ns": mtime_ns, "sha256": sha256, "detail": detail,
+        },
+    )  # fmt: skip
+
+
+def label_image(conn: Connection, image_id: int, identity_id: int | None, labelled_by: str) -> None:
+    """Write another label; None takes the image out of every identity."""
+    conn.execute(SQL["label_image"], {"image_id": image_id, "identity_id": identity_id, "labelled_by": labelled_by})
+
+
+def certain_findings(conn: Connection, scan_id: int, certain: float, dataset: str | None) -> list[CertainFinding]:
+    """Merges, strays and duplicates of a scan whose confidence reaches ``certain``, by rank."""
+    rows = conn.execute(SQL["certain_findings"], {"scan_id": scan_id, "certain": certain, "dataset": dataset})
+    return [CertainFinding(*_decoded(row, 5, 6)) for row in rows]
+
+
+def _decoded(row: Sequence[Any], *places: int) -> list[Any]:
+    """A row with the names at ``places`` as file names again."""
+    return [from_text(value) if k in places and value is not None else value for k, value in enumerate(row)]

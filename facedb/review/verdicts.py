@@ -1,0 +1,282 @@
+"""Verdicts: what a person says of two identities, two images, or one image and its label; the newest stands."""
+
+from __future__ import annotations
+
+import csv
+import getpass
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
+from facedb.core.paths import display, from_text, to_text
+from facedb.db.connection import Connection, Database
+from facedb.review import decision_rows as store
+from facedb.review.decision_rows import FoundImage, VerdictRow
+
+ANSWERS: Mapping[str, tuple[str, ...]] = {
+    "link": ("same", "different", "unsure"),
+    "pair": ("same", "different", "unsure", "duplicate"),
+    "face": ("same", "wrong-identity", "duplicate", "unsure"),
+}
+VERDICT_COLUMNS = ("verdict_id", "kind", "verdict", "a", "b", "target", "note", "by", "at")
+CONFLICT_COLUMNS = ("a", "b", "said", "against", "verdicts")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One thing to say. ``kind`` link: ``a``, ``b`` identities; pair: paths; face: ``a`` a path, ``target`` an identity.
+
+    Identities may be written ``dataset/identity``; paths are as facedb prints them, or absolute.
+    """
+
+    kind: str
+    a: str
+    verdict: str
+    b: str | None = None
+    target: str | None = None
+    note: str | None = None
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Verdicts that cannot all be true: ``chain`` says that its ends are one person, ``against`` says that they are not."""
+
+    chain: tuple[str, ...]
+    against: VerdictRow
+    verdict_ids: tuple[int, ...]
+    identity_ids: frozenset[int]
+
+    def row(self) -> tuple[str, str, str, str, str]:
+        """The values of CONFLICT_COLUMNS."""
+        apart = " ≠ ".join(display(str(subject(self.against, side))) for side in "ab")
+        chain = [display(name) for name in self.chain]
+        return chain[0], chain[-1], " = ".join(chain), apart, " ".join(map(str, self.verdict_ids))
+
+
+def say(db: Database, statements: Iterable[Statement], *, dataset: str | None = None) -> list[int]:
+    """Write verdicts, all of them or none; returns their keys.
+
+    Raises UsageError for a verdict that does not fit its kind, NotFoundError for names that mean nothing, and
+    ConflictError for names that several datasets have.
+    """
+    with db.connection() as conn:
+        return [_say(conn, statement, dataset) for statement in statements]
+
+
+def _say(conn: Connection, statement: Statement, dataset: str | None) -> int:
+    answers = ANSWERS.get(statement.kind)
+    if answers is None:
+        raise UsageError(f"A verdict is about a link, a pair or a face, not about a {statement.kind!r}.")
+    if statement.verdict not in answers:
+        raise UsageError(f"Of a {statement.kind} one can say {', '.join(answers)}, not {statement.verdict!r}.")
+    if (statement.b is None) != (statement.kind == "face"):
+        raise UsageError(f"A verdict on a {statement.kind} names {'one image' if statement.b else 'two'}.")
+    if statement.target is not None and statement.verdict != "wrong-identity":
+        raise UsageError("Only an image of the wrong identity can belong to another one: leave the target out.")
+    by = statement.by or getpass.getuser()
+    note = statement.note or None
+    if statement.kind == "link":
+        a, b = find_identity(conn, statement.a, dataset), find_identity(conn, str(statement.b), dataset)
+        _differ(a, b, statement)
+        return store.say_link(conn, statement.verdict, a, b, note=note, said_by=by)
+    image = find_image(conn, statement.a, dataset)
+    if statement.kind == "pair":
+        other = find_image(conn, str(statement.b), dataset)
+        _differ(image.id, other.id, statement)
+        return store.say_pair(conn, statement.verdict, image.id, other.id, note=note, said_by=by)
+    target = None if statement.target is None else find_identity(conn, statement.target, dataset)
+    if target is not None and target == image.identity_id:
+        raise UsageError(f"{display(statement.a)} is labelled {statement.target} already: name another identity.")
+    return store.say_face(conn, statement.verdict, image.id, target=target, note=note, said_by=by)
+
+
+def _differ(a: int, b: int, statement: Statement) -> None:
+    if a == b:
+        raise UsageError(
+            f"{display(statement.a)} and {display(str(statement.b))} are the same: name two different ones."
+        )
+
+
+def find_identity(conn: Connection, name: str, dataset: str | None) -> int:
+    """The key of an identity by ``name`` or ``dataset/name``; raises NotFoundError or ConflictError."""
+    name = from_text(name)
+    found = store.find_identities(conn, name, dataset)
+    if not found and "/" in name:
+        head, _, tail = name.partition("/")
+        found = store.find_identities(conn, tail, head) if dataset in (None, head) else []
+    if not found:
+        raise NotFoundError(f"There is no identity {display(name)!r}: see `facedb links`.")
+    if len(found) > 1:
+        both = " and ".join(f"{row.dataset}/{row.name}" for row in found[:2])
+        raise ConflictError(f"Several datasets have an identity {display(name)!r}: write {both}.")
+    return found[0].id
+
+
+def find_image(conn: Connection, path: str, dataset: str | None) -> FoundImage:
+    """The image at ``path`` (below a root, or absolute); raises NotFoundError, ConflictError, or UsageError without a label."""
+    wanted = path = from_text(path)
+    if Path(path).is_absolute():
+        below = [root for root in store.roots(conn) if Path(path).is_relative_to(root)]
+        if below:
+            wanted = Path(path).relative_to(max(below, key=len)).as_posix()
+    found = store.find_images(conn, wanted, dataset)
+    if not found:
+        raise NotFoundError(
+            f"There is no image {display(path)!r} in the database: paths are as `facedb pairs` prints them."
+        )
+    if len(found) > 1:
+        raise ConflictError(
+            f"{display(path)!r} is in {found[0].dataset} and in {found[1].dataset}: name one with --dataset."
+        )
+    image = found[0]
+    if image.identity_id is None or image.sha256 is None:
+        raise UsageError(f"{display(path)} is {image.status} or has no label, so there is nothing to say of it.")
+    return image
+
+
+def read_csv(file: Path) -> list[Statement]:
+    """The statements of a csv with a header: kind, a, b, verdict and, where wanted, target, note, by.
+
+    Raises InputError with the line where it cannot be understood.
+    """
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            return list(_statements(file, csv.DictReader(lines, strict=True)))
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{file} is not a csv in UTF-8: {error}.") from error
+
+
+def _statements(file: Path, reader: csv.DictReader[str]) -> Iterator[Statement]:
+    missing = {"kind", "a", "verdict"} - set(reader.fieldnames or ())
+    if missing:
+        raise InputError(f"{file} needs a header with the columns kind, a, b and verdict; {min(missing)!r} is missing.")
+    for row in reader:
+        kind, a, verdict = ((row.get(name) or "").strip() for name in ("kind", "a", "verdict"))
+        if not (kind and a and verdict):
+            raise InputError(f"{file}, line {reader.line_num}: kind, a and verdict must not be empty.")
+        if verdict not in ANSWERS.get(kind, ()):
+            raise InputError(
+                f"{file}, line {reader.line_num}: nobody can say {verdict!r} of a {kind!r}; see `facedb verdict --help`."
+            )
+        yield Statement(
+            kind, a, verdict, row.get("b") or None, row.get("target") or None, row.get("note") or None, row.get("by") or None
+        )  # fmt: skip
+
+
+def say_all(db: Database, file: Path, *, dataset: str | None = None, by: str | None = None) -> list[int]:
+    """Write the verdicts of a csv, all of them or none; errors name the row. ``by`` is who said what names nobody."""
+    statements = read_csv(file)
+    keys = []
+    with db.connection() as conn:
+        for number, statement in enumerate(statements, 1):
+            said = Statement(
+                statement.kind, statement.a, statement.verdict, statement.b, statement.target, statement.note, statement.by or by
+            )  # fmt: skip
+            try:
+                keys.append(_say(conn, said, dataset))
+            except (UsageError, NotFoundError, ConflictError) as error:
+                raise type(error)(f"{file}, row {number}: {error}") from error
+    return keys
+
+
+def listed(
+    db: Database, *, dataset: str | None = None, kind: str | None = None, history: bool = False
+) -> list[tuple[object, ...]]:
+    """Rows of VERDICT_COLUMNS, newest first."""
+    with db.connection() as conn:
+        rows = store.verdicts(conn, dataset=dataset, kind=kind, history=history)
+    return [
+        (
+            v.id, v.kind, v.verdict, _text(subject(v, "a")), _text(subject(v, "b")), _text(v.target), v.note, v.said_by,
+            v.said_at,
+        )
+        for v in rows
+    ]  # fmt: skip
+
+
+def _text(name: str | None) -> str | None:
+    return None if name is None else to_text(name)
+
+
+def subject(verdict: VerdictRow, side: str) -> str | None:
+    """One side of a verdict for a person: the identity of a link, the path of an image."""
+    identity, path = (verdict.identity_a, verdict.path_a) if side == "a" else (verdict.identity_b, verdict.path_b)
+    if verdict.kind == "link" or identity is None:
+        return identity
+    return path if path is not None else f"an image of {identity} that is gone"
+
+
+def conflicts(db: Database) -> list[Conflict]:
+    """Standing verdicts that contradict each other."""
+    with db.connection() as conn:
+        return find_conflicts(conn, store.verdicts(conn))
+
+
+def find_conflicts(conn: Connection, standing: Sequence[VerdictRow]) -> list[Conflict]:
+    """Every verdict `different` between identities (or images of identities) that others, in a chain, call the same.
+
+    An image that is said to carry the wrong label says nothing about the identity whose label it carries.
+    """
+    graph: dict[int, dict[int, VerdictRow]] = defaultdict(dict)
+    for v in standing:
+        if v.kind == "link" and v.verdict == "same" and v.identity_b_id is not None:
+            graph[v.identity_a_id][v.identity_b_id] = graph[v.identity_b_id][v.identity_a_id] = v
+    images = {v.image_a_id for v in standing if v.kind == "face" and v.verdict == "wrong-identity"}
+    found = []
+    names: dict[int, str] = {}
+    for v in standing:
+        ends = _said_apart(conn, v, images)
+        if ends is None:
+            continue
+        path = _shortest(graph, *ends)
+        if path is None:
+            continue
+        missing = [key for key in path if key not in names]
+        names |= {key: name for key, (name, _) in store.identity_names(conn, missing).items()}
+        said = [graph[a][b].id for a, b in pairwise(path)]
+        chain = tuple(names[key] for key in path)
+        found.append(Conflict(chain, v, (*said, v.id), frozenset(path)))
+    return found
+
+
+def _said_apart(conn: Connection, verdict: VerdictRow, wrong: set[int | None]) -> tuple[int, int] | None:
+    """The two identities that a verdict holds apart; of a pair, those that the images carry now."""
+    if verdict.verdict != "different" or verdict.identity_b_id is None:
+        return None
+    if verdict.kind == "link":
+        return verdict.identity_a_id, verdict.identity_b_id
+    keys = [verdict.image_a_id, verdict.image_b_id]
+    if None in keys or wrong & set(keys):
+        return None
+    images = store.images_by_key(conn, [key for key in keys if key is not None])
+    labels = [image.identity_id for image in images.values() if image.status == "ready"]
+    if len(labels) != 2 or labels[0] is None or labels[1] is None or labels[0] == labels[1]:
+        return None
+    return labels[0], labels[1]
+
+
+def _shortest(graph: Mapping[int, Mapping[int, VerdictRow]], start: int, end: int) -> list[int] | None:
+    if start not in graph or end not in graph:
+        return None
+    came: dict[int, int | None] = {start: None}
+    queue = deque([start])
+    while queue:
+        here = queue.popleft()
+        if here == end:
+            path: list[int] = []
+            step: int | None = end
+            while step is not None:
+                path.append(step)
+                step = came[step]
+            return path[::-1]
+        for neighbour in graph[here]:
+            if neighbour not in came:
+                came[neighbour] = here
+                queue.append(neighbour)
+    return None

@@ -1,0 +1,1 @@
+"""One complete search of a gallery: its ledger, pairs, links, histograms and findings, as rows."""

@@ -1,0 +1,139 @@
+"""Findings of a scan: computed with it, in its transaction, and read as ranked rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from facedb.core.records import Float32Array, Int64Array
+from facedb.db.connection import Connection, Database, translated
+from facedb.findings.confidence import CERTAIN, LIKELY
+from facedb.findings.copies import Hashes
+from facedb.findings.find import Findings, FolderStudy, find
+from facedb.findings.finding_table import FindingTable, Kind, Role
+from facedb.join.gallery import Gallery
+from facedb.scan import finding_rows as store
+from facedb.scan.scope import find_scan
+from facedb.scan.sentences import sentences
+
+FINDING_COLUMNS = (
+    "rank", "class", "confidence", "identity_a", "identity_b", "images", "faces_a", "faces_b", "coverage_a", "coverage_b",
+    "max_score", "mean_score", "own_score", "detail", "verdict",
+)  # fmt: skip
+CLASSES = tuple(kind.word for kind in Kind)
+
+
+def compute_findings(
+    conn: Connection,
+    scan_id: int,
+    gallery: Gallery,
+    study: FolderStudy,
+    face_ids: Int64Array,
+    hashes: Hashes,
+    rows_a: Int64Array,
+    rows_b: Int64Array,
+    scores: Float32Array,
+) -> Findings:
+    """Find the mistakes behind the flagged pairs of a scan and write them as its findings; the caller commits.
+
+    ``study`` is `study_folders` of the gallery; ``face_ids`` (n,) are the keys of its rows, whose labels are keys of identities,
+    ``hashes`` what is known of their files; ``rows_a``, ``rows_b``, ``scores`` (m,) the flagged pairs.
+    """
+    found = find(gallery, study, rows_a, rows_b, scores, hashes)
+    store.write_findings(conn, scan_id, finding_rows(found.table), _faces(found.table, face_ids))
+    return found
+
+
+def finding_rows(found: FindingTable) -> Iterator[tuple[Any, ...]]:
+    """The findings as tuples of ``store_findings.FINDING_COLUMNS``."""
+    ranks = range(1, len(found) + 1)
+    return zip(
+        ranks, [Kind(kind).word for kind in found.kind.tolist()], found.confidence.tolist(), found.identity_a.tolist(),
+        _known(found.identity_b, found.identity_b >= 0), found.faces_a.tolist(), found.faces_b.tolist(),
+        found.size_a.tolist(), found.size_b.tolist(), _real(found.max_score), _real(found.mean_score),
+        _real(found.own_score), _real(found.own_best), _real(found.usual), _real(found.spread), _real(found.sameness),
+        _real(found.margin), _known(found.distance, found.distance >= 0), _known(found.group, found.group > 0),
+        _real(found.lowest), _known(found.partner + 1, found.partner >= 0), sentences(found), strict=True,
+    )  # fmt: skip
+
+
+def _faces(found: FindingTable, face_ids: Int64Array) -> Iterator[tuple[int, int, str]]:
+    words = {role: role.name.lower() for role in Role}
+    return (
+        (finding + 1, face, words[Role(role)])
+        for finding, face, role in zip(
+            found.member_finding.tolist(),
+            face_ids[found.member_row].tolist(),
+            found.member_role.tolist(),
+            strict=True,
+        )
+    )
+
+
+def _real(values: Any) -> list[float | None]:
+    return [None if value != value else value for value in values.tolist()]
+
+
+def _known(values: Any, known: Any) -> list[int | None]:
+    return [value if there else None for value, there in zip(values.tolist(), known.tolist(), strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingSelection:
+    """Which findings: of one ``scan`` (default: the newest), one ``kind``, from ``min_confidence`` up, of ``dataset``,
+    ``open``: only those without a verdict, ``denied``: also those that a person denied, at most ``limit``."""
+
+    scan: int | None = None
+    kind: str | None = None
+    min_confidence: float | None = None
+    dataset: str | None = None
+    open: bool = False
+    denied: bool = False
+    limit: int | None = None
+
+
+@contextmanager
+def findings(db: Database, selection: FindingSelection) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """Rows of FINDING_COLUMNS, the most confident first, streamed while the block is open; raises NotFoundError."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        scan = find_scan(conn, selection.scan, [selection.dataset]).scan
+        parameters = {
+            "scan_id": scan.id, "class": selection.kind, "min_confidence": selection.min_confidence,
+            "dataset": selection.dataset, "open": selection.open, "denied": selection.denied, "limit": selection.limit,
+        }  # fmt: skip
+        yield (_named(row) for row in store.findings(conn, parameters))
+
+
+def _named(row: Sequence[Any]) -> tuple[Any, ...]:
+    """The contract columns of a row; identities of two datasets are told apart by ``dataset/identity``."""
+    values, dataset_a, dataset_b = list(row[:-2]), row[-2], row[-1]
+    if dataset_b is not None and dataset_a != dataset_b:
+        values[3], values[4] = f"{dataset_a}/{values[3]}", f"{dataset_b}/{values[4]}"
+    return tuple(values)
+
+
+def merge_groups(db: Database, selection: FindingSelection) -> list[tuple[int, float, list[str]]]:
+    """Groups of more than two identities that are proposed as one person: number, lowest sameness between members, names."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        return store.group_members(conn, find_scan(conn, selection.scan, [selection.dataset]).scan.id)
+
+
+def finding_counts(db: Database, scan_id: int) -> dict[str, tuple[int, int]]:
+    """By class: findings of a scan that are likelier than not, and those that are certain (see `confidence.CERTAIN`)."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        return store.finding_counts(conn, scan_id, LIKELY, CERTAIN)
+
+
+def findings_in_words(counts: dict[str, tuple[int, int]]) -> str:
+    """The counts of `finding_counts` as a person reads them, such as ``2 merges, 5 strays; 6 of them certain``."""
+    parts = []
+    for kind in Kind:
+        likely = counts.get(kind.word, (0, 0))[0]
+        if likely:
+            plural = "mixed folders" if kind is Kind.MIXED else f"{kind.word}s"
+            parts.append(f"{likely:,} {plural if likely > 1 else plural.removesuffix('s')}")
+    if not parts:
+        return "none that is more likely than not"
+    return f"{', '.join(parts)}; {sum(certain for _, certain in counts.values()):,} certain"

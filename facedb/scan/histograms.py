@@ -1,0 +1,57 @@
+"""The score distributions of a scan: genuine and impostor histograms with honest denominators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from facedb.core.records import Float32Array
+from facedb.db.connection import Connection
+from facedb.findings.rates.histogram import PairCounts, ScoreHistogram, count_pairs, count_scores
+from facedb.findings.rates.sample import sample_scores
+from facedb.findings.rates.within import genuine_histogram
+from facedb.join.gallery import Gallery
+from facedb.scan import scan_rows as store
+
+# The same faces give the same sample, so that error rates do not change from scan to scan.
+_SEED = 0
+_IMPOSTOR_SAMPLE = 100_000
+_GENUINE_SAMPLE = 5_000_000
+_GENUINE_COUNTED_UP_TO = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Distributions:
+    """Genuine and impostor pairs of a gallery: all of them, and counts by bin of those that were scored."""
+
+    totals: PairCounts
+    genuine: ScoreHistogram
+    impostor: ScoreHistogram
+    all_genuine_counted: bool
+
+
+def measure(gallery: Gallery) -> Distributions:
+    """Score every genuine pair (a sample where there are more than two thousand million) and a sample of impostor pairs."""
+    totals = count_pairs(gallery)
+    all_counted = totals.genuine <= _GENUINE_COUNTED_UP_TO
+    genuine = (
+        genuine_histogram(gallery) if all_counted else sample_scores(gallery, _GENUINE_SAMPLE, _SEED, kind="genuine")
+    )
+    return Distributions(
+        totals, genuine, sample_scores(gallery, min(_IMPOSTOR_SAMPLE, totals.impostor), _SEED), all_counted
+    )
+
+
+def write(conn: Connection, scan_id: int, found: Distributions, flagged_scores: Float32Array, threshold: float) -> None:
+    """Write the histograms of a scan; the caller commits.
+
+    Impostor pairs at or above ``threshold`` are the flagged ones, so those are counted; the sample tells the rest.
+    """
+    store.write_histogram(
+        conn, scan_id, "impostor", counted=count_scores(flagged_scores), sampled=found.impostor.counts,
+        total=found.totals.impostor, counted_from=threshold,
+    )  # fmt: skip
+    every = found.all_genuine_counted
+    store.write_histogram(
+        conn, scan_id, "genuine", counted=found.genuine.counts if every else None,
+        sampled=None if every else found.genuine.counts, total=found.totals.genuine, counted_from=-1.0 if every else None,
+    )  # fmt: skip

@@ -1,0 +1,315 @@
+"""Scan: compare every face of a gallery with every other and leave the flagged pairs, links and histograms as rows.
+
+The ledger (`scan_block`) is written before the search begins: who is in which block, under which label. Each block's pairs
+and its mark are one transaction, so a killed scan goes on with the blocks that are not marked and ends with the same rows.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facedb.core.aside import Aside
+from facedb.core.blas import one_blas_thread
+from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
+from facedb.core.errors import ConflictError, NotFoundError, TooManyPairsError, UsageError
+from facedb.core.progress import Reporter
+from facedb.core.records import Float32Array, Int64Array
+from facedb.dataset.embedding_rows import ModelRow
+from facedb.db.connection import Connection, Database, translated
+from facedb.findings.copies import Hashes
+from facedb.findings.find import FolderStudy, study_folders
+from facedb.findings.links import roll_up
+from facedb.findings.rates.sample import predict_pairs
+from facedb.join.engine import EngineInfo, choose_engine
+from facedb.join.loop import BlockResult, Gallery, join
+from facedb.join.score import pair_scores
+from facedb.scan import histograms, thresholds
+from facedb.scan import ledger as scan_ledger
+from facedb.scan import scan_rows as store
+from facedb.scan.findings import compute_findings
+from facedb.scan.gallery import GalleryFaces, GallerySnapshot
+from facedb.scan.ledger import Ledger, Plan
+from facedb.scan.scan_rows import PairRows, ScanRow
+from facedb.scan.scope import find_scope
+from facedb.scan.thresholds import ThresholdRule
+
+_PREDICTION_ROWS = 192
+
+# Stored scores are rounded to float32; within this of the threshold only the float64 score can tell (2^-24 for scores below 1).
+_ROUNDING = 2.0**-23
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """What to scan and how. ``datasets`` empty: all; ``min_face`` pixels, ``min_quality`` sharpness: faces below stay out.
+
+    ``threshold`` is a score, or the rule that chooses one from the gallery.
+    """
+
+    threshold: float | ThresholdRule
+    datasets: tuple[str, ...] = ()
+    model: str | None = None
+    engine: str = "auto"
+    threads: int | None = None
+    block_rows: int = BLOCK_ROWS
+    connections: int = CONNECTIONS
+    full: bool = False
+    max_pairs: int | None = MAX_PAIRS
+    min_face: float | None = None
+    min_quality: float | None = None
+    cache_dir: Path | None = None
+    models_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.threshold, ThresholdRule) and not -1 <= self.threshold <= 1:
+            raise UsageError(f"A threshold is a cosine similarity between -1 and 1, not {self.threshold:g}.")
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSummary:
+    """A finished scan and how it came about; ``reused`` when nothing was new, ``resumed`` when an earlier run had begun it."""
+
+    scan: ScanRow
+    engine: EngineInfo | None
+    reused: bool
+    resumed: bool
+    blocks_done: int
+    blocks_found: int
+
+
+def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_ledger.Pause = None) -> ScanSummary:
+    """Scan, resuming or building on earlier scans where that gives the same rows.
+
+    ``pause`` is called between blocks and may wait. Raises NotFoundError for unknown datasets or models, EngineError for an
+    engine that does not work here, TooManyPairsError before the work when more than ``max_pairs`` are to be expected, and
+    ConflictError while another process works on the same scan.
+    """
+    engine = choose_engine(options.engine)
+    with closing(db.open()) as conn, translated(db.dsn):
+        meant = find_scope(conn, options.datasets, options.model, models_dir=options.models_dir)
+        model, chosen = meant.model, FaceFilter(meant.datasets, options.min_face, options.min_quality)
+        scope = chosen.stored()
+        threshold = options.threshold
+        if isinstance(threshold, ThresholdRule):
+            with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
+                faces = chosen.faces(snapshot.faces())
+                threshold = thresholds.choose(conn, model.id, scope, threshold, faces, snapshot, reporter)
+        if not store.lock_scan(conn, model.id, scope, threshold):
+            raise ConflictError(
+                "Another facedb is working on a scan with the same parameters; wait for it, then run this again."
+            )
+        while True:
+            with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
+                faces = chosen.faces(snapshot.faces())
+                if not len(faces) and (options.datasets or options.model):
+                    raise NotFoundError(
+                        f"No labelled face of {model.name} would be compared: embed first, or loosen --datasets, --min-face, --min-quality."
+                    )
+                plan = scan_ledger.plan(conn, model.id, scope, faces, threshold, options, reporter)
+                conn.commit()
+                if plan.finished is not None:
+                    return ScanSummary(plan.finished, None, reused=True, resumed=False, blocks_done=0, blocks_found=0)
+                vectors = snapshot.vectors(plan.faces.embedding_ids, connections=options.connections, reporter=reporter)
+            run = _Run(conn, threshold, options, engine, plan, vectors, reporter)
+            summary = run.work(model, scope, pause)
+            # A resumed scan has the gallery of its beginning; what came since is searched on top of it.
+            if not plan.outdated:
+                return summary
+            reporter.say("The gallery changed since that scan was begun; scanning what is new.")
+
+
+@dataclass(frozen=True, slots=True)
+class FaceFilter:
+    """Which faces of a gallery a scan compares: of ``datasets`` (None: all), no side below ``min_face`` pixels, no sharpness below
+    ``min_quality``."""
+
+    datasets: tuple[int, ...] | None = None
+    min_face: float | None = None
+    min_quality: float | None = None
+
+    def stored(self) -> dict[str, object]:
+        """As `facedb.scan.scope` keeps it."""
+        datasets = None if self.datasets is None else list(self.datasets)
+        return {"datasets": datasets, "min_face": self.min_face, "min_quality": self.min_quality}
+
+    def faces(self, faces: GalleryFaces) -> GalleryFaces:
+        """The faces with a label that pass; a size or sharpness that was never measured passes."""
+        keep = faces.identity_ids > 0
+        if self.datasets is not None:
+            keep &= np.isin(faces.dataset_ids, np.array(self.datasets, np.int32))
+        if self.min_face is not None:
+            keep &= ~(faces.size_px < self.min_face)
+        if self.min_quality is not None:
+            keep &= ~(faces.sharpness < self.min_quality)
+        return faces.take(np.flatnonzero(keep))
+
+
+class _Run:
+    """The work on one scan: search the blocks that are left, then roll up."""
+
+    def __init__(
+        self,
+        conn: Connection,
+        threshold: float,
+        options: ScanOptions,
+        engine: EngineInfo,
+        plan: Plan,
+        vectors: Float32Array,
+        reporter: Reporter,
+    ) -> None:
+        self._conn = conn
+        self._threshold = threshold
+        self._options = options
+        self._engine = engine
+        self._plan = plan
+        self._faces = plan.faces
+        self._vectors = vectors
+        self._reporter = reporter
+        self._gallery = Gallery(vectors, self._faces.identity_ids, self._faces.image_ids)
+        self._written: list[PairRows] = []
+
+    def work(self, model: ModelRow, scope: dict[str, object], pause: scan_ledger.Pause) -> ScanSummary:
+        plan = self._plan
+        ledger = self._begin(model, scope)
+        alone = self._engine.blas
+        # Neither depends on the pairs, so a thread of its own sees to them while this one follows the search.
+        with (
+            one_blas_thread(),
+            Aside(lambda: (histograms.measure(self._gallery), study_folders(self._gallery))) as aside,
+        ):
+            if not alone:
+                self._search(ledger, pause)
+            measured, study = aside.result()
+        if alone:
+            self._search(ledger, pause)
+        with one_blas_thread():
+            self._finish(ledger.scan_id, measured, study)
+        finished = store.scan_by_id(self._conn, ledger.scan_id)
+        assert finished is not None  # noqa: S101 - its row was updated above
+        return ScanSummary(
+            finished, self._engine, reused=False, resumed=plan.scan_id is not None,
+            blocks_done=len(plan.blocks) - len(plan.done), blocks_found=len(plan.done),
+        )  # fmt: skip
+
+    def _begin(self, model: ModelRow, scope: dict[str, object]) -> Ledger:
+        """Write the ledger of a new scan, or take over that of the one to resume."""
+        plan, conn = self._plan, self._conn
+        if plan.scan_id is None:
+            carried = None if plan.base is None else self._carried(plan.base)
+            self._expect_few_enough(plan.first_new, carried)
+            ledger = scan_ledger.begin(conn, model.id, scope, plan, self._threshold, self._engine.name)
+            if carried is not None:
+                self._write(ledger, carried)
+        else:
+            ledger = Ledger(plan.scan_id, plan.blocks, plan.done, plan.carried_blocks)
+            store.set_engine(conn, plan.scan_id, self._engine.name)
+        conn.commit()
+        return ledger
+
+    def _search(self, ledger: Ledger, pause: scan_ledger.Pause) -> None:
+        waiting = [block for block in ledger.blocks if block.index not in ledger.done]
+        if not waiting:
+            return
+        total = sum(block.comparisons for block in waiting)
+        blocks = f"{len(waiting)} block{'s' * (len(waiting) > 1)}"
+        self._reporter.say(
+            f"Comparing {len(self._faces):,} faces ({total:,} pairs, {blocks}) with {self._engine.reason}."
+        )
+        with self._reporter.task("scan", total, "pairs") as task:
+            results = join(
+                self._gallery, ledger.blocks, threshold=self._threshold, engine=self._engine.name,
+                threads=self._options.threads, done=ledger.done, say=self._reporter.say,
+            )  # fmt: skip
+            for number, result in enumerate(results, 1):
+                self._commit(ledger, result)
+                task.advance(result.comparisons, f"{number}/{len(waiting)} blocks")
+                if pause is not None:
+                    pause()
+
+    def _commit(self, ledger: Ledger, result: BlockResult) -> None:
+        pairs = self._face_pairs(result.rows_a, result.rows_b, result.scores)
+        self._write(ledger, pairs)
+        claimed = store.finish_block(
+            self._conn, ledger.scan_id, ledger.carried_blocks + result.block.index, pairs=len(pairs),
+            candidates=result.candidates, comparisons=result.comparisons, seconds=result.seconds,
+        )  # fmt: skip
+        if not claimed:
+            self._conn.rollback()
+            raise ConflictError(f"Another process has finished a block of scan {ledger.scan_id}; run the scan again.")
+        self._conn.commit()
+
+    def _write(self, ledger: Ledger, pairs: PairRows) -> None:
+        store.write_pairs(self._conn, ledger.scan_id, pairs)
+        self._written.append(pairs)
+
+    def _all_pairs(self, scan_id: int) -> PairRows:
+        """Every pair of the scan: what this process wrote, unless an earlier one had written some already."""
+        return store.read_pairs(self._conn, scan_id) if self._plan.scan_id is not None else PairRows.join(self._written)
+
+    def _face_pairs(self, rows_a: Int64Array, rows_b: Int64Array, scores: Float32Array) -> PairRows:
+        a, b = self._faces.face_ids[rows_a], self._faces.face_ids[rows_b]
+        return PairRows(np.minimum(a, b), np.maximum(a, b), scores)
+
+    def _rows(self, pairs: PairRows) -> tuple[Int64Array, Int64Array]:
+        """Gallery rows of the faces of ``pairs``; -1 for a face that is not in the gallery."""
+        order = np.argsort(self._faces.face_ids)
+        ids = self._faces.face_ids[order]
+        found = []
+        for faces in (pairs.face_a, pairs.face_b):
+            at = np.minimum(np.searchsorted(ids, faces), max(len(ids) - 1, 0))
+            found.append(np.where(ids[at] == faces, order[at], -1) if len(ids) else np.full(len(faces), -1))
+        return found[0], found[1]
+
+    def _carried(self, base: ScanRow) -> PairRows:
+        """The pairs of the base scan between faces that are carried over, at this scan's threshold."""
+        pairs = store.read_pairs(self._conn, base.id)
+        rows_a, rows_b = self._rows(pairs)
+        carried = self._plan.first_new
+        keep = (rows_a >= 0) & (rows_b >= 0) & (rows_a < carried) & (rows_b < carried)
+        keep &= pairs.score >= self._threshold - _ROUNDING
+        near = np.flatnonzero(keep & (np.abs(pairs.score - self._threshold) <= _ROUNDING))
+        keep[near] = pair_scores(self._vectors, rows_a[near], rows_b[near]) >= self._threshold
+        return PairRows(pairs.face_a[keep], pairs.face_b[keep], pairs.score[keep])
+
+    def _expect_few_enough(self, first_new: int, carried: PairRows | None) -> None:
+        limit = self._options.max_pairs
+        if limit is None or len(self._faces) < 2:
+            return
+        predicted = predict_pairs(self._gallery, self._threshold, first_new=first_new, sample_rows=_PREDICTION_ROWS)
+        if carried is not None:
+            predicted = predicted.with_known(carried.score)
+        if predicted.expected <= limit:
+            return
+        found = predicted.threshold_for(limit)
+        if found is None:
+            advice = (
+                "even a threshold of 0.999 would flag more than that, as copies do; raise --max-pairs and scan again."
+            )
+        else:
+            threshold, pairs = found
+            about = (
+                f"about {pairs:,.0f}"
+                if pairs > predicted.unseen
+                else f"fewer than about {pairs + predicted.unseen:,.0f}"
+            )
+            advice = f"a threshold of {threshold:.3f} would flag {about}; raise one of the two and scan again."
+        raise TooManyPairsError(
+            f"About {predicted.expected:,.0f} pairs reach {self._threshold:g}, more than --max-pairs {limit:,}: {advice}"
+        )
+
+    def _finish(self, scan_id: int, measured: histograms.Distributions, study: FolderStudy) -> None:
+        """Roll pairs up to links and findings, write the histograms and close the scan, all in one transaction."""
+        pairs, faces = self._all_pairs(scan_id), self._faces
+        rows_a, rows_b = self._rows(pairs)
+        links = roll_up(self._vectors, faces.identity_ids, rows_a, rows_b, pairs.score)
+        columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
+        store.write_links(self._conn, scan_id, columns)
+        hashes = Hashes(faces.content, faces.look, faces.has_look)
+        compute_findings(self._conn, scan_id, self._gallery, study, faces.face_ids, hashes, rows_a, rows_b, pairs.score)
+        histograms.write(self._conn, scan_id, measured, pairs.score, self._threshold)
+        store.finish_scan(self._conn, scan_id, pairs=len(pairs), links=len(links))
+        self._conn.commit()

@@ -1,0 +1,280 @@
+"""Scans, their ledger of blocks, flagged pairs, links and histograms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from facedb.core.records import Float32Array, Int32Array, Int64Array
+from facedb.dataset.embedding_rows import partition
+from facedb.db.connection import Connection
+from facedb.db.copy import Column, read_columns, write_columns
+from facedb.db.locks import claim
+from facedb.db.queries import load
+
+SQL = load("scan", "scan")
+
+_PAIR_COLUMNS = [
+    Column("face_a", "int8"),
+    Column("face_b", "int8"),
+    Column("score", "float4"),
+    Column("scan_id", "int4"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRow:
+    """A row of facedb.scan."""
+
+    id: int
+    model_id: int
+    base_scan_id: int | None
+    status: str
+    threshold: float
+    scope: Mapping[str, Any]
+    engine: str
+    faces: int
+    new_faces: int
+    identities: int
+    comparisons: int
+    pairs: int
+    links: int
+    join_seconds: float
+    started_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerBlock:
+    """A block of the ledger: who is in it, ``embedding_ids`` int64 (n,) under labels ``identity_ids`` int32 (n,)."""
+
+    block: int
+    status: str
+    embedding_ids: Int64Array
+    identity_ids: Int32Array
+
+
+@dataclass(frozen=True, slots=True)
+class PairRows:
+    """Flagged pairs of faces: ``face_a`` < ``face_b`` int64 (m,), ``score`` float32 (m,)."""
+
+    face_a: Int64Array
+    face_b: Int64Array
+    score: Float32Array
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    @staticmethod
+    def join(parts: Sequence[PairRows]) -> PairRows:
+        """All ``parts`` as one."""
+        empty = PairRows(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
+        joined = parts or [empty]
+        return PairRows(*(np.concatenate([getattr(part, name) for part in joined]) for name in PairRows.__slots__))
+
+
+def begin_scan(
+    conn: Connection,
+    *,
+    model_id: int,
+    base_scan_id: int | None,
+    threshold: float,
+    scope: Mapping[str, Any],
+    engine: str,
+    identities: int,
+    blocks: Sequence[LedgerBlock],
+) -> int:
+    """Write a new scan with its whole ledger and an empty partition of ``flagged_pair``; returns its key."""
+    row = conn.execute(
+        SQL["add_scan"],
+        {
+            "model_id": model_id,
+            "base_scan_id": base_scan_id,
+            "threshold": threshold,
+            "scope": Jsonb(dict(scope)),
+            "engine": engine,
+            "faces": sum(len(b.embedding_ids) for b in blocks),
+            "new_faces": sum(len(b.embedding_ids) for b in blocks if b.status != "carried"),
+            "identities": identities,
+        },
+    ).fetchone()
+    assert row is not None  # noqa: S101 - insert ... returning always yields a row
+    scan_id = int(row[0])
+    _add_partition(conn, scan_id)
+    for b in blocks:
+        conn.execute(
+            SQL["add_block"],
+            {
+                "scan_id": scan_id,
+                "block": b.block,
+                "status": b.status,
+                # As text: psycopg dumps a list number by number, which took longer than loading the vectors.
+                "embedding_ids": "{" + ",".join(map(str, b.embedding_ids.tolist())) + "}",
+                "identity_ids": "{" + ",".join(map(str, b.identity_ids.tolist())) + "}",
+            },
+        )
+    return scan_id
+
+
+def _add_partition(conn: Connection, scan_id: int) -> None:
+    name = partition("flagged_pair", scan_id)
+    # Attaching takes a lock that readers of other scans do not feel; `create table ... partition of` would block them.
+    for statement in (
+        sql.SQL("create table {} (like facedb.flagged_pair including constraints)").format(name),
+        sql.SQL("alter table {} add check (scan_id = {})").format(name, sql.Literal(scan_id)),
+        sql.SQL("alter table facedb.flagged_pair attach partition {} for values in ({})").format(
+            name, sql.Literal(scan_id)
+        ),
+        sql.SQL("comment on table {} is {}").format(name, sql.Literal(f"Flagged pairs of scan {scan_id}.")),
+    ):
+        conn.execute(statement)
+
+
+def scan_by_id(conn: Connection, scan_id: int) -> ScanRow | None:
+    """One scan, or None."""
+    row = conn.execute(SQL["scan_by_id"], {"scan_id": scan_id}).fetchone()
+    return None if row is None else ScanRow(*row)
+
+
+def latest_scan(conn: Connection, datasets: Sequence[int] | None = None, model_id: int | None = None) -> ScanRow | None:
+    """The newest finished scan, of all or of those that cover ``datasets`` or have that contract; None while there is none."""
+    parameters = {"datasets": None if datasets is None else list(datasets), "model_id": model_id}
+    row = conn.execute(SQL["latest_scan"], parameters).fetchone()
+    return None if row is None else scan_by_id(conn, int(row[0]))
+
+
+def running_scans(
+    conn: Connection, model_id: int, scope: Mapping[str, Any], threshold: float, *, full: bool
+) -> list[int]:
+    """Scans of the same parameters that were begun and not finished, newest first; ``full``: only those without a base."""
+    parameters = {"model_id": model_id, "scope": Jsonb(dict(scope)), "threshold": threshold, "full": full}
+    return [row[0] for row in conn.execute(SQL["running_scans"], parameters)]
+
+
+def base_scans(conn: Connection, model_id: int, scope: Mapping[str, Any], threshold: float) -> list[int]:
+    """Finished scans that a new one at ``threshold`` may build on, newest first."""
+    parameters = {"model_id": model_id, "scope": Jsonb(dict(scope)), "threshold": threshold}
+    return [row[0] for row in conn.execute(SQL["base_scans"], parameters)]
+
+
+def lowest_scanned(conn: Connection, model_id: int, scope: Mapping[str, Any]) -> float | None:
+    """The lowest threshold of a finished scan of this gallery, or None."""
+    parameters = {"model_id": model_id, "scope": Jsonb(dict(scope))}
+    row = conn.execute(SQL["lowest_scanned"], parameters).fetchone()
+    return None if row is None or row[0] is None else float(row[0])
+
+
+def lock_scan(conn: Connection, model_id: int, scope: Mapping[str, Any], threshold: float) -> bool:
+    """Claim scans of these parameters for this session; False when another process is working on one."""
+    return claim(conn, "scan", model_id, json.dumps(scope, sort_keys=True), repr(float(threshold)))
+
+
+def ledger(conn: Connection, scan_id: int) -> list[LedgerBlock]:
+    """The blocks of a scan in order."""
+    cursor = conn.cursor(binary=True)
+    cursor.execute(SQL["blocks"], {"scan_id": scan_id})
+    return [
+        LedgerBlock(block, status, np.array(embeddings, np.int64), np.array(identities, np.int32))
+        for block, status, embeddings, identities in cursor
+    ]
+
+
+def write_pairs(conn: Connection, scan_id: int, pairs: PairRows) -> None:
+    """COPY flagged pairs into the partition of their scan."""
+    if len(pairs):
+        values: dict[str, NDArray[Any] | int | float] = {
+            "face_a": pairs.face_a, "face_b": pairs.face_b, "score": pairs.score, "scan_id": scan_id,
+        }  # fmt: skip
+        write_columns(conn.cursor(), partition("flagged_pair", scan_id), _PAIR_COLUMNS, values)
+
+
+def read_pairs(conn: Connection, scan_id: int) -> PairRows:
+    """Every flagged pair of a scan, in no particular order."""
+    query = sql.SQL("select face_a, face_b, score from {}").format(partition("flagged_pair", scan_id))
+    columns = read_columns(conn.cursor(), query, _PAIR_COLUMNS[:3])
+    return PairRows(columns["face_a"], columns["face_b"], columns["score"])
+
+
+def finish_block(
+    conn: Connection, scan_id: int, block: int, *, pairs: int, candidates: int, comparisons: int, seconds: float
+) -> bool:
+    """Mark a block as done in the transaction that holds its pairs; False when it was done already."""
+    parameters = {"scan_id": scan_id, "block": block, "pairs": pairs, "candidates": candidates,
+                  "comparisons": comparisons, "seconds": seconds}  # fmt: skip
+    return conn.execute(SQL["finish_block"], parameters).rowcount == 1
+
+
+def set_engine(conn: Connection, scan_id: int, engine: str) -> None:
+    """Note the engine that goes on with a scan."""
+    conn.execute(SQL["set_engine"], {"scan_id": scan_id, "engine": engine})
+
+
+def abandon_scan(conn: Connection, scan_id: int) -> None:
+    """Give up a running scan that cannot be finished any more, and drop its pairs."""
+    conn.execute(SQL["abandon_scan"], {"scan_id": scan_id})
+    conn.execute(sql.SQL("truncate {}").format(partition("flagged_pair", scan_id)))
+
+
+_LINK_COLUMNS = [
+    Column("scan_id", "int4"), Column("rank", "int4"), Column("identity_a", "int4"), Column("identity_b", "int4"),
+    Column("pairs", "int8"), Column("faces_a", "int4"), Column("faces_b", "int4"), Column("size_a", "int4"),
+    Column("size_b", "int4"), Column("max_score", "float4"), Column("mean_score", "float4"),
+    Column("median_score", "float4"), Column("centroid_score", "float4"),
+]  # fmt: skip
+
+
+def write_links(conn: Connection, scan_id: int, columns: Mapping[str, NDArray[Any]]) -> None:
+    """COPY the links of a scan, strongest first; ``columns`` holds an array (m,) for every column but scan_id and rank."""
+    count = len(columns["pairs"])
+    if count:
+        values: dict[str, NDArray[Any] | int | float] = {"scan_id": scan_id, "rank": np.arange(1, count + 1), **columns}
+        write_columns(conn.cursor(), sql.SQL("facedb.link"), _LINK_COLUMNS, values)
+
+
+def write_histogram(
+    conn: Connection,
+    scan_id: int,
+    kind: str,
+    *,
+    counted: Int64Array | None,
+    sampled: Int64Array | None,
+    total: int,
+    counted_from: float | None,
+) -> None:
+    """Write the histograms of one kind, int64 counts by bin, with their denominator."""
+    for source, counts in (("counted", counted), ("sampled", sampled)):
+        if counts is not None and counts.any():
+            bins = np.flatnonzero(counts)
+            parameters = {"scan_id": scan_id, "kind": kind, "source": source, "bins": bins.tolist(),
+                          "counts": counts[bins].tolist()}  # fmt: skip
+            conn.execute(SQL["add_histogram"], parameters)
+    parameters = {"scan_id": scan_id, "kind": kind, "total": total, "counted_from": counted_from,
+                  "sampled": 0 if sampled is None else int(sampled.sum())}  # fmt: skip
+    conn.execute(SQL["add_total"], parameters)
+
+
+def finish_scan(conn: Connection, scan_id: int, *, pairs: int, links: int) -> None:
+    """Index the pairs and close the scan."""
+    name = partition("flagged_pair", scan_id)
+    for statement in (
+        sql.SQL("alter table {} add primary key (face_a, face_b)").format(name),
+        sql.SQL("create index on {} (score desc)").format(name),
+        sql.SQL("analyze {}").format(name),
+    ):
+        conn.execute(statement)
+    conn.execute(SQL["finish_scan"], {"scan_id": scan_id, "pairs": pairs, "links": links})
+
+
+def rows(conn: Connection, query: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """Stream the rows of a query of output.sql."""
+    with conn.cursor(name="rows") as cursor:
+        cursor.execute(load("report", "output")[query], parameters)
+        yield from cursor

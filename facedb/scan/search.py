@@ -1,0 +1,107 @@
+"""Search: one photo against the gallery."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facedb.core.defaults import TOP
+from facedb.core.errors import InputError, ModelError
+from facedb.core.records import FaceVector
+from facedb.dataset.embedding_rows import ModelRow
+from facedb.db.connection import Database, translated
+from facedb.embedding.contract import ModelContract
+from facedb.embedding.pipeline import Embedder, embed_bytes
+from facedb.join.score import pair_scores
+from facedb.scan import search_rows as store_search
+from facedb.scan.scope import find_scope
+from facedb.scan.search_rows import FoundFace
+
+SEARCH_COLUMNS = ("face", "rank", "dataset", "identity", "path", "score")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A face of the gallery that is like face number ``face`` of the photo; ``score`` is the float64 cosine."""
+
+    face: int
+    rank: int
+    dataset: str
+    identity: str | None
+    path: str
+    score: float
+
+
+def search(
+    db: Database,
+    image: Path,
+    *,
+    model_name: str | None = None,
+    dataset: str | None = None,
+    top: int = TOP,
+    min_score: float | None = None,
+    approximate: bool = False,
+    faces: str = "all",
+) -> list[Match]:
+    """The ``top`` faces of the gallery most like each face of a photo, best first.
+
+    Raises InputError when the photo has no usable face, ModelError when the files of the contract are not there.
+    """
+    try:
+        data = image.read_bytes()
+    except OSError as error:
+        raise InputError(f"{image} cannot be read: {error.strerror}.") from error
+    with closing(db.open()) as conn, translated(db.dsn):
+        model = find_scope(conn, [dataset], model_name).model
+        with _embedder(model) as embedder:
+            result = embed_bytes(embedder, data, faces=faces)
+        if result.problem is not None:
+            raise InputError(f"{image} gives no face to search with: {result.problem.detail}")
+        matches = []
+        for face in result.faces:
+            found = store_search.nearest(conn, model, face.vector, top, approximate=approximate)
+            matches += _ranked(face, found, top, min_score)
+        return matches
+
+
+def _embedder(model: ModelRow) -> Embedder:
+    if model.weights_path is None:
+        raise ModelError(
+            f"The embeddings of {model.name} came without their model, so a photo cannot be embedded for them."
+        )
+    for path in (model.weights_path, model.detector_path):
+        if path is not None and not Path(path).is_file():
+            raise ModelError(
+                f"{path} is not there any more: put it back, or embed once with `facedb embed` from its new place."
+            )
+    contract = ModelContract.from_dict(model.contract)
+    return Embedder(model.weights_path, contract, model.detector_path, provider=contract.provider, threads=1)
+
+
+def _ranked(face: FaceVector, found: list[FoundFace], top: int, min_score: float | None) -> list[Match]:
+    if not found:
+        return []
+    vectors = np.stack([face.vector, *(f.vector for f in found)])
+    rows = np.arange(1, len(vectors))
+    scores = pair_scores(vectors, np.zeros(len(found), np.int64), rows)
+    order = np.lexsort((np.array([f.face_id for f in found]), -scores))[:top]
+    kept = [k for k in order if min_score is None or scores[k] >= min_score]
+    return [
+        Match(face.ordinal + 1, rank, found[k].dataset, found[k].identity, found[k].path, float(scores[k]))
+        for rank, k in enumerate(kept, start=1)
+    ]
+
+
+def index(db: Database, model_name: str | None, *, drop: bool = False) -> str:
+    """Build (or drop) the HNSW index of a contract; returns the contract's name. Raises NotFoundError."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        model = find_scope(conn, model=model_name).model
+        if drop:
+            store_search.drop_index(conn, model)
+        else:
+            store_search.build_index(conn, model)
+        conn.commit()
+        return model.name

@@ -1,0 +1,97 @@
+"""The evidence of a finding in a sentence for a person."""
+
+from __future__ import annotations
+
+from math import isnan
+
+import numpy as np
+
+from facedb.findings.finding_table import FindingTable, Kind
+
+
+def sentences(found: FindingTable) -> list[str]:
+    """One sentence or two for each finding, in their order."""
+    crowded = _in_several_merges(found)
+    counts = np.bincount(found.member_finding, minlength=len(found)).tolist()
+    return [_sentence(found, k, crowded, counts[k]) for k in range(len(found))]
+
+
+def _sentence(found: FindingTable, k: int, crowded: set[int], count: int) -> str:
+    kind = found.kind[k]
+    if kind == Kind.MERGE:
+        return _merge(found, k, crowded)
+    if kind == Kind.LOOK_ALIKE:
+        return (
+            f"Close, but apart: over all their faces the two score {_share(found.sameness[k])} of what one person would "
+            f"(0 %: strangers), and {int(found.faces_a[k])} and {int(found.faces_b[k])} faces are in flagged pairs."
+        )
+    if kind == Kind.STRAY:
+        return _stray(found, k)
+    if kind == Kind.MIXED:
+        return _mixed(found, k)
+    return _duplicate(found, k, count)
+
+
+def _merge(found: FindingTable, k: int, crowded: set[int]) -> str:
+    text = f"The two score {_share(found.sameness[k])} of what one person would, over all pairs of their faces."
+    if found.group[k]:
+        if {int(found.identity_a[k]), int(found.identity_b[k])} & crowded:
+            text += f" In group {int(found.group[k])}, whose least alike members reach {_share(found.lowest[k])}."
+    else:
+        text += " One of them is also close to an identity that is not close to the other: a chain, not one group."
+    return text
+
+
+def _stray(found: FindingTable, k: int) -> str:
+    if found.size_a[k] == 1:
+        return f"The only image of its folder; it scores {_share(found.sameness[k])} of what images of the other identity score."
+    if isnan(found.own_score[k]):
+        own = "Nothing in its folder is comparable"
+    else:
+        own = f"Scores {found.own_score[k]:.2f} to the rest of its folder (best {found.own_best[k]:.2f})"
+        if not isnan(found.spread[k]):
+            own += f", where {found.usual[k]:.2f} ± {found.spread[k]:.2f} is usual"
+    if found.identity_b[k] < 0:
+        nearest = "" if isnan(found.mean_score[k]) else f" (at best {found.mean_score[k]:.2f} on average)"
+        return f"{own}; looks like nobody here{nearest}."
+    text = f"{own}; {found.mean_score[k]:.2f} to the other identity"
+    if not isnan(found.runner_up[k]) and found.runner_up[k] < 1.5:
+        text += f", {found.runner_up[k]:.2f} more alike than to the next one (1 is one person)"
+    text += "."
+    if found.partner[k] >= 0:
+        text += f" Rank {int(found.partner[k]) + 1} points back: the two may have been swapped."
+    return text
+
+
+def _mixed(found: FindingTable, k: int) -> str:
+    inside = "" if isnan(found.own_score[k]) else f" {found.own_score[k]:.2f} among themselves and"
+    text = f"{int(found.faces_a[k])} of {int(found.size_a[k])} faces score{inside} {found.mean_score[k]:.2f} to the others on average"
+    return text + (
+        "; they look like nobody else here." if found.identity_b[k] < 0 else "; they look like the other identity."
+    )
+
+
+def _duplicate(found: FindingTable, k: int, count: int) -> str:
+    times = "twice" if count == 2 else f"{count} times"
+    place = "in one folder" if found.identity_b[k] < 0 else "in different folders"
+    if found.equal[k]:
+        return f"The same file {times}, {place}."
+    bits = (
+        "no hashes to compare" if found.distance[k] < 0 else f"{int(found.distance[k])} of 64 bits of the hash differ"
+    )
+    return f"Probably the same photo {times}, {place}: a score of {found.mean_score[k]:.3f}, {bits}."
+
+
+def _share(sameness: float) -> str:
+    return f"{min(100 * sameness, 100):.0f} %"
+
+
+def _in_several_merges(found: FindingTable) -> set[int]:
+    """Identities that more than one merge names."""
+    seen: set[int] = set()
+    twice: set[int] = set()
+    for a, b, kind in zip(found.identity_a.tolist(), found.identity_b.tolist(), found.kind.tolist(), strict=True):
+        if kind == Kind.MERGE:
+            twice |= {a, b} & seen
+            seen |= {a, b}
+    return twice

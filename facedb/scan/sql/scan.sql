@@ -1,0 +1,114 @@
+-- name: faces
+-- Who is in the gallery of a contract, and a number that tells its vector from others. (Composed: the partition, the dimension.)
+-- The offset keeps the vectors out of the joins, which would write all of them to temporary files.
+select e.id, e.face_id, f.image_id, coalesce(i.identity_id, 0) as identity_id, s.dataset_id,
+       case when i.status = 'ready' then 1 else 0 end as present,
+       coalesce(f.size_px, 'NaN') as size_px, coalesce(f.sharpness, 'NaN') as sharpness, e.norm,
+       case when i.sha256 is null then 0 else 1 end as has_content,
+       coalesce(substring(i.sha256 from 1 for 8), '\x0000000000000000') as content,
+       case when i.phash is null then 0 else 1 end as has_look, coalesce(i.phash, 0) as look,
+       e.mark
+from (
+    select id, face_id, norm, hashfloat8extended(
+        vector_norm(vec), hashfloat8extended(vec <#> array_fill(1::real, array[{dim}])::vector, 0)
+    ) as mark
+    from {embedding} offset 0
+) e
+join facedb.face f on f.id = e.face_id
+join facedb.image i on i.id = f.image_id
+join facedb.source s on s.id = i.source_id
+
+-- name: packed
+-- Vectors of a range of pages, some hundred strung together in each row. (Composed: partition, pages, filter.)
+select p.ids, p.vectors
+from generate_series({first}::bigint, {end}::bigint - 1, {step}::bigint) as run(page)
+cross join lateral (
+    select string_agg(int8send(id), ''::bytea) as ids, string_agg(vector_send(vec), ''::bytea) as vectors
+    from {embedding}
+    where ctid >= format('(%s,0)', run.page)::tid and ctid < format('(%s,0)', least(run.page + {step}, {end}))::tid and {wanted}
+) p
+where p.ids is not null
+
+-- name: cluster_identity
+-- Names this very database: the cluster, the database within it.
+select (select system_identifier from pg_control_system())::text, (select oid from pg_database where datname = current_database())::text;
+
+-- name: add_scan
+-- Begin a scan.
+insert into facedb.scan (model_id, base_scan_id, threshold, scope, engine, faces, new_faces, identities)
+values (%(model_id)s, %(base_scan_id)s, %(threshold)s, %(scope)s, %(engine)s, %(faces)s, %(new_faces)s, %(identities)s)
+returning id;
+
+-- name: add_block
+-- Write down who is in a block before it is searched.
+insert into facedb.scan_block (scan_id, block, status, embedding_ids, identity_ids)
+values (%(scan_id)s, %(block)s, %(status)s, %(embedding_ids)s::bigint[], %(identity_ids)s::integer[]);
+
+-- name: running_scans
+-- Scans that were begun with the same parameters and never finished, newest first.
+select id from facedb.scan
+where status = 'running' and model_id = %(model_id)s and scope = %(scope)s and threshold = %(threshold)s
+  and (base_scan_id is null or not %(full)s)
+order by id desc;
+
+-- name: base_scans
+-- Finished scans of the same gallery at the same or a lower threshold, the best one first.
+select id from facedb.scan
+where status = 'finished' and model_id = %(model_id)s and scope = %(scope)s and threshold <= %(threshold)s
+order by id desc;
+
+-- name: lowest_scanned
+-- The lowest threshold at which this gallery was scanned to the end.
+select min(threshold) from facedb.scan where status = 'finished' and model_id = %(model_id)s and scope = %(scope)s;
+
+-- name: scan_by_id
+-- One scan.
+select id, model_id, base_scan_id, status, threshold, scope, engine, faces, new_faces, identities, comparisons, pairs, links,
+       join_seconds, started_at, finished_at
+from facedb.scan where id = %(scan_id)s;
+
+-- name: latest_scan
+-- The newest finished scan, of all or of those that cover some datasets or have a contract.
+select id from facedb.scan
+where status = 'finished'
+  and (%(datasets)s::integer[] is null or scope -> 'datasets' is null or scope -> 'datasets' = 'null'::jsonb
+       or scope -> 'datasets' @> to_jsonb(%(datasets)s::integer[]))
+  and (%(model_id)s::integer is null or model_id = %(model_id)s)
+order by id desc limit 1;
+
+-- name: blocks
+-- The ledger of a scan.
+select block, status, embedding_ids, identity_ids from facedb.scan_block where scan_id = %(scan_id)s order by block;
+
+-- name: finish_block
+-- Mark a block as searched; its pairs are in the same transaction.
+update facedb.scan_block
+set status = 'done', pairs = %(pairs)s, candidates = %(candidates)s, comparisons = %(comparisons)s, seconds = %(seconds)s,
+    finished_at = now()
+where scan_id = %(scan_id)s and block = %(block)s and status = 'pending';
+
+-- name: set_engine
+-- A resumed scan may go on with another engine: the rows are the same.
+update facedb.scan set engine = %(engine)s where id = %(scan_id)s;
+
+-- name: finish_scan
+-- Close a scan; from here on it does not change.
+update facedb.scan s
+set status = 'finished', finished_at = now(), pairs = %(pairs)s, links = %(links)s,
+    comparisons = (select coalesce(sum(b.comparisons), 0) from facedb.scan_block b where b.scan_id = s.id),
+    join_seconds = (select coalesce(sum(b.seconds), 0) from facedb.scan_block b where b.scan_id = s.id)
+where s.id = %(scan_id)s;
+
+-- name: abandon_scan
+-- A scan whose faces are gone cannot be finished.
+update facedb.scan set status = 'abandoned' where id = %(scan_id)s and status = 'running';
+
+-- name: add_histogram
+-- Counts of scores of one kind.
+insert into facedb.score_histogram (scan_id, kind, source, bin, count)
+select %(scan_id)s, %(kind)s, %(source)s, bin, count from unnest(%(bins)s::integer[], %(counts)s::bigint[]) as h(bin, count);
+
+-- name: add_total
+-- Their denominator.
+insert into facedb.score_total (scan_id, kind, total, counted_from, sampled)
+values (%(scan_id)s, %(kind)s, %(total)s, %(counted_from)s, %(sampled)s);

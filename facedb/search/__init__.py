@@ -1,1 +1,0 @@
-"""The exact all-pairs threshold join: arrays in, arrays out."""

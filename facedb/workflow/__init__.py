@@ -1,1 +1,0 @@
-"""What users do, one module per activity; the only place where sources, embedding, search and db meet."""

@@ -1,0 +1,235 @@
+"""Findings on vectors whose persons are known: each class, each false alarm, and each mistake told once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facedb.findings.copies import EQUAL
+from facedb.findings.finding_table import Kind
+from facedb.join.gallery import Gallery
+from tests.unit.findings.people import Crowd, folders, hashes_of, rows, scan, told, unit
+
+PERSONS = 12
+
+
+@pytest.fixture
+def crowd() -> Crowd:
+    return Crowd(PERSONS, seed=5)
+
+
+def clean(crowd: Crowd, skip: tuple[int, ...] = (), count: int = 8) -> list[tuple[int, np.ndarray]]:
+    return [(p + 1, crowd.faces(p, count)) for p in range(PERSONS) if p not in skip]
+
+
+def test_a_clean_gallery_has_nothing_to_tell(crowd: Crowd) -> None:
+    assert told(scan(folders(clean(crowd)), threshold=0.2), least=0.25) == []
+
+
+def test_two_folders_of_one_person_are_one_merge_and_no_strays(crowd: Crowd) -> None:
+    found = scan(folders([*clean(crowd), (50, crowd.faces(3, 6))]))
+    assert told(found, least=0.25) == [("merge", 4, 50)]
+    assert (found.faces_a[0], found.size_a[0], found.faces_b[0], found.size_b[0]) == (8, 8, 6, 6)
+    assert found.sameness[0] == pytest.approx(1.0, abs=0.1)
+    assert len(rows(found, 0, examples=True)) == 2
+
+
+def test_a_photo_in_the_wrong_folder_is_one_stray_and_no_merge(crowd: Crowd) -> None:
+    gallery = folders([*clean(crowd), (2, crowd.faces(6, 1))])
+    found = scan(gallery)
+    assert told(found, least=0.25) == [("stray", 2, 7)]
+    stray = rows(found, 0)
+    assert stray == [int(np.flatnonzero(gallery.labels == 2)[-1])]
+    home = gallery.vectors[(gallery.labels == 2) & (np.arange(len(gallery)) != stray[0])].astype(float)
+    away = gallery.vectors[gallery.labels == 7].astype(float)
+    face = gallery.vectors[stray[0]].astype(float)
+    assert found.own_score[0] == pytest.approx((home @ face).mean(), abs=1e-5)
+    assert found.own_best[0] == pytest.approx((home @ face).max(), abs=1e-5)
+    assert found.mean_score[0] == pytest.approx((away @ face).mean(), abs=1e-5)
+    assert found.max_score[0] == pytest.approx((away @ face).max(), abs=1e-5)
+    pairs = (home @ home.T)[~np.eye(len(home), dtype=bool)].reshape(len(home), -1).mean(axis=1)
+    assert (found.usual[0], found.spread[0]) == pytest.approx((pairs.mean(), pairs.std(ddof=1)), abs=1e-5)
+    assert gallery.labels[rows(found, 0, examples=True)].tolist() == [7]
+
+
+def test_several_strays_of_one_person_are_told_one_by_one(crowd: Crowd) -> None:
+    found = scan(folders([*clean(crowd), (2, crowd.faces(6, 3))]))
+    assert told(found, least=0.25) == [("stray", 2, 7)] * 3
+
+
+def test_a_stray_that_looks_like_nobody_here_has_no_other_identity(crowd: Crowd) -> None:
+    stranger = Crowd(1, seed=99).faces(0, 1)
+    assert told(scan(folders([*clean(crowd), (2, stranger)]))) == [("stray", 2, -1)]
+
+
+def test_two_swapped_photos_are_two_strays_that_point_at_each_other(crowd: Crowd) -> None:
+    found = scan(folders([*clean(crowd), (2, crowd.faces(6, 1)), (7, crowd.faces(1, 1))]))
+    assert sorted(told(found, least=0.25)) == [("stray", 2, 7), ("stray", 7, 2)]
+    assert found.partner[:2].tolist() == [1, 0]
+
+
+def test_a_folder_of_one_image_can_be_a_stray(crowd: Crowd) -> None:
+    found = scan(folders([*clean(crowd), (50, crowd.faces(3, 1))]))
+    assert told(found, least=0.25) == [("stray", 50, 4)]
+    assert found.size_a[0] == 1
+    assert np.isnan(found.own_score[0])
+
+
+def test_of_two_faces_that_differ_the_one_that_is_at_home_elsewhere_is_the_stray(crowd: Crowd) -> None:
+    for order in (0, 1):
+        pair = [crowd.faces(3, 1), crowd.faces(11, 1)][:: 1 if order else -1]
+        gallery = folders([*clean(crowd, skip=(11,)), (50, np.concatenate(pair))])
+        found = scan(gallery)
+        assert told(found, least=0.25) == [("stray", 50, 4)]
+        assert rows(found, 0) == [int(np.flatnonzero(gallery.labels == 50)[1 - order])]
+
+
+def test_a_folder_of_two_persons_is_mixed_with_the_faces_of_the_second(crowd: Crowd) -> None:
+    gallery = folders([*clean(crowd, skip=(6,)), (2, crowd.faces(6, 5))])
+    found = scan(gallery)
+    assert told(found, least=0.25) == [("mixed", 2, -1)]
+    own = np.flatnonzero(gallery.labels == 2)
+    assert rows(found, 0) == own[-5:].tolist()
+    wide = gallery.vectors[own].astype(float)
+    assert found.mean_score[0] == pytest.approx((wide[:8] @ wide[8:].T).mean(), abs=1e-5)
+    inside = wide[8:] @ wide[8:].T
+    assert found.own_score[0] == pytest.approx(inside[~np.eye(5, dtype=bool)].mean(), abs=1e-5)
+
+
+def test_a_second_person_with_a_folder_elsewhere_is_named(crowd: Crowd) -> None:
+    assert told(scan(folders([*clean(crowd), (2, crowd.faces(6, 6))])), least=0.25) == [("mixed", 2, 7)]
+
+
+@pytest.mark.parametrize("likeness", [0.5, 0.6])
+def test_siblings_stay_look_alikes_below_any_merge(crowd: Crowd, likeness: float) -> None:
+    sibling = crowd.around(crowd.between(0, 1, likeness), 8)
+    found = scan(folders([*clean(crowd, skip=(1,)), (60, sibling), (50, crowd.faces(3, 6))]), threshold=0.3)
+    assert told(found) == [("merge", 4, 50)]
+    alike = (found.identity_a == 1) & (found.identity_b == 60)
+    assert found.kind[alike].tolist() == [Kind.LOOK_ALIKE]
+    assert found.confidence[alike][0] < 0.1
+
+
+def test_a_person_in_two_moods_is_neither_mixed_nor_full_of_strays(crowd: Crowd) -> None:
+    moods = [crowd.faces(0, 6), crowd.around(crowd.between(0, 1, 0.7), 4)]
+    assert told(scan(folders([*clean(crowd, skip=(0, 1)), (60, np.concatenate(moods))]))) == []
+
+
+def test_a_stray_in_the_folder_of_a_split_identity_is_told_besides_the_merge(crowd: Crowd) -> None:
+    found = scan(folders([*clean(crowd), (50, crowd.faces(3, 6)), (50, crowd.faces(6, 1)), (4, crowd.faces(9, 1))]))
+    assert sorted(told(found, least=0.25)) == [("merge", 4, 50), ("stray", 4, 10), ("stray", 50, 7)]
+
+
+def test_the_same_bytes_twice_are_certain_in_one_folder_and_across(crowd: Crowd) -> None:
+    parts = clean(crowd)
+    copy = parts[2][1][:1]
+    gallery = folders([*parts, (3, copy), (9, copy)])
+    content = np.arange(len(gallery)) + 100
+    same = np.flatnonzero((gallery.vectors == copy[0]).all(axis=1))
+    content[same] = 7
+    found = scan(gallery, hashes_of(content, [0] * len(gallery)))
+    assert told(found, least=0.25) == [("duplicate", 3, 9)]
+    assert sorted(rows(found, 0)) == same.tolist()
+    assert found.confidence[0] == EQUAL
+    assert (found.faces_a[0], found.faces_b[0], found.equal[0]) == (2, 1, 1)
+
+
+def test_a_photo_saved_again_needs_the_hash_and_the_score(crowd: Crowd) -> None:
+    parts = clean(crowd)
+    original = parts[2][1][0].astype(float)
+    again = unit((original + 0.13 * unit(crowd.rng.standard_normal((1, 128)))[0])[None, :])
+    gallery = folders([*parts, (3, again)])
+    look = np.array([int(v) for v in crowd.rng.integers(-(2**62), 2**62, len(gallery))])
+    content = np.arange(len(gallery))
+    own = np.flatnonzero(gallery.labels == 3)
+    look[own[-1]] = look[own[0]] ^ 0b101
+    found = scan(gallery, hashes_of(content, look))
+    assert told(found, least=0.25) == [("duplicate", 3, -1)]
+    assert found.distance[0] == 2
+    look[own[-1]] ^= 0b1111111100000
+    assert told(scan(gallery, hashes_of(content, look)), least=0.25) == []
+    assert told(scan(gallery), least=0.25) == []
+
+
+def test_a_placeholder_in_many_folders_is_one_duplicate(crowd: Crowd) -> None:
+    placeholder = Crowd(1, seed=77).faces(0, 1)
+    gallery = folders([*clean(crowd), *((p, placeholder) for p in range(1, PERSONS + 1))])
+    content = np.arange(len(gallery)) + 100
+    same = (gallery.vectors == placeholder[0]).all(axis=1)
+    content[same] = 7
+    found = scan(gallery, hashes_of(content, [0] * len(gallery)))
+    assert told(found) == [("duplicate", 1, 2)]
+    assert len(rows(found, 0)) == PERSONS
+
+
+def test_two_faces_of_one_photo_are_no_mistake(crowd: Crowd) -> None:
+    gallery = folders([*clean(crowd), (50, crowd.faces(3, 1)), (50, crowd.faces(6, 1))])
+    photo = Gallery(gallery.vectors, gallery.labels, np.where(gallery.labels == 50, 10_000, gallery.groups))
+    assert all(50 not in row for row in told(scan(photo)) if row[0] in ("mixed", "duplicate"))
+
+
+def test_a_chain_of_fifty_identities_is_never_one_person() -> None:
+    rng = np.random.default_rng(3)
+    plane = unit(rng.standard_normal((51, 128))).astype(float)
+    chain = [plane[0]]
+    for k in range(1, 50):
+        side = plane[k] - (plane[k] @ chain[-1]) * chain[-1]
+        chain.append(0.95 * chain[-1] + np.sqrt(1 - 0.95**2) * side / np.linalg.norm(side))
+    crowd = Crowd(30, seed=8)
+    parts = [(k + 1, crowd.around(centre, 6)) for k, centre in enumerate(chain)]
+    parts += [(100 + p, crowd.faces(p, 6)) for p in range(30)]
+    found = scan(folders(parts), threshold=0.4)
+    merges = found.kind == Kind.MERGE
+    linked = {(int(a), int(b)) for a, b in zip(found.identity_a[merges], found.identity_b[merges], strict=True)}
+    assert {(k, k + 1) for k in range(1, 50)} <= linked
+    assert max(b - a for a, b in linked) < 49
+    for number in set(found.group[merges].tolist()) - {0}:
+        of_group = merges & (found.group == number)
+        members = sorted({*found.identity_a[of_group].tolist(), *found.identity_b[of_group].tolist()})
+        assert {(a, b) for a in members for b in members if a < b} <= linked
+        weakest = found.sameness[of_group].min()
+        assert found.lowest[of_group] == pytest.approx(weakest)
+
+
+def test_three_folders_of_one_person_are_proposed_together(crowd: Crowd) -> None:
+    found = scan(folders([*clean(crowd), (50, crowd.faces(3, 5)), (51, crowd.faces(3, 5))]))
+    assert sorted(told(found)) == [("merge", 4, 50), ("merge", 4, 51), ("merge", 50, 51)]
+    assert found.group[:3].tolist() == [1, 1, 1]
+    assert found.lowest[:3] == pytest.approx(found.sameness[:3].min())
+
+
+def test_findings_do_not_depend_on_the_order_of_the_rows(crowd: Crowd) -> None:
+    parts = [
+        *clean(crowd),
+        (2, crowd.faces(6, 2)),
+        (50, crowd.faces(3, 5)),
+        (9, crowd.faces(0, 3)),
+        (60, crowd.faces(8, 1)),
+    ]
+    gallery = folders(parts)
+    order = crowd.rng.permutation(len(gallery))
+    shuffled = Gallery(np.ascontiguousarray(gallery.vectors[order]), gallery.labels[order], gallery.groups[order])
+    one, two = scan(gallery), scan(shuffled)
+    assert len(one) > 5
+    for name in ("kind", "identity_a", "identity_b", "partner", "faces_a", "faces_b", "group"):
+        assert np.array_equal(getattr(one, name), getattr(two, name)), name
+    assert one.confidence == pytest.approx(two.confidence, abs=1e-5)
+    for k in range(len(one)):
+        assert sorted(gallery.groups[rows(one, k)]) == sorted(shuffled.groups[rows(two, k)])
+
+
+@pytest.mark.parametrize("faces", [0, 1, 2, 3])
+def test_tiny_galleries_have_no_findings_and_no_warnings(faces: int) -> None:
+    crowd = Crowd(3, seed=1)
+    parts = [(k + 1, crowd.faces(k, 1)) for k in range(faces)]
+    gallery = (
+        folders(parts) if parts else Gallery(np.empty((0, 8), np.float32), np.empty(0, np.int64), np.empty(0, np.int64))
+    )
+    assert told(scan(gallery)) == []
+
+
+def test_a_large_folder_is_taken_apart_by_its_references() -> None:
+    crowd = Crowd(6, seed=4)
+    parts = [(1, crowd.faces(0, 2300)), (1, crowd.faces(1, 2)), *((p + 1, crowd.faces(p, 8)) for p in range(1, 6))]
+    found = scan(folders(parts))
+    assert told(found, least=0.25) == [("stray", 1, 2)] * 2
