@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import platform
 from pathlib import Path
 
@@ -20,6 +21,8 @@ _EXACT_UNSIGNED = ("AMX", "AVX-512 VNNI", "AVX-VNNI")
 
 def instructions() -> tuple[str, ...]:
     """The instruction sets that matter to integer products, best first; empty where NumKong knows none of them."""
+    if importlib.util.find_spec("numkong") is None:
+        return ()
     import numkong
 
     has = numkong.get_capabilities()
