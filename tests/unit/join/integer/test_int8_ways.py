@@ -128,6 +128,7 @@ def test_a_long_search_takes_a_prefix_where_it_pays_and_finds_the_same_rows(low_
     told = []
     monkeypatch.setattr(prefix_choice, "_WORTH_TRYING_S", 0.0)
     monkeypatch.setattr(int8, "_WORTH_MEASURING", 0.0)
+    monkeypatch.setattr(int8, "_WORTH_MEASURING_WITH_AMX", 0.0)
     real = int8.choose_prefix
     monkeypatch.setattr(int8, "choose_prefix", lambda part, trial, _, threads: real(part, trial, 10**12, threads))
     again = list(join(low_rank, blocks, threshold=0.5, engine="int8", threads=2, say=told.append))
@@ -149,6 +150,12 @@ def test_a_prefix_is_refused_where_every_direction_counts():
         return Int8Searcher(part, Sieve(part, 0.4), 1, prefix=prefix)
 
     assert prefix_choice.choose_prefix(gallery, trial, 10**12, 1) is None
+
+
+def test_with_amx_only_a_long_search_loads_another_kernel(low_rank, monkeypatch):
+    monkeypatch.setattr(int8, "best_instructions", lambda: "AMX")
+    monkeypatch.setattr(kernels, "fastest", lambda _: pytest.fail("measured"))
+    assert open_searcher("int8", low_rank, Sieve(low_rank, 0.5), 1, 10**9).method == ""
 
 
 def test_what_was_chosen_is_rehearsed(low_rank, monkeypatch):
