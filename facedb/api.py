@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from facedb.core.settings import Settings
     from facedb.dataset.embed import EmbedSummary, ModelChoice
     from facedb.dataset.ingest import IngestSummary
+    from facedb.dataset.remembered import Asked
     from facedb.report.export import Exported
     from facedb.review.apply import Outcome
     from facedb.review.plan import PlanView
@@ -91,7 +92,7 @@ class FaceDB:
         self,
         folder: PathLike,
         *,
-        model: PathLike,
+        model: PathLike | None = None,
         detector: PathLike | None = None,
         threshold: Threshold = THRESHOLD,
         fmr: float | None = None,
@@ -101,18 +102,22 @@ class FaceDB:
         faces: str | None = None,
         overrides: Mapping[str, Any] | None = None,
         provider: str = "auto",
+        max_pixels: int | None = None,
         engine: str = "auto",
         threads: int | None = None,
         full: bool = False,
     ) -> CheckSummary:
         """Ingest ``folder``, embed what is new, scan, find: the main job. Run it again after a change, a crash or Ctrl-C.
 
-        ``model`` and ``detector`` are .onnx files or names of known models; without a detector the images are faces already.
+        ``model`` and ``detector`` are .onnx files or names of known models, a pack of InsightFace names both; without a model the
+        one that the dataset had before is taken, and the detector with it (detector="none": the images are faces already).
         ``threshold`` is a cosine similarity, or "auto"; ``fmr`` a false match rate that chooses it.
         """
         from facedb.check import check
 
-        choice = self._choice(model, detector, preset, faces, overrides, provider)
+        choice = self._choice(
+            model, detector, preset, faces, overrides, provider, max_pixels, dataset=dataset, source=Path(folder)
+        )
         options = self._options(threshold, fmr, engine=engine, threads=threads, full=full)
         return check(
             self._open(), Path(folder), choice, options, dataset=dataset, source_format=source_format, reporter=self._reporter
@@ -126,31 +131,40 @@ class FaceDB:
         source_format: str = "auto",
         contract: str | None = None,
         prune: bool = False,
+        options: Asked = None,
+        moved_from: PathLike | None = None,
+        allow_empty: bool = False,
     ) -> IngestSummary:
-        """Bring a folder, list, table or container into a dataset; ``contract`` names the model of ready-made vectors."""
+        """Bring a folder, list, table or container into a dataset; ``contract`` names the model of ready-made vectors.
+
+        ``options`` are those of `facedb ingest` by name, such as ``{"identity_from": "parent"}``; a later ingest and check
+        repeat them. ``moved_from`` is where the source was before.
+        """
         from facedb.dataset.ingest import ingest
 
         return ingest(
             self._open(), Path(source), dataset=dataset, source_format=source_format, contract=contract, prune=prune,
+            options=options, moved_from=None if moved_from is None else os.fspath(moved_from), allow_empty=allow_empty,
             reporter=self._reporter,
         )  # fmt: skip
 
     def embed(
         self,
         *,
-        model: PathLike,
+        model: PathLike | None = None,
         detector: PathLike | None = None,
         dataset: str | None = None,
         preset: str | None = None,
         faces: str | None = None,
         overrides: Mapping[str, Any] | None = None,
         provider: str = "auto",
+        max_pixels: int | None = None,
         threads: int | None = None,
     ) -> EmbedSummary:
         """Embed every image that the model has not seen yet."""
         from facedb.dataset.embed import embed
 
-        choice = self._choice(model, detector, preset, faces, overrides, provider)
+        choice = self._choice(model, detector, preset, faces, overrides, provider, max_pixels, dataset=dataset)
         return embed(self._open(), choice, dataset=dataset, threads=threads, reporter=self._reporter)
 
     def scan(
@@ -181,22 +195,31 @@ class FaceDB:
 
     def _choice(
         self,
-        model: PathLike,
+        model: PathLike | None,
         detector: PathLike | None,
         preset: str | None,
         faces: str | None,
         overrides: Mapping[str, Any] | None,
         provider: str,
+        max_pixels: int | None,
+        *,
+        dataset: str | None,
+        source: Path | None = None,
     ) -> ModelChoice:
-        from facedb.dataset.embed import ModelChoice
-        from facedb.dataset.models import find_file
+        from facedb.dataset.model_options import ModelOptions, choose
 
-        models = self._settings.models
-        return ModelChoice(
-            weights=find_file(os.fspath(model), models),
-            detector=None if detector is None else find_file(os.fspath(detector), models),
-            preset=preset, faces=faces, overrides=dict(overrides or {}), provider=provider,
-        )  # fmt: skip
+        options = ModelOptions(
+            model=None if model is None else os.fspath(model),
+            detector=None if detector is None else os.fspath(detector),
+            preset=preset,
+            faces=faces,
+            overrides=dict(overrides or {}),
+            provider=provider,
+            max_pixels=max_pixels or self._settings.max_pixels,
+        )
+        return choose(
+            self._open(), options, self._settings.models, dataset=dataset, source=source, reporter=self._reporter
+        )
 
     # Results -------------------------------------------------------------------------------------------------------
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from facedb.core.errors import FacedbError
 from facedb.core.settings import Settings
+from facedb.core.thermal import read_sensors
 from facedb.db.connection import connect
 from facedb.embedding import cuda, session
-from facedb.embedding.thermal import read_sensors
 from facedb.join.engine import available_engines, choose_engine
 from facedb.join.integer import kernels
 from facedb.join.processor import instructions, processor_name

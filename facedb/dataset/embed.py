@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from facedb.core.errors import ConflictError
+from facedb.core.paths import from_text, to_text
 from facedb.core.progress import Reporter
 from facedb.core.records import ImageResult, ImageTask
-from facedb.core.rejects import CHANGED, Rejected, problem
+from facedb.core.rejects import CHANGED, TOO_LARGE, Rejected, problem
 from facedb.dataset import embedding_rows as store
 from facedb.dataset.embedding_rows import ModelRow, PendingImage
 from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.contract import ModelContract
+from facedb.embedding.decode import MAX_PIXELS
 from facedb.embedding.extract import MIN_FACE
 from facedb.embedding.pipeline import Embedder
 from facedb.embedding.resolve import load_contract
@@ -33,7 +35,10 @@ _COMMIT_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """A model as the user names it: weights, detector (None: images are faces already), and what overrides its contract."""
+    """A model as the user names it: weights, detector (None: images are faces already), and what overrides its contract.
+
+    ``max_pixels`` is the largest photo that is decoded (None: the usual limit); naming it takes up photos that were too large.
+    """
 
     weights: Path
     detector: Path | None = None
@@ -42,6 +47,29 @@ class ModelChoice:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     provider: str = "auto"
     min_face: float = MIN_FACE
+    max_pixels: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What a dataset remembers of it: how it was named, not where it ran."""
+        return {
+            "weights": to_text(str(self.weights.absolute())),
+            "detector": None if self.detector is None else to_text(str(self.detector.absolute())),
+            "preset": self.preset,
+            "faces": self.faces,
+            "overrides": dict(self.overrides),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> ModelChoice:
+        """The choice that ``to_json`` wrote."""
+        detector = values["detector"]
+        return cls(
+            weights=Path(from_text(values["weights"])),
+            detector=None if detector is None else Path(from_text(detector)),
+            preset=values["preset"],
+            faces=values["faces"],
+            overrides=values["overrides"],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +98,7 @@ def open_embedder(
         reporter.say(note)
     embedder = Embedder(
         choice.weights, contract, choice.detector, provider=choice.provider, batch=batch, threads=threads,
-        min_face=choice.min_face,
+        min_face=choice.min_face, max_pixels=choice.max_pixels or MAX_PIXELS,
     )  # fmt: skip
     for note in embedder.notes:
         reporter.say(note)
@@ -93,6 +121,16 @@ def register(conn: Connection, contract: ModelContract, choice: ModelChoice) -> 
         detection=detection_key(contract), weights_path=str(choice.weights.absolute()),
         detector_path=None if choice.detector is None else str(choice.detector.absolute()),
     )  # fmt: skip
+
+
+def _say_if_changed(conn: Connection, contract: ModelContract, choice: ModelChoice, reporter: Reporter) -> None:
+    earlier = store.weights_known_as(conn, contract.name, str(choice.weights.absolute()))
+    if earlier and contract.weights_sha256 not in earlier:
+        reporter.say(
+            f"{choice.weights.name} has other weights than before ({contract.weights_sha256[:12]}…, not "
+            f"{', '.join(f'{sha[:12]}…' for sha in sorted(earlier))}): it is another model, so everything is embedded anew under "
+            "it and compared with nothing of the earlier one."
+        )
 
 
 def embed(
@@ -119,14 +157,18 @@ def embed(
     ):
         found = find_datasets(conn, [dataset])
         dataset_id = None if found is None else found[0]
+        _say_if_changed(conn, embedder.contract, choice, reporter)
         model = register(conn, embedder.contract, choice)
         conn.commit()
         if not store.lock_embed(conn, model.id, dataset_id):
             raise ConflictError(
                 f"Another facedb is embedding with {model.name} right now; wait for it, then run this again."
             )
+        store.remember_choice(conn, dataset_id, choice.to_json())
         if retry:
             store.retry_rejects(conn, model.id, found)
+        elif choice.max_pixels is not None:
+            store.retry_rejects(conn, model.id, found, TOO_LARGE)
         todo = store.count_pending(conn, model.id, dataset_id)
         conn.commit()
         started = time.monotonic()

@@ -26,6 +26,8 @@ from facedb.report.embeddings import load_embeddings
 from facedb.report.tables import write_rows
 from facedb.review import decision_rows as store_decisions
 from facedb.review.decision_rows import PlannedImage
+from facedb.review.on_disk import absent
+from facedb.review.on_disk import remarks as not_there
 from facedb.review.plan import Changes, decide
 from facedb.scan import findings
 from facedb.scan import scan_rows as store_scans
@@ -182,9 +184,13 @@ def cleaned(conn: Connection, options: ExportOptions) -> tuple[list[tuple[Planne
     model = store_embeddings.model_in_use(conn, find_datasets(conn, [options.dataset]))
     faceless = store_export.without_face(conn, model.id) if model is not None else set()
     names = {key: name for key, name, _ in store_export.identities(conn, options.dataset)}
+    there = store_decisions.images_of_dataset(conn, options.dataset)
+    gone = absent(there)
     chosen: list[tuple[PlannedImage, str]] = []
     decided = unusable = unlabelled = 0
-    for image in store_decisions.images_of_dataset(conn, options.dataset):
+    for image in there:
+        if image.id in gone.images:
+            continue
         if image.identity_id is None:
             unlabelled += 1
         elif image.id in faceless:
@@ -197,7 +203,7 @@ def cleaned(conn: Connection, options: ExportOptions) -> tuple[list[tuple[Planne
                 chosen.append((image, names[identity] if identity in names else _name(conn, identity)))
     left_out = {"by decisions": decided, "without a usable face": unusable, "without a label": unlabelled}
     said = tuple(f"{n:,} images {why} are left out." for why, n in left_out.items() if n)
-    return chosen, (*changes.remarks, *said)
+    return chosen, (*changes.remarks, *said, *not_there(gone, "the export"))
 
 
 def _changes(conn: Connection, options: ExportOptions) -> Changes:
@@ -224,16 +230,18 @@ def _embeddings(db: Database, path: Path, form: str, options: ExportOptions, rep
     with closing(db.open()) as conn, translated(db.dsn):
         find_datasets(conn, [options.dataset])
         changes = _changes(conn, options)
-        final = {key: change.identity_to for key, change in changes.by_image.items()}
+        gone = absent(store_decisions.images_of_dataset(conn, options.dataset))
+        final = {key: change.identity_to for key, change in changes.by_image.items()} | dict.fromkeys(gone.images)
         found = load_embeddings(db, conn, model=options.model, dataset=options.dataset, final=final, reporter=reporter)
     count = vector_files.write(path, found, form)
-    return Exported("embeddings", form, path, count, tuple(changes.remarks))
+    return Exported("embeddings", form, path, count, (*changes.remarks, *not_there(gone, "the export")))
 
 
 def _rec(db: Database, path: Path, options: ExportOptions, reporter: Reporter) -> Exported:
     prefix = path.with_suffix("") if path.suffix == ".rec" else path
     for suffix in (".rec", ".idx"):
         check_free(prefix.with_name(prefix.name + suffix), force=options.force)
+    _check_property(prefix.parent / "property", force=options.force)
     with db.connection() as conn:
         chosen, remarks = cleaned(conn, options)
         size = store_export.common_size(conn, options.dataset) or (112, 112)
@@ -250,6 +258,19 @@ def _rec(db: Database, path: Path, options: ExportOptions, reporter: Reporter) -
             writer.write(identity, _bytes(reader, image, places))
             task.advance()
     return Exported("rec", "rec", prefix.with_name(prefix.name + ".rec"), len(chosen), remarks)
+
+
+def _check_property(path: Path, *, force: bool) -> None:
+    """Raise UsageError where the file of sizes beside a .rec would replace one that belongs to another .rec or to nobody."""
+    if path.exists():
+        others = sorted(path.parent.glob("*.rec"))
+        if force and not path.is_dir():
+            return
+        whose = f", which belongs to {display(others[0].name)}" if others else ""
+        raise UsageError(
+            f"{display(path)} exists{whose}, and a .rec file writes one of its own: "
+            "choose another folder, or replace it with --force."
+        )
 
 
 def _bytes(reader: ByteReader, image: PlannedImage, places: dict[int, tuple[int | None, int | None]]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import getpass
+import os
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +12,14 @@ from itertools import pairwise
 from pathlib import Path
 
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
+from facedb.core.names import alike, looks
 from facedb.core.paths import display, from_text, to_text
+from facedb.dataset.names import nearest
 from facedb.db.connection import Connection, Database
 from facedb.review import decision_rows as store
-from facedb.review.decision_rows import FoundImage, VerdictRow
+from facedb.review import name_rows
+from facedb.review.decision_rows import VerdictRow
+from facedb.review.name_rows import FoundImage, IdentityRow
 
 ANSWERS: Mapping[str, tuple[str, ...]] = {
     "link": ("same", "different", "unsure"),
@@ -102,40 +107,78 @@ def _differ(a: int, b: int, statement: Statement) -> None:
 
 
 def find_identity(conn: Connection, name: str, dataset: str | None) -> int:
-    """The key of an identity by ``name`` or ``dataset/name``; raises NotFoundError or ConflictError."""
+    """The key of an identity by ``name`` or ``dataset/name``, or by what looks the same.
+
+    Raises NotFoundError that offers the nearest names, or ConflictError where several are meant.
+    """
     name = from_text(name)
-    found = store.find_identities(conn, name, dataset)
-    if not found and "/" in name:
-        head, _, tail = name.partition("/")
-        found = store.find_identities(conn, tail, head) if dataset in (None, head) else []
+    head, slash, tail = name.partition("/")
+    found = name_rows.find_identities(conn, name, dataset)
+    if not found and slash and dataset in (None, head):
+        found = name_rows.find_identities(conn, tail, head)
     if not found:
-        raise NotFoundError(f"There is no identity {display(name)!r}: see `facedb links`.")
+        found = _looking_like(conn, name, dataset)
     if len(found) > 1:
-        both = " and ".join(f"{row.dataset}/{row.name}" for row in found[:2])
-        raise ConflictError(f"Several datasets have an identity {display(name)!r}: write {both}.")
+        # Two of one dataset that look the same are told apart by what is printed for characters that are not seen.
+        several = (
+            "Several datasets have" if len({row.dataset for row in found}) > 1 else "More than one thing looks like"
+        )
+        both = " and ".join(f"{row.dataset}/{display(row.name)}" for row in found[:2])
+        raise ConflictError(f"{several} an identity {display(name)!r}: write {both}.")
     return found[0].id
 
 
-def find_image(conn: Connection, path: str, dataset: str | None) -> FoundImage:
-    """The image at ``path`` (below a root, or absolute); raises NotFoundError, ConflictError, or UsageError without a label."""
-    wanted = path = from_text(path)
-    if Path(path).is_absolute():
-        below = [root for root in store.roots(conn) if Path(path).is_relative_to(root)]
-        if below:
-            wanted = Path(path).relative_to(max(below, key=len)).as_posix()
-    found = store.find_images(conn, wanted, dataset)
+def _looking_like(conn: Connection, name: str, dataset: str | None) -> list[IdentityRow]:
+    rows = name_rows.find_identities(conn, None, dataset)
+    names = {row.name: row for row in rows} | {f"{row.dataset}/{row.name}": row for row in rows}
+    meant = set(alike(name, names))
+    found = [row for row in rows if row.name in meant or f"{row.dataset}/{row.name}" in meant]
     if not found:
+        offer = nearest(name, {row.name for row in rows})
+        raise NotFoundError(f"There is no identity {display(name)!r}: {offer}see `facedb links`.")
+    return found
+
+
+def find_image(conn: Connection, path: str, dataset: str | None) -> FoundImage:
+    """The image at ``path`` (below a root, or absolute), or at one that looks the same.
+
+    Another name of a file stands for the image that the file is. Raises NotFoundError, ConflictError, or UsageError
+    without a label.
+    """
+    path = from_text(path)
+    found = [image for place in _below_roots(conn, path) for image in name_rows.find_images(conn, place, dataset)]
+    if not found:
+        alikes = name_rows.images_alike(conn, _below_roots(conn, path)[0], dataset)
+        found = [image for image in alikes if looks(image.path) == looks(_below_roots(conn, path)[0])]
+    if not found:
+        offer = nearest(path, name_rows.paths_beside(conn, path, dataset))
         raise NotFoundError(
-            f"There is no image {display(path)!r} in the database: paths are as `facedb pairs` prints them."
+            f"There is no image {display(path)!r} in the database: {offer}paths are as `facedb pairs` prints them."
         )
-    if len(found) > 1:
+    # Of two names in one dataset, those of a list and its folder, the one that is an image is meant.
+    images = list({image.dataset: image for image in reversed(found)}.values())
+    if len(images) > 1:
         raise ConflictError(
-            f"{display(path)!r} is in {found[0].dataset} and in {found[1].dataset}: name one with --dataset."
+            f"{display(path)!r} is in {images[0].dataset} and in {images[1].dataset}: name one with --dataset."
         )
-    image = found[0]
+    image = name_rows.standing_name(conn, images[0].id) or images[0]
     if image.identity_id is None or image.sha256 is None:
         raise UsageError(f"{display(path)} is {image.status} or has no label, so there is nothing to say of it.")
     return image
+
+
+def _below_roots(conn: Connection, path: str) -> list[str]:
+    """``path`` below the deepest root that holds it, as it is written and resolved; itself where it is relative."""
+    if not Path(path).is_absolute():
+        return [path]
+    roots = [Path(root) for root in name_rows.roots(conn)]
+    spelt = dict.fromkeys((Path(path), Path(os.path.realpath(path))))
+    below = [
+        place.relative_to(max(holding, key=lambda root: len(root.parts))).as_posix()
+        for place in spelt
+        if (holding := [root for root in roots if place.is_relative_to(root)])
+    ]
+    return below or [path]
 
 
 def read_csv(file: Path) -> list[Statement]:

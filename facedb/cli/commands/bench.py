@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facedb.cli.choices import DetectorOption, ModelOption, PresetOption, ThreadsOption, model_choice
-from facedb.cli.context import database, settings_from, state_of
+from facedb.cli.choices import DetectorOption, ModelOption, PresetOption, ThreadsOption, model_choice, model_options
+from facedb.cli.context import database, state_of
 from facedb.cli.output import Format, FormatOption, emit
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def ingest(
 def embed(
     ctx: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Folder of images.", show_default=False)],
-    model: ModelOption,
+    model: ModelOption = None,
     detector: DetectorOption = None,
     preset: PresetOption = None,
     threads: ThreadsOption = None,
@@ -186,8 +186,9 @@ def embed(
     """Time embedding: the whole, decoding, the model, writing, and the published loop of one image at a time."""
     from facedb.bench import pictures as bench_pictures
 
-    choice = model_choice(model, detector, models_dir=settings_from(ctx).models, preset=preset)
+    options = model_options(ctx, model, detector, preset)
     with database(ctx) as db:
+        choice = model_choice(ctx, db, options, source=folder)
         report = bench_pictures.run(db, folder, choice, threads=threads, repeat=repeat, reporter=state_of(ctx).reporter)
     rows = [
         (row.leg, row.images, round(row.seconds, 2), None if row.cpu_seconds is None else round(row.cpu_seconds, 2),

@@ -14,15 +14,19 @@ from facedb.cli.choices import (
     EngineOption,
     FacesOption,
     FmrOption,
+    MaxPixelsOption,
     MaxTempOption,
     ModelOption,
+    MovedFromOption,
     PresetOption,
     ProviderOption,
     SetOption,
     ThreadsOption,
     ThresholdOption,
+    YesOption,
     guard,
     model_choice,
+    model_options,
     threshold_choice,
 )
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
@@ -38,7 +42,7 @@ _TOP = 10
 def check(
     ctx: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Folder of faces: one sub-folder per identity.", show_default=False)],
-    model: ModelOption,
+    model: ModelOption = None,
     detector: DetectorOption = None,
     threshold: ThresholdOption = DEFAULT_THRESHOLD,
     fmr: FmrOption = None,
@@ -47,9 +51,12 @@ def check(
     faces: FacesOption = None,
     overrides: SetOption = None,
     provider: ProviderOption = "auto",
+    max_pixels: MaxPixelsOption = None,
+    yes: YesOption = False,
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
     full: Annotated[bool, typer.Option("--full", help="Scan everything anew instead of only what is new.")] = False,
+    moved_from: MovedFromOption = None,
     max_temp: MaxTempOption = None,
     cool_to: CoolToOption = None,
 ) -> None:
@@ -61,9 +68,7 @@ def check(
     from facedb.scan.run import ScanOptions
 
     settings = settings_from(ctx)
-    choice = model_choice(
-        model, detector, models_dir=settings.models, preset=preset, faces=faces, overrides=overrides, provider=provider
-    )
+    chosen = model_options(ctx, model, detector, preset, faces, overrides, provider, max_pixels)
     options = ScanOptions(
         threshold=threshold_choice(ctx, threshold, fmr),
         engine=engine,
@@ -75,7 +80,10 @@ def check(
     with database(ctx) as db:
         reporter = state_of(ctx).reporter
         pause = guard(max_temp, cool_to, reporter)
-        summary = run(db, folder, choice, options, dataset=dataset, pause=pause, reporter=reporter)
+        choice = model_choice(ctx, db, chosen, dataset=dataset, source=folder, yes=yes)
+        summary = run(
+            db, folder, choice, options, dataset=dataset, moved_from=moved_from, pause=pause, reporter=reporter
+        )
         print_verdict(db, summary)
 
 

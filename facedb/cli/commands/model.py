@@ -101,7 +101,9 @@ def pull(ctx: typer.Context, name: Annotated[str, typer.Argument(help="yunet or 
     """Download a published model, verified by its sha256; a broken download is continued."""
     from facedb.dataset import models
 
-    path, known = models.pull(name, settings_from(ctx).models, state_of(ctx).reporter)
+    path, known = models.pull(
+        name, settings_from(ctx).models, state_of(ctx).reporter, base_url=settings_from(ctx).models_url
+    )
     emit(
         ("key", "value"),
         [("name", known.name), ("role", known.role), ("file", str(path)), ("sha256", known.sha256), ("licence", known.licence),

@@ -15,20 +15,26 @@ from facedb.cli.choices import (
     EngineOption,
     FacesOption,
     FmrOption,
+    MaxPixelsOption,
     MaxTempOption,
     ModelOption,
+    MovedFromOption,
     PresetOption,
     ProviderOption,
     SetOption,
     ThreadsOption,
     ThresholdOption,
+    YesOption,
+    given_options,
     guard,
     model_choice,
+    model_options,
     threshold_choice,
 )
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
+from facedb.core.paths import display
 from facedb.sources.options import IdentityFrom
 
 
@@ -43,7 +49,9 @@ def ingest(
     identity_regex: Annotated[
         str | None, typer.Option(help="With --identity-from regex: the group named identity.")
     ] = None,
-    follow_links: Annotated[bool, typer.Option("--follow-links", help="Follow symbolic links.")] = False,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links/--no-follow-links", help="Follow symbolic links.")
+    ] = False,
     root: Annotated[Path | None, typer.Option(help="What the paths of a list or table start from.")] = None,
     vector_array: Annotated[
         str, typer.Option(help="npz: the array that holds the embeddings.")
@@ -54,21 +62,36 @@ def ingest(
         str | None, typer.Option(help="npy: where an id has its image, as object/{id[0:2]}/{id}.jpg.")
     ] = None,
     contract: Annotated[str | None, typer.Option(help="Name of the model that made embeddings without images.")] = None,
-    prune: Annotated[bool, typer.Option("--prune", help="Drop images that are gone from the source.")] = False,
+    moved_from: MovedFromOption = None,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Believe a known source of which nothing is left.")
+    ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Drop the rows of images that are gone from the source; with --yes.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do drop them; without this they are only counted.")] = False,
 ) -> None:
-    """Bring a source into a dataset: every file ends as a row, also those that are no faces."""
-    from facedb.dataset.ingest import ingest as run
-    from facedb.sources.options import SourceOptions
+    """Bring a source into a dataset: every file ends as a row, also those that are no faces.
 
-    options = SourceOptions(
-        identity_from=identity_from, identity_regex=identity_regex, follow_links=follow_links, root=root,
+    A source that is known is read as it was before; options that are given change that, and say so.
+    """
+    from facedb.dataset.ingest import ingest as run
+
+    reporter = state_of(ctx).reporter
+    options = given_options(
+        ctx, identity_from=identity_from, identity_regex=identity_regex, follow_links=follow_links, root=root,
         vector_array=vector_array, name_array=name_array, ids_csv=ids_csv, image_path=image_path,
     )  # fmt: skip
     with database(ctx) as db:
         done = run(
-            db, source, dataset=dataset, source_format=source_format, options=options, contract=contract, prune=prune,
-            reporter=state_of(ctx).reporter,
+            db, source, dataset=dataset, source_format=source_format, options=options, contract=contract,
+            prune=prune and yes, moved_from=moved_from, allow_empty=allow_empty, reporter=reporter,
         )  # fmt: skip
+    if prune and not yes and done.prunable:
+        reporter.say(
+            f"{done.prunable:,} images are gone from the source; their rows, faces and embeddings are still there. "
+            f"Drop them with: facedb ingest {display(source)} --prune --yes"
+        )
     emit(
         ("dataset", "seen", "new", "changed", "moved", "unchanged", "vanished", "pruned", "ready", "rejected", "ignored", "identities"),
         [(done.dataset, done.seen, done.new, done.changed, done.moved, done.unchanged, done.vanished, done.pruned,
@@ -79,13 +102,15 @@ def ingest(
 
 def embed(
     ctx: typer.Context,
-    model: ModelOption,
+    model: ModelOption = None,
     detector: DetectorOption = None,
     dataset: DatasetOption = None,
     preset: PresetOption = None,
     faces: FacesOption = None,
     overrides: SetOption = None,
     provider: ProviderOption = "auto",
+    max_pixels: MaxPixelsOption = None,
+    yes: YesOption = False,
     threads: ThreadsOption = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Faces per call of the model on a GPU.")] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Take up again what this model rejected before.")] = False,
@@ -95,16 +120,9 @@ def embed(
     """Embed every image that the model has not seen yet."""
     from facedb.dataset.embed import embed as run
 
-    choice = model_choice(
-        model,
-        detector,
-        models_dir=settings_from(ctx).models,
-        preset=preset,
-        faces=faces,
-        overrides=overrides,
-        provider=provider,
-    )
+    options = model_options(ctx, model, detector, preset, faces, overrides, provider, max_pixels)
     with database(ctx) as db:
+        choice = model_choice(ctx, db, options, dataset=dataset, yes=yes)
         reporter = state_of(ctx).reporter
         done = run(
             db, choice, dataset=dataset, retry=retry, threads=threads, batch=batch, pause=guard(max_temp, cool_to, reporter),
