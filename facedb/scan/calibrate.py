@@ -18,11 +18,27 @@ from facedb.scan.run import FaceFilter
 from facedb.scan.scope import find_scan, find_scope
 from facedb.scan.thresholds import Lines
 
-CALIBRATE_COLUMNS = (
-    "line", "threshold", "fmr", "fmr_labelled", "fmr_low", "fmr_high", "false_pairs", "impostor_pairs", "fnmr",
-    "fnmr_labelled", "fnmr_low", "fnmr_high", "genuine_pairs", "basis",
-)  # fmt: skip
 _RATES = (1e-3, 1e-4, 1e-5, 1e-6)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRates:
+    """What a threshold means: rates without label noise, with it (``_labelled``), their intervals and denominators."""
+
+    line: str
+    threshold: float
+    fmr: float
+    fmr_labelled: float
+    fmr_low: float
+    fmr_high: float
+    false_pairs: float
+    impostor_pairs: int
+    fnmr: float | None
+    fnmr_labelled: float | None
+    fnmr_low: float
+    fnmr_high: float
+    genuine_pairs: int
+    basis: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +51,8 @@ class CalibrateSummary:
     source: str
     scan_threshold: float | None
 
-    def rows(self, asked: float | None = None, fmr: float | None = None) -> Iterator[tuple[object, ...]]:
-        """Rows of CALIBRATE_COLUMNS by threshold: the two lines, the scan's, round rates, and what was ``asked`` for."""
+    def rows(self, asked: float | None = None, fmr: float | None = None) -> Iterator[ErrorRates]:
+        """What thresholds mean, by threshold: the two lines, the scan's, round rates, and what was ``asked`` for."""
         marks = [("review above", self.lines.review), ("certain above", self.lines.certain)]
         if self.calibration.genuine.seen:
             marks.append(("equal error rate", self.calibration.eer_at))
@@ -48,7 +64,7 @@ class CalibrateSummary:
         marks.extend((f"fmr {rate:g}", self.calibration.threshold_for(rate)) for rate in rates)
         return (self._row(name, at) for name, at in sorted(marks, key=lambda mark: mark[1]))
 
-    def _row(self, name: str, threshold: float) -> tuple[object, ...]:
+    def _row(self, name: str, threshold: float) -> ErrorRates:
         c = self.calibration
         match, miss = c.false_match(threshold), c.false_non_match(threshold)
         if threshold <= c.extrapolated_from:
@@ -59,7 +75,7 @@ class CalibrateSummary:
                 if c.cleaned_fmr(threshold) * c.impostor.total >= SUPPORT
                 else "fitted tail, too few pairs"
             )
-        return (
+        return ErrorRates(
             name, threshold, c.cleaned_fmr(threshold), match.rate, match.low, match.high, c.false_pairs(threshold),
             int(match.pairs), _real(c.cleaned_fnmr(threshold)), _real(miss.rate), miss.low, miss.high, int(miss.pairs), basis,
         )  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Self
 import psycopg
 
 from facedb.db.connection import Connection
+from facedb.db.work import Work
 from facedb.scan import scan_rows, tile_rows
 from facedb.scan.scan_rows import PairRows
 from facedb.scan.tile_rows import LEASE_SECONDS, TileRow
@@ -37,10 +38,10 @@ class Claims:
     """
 
     def __init__(
-        self, connect: Callable[[], Connection], conn: Connection, scan_id: int, seconds: float = LEASE_SECONDS
+        self, work: Work, connect: Callable[[], Connection], scan_id: int, seconds: float = LEASE_SECONDS
     ) -> None:
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._connect, self._conn, self._scan_id, self._seconds = connect, conn, scan_id, seconds
+        self._work, self._connect, self._scan_id, self._seconds = work, connect, scan_id, seconds
         self._last = -1
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="facedb-claims", daemon=True)
@@ -54,36 +55,39 @@ class Claims:
         self._thread.join()
         # Where the server is gone the lease ends by itself.
         with suppress(psycopg.Error):
-            self._conn.rollback()
-            tile_rows.release_tiles(self._conn, self._scan_id, self.worker)
-            self._conn.commit()
+            self._work.conn.rollback()
+            tile_rows.release_tiles(self._work.conn, self._scan_id, self.worker)
+            self._work.conn.commit()
 
     def take(self) -> TileRow | None:
         """Claim the next free tile; None where there is none."""
-        tile = tile_rows.claim_tile(self._conn, self._scan_id, self.worker, after=self._last, lease=self._seconds)
-        self._conn.commit()
+        tile = self._work.unit(
+            lambda conn: tile_rows.claim_tile(conn, self._scan_id, self.worker, after=self._last, lease=self._seconds)
+        )
         if tile is not None:
             self._last = tile.tile
         return tile
 
     def finish(self, tile: TileRow, found: Found) -> bool:
         """Commit the pairs of a tile with its mark, both or neither; False where the claim was lost and another worker does it."""
-        scan_rows.write_pairs(self._conn, self._scan_id, found.pairs)
-        done = tile_rows.finish_tile(
-            self._conn,
-            self._scan_id,
-            self.worker,
-            tile,
-            pairs=len(found.pairs),
-            candidates=found.candidates,
-            comparisons=found.comparisons,
-            seconds=found.seconds,
-        )
-        if done:
-            self._conn.commit()
-        else:
-            self._conn.rollback()
-        return done
+
+        def write(conn: Connection) -> bool:
+            # The mark comes first: where it fails there is nothing to take back.
+            done = tile_rows.finish_tile(
+                conn,
+                self._scan_id,
+                self.worker,
+                tile,
+                pairs=len(found.pairs),
+                candidates=found.candidates,
+                comparisons=found.comparisons,
+                seconds=found.seconds,
+            )
+            if done:
+                scan_rows.write_pairs(conn, self._scan_id, found.pairs)
+            return done
+
+        return self._work.unit(write)
 
     def _renew(self) -> None:
         conn: Connection | None = None

@@ -9,8 +9,8 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facedb.core.lookup import rows_of
 from facedb.core.progress import Reporter
 from facedb.core.records import Int32Array, Int64Array
 from facedb.db.connection import Connection
@@ -191,12 +191,3 @@ def _members(ledger: Sequence[LedgerBlock]) -> tuple[Int64Array, Int32Array]:
     if not ledger:
         return np.empty(0, np.int64), np.empty(0, np.int32)
     return np.concatenate([b.embedding_ids for b in ledger]), np.concatenate([b.identity_ids for b in ledger])
-
-
-def rows_of(wanted: Int64Array, ids: Int64Array) -> NDArray[np.int64]:
-    """Where each of ``wanted`` stands in ``ids``, -1 where it does not."""
-    if not len(ids):
-        return np.full(len(wanted), -1, np.int64)
-    order = np.argsort(ids)
-    at = np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)
-    return np.where(ids[order[at]] == wanted, order[at], -1)

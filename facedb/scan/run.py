@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,12 @@ from facedb.core.aside import Aside
 from facedb.core.blas import one_blas_thread
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
 from facedb.core.errors import ConflictError, NotFoundError, TooManyPairsError, UsageError
+from facedb.core.lookup import Lookup
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection, Database, translated
+from facedb.db.work import Work
 from facedb.findings.copies import Hashes
 from facedb.findings.find import FolderStudy, study_folders
 from facedb.findings.links import roll_up
@@ -45,9 +48,6 @@ from facedb.scan.tile_rows import TileRow
 
 _PREDICTION_ROWS = 192
 _POLL_SECONDS = 0.2
-
-# Engines that need every BLAS thread for themselves.
-_SEARCH_WITH_BLAS = ("faiss-cpu", "exact")
 
 # Stored scores are rounded to float32; within this of the threshold only the float64 score can tell (2^-24 for scores below 1).
 _ROUNDING = 2.0**-23
@@ -104,41 +104,25 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
     ConflictError while another process works on the same scan.
     """
     engine = choose_engine(options.engine)
-    with closing(db.open()) as conn, translated(db.dsn):
-        meant = find_scope(conn, options.datasets, options.model, models_dir=options.models_dir)
+    with closing(Work(db, say=reporter.say)) as work, translated(db.dsn):
+        meant = work.unit(lambda conn: find_scope(conn, options.datasets, options.model, models_dir=options.models_dir))
         model, chosen = meant.model, FaceFilter(meant.datasets, options.min_face, options.min_quality)
         scope = chosen.stored()
-        threshold = options.threshold
-        if isinstance(threshold, ThresholdRule):
-            with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
-                faces = chosen.faces(snapshot.faces())
-                threshold = thresholds.choose(conn, model.id, scope, threshold, faces, snapshot, reporter)
-        if not store.lock_scan(conn, model.id, scope, threshold):
-            raise ConflictError(
-                "Another facedb is working on a scan with the same parameters; wait for it, then run this again."
-            )
-        while True:
-            with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
-                faces = chosen.faces(snapshot.faces())
-                if not len(faces) and (options.datasets or options.model):
-                    raise NotFoundError(
-                        f"No labelled face of {model.name} would be compared: embed first, or loosen --datasets, --min-face, --min-quality."
-                    )
-                plan = scan_ledger.plan(
-                    conn,
-                    model.id,
-                    scope,
-                    faces,
-                    threshold,
-                    full=options.full,
-                    block_rows=options.block_rows,
-                    reporter=reporter,
+        loading = _Loading(db, model, chosen, options, reporter)
+        threshold = work.unit(loading.threshold)
+
+        def lock(conn: Connection) -> None:
+            if not store.lock_scan(conn, model.id, scope, threshold):
+                raise ConflictError(
+                    "Another facedb is working on a scan with the same parameters; wait for it, then run this again."
                 )
-                conn.commit()
-                if plan.finished is not None:
-                    return ScanSummary(plan.finished, None, reused=True, resumed=False, tiles_done=0, tiles_found=0)
-                vectors = snapshot.vectors(plan.faces.embedding_ids, connections=options.connections, reporter=reporter)
-            run = _Run(db, conn, threshold, options, engine, plan, vectors, reporter)
+
+        work.keep(lock)
+        while True:
+            plan, vectors = work.unit(partial(loading.plan, threshold))
+            if plan.finished is not None:
+                return ScanSummary(plan.finished, None, reused=True, resumed=False, tiles_done=0, tiles_found=0)
+            run = _Run(db, work, threshold, options, engine, plan, vectors, reporter)
             summary = run.work(model, scope, pause)
             # A resumed scan has the gallery of its beginning; what came since is searched on top of it.
             if not plan.outdated:
@@ -172,13 +156,61 @@ class FaceFilter:
         return faces.take(np.flatnonzero(keep))
 
 
+@dataclass(frozen=True, slots=True)
+class _Loading:
+    """What a scan reads before it searches; each method is a unit of work, with a snapshot of its own."""
+
+    db: Database
+    model: ModelRow
+    chosen: FaceFilter
+    options: ScanOptions
+    reporter: Reporter
+
+    def threshold(self, conn: Connection) -> float:
+        """The threshold, which a rule chooses from the gallery."""
+        rule = self.options.threshold
+        if not isinstance(rule, ThresholdRule):
+            return rule
+        with GallerySnapshot(self.db.open, self.model, self.options.cache_dir) as snapshot:
+            faces = self.chosen.faces(snapshot.faces())
+            return thresholds.choose(conn, self.model.id, self.chosen.stored(), rule, faces, snapshot, self.reporter)
+
+    def plan(self, threshold: float, conn: Connection) -> tuple[Plan, Float32Array]:
+        """What is to be done, and the vectors for it; none where a finished scan is the answer."""
+        options = self.options
+        with GallerySnapshot(self.db.open, self.model, options.cache_dir) as snapshot:
+            faces = self.chosen.faces(snapshot.faces())
+            if not len(faces) and (options.datasets or options.model):
+                raise NotFoundError(
+                    f"No labelled face of {self.model.name} would be compared: "
+                    "embed first, or loosen --datasets, --min-face, --min-quality."
+                )
+            scope = self.chosen.stored()
+            plan = scan_ledger.plan(
+                conn,
+                self.model.id,
+                scope,
+                faces,
+                threshold,
+                full=options.full,
+                block_rows=options.block_rows,
+                reporter=self.reporter,
+            )
+            conn.commit()
+            if plan.finished is not None:
+                return plan, np.empty((0, self.model.dim), np.float32)
+            return plan, snapshot.vectors(
+                plan.faces.embedding_ids, connections=options.connections, reporter=self.reporter
+            )
+
+
 class _Run:
     """The work on one scan: search the blocks that are left, then roll up."""
 
     def __init__(
         self,
         db: Database,
-        conn: Connection,
+        work: Work,
         threshold: float,
         options: ScanOptions,
         engine: EngineInfo,
@@ -187,7 +219,7 @@ class _Run:
         reporter: Reporter,
     ) -> None:
         self._db = db
-        self._conn = conn
+        self._work = work
         self._threshold = threshold
         self._options = options
         self._engine = engine
@@ -200,8 +232,8 @@ class _Run:
         self._tiles_done = self._tiles_found = 0
 
     def work(self, model: ModelRow, scope: dict[str, object], pause: scan_ledger.Pause) -> ScanSummary:
-        ledger = self._begin(model, scope)
-        alone = self._engine.name in _SEARCH_WITH_BLAS
+        ledger, self._written = self._work.unit(partial(self._begin, model, scope))
+        alone = self._engine.blas
         # Neither depends on the pairs, so a thread of its own sees to them while this one follows the search.
         with (
             one_blas_thread(),
@@ -213,8 +245,8 @@ class _Run:
         if alone:
             self._search(ledger, pause)
         with one_blas_thread():
-            self._finish(ledger.scan_id, measured, study)
-        finished = store.scan_by_id(self._conn, ledger.scan_id)
+            self._work.unit(partial(self._finish, ledger.scan_id, measured, study))
+        finished = self._work.unit(lambda conn: store.scan_by_id(conn, ledger.scan_id))
         assert finished is not None  # noqa: S101 - its row was updated above
         return ScanSummary(
             finished,
@@ -225,44 +257,51 @@ class _Run:
             tiles_found=self._tiles_found,
         )
 
-    def _begin(self, model: ModelRow, scope: dict[str, object]) -> Ledger:
-        """Write the ledger of a new scan, or take over that of the one to resume."""
-        plan, conn = self._plan, self._conn
-        if plan.scan_id is None:
-            carried = None if plan.base is None else self._carried(plan.base)
-            self._expect_few_enough(plan.first_new, carried)
-            ledger = scan_ledger.begin(conn, model.id, scope, plan, self._threshold, self._engine.name)
-            if carried is not None:
-                store.write_pairs(conn, ledger.scan_id, carried)
-                self._written.append(carried)
-        else:
-            ledger = Ledger(plan.scan_id, plan.borders)
+    def _begin(self, model: ModelRow, scope: dict[str, object], conn: Connection) -> tuple[Ledger, list[PairRows]]:
+        """Write the ledger of a new scan with the pairs that it carries over, or take over that of the one to resume."""
+        plan = self._plan
+        if plan.scan_id is not None:
             store.set_engine(conn, plan.scan_id, self._engine.name)
-        conn.commit()
-        return ledger
+            return Ledger(plan.scan_id, plan.borders), []
+        carried = None if plan.base is None else self._carried(conn, plan.base)
+        self._expect_few_enough(plan.first_new, carried)
+        ledger = scan_ledger.begin(conn, model.id, scope, plan, self._threshold, self._engine.name)
+        if carried is None:
+            return ledger, []
+        store.write_pairs(conn, ledger.scan_id, carried)
+        return ledger, [carried]
 
     def _search(self, ledger: Ledger, pause: scan_ledger.Pause) -> None:
         """Search what is left, then wait for the tiles that other workers have in hand, and take over those that they lose."""
-        conn, scan_id = self._conn, ledger.scan_id
-        left = {tile.tile: ledger.block(tile).comparisons for tile in tile_rows.open_tiles(conn, scan_id)}
-        counts = tile_rows.tile_counts(conn, scan_id)
-        conn.commit()
+        scan_id = ledger.scan_id
+        counts, still_open = self._work.unit(
+            lambda conn: (tile_rows.tile_counts(conn, scan_id), tile_rows.open_tiles(conn, scan_id))
+        )
+        left = {tile.tile: ledger.block(tile).comparisons for tile in still_open}
         self._tiles_found = counts.done
         if not left:
             return
-        total = len(left)
+        total, pairs = len(left), sum(left.values())
         self._reporter.say(
-            f"Comparing {len(self._faces):,} faces ({sum(left.values()):,} pairs, {total:,} tile{'s' * (total > 1)}) "
+            f"Comparing {len(self._faces):,} faces ({pairs:,} pairs, {total:,} tile{'s' * (total > 1)}) "
             f"with {self._engine.reason}."
         )
         workers = self._options.workers
         threads = self._options.threads or max(1, cpu_count() // workers)
         with (
             Crew(self._db, scan_id, workers - 1, engine=self._engine.name, threads=threads) as crew,
-            Join(self._gallery, threshold=self._threshold, engine=self._engine.name, threads=threads) as opened,
-            Claims(self._db.open, conn, scan_id) as claims,
-            self._reporter.task("scan", sum(left.values()), "pairs") as task,
+            Join(
+                self._gallery,
+                threshold=self._threshold,
+                engine=self._engine.name,
+                threads=threads,
+                comparisons=pairs // workers,
+            ) as opened,
+            Claims(self._work, self._db.open, scan_id) as claims,
+            self._reporter.task("scan", pairs, "pairs") as task,
         ):
+            if opened.method:
+                self._reporter.say(opened.method)
             while left:
                 crew.tend()
                 tile = claims.take()
@@ -272,8 +311,7 @@ class _Run:
                     if pause is not None:
                         pause()
                     continue
-                still = {row.tile for row in tile_rows.open_tiles(conn, scan_id)}
-                conn.commit()
+                still = {row.tile for row in self._work.unit(lambda conn: tile_rows.open_tiles(conn, scan_id))}
                 for gone in left.keys() - still:
                     task.advance(left.pop(gone), f"{total - len(left):,}/{total:,} tiles")
                 left.update({number: left.get(number, 0) for number in still})
@@ -287,25 +325,20 @@ class _Run:
             self._tiles_done += 1
             self._written.append(pairs)
 
-    def _all_pairs(self, scan_id: int) -> PairRows:
+    def _all_pairs(self, conn: Connection, scan_id: int) -> PairRows:
         """Every pair of the scan: what this process wrote, unless others, or an earlier run, have written some."""
-        counts = tile_rows.tile_counts(self._conn, scan_id)
+        counts = tile_rows.tile_counts(conn, scan_id)
         alone = self._plan.scan_id is None and self._tiles_done == counts.tiles
-        return PairRows.join(self._written) if alone else store.read_pairs(self._conn, scan_id)
+        return PairRows.join(self._written) if alone else store.read_pairs(conn, scan_id)
 
     def _rows(self, pairs: PairRows) -> tuple[Int64Array, Int64Array]:
         """Gallery rows of the faces of ``pairs``; -1 for a face that is not in the gallery."""
-        order = np.argsort(self._faces.face_ids)
-        ids = self._faces.face_ids[order]
-        found = []
-        for faces in (pairs.face_a, pairs.face_b):
-            at = np.minimum(np.searchsorted(ids, faces), max(len(ids) - 1, 0))
-            found.append(np.where(ids[at] == faces, order[at], -1) if len(ids) else np.full(len(faces), -1))
-        return found[0], found[1]
+        lookup = Lookup(self._faces.face_ids)
+        return lookup.rows(pairs.face_a), lookup.rows(pairs.face_b)
 
-    def _carried(self, base: ScanRow) -> PairRows:
+    def _carried(self, conn: Connection, base: ScanRow) -> PairRows:
         """The pairs of the base scan between faces that are carried over, at this scan's threshold."""
-        pairs = store.read_pairs(self._conn, base.id)
+        pairs = store.read_pairs(conn, base.id)
         rows_a, rows_b = self._rows(pairs)
         carried = self._plan.first_new
         keep = (rows_a >= 0) & (rows_b >= 0) & (rows_a < carried) & (rows_b < carried)
@@ -340,15 +373,14 @@ class _Run:
             f"About {predicted.expected:,.0f} pairs reach {self._threshold:g}, more than --max-pairs {limit:,}: {advice}"
         )
 
-    def _finish(self, scan_id: int, measured: histograms.Distributions, study: FolderStudy) -> None:
+    def _finish(self, scan_id: int, measured: histograms.Distributions, study: FolderStudy, conn: Connection) -> None:
         """Roll pairs up to links and findings, write the histograms and close the scan, all in one transaction."""
-        pairs, faces = self._all_pairs(scan_id), self._faces
+        pairs, faces = self._all_pairs(conn, scan_id), self._faces
         rows_a, rows_b = self._rows(pairs)
         links = roll_up(self._vectors, faces.identity_ids, rows_a, rows_b, pairs.score)
         columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
-        store.write_links(self._conn, scan_id, columns)
+        store.write_links(conn, scan_id, columns)
         hashes = Hashes(faces.content, faces.look, faces.has_look)
-        compute_findings(self._conn, scan_id, self._gallery, study, faces.face_ids, hashes, rows_a, rows_b, pairs.score)
-        histograms.write(self._conn, scan_id, measured, pairs.score, self._threshold)
-        store.finish_scan(self._conn, scan_id, pairs=len(pairs), links=len(links))
-        self._conn.commit()
+        compute_findings(conn, scan_id, self._gallery, study, faces.face_ids, hashes, rows_a, rows_b, pairs.score)
+        histograms.write(conn, scan_id, measured, pairs.score, self._threshold)
+        store.finish_scan(conn, scan_id, pairs=len(pairs), links=len(links))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from psycopg import sql
 
 from facedb.core.errors import ConflictError
+from facedb.core.lookup import rows_of
 from facedb.core.records import Float32Array, Int32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow, partition
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, read_columns
 from facedb.db.queries import load
-from facedb.scan.ledger import rows_of
+from facedb.db.work import Work
 from facedb.scan.scan_rows import array_text
 
 SQL = load("scan", "tiles")
@@ -39,8 +41,8 @@ class Strip:
 class Strips:
     """Strips of one scan, loaded when they are asked for; the least recently used ones go when they take more than ``memory`` bytes."""
 
-    def __init__(self, conn: Connection, scan_id: int, model: ModelRow, memory: int) -> None:
-        self._conn, self._scan_id, self._model, self._memory = conn, scan_id, model, memory
+    def __init__(self, session: Work, scan_id: int, model: ModelRow, memory: int) -> None:
+        self._session, self._scan_id, self._model, self._memory = session, scan_id, model, memory
         self._held: OrderedDict[int, Strip] = OrderedDict()
 
     def get(self, block: int) -> Strip:
@@ -48,14 +50,14 @@ class Strips:
         if block in self._held:
             self._held.move_to_end(block)
             return self._held[block]
-        strip = self._load(block)
+        strip = self._session.unit(partial(self._load, block))
         self._held[block] = strip
         while len(self._held) > 1 and sum(each.nbytes for each in self._held.values()) > self._memory:
             self._held.popitem(last=False)
         return strip
 
-    def _load(self, block: int) -> Strip:
-        row = self._conn.execute(SQL["strip"], {"scan_id": self._scan_id, "block": block}).fetchone()
+    def _load(self, block: int, conn: Connection) -> Strip:
+        row = conn.execute(SQL["strip"], {"scan_id": self._scan_id, "block": block}).fetchone()
         gone = ConflictError(f"Faces of scan {self._scan_id} are gone or embedded anew: run `facedb scan` again.")
         if row is None or row[2] is None:
             raise gone
@@ -69,8 +71,7 @@ class Strips:
             Column("image_id", "int8"),
             Column("vec", "vector", self._model.dim),
         ]
-        found = read_columns(self._conn.cursor(), query, columns)
-        self._conn.commit()
+        found = read_columns(conn.cursor(), query, columns)
         at = rows_of(embedding_ids, found["id"])
         if (at < 0).any():
             raise gone

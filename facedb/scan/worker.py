@@ -19,6 +19,7 @@ from facedb.core.records import Int64Array
 from facedb.dataset import embedding_rows
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection, Database, translated
+from facedb.db.work import Work
 from facedb.join.engine import choose_engine
 from facedb.join.loop import Block, BlockResult, Gallery, Join
 from facedb.scan import scan_rows, tile_rows
@@ -60,13 +61,11 @@ def work(
     Raises NotFoundError for an unknown scan, UsageError for one that is not under way, ConflictError where its faces are gone.
     """
     engine = choose_engine(options.engine)
-    with closing(db.open()) as conn, translated(db.dsn):
-        todo = tile_rows.open_scans(conn) if scan_id is None else [_running(conn, scan_id).id]
+    with closing(Work(db, say=reporter.say)) as session, translated(db.dsn):
+        todo = session.unit(tile_rows.open_scans if scan_id is None else lambda conn: [_running(conn, scan_id).id])
         tiles = pairs = lost = 0
         for each in todo:
-            scan = scan_rows.scan_by_id(conn, each)
-            assert scan is not None  # noqa: S101 - just listed
-            done = _work_on(db, conn, scan, engine.name, options, reporter, pause)
+            done = _work_on(db, session, each, engine.name, options, reporter, pause)
             tiles, pairs, lost = tiles + done.tiles, pairs + done.pairs, lost + done.lost
     return WorkSummary(tuple(todo), tiles, pairs, lost)
 
@@ -81,16 +80,18 @@ def _running(conn: Connection, scan_id: int) -> ScanRow:
 
 
 def _work_on(
-    db: Database, conn: Connection, scan: ScanRow, engine: str, options: WorkOptions, reporter: Reporter, pause: Pause
+    db: Database, session: Work, scan_id: int, engine: str, options: WorkOptions, reporter: Reporter, pause: Pause
 ) -> WorkSummary:
-    model = embedding_rows.model_by_id(conn, scan.model_id)
+    scan = session.unit(lambda conn: scan_rows.scan_by_id(conn, scan_id))
+    assert scan is not None  # noqa: S101 - just listed
+    model = session.unit(lambda conn: embedding_rows.model_by_id(conn, scan.model_id))
     assert model is not None  # noqa: S101 - a scan has its model by foreign key
-    counts = tile_rows.tile_counts(conn, scan.id)
+    counts = session.unit(lambda conn: tile_rows.tile_counts(conn, scan_id))
     tiles = pairs = lost = 0
     with (
         one_blas_thread(),
-        closing(TileSearch(conn, scan, model, options, engine=engine)) as tile_search,
-        Claims(db.open, conn, scan.id, options.lease) as claims,
+        closing(TileSearch(session, scan, model, options, engine=engine)) as tile_search,
+        Claims(session, db.open, scan.id, options.lease) as claims,
         reporter.task(f"scan {scan.id}", counts.tiles - counts.done, "tiles") as task,
     ):
         reporter.say(f"{claims.worker} works on scan {scan.id}: {counts.done:,} of {counts.tiles:,} tiles are done.")
@@ -109,11 +110,10 @@ def _work_on(
 class TileSearch:
     """Searches tiles of one scan with what fits into ``memory`` bytes: the whole gallery, taken in once, or the strips of each tile."""
 
-    def __init__(self, conn: Connection, scan: ScanRow, model: ModelRow, options: WorkOptions, *, engine: str) -> None:
-        self._strips = Strips(conn, scan.id, model, options.memory)
+    def __init__(self, session: Work, scan: ScanRow, model: ModelRow, options: WorkOptions, *, engine: str) -> None:
+        self._strips = Strips(session, scan.id, model, options.memory)
         self._threshold, self._engine, self._threads = scan.threshold, engine, options.threads
-        sizes = tile_rows.strip_sizes(conn, scan.id)
-        conn.commit()
+        sizes = session.unit(lambda conn: tile_rows.strip_sizes(conn, scan.id))
         self._borders = [0, *accumulate(sizes)]
         self._ledger = Ledger(scan.id, self._borders)
         # The vectors, their copy while the gallery is put together, and what an engine holds beside it.

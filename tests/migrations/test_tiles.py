@@ -7,11 +7,11 @@ import numpy as np
 from facedb.core.progress import Silent
 from facedb.db import migrate
 from facedb.db.connection import Database
-from facedb.scan import scan_rows, tile_rows
+from facedb.scan import tile_rows
 from facedb.scan.run import ScanOptions, scan
 from tests.db.population import Population, clustered
 
-BEFORE = "0003"
+BEFORE = "0009"
 
 
 def test_blocks_of_a_scan_under_way_become_tiles_and_the_scan_is_finished(empty_database: Database) -> None:
@@ -31,7 +31,7 @@ def test_blocks_of_a_scan_under_way_become_tiles_and_the_scan_is_finished(empty_
             " values (%s, 0.5, %s, 'exact', 60, 60, 20)",
             (population.model.id, scope),
         )
-        scan_rows._add_partition(conn, 1)
+        conn.execute("select facedb.add_pairs(1)")
         done = members[:30]
         faces = {row[0]: row[1] for row in conn.execute("select id, face_id from facedb.embedding")}
         in_done = {faces[key] for key, _ in done}

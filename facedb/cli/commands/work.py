@@ -10,6 +10,7 @@ from facedb.cli.choices import CoolToOption, EngineOption, MaxTempOption, Thread
 from facedb.cli.context import database, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.errors import UsageError
+from facedb.core.row import ad_hoc
 
 
 def work(
@@ -43,4 +44,5 @@ def work(
     options = WorkOptions(engine, threads, memory << 20, lease)
     with database(ctx) as db:
         done = run(db, scan, options, reporter=reporter, pause=guard(max_temp, cool_to, reporter))
-    emit(("scans", "tiles", "pairs", "lost"), [(len(done.scans), done.tiles, done.pairs, done.lost)], output)
+    kinds = {"scans": int, "tiles": int, "pairs": int, "lost": int}
+    emit(ad_hoc(kinds), [(len(done.scans), done.tiles, done.pairs, done.lost)], output)

@@ -16,6 +16,7 @@ import pytest
 from facedb.core.errors import ConflictError, NotFoundError, UsageError
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
+from facedb.db.work import Work
 from facedb.scan import ledger, scan_rows, tile_rows, worker
 from facedb.scan.claims import Claims, Found
 from facedb.scan.run import ScanOptions, scan
@@ -131,18 +132,18 @@ def test_a_worker_keeps_few_strips_and_still_finds_every_pair(database: Database
 def test_a_worker_that_comes_back_from_the_dead_loses_harmlessly(database: Database) -> None:
     population = crowd(database)
     scan_id = begun(database)
-    with database.connection() as conn, database.connection() as other:
-        with Claims(database.open, conn, scan_id, seconds=0.01) as slow:
+    with closing(Work(database)) as one, closing(Work(database)) as other:
+        with Claims(one, database.open, scan_id, seconds=0.01) as slow:
             slow._stop.set()
             tile = slow.take()
             assert tile is not None
             time.sleep(0.05)
-            with Claims(database.open, other, scan_id) as quick:
+            with Claims(other, database.open, scan_id) as quick:
                 again = quick.take()
                 assert again is not None
                 assert (again.tile, again.attempt) == (tile.tile, 2)
-                one = PairRows(np.array([1]), np.array([2]), np.array([0.9], np.float32))
-                assert not slow.finish(tile, Found(one, 1, 1, 0.0))
+                pair = PairRows(np.array([1]), np.array([2]), np.array([0.9], np.float32))
+                assert not slow.finish(tile, Found(pair, 1, 1, 0.0))
         assert (1, 2) not in {(a, b) for a, b, _ in population.pairs(scan_id)}
     run(database)
     assert population.pairs(scan_id) == population.expected_pairs(0.5)
@@ -168,9 +169,9 @@ def test_a_claim_is_renewed_while_its_worker_is_at_work(database: Database) -> N
     crowd(database)
     scan_id = begun(database)
     with (
-        database.connection() as conn,
+        closing(Work(database)) as session,
         database.connection() as other,
-        Claims(database.open, conn, scan_id, seconds=0.3) as mine,
+        Claims(session, database.open, scan_id, seconds=0.3) as mine,
     ):
         tile = mine.take()
         assert tile is not None
@@ -225,9 +226,10 @@ def test_a_tile_of_strips_is_what_the_whole_gallery_gives_there(database: Databa
         row = scan_rows.scan_by_id(conn, scan_id)
         assert row is not None
         options = WorkOptions("exact", threads=1, memory=memory)
-        with closing(worker.TileSearch(conn, row, population.model, options, engine="exact")) as tiles:
+    with closing(Work(database)) as session:
+        with closing(worker.TileSearch(session, row, population.model, options, engine="exact")) as tiles:
             found = tiles.search(TileRow(0, 2, 0, 1)).pairs
-        strips = Strips(conn, scan_id, population.model, 1 << 20)
+        strips = Strips(session, scan_id, population.model, 1 << 20)
         blocks = [set(strips.get(k).face_ids.tolist()) for k in range(3)]
     expected = {
         (a, b)
@@ -245,7 +247,9 @@ def test_a_crew_of_processes_shares_a_scan_and_one_that_is_killed_is_replaced(da
 
     def kill_one() -> None:
         children = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
-        workers = [int(pid) for pid in children if b"facedb\0--quiet\0work" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        workers = [
+            int(pid) for pid in children if b"facedb\0--quiet\0work" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
         if workers and not killed:
             killed.append(workers[0])
             os.kill(killed[0], signal.SIGKILL)
