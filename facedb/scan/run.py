@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from facedb.core.aside import Aside
-from facedb.core.blas import one_blas_thread
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
 from facedb.core.errors import ConflictError, NotFoundError, TooManyPairsError, UsageError
 from facedb.core.lookup import Lookup
+from facedb.core.machine.aside import Aside
+from facedb.core.machine.blas import one_blas_thread
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
@@ -33,18 +33,19 @@ from facedb.join.engine import EngineInfo, choose_engine
 from facedb.join.loop import BlockResult, Gallery, Join
 from facedb.join.score import pair_scores
 from facedb.join.tiles import cpu_count
-from facedb.scan import histograms, thresholds, tile_rows
-from facedb.scan import ledger as scan_ledger
+from facedb.scan import histograms, thresholds
 from facedb.scan import scan_rows as store
-from facedb.scan.claims import Claims, Found
-from facedb.scan.crew import Crew
 from facedb.scan.findings import compute_findings
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
-from facedb.scan.ledger import Ledger, Plan
 from facedb.scan.scan_rows import PairRows, ScanRow
 from facedb.scan.scope import find_scope
 from facedb.scan.thresholds import ThresholdRule
-from facedb.scan.tile_rows import TileRow
+from facedb.scan.tiles import ledger as scan_ledger
+from facedb.scan.tiles import tile_rows
+from facedb.scan.tiles.claims import Claims, Found
+from facedb.scan.tiles.crew import Crew
+from facedb.scan.tiles.ledger import Ledger, Plan
+from facedb.scan.tiles.tile_rows import TileRow
 
 _PREDICTION_ROWS = 192
 _POLL_SECONDS = 0.2

@@ -25,8 +25,8 @@ from facedb.join.engine import available_engines
 from facedb.join.gallery import Gallery
 from facedb.scan import histograms as distributions
 from facedb.scan import scan_rows as store_scans
-from facedb.scan import tile_rows
 from facedb.scan.run import ScanOptions, ScanSummary, scan
+from facedb.scan.tiles import tile_rows
 from tests.db.population import Population, clustered, exact_scores, unit
 
 ENGINES = [info.name for info in available_engines() if info.available]
