@@ -113,6 +113,7 @@ class FaceDB:
         fmr: float | None = None,
         dataset: str | None = None,
         source_format: str = "auto",
+        exclude: Sequence[str] = (),
         preset: str | None = None,
         faces: str | None = None,
         overrides: Mapping[str, Any] | None = None,
@@ -126,7 +127,8 @@ class FaceDB:
 
         ``model`` and ``detector`` are .onnx files or names of known models, a pack of InsightFace names both; without a model the
         one that the dataset had before is taken, and the detector with it (detector="none": the images are faces already).
-        ``threshold`` is a cosine similarity, or "auto"; ``fmr`` a false match rate that chooses it.
+        ``threshold`` is a cosine similarity, or "auto"; ``fmr`` a false match rate that chooses it. ``exclude`` are globs of
+        what is left out, as --exclude takes them.
         """
         from facedb.check import check
 
@@ -135,7 +137,8 @@ class FaceDB:
         )
         options = self._options(threshold, fmr, engine=engine, threads=threads, full=full)
         return check(
-            self._open(), Path(folder), choice, options, dataset=dataset, source_format=source_format, reporter=self._reporter
+            self._open(), Path(folder), choice, options, dataset=dataset, source_format=source_format,
+            source_options={"exclude": tuple(exclude)} if exclude else None, reporter=self._reporter,
         )  # fmt: skip
 
     def ingest(

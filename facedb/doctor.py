@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from facedb.core.errors import FacedbError
 from facedb.core.settings import Settings
 from facedb.core.thermal import read_sensors
+from facedb.db.clusters import clusters
 from facedb.db.connection import connect
 from facedb.embedding import cuda, session
 from facedb.join.engine import available_engines, choose_engine
@@ -54,6 +55,7 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
     )  # fmt: skip
     yield _disk(settings)
     yield _database(settings)
+    yield _left_behind(settings)
 
 
 def _exclusive(subject: str, names: tuple[str, ...]) -> Diagnosis:
@@ -103,3 +105,12 @@ def _database(settings: Settings) -> Diagnosis:
     if vector is None:
         return Diagnosis("database", "problem", f"PostgreSQL {version} without pgvector: install its extension package")
     return Diagnosis("database", "ok", f"PostgreSQL {version}, pgvector {vector}, {where}")
+
+
+def _left_behind(settings: Settings) -> Diagnosis:
+    found = [c for c in clusters(settings.home, settings.service_dir) if c.orphaned]
+    if not found:
+        return Diagnosis("left behind", "ok", "every embedded database belongs to a home")
+    size = sum(c.bytes for c in found) / 1e6
+    databases = "1 embedded database has" if len(found) == 1 else f"{len(found)} embedded databases have"
+    return Diagnosis("left behind", "warning", f"{databases} lost the home ({size:,.0f} MB): facedb db remove")

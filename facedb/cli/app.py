@@ -33,6 +33,7 @@ from facedb.cli.commands import (
 from facedb.cli.context import State
 from facedb.cli.output import ReaderGoneError, watch_stdout
 from facedb.cli.progress import ConsoleReporter, complain
+from facedb.cli.start import leave, on_ctrl_c
 from facedb.core.errors import ExitCode, FacedbError
 
 # The base of every complaint about arguments, of whichever click this typer runs on.
@@ -119,6 +120,7 @@ def main() -> None:
     watch_stdout()
     try:
         code = _run()
+        on_ctrl_c(leave)
         sys.stdout.flush()
     except ReaderGoneError:
         # The reader of stdout has seen enough (head, less): that is no error, but Python would complain at exit.
@@ -135,6 +137,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
+        on_ctrl_c(signal.default_int_handler)
         code = app(standalone_mode=False)
     except FacedbError as error:
         complain(str(error))

@@ -79,6 +79,14 @@ DatasetsOption = Annotated[
     typer.Option("--datasets", help="Datasets to scan, within and across, separated by commas; default: all."),
 ]
 
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="GLOB",
+        help="Leave out files and folders of this name (thumb_*), or at this path (ann/old/**); repeatable.",
+    ),
+]
 MaxTempOption = Annotated[
     str | None,
     typer.Option(
@@ -184,6 +192,7 @@ def model_choice(
     *,
     dataset: str | None = None,
     source: Path | None = None,
+    moved_from: str | None = None,
     yes: bool = False,
 ) -> ModelChoice:
     """The model of the options, of the dataset, or of this home; the first time it offers to fetch one.
@@ -195,7 +204,9 @@ def model_choice(
 
     settings, reporter = settings_from(ctx), state_of(ctx).reporter
     try:
-        return choose(db, options, settings.models, dataset=dataset, source=source, reporter=reporter)
+        return choose(
+            db, options, settings.models, dataset=dataset, source=source, moved_from=moved_from, reporter=reporter
+        )
     except NoModelError as none:
         offer = models.offer()
         if not yes and not _asked(f"facedb has no face model yet. Fetch {offer}?"):

@@ -39,6 +39,8 @@ BAD_VECTOR: Final = "bad_vector"
 OTHER_FILE: Final = "other_file"
 HIDDEN_FILE: Final = "hidden_file"
 LINK_NOT_FOLLOWED: Final = "link_not_followed"
+JUNK: Final = "junk"
+EXCLUDED: Final = "excluded"
 SAME_FILE: Final = "same_file"
 
 REJECTED: Final[dict[str, str]] = {
@@ -72,6 +74,8 @@ IGNORED: Final[dict[str, str]] = {
     OTHER_FILE: "The file is not meant to be an image.",
     HIDDEN_FILE: "The name starts with a dot.",
     LINK_NOT_FOLLOWED: "The symbolic link was not followed; --follow-links does.",
+    JUNK: "A file manager, a NAS or a bin put it there: a thumbnail, a deleted file, a note of its own.",
+    EXCLUDED: "An --exclude pattern names it.",
     SAME_FILE: "Another name of a file that the dataset has already.",
 }
 """Codes of files that were never meant to become faces, with their meaning."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def row_of(
     record: ImageRecord,
     before: store.KnownImage | None,
     found: Hashed | None,
-    identities: dict[str, int],
+    identities: Mapping[str, int],
     image_id: int,
 ) -> store.ImageRow:
     """The row that a record makes, with what stays of the row that it had ``before`` (None: it is new)."""

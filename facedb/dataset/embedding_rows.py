@@ -117,33 +117,8 @@ def add_model(
 
 
 def _add_partition(conn: Connection, model_id: int, dim: int) -> None:
-    name = partition("embedding", model_id)
-    exists = conn.execute("select to_regclass(%s)", (f"facedb.embedding_{model_id}",)).fetchone()
-    if exists and exists[0] is not None:
-        return
-    # Attaching takes a lock that readers of other partitions do not feel; `create table ... partition of` would block them.
-    statements = [
-        sql.SQL(
-            "create table {0} (like facedb.embedding including defaults including constraints including storage)"
-        ).format(name),
-        sql.SQL("alter table {0} add check (model_id = {1}), add check (vector_dims(vec) = {2})").format(
-            name, sql.Literal(model_id), sql.Literal(dim)
-        ),
-        sql.SQL("alter table {0} alter column vec set storage {1}").format(
-            name, sql.SQL("plain" if dim <= _PLAIN_UP_TO_DIM else "external")
-        ),
-        sql.SQL("alter table facedb.embedding attach partition {0} for values in ({1})").format(
-            name, sql.Literal(model_id)
-        ),
-        sql.SQL("comment on table {0} is {1}").format(name, sql.Literal(f"Embeddings of model {model_id}.")),
-        # COPY goes into the partition, where the trigger of the whole table does not fire.
-        sql.SQL(
-            "create trigger uncounted after insert or update or delete or truncate on {0}"
-            " for each statement execute function facedb.note_uncounted()"
-        ).format(name),
-    ]
-    for statement in statements:
-        conn.execute(statement)
+    conn.execute(SQL["add_partition"], {"model_id": model_id, "dim": dim, "plain": dim <= _PLAIN_UP_TO_DIM})
+    conn.execute(SQL["watch_partition"], {"model_id": model_id})
 
 
 def _model(row: tuple[Any, ...] | None) -> ModelRow | None:

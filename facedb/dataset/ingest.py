@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import ChainMap, Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +27,23 @@ from facedb.core.records import ImageRecord, Int64Array, VectorBatch
 from facedb.dataset import image_rows as store
 from facedb.dataset import source_rows
 from facedb.dataset.changes import AWAY, Hashed, differs, digest, is_void, row_of, to_be_read
-from facedb.dataset.ingest_vectors import VectorWriter, given_model
+from facedb.dataset.ingest_vectors import VectorOutcome, VectorWriter, given_model
 from facedb.dataset.limits import admit, admit_vectors, refused_by_the_table
 from facedb.dataset.outcomes import count_outcomes
 from facedb.dataset.places import Home, find_home, gone, refuse_if_gone
 from facedb.dataset.remembered import Asked, recall, stored_form
 from facedb.dataset.same_files import settle_same_files
+from facedb.dataset.source_rows import SourceRow
 from facedb.db.connection import Connection, Database, translated
+from facedb.db.work import Work
 from facedb.sources.reading import ByteReader
 from facedb.sources.registry import open_source
 from facedb.sources.source import Source
 
 _BATCH = 4096
-_MAY_REPEAT = ("list", "csv", "parquet", "tar")
+_MAY_REPEAT = ("list", "csv", "jsonl", "parquet", "npz", "tar")
+# Of fewer images each may well be of another person.
+_MANY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +93,14 @@ def ingest(
     old place of a source that is at ``location`` now. ``allow_empty`` believes a known source of which nothing is left.
     ``count`` is False where an embed follows, which counts the outcomes for the BI views as well.
 
-    Raises InputError when the source cannot be read or nothing is left of it, UsageError when vectors come without a name
-    for their contract, ConflictError when the dataset's name is taken by another place, the source seems to have moved or
-    another ingest of it is running. An ingest that fails before it took anything in leaves nothing behind.
+    Raises InputError when the source cannot be read, nothing of it can be used or nothing is left of it, UsageError when
+    vectors come without a name for their contract, ConflictError when the dataset's name is taken by another place, the
+    source seems to have moved or another ingest of it is running. An ingest that fails before it took anything in leaves
+    nothing behind.
     """
     location = Path(location)
-    with closing(db.open()) as conn, translated(db.dsn):
+    with closing(Work(db, say=reporter.say)) as work, translated(db.dsn):
+        conn = work.conn
         home = find_home(conn, location, dataset, moved_from, reporter)
         conn.commit()
         known = home.source
@@ -109,7 +115,9 @@ def ingest(
         if known is not None and allow_empty and not os.path.lexists(home.place):
             source: Source = _Nothing(known.format, Path(known.root))
         else:
-            source = open_source(home.place, known.format if known is not None and as_before else source_format, chosen)
+            # Whoever names a contract wants the embeddings of a table that has images as well.
+            asked = replace(chosen, vectors=chosen.vectors or contract is not None)
+            source = open_source(home.place, known.format if known is not None and as_before else source_format, asked)
         dataset_id = store.add_dataset(conn, home.dataset) if known is None else known.dataset_id
         place, root = str(home.place), os.path.realpath(source.root)
         kept = stored_form(chosen) | ({"contract": contract} if contract else {})
@@ -119,32 +127,45 @@ def ingest(
             source_id = known.id
             source_rows.place_source(conn, source_id, place, root, source.format, kept)
         conn.commit()
-        if not store.lock_source(conn, source_id):
-            raise ConflictError(
-                f"Another facedb is ingesting {home.place} right now; wait for it, then run this again."
-            )
-        reader = _Ingest(conn, source, dataset_id, source_id, contract)
+
+        def lock(conn: Connection) -> None:
+            if not store.lock_source(conn, source_id):
+                raise ConflictError(
+                    f"Another facedb is ingesting {home.place} right now; wait for it, then run this again."
+                )
+
+        work.keep(lock)
+        reader = _Ingest(work, source, dataset_id, source_id, contract)
         try:
             with reporter.task(f"ingest {home.dataset}", source.count_hint(), "files") as task:
                 for n in reader.run():
                     task.advance(n)
-            reader.conclude(None if known is None or allow_empty else partial(gone, conn, known, home.place))
+            reader.conclude(None if known is None or allow_empty else _gone(work, known, home.place))
         except BaseException:
-            conn.rollback()
-            source_rows.drop_if_empty(conn, source_id, dataset_id)
-            conn.commit()
+            # The connection may be what failed; an empty source is dropped by the next run then.
+            with suppress(psycopg.Error):
+                work.conn.rollback()
+                source_rows.drop_if_empty(work.conn, source_id, dataset_id)
+                work.conn.commit()
             raise
         _say_what_was_met(reader, reporter)
-        pruned = store.prune(conn, source_id) if prune else 0
-        conn.commit()
+        for remark in (*source.remarks, *reader.remarks()):
+            reporter.say(remark)
+        pruned = work.unit(lambda conn: store.prune(conn, source_id)) if prune else 0
+        reader.check_usable(home.place, home.dataset)
         if count:
             count_outcomes(db)
-        counts = store.count_images(conn, dataset_id)
+        counts = work.unit(lambda conn: store.count_images(conn, dataset_id))
         return IngestSummary(
             home.dataset, dataset_id, source_id, source.format, reader.seen, reader.new, reader.changed, reader.moved,
             reader.unchanged, reader.vanished, pruned, counts.ready, counts.ignored, counts.rejected, counts.identities,
-            store.count_vanished(conn, source_id),
+            work.unit(lambda conn: store.count_vanished(conn, source_id)),
         )  # fmt: skip
+
+
+def _gone(work: Work, known: SourceRow, place: Path) -> Callable[[str], InputError]:
+    """What to raise where a known source has nothing left, on the connection that is open then."""
+    return lambda why: gone(work.conn, known, place, why)
 
 
 def _say_what_was_met(reader: _Ingest, reporter: Reporter) -> None:
@@ -184,6 +205,7 @@ class _Nothing:
 
     format: str
     root: Path
+    remarks: Sequence[str] = ()
 
     def records(self) -> Iterator[ImageRecord | VectorBatch]:
         return iter(())
@@ -192,11 +214,24 @@ class _Nothing:
         return 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What a unit wrote: keys of its images, how many are new or changed, the first new key, keys of new identities, and of each
+    image the code and the sentence that say why it is not used (None: it is)."""
+
+    ids: Int64Array
+    new: int
+    changed: int
+    first_id: int | None
+    identities: dict[str, int]
+    outcomes: list[tuple[str | None, str | None]]
+
+
 class _Ingest:
     """One run over one source."""
 
-    def __init__(self, conn: Connection, source: Source, dataset_id: int, source_id: int, contract: str | None) -> None:
-        self._conn = conn
+    def __init__(self, work: Work, source: Source, dataset_id: int, source_id: int, contract: str | None) -> None:
+        self._work = work
         self._source = source
         self._dataset_id = dataset_id
         self._source_id = source_id
@@ -205,6 +240,9 @@ class _Ingest:
         self._first_id: int | None = None
         self._identities: dict[str, int] = {}
         self._faces_named: dict[str, list[tuple[object, object]]] = {}
+        self._ready = 0
+        self._reasons: Counter[str] = Counter()
+        self._details: dict[str, str] = {}
         self._seen: list[Int64Array] = []
         self._newest = 0
         self._usable = False
@@ -215,8 +253,7 @@ class _Ingest:
     def run(self) -> Iterator[int]:
         """Read the source to its end, yielding how many inputs each committed batch had."""
         # Whatever a run at the same time brings in is newer than this, and not for this one to look for.
-        self._newest = store.newest_image(self._conn, self._source_id)
-        self._conn.commit()
+        self._newest = self._work.unit(lambda conn: store.newest_image(conn, self._source_id))
         with ByteReader() as reader, ThreadPoolExecutor() as pool:
             for batch in _read_ahead(_batches(self._source.records())):
                 if isinstance(batch, VectorBatch):
@@ -229,31 +266,55 @@ class _Ingest:
 
         ``refusal`` is what to raise where a known source has nothing left that can be used (None: believe it).
         """
-        conn = self._conn
         left = self._usable or self.unlisted
-        if refusal is not None and not left and source_rows.count_ready(conn, self._source_id):
+        ready = self._work.unit(lambda conn: source_rows.count_ready(conn, self._source_id))
+        if refusal is not None and not left and ready:
             raise refusal("holds no image any more")
-        seen = np.concatenate(self._seen) if self._seen else np.empty(0, np.int64)
-        store.note_seen(conn, np.unique(seen))
-        self.not_looked_for = store.keep_below(conn, self._source_id, self.unlisted)
-        moved = store.find_moved(conn, self._source_id, self._newest)
-        vanished = store.mark_vanished(conn, self._source_id, self._newest)
+        moved, vanished = self._work.unit(self._close)
         self.vanished = vanished - sum(not image.was_vanished for image in moved)
-        store.merge_moved(conn, self._source_id, moved)
         # A path that a killed run had entered already was met as unchanged by this one.
         entered_now = sum(self._first_id is not None and image.new >= self._first_id for image in moved)
         self.moved = len(moved)
         self.new -= entered_now
         self.unchanged -= len(moved) - entered_now
-        store.source_is_read(conn, self._source_id)
-        conn.commit()
-        self.aliases, self.relabelled = settle_same_files(conn, self._dataset_id)
-        conn.commit()
+        self.aliases, self.relabelled = self._work.unit(lambda conn: settle_same_files(conn, self._dataset_id))
 
-    def _identity_ids(self, names: Iterable[str | None]) -> dict[str, int]:
-        missing = {name for name in names if name} - self._identities.keys()
-        self._identities |= store.identity_ids(self._conn, self._dataset_id, missing)
-        return self._identities
+    def remarks(self) -> list[str]:
+        """What looks odd about the labels."""
+        if self._ready < _MANY or len(self._identities) <= 0.9 * self._ready:
+            return []
+        return [
+            f"Nearly every image has a label of its own ({len(self._identities):,} for {self._ready:,} images): if those are "
+            "captions or names of photos, say with --identity-from where the identity is."
+        ]
+
+    def check_usable(self, place: Path, dataset: str) -> None:
+        """Raise InputError where the source was read and nothing of it can be used; its rows are there and say why."""
+        failed = [code for code in self._reasons if code in rejects.REJECTED]
+        if self._ready or not (failed or (self._reasons and self._source.format != "folder")):
+            return
+        (code, count), *others = self._reasons.most_common()
+        more = f", {sum(n for _, n in others):,} for other reasons" if others else ""
+        hint = " Name the folder that its paths start from with --root." if code == rejects.MISSING else ""
+        raise InputError(
+            f"Nothing in {place} can be used: {count:,} of {self._reasons.total():,} are {code} ({self._details[code].rstrip('.')}){more}."
+            f"{hint} `facedb rejects --dataset {dataset} --ignored` lists them."
+        )
+
+    def _close(self, conn: Connection) -> tuple[list[store.MovedImage], int]:
+        """Bring what was not met in line; returns what moved, and how many images are gone now."""
+        seen = np.concatenate(self._seen) if self._seen else np.empty(0, np.int64)
+        store.note_seen(conn, np.unique(seen))
+        self.not_looked_for = store.keep_below(conn, self._source_id, self.unlisted)
+        moved = store.find_moved(conn, self._source_id, self._newest)
+        vanished = store.mark_vanished(conn, self._source_id, self._newest)
+        store.merge_moved(conn, self._source_id, moved)
+        store.source_is_read(conn, self._source_id)
+        return moved, vanished
+
+    def _identity_ids(self, conn: Connection, names: Iterable[str | None]) -> dict[str, int]:
+        """Keys of the names that are not known yet; they are known for good once the unit is committed."""
+        return store.identity_ids(conn, self._dataset_id, {name for name in names if name} - self._identities.keys())
 
     def _take_vectors(self, batch: VectorBatch, reader: ByteReader, pool: ThreadPoolExecutor) -> int:
         batch, refused = admit_vectors(batch)
@@ -266,13 +327,23 @@ class _Ingest:
                 raise UsageError(
                     "This source holds embeddings without images: name the model that made them with --contract NAME."
                 )
-            model = given_model(self._conn, self._contract, batch.vectors.shape[1])
-            self._vectors = VectorWriter(self._conn, self._source_id, model)
-        ids = self._identity_ids(batch.identities)
-        outcome = self._vectors.write(batch, ids)
+            contract = self._contract
+            model = self._work.unit(lambda conn: given_model(conn, contract, batch.vectors.shape[1]))
+            self._vectors = VectorWriter(self._work.conn, self._source_id, model)
+        vectors = self._vectors
+
+        def write(conn: Connection) -> tuple[VectorOutcome, dict[str, int]]:
+            vectors.go_on(conn)
+            fresh = self._identity_ids(conn, batch.identities)
+            return vectors.write(batch, ChainMap(fresh, self._identities)), fresh
+
+        outcome, fresh = self._work.unit(write)
+        vectors.committed()
+        self._identities |= fresh
         self.repeated += outcome.repeated
         self._usable = True
-        self._commit_seen(outcome.image_ids, outcome.new, outcome.changed)
+        self._ready += len(outcome.image_ids)
+        self._count(outcome.image_ids, outcome.new, outcome.changed)
         return len(batch.paths) + len(refused)
 
     def _take_images(self, records: Sequence[ImageRecord], reader: ByteReader, pool: ThreadPoolExecutor) -> int:
@@ -286,8 +357,6 @@ class _Ingest:
         try:
             self._take(records, reader, pool)
         except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
-            self._conn.rollback()
-            self._identities = {}
             if len(records) == 1:
                 self._take([refused_by_the_table(records[0], first_line(error))], reader, pool)
                 return
@@ -296,19 +365,30 @@ class _Ingest:
             self._take_what_fits(records[half:], reader, pool)
 
     def _take(self, records: Sequence[ImageRecord], reader: ByteReader, pool: ThreadPoolExecutor) -> None:
-        known = store.find_images(self._conn, self._source_id, [record.path for record in records])
-        identities = self._identity_ids(record.identity for record in records)
+        taken = self._work.unit(lambda conn: self._write(conn, records, reader, pool))
+        self._identities |= taken.identities
+        if self._first_id is None:
+            self._first_id = taken.first_id
+        self._usable = self._usable or any(record.problem is None and record.ignored is None for record in records)
+        self._tally(taken.outcomes)
+        self._count(taken.ids, taken.new, taken.changed)
+
+    def _write(
+        self, conn: Connection, records: Sequence[ImageRecord], reader: ByteReader, pool: ThreadPoolExecutor
+    ) -> _Taken:
+        known = store.find_images(conn, self._source_id, [record.path for record in records])
+        fresh = self._identity_ids(conn, (record.identity for record in records))
+        identities = ChainMap(fresh, self._identities)
         look = [r for r in records if to_be_read(r, known.get(r.path))]
         hashed = {r.path: Hashed(r, h) for r, h in zip(look, pool.map(self._hasher(reader), look), strict=True)}
-        reserved = store.reserve_ids(self._conn, "image", len(records) - len(known))
-        if reserved and self._first_id is None:
-            self._first_id = reserved[0]
+        reserved = store.reserve_ids(conn, "image", len(records) - len(known))
         new_ids = iter(reserved)
-        inserts, updates, void, back = [], [], [], []
+        inserts, updates, void, back, outcomes = [], [], [], [], []
         for record in records:
             before = known.get(record.path)
             found = hashed.get(record.path)
             row = row_of(record, before, found, identities, next(new_ids) if before is None else before.id)
+            outcomes.append((row.reject_code, row.reject_detail))
             if before is None:
                 inserts.append(row)
             elif differs(row, before):
@@ -317,14 +397,21 @@ class _Ingest:
                     void.append(row.id)
                 elif before.status == "vanished" or (row.status == "ready" and before.reject_code in AWAY):
                     back.append(row.id)
-        store.insert_images(self._conn, self._source_id, inserts)
-        store.update_images(self._conn, updates)
-        store.forget_derived(self._conn, void)
+        store.insert_images(conn, self._source_id, inserts)
+        store.update_images(conn, updates)
+        store.forget_derived(conn, void)
         # A model that came by while the file was away could only reject it.
-        store.forget_rejects(self._conn, back)
-        ids = [row.id for row in inserts] + [image.id for image in known.values()]
-        self._usable = self._usable or any(record.problem is None and record.ignored is None for record in records)
-        self._commit_seen(store.as_ids(ids), len(inserts), len(void))
+        store.forget_rejects(conn, back)
+        ids = store.as_ids([row.id for row in inserts] + [image.id for image in known.values()])
+        return _Taken(ids, len(inserts), len(void), reserved[0] if reserved else None, fresh, outcomes)
+
+    def _tally(self, outcomes: Iterable[tuple[str | None, str | None]]) -> None:
+        for code, detail in outcomes:
+            if code is None:
+                self._ready += 1
+            else:
+                self._reasons[code] += 1
+                self._details.setdefault(code, detail or "")
 
     def _first_of_each_path(self, records: Sequence[ImageRecord]) -> list[ImageRecord]:
         """Leave out records whose path came before: a list may name a file twice, and a file has one row.
@@ -348,8 +435,8 @@ class _Ingest:
             faces.append(face)
         return kept
 
-    def _commit_seen(self, ids: Int64Array, new: int, changed: int) -> None:
-        self._conn.commit()
+    def _count(self, ids: Int64Array, new: int, changed: int) -> None:
+        """Count what a committed unit has met."""
         self._seen.append(ids)
         self.seen += len(ids)
         self.new += new

@@ -13,13 +13,13 @@ import numpy as np
 
 from facedb.core import rejects
 from facedb.core.errors import InputError
+from facedb.core.image_format import LARGEST_FILE
 from facedb.core.paths import to_text
 from facedb.core.records import ImageRecord, Problem, VectorBatch
 
 NAME_BYTES = 2600
 """The longest path or label in its text form: what a b-tree entry holds, less its header and the other key."""
-FILE_BYTES = 1 << 30
-"""A file of more bytes is no photo, and hashing it could take hours."""
+FILE_BYTES = LARGEST_FILE
 _LAST_TIME = 2**63 - 1
 _KEPT_OF_A_NAME = 1000
 

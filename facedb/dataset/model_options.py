@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from facedb.core.errors import ModelError, UsageError
-from facedb.core.progress import Reporter
+from facedb.core.progress import Reporter, Silent
 from facedb.dataset import embedding_rows as store
 from facedb.dataset.embed import ModelChoice
 from facedb.dataset.models import find_file, offered
-from facedb.dataset.places import resolved, same_place
-from facedb.dataset.source_rows import sources
+from facedb.dataset.places import find_home
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.pack import Pack, is_pack, read_pack, unpack
 
@@ -45,6 +44,7 @@ def choose(
     *,
     dataset: str | None,
     source: Path | None,
+    moved_from: str | None = None,
     reporter: Reporter,
 ) -> ModelChoice:
     """The model for ``dataset`` (None: for the one that ``source`` was ingested into; neither: for all datasets).
@@ -54,7 +54,7 @@ def choose(
     ModelError for files that are not there, UsageError where several datasets remember different ones.
     """
     with closing(db.open()) as conn, translated(db.dsn):
-        before = _remembered(conn, dataset, source)
+        before = _remembered(conn, dataset, source, moved_from)
     if options.model is not None:
         named = named_choice(options, models_dir, reporter)
         if before is None:
@@ -155,11 +155,14 @@ def _finder(choice: ModelChoice) -> str:
     return "no detector" if choice.detector is None else f"detector {choice.detector.name}"
 
 
-def _remembered(conn: Connection, dataset: str | None, source: Path | None) -> ModelChoice | None:
-    if dataset is None and source is not None:
-        dataset = next((s.dataset for s in sources(conn) if same_place(s.location, resolved(source))), None)
-        if dataset is None:
-            return None
+def _remembered(
+    conn: Connection, dataset: str | None, source: Path | None, moved_from: str | None
+) -> ModelChoice | None:
+    if source is not None:
+        # Asked as ingest will ask, and forgotten again: whatever it changes is not committed here.
+        home = find_home(conn, source, dataset, moved_from, Silent())
+        conn.rollback()
+        dataset = home.dataset
     choices = [ModelChoice.from_json(values) for values in store.remembered_choices(conn, dataset)]
     if any(choice != choices[0] for choice in choices):
         raise UsageError(

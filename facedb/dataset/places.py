@@ -19,7 +19,7 @@ from facedb.db.connection import Connection
 VECTOR_FORMATS = ("npz", "npy")
 """Formats whose rows are vectors without a file of their own."""
 _SAMPLE = 64
-_NAMES_ITS_FILES = ("list", "csv", "parquet")
+_NAMES_ITS_FILES = ("list", "csv", "jsonl", "parquet")
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from facedb.scan import findings
 from facedb.scan import scan_rows as store_scans
 from facedb.scan.scope import find_scan
 from facedb.sources.reading import ByteReader
-from facedb.sources.recordio import IdentityRecordWriter
+from facedb.sources.recordio import NAMES, IdentityRecordWriter
 
 ROWS = ("csv", "jsonl", "parquet", "npz")
 FORMATS: dict[str, tuple[str, ...]] = {
@@ -258,7 +258,7 @@ def _embeddings(db: Database, path: Path, form: str, options: ExportOptions, rep
 
 def _rec(db: Database, path: Path, options: ExportOptions, reporter: Reporter) -> Exported:
     prefix = path.with_suffix("") if path.suffix == ".rec" else path
-    for suffix in (".rec", ".idx"):
+    for suffix in (".rec", ".idx", NAMES):
         check_free(prefix.with_name(prefix.name + suffix), force=options.force)
     _check_property(prefix.parent / "property", force=options.force)
     with db.connection() as conn:

@@ -13,8 +13,8 @@ from facedb.db.connection import Connection
 from facedb.review import decision_rows as store
 from facedb.review.decision_rows import PlannedImage
 from facedb.review.tree import exists
-from facedb.sources.folder import is_hidden
 from facedb.sources.identity import IdentityRule, identity_rule
+from facedb.sources.junk import left_aside
 from facedb.sources.options import SourceOptions
 
 _MOVABLE = "folder"
@@ -111,4 +111,4 @@ def _numbered(path: str, number: int, longest: int) -> str:
 
 def _is_plain(path: str) -> bool:
     parts = path.split("/")
-    return not is_hidden(path) and "\0" not in path and all(part not in ("", ".", "..") for part in parts)
+    return left_aside(path) is None and "\0" not in path and all(part not in ("", ".", "..") for part in parts)

@@ -5,13 +5,13 @@ What contradicts itself or cannot be decided from the verdicts is left out and s
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from facedb.core.errors import NotFoundError
 from facedb.core.paths import display, to_text
+from facedb.core.person import user_name
 from facedb.core.row import table
 from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection, Database
@@ -124,7 +124,7 @@ def make_plan(db: Database, *, dataset: str | None = None, auto: bool = False, b
         steps = _steps(conn, changes)
         plan = store.find_plan(conn, None)
         if plan is None or plan.state != "proposed" or plan.auto != auto or _again(conn, plan.id) != steps:
-            plan = store.find_plan(conn, store.add_plan(conn, steps, auto=auto, created_by=by or getpass.getuser()))
+            plan = store.find_plan(conn, store.add_plan(conn, steps, auto=auto, created_by=by or user_name()))
         assert plan is not None  # noqa: S101 - written in this transaction
         return PlanView(plan, tuple(store.steps(conn, plan.id)), tuple(changes.remarks))
 

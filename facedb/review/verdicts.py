@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import getpass
 import os
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,12 +14,14 @@ from facedb.core.choices import ending, one_of
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
 from facedb.core.names import alike, looks
 from facedb.core.paths import display, from_text, to_text
+from facedb.core.person import user_name
 from facedb.dataset.names import find_datasets, nearest
 from facedb.db.connection import Connection, Database
 from facedb.review import decision_rows as store
 from facedb.review import name_rows
 from facedb.review.decision_rows import VerdictRow
 from facedb.review.name_rows import FoundImage, IdentityRow
+from facedb.sources.text_table import TextTable
 
 ANSWERS: Mapping[str, tuple[str, ...]] = {
     "link": ("same", "different", "unsure"),
@@ -114,7 +114,7 @@ def _say(conn: Connection, statement: Statement, dataset: str | None) -> int:
         raise UsageError(f"A verdict on a {statement.kind} names {'one image' if statement.b else 'two'}.")
     if statement.target is not None and statement.verdict != "wrong-identity":
         raise UsageError("Only an image of the wrong identity can belong to another one: leave the target out.")
-    by = statement.by or getpass.getuser()
+    by = statement.by or user_name()
     note = statement.note or None
     if statement.kind == "link":
         a, b = find_identity(conn, statement.a, dataset), find_identity(conn, str(statement.b), dataset)
@@ -214,31 +214,36 @@ def _below_roots(conn: Connection, path: str) -> list[str]:
 
 
 def read_csv(file: Path) -> list[Statement]:
-    """The statements of a csv with a header: kind, a, b, verdict and, where wanted, target, note, by.
+    """The statements of a table with a header: kind, a, b, verdict and, where wanted, target, note, by.
 
-    Raises InputError with the line where it cannot be understood.
+    It is read as every other table is. Raises InputError with the line where it cannot be understood.
     """
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            return list(_statements(file, csv.DictReader(lines, strict=True)))
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{file} is not a csv in UTF-8: {error}.") from error
+    with TextTable(file) as table:
+        return list(_statements(file, table))
 
 
-def _statements(file: Path, reader: csv.DictReader[str]) -> Iterator[Statement]:
-    missing = {"kind", "a", "verdict"} - set(reader.fieldnames or ())
+def _statements(file: Path, table: TextTable) -> Iterator[Statement]:
+    names = [name.strip().lower() for name in table.header]
+    missing = {"kind", "a", "verdict"} - set(names)
     if missing:
-        raise InputError(f"{file} needs a header with the columns kind, a, b and verdict; {min(missing)!r} is missing.")
-    for row in reader:
-        kind, a, verdict = ((row.get(name) or "").strip() for name in ("kind", "a", "verdict"))
-        if not (kind and a and verdict):
-            raise InputError(f"{file}, line {reader.line_num}: kind, a and verdict must not be empty.")
-        if verdict not in ANSWERS.get(kind, ()):
+        raise InputError(
+            f"{file} needs a header with the columns kind, a, b and verdict; {min(missing)!r} is missing "
+            f"(seen: {', '.join(names)[:200] or 'none'}; {table.dialect.separated})."
+        )
+    for line, cells in table.rows():
+        where = f"{file}, line {line}"
+        if cells is None or len(cells) > len(names):
             raise InputError(
-                f"{file}, line {reader.line_num}: nobody can say {verdict!r} of a {kind!r}; see `facedb verdict --help`."
+                f"{where}: the row has other cells than the header; put a cell that holds a separator into quotes."
             )
+        row = dict(zip(names, cells, strict=True))
+        kind, a, verdict = (row[name].strip() for name in ("kind", "a", "verdict"))
+        if not (kind and a and verdict):
+            raise InputError(f"{where}: kind, a and verdict must not be empty.")
+        if any("\n" in row.get(name, "") for name in ("kind", "a", "b", "verdict", "target")):
+            raise InputError(f"{where}: a name goes on over the end of its line; close the quote before it.")
+        if verdict not in ANSWERS.get(kind, ()):
+            raise InputError(f"{where}: nobody can say {verdict!r} of a {kind!r}; see `facedb verdict --help`.")
         yield Statement(
             kind, a, verdict, row.get("b") or None, row.get("target") or None, row.get("note") or None, row.get("by") or None
         )  # fmt: skip

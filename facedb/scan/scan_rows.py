@@ -108,7 +108,7 @@ def begin_scan(
     ).fetchone()
     assert row is not None  # noqa: S101 - insert ... returning always yields a row
     scan_id = int(row[0])
-    _add_partition(conn, scan_id)
+    conn.execute(SQL["add_partition"], {"scan_id": scan_id})
     for b in blocks:
         conn.execute(
             SQL["add_block"],
@@ -123,20 +123,6 @@ def begin_scan(
         )
     conn.execute(SQL["add_datasets"], {"scan_id": scan_id})
     return scan_id
-
-
-def _add_partition(conn: Connection, scan_id: int) -> None:
-    name = partition("flagged_pair", scan_id)
-    # Attaching takes a lock that readers of other scans do not feel; `create table ... partition of` would block them.
-    for statement in (
-        sql.SQL("create table {} (like facedb.flagged_pair including constraints)").format(name),
-        sql.SQL("alter table {} add check (scan_id = {})").format(name, sql.Literal(scan_id)),
-        sql.SQL("alter table facedb.flagged_pair attach partition {} for values in ({})").format(
-            name, sql.Literal(scan_id)
-        ),
-        sql.SQL("comment on table {} is {}").format(name, sql.Literal(f"Flagged pairs of scan {scan_id}.")),
-    ):
-        conn.execute(statement)
 
 
 def scan_by_id(conn: Connection, scan_id: int) -> ScanRow | None:
@@ -264,11 +250,5 @@ def write_histogram(
 
 def finish_scan(conn: Connection, scan_id: int, *, pairs: int, links: int) -> None:
     """Index the pairs and close the scan."""
-    name = partition("flagged_pair", scan_id)
-    for statement in (
-        sql.SQL("alter table {} add primary key (face_a, face_b)").format(name),
-        sql.SQL("create index on {} (score desc)").format(name),
-        sql.SQL("analyze {}").format(name),
-    ):
-        conn.execute(statement)
+    conn.execute(SQL["index_pairs"], {"scan_id": scan_id})
     conn.execute(SQL["finish_scan"], {"scan_id": scan_id, "pairs": pairs, "links": links})

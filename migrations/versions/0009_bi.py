@@ -1,7 +1,7 @@
 """What the BI views count from: outcomes counted once after each change, and which datasets a scan covered.
 
 Revision ID: 0009
-Revises: 0005
+Revises: 0006
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0009"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -27,6 +27,7 @@ def downgrade() -> None:
         drop trigger uncounted on facedb.embed_reject;
         drop trigger uncounted on facedb.embedding;
         drop function facedb.note_uncounted() cascade;
+        drop function facedb.watch_embeddings(integer);
         drop function facedb.contracts_now(), facedb.shared_photos_now(), facedb.outcomes_now();
         drop table facedb.outcome_count, facedb.dataset_contract, facedb.shared_photo, facedb.uncounted, facedb.scan_dataset;
         drop index facedb.image_not_ready;

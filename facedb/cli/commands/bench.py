@@ -187,7 +187,7 @@ def embed(
 
     options = model_options(ctx, model, detector, preset)
     with database(ctx) as db:
-        choice = model_choice(ctx, db, options, source=folder)
+        choice = model_choice(ctx, db, options)
         report = bench_pictures.run(db, folder, choice, threads=threads, repeat=repeat, reporter=state_of(ctx).reporter)
     rows = [
         (row.leg, row.images, round(row.seconds, 2), None if row.cpu_seconds is None else round(row.cpu_seconds, 2),

@@ -12,6 +12,7 @@ from facedb.cli.choices import (
     CoolToOption,
     DetectorOption,
     EngineOption,
+    ExcludeOption,
     FacesOption,
     FmrOption,
     MaxPixelsOption,
@@ -24,6 +25,7 @@ from facedb.cli.choices import (
     ThreadsOption,
     ThresholdOption,
     YesOption,
+    given_options,
     guard,
     model_choice,
     model_options,
@@ -50,6 +52,7 @@ def check(
     dataset: DatasetOption = None,
     preset: PresetOption = None,
     faces: FacesOption = None,
+    exclude: ExcludeOption = None,
     overrides: SetOption = None,
     provider: ProviderOption = "auto",
     max_pixels: MaxPixelsOption = None,
@@ -81,9 +84,17 @@ def check(
     with database(ctx) as db:
         reporter = state_of(ctx).reporter
         pause = guard(max_temp, cool_to, reporter)
-        choice = model_choice(ctx, db, chosen, dataset=dataset, source=folder, yes=yes)
+        choice = model_choice(ctx, db, chosen, dataset=dataset, source=folder, moved_from=moved_from, yes=yes)
         summary = run(
-            db, folder, choice, options, dataset=dataset, moved_from=moved_from, pause=pause, reporter=reporter
+            db,
+            folder,
+            choice,
+            options,
+            dataset=dataset,
+            source_options=given_options(ctx, exclude=exclude),
+            moved_from=moved_from,
+            pause=pause,
+            reporter=reporter,
         )
         print_verdict(db, summary)
 

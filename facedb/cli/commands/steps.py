@@ -13,6 +13,7 @@ from facedb.cli.choices import (
     DatasetsOption,
     DetectorOption,
     EngineOption,
+    ExcludeOption,
     FacesOption,
     FmrOption,
     MaxPixelsOption,
@@ -44,9 +45,11 @@ def ingest(
     source: Annotated[Path, typer.Argument(help="Folder, list, table or container of faces.", show_default=False)],
     dataset: DatasetOption = None,
     source_format: Annotated[
-        str, typer.Option("--format", help="auto, folder, list, csv, parquet, npz, npy, rec or tar.")
+        str, typer.Option("--format", help="auto, folder, list, csv, jsonl, parquet, npz, npy, rec or tar.")
     ] = "auto",
-    identity_from: Annotated[IdentityFrom, typer.Option(help="Where the identity is in a path.")] = "top",
+    identity_from: Annotated[
+        IdentityFrom, typer.Option(help="Where the identity is in a path; txt: in the .txt of a tar's sample.")
+    ] = "top",
     identity_regex: Annotated[
         str | None, typer.Option(help="With --identity-from regex: the group named identity.")
     ] = None,
@@ -54,6 +57,7 @@ def ingest(
         bool, typer.Option("--follow-links/--no-follow-links", help="Follow symbolic links.")
     ] = False,
     root: Annotated[Path | None, typer.Option(help="What the paths of a list or table start from.")] = None,
+    exclude: ExcludeOption = None,
     vector_array: Annotated[
         str, typer.Option(help="npz: the array that holds the embeddings.")
     ] = "efficientnetv2_arcface",
@@ -81,7 +85,7 @@ def ingest(
     reporter = state_of(ctx).reporter
     options = given_options(
         ctx, identity_from=identity_from, identity_regex=identity_regex, follow_links=follow_links, root=root,
-        vector_array=vector_array, name_array=name_array, ids_csv=ids_csv, image_path=image_path,
+        vector_array=vector_array, name_array=name_array, ids_csv=ids_csv, image_path=image_path, exclude=exclude,
     )  # fmt: skip
     with database(ctx) as db:
         done = run(

@@ -7,6 +7,14 @@ set weights_path = coalesce(excluded.weights_path, facedb.model.weights_path),
     detector_path = coalesce(excluded.detector_path, facedb.model.detector_path)
 returning id;
 
+-- name: add_partition
+-- The place of the embeddings of a model, unless it is there.
+select facedb.add_embeddings(%(model_id)s, %(dim)s, %(plain)s);
+
+-- name: watch_partition
+-- Let changes of the partition be noted, for the counters of the BI views.
+select facedb.watch_embeddings(%(model_id)s);
+
 -- name: model_by_id
 -- One contract.
 select id, name, digest, contract, dim, detection, weights_path, detector_path from facedb.model where id = %(id)s;
@@ -57,7 +65,7 @@ from facedb.model m order by m.id;
 -- Images that have neither a face nor a reject under a contract.
 select count(*) from facedb.image i
 join facedb.source s on s.id = i.source_id
-where i.status = 'ready' and s.format not in ('npz', 'npy')
+where i.status = 'ready' and i.format is distinct from 'vector' and not (s.format in ('npz', 'npy') and s.options ? 'contract')
   and (%(dataset_id)s::integer is null or s.dataset_id = %(dataset_id)s)
   and not exists (select from facedb.embed_reject r where r.model_id = %(model_id)s and r.image_id = i.id)
   and not exists (
@@ -70,7 +78,7 @@ where i.status = 'ready' and s.format not in ('npz', 'npy')
 select i.id, s.root, i.path, i.container, i.container_offset, i.container_length, i.box, i.landmarks, i.sha256
 from facedb.image i
 join facedb.source s on s.id = i.source_id
-where i.status = 'ready' and s.format not in ('npz', 'npy')
+where i.status = 'ready' and i.format is distinct from 'vector' and not (s.format in ('npz', 'npy') and s.options ? 'contract')
   and (%(dataset_id)s::integer is null or s.dataset_id = %(dataset_id)s)
   and not exists (select from facedb.embed_reject r where r.model_id = %(model_id)s and r.image_id = i.id)
   and not exists (

@@ -37,17 +37,17 @@ where s.id = %(source_id)s;
 
 -- name: count_ready
 -- Usable images of a source.
-select count(*) from facedb.image where source_id = %(source_id)s and status = 'ready';
+select count(*) from facedb.image where source_id = %(source_id)s and status = 'ready' and format is distinct from 'vector';
 
 -- name: sample_files
 -- Some usable files of a source, spread by their bytes: where they are below the root, and how long they are.
 select coalesce(i.container, i.path), case when i.container is null then i.bytes end
-from facedb.image i where i.source_id = %(source_id)s and i.status = 'ready' and i.sha256 is not null
+from facedb.image i where i.source_id = %(source_id)s and i.status = 'ready' and i.sha256 is not null and i.format is distinct from 'vector'
 order by i.sha256, i.id limit %(limit)s;
 
 -- name: ready_files
 -- Every usable file of a source below its root.
-select distinct coalesce(container, path) from facedb.image where source_id = %(source_id)s and status = 'ready';
+select distinct coalesce(container, path) from facedb.image where source_id = %(source_id)s and status = 'ready' and format is distinct from 'vector';
 
 -- name: steps_of_source
 -- A plan that moved files of a source and was not taken back, if any.
@@ -107,7 +107,7 @@ select exists (select from facedb.image where source_id = %(source_id)s);
 
 -- name: change_vectors
 -- Vectors that a source gives differently now.
-update facedb.image i set sha256 = c.sha256, status = 'ready', reject_code = null, reject_detail = null
+update facedb.image i set sha256 = c.sha256, format = 'vector', status = 'ready', reject_code = null, reject_detail = null
 from unnest(%(ids)s::bigint[], %(hashes)s::bytea[]) as c(id, sha256) where i.id = c.id;
 
 -- name: bring_back
@@ -176,7 +176,7 @@ with known as (
     select i.id, i.source_id, s.root, i.path, i.identity_id, i.status, i.reject_code, i.reject_detail, i.sha256,
            count(*) over (partition by i.sha256) as copies
     from facedb.image i join facedb.source s on s.id = i.source_id
-    where s.dataset_id = %(dataset_id)s and i.sha256 is not null and i.container is null and s.format not in ('npz', 'npy')
+    where s.dataset_id = %(dataset_id)s and i.sha256 is not null and i.container is null and i.format is distinct from 'vector' and not (s.format in ('npz', 'npy') and s.options ? 'contract')
       and (i.status = 'ready' or i.reject_code in ('same_file', 'other_label'))
 )
 select id, source_id, root, path, identity_id, status, reject_code, reject_detail, sha256 from known

@@ -93,13 +93,13 @@ select n.id, n.name, d.name from facedb.identity n join facedb.dataset d on d.id
 
 -- name: images_by_key
 -- Images that a plan may be about, where they are and how they are labelled.
-select i.id, i.source_id, s.format, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
+select i.id, i.source_id, case when i.format = 'vector' then 'npy' else s.format end, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
        coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels
 from facedb.image i join facedb.source s on s.id = i.source_id where i.id = any(%(ids)s) order by i.id;
 
 -- name: images_of_identities
 -- The same for every image of some identities.
-select i.id, i.source_id, s.format, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
+select i.id, i.source_id, case when i.format = 'vector' then 'npy' else s.format end, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
        coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels
 from facedb.image i join facedb.source s on s.id = i.source_id
 where i.identity_id = any(%(ids)s) and i.status = 'ready' and i.sha256 is not null order by i.id;
@@ -111,7 +111,7 @@ where i.identity_id = any(%(ids)s) and i.status in ('ignored', 'rejected') group
 
 -- name: sources_of_images
 -- Every image of a dataset (or of all) that is ready, in the order of a list.
-select i.id, i.source_id, s.format, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
+select i.id, i.source_id, case when i.format = 'vector' then 'npy' else s.format end, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
        coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels
 from facedb.image i join facedb.source s on s.id = i.source_id join facedb.dataset d on d.id = s.dataset_id
 where i.status = 'ready' and (%(dataset)s::text is null or d.name = %(dataset)s)

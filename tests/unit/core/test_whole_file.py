@@ -93,7 +93,9 @@ def test_a_csv_of_verdicts_is_read_with_its_lines(tmp_path: Path) -> None:
     file.write_text("\ufeffkind,a,b,verdict,target\nface,ann/1.jpg,,wrong-identity,bob\n", encoding="utf-8")
     assert read_csv(file) == [Statement("face", "ann/1.jpg", "wrong-identity", target="bob")]
     file.write_bytes(b"kind,a,b,verdict\nlink,\xff,b,same\n")
-    with pytest.raises(InputError, match="UTF-8"):
+    assert read_csv(file) == [Statement("link", "\udcff", "same", "b")]
+    file.write_text('kind,a,b,verdict\nlink,"ann,b,same\nlink,c,d,same\n')
+    with pytest.raises(InputError, match="line 2"):
         read_csv(file)
     with pytest.raises(InputError, match="cannot be read"):
         read_csv(tmp_path / "none.csv")
