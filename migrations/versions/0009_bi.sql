@@ -104,7 +104,6 @@ begin
 end
 $$;
 comment on function facedb.watch_embeddings(integer) is 'Lets changes of the embeddings of a model be noted.';
-revoke execute on function facedb.watch_embeddings(integer) from public;
 select facedb.watch_embeddings(m.id) from facedb.model m where to_regclass('facedb.embedding_' || m.id) is not null;
 insert into facedb.uncounted (transaction, what) values (pg_current_xact_id(), 'contracts'), (pg_current_xact_id(), 'outcomes');
 
