@@ -17,6 +17,8 @@ from facedb.db.clusters import clusters
 from facedb.db.connection import connect
 from facedb.embedding import cuda, session
 from facedb.join.engine import available_engines, choose_engine
+from facedb.join.integer import kernels
+from facedb.join.processor import instructions, processor_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +36,22 @@ _EXCLUSIVE = (
     ("faiss", ("faiss-cpu", "faiss-gpu", "faiss-gpu-cuvs")),
 )
 
+_DIMENSIONS = (512, 256, 128)
+
 
 def examine(settings: Settings) -> Iterator[Diagnosis]:
     """Look at packages, engines, ONNX Runtime, sensors, disk and database; never raises."""
     yield Diagnosis(
         "machine", "ok", f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     )
+    yield Diagnosis("processor", "ok", f"{processor_name()}: {', '.join(instructions()) or 'plain C'}")
     for subject, names in _EXCLUSIVE:
         yield _exclusive(subject, names)
     for engine in available_engines():
         yield Diagnosis(f"engine {engine.name}", "ok" if engine.available else "warning", engine.reason)
     chosen = choose_engine("auto")
     yield Diagnosis("engine auto", "ok", f"takes {chosen.name}")
+    yield from _kernels()
     yield _onnxruntime()
     sensors = read_sensors()
     hottest = max((s.celsius for s in sensors), default=None)
@@ -56,6 +62,17 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
     yield _disk(settings)
     yield _database(settings)
     yield _left_behind(settings)
+
+
+def _kernels() -> Iterator[Diagnosis]:
+    """What the kernels of the engine int8 do on one thread at usual dimensions; a scan measures at its own."""
+    measured = {dim: {speed.name: speed for speed in kernels.measure(dim)} for dim in _DIMENSIONS}
+    for kernel in kernels.KERNELS:
+        speeds = [measured[dim][kernel.name] for dim in _DIMENSIONS]
+        fault = next((speed.why_not for speed in speeds if speed.why_not is not None), None)
+        tera = " / ".join(f"{speed.tera_per_s:.2f}" for speed in speeds if speed.tera_per_s is not None)
+        said = f"10^12 operations a second and thread at {' / '.join(map(str, _DIMENSIONS))} values: {tera}"
+        yield Diagnosis(f"int8 by {kernel.name}", "warning" if fault else "ok", fault or said)
 
 
 def _exclusive(subject: str, names: tuple[str, ...]) -> Diagnosis:

@@ -118,7 +118,6 @@ def add_model(
 
 def _add_partition(conn: Connection, model_id: int, dim: int) -> None:
     conn.execute(SQL["add_partition"], {"model_id": model_id, "dim": dim, "plain": dim <= _PLAIN_UP_TO_DIM})
-    conn.execute(SQL["watch_partition"], {"model_id": model_id})
 
 
 def _model(row: tuple[Any, ...] | None) -> ModelRow | None:

@@ -42,9 +42,6 @@ from facedb.scan.thresholds import ThresholdRule
 
 _PREDICTION_ROWS = 192
 
-# Engines that need every BLAS thread for themselves.
-_SEARCH_WITH_BLAS = ("faiss-cpu", "exact")
-
 # Stored scores are rounded to float32; within this of the threshold only the float64 score can tell (2^-24 for scores below 1).
 _ROUNDING = 2.0**-23
 
@@ -213,7 +210,7 @@ class _Run:
     def work(self, model: ModelRow, scope: dict[str, object], pause: scan_ledger.Pause) -> ScanSummary:
         plan = self._plan
         ledger, self._written = self._work.unit(partial(self._begin, model, scope))
-        alone = self._engine.name in _SEARCH_WITH_BLAS
+        alone = self._engine.blas
         # Neither depends on the pairs, so a thread of its own sees to them while this one follows the search.
         with (
             one_blas_thread(),
@@ -259,7 +256,7 @@ class _Run:
         with self._reporter.task("scan", total, "pairs") as task:
             results = join(
                 self._gallery, ledger.blocks, threshold=self._threshold, engine=self._engine.name,
-                threads=self._options.threads, done=ledger.done,
+                threads=self._options.threads, done=ledger.done, say=self._reporter.say,
             )  # fmt: skip
             for number, result in enumerate(results, 1):
                 self._commit(ledger, result)

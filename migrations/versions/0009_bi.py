@@ -16,7 +16,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Create the counters, their triggers, and the indexes of the views."""
-    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
+    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8").replace("%", "%%"))
 
 
 def downgrade() -> None:
@@ -27,10 +27,15 @@ def downgrade() -> None:
         drop trigger uncounted on facedb.embed_reject;
         drop trigger uncounted on facedb.embedding;
         drop function facedb.note_uncounted() cascade;
-        drop function facedb.watch_embeddings(integer);
         drop function facedb.contracts_now(), facedb.shared_photos_now(), facedb.outcomes_now();
         drop table facedb.outcome_count, facedb.dataset_contract, facedb.shared_photo, facedb.uncounted, facedb.scan_dataset;
         drop index facedb.image_not_ready;
         drop index facedb.finding_by_class;
         """
+    )
+    earlier = Path(__file__).with_name("0006_partitions.sql").read_text(encoding="utf-8")
+    begin = earlier.index("create function facedb.add_embeddings")
+    end = earlier.index("comment on function facedb.add_embeddings")
+    op.get_bind().exec_driver_sql(
+        earlier[begin:end].replace("create function", "create or replace function").replace("%", "%%")
     )

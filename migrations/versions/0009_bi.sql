@@ -76,8 +76,7 @@ comment on table facedb.shared_photo is 'Counted: images of two datasets with th
 comment on column facedb.shared_photo.image_a is 'The image with the smaller key.';
 comment on column facedb.shared_photo.image_b is 'The other image.';
 
-create function facedb.note_uncounted() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+create function facedb.note_uncounted() returns trigger language plpgsql as $$
 begin
     insert into facedb.uncounted (transaction, what)
     values (pg_current_xact_id(), 'contracts'), (pg_current_xact_id(), 'outcomes') on conflict do nothing;
@@ -92,26 +91,45 @@ for each statement execute function facedb.note_uncounted();
 create trigger uncounted after insert or update or delete or truncate on facedb.embedding
 for each statement execute function facedb.note_uncounted();
 -- COPY goes into the partitions, where the trigger of the whole table does not fire.
-create function facedb.watch_embeddings(model integer) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+do $$
+declare part regclass;
 begin
-    if not exists (
-        select from pg_trigger t where t.tgrelid = to_regclass('facedb.embedding_' || model) and t.tgname = 'uncounted'
-    ) then
-        execute 'create trigger uncounted after insert or update or delete or truncate on facedb.embedding_' || model
+    for part in select inhrelid::regclass from pg_inherits where inhparent = 'facedb.embedding'::regclass loop
+        execute 'create trigger uncounted after insert or update or delete or truncate on ' || part
             || ' for each statement execute function facedb.note_uncounted()';
-    end if;
+    end loop;
 end
 $$;
-comment on function facedb.watch_embeddings(integer) is 'Lets changes of the embeddings of a model be noted.';
-select facedb.watch_embeddings(m.id) from facedb.model m where to_regclass('facedb.embedding_' || m.id) is not null;
+create or replace function facedb.add_embeddings(model integer, dims integer, plain boolean) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    part text := format('embedding_%s', model);
+    types text := (select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'vector');
+begin
+    if to_regclass(format('facedb.%I', part)) is not null then
+        return;
+    end if;
+    if not exists (select from facedb.model m where m.id = model and m.dim = dims) then
+        raise exception 'there is no model % of % values', model, dims using errcode = 'no_data_found';
+    end if;
+    execute format('create table facedb.%I (like facedb.embedding including defaults including constraints including storage)', part);
+    execute format('alter table facedb.%I add check (model_id = %s), add check (%I.vector_dims(vec) = %s)', part, model, types, dims);
+    execute format('alter table facedb.%I alter column vec set storage %s', part, case when plain then 'plain' else 'external' end);
+    -- Attaching takes a lock that readers of other partitions do not feel; `create table ... partition of` would block them.
+    execute format('alter table facedb.embedding attach partition facedb.%I for values in (%s)', part, model);
+    -- COPY goes into the partition, where the trigger of the whole table does not fire.
+    execute format('create trigger uncounted after insert or update or delete or truncate on facedb.%I'
+        ' for each statement execute function facedb.note_uncounted()', part);
+    execute format('comment on table facedb.%I is %L', part, format('Embeddings of model %s.', model));
+end
+$$;
 insert into facedb.uncounted (transaction, what) values (pg_current_xact_id(), 'contracts'), (pg_current_xact_id(), 'outcomes');
 
 -- How it is counted. Functions, so that the planner knows that little comes out of much; they read as their owner, as the
 -- views do that call them.
 create function facedb.contracts_now() returns table (
     dataset_id integer, model_id integer, faces bigint, last_embedding bigint, is_current boolean
-) language sql stable security definer set search_path = pg_catalog, pg_temp rows 4 as $$
+) language sql stable security definer set search_path = pg_catalog rows 4 as $$
     select dataset_id, model_id, max(faces), max(last_embedding),
            row_number() over (partition by dataset_id order by max(last_embedding) desc, model_id desc) = 1
     from (
@@ -131,7 +149,7 @@ create function facedb.contracts_now() returns table (
 $$;
 comment on function facedb.contracts_now() is 'The rows of dataset_contract as they should be.';
 create function facedb.shared_photos_now() returns table (image_a bigint, image_b bigint)
-language sql stable security definer set search_path = pg_catalog, pg_temp rows 100 as $$
+language sql stable security definer set search_path = pg_catalog rows 100 as $$
     select a.id, b.id
     from facedb.image a
     join facedb.source sa on sa.id = a.source_id
@@ -144,7 +162,7 @@ comment on function facedb.shared_photos_now() is 'The rows of shared_photo as t
 create function facedb.outcomes_now() returns table (
     dataset_id integer, identity_id integer, model_id integer, outcome text, code text, is_present boolean, files bigint,
     faces bigint, bytes bigint
-) language plpgsql stable security definer set search_path = pg_catalog, pg_temp rows 10000 as $$
+) language plpgsql stable security definer set search_path = pg_catalog rows 10000 as $$
 begin
     return query
     select o.dataset_id, o.identity_id, o.model_id, o.outcome, o.code, o.is_present, count(*), sum(o.faces)::bigint,

@@ -80,7 +80,7 @@ def join(
         sys.stdout.write(json.dumps(asdict(report), indent=1) + "\n")
         return
     reporter.say(
-        f"{report.size:,} x {report.dim} float32 ({report.gallery_mb:,.0f} MB), threshold {report.threshold}, "
+        f"{report.processor}. {report.size:,} x {report.dim} float32 ({report.gallery_mb:,.0f} MB), threshold {report.threshold}, "
         f"seed {report.seed}, {report.threads} threads, the fastest of {report.rounds} round{'s' * (report.rounds > 1)}"
     )
     columns = texts(
@@ -95,6 +95,7 @@ def join(
         "found",
         "peak_mb",
         "ratio",
+        "note",
     )
     rows = [
         (
@@ -109,6 +110,7 @@ def join(
             None if row.found is None else f"{row.found:.1%}",
             None if row.peak_mb is None else round(row.peak_mb),
             None if row.ratio is None else f"{row.ratio:.1f} x",
+            row.note or None,
         )
         for row in report.rows
     ]

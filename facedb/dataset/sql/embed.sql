@@ -11,10 +11,6 @@ returning id;
 -- The place of the embeddings of a model, unless it is there.
 select facedb.add_embeddings(%(model_id)s, %(dim)s, %(plain)s);
 
--- name: watch_partition
--- Let changes of the partition be noted, for the counters of the BI views.
-select facedb.watch_embeddings(%(model_id)s);
-
 -- name: model_by_id
 -- One contract.
 select id, name, digest, contract, dim, detection, weights_path, detector_path from facedb.model where id = %(id)s;
