@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from itertools import accumulate, pairwise
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facedb.core.lookup import rows_of
 from facedb.core.progress import Reporter
@@ -15,44 +16,55 @@ from facedb.core.records import Int32Array, Int64Array
 from facedb.db.connection import Connection
 from facedb.join.loop import Block, plan_blocks
 from facedb.scan import scan_rows as store
+from facedb.scan import tile_rows
 from facedb.scan.gallery import GalleryFaces
 from facedb.scan.scan_rows import LedgerBlock, ScanRow
-
-if TYPE_CHECKING:
-    from facedb.scan.run import ScanOptions
+from facedb.scan.tile_rows import TileRow
 
 Pause = Callable[[], None] | None
 
-_CARRIED_ROWS = 1 << 18
+_CARRIED_ROWS = 1 << 17
+TILE_COLUMNS = 1 << 17
+"""A tile is as wide as whole blocks of about this many faces: wide enough that claiming and committing it is nothing beside the search,
+narrow enough for a worker's memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``faces`` in gallery order, the first ``first_new`` of them carried over, the rest cut into ``blocks``.
+    """``faces`` in gallery order, the first ``first_new`` of them carried over; block k holds rows ``borders[k]`` to ``borders[k + 1]``.
 
-    ``finished`` is an earlier scan that is already the answer; ``scan_id`` a scan to resume, whose blocks ``done`` are
-    done, and which is ``outdated`` when the gallery has changed since; ``base`` the scan to carry pairs over from.
+    ``finished`` is an earlier scan that is already the answer; ``scan_id`` a scan to resume, which is ``outdated`` when the
+    gallery has changed since; ``base`` the scan to carry pairs over from.
     """
 
     faces: GalleryFaces
     first_new: int
-    blocks: list[Block]
-    done: frozenset[int] = frozenset()
-    carried_blocks: int = 0
+    borders: list[int]
     scan_id: int | None = None
     outdated: bool = False
     base: ScanRow | None = None
     finished: ScanRow | None = None
 
+    @staticmethod
+    def cut(faces: GalleryFaces, first_new: int, block_rows: int, base: ScanRow | None = None) -> Plan:
+        """A new scan of ``faces``, in blocks of about ``block_rows`` new faces."""
+        carried = list(range(0, first_new, _CARRIED_ROWS))
+        blocks = plan_blocks(faces.identity_ids, first_new=first_new, target_rows=block_rows)
+        return Plan(faces, first_new, [*carried, *(block.start for block in blocks), len(faces)], base=base)
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """A scan that is under way: search block k is ledger block ``carried_blocks`` + k."""
+    """A scan that is under way: block k of it holds the gallery rows ``borders[k]`` to ``borders[k + 1]``."""
 
     scan_id: int
-    blocks: list[Block]
-    done: frozenset[int]
-    carried_blocks: int
+    borders: list[int]
+
+    def block(self, tile: TileRow) -> Block:
+        """A tile as rows of the whole gallery."""
+        start, stop = self.borders[tile.block], self.borders[tile.block + 1]
+        column_stop = stop if tile.last_column == tile.block else self.borders[tile.last_column + 1]
+        return Block(tile.tile, start, stop, self.borders[tile.first_column], column_stop)
 
 
 def plan(
@@ -61,22 +73,24 @@ def plan(
     scope: Mapping[str, Any],
     faces: GalleryFaces,
     threshold: float,
-    options: ScanOptions,
+    *,
+    full: bool,
+    block_rows: int,
     reporter: Reporter,
 ) -> Plan:
     """Decide how to come to a complete scan of ``faces`` with the least work, and say so."""
-    resumable = _resume(conn, model_id, scope, faces, threshold, options.full, reporter)
+    resumable = _resume(conn, model_id, scope, faces, threshold, full=full, reporter=reporter)
     if resumable is not None:
         return resumable
-    if not options.full:
+    if not full:
         for scan_id in store.base_scans(conn, model_id, scope, threshold):
             base = store.scan_by_id(conn, scan_id)
             if base is not None:
-                return _build_on(conn, base, faces, threshold, options.block_rows, reporter)
+                return _build_on(conn, base, faces, threshold, block_rows, reporter)
         lowest = store.lowest_scanned(conn, model_id, scope)
         if lowest is not None and lowest > threshold:
             reporter.say(f"No scan reached down to {threshold:g} yet (lowest: {lowest:g}), so this is a full scan.")
-    return Plan(faces, 0, plan_blocks(faces.identity_ids, target_rows=options.block_rows))
+    return Plan.cut(faces, 0, block_rows)
 
 
 def begin(
@@ -87,24 +101,40 @@ def begin(
     threshold: float,
     engine: str,
 ) -> Ledger:
-    """Write the scan and its ledger; the caller commits."""
-    faces = planned.faces
-    blocks: list[LedgerBlock] = []
-    for start in range(0, planned.first_new, _CARRIED_ROWS):
-        stop = min(start + _CARRIED_ROWS, planned.first_new)
-        blocks.append(_ledger_block(len(blocks), "carried", faces, start, stop))
-    carried = len(blocks)
-    blocks += [_ledger_block(carried + b.index, "pending", faces, b.start, b.stop) for b in planned.blocks]
+    """Write the scan, its ledger and its tiles; the caller commits."""
+    faces, borders = planned.faces, planned.borders
+    carried = bisect_left(borders, planned.first_new)
+    blocks = [
+        LedgerBlock(
+            k, k < carried, faces.embedding_ids[start:stop], faces.identity_ids[start:stop], faces.face_ids[start:stop]
+        )
+        for k, (start, stop) in enumerate(pairwise(borders))
+    ]
     scan_id = store.begin_scan(
-        conn, model_id=model_id, base_scan_id=None if planned.base is None else planned.base.id,
-        threshold=threshold, scope=scope, engine=engine, identities=len(np.unique(faces.identity_ids)),
+        conn,
+        model_id=model_id,
+        base_scan_id=None if planned.base is None else planned.base.id,
+        threshold=threshold,
+        scope=scope,
+        engine=engine,
+        identities=len(np.unique(faces.identity_ids)),
         blocks=blocks,
-    )  # fmt: skip
-    return Ledger(scan_id, planned.blocks, frozenset(), carried)
+    )
+    tile_rows.add_tiles(conn, scan_id, cut(borders, carried))
+    return Ledger(scan_id, borders)
 
 
-def _ledger_block(number: int, status: str, faces: GalleryFaces, start: int, stop: int) -> LedgerBlock:
-    return LedgerBlock(number, status, faces.embedding_ids[start:stop], faces.identity_ids[start:stop])
+def cut(borders: Sequence[int], carried: int, columns: int = TILE_COLUMNS) -> list[TileRow]:
+    """The tiles of the blocks from number ``carried`` on: each against itself and all before, in runs of about ``columns`` rows."""
+    tiles: list[TileRow] = []
+    for block in range(carried, len(borders) - 1):
+        first = 0
+        for column in range(block + 1):
+            full = borders[column + 1] - borders[first] >= columns
+            if full or column == block:
+                tiles.append(TileRow(len(tiles), block, first, column))
+                first = column + 1
+    return tiles
 
 
 def _resume(
@@ -113,6 +143,7 @@ def _resume(
     scope: Mapping[str, Any],
     faces: GalleryFaces,
     threshold: float,
+    *,
     full: bool,
     reporter: Reporter,
 ) -> Plan | None:
@@ -125,30 +156,14 @@ def _resume(
             store.abandon_scan(conn, scan_id)
             conn.commit()
             continue
-        return _resumed(scan_id, ledger, faces, rows, labels, reporter)
+        outdated = len(rows) != len(faces) or bool((faces.identity_ids[rows] != labels).any())
+        frozen = replace(faces.take(rows), identity_ids=labels)
+        counts = tile_rows.tile_counts(conn, scan_id)
+        reporter.say(f"Going on with scan {scan_id}: {counts.done} of {counts.tiles} blocks are done.")
+        first_new = sum(len(b.embedding_ids) for b in ledger if b.carried)
+        borders = [0, *accumulate(len(b.embedding_ids) for b in ledger)]
+        return Plan(frozen, first_new, borders, scan_id, outdated)
     return None
-
-
-def _resumed(
-    scan_id: int,
-    ledger: Sequence[LedgerBlock],
-    faces: GalleryFaces,
-    rows: NDArray[np.int64],
-    labels: Int32Array,
-    reporter: Reporter,
-) -> Plan:
-    outdated = len(rows) != len(faces) or bool((faces.identity_ids[rows] != labels).any())
-    frozen = replace(faces.take(rows), identity_ids=labels)
-    carried = sum(b.status == "carried" for b in ledger)
-    first_new = sum(len(b.embedding_ids) for b in ledger[:carried])
-    blocks: list[Block] = []
-    start = first_new
-    for number, b in enumerate(ledger[carried:]):
-        blocks.append(Block(number, start, start + len(b.embedding_ids)))
-        start = blocks[-1].stop
-    done = frozenset(number for number, b in enumerate(ledger[carried:]) if b.status == "done")
-    reporter.say(f"Going on with scan {scan_id}: {len(done)} of {len(blocks)} blocks are done.")
-    return Plan(frozen, first_new, blocks, done, carried, scan_id, outdated)
 
 
 def _build_on(
@@ -169,8 +184,7 @@ def _build_on(
         f"Building on scan {base.id}: {len(faces) - same:,} of {len(faces):,} faces are new or changed, "
         f"{len(ids) - same:,} are gone or changed."
     )
-    blocks = plan_blocks(ordered.identity_ids, first_new=same, target_rows=block_rows)
-    return Plan(ordered, same, blocks, base=base)
+    return Plan.cut(ordered, same, block_rows, base)
 
 
 def _members(ledger: Sequence[LedgerBlock]) -> tuple[Int64Array, Int32Array]:
