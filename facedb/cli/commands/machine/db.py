@@ -14,7 +14,7 @@ from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.errors import UsageError
 from facedb.core.paths import to_text
-from facedb.core.row import texts
+from facedb.core.row import ad_hoc, texts
 
 if TYPE_CHECKING:
     from facedb.db.server.embedded import EmbeddedServer
@@ -82,7 +82,7 @@ def status(
     if every:
         from facedb.db.server.clusters import clusters
 
-        columns = texts("directory", "home", "bytes", "running", "orphaned")
+        columns = ad_hoc({"directory": str, "home": str | None, "bytes": int, "running": bool, "orphaned": bool})
         known = clusters(settings.home, settings.service_dir)
         emit(columns, [[_text(c.directory), _text(c.home), c.bytes, c.running, c.orphaned] for c in known], output)
         return
