@@ -68,7 +68,7 @@ where status = 'running' and model_id = %(model_id)s and scope = %(scope)s and t
 order by id desc;
 
 -- name: base_scans
--- Finished scans of the same gallery at the same or a lower threshold, the best one first.
+-- Finished scans of the same gallery at the same or a lower threshold, the newest first.
 select id from facedb.scan
 where status = 'finished' and model_id = %(model_id)s and scope = %(scope)s and threshold <= %(threshold)s
 order by id desc;
