@@ -24,6 +24,7 @@ from facedb.findings.copies import EQUAL, NEAR, Hashes, find_copies
 from facedb.findings.finding_table import FindingTable, Kind, Role, ranked, table
 from facedb.findings.folders import Folders, folders
 from facedb.findings.likenesses import Likeness, compare_cores, find_likenesses
+from facedb.findings.odds.two_groups import TwoGroups, two_groups
 from facedb.findings.peel import Peeled, peel
 from facedb.findings.persons import Ends, Persons, ends, folder_sums, mean_scores, noise, persons
 from facedb.findings.strays import find_mixed, find_strays, swaps
@@ -55,6 +56,7 @@ class FolderStudy:
     peeled: Peeled
     who: Persons
     rules: Rules
+    odds: TwoGroups
 
 
 def study_folders(gallery: Gallery) -> FolderStudy:
@@ -69,7 +71,8 @@ def study_folders(gallery: Gallery) -> FolderStudy:
         who = persons(gallery.vectors, parts, scale, sums, peeled.group)
         _measure_again(gallery, parts, peeled)
     rules = Rules.of(noise(gallery, parts, who, peeled.own_mean, peeled.group))
-    return FolderStudy(parts, scale, peeled, who, rules)
+    odds = two_groups(gallery.vectors, parts, who, peeled.own_mean, peeled.group)
+    return FolderStudy(parts, scale, peeled, who, rules, odds)
 
 
 def find(
@@ -85,18 +88,18 @@ def find(
     ``study`` is `study_folders` of it; ``rows_a``, ``rows_b`` (m,) are the rows of the flagged pairs with ``scores`` float32
     (m,). No other pair is looked at, but every face beside a core is compared with every core.
     """
-    parts, peeled, who, rules = study.parts, study.peeled, study.who, study.rules
+    parts, peeled, who, rules, odds = study.parts, study.peeled, study.who, study.rules, study.odds
     near = scores >= NEAR
     copies = find_copies(
         gallery.vectors, gallery.groups, parts, hashes, np.r_[peeled.near_a, rows_a[near]],
         np.r_[peeled.near_b, rows_b[near]], np.r_[peeled.near_score, scores[near]],
     )  # fmt: skip
     pairs = _Pairs(rows_a, rows_b, scores)
-    strays, mixed = _beside_cores(gallery, parts, who, rules, peeled, pairs, copies)
+    strays, mixed = _beside_cores(gallery, parts, who, rules, odds, peeled, pairs, copies)
     copies = copies.only(~_told_as_strays(len(gallery), strays, copies))
     explained = _explained(len(gallery), [strays, mixed, copies])
     left = ~(explained[rows_a] | explained[rows_b])
-    likeness = compare_cores(gallery.vectors, parts, who, rules, rows_a[left], rows_b[left], scores[left])
+    likeness = compare_cores(gallery.vectors, parts, who, odds, rows_a[left], rows_b[left], scores[left])
     single, alone = _folders_of_one(parts, likeness)
     close = (likeness.sameness >= rules.alike) | (likeness.links.max_score >= study.ends.cut(CLOSE_SHARE))
     found = ranked([find_likenesses(likeness, close & ~single), alone, strays, mixed, copies])
@@ -143,6 +146,7 @@ def _beside_cores(
     parts: Folders,
     who: Persons,
     rules: Rules,
+    odds: TwoGroups,
     peeled: Peeled,
     pairs: _Pairs,
     copies: FindingTable,
@@ -157,18 +161,18 @@ def _beside_cores(
     lone &= ~copied[asides.rows]
     rows, other = asides.rows[lone], asides.other[asides.at[lone]]
     runner_up = asides.runner_up[asides.at[lone]]
-    inside, inside_other, inside_next = _better_elsewhere(gallery, parts, who, rules, peeled, pairs, copied)
+    inside, inside_other, inside_next = _better_elsewhere(gallery, parts, who, odds, peeled, pairs, copied)
     rows, other = np.r_[rows, inside], np.r_[other, inside_other]
     runner_up = np.r_[runner_up, inside_next]
     nearest = _nearest(gallery, parts, pairs, rows, other)
-    return find_strays(vectors, parts, who, rules, peeled, rows, other, runner_up, nearest), mixed
+    return find_strays(vectors, parts, who, odds, peeled, rows, other, runner_up, nearest), mixed
 
 
 def _better_elsewhere(
     gallery: Gallery,
     parts: Folders,
     who: Persons,
-    rules: Rules,
+    odds: TwoGroups,
     peeled: Peeled,
     pairs: _Pairs,
     copied: NDArray[np.bool_],
@@ -187,7 +191,7 @@ def _better_elsewhere(
     home = parts.folder_of[face]
     mine = who.sameness(peeled.own_mean[face], who.cohesion[home], who.cohesion[home])
     better = np.flatnonzero(~(same < mine) & (who.faces[folder] > 0))
-    better = better[rules.of_merge(who.core_sameness(home[better], folder[better])) < LIKELY]
+    better = better[odds.of_cores(who, home[better], folder[better]) < LIKELY]
     face, folder, same = face[better], folder[better], same[better]
     order = np.lexsort((-same, face))
     face, folder, same = face[order], folder[order], same[order]

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.confidence import LIKELY, Rules
+from facedb.findings.confidence import LIKELY
 from facedb.findings.finding_table import FindingTable, Kind, Role, table
 from facedb.findings.folders import Folders
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.links import Links, roll_up
+from facedb.findings.odds.two_groups import TwoGroups
 from facedb.findings.persons import Persons
 
 
@@ -38,7 +39,7 @@ def compare_cores(
     vectors: Float32Array,
     parts: Folders,
     who: Persons,
-    rules: Rules,
+    odds: TwoGroups,
     rows_a: Int64Array,
     rows_b: Int64Array,
     scores: Float32Array,
@@ -50,7 +51,9 @@ def compare_cores(
     sameness = who.core_sameness(a, b)
     sameness[(who.faces[a] == 0) | (who.faces[b] == 0)] = 0.0
     best_a, best_b = _best_pairs(parts, links, rows_a, rows_b, scores)
-    return Likeness(links, a, b, sameness, rules.of_merge(sameness), best_a, best_b)
+    sure = odds.of_cores(who, a, b)
+    sure[(who.faces[a] == 0) | (who.faces[b] == 0)] = 0.0
+    return Likeness(links, a, b, sameness, sure, best_a, best_b)
 
 
 def _best_pairs(
