@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
+from facedb.core.defaults import THRESHOLD
 from facedb.core.errors import UsageError
 from facedb.core.progress import Reporter, Silent
 from facedb.core.settings import load_settings
@@ -92,7 +93,7 @@ class FaceDB:
         *,
         model: PathLike,
         detector: PathLike | None = None,
-        threshold: Threshold = 0.45,
+        threshold: Threshold = THRESHOLD,
         fmr: float | None = None,
         dataset: str | None = None,
         source_format: str = "auto",
@@ -155,7 +156,7 @@ class FaceDB:
     def scan(
         self,
         *,
-        threshold: Threshold = 0.45,
+        threshold: Threshold = THRESHOLD,
         fmr: float | None = None,
         datasets: Sequence[str] = (),
         model: str | None = None,
@@ -175,9 +176,8 @@ class FaceDB:
         from facedb.scan.run import ScanOptions
         from facedb.scan.thresholds import ThresholdRule
 
-        rule = ThresholdRule(fmr) if fmr is not None or threshold == "auto" else None
-        score = 0.0 if threshold == "auto" else float(threshold)
-        return ScanOptions(threshold=score, rule=rule, cache_dir=self._settings.cache, **more)
+        chosen = ThresholdRule(fmr) if fmr is not None or threshold == "auto" else float(threshold)
+        return ScanOptions(threshold=chosen, cache_dir=self._settings.cache, models_dir=self._settings.models, **more)
 
     def _choice(
         self,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from facedb.core.defaults import THRESHOLD
 from facedb.core.errors import UsageError
 from facedb.core.progress import Reporter
 
@@ -69,7 +70,7 @@ CoolToOption = Annotated[
     float | None, typer.Option("--cool-to", help="Go on when the hottest sensor is down to this (°C).")
 ]
 
-DEFAULT_THRESHOLD = "0.45"
+DEFAULT_THRESHOLD = str(THRESHOLD)
 
 
 def guard(max_temp: str | None, cool_to: float | None, reporter: Reporter) -> Callable[[], None] | None:
@@ -103,7 +104,7 @@ def key_values(texts: list[str] | None) -> dict[str, str]:
     return pairs
 
 
-def threshold_choice(ctx: typer.Context, threshold: str, fmr: float | None) -> tuple[float, ThresholdRule | None]:
+def threshold_choice(ctx: typer.Context, threshold: str, fmr: float | None) -> float | ThresholdRule:
     """A threshold, or the rule that chooses it; raises UsageError for what is neither a number nor ``auto``, and for both."""
     from facedb.scan.thresholds import ThresholdRule
 
@@ -111,11 +112,11 @@ def threshold_choice(ctx: typer.Context, threshold: str, fmr: float | None) -> t
         source = ctx.get_parameter_source("threshold")
         if source is not None and source.name == "COMMANDLINE":
             raise UsageError("--threshold and --fmr exclude each other: give one of them.")
-        return 0.0, ThresholdRule(fmr)
+        return ThresholdRule(fmr)
     if threshold.strip().lower() == "auto":
-        return 0.0, ThresholdRule()
+        return ThresholdRule()
     try:
-        return float(threshold), None
+        return float(threshold)
     except ValueError:
         raise UsageError(f"--threshold takes a number such as 0.45, or auto; not {threshold!r}.") from None
 

@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from facedb.core.errors import ConflictError, NotFoundError
+from facedb.core.errors import ConflictError
 from facedb.core.progress import Reporter
 from facedb.core.records import ImageResult, ImageTask
 from facedb.core.rejects import CHANGED, Rejected, problem
 from facedb.dataset import embedding_rows as store
-from facedb.dataset import image_rows as store_ingest
 from facedb.dataset.embedding_rows import ModelRow, PendingImage
+from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.contract import ModelContract
 from facedb.embedding.extract import MIN_FACE
@@ -117,11 +117,8 @@ def embed(
         translated(db.dsn),
         open_embedder(choice, reporter, threads=threads, batch=batch) as embedder,
     ):
-        dataset_id = None
-        if dataset is not None:
-            dataset_id = store_ingest.find_dataset(conn, dataset)
-            if dataset_id is None:
-                raise NotFoundError(f"There is no dataset {dataset!r}: see `facedb datasets`.")
+        found = find_datasets(conn, [dataset])
+        dataset_id = None if found is None else found[0]
         model = register(conn, embedder.contract, choice)
         conn.commit()
         if not store.lock_embed(conn, model.id, dataset_id):
@@ -129,7 +126,7 @@ def embed(
                 f"Another facedb is embedding with {model.name} right now; wait for it, then run this again."
             )
         if retry:
-            store.retry_rejects(conn, model.id, dataset_id)
+            store.retry_rejects(conn, model.id, found)
         todo = store.count_pending(conn, model.id, dataset_id)
         conn.commit()
         started = time.monotonic()

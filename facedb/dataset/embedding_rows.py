@@ -168,9 +168,15 @@ def model_by_name(conn: Connection, name: str) -> ModelRow | None:
     return _model(rows[0]) if rows else None
 
 
-def model_in_use(conn: Connection) -> ModelRow | None:
-    """The contract that embedded a face last, or None while there are no embeddings."""
-    return _model(conn.execute(SQL["model_in_use"]).fetchone())
+def model_by_weights(conn: Connection, sha256: str) -> ModelRow | None:
+    """The contract of the weights with this sha256 (hex) that embedded last, or None."""
+    return _model(conn.execute(SQL["model_by_weights"], {"weights": sha256}).fetchone())
+
+
+def model_in_use(conn: Connection, datasets: Sequence[int] | None = None) -> ModelRow | None:
+    """The contract that embedded a face of ``datasets`` (None: of any) last, or None while there are no embeddings."""
+    keys = None if datasets is None else list(datasets)
+    return _model(conn.execute(SQL["model_in_use"], {"datasets": keys}).fetchone())
 
 
 def models(conn: Connection) -> list[ModelSummary]:
@@ -298,9 +304,11 @@ def copy_embeddings(
     )
 
 
-def retry_rejects(conn: Connection, model_id: int | None, dataset_id: int | None, code: str | None = None) -> int:
-    """Make rejects pending again, of one contract or all, of one dataset or all, of one code or all; returns how many."""
-    parameters = {"model_id": model_id, "dataset_id": dataset_id, "code": code}
+def retry_rejects(
+    conn: Connection, model_id: int | None, datasets: Sequence[int] | None, code: str | None = None
+) -> int:
+    """Make rejects pending again, of one contract or all, of some datasets or all, of one code or all; returns how many."""
+    parameters = {"model_id": model_id, "datasets": None if datasets is None else list(datasets), "code": code}
     return conn.execute(SQL["retry_rejects"], parameters).rowcount
 
 

@@ -84,6 +84,11 @@ def find_dataset(conn: Connection, name: str) -> int | None:
     return None if row is None else int(row[0])
 
 
+def datasets(conn: Connection) -> list[tuple[str, int]]:
+    """Name and key of every dataset."""
+    return [(row[0], row[1]) for row in conn.execute(SQL["datasets"])]
+
+
 def dataset_of_location(conn: Connection, location: str) -> str | None:
     """The name of the dataset that ``location`` was ingested into before, or None."""
     row = conn.execute(SQL["dataset_of_location"], {"location": to_text(location)}).fetchone()

@@ -52,6 +52,14 @@ def find_file(name: str, models_dir: Path) -> Path:
     raise ModelError(f"There is no model file {name}: give the path of an .onnx file, or see `facedb model list`.")
 
 
+def weights_called(name: str, models_dir: Path) -> str | None:
+    """The sha256 of the weights that ``name`` means (see `find_file`), or None where it means no file."""
+    try:
+        return weights_sha256(find_file(name, models_dir))
+    except ModelError:
+        return None
+
+
 def add(
     source: Path, models_dir: Path, *, name: str | None, preset: str | None, overrides: Mapping[str, Any]
 ) -> AddedModel:

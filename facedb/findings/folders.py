@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.aside import checkpoint
 from facedb.core.records import Float32Array, Int64Array
 
 # A batch of folders holds at most this many scores (1 MB), unless one folder alone has more.
@@ -45,6 +46,7 @@ def batches(parts: Folders, largest: int) -> Iterator[tuple[Int64Array, BoolArra
     by_size = by_size[(parts.sizes[by_size] >= 2) & (parts.sizes[by_size] <= largest)]
     at = 0
     while at < len(by_size):
+        checkpoint()
         smallest = int(parts.sizes[by_size[at]])
         widest = smallest + smallest // 4
         stop = at + int(np.searchsorted(parts.sizes[by_size[at:]], widest, side="right"))

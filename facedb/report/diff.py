@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from facedb.core.errors import UsageError
 from facedb.db.connection import Connection, Database, translated
 from facedb.report import diff_rows as store
 from facedb.report.diff_rows import FaceFacts
@@ -82,10 +81,7 @@ class ScanDiff:
 def diff(db: Database, before: int, after: int) -> ScanDiff:
     """Compare scan ``after`` with scan ``before``; raises NotFoundError, and UsageError for scans that are not finished."""
     with closing(db.open()) as conn, translated(db.dsn):
-        one, two = _Side(conn, find_scan(conn, before)), _Side(conn, find_scan(conn, after))
-        for side in (one, two):
-            if side.scan.status != "finished":
-                raise UsageError(f"Scan {side.scan.id} is {side.scan.status}: only finished scans can be compared.")
+        one, two = _Side(conn, find_scan(conn, before).scan), _Side(conn, find_scan(conn, after).scan)
         by_image = one.detection != two.detection
         return _compare(one, two, by_image=by_image)
 
@@ -96,7 +92,7 @@ class _Side:
     def __init__(self, conn: Connection, scan: ScanRow) -> None:
         self.scan = scan
         self.detection = store.detection(conn, scan.model_id)
-        self.pairs = read_pairs(conn, scan.id) if scan.status == "finished" else None
+        self.pairs = read_pairs(conn, scan.id)
         blocks = ledger(conn, scan.id)
         ids = np.concatenate([b.embedding_ids for b in blocks]) if blocks else np.empty(0, np.int64)
         labels = np.concatenate([b.identity_ids for b in blocks]) if blocks else np.empty(0, np.int32)

@@ -13,7 +13,7 @@ from facedb.db.connection import Connection, Database
 from facedb.report import export_rows as store_export
 from facedb.review import decision_rows as store_decisions
 from facedb.scan.gallery import GallerySnapshot
-from facedb.scan.run import find_model
+from facedb.scan.scope import find_scope
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +48,7 @@ def load_embeddings(
 
     Raises NotFoundError for an unknown model.
     """
-    chosen = find_model(conn, model)
+    chosen = find_scope(conn, [dataset], model).model
     final = final or {}
     faces = store_export.embedded_faces(conn, chosen.id, dataset=dataset, identity_id=identity_id)
     faces = [face for face in faces if final.get(face.image_id, face.identity_id) is not None]

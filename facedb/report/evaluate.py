@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from facedb.core.blas import one_blas_thread
+from facedb.core.defaults import BLOCK_ROWS
 from facedb.core.errors import InputError, UsageError
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array, Int64Array
@@ -22,7 +23,7 @@ from facedb.findings.find import find, study_folders
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.grading import Grade, grade
 from facedb.findings.planting import KINDS, Counts, Item, Planted, plant
-from facedb.join.engine import choose_engine
+from facedb.join.engine import AUTO, EngineInfo, choose_engine
 from facedb.join.gallery import Gallery
 from facedb.join.loop import join, plan_blocks
 from facedb.report import truth
@@ -30,7 +31,6 @@ from facedb.scan import finding_rows as store
 from facedb.scan import scan_rows as store_scans
 from facedb.scan.finding_rows import ClassRow, MissRow
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
-from facedb.scan.run import ScanOptions
 from facedb.scan.scan_rows import ScanRow
 from facedb.scan.scope import find_scan
 
@@ -81,16 +81,26 @@ def parse_inject(spec: str, faces: int, identities: int) -> Counts:
     return Counts(**counts)
 
 
-def inject(db: Database, spec: str, seed: int, options: ScanOptions | None, *, scan: int | None, dataset: str | None,
-           reporter: Reporter) -> Evaluation:  # fmt: skip
+def inject(
+    db: Database,
+    spec: str,
+    seed: int,
+    *,
+    scan: int | None = None,
+    dataset: str | None = None,
+    engine: str = AUTO,
+    threads: int | None = None,
+    cache_dir: Path | None = None,
+    reporter: Reporter,
+) -> Evaluation:
     """Plant mistakes in a copy of the labels of a scan's gallery, run the very same search and findings, and grade them.
 
-    Only memory and the tables of evaluations are written to. ``options`` gives engine, threads and cache. Raises NotFoundError without a
+    Only memory and the tables of evaluations are written to. Raises NotFoundError without a
     finished scan, UsageError for a bad ``spec``.
     """
     with closing(db.open()) as conn, translated(db.dsn):
-        found_scan = find_scan(conn, scan, dataset)
-        faces, vectors = load_gallery(db, conn, found_scan, options, reporter)
+        found_scan = find_scan(conn, scan, [dataset]).scan
+        faces, vectors = load_gallery(db, conn, found_scan, cache_dir, reporter)
         gallery = Gallery(vectors, faces.identity_ids.astype(np.int64), faces.image_ids)
         counts = parse_inject(spec, len(faces), len(np.unique(faces.identity_ids)))
         planted = plant(gallery, Hashes(faces.content, faces.look, faces.has_look), counts, seed)
@@ -104,7 +114,9 @@ def inject(db: Database, spec: str, seed: int, options: ScanOptions | None, *, s
                 reporter.say(
                     f"Only {there} of {wanted} {kind} mistakes could be planted: the folders are too small for more."
                 )
-        table, scan_seconds, findings_seconds = _run(planted, found_scan.threshold, options, reporter)
+        table, scan_seconds, findings_seconds = _run(
+            planted, found_scan.threshold, choose_engine(engine), threads, reporter
+        )
         graded = grade(table, planted.items)
         names = _names(conn, planted.items)
         paths = _paths(conn, faces, planted)
@@ -117,7 +129,7 @@ def inject(db: Database, spec: str, seed: int, options: ScanOptions | None, *, s
 def against_truth(db: Database, file: Path, *, scan: int | None, dataset: str | None) -> Evaluation:
     """Grade the findings that a scan left against a list that people made (see `truth`); raises InputError for a bad list."""
     with closing(db.open()) as conn, translated(db.dsn):
-        found_scan = find_scan(conn, scan, dataset)
+        found_scan = find_scan(conn, scan, [dataset]).scan
         table, items, rows = truth.load(conn, found_scan.id, file)
         graded = grade(table, items)
         missed = [rows[k] for k in np.flatnonzero(graded.rank_of == 0).tolist()]
@@ -125,7 +137,7 @@ def against_truth(db: Database, file: Path, *, scan: int | None, dataset: str | 
 
 
 def load_gallery(
-    db: Database, conn: Connection, scan: ScanRow, options: ScanOptions | None, reporter: Reporter
+    db: Database, conn: Connection, scan: ScanRow, cache_dir: Path | None, reporter: Reporter
 ) -> tuple[GalleryFaces, Float32Array]:
     """The faces that a scan compared, under the labels it had, and their vectors; raises InputError when some are gone."""
     ledger = store_scans.ledger(conn, scan.id)
@@ -133,8 +145,7 @@ def load_gallery(
     labels = np.concatenate([b.identity_ids for b in ledger]) if ledger else np.empty(0, np.int32)
     model = store_embeddings.model_by_id(conn, scan.model_id)
     assert model is not None  # noqa: S101 - a scan has its model by foreign key
-    cache = None if options is None else options.cache_dir
-    with GallerySnapshot(db.open, model, cache) as snapshot:
+    with GallerySnapshot(db.open, model, cache_dir) as snapshot:
         faces = snapshot.faces()
         order = np.argsort(faces.embedding_ids)
         at = np.minimum(np.searchsorted(faces.embedding_ids, wanted, sorter=order), max(len(faces) - 1, 0))
@@ -148,15 +159,13 @@ def load_gallery(
 
 
 def _run(
-    planted: Planted, threshold: float, options: ScanOptions | None, reporter: Reporter
+    planted: Planted, threshold: float, engine: EngineInfo, threads: int | None, reporter: Reporter
 ) -> tuple[FindingTable, float, float]:
     gallery = planted.gallery
-    engine = choose_engine("auto" if options is None else options.engine)
-    blocks = plan_blocks(gallery.labels, target_rows=8192 if options is None else options.block_rows)
+    blocks = plan_blocks(gallery.labels, target_rows=BLOCK_ROWS)
     rows_a, rows_b, scores = [], [], []
     seconds = 0.0
     with reporter.task("scan", sum(block.comparisons for block in blocks), "pairs") as task:
-        threads = None if options is None else options.threads
         for result in join(gallery, blocks, threshold=threshold, engine=engine.name, threads=threads):
             rows_a.append(result.rows_a)
             rows_b.append(result.rows_b)

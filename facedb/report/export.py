@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
+from facedb.core.errors import ConflictError, InputError, UsageError
 from facedb.core.paths import display
 from facedb.core.progress import Reporter
 from facedb.core.whole_file import check_free, whole_file
 from facedb.dataset import embedding_rows as store_embeddings
 from facedb.dataset import image_rows as store_ingest
+from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection, Database, translated
 from facedb.report import export_rows as store_export
 from facedb.report import results, vector_files
@@ -28,6 +29,7 @@ from facedb.review.decision_rows import PlannedImage
 from facedb.review.plan import Changes, decide
 from facedb.scan import findings
 from facedb.scan import scan_rows as store_scans
+from facedb.scan.scope import find_scan
 from facedb.sources.reading import ByteReader
 from facedb.sources.recordio import IdentityRecordWriter
 
@@ -122,9 +124,10 @@ def export(
 def _dataset_meant(db: Database, scan_id: int | None, reporter: Reporter) -> str | None:
     """The one dataset that the scan covers (default: the newest), said aloud where there are others; None: all of them."""
     with db.connection() as conn:
-        names = dict(store_export.dataset_names(conn))
-        scan = store_scans.latest_scan(conn) if scan_id is None else store_scans.scan_by_id(conn, scan_id)
-    covered = (scan.scope.get("datasets") if scan is not None else None) or []
+        names = {key: name for name, key in store_ingest.datasets(conn)}
+        covered: Sequence[int] = ()
+        if scan_id is not None or store_scans.latest_scan(conn) is not None:
+            covered = find_scan(conn, scan_id).datasets or ()
     if len(names) > 1 and len(covered) == 1:
         reporter.say(f"Of the dataset {names[covered[0]]}, as the scan; --dataset takes another one.")
         return names[covered[0]]
@@ -175,9 +178,8 @@ def _list(db: Database, path: Path, form: str, options: ExportOptions) -> Export
 
 def cleaned(conn: Connection, options: ExportOptions) -> tuple[list[tuple[PlannedImage, str]], tuple[str, ...]]:
     """Every image that stays in the dataset with the identity that it has after all decisions, and what to say of the rest."""
-    _known_dataset(conn, options.dataset)
     changes = _changes(conn, options)
-    model = store_embeddings.model_in_use(conn)
+    model = store_embeddings.model_in_use(conn, find_datasets(conn, [options.dataset]))
     faceless = store_export.without_face(conn, model.id) if model is not None else set()
     names = {key: name for key, name, _ in store_export.identities(conn, options.dataset)}
     chosen: list[tuple[PlannedImage, str]] = []
@@ -206,14 +208,9 @@ def _name(conn: Connection, identity: int) -> str:
     return store_decisions.identity_names(conn, [identity])[identity][0]
 
 
-def _known_dataset(conn: Connection, dataset: str | None) -> None:
-    if dataset is not None and store_ingest.find_dataset(conn, dataset) is None:
-        raise NotFoundError(f"There is no dataset {dataset!r}: see `facedb datasets`.")
-
-
 def _merge_map(db: Database, path: Path, form: str, options: ExportOptions) -> Exported:
     with db.connection() as conn:
-        _known_dataset(conn, options.dataset)
+        find_datasets(conn, [options.dataset])
         changes = _changes(conn, options)
         found = store_export.identities(conn, options.dataset)
         names = {key: name for key, name, _ in found}
@@ -225,7 +222,7 @@ def _merge_map(db: Database, path: Path, form: str, options: ExportOptions) -> E
 
 def _embeddings(db: Database, path: Path, form: str, options: ExportOptions, reporter: Reporter) -> Exported:
     with closing(db.open()) as conn, translated(db.dsn):
-        _known_dataset(conn, options.dataset)
+        find_datasets(conn, [options.dataset])
         changes = _changes(conn, options)
         final = {key: change.identity_to for key, change in changes.by_image.items()}
         found = load_embeddings(db, conn, model=options.model, dataset=options.dataset, final=final, reporter=reporter)

@@ -42,11 +42,6 @@ def embedded_faces(
     ]
 
 
-def dataset_names(conn: Connection) -> list[tuple[int, str]]:
-    """Key and name of every dataset."""
-    return [(row[0], row[1]) for row in conn.execute(SQL["dataset_names"])]
-
-
 def identities(conn: Connection, dataset: str | None) -> list[tuple[int, str, str]]:
     """Key, name and dataset of every identity that has images."""
     rows = conn.execute(SQL["identities"], {"dataset": dataset})

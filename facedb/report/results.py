@@ -9,10 +9,11 @@ from typing import Any
 
 from facedb.core.paths import display
 from facedb.dataset import embedding_rows as store_embeddings
+from facedb.dataset.names import find_datasets
 from facedb.db.connection import Database, translated
 from facedb.review import decision_rows
 from facedb.scan import scan_rows as store
-from facedb.scan.scope import find_dataset, find_scan
+from facedb.scan.scope import find_scan
 
 LINK_COLUMNS = (
     "rank", "identity_a", "identity_b", "pairs", "faces_a", "faces_b", "size_a", "size_b", "coverage_a", "coverage_b",
@@ -65,7 +66,7 @@ def pairs(db: Database, selection: Selection) -> Iterator[Iterator[tuple[Any, ..
 @contextmanager
 def _rows(db: Database, query: str, selection: Selection) -> Iterator[Iterator[tuple[Any, ...]]]:
     with closing(db.open()) as conn, translated(db.dsn):
-        scan = find_scan(conn, selection.scan, selection.dataset)
+        scan = find_scan(conn, selection.scan, [selection.dataset]).scan
         parameters = {
             "scan_id": scan.id,
             "min_score": selection.min_score,
@@ -89,7 +90,7 @@ def _named(row: tuple[Any, ...], width: int, identities: tuple[int, int]) -> tup
 def remarks_on_links(db: Database, selection: Selection) -> list[str]:
     """What to say below a list of links: how many are hidden, and which are back because new images joined them."""
     with db.connection() as conn:
-        scan = find_scan(conn, selection.scan, selection.dataset)
+        scan = find_scan(conn, selection.scan, [selection.dataset]).scan
         rejected = decision_rows.rejected_links(conn, scan.id, min_score=selection.min_score, dataset=selection.dataset)
     lines = [
         f"{display(a)} and {display(b)} were called different; since then {new} new image{'s' * (new != 1)} joined their pairs."
@@ -122,14 +123,14 @@ def rejects(
 ) -> Iterator[Iterator[Any]]:
     """Rows of REJECT_COLUMNS, streamed while the block is open."""
     with closing(db.open()) as conn, translated(db.dsn):
-        find_dataset(conn, dataset)
+        find_datasets(conn, [dataset])
         yield store.rows(conn, "rejects", {"dataset": dataset, "code": code, "ignored": ignored, "limit": limit})
 
 
 def retry_rejects(db: Database, *, dataset: str | None, code: str | None) -> int:
     """Make images that models rejected pending again; returns how many."""
     with closing(db.open()) as conn, translated(db.dsn):
-        count = store_embeddings.retry_rejects(conn, None, find_dataset(conn, dataset), code)
+        count = store_embeddings.retry_rejects(conn, None, find_datasets(conn, [dataset]), code)
         conn.commit()
         return count
 

@@ -20,7 +20,7 @@ NO_VERDICT = 0
 
 def certain_findings(conn: Connection, standing: Sequence[VerdictRow], dataset: str | None) -> list[VerdictRow]:
     """What the newest finished scan is certain of, where no person said anything: a verdict, also *unsure*, always wins."""
-    scan = find_scan(conn, None, dataset)
+    scan = find_scan(conn, datasets=[dataset]).scan
     said = {_subject(v) for v in standing}
     rows = []
     for finding in store.certain_findings(conn, scan.id, CERTAIN, dataset):

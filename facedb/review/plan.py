@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from facedb.core.errors import NotFoundError
 from facedb.core.paths import display, to_text
-from facedb.dataset import image_rows as store_ingest
+from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection, Database
 from facedb.review import decision_rows as store
 from facedb.review.certain import NO_VERDICT, certain_findings, without_chains
@@ -84,8 +84,7 @@ def make_plan(db: Database, *, dataset: str | None = None, auto: bool = False, b
     A plan with the same steps that nobody carried out yet is given back. Raises NotFoundError for an unknown dataset.
     """
     with db.connection() as conn:
-        if dataset is not None and store_ingest.find_dataset(conn, dataset) is None:
-            raise NotFoundError(f"There is no dataset {dataset!r}: see `facedb datasets`.")
+        find_datasets(conn, [dataset])
         changes = decide(conn, dataset=dataset, auto=auto)
         steps = _steps(conn, changes)
         plan = store.find_plan(conn, None)

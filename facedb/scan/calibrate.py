@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from facedb.core.errors import NotFoundError, UsageError
 from facedb.core.progress import Reporter
+from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection, Database, translated
 from facedb.findings.rates.calibration import SUPPORT, Calibration
 from facedb.scan import scan_rows as store_scans
 from facedb.scan import thresholds
 from facedb.scan.gallery import GallerySnapshot
-from facedb.scan.run import ScanOptions, chosen_faces, find_model, scope_of
-from facedb.scan.scope import find_scan
+from facedb.scan.run import FaceFilter
+from facedb.scan.scope import find_scan, find_scope
 from facedb.scan.thresholds import Lines
 
 CALIBRATE_COLUMNS = (
@@ -93,9 +94,9 @@ def calibrate(
         found = None
         if not sample:
             try:
-                found = find_scan(conn, scan, dataset)
+                found = find_scan(conn, scan, [dataset]).scan
             except NotFoundError:
-                if scan is not None or store_scans.latest_scan(conn, None) is not None:
+                if scan is not None or store_scans.latest_scan(conn, find_datasets(conn, [dataset])) is not None:
                     raise
         if found is not None:
             measured = thresholds.measure_scan(conn, found.id)
@@ -112,11 +113,9 @@ def calibrate(
 def _from_sample(
     db: Database, conn: Connection, dataset: str | None, model: str | None, reporter: Reporter
 ) -> CalibrateSummary:
-    options = ScanOptions(threshold=0.0, datasets=() if dataset is None else (dataset,), model=model)
-    contract = find_model(conn, model)
-    scope = scope_of(conn, options)
-    with GallerySnapshot(db.open, contract) as snapshot:
-        faces = chosen_faces(snapshot.faces(), scope, options)
+    scope = find_scope(conn, [dataset], model)
+    with GallerySnapshot(db.open, scope.model) as snapshot:
+        faces = FaceFilter(scope.datasets).faces(snapshot.faces())
         measured, looked_at = thresholds.measure_sample(faces, snapshot, reporter)
     source = f"Sample {looked_at.strip('().').lower()}"
     return CalibrateSummary(measured, len(faces), thresholds.lines(measured, len(faces)), source, None)

@@ -98,7 +98,7 @@ class FindingSelection:
 def findings(db: Database, selection: FindingSelection) -> Iterator[Iterator[tuple[Any, ...]]]:
     """Rows of FINDING_COLUMNS, the most confident first, streamed while the block is open; raises NotFoundError."""
     with closing(db.open()) as conn, translated(db.dsn):
-        scan = find_scan(conn, selection.scan, selection.dataset)
+        scan = find_scan(conn, selection.scan, [selection.dataset]).scan
         parameters = {
             "scan_id": scan.id, "class": selection.kind, "min_confidence": selection.min_confidence,
             "dataset": selection.dataset, "open": selection.open, "denied": selection.denied, "limit": selection.limit,
@@ -117,7 +117,7 @@ def _named(row: Sequence[Any]) -> tuple[Any, ...]:
 def merge_groups(db: Database, selection: FindingSelection) -> list[tuple[int, float, list[str]]]:
     """Groups of more than two identities that are proposed as one person: number, lowest sameness between members, names."""
     with closing(db.open()) as conn, translated(db.dsn):
-        return store.group_members(conn, find_scan(conn, selection.scan, selection.dataset).id)
+        return store.group_members(conn, find_scan(conn, selection.scan, [selection.dataset]).scan.id)
 
 
 def finding_counts(db: Database, scan_id: int) -> dict[str, tuple[int, int]]:

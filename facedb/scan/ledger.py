@@ -59,23 +59,22 @@ def plan(
     model_id: int,
     scope: Mapping[str, Any],
     faces: GalleryFaces,
+    threshold: float,
     options: ScanOptions,
     reporter: Reporter,
 ) -> Plan:
     """Decide how to come to a complete scan of ``faces`` with the least work, and say so."""
-    resumable = _resume(conn, model_id, scope, faces, options, reporter)
+    resumable = _resume(conn, model_id, scope, faces, threshold, options.full, reporter)
     if resumable is not None:
         return resumable
     if not options.full:
-        for scan_id in store.base_scans(conn, model_id, scope, options.threshold):
+        for scan_id in store.base_scans(conn, model_id, scope, threshold):
             base = store.scan_by_id(conn, scan_id)
             if base is not None:
-                return _build_on(conn, base, faces, options, reporter)
+                return _build_on(conn, base, faces, threshold, options.block_rows, reporter)
         lowest = store.lowest_scanned(conn, model_id, scope)
-        if lowest is not None and lowest > options.threshold:
-            reporter.say(
-                f"No scan reached down to {options.threshold:g} yet (lowest: {lowest:g}), so this is a full scan."
-            )
+        if lowest is not None and lowest > threshold:
+            reporter.say(f"No scan reached down to {threshold:g} yet (lowest: {lowest:g}), so this is a full scan.")
     return Plan(faces, 0, plan_blocks(faces.identity_ids, target_rows=options.block_rows))
 
 
@@ -84,7 +83,7 @@ def begin(
     model_id: int,
     scope: Mapping[str, Any],
     planned: Plan,
-    options: ScanOptions,
+    threshold: float,
     engine: str,
 ) -> Ledger:
     """Write the scan and its ledger; the caller commits."""
@@ -97,7 +96,7 @@ def begin(
     blocks += [_ledger_block(carried + b.index, "pending", faces, b.start, b.stop) for b in planned.blocks]
     scan_id = store.begin_scan(
         conn, model_id=model_id, base_scan_id=None if planned.base is None else planned.base.id,
-        threshold=options.threshold, scope=scope, engine=engine, identities=len(np.unique(faces.identity_ids)),
+        threshold=threshold, scope=scope, engine=engine, identities=len(np.unique(faces.identity_ids)),
         blocks=blocks,
     )  # fmt: skip
     return Ledger(scan_id, planned.blocks, frozenset(), carried)
@@ -112,10 +111,11 @@ def _resume(
     model_id: int,
     scope: Mapping[str, Any],
     faces: GalleryFaces,
-    options: ScanOptions,
+    threshold: float,
+    full: bool,
     reporter: Reporter,
 ) -> Plan | None:
-    for scan_id in store.running_scans(conn, model_id, scope, options.threshold, full=options.full):
+    for scan_id in store.running_scans(conn, model_id, scope, threshold, full=full):
         ledger = store.ledger(conn, scan_id)
         ids, labels = _members(ledger)
         rows = _rows_of(ids, faces.embedding_ids)
@@ -150,14 +150,16 @@ def _resumed(
     return Plan(frozen, first_new, blocks, done, carried, scan_id, outdated)
 
 
-def _build_on(conn: Connection, base: ScanRow, faces: GalleryFaces, options: ScanOptions, reporter: Reporter) -> Plan:
+def _build_on(
+    conn: Connection, base: ScanRow, faces: GalleryFaces, threshold: float, block_rows: int, reporter: Reporter
+) -> Plan:
     """Carry over what is unchanged since ``base``: the same embedding under the same label."""
     ids, labels = _members(store.ledger(conn, base.id))
     rows = _rows_of(faces.embedding_ids, ids)
     unchanged = rows >= 0
     unchanged[unchanged] = labels[rows[unchanged]] == faces.identity_ids[unchanged]
     same = int(unchanged.sum())
-    if same == len(faces) == len(ids) and base.threshold == options.threshold:
+    if same == len(faces) == len(ids) and base.threshold == threshold:
         reporter.say(f"Nothing is new since scan {base.id}; its rows are the answer.")
         return Plan(faces, same, [], finished=base)
     order = np.r_[np.flatnonzero(unchanged), np.flatnonzero(~unchanged)]
@@ -166,7 +168,7 @@ def _build_on(conn: Connection, base: ScanRow, faces: GalleryFaces, options: Sca
         f"Building on scan {base.id}: {len(faces) - same:,} of {len(faces):,} faces are new or changed, "
         f"{len(ids) - same:,} are gone or changed."
     )
-    blocks = plan_blocks(ordered.identity_ids, first_new=same, target_rows=options.block_rows)
+    blocks = plan_blocks(ordered.identity_ids, first_new=same, target_rows=block_rows)
     return Plan(ordered, same, blocks, base=base)
 
 

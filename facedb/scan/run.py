@@ -6,21 +6,18 @@ and its mark are one transaction, so a killed scan goes on with the blocks that 
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
+from facedb.core.aside import Aside
 from facedb.core.blas import one_blas_thread
+from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
 from facedb.core.errors import ConflictError, NotFoundError, TooManyPairsError, UsageError
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array, Int64Array
-from facedb.dataset import embedding_rows as store_embeddings
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection, Database, translated
 from facedb.findings.copies import Hashes
@@ -30,17 +27,16 @@ from facedb.findings.rates.sample import predict_pairs
 from facedb.join.engine import EngineInfo, choose_engine
 from facedb.join.loop import BlockResult, Gallery, join
 from facedb.join.score import pair_scores
-from facedb.scan import histograms as distributions
+from facedb.scan import histograms, thresholds
 from facedb.scan import ledger as scan_ledger
 from facedb.scan import scan_rows as store
-from facedb.scan import thresholds
 from facedb.scan.findings import compute_findings
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
 from facedb.scan.ledger import Ledger, Plan
 from facedb.scan.scan_rows import PairRows, ScanRow
+from facedb.scan.scope import find_scope
 from facedb.scan.thresholds import ThresholdRule
 
-MAX_PAIRS = 20_000_000
 _PREDICTION_ROWS = 192
 
 # Engines that need every BLAS thread for themselves.
@@ -49,32 +45,30 @@ _SEARCH_WITH_BLAS = ("faiss-cpu", "exact")
 # Stored scores are rounded to float32; within this of the threshold only the float64 score can tell (2^-24 for scores below 1).
 _ROUNDING = 2.0**-23
 
-_Result = TypeVar("_Result")
-
 
 @dataclass(frozen=True, slots=True)
 class ScanOptions:
     """What to scan and how. ``datasets`` empty: all; ``min_face`` pixels, ``min_quality`` sharpness: faces below stay out.
 
-    A ``rule`` chooses the threshold from the gallery, and ``threshold`` is not looked at.
+    ``threshold`` is a score, or the rule that chooses one from the gallery.
     """
 
-    threshold: float
+    threshold: float | ThresholdRule
     datasets: tuple[str, ...] = ()
     model: str | None = None
     engine: str = "auto"
     threads: int | None = None
-    block_rows: int = 8192
-    connections: int = 2
+    block_rows: int = BLOCK_ROWS
+    connections: int = CONNECTIONS
     full: bool = False
     max_pairs: int | None = MAX_PAIRS
     min_face: float | None = None
     min_quality: float | None = None
     cache_dir: Path | None = None
-    rule: ThresholdRule | None = None
+    models_dir: Path | None = None
 
     def __post_init__(self) -> None:
-        if not -1 <= self.threshold <= 1:
+        if not isinstance(self.threshold, ThresholdRule) and not -1 <= self.threshold <= 1:
             raise UsageError(f"A threshold is a cosine similarity between -1 and 1, not {self.threshold:g}.")
 
 
@@ -90,19 +84,6 @@ class ScanSummary:
     blocks_found: int
 
 
-def find_model(conn: Connection, name: str | None) -> ModelRow:
-    """The contract called ``name`` (or the one used last); raises NotFoundError."""
-    if name is None:
-        model = store_embeddings.model_in_use(conn)
-        if model is None:
-            raise NotFoundError("There are no embeddings yet: run `facedb check FOLDER --model MODEL.onnx` first.")
-        return model
-    model = store_embeddings.model_by_name(conn, name)
-    if model is None:
-        raise NotFoundError(f"There is no model {name!r}: see `facedb model list`.")
-    return model
-
-
 def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_ledger.Pause = None) -> ScanSummary:
     """Scan, resuming or building on earlier scans where that gives the same rows.
 
@@ -112,26 +93,31 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
     """
     engine = choose_engine(options.engine)
     with closing(db.open()) as conn, translated(db.dsn):
-        model = find_model(conn, options.model)
-        scope = scope_of(conn, options)
-        if options.rule is not None:
+        meant = find_scope(conn, options.datasets, options.model, models_dir=options.models_dir)
+        model, chosen = meant.model, FaceFilter(meant.datasets, options.min_face, options.min_quality)
+        scope = chosen.stored()
+        threshold = options.threshold
+        if isinstance(threshold, ThresholdRule):
             with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
-                faces = chosen_faces(snapshot.faces(), scope, options)
-                threshold = thresholds.choose(conn, model.id, scope, options.rule, faces, snapshot, reporter)
-            options = replace(options, threshold=threshold, rule=None)
-        if not store.lock_scan(conn, model.id, scope, options.threshold):
+                faces = chosen.faces(snapshot.faces())
+                threshold = thresholds.choose(conn, model.id, scope, threshold, faces, snapshot, reporter)
+        if not store.lock_scan(conn, model.id, scope, threshold):
             raise ConflictError(
                 "Another facedb is working on a scan with the same parameters; wait for it, then run this again."
             )
         while True:
             with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
-                faces = chosen_faces(snapshot.faces(), scope, options)
-                plan = scan_ledger.plan(conn, model.id, scope, faces, options, reporter)
+                faces = chosen.faces(snapshot.faces())
+                if not len(faces) and (options.datasets or options.model):
+                    raise NotFoundError(
+                        f"No labelled face of {model.name} would be compared: embed first, or loosen --datasets, --min-face, --min-quality."
+                    )
+                plan = scan_ledger.plan(conn, model.id, scope, faces, threshold, options, reporter)
                 conn.commit()
                 if plan.finished is not None:
                     return ScanSummary(plan.finished, None, reused=True, resumed=False, blocks_done=0, blocks_found=0)
                 vectors = snapshot.vectors(plan.faces.embedding_ids, connections=options.connections, reporter=reporter)
-            run = _Run(conn, options, engine, plan, vectors, reporter)
+            run = _Run(conn, threshold, options, engine, plan, vectors, reporter)
             summary = run.work(model, scope, pause)
             # A resumed scan has the gallery of its beginning; what came since is searched on top of it.
             if not plan.outdated:
@@ -139,42 +125,30 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
             reporter.say("The gallery changed since that scan was begun; scanning what is new.")
 
 
-def scope_of(conn: Connection, options: ScanOptions) -> dict[str, object]:
-    """Datasets and filters as the scan keeps them; raises NotFoundError for an unknown dataset."""
-    ids = None
-    if options.datasets:
-        found = store.dataset_ids(conn, options.datasets)
-        missing = [name for name in options.datasets if name not in found]
-        if missing:
-            raise NotFoundError(f"There is no dataset {missing[0]!r}: see `facedb datasets`.")
-        ids = sorted(found.values())
-    return {"datasets": ids, "min_face": options.min_face, "min_quality": options.min_quality}
+@dataclass(frozen=True, slots=True)
+class FaceFilter:
+    """Which faces of a gallery a scan compares: of ``datasets`` (None: all), no side below ``min_face`` pixels, no sharpness below
+    ``min_quality``."""
 
+    datasets: tuple[int, ...] | None = None
+    min_face: float | None = None
+    min_quality: float | None = None
 
-def chosen_faces(faces: GalleryFaces, scope: dict[str, object], options: ScanOptions) -> GalleryFaces:
-    """The faces with a label that are in the scope; a size or sharpness that was never measured passes."""
-    keep = faces.identity_ids > 0
-    if scope["datasets"] is not None:
-        keep &= np.isin(faces.dataset_ids, np.array(scope["datasets"], np.int32))
-    if options.min_face is not None:
-        keep &= ~(faces.size_px < options.min_face)
-    if options.min_quality is not None:
-        keep &= ~(faces.sharpness < options.min_quality)
-    return faces.take(np.flatnonzero(keep))
+    def stored(self) -> dict[str, object]:
+        """As `facedb.scan.scope` keeps it."""
+        datasets = None if self.datasets is None else list(self.datasets)
+        return {"datasets": datasets, "min_face": self.min_face, "min_quality": self.min_quality}
 
-
-def _aside(work: Callable[[], _Result]) -> Future[_Result]:
-    """What ``work`` returns, from a thread that nobody waits for who does not ask: Ctrl-C and a refused scan end at once."""
-    future: Future[_Result] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="facedb-aside", daemon=True).start()
-    return future
+    def faces(self, faces: GalleryFaces) -> GalleryFaces:
+        """The faces with a label that pass; a size or sharpness that was never measured passes."""
+        keep = faces.identity_ids > 0
+        if self.datasets is not None:
+            keep &= np.isin(faces.dataset_ids, np.array(self.datasets, np.int32))
+        if self.min_face is not None:
+            keep &= ~(faces.size_px < self.min_face)
+        if self.min_quality is not None:
+            keep &= ~(faces.sharpness < self.min_quality)
+        return faces.take(np.flatnonzero(keep))
 
 
 class _Run:
@@ -183,6 +157,7 @@ class _Run:
     def __init__(
         self,
         conn: Connection,
+        threshold: float,
         options: ScanOptions,
         engine: EngineInfo,
         plan: Plan,
@@ -190,6 +165,7 @@ class _Run:
         reporter: Reporter,
     ) -> None:
         self._conn = conn
+        self._threshold = threshold
         self._options = options
         self._engine = engine
         self._plan = plan
@@ -201,17 +177,20 @@ class _Run:
 
     def work(self, model: ModelRow, scope: dict[str, object], pause: scan_ledger.Pause) -> ScanSummary:
         plan = self._plan
-        with ExitStack() as calm:
-            calm.enter_context(one_blas_thread())
-            # Neither depends on the pairs, so a thread of its own sees to them while this one prepares and follows the search.
-            aside = _aside(lambda: (distributions.measure(self._gallery), study_folders(self._gallery)))
-            ledger = self._begin(model, scope)
-            if self._engine.name in _SEARCH_WITH_BLAS:
-                aside.result()
-                calm.close()
+        ledger = self._begin(model, scope)
+        alone = self._engine.name in _SEARCH_WITH_BLAS
+        # Neither depends on the pairs, so a thread of its own sees to them while this one follows the search.
+        with (
+            one_blas_thread(),
+            Aside(lambda: (histograms.measure(self._gallery), study_folders(self._gallery))) as aside,
+        ):
+            if not alone:
+                self._search(ledger, pause)
+            measured, study = aside.result()
+        if alone:
             self._search(ledger, pause)
-            calm.enter_context(one_blas_thread())
-            self._finish(ledger.scan_id, aside)
+        with one_blas_thread():
+            self._finish(ledger.scan_id, measured, study)
         finished = store.scan_by_id(self._conn, ledger.scan_id)
         assert finished is not None  # noqa: S101 - its row was updated above
         return ScanSummary(
@@ -225,7 +204,7 @@ class _Run:
         if plan.scan_id is None:
             carried = None if plan.base is None else self._carried(plan.base)
             self._expect_few_enough(plan.first_new, carried)
-            ledger = scan_ledger.begin(conn, model.id, scope, plan, self._options, self._engine.name)
+            ledger = scan_ledger.begin(conn, model.id, scope, plan, self._threshold, self._engine.name)
             if carried is not None:
                 self._write(ledger, carried)
         else:
@@ -245,7 +224,7 @@ class _Run:
         )
         with self._reporter.task("scan", total, "pairs") as task:
             results = join(
-                self._gallery, ledger.blocks, threshold=self._options.threshold, engine=self._engine.name,
+                self._gallery, ledger.blocks, threshold=self._threshold, engine=self._engine.name,
                 threads=self._options.threads, done=ledger.done,
             )  # fmt: skip
             for number, result in enumerate(results, 1):
@@ -294,18 +273,16 @@ class _Run:
         rows_a, rows_b = self._rows(pairs)
         carried = self._plan.first_new
         keep = (rows_a >= 0) & (rows_b >= 0) & (rows_a < carried) & (rows_b < carried)
-        keep &= pairs.score >= self._options.threshold - _ROUNDING
-        near = np.flatnonzero(keep & (np.abs(pairs.score - self._options.threshold) <= _ROUNDING))
-        keep[near] = pair_scores(self._vectors, rows_a[near], rows_b[near]) >= self._options.threshold
+        keep &= pairs.score >= self._threshold - _ROUNDING
+        near = np.flatnonzero(keep & (np.abs(pairs.score - self._threshold) <= _ROUNDING))
+        keep[near] = pair_scores(self._vectors, rows_a[near], rows_b[near]) >= self._threshold
         return PairRows(pairs.face_a[keep], pairs.face_b[keep], pairs.score[keep])
 
     def _expect_few_enough(self, first_new: int, carried: PairRows | None) -> None:
         limit = self._options.max_pairs
         if limit is None or len(self._faces) < 2:
             return
-        predicted = predict_pairs(
-            self._gallery, self._options.threshold, first_new=first_new, sample_rows=_PREDICTION_ROWS
-        )
+        predicted = predict_pairs(self._gallery, self._threshold, first_new=first_new, sample_rows=_PREDICTION_ROWS)
         if carried is not None:
             predicted = predicted.with_known(carried.score)
         if predicted.expected <= limit:
@@ -324,10 +301,10 @@ class _Run:
             )
             advice = f"a threshold of {threshold:.3f} would flag {about}; raise one of the two and scan again."
         raise TooManyPairsError(
-            f"About {predicted.expected:,.0f} pairs reach {self._options.threshold:g}, more than --max-pairs {limit:,}: {advice}"
+            f"About {predicted.expected:,.0f} pairs reach {self._threshold:g}, more than --max-pairs {limit:,}: {advice}"
         )
 
-    def _finish(self, scan_id: int, aside: Future[tuple[distributions.Distributions, FolderStudy]]) -> None:
+    def _finish(self, scan_id: int, measured: histograms.Distributions, study: FolderStudy) -> None:
         """Roll pairs up to links and findings, write the histograms and close the scan, all in one transaction."""
         pairs, faces = self._all_pairs(scan_id), self._faces
         rows_a, rows_b = self._rows(pairs)
@@ -335,8 +312,7 @@ class _Run:
         columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
         store.write_links(self._conn, scan_id, columns)
         hashes = Hashes(faces.content, faces.look, faces.has_look)
-        measured, study = aside.result()
         compute_findings(self._conn, scan_id, self._gallery, study, faces.face_ids, hashes, rows_a, rows_b, pairs.score)
-        distributions.write(self._conn, scan_id, measured, pairs.score, self._options.threshold)
+        histograms.write(self._conn, scan_id, measured, pairs.score, self._threshold)
         store.finish_scan(self._conn, scan_id, pairs=len(pairs), links=len(links))
         self._conn.commit()

@@ -81,11 +81,6 @@ class PairRows:
         return PairRows(*(np.concatenate([getattr(part, name) for part in joined]) for name in PairRows.__slots__))
 
 
-def dataset_ids(conn: Connection, names: Sequence[str]) -> dict[str, int]:
-    """Keys of datasets by name; missing names are left out."""
-    return dict(conn.execute(SQL["dataset_ids"], {"names": list(names)}).fetchall())
-
-
 def begin_scan(
     conn: Connection,
     *,
@@ -149,9 +144,10 @@ def scan_by_id(conn: Connection, scan_id: int) -> ScanRow | None:
     return None if row is None else ScanRow(*row)
 
 
-def latest_scan(conn: Connection, dataset_id: int | None = None) -> ScanRow | None:
-    """The newest finished scan, of all or of those that cover a dataset; None while there is none."""
-    row = conn.execute(SQL["latest_scan"], {"dataset_id": dataset_id}).fetchone()
+def latest_scan(conn: Connection, datasets: Sequence[int] | None = None, model_id: int | None = None) -> ScanRow | None:
+    """The newest finished scan, of all or of those that cover ``datasets`` or have that contract; None while there is none."""
+    parameters = {"datasets": None if datasets is None else list(datasets), "model_id": model_id}
+    row = conn.execute(SQL["latest_scan"], parameters).fetchone()
     return None if row is None else scan_by_id(conn, int(row[0]))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facedb.core.defaults import TOP
 from facedb.core.errors import InputError, ModelError
 from facedb.core.records import FaceVector
 from facedb.dataset.embedding_rows import ModelRow
@@ -16,7 +17,7 @@ from facedb.embedding.contract import ModelContract
 from facedb.embedding.pipeline import Embedder, embed_bytes
 from facedb.join.score import pair_scores
 from facedb.scan import search_rows as store_search
-from facedb.scan.run import find_model
+from facedb.scan.scope import find_scope
 from facedb.scan.search_rows import FoundFace
 
 SEARCH_COLUMNS = ("face", "rank", "dataset", "identity", "path", "score")
@@ -39,7 +40,8 @@ def search(
     image: Path,
     *,
     model_name: str | None = None,
-    top: int = 20,
+    dataset: str | None = None,
+    top: int = TOP,
     min_score: float | None = None,
     approximate: bool = False,
     faces: str = "all",
@@ -53,7 +55,7 @@ def search(
     except OSError as error:
         raise InputError(f"{image} cannot be read: {error.strerror}.") from error
     with closing(db.open()) as conn, translated(db.dsn):
-        model = find_model(conn, model_name)
+        model = find_scope(conn, [dataset], model_name).model
         with _embedder(model) as embedder:
             result = embed_bytes(embedder, data, faces=faces)
         if result.problem is not None:
@@ -96,7 +98,7 @@ def _ranked(face: FaceVector, found: list[FoundFace], top: int, min_score: float
 def index(db: Database, model_name: str | None, *, drop: bool = False) -> str:
     """Build (or drop) the HNSW index of a contract; returns the contract's name. Raises NotFoundError."""
     with closing(db.open()) as conn, translated(db.dsn):
-        model = find_model(conn, model_name)
+        model = find_scope(conn, model=model_name).model
         if drop:
             store_search.drop_index(conn, model)
         else:

@@ -64,9 +64,13 @@ def check(
     choice = model_choice(
         model, detector, models_dir=settings.models, preset=preset, faces=faces, overrides=overrides, provider=provider
     )
-    score, rule = threshold_choice(ctx, threshold, fmr)
     options = ScanOptions(
-        threshold=score, rule=rule, engine=engine, threads=threads, full=full, cache_dir=settings.cache
+        threshold=threshold_choice(ctx, threshold, fmr),
+        engine=engine,
+        threads=threads,
+        full=full,
+        cache_dir=settings.cache,
+        models_dir=settings.models,
     )
     with database(ctx) as db:
         reporter = state_of(ctx).reporter

@@ -50,7 +50,6 @@ def evaluate(
     Prints average precision and recall by class, precision at ranks, and the first ten misses. Files and labels stay as they are.
     """
     from facedb.report import evaluate as work
-    from facedb.scan.run import ScanOptions
 
     if truth is not None and inject is not None:
         raise UsageError("Give --inject or --truth, not both.")
@@ -58,11 +57,17 @@ def evaluate(
         if truth is not None:
             done = work.against_truth(db, truth, scan=scan, dataset=dataset)
         else:
-            options = ScanOptions(threshold=0.0, engine=engine, threads=threads, cache_dir=settings_from(ctx).cache)
             done = work.inject(
-                db, inject or work.DEFAULT_INJECT, seed, options, scan=scan, dataset=dataset,
+                db,
+                inject or work.DEFAULT_INJECT,
+                seed,
+                scan=scan,
+                dataset=dataset,
+                engine=engine,
+                threads=threads,
+                cache_dir=settings_from(ctx).cache,
                 reporter=state_of(ctx).reporter,
-            )  # fmt: skip
+            )
     if output is Format.JSON:
         sys.stdout.write(json.dumps(asdict(done), ensure_ascii=False, indent=1) + "\n")
     else:

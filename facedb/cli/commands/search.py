@@ -9,12 +9,13 @@ import typer
 
 from facedb.cli.context import database
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.defaults import TOP
 
 
 def search(
     ctx: typer.Context,
     image: Annotated[Path, typer.Argument(help="A photo.", show_default=False)],
-    top: Annotated[int, typer.Option(min=1, help="How many faces of the gallery for each face of the photo.")] = 20,
+    top: Annotated[int, typer.Option(min=1, help="How many faces of the gallery for each face of the photo.")] = TOP,
     min_score: Annotated[float | None, typer.Option(help="Only faces whose score reaches this.")] = None,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="Name of the contract; default: the one used last.")

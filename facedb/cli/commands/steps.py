@@ -28,6 +28,7 @@ from facedb.cli.choices import (
 )
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
 from facedb.sources.options import IdentityFrom
 
 
@@ -129,13 +130,13 @@ def scan(
     full: Annotated[bool, typer.Option("--full", help="Search everything anew instead of only what is new.")] = False,
     max_pairs: Annotated[
         int, typer.Option(min=1, help="Stop before the work when more pairs than this are to be expected.")
-    ] = 20_000_000,
+    ] = MAX_PAIRS,
     min_face: Annotated[float | None, typer.Option(help="Leave out faces smaller than this, in pixels.")] = None,
     min_quality: Annotated[
         float | None, typer.Option(help="Leave out faces less sharp than this (see bi.faces).")
     ] = None,
-    block_rows: Annotated[int, typer.Option(min=1, help="Faces per block, the unit of work and resume.")] = 8192,
-    connections: Annotated[int, typer.Option(min=1, help="Connections that load the gallery.")] = 2,
+    block_rows: Annotated[int, typer.Option(min=1, help="Faces per block, the unit of work and resume.")] = BLOCK_ROWS,
+    connections: Annotated[int, typer.Option(min=1, help="Connections that load the gallery.")] = CONNECTIONS,
     max_temp: MaxTempOption = None,
     cool_to: CoolToOption = None,
     output: FormatOption = Format.TABLE,
@@ -144,12 +145,22 @@ def scan(
     from facedb.scan.run import ScanOptions
     from facedb.scan.run import scan as run
 
-    score, rule = threshold_choice(ctx, threshold, fmr)
+    settings = settings_from(ctx)
     options = ScanOptions(
-        threshold=score, rule=rule, datasets=tuple(filter(None, (datasets or "").split(","))), model=model, engine=engine,
-        threads=threads, block_rows=block_rows, connections=connections, full=full, max_pairs=max_pairs,
-        min_face=min_face, min_quality=min_quality, cache_dir=settings_from(ctx).cache,
-    )  # fmt: skip
+        threshold=threshold_choice(ctx, threshold, fmr),
+        datasets=tuple(filter(None, (datasets or "").split(","))),
+        model=model,
+        engine=engine,
+        threads=threads,
+        block_rows=block_rows,
+        connections=connections,
+        full=full,
+        max_pairs=max_pairs,
+        min_face=min_face,
+        min_quality=min_quality,
+        cache_dir=settings.cache,
+        models_dir=settings.models,
+    )
     with database(ctx) as db:
         reporter = state_of(ctx).reporter
         done = run(db, options, reporter=reporter, pause=guard(max_temp, cool_to, reporter)).scan

@@ -16,12 +16,26 @@ select id, name, digest, contract, dim, detection, weights_path, detector_path f
 select id, name, digest, contract, dim, detection, weights_path, detector_path from facedb.model
 where name = %(name)s or starts_with(digest, %(name)s) order by digest = %(name)s desc, id desc;
 
+-- name: model_by_weights
+-- The contract of a model file that embedded last; one file may serve several contracts.
+select m.id, m.name, m.digest, m.contract, m.dim, m.detection, m.weights_path, m.detector_path from facedb.model m
+where m.contract ->> 'weights_sha256' = %(weights)s
+order by (select max(e.id) from facedb.embedding e where e.model_id = m.id) desc nulls last, m.id desc limit 1;
+
 -- name: model_in_use
--- The contract that embedded a face last, of all or of some datasets.
+-- The contract that embedded a face last, of all or of some datasets; a contract that could make nothing of them comes after.
 select m.id, m.name, m.digest, m.contract, m.dim, m.detection, m.weights_path, m.detector_path
 from facedb.model m
-where exists (select from facedb.embedding e where e.model_id = m.id)
-order by (select max(e.id) from facedb.embedding e where e.model_id = m.id) desc limit 1;
+cross join lateral (
+    select case when %(datasets)s::integer[] is null then (select max(e.id) from facedb.embedding e where e.model_id = m.id)
+    else (
+        select max(e.id) from facedb.embedding e join facedb.face f on f.id = e.face_id
+        join facedb.image i on i.id = f.image_id join facedb.source s on s.id = i.source_id
+        where e.model_id = m.id and s.dataset_id = any(%(datasets)s)
+    ) end as newest
+) used
+where used.newest is not null
+order by used.newest desc limit 1;
 
 -- name: models
 -- Every contract with the number of its embeddings.
@@ -84,7 +98,7 @@ on conflict (model_id, image_id) do update set code = excluded.code, detail = ex
 delete from facedb.embed_reject r using facedb.image i, facedb.source s
 where i.id = r.image_id and s.id = i.source_id
   and (%(model_id)s::integer is null or r.model_id = %(model_id)s)
-  and (%(dataset_id)s::integer is null or s.dataset_id = %(dataset_id)s)
+  and (%(datasets)s::integer[] is null or s.dataset_id = any(%(datasets)s))
   and (%(code)s::text is null or r.code = %(code)s);
 
 -- name: count_outcomes

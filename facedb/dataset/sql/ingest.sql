@@ -6,6 +6,10 @@ insert into facedb.dataset (name) values (%(name)s) on conflict (name) do nothin
 -- The key of a dataset.
 select id from facedb.dataset where name = %(name)s;
 
+-- name: datasets
+-- Every dataset.
+select name, id from facedb.dataset order by id;
+
 -- name: dataset_of_location
 -- The dataset that an earlier ingest of the same place went to.
 select d.name from facedb.source s join facedb.dataset d on d.id = s.dataset_id

@@ -34,7 +34,3 @@ having min(i.height) = max(i.height) and min(i.width) = max(i.width);
 -- name: places
 -- Where the bytes of images are.
 select i.id, i.container_offset, i.container_length from facedb.image i where i.id = any(%(ids)s);
-
--- name: dataset_names
--- Every dataset.
-select id, name from facedb.dataset order by id;

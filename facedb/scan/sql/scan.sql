@@ -1,7 +1,3 @@
--- name: dataset_ids
--- Keys of datasets by name.
-select name, id from facedb.dataset where name = any(%(names)s);
-
 -- name: faces
 -- Who is in the gallery of a contract, and a number that tells its vector from others. (Composed: the partition, the dimension.)
 -- The offset keeps the vectors out of the joins, which would write all of them to temporary files.
@@ -72,11 +68,12 @@ select id, model_id, base_scan_id, status, threshold, scope, engine, faces, new_
 from facedb.scan where id = %(scan_id)s;
 
 -- name: latest_scan
--- The newest finished scan, of all or of those that cover a dataset.
+-- The newest finished scan, of all or of those that cover some datasets or have a contract.
 select id from facedb.scan
 where status = 'finished'
-  and (%(dataset_id)s::integer is null or scope -> 'datasets' is null or scope -> 'datasets' = 'null'::jsonb
-       or scope -> 'datasets' @> to_jsonb(%(dataset_id)s::integer))
+  and (%(datasets)s::integer[] is null or scope -> 'datasets' is null or scope -> 'datasets' = 'null'::jsonb
+       or scope -> 'datasets' @> to_jsonb(%(datasets)s::integer[]))
+  and (%(model_id)s::integer is null or model_id = %(model_id)s)
 order by id desc limit 1;
 
 -- name: blocks

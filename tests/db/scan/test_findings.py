@@ -200,7 +200,7 @@ def test_calibration_reads_a_scan_and_agrees_with_a_sample_of_everything(databas
 def test_a_threshold_is_chosen_from_the_data_and_stays_when_little_changes(database: Database) -> None:
     populate(database)
     talk = Talk()
-    options = ScanOptions(threshold=0.0, engine="exact", threads=1, rule=ThresholdRule())
+    options = ScanOptions(threshold=ThresholdRule(), engine="exact", threads=1)
     first = scan(database, options, reporter=talk)
     assert any("will be chance" in said for said in talk.said)
     again = scan(database, options, reporter=talk)
@@ -211,7 +211,7 @@ def test_a_threshold_is_chosen_from_the_data_and_stays_when_little_changes(datab
     later = scan(database, options, reporter=talk)
     assert later.scan.threshold == first.scan.threshold
     assert later.scan.base_scan_id == first.scan.id
-    rated = scan(database, ScanOptions(threshold=0.0, engine="exact", rule=ThresholdRule(1e-6)), reporter=talk)
+    rated = scan(database, ScanOptions(threshold=ThresholdRule(1e-6), engine="exact"), reporter=talk)
     assert rated.scan.threshold > first.scan.threshold
     assert any("too few to show a rate of 1e-06" in said for said in talk.said)
 
@@ -219,7 +219,7 @@ def test_a_threshold_is_chosen_from_the_data_and_stays_when_little_changes(datab
 def test_one_identity_gives_no_threshold(database: Database) -> None:
     Population(database, DIM).add(Crowd(1).faces(0, 4), ["alone"] * 4)
     with pytest.raises(UsageError, match="fewer than two identities"):
-        scan(database, ScanOptions(threshold=0.0, engine="exact", rule=ThresholdRule()), reporter=Silent())
+        scan(database, ScanOptions(threshold=ThresholdRule(), engine="exact"), reporter=Silent())
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -1e-3])
@@ -234,10 +234,9 @@ def test_planted_mistakes_are_found_and_kept_per_scan_without_touching_labels(da
     state = "select md5(string_agg(i::text, ',' order by i.id)) from facedb.image i"
     with database.connection() as conn:
         before = conn.execute(state).fetchone()
-    options = ScanOptions(threshold=0.0, engine="exact", threads=1)
     spec = "merge=2,stray=4%,swap=1,duplicate=2"
-    found = evaluate.inject(database, spec, 7, options, scan=None, dataset=None, reporter=Silent())
-    again = evaluate.inject(database, spec, 7, options, scan=None, dataset=None, reporter=Silent())
+    found = evaluate.inject(database, spec, 7, engine="exact", threads=1, reporter=Silent())
+    again = evaluate.inject(database, spec, 7, engine="exact", threads=1, reporter=Silent())
     assert (found.planted, found.found, found.curve) == (again.planted, again.found, again.curve)
     assert found.planted == 2 + round(0.04 * done.scan.faces) + 2 + 2
     # Two mistakes were there before anything was planted, and cost precision.
