@@ -27,6 +27,7 @@ from facedb.findings.likenesses import Likeness, compare_cores, find_likenesses
 from facedb.findings.odds.two_groups import TwoGroups, two_groups
 from facedb.findings.peel import Peeled, peel
 from facedb.findings.persons import Ends, Persons, ends, folder_sums, mean_scores, noise, persons
+from facedb.findings.rates.told import told_pairs
 from facedb.findings.strays import find_mixed, find_strays, swaps
 from facedb.join.gallery import Gallery
 
@@ -40,9 +41,11 @@ _SLACK = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The ranked ``table`` with what it was measured against: the scale's ``ends`` and the ``rules``."""
+    """The ranked ``table`` with what it was measured against: the scale's ``ends`` and the ``rules``; ``mated`` float64 (m,), how far
+    each flagged pair is explained as two faces of one person."""
 
     table: FindingTable
+    mated: Float64Array
     ends: Ends
     rules: Rules
 
@@ -103,7 +106,8 @@ def find(
     single, alone = _folders_of_one(parts, likeness)
     close = (likeness.sameness >= rules.alike) | (likeness.links.max_score >= study.ends.cut(CLOSE_SHARE))
     found = ranked([find_likenesses(likeness, close & ~single), alone, strays, mixed, copies])
-    return Findings(replace(found, partner=swaps(found)), study.ends, rules)
+    mated = told_pairs(found, parts, rows_a, rows_b)
+    return Findings(replace(found, partner=swaps(found)), mated, study.ends, rules)
 
 
 @dataclass(frozen=True, slots=True)

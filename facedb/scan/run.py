@@ -312,7 +312,11 @@ class _Run:
         columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
         store.write_links(self._conn, scan_id, columns)
         hashes = Hashes(faces.content, faces.look, faces.has_look)
-        compute_findings(self._conn, scan_id, self._gallery, study, faces.face_ids, hashes, rows_a, rows_b, pairs.score)
-        histograms.write(self._conn, scan_id, measured, pairs.score, self._threshold)
-        store.finish_scan(self._conn, scan_id, pairs=len(pairs), links=len(links))
+        found = compute_findings(
+            self._conn, scan_id, self._gallery, study, faces.face_ids, hashes, rows_a, rows_b, pairs.score
+        )
+        histograms.write(self._conn, scan_id, measured, pairs.score, found.mated, self._threshold)
+        store.finish_scan(
+            self._conn, scan_id, pairs=len(pairs), links=len(links), certain_above=study.odds.certain_above(study.ends)
+        )
         self._conn.commit()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from facedb.core.records import Float32Array, Int32Array, Int64Array
+from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
 from facedb.dataset.embedding_rows import partition
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, read_columns, write_columns
@@ -248,20 +248,22 @@ def write_histogram(
     sampled: Int64Array | None,
     total: int,
     counted_from: float | None,
+    mated: Float64Array | None = None,
 ) -> None:
-    """Write the histograms of one kind, int64 counts by bin, with their denominator."""
+    """Write the histograms of one kind, int64 counts by bin, with their denominator; ``mated`` of the counted pairs are of one person."""
     for source, counts in (("counted", counted), ("sampled", sampled)):
         if counts is not None and counts.any():
             bins = np.flatnonzero(counts)
             parameters = {"scan_id": scan_id, "kind": kind, "source": source, "bins": bins.tolist(),
-                          "counts": counts[bins].tolist()}  # fmt: skip
+                          "counts": counts[bins].tolist(),
+                          "mated": mated[bins].tolist() if mated is not None and source == "counted" else None}  # fmt: skip
             conn.execute(SQL["add_histogram"], parameters)
     parameters = {"scan_id": scan_id, "kind": kind, "total": total, "counted_from": counted_from,
                   "sampled": 0 if sampled is None else int(sampled.sum())}  # fmt: skip
     conn.execute(SQL["add_total"], parameters)
 
 
-def finish_scan(conn: Connection, scan_id: int, *, pairs: int, links: int) -> None:
+def finish_scan(conn: Connection, scan_id: int, *, pairs: int, links: int, certain_above: float) -> None:
     """Index the pairs and close the scan."""
     name = partition("flagged_pair", scan_id)
     for statement in (
@@ -270,7 +272,9 @@ def finish_scan(conn: Connection, scan_id: int, *, pairs: int, links: int) -> No
         sql.SQL("analyze {}").format(name),
     ):
         conn.execute(statement)
-    conn.execute(SQL["finish_scan"], {"scan_id": scan_id, "pairs": pairs, "links": links})
+    conn.execute(
+        SQL["finish_scan"], {"scan_id": scan_id, "pairs": pairs, "links": links, "certain_above": certain_above}
+    )
 
 
 def rows(conn: Connection, query: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:

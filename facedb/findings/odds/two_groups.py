@@ -18,15 +18,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
-from facedb.findings.confidence import SUREST
+from facedb.findings.confidence import CERTAIN, SUREST
 from facedb.findings.folders import Folders
 from facedb.findings.odds.mates import Mates, mates_of_cores, mates_of_faces
 from facedb.findings.odds.strangers import Strangers, compare, strangers
 from facedb.findings.persons import Ends, Persons
+from facedb.findings.rates.histogram import BIN_EDGES
 
 RELATIVES = 0.05
 """At least so many pairs of relatives for each pair that is one person, and half a pair in any gallery, are taken for granted: an
 assumption, not measured."""
+NEVER = 2.0
 UNSEEN = 0.9
 """The most that can be said while no folder shows what two photos of one person score: an assumption, not measured."""
 _ROUNDS = 100
@@ -65,6 +67,11 @@ class TwoGroups:
         """The probability (m,) that two folders of one photo each, which have ``score`` (m,), are one person."""
         one, usual = np.ones(len(score), np.int64), np.full(len(score), scale.genuine)
         return self._of_sets(scale, score, one, one, usual, usual)[0]
+
+    def certain_above(self, scale: Ends) -> float:
+        """The lowest edge of the histograms from which on two such folders are *certain*; above 1 where none are."""
+        sure = self.alone(scale, BIN_EDGES) >= CERTAIN
+        return float(BIN_EDGES[int(np.argmax(sure))]) if sure.any() else NEVER
 
     def _of_sets(
         self,

@@ -94,7 +94,7 @@ update facedb.scan set engine = %(engine)s where id = %(scan_id)s;
 -- name: finish_scan
 -- Close a scan; from here on it does not change.
 update facedb.scan s
-set status = 'finished', finished_at = now(), pairs = %(pairs)s, links = %(links)s,
+set status = 'finished', finished_at = now(), pairs = %(pairs)s, links = %(links)s, certain_above = %(certain_above)s,
     comparisons = (select coalesce(sum(b.comparisons), 0) from facedb.scan_block b where b.scan_id = s.id),
     join_seconds = (select coalesce(sum(b.seconds), 0) from facedb.scan_block b where b.scan_id = s.id)
 where s.id = %(scan_id)s;
@@ -105,8 +105,9 @@ update facedb.scan set status = 'abandoned' where id = %(scan_id)s and status = 
 
 -- name: add_histogram
 -- Counts of scores of one kind.
-insert into facedb.score_histogram (scan_id, kind, source, bin, count)
-select %(scan_id)s, %(kind)s, %(source)s, bin, count from unnest(%(bins)s::integer[], %(counts)s::bigint[]) as h(bin, count);
+insert into facedb.score_histogram (scan_id, kind, source, bin, count, mated)
+select %(scan_id)s, %(kind)s, %(source)s, bin, count, mated
+from unnest(%(bins)s::integer[], %(counts)s::bigint[], %(mated)s::double precision[]) as h(bin, count, mated);
 
 -- name: add_total
 -- Their denominator.
