@@ -29,7 +29,9 @@ DetectorOption = Annotated[
 PresetOption = Annotated[str | None, typer.Option("--preset", help="How the model wants its input: arcface, sface, ….")]
 FacesOption = Annotated[
     str | None,
-    typer.Option("--faces", help="Which face of a photo: centre, largest, all, or error when there are several."),
+    typer.Option(
+        "--faces", help="Which face of a photo: fit (the one that fits its folder), centre, largest, all, or error."
+    ),
 ]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one value of the model contract.")

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.asides import find_asides, settle_ties
+from facedb.findings.company import Company
 from facedb.findings.confidence import LIKELY, Rules
 from facedb.findings.copies import EQUAL, NEAR, Hashes, find_copies
 from facedb.findings.finding_table import FindingTable, Kind, Role, ranked, table
@@ -37,6 +38,7 @@ CLOSE_SHARE = 0.65
 """Two identities are look-alikes when their cores are closer than chance brings any two, or when their best pair scores
 this share of the way from impostor to genuine; other links are in `facedb links` only."""
 _SLACK = 0.05
+ALONE = Company()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,11 @@ def find(
     rows_b: Int64Array,
     scores: Float32Array,
     hashes: Hashes,
+    seen: Company = ALONE,
 ) -> Findings:
     """Find the mistakes of a gallery.
+
+    ``seen`` is what photos with several faces tell.
 
     ``study`` is `study_folders` of it; ``rows_a``, ``rows_b`` (m,) are the rows of the flagged pairs with ``scores`` float32
     (m,). No other pair is looked at, but every face beside a core is compared with every core.
@@ -102,7 +107,7 @@ def find(
     copies = copies.only(~_told_as_strays(len(gallery), strays, copies))
     explained = _explained(len(gallery), [strays, mixed, copies])
     left = ~(explained[rows_a] | explained[rows_b])
-    likeness = compare_cores(gallery.vectors, parts, who, odds, rows_a[left], rows_b[left], scores[left])
+    likeness = compare_cores(gallery.vectors, parts, who, odds, seen, rows_a[left], rows_b[left], scores[left])
     single, alone = _folders_of_one(parts, likeness)
     close = (likeness.sameness >= rules.alike) | (likeness.links.max_score >= study.ends.cut(CLOSE_SHARE))
     found = ranked([find_likenesses(likeness, close & ~single), alone, strays, mixed, copies])

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
+from facedb.findings.company import Company
 from facedb.findings.confidence import LIKELY
 from facedb.findings.finding_table import FindingTable, Kind, Role, table
 from facedb.findings.folders import Folders
@@ -40,6 +41,7 @@ def compare_cores(
     parts: Folders,
     who: Persons,
     odds: TwoGroups,
+    seen: Company,
     rows_a: Int64Array,
     rows_b: Int64Array,
     scores: Float32Array,
@@ -51,7 +53,7 @@ def compare_cores(
     sameness = who.core_sameness(a, b)
     sameness[(who.faces[a] == 0) | (who.faces[b] == 0)] = 0.0
     best_a, best_b = _best_pairs(parts, links, rows_a, rows_b, scores)
-    sure = odds.of_cores(who, a, b)
+    sure = seen.weigh(odds, odds.of_cores(who, a, b), links.identity_a, links.identity_b)
     sure[(who.faces[a] == 0) | (who.faces[b] == 0)] = 0.0
     return Likeness(links, a, b, sameness, sure, best_a, best_b)
 

@@ -29,10 +29,12 @@ def find_mixed(
     ``identity_b`` is the folder that the second person looks like, if any; ``mean_score`` the mean score between the two
     groups, ``own_score`` the one inside the second group, ``faces_a`` its faces.
     """
-    sure = rules.of_mixed(asides.between[second], _cohesion(who, asides, second))
-    kept = sure >= _FROM
-    second, sure = second[kept], sure[kept]
     known = (asides.sameness[second] >= rules.home) & (asides.other[second] >= 0)
+    # One person in profile looks like a second one too, unless that one is known from elsewhere.
+    most = np.where(known, 1.0, MOST_OF_STRANGER)
+    sure = np.minimum(rules.of_mixed(asides.between[second], _cohesion(who, asides, second)), most)
+    kept = sure >= _FROM
+    second, sure, known = second[kept], sure[kept], known[kept]
     other = np.where(known, asides.other[second], -1)
     place = np.full(len(asides.faces), -1, np.int64)
     place[second] = np.arange(len(second))

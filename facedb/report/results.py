@@ -21,6 +21,7 @@ LINK_COLUMNS = (
 )  # fmt: skip
 PAIR_COLUMNS = ("identity_a", "path_a", "identity_b", "path_b", "score")
 REJECT_COLUMNS = ("dataset", "identity", "path", "outcome", "code", "detail", "model")
+FACE_COLUMNS = ("identity", "path", "role", "faces", "fit", "also_shows", "also_score", "box")
 DATASET_COLUMNS = (
     "dataset",
     "files",
@@ -115,6 +116,17 @@ def _example(row: tuple[Any, ...]) -> tuple[str, str]:
     if path_a is None:
         return "", ""
     return (path_a, path_b) if identity_a < identity_b else (path_b, path_a)
+
+
+@contextmanager
+def faces(
+    db: Database, *, scan: int | None, dataset: str | None, role: str | None, limit: int | None
+) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """Rows of FACE_COLUMNS, of the photos that show several faces, streamed while the block is open."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        found = find_scan(conn, scan, [dataset]).scan
+        rows = store.rows(conn, "faces", {"scan_id": found.id, "role": role, "limit": limit})
+        yield (tuple(display(v) if isinstance(v, str) else v for v in row) for row in rows)
 
 
 @contextmanager

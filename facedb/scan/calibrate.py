@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
+from facedb.core.defaults import CONNECTIONS
 from facedb.core.errors import NotFoundError, UsageError
 from facedb.core.progress import Reporter
 from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection, Database, translated
 from facedb.findings.rates.calibration import SUPPORT, Calibration
+from facedb.scan import face_choice, thresholds
 from facedb.scan import scan_rows as store_scans
-from facedb.scan import thresholds
 from facedb.scan.gallery import GallerySnapshot
 from facedb.scan.run import FaceFilter
 from facedb.scan.scope import find_scan, find_scope
@@ -126,7 +127,8 @@ def _from_sample(
 ) -> CalibrateSummary:
     scope = find_scope(conn, [dataset], model)
     with GallerySnapshot(db.open, scope.model) as snapshot:
-        faces = FaceFilter(scope.datasets).faces(snapshot.faces())
+        every = FaceFilter(scope.datasets).faces(snapshot.faces())
+        faces = face_choice.choose(conn, scope.model, every, snapshot, CONNECTIONS, reporter).faces
         measured, certain, looked_at = thresholds.measure_sample(faces, snapshot, reporter)
     source = f"Sample {looked_at.strip('().').lower()}"
     return CalibrateSummary(measured, len(faces), thresholds.lines(measured, len(faces), certain), source, None)

@@ -16,7 +16,7 @@ from facedb.core.aside import Aside
 from facedb.core.blas import one_blas_thread
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
 from facedb.core.errors import ConflictError, NotFoundError, TooManyPairsError, UsageError
-from facedb.core.progress import Reporter
+from facedb.core.progress import Reporter, Silent
 from facedb.core.records import Float32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection, Database, translated
@@ -27,9 +27,10 @@ from facedb.findings.rates.sample import predict_pairs
 from facedb.join.engine import EngineInfo, choose_engine
 from facedb.join.loop import BlockResult, Gallery, join
 from facedb.join.score import pair_scores
-from facedb.scan import histograms, thresholds
+from facedb.scan import face_choice, histograms, thresholds
 from facedb.scan import ledger as scan_ledger
 from facedb.scan import scan_rows as store
+from facedb.scan.face_choice import FaceChoice
 from facedb.scan.findings import compute_findings
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
 from facedb.scan.ledger import Ledger, Plan
@@ -99,7 +100,7 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
         threshold = options.threshold
         if isinstance(threshold, ThresholdRule):
             with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
-                faces = chosen.faces(snapshot.faces())
+                faces = _one_a_photo(conn, model, chosen, snapshot, options, Silent()).faces
                 threshold = thresholds.choose(conn, model.id, scope, threshold, faces, snapshot, reporter)
         if not store.lock_scan(conn, model.id, scope, threshold):
             raise ConflictError(
@@ -107,7 +108,8 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
             )
         while True:
             with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
-                faces = chosen.faces(snapshot.faces())
+                choice = _one_a_photo(conn, model, chosen, snapshot, options, reporter)
+                faces = choice.faces
                 if not len(faces) and (options.datasets or options.model):
                     raise NotFoundError(
                         f"No labelled face of {model.name} would be compared: embed first, or loosen --datasets, --min-face, --min-quality."
@@ -116,8 +118,12 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
                 conn.commit()
                 if plan.finished is not None:
                     return ScanSummary(plan.finished, None, reused=True, resumed=False, blocks_done=0, blocks_found=0)
-                vectors = snapshot.vectors(plan.faces.embedding_ids, connections=options.connections, reporter=reporter)
-            run = _Run(conn, threshold, options, engine, plan, vectors, reporter)
+                vectors = choice.vectors_of(plan.faces.embedding_ids)
+                if vectors is None:
+                    vectors = snapshot.vectors(
+                        plan.faces.embedding_ids, connections=options.connections, reporter=reporter
+                    )
+            run = _Run(conn, threshold, options, engine, plan, choice, vectors, reporter)
             summary = run.work(model, scope, pause)
             # A resumed scan has the gallery of its beginning; what came since is searched on top of it.
             if not plan.outdated:
@@ -151,6 +157,17 @@ class FaceFilter:
         return faces.take(np.flatnonzero(keep))
 
 
+def _one_a_photo(
+    conn: Connection,
+    model: ModelRow,
+    chosen: FaceFilter,
+    snapshot: GallerySnapshot,
+    options: ScanOptions,
+    reporter: Reporter,
+) -> FaceChoice:
+    return face_choice.choose(conn, model, chosen.faces(snapshot.faces()), snapshot, options.connections, reporter)
+
+
 class _Run:
     """The work on one scan: search the blocks that are left, then roll up."""
 
@@ -161,6 +178,7 @@ class _Run:
         options: ScanOptions,
         engine: EngineInfo,
         plan: Plan,
+        choice: FaceChoice,
         vectors: Float32Array,
         reporter: Reporter,
     ) -> None:
@@ -169,6 +187,7 @@ class _Run:
         self._options = options
         self._engine = engine
         self._plan = plan
+        self._choice = choice
         self._faces = plan.faces
         self._vectors = vectors
         self._reporter = reporter
@@ -312,8 +331,19 @@ class _Run:
         columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
         store.write_links(self._conn, scan_id, columns)
         hashes = Hashes(faces.content, faces.look, faces.has_look)
+        seen = self._choice.seen(self._conn, scan_id, faces, study)
         found = compute_findings(
-            self._conn, scan_id, self._gallery, study, faces.face_ids, hashes, rows_a, rows_b, pairs.score
+            self._conn,
+            scan_id,
+            self._gallery,
+            study,
+            faces.face_ids,
+            hashes,
+            rows_a,
+            rows_b,
+            pairs.score,
+            seen,
+            self._choice.note,
         )
         histograms.write(self._conn, scan_id, measured, pairs.score, found.mated, self._threshold)
         store.finish_scan(

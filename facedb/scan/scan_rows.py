@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -261,6 +261,18 @@ def write_histogram(
     parameters = {"scan_id": scan_id, "kind": kind, "total": total, "counted_from": counted_from,
                   "sampled": 0 if sampled is None else int(sampled.sum())}  # fmt: skip
     conn.execute(SQL["add_total"], parameters)
+
+
+def face_boxes(conn: Connection, ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """Key, box (x, y, w, h), and width and height of the photo, of the faces ``ids`` that have a box."""
+    return conn.execute(SQL["face_boxes"], {"ids": list(ids)}).fetchall()
+
+
+def write_scan_faces(conn: Connection, scan_id: int, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Write face, role, faces of its photo, fit, the other identity it is and the score to it; what is there already is replaced."""
+    conn.execute("delete from facedb.scan_face where scan_id = %s", (scan_id,))
+    with conn.cursor() as cursor:
+        cursor.executemany(SQL["add_scan_face"], [(scan_id, *row) for row in rows])
 
 
 def finish_scan(conn: Connection, scan_id: int, *, pairs: int, links: int, certain_above: float) -> None:

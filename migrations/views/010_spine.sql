@@ -67,14 +67,22 @@ comment on column bi.rejects.image_id is 'Key of the image.';
 
 create view bi.faces as
 select d.name as dataset, n.name as identity, i.path, f.ordinal, m.name as model, f.box, f.landmarks, f.detector_score,
-       f.size_px, f.sharpness, e.norm, f.id as face_id, i.id as image_id, m.id as model_id
+       f.size_px, f.sharpness, e.norm, f.id as face_id, i.id as image_id, m.id as model_id,
+       p.scan_id, p.role, p.faces as faces_in_photo, p.fit, a.name as also_shows, p.also_score
 from facedb.face f
 join facedb.embedding e on e.face_id = f.id
 join facedb.model m on m.id = e.model_id
 join facedb.image i on i.id = f.image_id
 join facedb.source s on s.id = i.source_id
 join facedb.dataset d on d.id = s.dataset_id
-left join facedb.identity n on n.id = i.identity_id;
+left join facedb.identity n on n.id = i.identity_id
+left join lateral (
+    select r.scan_id, r.role, r.faces, r.fit, r.also_identity, r.also_score
+    from facedb.scan_face r join facedb.scan c on c.id = r.scan_id
+    where r.face_id = f.id and c.model_id = m.id and c.status = 'finished'
+    order by r.scan_id desc limit 1
+) p on true
+left join facedb.identity a on a.id = p.also_identity;
 comment on view bi.faces is 'Every embedded face with what was measured of it, once per contract.';
 comment on column bi.faces.dataset is 'Dataset.';
 comment on column bi.faces.identity is 'Label.';
@@ -90,6 +98,12 @@ comment on column bi.faces.norm is 'Length of the vector before normalisation.';
 comment on column bi.faces.face_id is 'Key of the face.';
 comment on column bi.faces.image_id is 'Key of the image.';
 comment on column bi.faces.model_id is 'Key of the contract.';
+comment on column bi.faces.scan_id is 'The newest finished scan that chose among several faces of the photo; null where there was nothing to choose.';
+comment on column bi.faces.role is 'part: it stood for its photo; none fits: it did, though no face of the photo fits the folder; bystander: another person in it; again: the same face once more; null where there was nothing to choose.';
+comment on column bi.faces.faces_in_photo is 'Faces of the photo, where they are several.';
+comment on column bi.faces.fit is 'Mean score to the core of its folder, without its own photo.';
+comment on column bi.faces.also_shows is 'The other identity that a bystander is.';
+comment on column bi.faces.also_score is 'Mean score of the bystander to that identity.';
 
 create view bi.scans as
 select s.id as scan_id, m.name as model, s.status, s.threshold, s.scope, s.engine, s.base_scan_id, s.faces, s.new_faces,

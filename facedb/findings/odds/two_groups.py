@@ -68,6 +68,11 @@ class TwoGroups:
         one, usual = np.ones(len(score), np.int64), np.full(len(score), scale.genuine)
         return self._of_sets(scale, score, one, one, usual, usual)[0]
 
+    def of_faces(self, who: Persons, score: Float64Array, folder: Int64Array) -> Float64Array:
+        """The probability (m,) that single faces from elsewhere, with mean ``score`` to the core of ``folder`` (m,), are that person."""
+        one, usual = np.ones(len(score), np.int64), np.full(len(score), who.ends.genuine)
+        return self._of_sets(who.ends, score, one, who.faces[folder], usual, who.cohesion[folder])[0]
+
     def certain_above(self, scale: Ends) -> float:
         """The lowest edge of the histograms from which on two such folders are *certain*; above 1 where none are."""
         sure = self.alone(scale, BIN_EDGES) >= CERTAIN

@@ -86,3 +86,16 @@ group by d.id order by d.name;
 -- Every scan, newest first.
 select scan_id, model, status, threshold, faces, new_faces, identities, comparisons, pairs, links, engine, started_at
 from bi.scans order by scan_id desc;
+
+-- name: faces
+-- The faces of photos that show several, with what each was to a scan.
+select n.name, i.path, r.role, r.faces, round(r.fit::numeric, 4)::float8, a.name, round(r.also_score::numeric, 4)::float8, f.box
+from facedb.scan_face r
+join facedb.face f on f.id = r.face_id
+join facedb.image i on i.id = f.image_id
+left join facedb.identity n on n.id = i.identity_id
+left join facedb.identity a on a.id = r.also_identity
+where r.scan_id = %(scan_id)s
+  and (%(role)s::text is null or r.role = %(role)s)
+order by n.name, i.path, f.ordinal
+limit %(limit)s;

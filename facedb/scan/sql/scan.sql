@@ -113,3 +113,13 @@ from unnest(%(bins)s::integer[], %(counts)s::bigint[], %(mated)s::double precisi
 -- Their denominator.
 insert into facedb.score_total (scan_id, kind, total, counted_from, sampled)
 values (%(scan_id)s, %(kind)s, %(total)s, %(counted_from)s, %(sampled)s);
+
+-- name: face_boxes
+-- Where faces are in their photos.
+select f.id, f.box, i.width, i.height from facedb.face f join facedb.image i on i.id = f.image_id
+where f.id = any(%(ids)s) and f.box is not null and i.width is not null and i.height is not null;
+
+-- name: add_scan_face
+-- What a face was to a scan.
+insert into facedb.scan_face (scan_id, face_id, role, faces, fit, also_identity, also_score)
+values (%s, %s, %s, %s, %s, %s, %s);
