@@ -27,6 +27,12 @@ DetectorOption = Annotated[
     ),
 ]
 PresetOption = Annotated[str | None, typer.Option("--preset", help="How the model wants its input: arcface, sface, ….")]
+NamesOption = Annotated[
+    bool,
+    typer.Option(
+        "--names/--no-names", help="Take labels that look like names as evidence (two spellings, one surname)."
+    ),
+]
 FacesOption = Annotated[
     str | None,
     typer.Option(

@@ -9,6 +9,7 @@ import numpy as np
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.confidence import LIKELY
 from facedb.findings.folders import Folders
+from facedb.findings.names import Names
 from facedb.findings.odds.two_groups import TwoGroups
 from facedb.findings.persons import Persons, best_other
 
@@ -21,12 +22,13 @@ bystander taken for somebody else): an assumption, not measured."""
 class Company:
     """What photos with several faces tell: ``together``, pairs of labels (a < b) whose people stand in one photo, with the rows of the
     gallery whose photo it is; ``guessed`` labels whose only photo took its face by its place, which is right with probability ``right``;
-    of all bystanders the share ``known`` is somebody else of the gallery."""
+    of all bystanders the share ``known`` is somebody else of the gallery. ``names`` are those of the labels, where they have any."""
 
     together: dict[tuple[int, int], int] = field(default_factory=dict)
     guessed: frozenset[int] = frozenset()
     right: float = 1.0
     known: float = 0.0
+    names: Names | None = None
 
     def weigh(self, odds: TwoGroups, sure: Float64Array, labels_a: Int64Array, labels_b: Int64Array) -> Float64Array:
         """The probability (m,) of one person, ``sure`` (m,), once company is taken into account.
@@ -41,7 +43,7 @@ class Company:
                 found[k] = found[k] * TOGETHER / (1 - found[k] + found[k] * TOGETHER)
             if a in self.guessed or b in self.guessed:
                 found[k] *= trust
-        return found
+        return found if self.names is None else self.names.weigh(found, labels_a, labels_b)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,12 @@ class Bystanders:
 
 
 def company(
-    parts: Folders, bystanders: Bystanders, also: Int64Array, fits: Int64Array, guessed: Int64Array, right: float
+    parts: Folders,
+    bystanders: Bystanders,
+    also: Int64Array,
+    fits: Int64Array,
+    guessed: Int64Array,
+    right: float,
 ) -> Company:
     """Gather it: ``also`` (m,) is the folder of each bystander (-1: none); ``fits`` are the rows of the gallery that fit their folder,
     ``guessed`` those whose face was taken by its place."""

@@ -24,7 +24,7 @@ from facedb.findings.confidence import LIKELY, Rules
 from facedb.findings.copies import EQUAL, NEAR, Hashes, find_copies
 from facedb.findings.finding_table import FindingTable, Kind, Role, ranked, table
 from facedb.findings.folders import Folders, folders
-from facedb.findings.likenesses import Likeness, compare_cores, find_likenesses
+from facedb.findings.likenesses import Likeness, compare_cores, find_likenesses, namesakes
 from facedb.findings.odds.two_groups import TwoGroups, two_groups
 from facedb.findings.peel import Peeled, peel
 from facedb.findings.persons import Ends, Persons, ends, folder_sums, mean_scores, noise, persons
@@ -109,8 +109,15 @@ def find(
     left = ~(explained[rows_a] | explained[rows_b])
     likeness = compare_cores(gallery.vectors, parts, who, odds, seen, rows_a[left], rows_b[left], scores[left])
     single, alone = _folders_of_one(parts, likeness)
-    close = (likeness.sameness >= rules.alike) | (likeness.links.max_score >= study.ends.cut(CLOSE_SHARE))
-    found = ranked([find_likenesses(likeness, close & ~single), alone, strays, mixed, copies])
+    close = (
+        likeness.merges()
+        | (likeness.sameness >= rules.alike)
+        | (likeness.links.max_score >= study.ends.cut(CLOSE_SHARE))
+    )
+    told = [find_likenesses(likeness, close & ~single), alone, strays, mixed, copies]
+    if seen.names is not None:
+        told.append(namesakes(gallery.vectors, parts, who, odds, seen.names, likeness, explained))
+    found = ranked(told)
     mated = told_pairs(found, parts, rows_a, rows_b)
     return Findings(replace(found, partner=swaps(found)), mated, study.ends, rules)
 

@@ -80,6 +80,11 @@ def _notes(
         row = seen.together.get((min(a, b), max(a, b)))
         if row is not None and found.kind[k] in (Kind.MERGE, Kind.LOOK_ALIKE):
             both[k] = int(gallery.groups[row])
+    if seen.names is not None:
+        for k in np.flatnonzero(np.isin(found.kind, (Kind.MERGE, Kind.LOOK_ALIKE))).tolist():
+            said = seen.names.in_words(int(found.identity_a[k]), int(found.identity_b[k]))
+            if said is not None:
+                notes[k] = said
     paths = store.image_paths(conn, sorted(set(both.values())))
     for k, image in both.items():
         notes[k] = (

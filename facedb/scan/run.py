@@ -7,7 +7,7 @@ and its mark are one transaction, so a killed scan goes on with the blocks that 
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +23,12 @@ from facedb.db.connection import Connection, Database, translated
 from facedb.findings.copies import Hashes
 from facedb.findings.find import FolderStudy, study_folders
 from facedb.findings.links import roll_up
+from facedb.findings.names import names
 from facedb.findings.rates.sample import predict_pairs
 from facedb.join.engine import EngineInfo, choose_engine
 from facedb.join.loop import BlockResult, Gallery, join
 from facedb.join.score import pair_scores
-from facedb.scan import face_choice, histograms, thresholds
+from facedb.scan import face_choice, finding_rows, histograms, thresholds
 from facedb.scan import ledger as scan_ledger
 from facedb.scan import scan_rows as store
 from facedb.scan.face_choice import FaceChoice
@@ -51,7 +52,7 @@ _ROUNDING = 2.0**-23
 class ScanOptions:
     """What to scan and how. ``datasets`` empty: all; ``min_face`` pixels, ``min_quality`` sharpness: faces below stay out.
 
-    ``threshold`` is a score, or the rule that chooses one from the gallery.
+    ``threshold`` is a score, or the rule that chooses one from the gallery. ``names``: labels that look like names are evidence.
     """
 
     threshold: float | ThresholdRule
@@ -67,6 +68,7 @@ class ScanOptions:
     min_quality: float | None = None
     cache_dir: Path | None = None
     models_dir: Path | None = None
+    names: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.threshold, ThresholdRule) and not -1 <= self.threshold <= 1:
@@ -96,7 +98,7 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
     with closing(db.open()) as conn, translated(db.dsn):
         meant = find_scope(conn, options.datasets, options.model, models_dir=options.models_dir)
         model, chosen = meant.model, FaceFilter(meant.datasets, options.min_face, options.min_quality)
-        scope = chosen.stored()
+        scope = chosen.stored() | ({} if options.names else {"names": False})
         threshold = options.threshold
         if isinstance(threshold, ThresholdRule):
             with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
@@ -332,6 +334,9 @@ class _Run:
         store.write_links(self._conn, scan_id, columns)
         hashes = Hashes(faces.content, faces.look, faces.has_look)
         seen = self._choice.seen(self._conn, scan_id, faces, study)
+        if self._options.names:
+            labels = finding_rows.identity_names(self._conn, np.unique(faces.identity_ids).tolist())
+            seen = replace(seen, names=names({key: name for key, (name, _) in labels.items()}))
         found = compute_findings(
             self._conn,
             scan_id,

@@ -16,6 +16,7 @@ from facedb.cli.choices import (
     FmrOption,
     MaxTempOption,
     ModelOption,
+    NamesOption,
     PresetOption,
     ProviderOption,
     SetOption,
@@ -49,6 +50,7 @@ def check(
     provider: ProviderOption = "auto",
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
+    names: NamesOption = True,
     full: Annotated[bool, typer.Option("--full", help="Scan everything anew instead of only what is new.")] = False,
     max_temp: MaxTempOption = None,
     cool_to: CoolToOption = None,
@@ -71,6 +73,7 @@ def check(
         full=full,
         cache_dir=settings.cache,
         models_dir=settings.models,
+        names=names,
     )
     with database(ctx) as db:
         reporter = state_of(ctx).reporter

@@ -17,6 +17,7 @@ from facedb.cli.choices import (
     FmrOption,
     MaxTempOption,
     ModelOption,
+    NamesOption,
     PresetOption,
     ProviderOption,
     SetOption,
@@ -127,6 +128,7 @@ def scan(
     ] = None,
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
+    names: NamesOption = True,
     full: Annotated[bool, typer.Option("--full", help="Search everything anew instead of only what is new.")] = False,
     max_pairs: Annotated[
         int, typer.Option(min=1, help="Stop before the work when more pairs than this are to be expected.")
@@ -160,6 +162,7 @@ def scan(
         min_quality=min_quality,
         cache_dir=settings.cache,
         models_dir=settings.models,
+        names=names,
     )
     with database(ctx) as db:
         reporter = state_of(ctx).reporter
