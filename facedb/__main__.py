@@ -1,6 +1,6 @@
 """`python -m facedb` is `facedb`."""
 
-from facedb.cli.app import main
+from facedb.cli.start import main
 
 if __name__ == "__main__":
     main()

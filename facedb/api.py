@@ -7,36 +7,52 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import fields, replace
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self
 
+from facedb.core.choices import one_of
 from facedb.core.defaults import THRESHOLD
 from facedb.core.errors import UsageError
 from facedb.core.progress import Reporter, Silent
+from facedb.core.row import table
 from facedb.core.settings import load_settings
 from facedb.db.connection import Database, translated
 from facedb.db.connection import connect as open_database
 from facedb.db.migrate import ensure
-from facedb.report.records import Embeddings, Finding, Link, Pair, Rows
+from facedb.report.embeddings import Embeddings
+from facedb.report.records import Dataset, Identity, Link, Pair, Reject, Scan
+from facedb.report.rows import Rows
+from facedb.scan.findings import Finding
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from facedb.check import CheckSummary
     from facedb.core.settings import Settings
     from facedb.dataset.embed import EmbedSummary, ModelChoice
     from facedb.dataset.ingest import IngestSummary
+    from facedb.dataset.remembered import Asked
+    from facedb.report.diff import LinkChange, PairDifference
+    from facedb.report.evaluate import Evaluation
     from facedb.report.export import Exported
     from facedb.review.apply import Outcome
-    from facedb.review.plan import PlanView
+    from facedb.review.plan import PlanSummary, PlanView
+    from facedb.review.verdicts import Contradiction, Statement, Verdict
+    from facedb.scan.calibrate import ErrorRates
     from facedb.scan.run import ScanOptions, ScanSummary
+    from facedb.scan.search import Match
 
-__all__ = ["Embeddings", "FaceDB", "Finding", "Link", "Pair", "Rows", "connect"]
+__all__ = [
+    "Dataset", "Embeddings", "FaceDB", "Finding", "Identity", "Link", "Pair", "Reject", "Rows", "Scan", "connect",
+]  # fmt: skip
 
 PathLike = str | os.PathLike[str]
 Threshold = float | Literal["auto"]
-RowT = TypeVar("RowT")
 
 
 def connect(dsn: str | None = None, *, home: PathLike | None = None, reporter: Reporter | None = None) -> FaceDB:
@@ -91,31 +107,38 @@ class FaceDB:
         self,
         folder: PathLike,
         *,
-        model: PathLike,
+        model: PathLike | None = None,
         detector: PathLike | None = None,
         threshold: Threshold = THRESHOLD,
         fmr: float | None = None,
         dataset: str | None = None,
         source_format: str = "auto",
+        exclude: Sequence[str] = (),
         preset: str | None = None,
         faces: str | None = None,
         overrides: Mapping[str, Any] | None = None,
         provider: str = "auto",
+        max_pixels: int | None = None,
         engine: str = "auto",
         threads: int | None = None,
         full: bool = False,
     ) -> CheckSummary:
         """Ingest ``folder``, embed what is new, scan, find: the main job. Run it again after a change, a crash or Ctrl-C.
 
-        ``model`` and ``detector`` are .onnx files or names of known models; without a detector the images are faces already.
-        ``threshold`` is a cosine similarity, or "auto"; ``fmr`` a false match rate that chooses it.
+        ``model`` and ``detector`` are .onnx files or names of known models, a pack of InsightFace names both; without a model the
+        one that the dataset had before is taken, and the detector with it (detector="none": the images are faces already).
+        ``threshold`` is a cosine similarity, or "auto"; ``fmr`` a false match rate that chooses it. ``exclude`` are globs of
+        what is left out, as --exclude takes them.
         """
         from facedb.check import check
 
-        choice = self._choice(model, detector, preset, faces, overrides, provider)
+        choice = self._choice(
+            model, detector, preset, faces, overrides, provider, max_pixels, dataset=dataset, source=Path(folder)
+        )
         options = self._options(threshold, fmr, engine=engine, threads=threads, full=full)
         return check(
-            self._open(), Path(folder), choice, options, dataset=dataset, source_format=source_format, reporter=self._reporter
+            self._open(), Path(folder), choice, options, dataset=dataset, source_format=source_format,
+            source_options={"exclude": tuple(exclude)} if exclude else None, reporter=self._reporter,
         )  # fmt: skip
 
     def ingest(
@@ -126,31 +149,40 @@ class FaceDB:
         source_format: str = "auto",
         contract: str | None = None,
         prune: bool = False,
+        options: Asked = None,
+        moved_from: PathLike | None = None,
+        allow_empty: bool = False,
     ) -> IngestSummary:
-        """Bring a folder, list, table or container into a dataset; ``contract`` names the model of ready-made vectors."""
+        """Bring a folder, list, table or container into a dataset; ``contract`` names the model of ready-made vectors.
+
+        ``options`` are those of `facedb ingest` by name, such as ``{"identity_from": "parent"}``; a later ingest and check
+        repeat them. ``moved_from`` is where the source was before.
+        """
         from facedb.dataset.ingest import ingest
 
         return ingest(
             self._open(), Path(source), dataset=dataset, source_format=source_format, contract=contract, prune=prune,
+            options=options, moved_from=None if moved_from is None else os.fspath(moved_from), allow_empty=allow_empty,
             reporter=self._reporter,
         )  # fmt: skip
 
     def embed(
         self,
         *,
-        model: PathLike,
+        model: PathLike | None = None,
         detector: PathLike | None = None,
         dataset: str | None = None,
         preset: str | None = None,
         faces: str | None = None,
         overrides: Mapping[str, Any] | None = None,
         provider: str = "auto",
+        max_pixels: int | None = None,
         threads: int | None = None,
     ) -> EmbedSummary:
         """Embed every image that the model has not seen yet."""
         from facedb.dataset.embed import embed
 
-        choice = self._choice(model, detector, preset, faces, overrides, provider)
+        choice = self._choice(model, detector, preset, faces, overrides, provider, max_pixels, dataset=dataset)
         return embed(self._open(), choice, dataset=dataset, threads=threads, reporter=self._reporter)
 
     def scan(
@@ -181,22 +213,31 @@ class FaceDB:
 
     def _choice(
         self,
-        model: PathLike,
+        model: PathLike | None,
         detector: PathLike | None,
         preset: str | None,
         faces: str | None,
         overrides: Mapping[str, Any] | None,
         provider: str,
+        max_pixels: int | None,
+        *,
+        dataset: str | None,
+        source: Path | None = None,
     ) -> ModelChoice:
-        from facedb.dataset.embed import ModelChoice
-        from facedb.dataset.models import find_file
+        from facedb.dataset.model_options import ModelOptions, choose
 
-        models = self._settings.models
-        return ModelChoice(
-            weights=find_file(os.fspath(model), models),
-            detector=None if detector is None else find_file(os.fspath(detector), models),
-            preset=preset, faces=faces, overrides=dict(overrides or {}), provider=provider,
-        )  # fmt: skip
+        options = ModelOptions(
+            model=None if model is None else os.fspath(model),
+            detector=None if detector is None else os.fspath(detector),
+            preset=preset,
+            faces=faces,
+            overrides=dict(overrides or {}),
+            provider=provider,
+            max_pixels=max_pixels or self._settings.max_pixels,
+        )
+        return choose(
+            self._open(), options, self._settings.models, dataset=dataset, source=source, reporter=self._reporter
+        )
 
     # Results -------------------------------------------------------------------------------------------------------
 
@@ -219,7 +260,7 @@ class FaceDB:
 
         selection = findings.FindingSelection(scan, kind, min_confidence, dataset, open_only, denied, limit)
         with findings.findings(self._open(), selection) as rows:
-            return _rows(findings.FINDING_COLUMNS, Finding, rows)
+            return Rows(table(Finding), rows)
 
     def links(
         self,
@@ -234,7 +275,7 @@ class FaceDB:
         from facedb.report import results
 
         with results.links(self._open(), results.Selection(scan, min_score, dataset, limit, rejected)) as rows:
-            return _rows(results.LINK_COLUMNS, Link, rows)
+            return Rows(table(Link), rows)
 
     def pairs(
         self,
@@ -248,7 +289,7 @@ class FaceDB:
         from facedb.report import results
 
         with results.pairs(self._open(), results.Selection(scan, min_score, dataset, limit)) as rows:
-            return _rows(results.PAIR_COLUMNS, Pair, rows)
+            return Rows(table(Pair), rows)
 
     def embeddings(
         self, identity: str | None = None, *, model: str | None = None, dataset: str | None = None
@@ -260,11 +301,116 @@ class FaceDB:
         db = self._open()
         with closing(db.open()) as conn, translated(db.dsn):
             key = None if identity is None else find_identity(conn, identity, dataset)
-            found = load_embeddings(
+            return load_embeddings(
                 db, conn, model=model, dataset=None if key is not None else dataset, identity_id=key, reporter=self._reporter
             )  # fmt: skip
-        found.vectors.flags.writeable = found.norms.flags.writeable = False
-        return Embeddings(found.model, found.paths, found.identities, found.ordinals, found.norms, found.vectors)
+
+    def rejects(
+        self, *, dataset: str | None = None, code: str | None = None, ignored: bool = False, limit: int | None = None
+    ) -> Rows[Reject]:
+        """Every file that did not become a face, and why; ``ignored``: also those that were never meant to."""
+        from facedb.report import results
+
+        with results.rejects(self._open(), dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
+            return Rows(table(Reject), rows)
+
+    def datasets(self) -> Rows[Dataset]:
+        """The datasets and how their files stand."""
+        from facedb.report import results
+
+        return Rows(table(Dataset), results.datasets(self._open()))
+
+    def identities(self, *, dataset: str | None = None, limit: int | None = None) -> Rows[Identity]:
+        """The identities with their images, faces, links and findings, by dataset and name."""
+        from facedb.report import results
+
+        with results.identities(self._open(), dataset=dataset, limit=limit) as rows:
+            return Rows(table(Identity), rows)
+
+    def scans(self) -> Rows[Scan]:
+        """The scans, newest first."""
+        from facedb.report import results
+
+        return Rows(table(Scan), results.scans(self._open()))
+
+    def diff(
+        self, before: int, after: int, *, pairs: bool = False, change: str | None = None, limit: int | None = None
+    ) -> Rows[LinkChange] | Rows[PairDifference]:
+        """What scan ``after`` flagged differently from ``before``: links, or ``pairs``; ``change``: only new, gone or changed."""
+        from facedb.report import diff as comparing
+
+        comparing.check_change(change)
+        found = islice(comparing.rows(comparing.diff(self._open(), before, after), pairs=pairs, change=change), limit)
+        if pairs:
+            return Rows(table(comparing.PairDifference), found)
+        return Rows(table(comparing.LinkChange), found)
+
+    def search(
+        self,
+        image: PathLike,
+        *,
+        top: int = 20,
+        min_score: float | None = None,
+        model: str | None = None,
+        faces: str = "all",
+        approximate: bool = False,
+    ) -> Rows[Match]:
+        """The ``top`` faces of the gallery most like each face of a photo; ``faces``: which of its faces (all, largest, …)."""
+        from facedb.scan import search as work
+
+        if top < 1:
+            raise UsageError(f"A search gives at least one face, not {top}.")
+        found = work.search(
+            self._open(), Path(image), model_name=model, top=top, min_score=min_score, approximate=approximate, faces=faces
+        )  # fmt: skip
+        return Rows(table(work.Match), found)
+
+    def calibrate(
+        self,
+        *,
+        threshold: float | None = None,
+        fmr: float | None = None,
+        scan: int | None = None,
+        dataset: str | None = None,
+        model: str | None = None,
+        sample: bool = False,
+    ) -> Rows[ErrorRates]:
+        """Error rates at thresholds: at the two lines (review and certain), round rates, ``threshold`` and ``fmr``.
+
+        From the newest scan, from ``scan``, or with ``sample`` from a sample of the gallery under ``model``.
+        """
+        from facedb.scan import calibrate as work
+        from facedb.scan.thresholds import ThresholdRule
+
+        if fmr is not None:
+            ThresholdRule(fmr)
+        found = work.calibrate(
+            self._open(), scan=scan, dataset=dataset, model=model, sample=sample, reporter=self._reporter
+        )
+        return Rows(table(work.ErrorRates), found.rows(threshold, fmr), found.remarks(fmr))
+
+    def evaluate(
+        self,
+        *,
+        inject: str | None = None,
+        seed: int = 7,
+        truth: PathLike | None = None,
+        scan: int | None = None,
+        dataset: str | None = None,
+        engine: str = "auto",
+        threads: int | None = None,
+    ) -> Evaluation:
+        """How well mistakes are found: planted ones (``inject``, in memory), or those of a csv that people made (``truth``)."""
+        from facedb.report import evaluate as work
+
+        if truth is not None and inject is not None:
+            raise UsageError("Give inject or truth, not both.")
+        if truth is not None:
+            return work.against_truth(self._open(), Path(truth), scan=scan, dataset=dataset)
+        return work.inject(
+            self._open(), inject or work.DEFAULT_INJECT, seed, scan=scan, dataset=dataset, engine=engine, threads=threads,
+            cache_dir=self._settings.cache, reporter=self._reporter,
+        )  # fmt: skip
 
     # Decisions -----------------------------------------------------------------------------------------------------
 
@@ -285,6 +431,47 @@ class FaceDB:
 
         statement = verdicts.Statement(kind, a, verdict, b, target, note, by)
         return verdicts.say(self._open(), [statement], dataset=dataset)[0]
+
+    def say_all(
+        self,
+        statements: PathLike | Iterable[Statement | Mapping[str, Any]] | pd.DataFrame,
+        *,
+        dataset: str | None = None,
+        by: str | None = None,
+    ) -> list[int]:
+        """Write many verdicts, all of them or none; returns their keys.
+
+        ``statements``: a csv with the columns kind, a, b, verdict and, where wanted, target, note, by; the same as mappings
+        or a data frame; or `facedb.review.verdicts.Statement`. ``by`` is who says what names nobody.
+        """
+        from facedb.review import verdicts
+
+        if isinstance(statements, (str, os.PathLike)):
+            return verdicts.say_all(self._open(), Path(statements), dataset=dataset, by=by)
+        if hasattr(statements, "to_dict"):
+            statements = statements.to_dict("records")
+        said = [s if isinstance(s, verdicts.Statement) else verdicts.statement_of(s) for s in statements]
+        return verdicts.say(self._open(), [replace(s, by=s.by or by) for s in said], dataset=dataset)
+
+    def verdicts(self, *, dataset: str | None = None, kind: str | None = None, history: bool = False) -> Rows[Verdict]:
+        """The verdicts that stand, newest first; ``history``: also what something newer replaced."""
+        from facedb.review import verdicts
+
+        found = verdicts.listed(self._open(), dataset=dataset, kind=kind, history=history)
+        return Rows(table(verdicts.Verdict), found)
+
+    def conflicts(self) -> Rows[Contradiction]:
+        """Verdicts that cannot all be true."""
+        from facedb.review import verdicts
+
+        found = [conflict.row() for conflict in verdicts.conflicts(self._open())]
+        return Rows(table(verdicts.Contradiction), found)
+
+    def plans(self) -> Rows[PlanSummary]:
+        """The plans, newest first, and how far they are carried out."""
+        from facedb.review import plan
+
+        return Rows(table(plan.PlanSummary), plan.plans(self._open()))
 
     def plan(self, *, dataset: str | None = None, auto: bool = False) -> PlanView:
         """Turn verdicts (``auto``: and certain findings) into a plan of steps; touches no file."""
@@ -307,13 +494,11 @@ class FaceDB:
     def export(self, what: str, path: PathLike, *, form: str | None = None, **options: Any) -> Exported:
         """Write ``what`` (list, merge-map, links, pairs, findings, embeddings, rec) to a file; see `facedb export`.
 
-        ``options`` are those of `facedb.report.export.ExportOptions`.
+        ``options`` are those of `facedb.report.export.ExportOptions`; raises UsageError for others.
         """
         from facedb.report.export import ExportOptions, export
 
+        for name in options:
+            one_of("An option of an export", name, [f.name for f in fields(ExportOptions)])
         chosen = ExportOptions(**options)
         return export(self._open(), what, Path(path), form=form, options=chosen, reporter=self._reporter)
-
-
-def _rows(columns: Sequence[str], kind: Callable[..., RowT], rows: Iterable[Sequence[Any]]) -> Rows[RowT]:
-    return Rows(tuple(columns), tuple(kind(*(tuple(v) if isinstance(v, list) else v for v in row)) for row in rows))

@@ -10,10 +10,10 @@ from facedb.core.errors import InputError
 from facedb.core.progress import Reporter
 from facedb.dataset.embed import EmbedSummary, ModelChoice, embed
 from facedb.dataset.ingest import IngestSummary, ingest
+from facedb.dataset.remembered import Asked
 from facedb.db.connection import Database
 from facedb.join.engine import choose_engine
 from facedb.scan.run import ScanOptions, ScanSummary, scan
-from facedb.sources.options import SourceOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ def check(
     *,
     dataset: str | None = None,
     source_format: str = "auto",
-    source_options: SourceOptions | None = None,
+    source_options: Asked = None,
+    moved_from: str | None = None,
     pause: Callable[[], None] | None = None,
     reporter: Reporter,
 ) -> CheckSummary:
@@ -42,7 +43,10 @@ def check(
     Raises what ``ingest``, ``embed`` and ``scan`` raise, EngineError before any work, and InputError when no face was found.
     """
     choose_engine(options.engine)
-    taken = ingest(db, folder, dataset=dataset, source_format=source_format, options=source_options, reporter=reporter)
+    taken = ingest(
+        db, folder, dataset=dataset, source_format=source_format, options=source_options, moved_from=moved_from,
+        count=False, reporter=reporter,
+    )  # fmt: skip
     embedded = embed(
         db, choice, dataset=taken.dataset, threads=options.threads, pause=pause, reporter=reporter
     )  # fmt: skip

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 
 from facedb.core.errors import FacedbError
 from facedb.core.settings import Settings
+from facedb.core.thermal import read_sensors
+from facedb.db.clusters import clusters
 from facedb.db.connection import connect
 from facedb.embedding import cuda, session
-from facedb.embedding.thermal import read_sensors
 from facedb.join.engine import available_engines, choose_engine
+from facedb.join.integer import kernels
+from facedb.join.processor import instructions, processor_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +36,22 @@ _EXCLUSIVE = (
     ("faiss", ("faiss-cpu", "faiss-gpu", "faiss-gpu-cuvs")),
 )
 
+_DIMENSIONS = (512, 256, 128)
+
 
 def examine(settings: Settings) -> Iterator[Diagnosis]:
     """Look at packages, engines, ONNX Runtime, sensors, disk and database; never raises."""
     yield Diagnosis(
         "machine", "ok", f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     )
+    yield Diagnosis("processor", "ok", f"{processor_name()}: {', '.join(instructions()) or 'plain C'}")
     for subject, names in _EXCLUSIVE:
         yield _exclusive(subject, names)
     for engine in available_engines():
         yield Diagnosis(f"engine {engine.name}", "ok" if engine.available else "warning", engine.reason)
     chosen = choose_engine("auto")
     yield Diagnosis("engine auto", "ok", f"takes {chosen.name}")
+    yield from _kernels()
     yield _onnxruntime()
     sensors = read_sensors()
     hottest = max((s.celsius for s in sensors), default=None)
@@ -54,6 +61,18 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
     )  # fmt: skip
     yield _disk(settings)
     yield _database(settings)
+    yield _left_behind(settings)
+
+
+def _kernels() -> Iterator[Diagnosis]:
+    """What the kernels of the engine int8 do on one thread at usual dimensions; a scan measures at its own."""
+    measured = {dim: {speed.name: speed for speed in kernels.measure(dim)} for dim in _DIMENSIONS}
+    for kernel in kernels.KERNELS:
+        speeds = [measured[dim][kernel.name] for dim in _DIMENSIONS]
+        fault = next((speed.why_not for speed in speeds if speed.why_not is not None), None)
+        tera = " / ".join(f"{speed.tera_per_s:.2f}" for speed in speeds if speed.tera_per_s is not None)
+        said = f"10^12 operations a second and thread at {' / '.join(map(str, _DIMENSIONS))} values: {tera}"
+        yield Diagnosis(f"int8 by {kernel.name}", "warning" if fault else "ok", fault or said)
 
 
 def _exclusive(subject: str, names: tuple[str, ...]) -> Diagnosis:
@@ -103,3 +122,12 @@ def _database(settings: Settings) -> Diagnosis:
     if vector is None:
         return Diagnosis("database", "problem", f"PostgreSQL {version} without pgvector: install its extension package")
     return Diagnosis("database", "ok", f"PostgreSQL {version}, pgvector {vector}, {where}")
+
+
+def _left_behind(settings: Settings) -> Diagnosis:
+    found = [c for c in clusters(settings.home, settings.service_dir) if c.orphaned]
+    if not found:
+        return Diagnosis("left behind", "ok", "every embedded database belongs to a home")
+    size = sum(c.bytes for c in found) / 1e6
+    databases = "1 embedded database has" if len(found) == 1 else f"{len(found)} embedded databases have"
+    return Diagnosis("left behind", "warning", f"{databases} lost the home ({size:,.0f} MB): facedb db remove")

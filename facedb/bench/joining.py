@@ -13,13 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from facedb.bench.methods import BASELINES, NUMPY, RANGE_SEARCH, pair_keys
+from facedb.bench.methods import BASELINES, NUMPY, RANGE_SEARCH, RIGHT_KERNEL, environment, pair_keys
 from facedb.bench.synthetic import synthetic_gallery
 from facedb.core.errors import FacedbError
 from facedb.core.progress import Reporter, Silent
 from facedb.core.records import Int64Array
 from facedb.join.engine import available_engines, choose_engine
 from facedb.join.gallery import Gallery
+from facedb.join.processor import instructions, processor_name
 from facedb.join.tiles import cpu_count
 
 
@@ -35,6 +36,7 @@ class Measured:
     peak_mb: float | None
     rows_a: Int64Array
     rows_b: Int64Array
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,9 @@ class BenchRow:
     Everything is of its fastest round; ``slowest`` is the time of the slowest one, so the two together tell how quiet the
     machine was. ``cpu_seconds`` tell on a busy machine more than ``seconds``. ``comparisons_per_s`` is the number of unordered
     pairs of these rows over the seconds, whether or not the method looks at each of them; ``found`` the share of all
-    flagged pairs (None: none); ``ratio`` how many times faster per pair than FAISS range_search (None when that did not run);
-    ``peak_mb`` the peak memory of a process that does nothing else, gallery included.
+    flagged pairs (None: none); ``ratio`` how many times faster per pair than FAISS range_search, with the kernel of its BLAS that is
+    faster here (None when that did not run); ``peak_mb`` the peak memory of a process that does nothing else, gallery included;
+    ``note`` what multiplied.
     """
 
     method: str
@@ -68,12 +71,14 @@ class BenchRow:
     found: float | None
     peak_mb: float | None
     ratio: float | None
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
 class BenchReport:
-    """The rows in the order they ran, and what they ran on."""
+    """The rows in the order they ran, and what they ran on: ``processor`` with the instructions that matter here."""
 
+    processor: str
     size: int
     dim: int
     threshold: float
@@ -129,19 +134,21 @@ def run(
     measured = {name: (rows, min(runs, key=lambda run: run.seconds)) for name, (rows, runs) in timed.items()}
     slowest = {name: max(run.seconds for run in runs) for name, (_, runs) in timed.items()}
     truth = _truth(measured, names, size)
-    base = measured.get(RANGE_SEARCH)
-    per_pair = base[1].seconds / _pairs_of(size) if base else None
+    bases = [measured[name][1].seconds for name in (RANGE_SEARCH, RIGHT_KERNEL) if name in measured]
+    per_pair = min(bases) / _pairs_of(size) if bases else None
     report = tuple(
         _row(name, rows, result, slowest[name], truth, size, per_pair) for name, (rows, result) in measured.items()
     )
-    return BenchReport(size, dim, threshold, seed, threads, rounds, made.vectors.nbytes / 1e6, report)
+    processor = f"{processor_name()} with {', '.join(instructions()) or 'plain C'}"
+    return BenchReport(processor, size, dim, threshold, seed, threads, rounds, made.vectors.nbytes / 1e6, report)
 
 
 def _run_alone(folder: Path, method: str, threshold: float, threads: int, size: int) -> Measured:
     limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    wanted = os.environ | limits | environment(method)
     done = subprocess.run(
         [sys.executable, "-m", "facedb.bench.methods", str(folder), method, repr(threshold), str(threads)],
-        env=os.environ | limits,
+        env={name: value for name, value in wanted.items() if value is not None},
         capture_output=True,
         text=True,
         check=False,
@@ -151,7 +158,7 @@ def _run_alone(folder: Path, method: str, threshold: float, threads: int, size: 
         raise FacedbError(f"The benchmark of {method} ended with exit code {done.returncode}: {last}")
     told = json.loads(done.stdout)
     keys = np.load(folder / "found.npy", allow_pickle=False)
-    return Measured(told["seconds"], told["cpu_seconds"], told["peak_mb"], keys // size, keys % size)
+    return Measured(told["seconds"], told["cpu_seconds"], told["peak_mb"], keys // size, keys % size, told["note"])
 
 
 def _truth(measured: dict[str, tuple[int, Measured]], engines: Sequence[str], size: int) -> Int64Array:
@@ -186,6 +193,7 @@ def _row(
         found=hit / len(inside) if len(inside) else None,
         peak_mb=result.peak_mb,
         ratio=per_pair * _pairs_of(rows) / result.seconds if per_pair is not None else None,
+        note=result.note,
     )
 
 

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from facedb.core.records import Float32Array, Int64Array
 from facedb.join.gallery import Gallery
 from facedb.join.loop import join, plan_blocks
+from facedb.join.processor import openblas_core
 
 RANGE_SEARCH = "FAISS range_search"
+RIGHT_KERNEL = f"FAISS range_search, OPENBLAS_CORETYPE={openblas_core()}"
 INVERTED_FILE = "FAISS IVF nlist 100, k 10, nprobe 1"
 NUMPY = "NumPy float32 tiles"
 BLOCK_ROWS = 8192
@@ -77,12 +80,22 @@ BASELINES: dict[str, Callable[[Gallery, float, int], Pairs]] = {
     INVERTED_FILE: inverted_file,
     NUMPY: numpy_tiles,
 }
+if openblas_core() is not None:
+    # An OpenBLAS older than the processor takes a kernel for older ones; this is FAISS with the one it should get.
+    BASELINES[RIGHT_KERNEL] = range_search
 
 
-def engine_pairs(engine: str, gallery: Gallery, threshold: float, threads: int) -> Pairs:
+def environment(method: str) -> dict[str, str | None]:
+    """The variables that ``method`` wants in its process; None: not set."""
+    return {"OPENBLAS_CORETYPE": openblas_core(), "OPENBLAS_L2_SIZE": None} if method == RIGHT_KERNEL else {}
+
+
+def engine_pairs(
+    engine: str, gallery: Gallery, threshold: float, threads: int, say: Callable[[str], None] | None = None
+) -> Pairs:
     """`join` with one of facedb's engines."""
     blocks = plan_blocks(gallery.labels, target_rows=BLOCK_ROWS)
-    results = list(join(gallery, blocks, threshold=threshold, engine=engine, threads=threads))
+    results = list(join(gallery, blocks, threshold=threshold, engine=engine, threads=threads, say=say))
     return _joined([(result.rows_a, result.rows_b) for result in results])
 
 
@@ -112,6 +125,15 @@ def _faiss(threads: int) -> Any:
     return faiss
 
 
+def _blas(package: str) -> list[str]:
+    """The BLAS that ``package`` brings and the kernel it took for this processor."""
+    return [
+        f"{each['internal_api']} {each['version']}, kernel {each.get('architecture')}"
+        for each in threadpool_info()
+        if each["user_api"] == "blas" and package in Path(each["filepath"]).parent.name
+    ]
+
+
 def _cross(gallery: Gallery, rows_a: Int64Array, rows_b: Int64Array) -> Pairs:
     wanted = (rows_a < rows_b) & (gallery.labels[rows_a] != gallery.labels[rows_b])
     return rows_a[wanted].astype(np.int64), rows_b[wanted].astype(np.int64)
@@ -133,17 +155,22 @@ def main(folder: Path, method: str, threshold: float, threads: int) -> None:
     gallery = Gallery(vectors, _load(folder / "labels.npy"), np.arange(len(vectors)))
     import numkong  # noqa: F401 - imports are not what is timed
 
-    if method in (RANGE_SEARCH, INVERTED_FILE) or method.startswith("faiss"):
+    notes: list[str] = []
+    with_faiss = method.lower().startswith("faiss")
+    if with_faiss:
         import faiss  # noqa: F401
     started, cpu = time.perf_counter(), time.process_time()
     if method in BASELINES:
         rows_a, rows_b = BASELINES[method](gallery, threshold, threads)
     else:
-        rows_a, rows_b = engine_pairs(method, gallery, threshold, threads)
+        rows_a, rows_b = engine_pairs(method, gallery, threshold, threads, notes.append)
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
     peak = peak_megabytes()
     np.save(folder / "found.npy", pair_keys(rows_a, rows_b, len(gallery)))
-    sys.stdout.write(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_mb": peak}))
+    if with_faiss or method == NUMPY:
+        notes += _blas("faiss" if with_faiss else "numpy")
+    told = {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_mb": peak, "note": " ".join(notes)}
+    sys.stdout.write(json.dumps(told))
 
 
 if __name__ == "__main__":

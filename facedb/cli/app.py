@@ -13,6 +13,7 @@ import typer
 from facedb import __version__
 from facedb.cli.commands import (
     bench,
+    bi,
     calibrate,
     check,
     db,
@@ -32,6 +33,7 @@ from facedb.cli.commands import (
 from facedb.cli.context import State
 from facedb.cli.output import ReaderGoneError, watch_stdout
 from facedb.cli.progress import ConsoleReporter, complain
+from facedb.cli.start import leave, on_ctrl_c
 from facedb.core.errors import ExitCode, FacedbError
 
 # The base of every complaint about arguments, of whichever click this typer runs on.
@@ -90,6 +92,7 @@ app.command(epilog="Example: facedb pairs --min-score 0.6 --format csv > pairs.c
 app.command(epilog="Example: facedb faces --role bystander")(results.faces)
 app.command(epilog="Example: facedb rejects --code no_face")(results.rejects)
 app.command(epilog="Example: facedb datasets")(results.datasets)
+app.command(epilog="Example: facedb identities --dataset faces --format csv")(results.identities)
 app.command(epilog="Example: facedb scans --format json")(results.scans)
 app.command(epilog="Example: facedb diff 3 4 --only new")(diff.diff)
 app.command(epilog="Example: facedb plan --format csv > plan.csv")(plan.plan)
@@ -102,6 +105,7 @@ app.command(epilog="Example: facedb doctor")(doctor.doctor)
 app.add_typer(model.app)
 app.add_typer(verdict.app)
 app.add_typer(bench.app)
+app.add_typer(bi.app)
 app.add_typer(db.app)
 
 
@@ -117,6 +121,7 @@ def main() -> None:
     watch_stdout()
     try:
         code = _run()
+        on_ctrl_c(leave)
         sys.stdout.flush()
     except ReaderGoneError:
         # The reader of stdout has seen enough (head, less): that is no error, but Python would complain at exit.
@@ -133,6 +138,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
+        on_ctrl_c(signal.default_int_handler)
         code = app(standalone_mode=False)
     except FacedbError as error:
         complain(str(error))

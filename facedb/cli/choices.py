@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from facedb.cli.context import settings_from, state_of
 from facedb.core.defaults import THRESHOLD
 from facedb.core.errors import UsageError
 from facedb.core.progress import Reporter
 
 if TYPE_CHECKING:
     from facedb.dataset.embed import ModelChoice
+    from facedb.dataset.model_options import ModelOptions
+    from facedb.db.connection import Database
     from facedb.scan.thresholds import ThresholdRule
 
 ModelOption = Annotated[
-    str,
-    typer.Option("--model", "-m", help="Face model: an .onnx file, or the name of one added with `facedb model add`."),
-]
+    str | None,
+    typer.Option(
+        "--model", "-m",
+        help="Face model: an .onnx file, an InsightFace pack, or the name of a model; default: the one this dataset had before.",
+    ),
+]  # fmt: skip
 DetectorOption = Annotated[
     str | None,
     typer.Option(
-        "--detector", help="Face detector (YuNet .onnx, or its name); none: the images are aligned faces already."
+        "--detector",
+        help="Face detector (YuNet or SCRFD .onnx, or its name); none: the images are aligned faces already.",
     ),
 ]
 PresetOption = Annotated[str | None, typer.Option("--preset", help="How the model wants its input: arcface, sface, ….")]
@@ -43,6 +51,17 @@ SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one value of the model contract.")
 ]
 ProviderOption = Annotated[str, typer.Option("--provider", help="Where the model runs: auto, cpu or cuda.")]
+MaxPixelsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels", min=1, metavar="N",
+        help="Largest photo to decode, in pixels; default: max_pixels of the settings, else 100,000,000. JPEGs above it are reduced.",
+    ),
+]  # fmt: skip
+YesOption = Annotated[
+    bool,
+    typer.Option("--yes", "-y", help="Where no model is named or remembered: fetch YuNet and SFace without asking."),
+]
 ThreadsOption = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads; default: the cores of this process.")
 ]
@@ -68,6 +87,14 @@ DatasetsOption = Annotated[
     typer.Option("--datasets", help="Datasets to scan, within and across, separated by commas; default: all."),
 ]
 
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="GLOB",
+        help="Leave out files and folders of this name (thumb_*), or at this path (ann/old/**); repeatable.",
+    ),
+]
 MaxTempOption = Annotated[
     str | None,
     typer.Option(
@@ -78,6 +105,14 @@ CoolToOption = Annotated[
     float | None, typer.Option("--cool-to", help="Go on when the hottest sensor is down to this (°C).")
 ]
 
+MovedFromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--moved-from", metavar="OLD",
+        help="The source was at OLD and is here now: what is known of it stays. OLD is a path or a dataset.",
+    ),
+]  # fmt: skip
+
 DEFAULT_THRESHOLD = str(THRESHOLD)
 
 
@@ -87,7 +122,7 @@ def guard(max_temp: str | None, cool_to: float | None, reporter: Reporter) -> Ca
         if cool_to is not None:
             raise UsageError("--cool-to goes with --max-temp.")
         return None
-    from facedb.embedding.thermal import TemperatureGuard
+    from facedb.core.thermal import TemperatureGuard
 
     try:
         limit: float | Literal["auto"] = "auto" if max_temp == "auto" else float(max_temp)
@@ -129,25 +164,67 @@ def threshold_choice(ctx: typer.Context, threshold: str, fmr: float | None) -> f
         raise UsageError(f"--threshold takes a number such as 0.45, or auto; not {threshold!r}.") from None
 
 
-def model_choice(
-    model: str,
+def model_options(
+    ctx: typer.Context,
+    model: str | None,
     detector: str | None,
-    *,
-    models_dir: Path,
     preset: str | None = None,
     faces: str | None = None,
     overrides: list[str] | None = None,
     provider: str = "auto",
-) -> ModelChoice:
-    """The model that the options name; raises UsageError for a --set that is no KEY=VALUE, ModelError for missing files."""
-    from facedb.dataset.embed import ModelChoice
-    from facedb.dataset.models import find_file
+    max_pixels: int | None = None,
+) -> ModelOptions:
+    """What the options say of a model; raises UsageError for a --set that is no KEY=VALUE."""
+    from facedb.dataset.model_options import ModelOptions
 
-    return ModelChoice(
-        weights=find_file(model, models_dir),
-        detector=None if detector in (None, "none") else find_file(str(detector), models_dir),
-        preset=preset,
-        faces=faces,
-        overrides=key_values(overrides),
-        provider=provider,
+    return ModelOptions(
+        model, detector, preset, faces, key_values(overrides), provider, max_pixels or settings_from(ctx).max_pixels
     )
+
+
+def given_options(ctx: typer.Context, **options: Any) -> dict[str, Any]:
+    """Those of ``options`` that stand on the command line; for the others holds what a source was told before."""
+    given = {name: value for name, value in options.items() if _is_given(ctx, name)}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+
+
+def _is_given(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+def model_choice(
+    ctx: typer.Context,
+    db: Database,
+    options: ModelOptions,
+    *,
+    dataset: str | None = None,
+    source: Path | None = None,
+    moved_from: str | None = None,
+    yes: bool = False,
+) -> ModelChoice:
+    """The model of the options, of the dataset, or of this home; the first time it offers to fetch one.
+
+    Raises ModelError for missing files, and in one sentence where there is no model and nobody to ask.
+    """
+    from facedb.dataset import models
+    from facedb.dataset.model_options import NoModelError, choose
+
+    settings, reporter = settings_from(ctx), state_of(ctx).reporter
+    try:
+        return choose(
+            db, options, settings.models, dataset=dataset, source=source, moved_from=moved_from, reporter=reporter
+        )
+    except NoModelError as none:
+        offer = models.offer()
+        if not yes and not _asked(f"facedb has no face model yet. Fetch {offer}?"):
+            raise NoModelError(
+                f"No model is named and none is remembered: name one with --model, or add --yes to fetch {offer}."
+            ) from none
+    models.pull_offered(settings.models, reporter, base_url=settings.models_url)
+    return choose(db, options, settings.models, dataset=dataset, source=source, reporter=reporter)
+
+
+def _asked(question: str) -> bool:
+    """What the person at the terminal says; no where nobody is there."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and typer.confirm(question, default=True, err=True)

@@ -44,8 +44,9 @@ def database(ctx: typer.Context) -> Iterator[Database]:
     from facedb.db.connection import connect
     from facedb.db.migrate import ensure
 
-    with connect(settings_from(ctx)) as db:
-        ensure(db)
+    say = state_of(ctx).reporter.say
+    with connect(settings_from(ctx), say=say) as db:
+        ensure(db, say=say)
         yield db
 
 

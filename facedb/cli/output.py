@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -13,11 +11,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as Grid
 
 from facedb.core.errors import UsageError
-
-Row = Sequence[Any]
+from facedb.core.row import Column, Table, Values
+from facedb.report.tables import cell, write_rows
 
 
 class ReaderGoneError(Exception):
@@ -56,40 +54,19 @@ class Format(StrEnum):
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How rows are printed on stdout.")]
 
 
-def emit(columns: Sequence[str], rows: Iterable[Row], output: Format, *, narrow: Sequence[str] = ()) -> None:
-    """Print ``rows`` on stdout, in order and streaming where the format allows; column names are the keys in JSON and headers elsewhere.
+def emit(table: Table[Any], rows: Iterable[Any], output: Format, *, narrow: Sequence[str] = ()) -> None:
+    """Print ``rows`` (frozen rows of ``table`` or their values) on stdout, in order and streaming where the format allows.
 
     A table that is wider than the terminal shows only the columns ``narrow``, and says so on stderr.
     """
-    if output is Format.TABLE:
-        _table(columns, rows, narrow)
-    elif output is Format.CSV:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([_plain(value) for value in row] for row in rows)
-    elif output is Format.JSONL:
-        for row in rows:
-            sys.stdout.write(_json(columns, row) + "\n")
-    elif output is Format.JSON:
-        sys.stdout.write("[")
-        for n, row in enumerate(rows):
-            sys.stdout.write((",\n " if n else "\n ") + _json(columns, row))
-        sys.stdout.write("\n]\n")
-    else:
-        _parquet(columns, rows)
     sys.stdout.flush()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    if isinstance(value, (dict, list, tuple)):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return value
-
-
-def _json(columns: Sequence[str], row: Row) -> str:
-    return json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=str)
+    if output is Format.TABLE:
+        _print(table, [table.values(row) for row in rows], narrow)
+    elif output is Format.PARQUET and sys.stdout.isatty():
+        raise UsageError("Parquet is binary: redirect it into a file, for example --format parquet > rows.parquet.")
+    else:
+        write_rows(sys.stdout.buffer, table, rows, output.value)
+    sys.stdout.flush()
 
 
 def text(value: Any) -> str:
@@ -104,51 +81,38 @@ def text(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    shown = str(_plain(value))
+    shown = str(cell(value))
     return shown if shown.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
 
 
-def _table(columns: Sequence[str], rows: Iterable[Row], narrow: Sequence[str]) -> None:
-    body = list(rows)
+def _print(table: Table[Any], body: Sequence[Values], narrow: Sequence[str]) -> None:
     # A pipe has no width: rows must not be folded at 80 columns there.
     width = None if sys.stdout.isatty() else 10_000
     console = Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
-    table = _columns(columns, body)
+    shown = _grid(table.columns, body)
     if (
         narrow
         and width is None
-        and console.measure(table, options=console.options.update(width=10_000)).maximum > console.width
+        and console.measure(shown, options=console.options.update(width=10_000)).maximum > console.width
     ):
-        at = [columns.index(name) for name in narrow]
-        table = _columns(narrow, [[row[k] for k in at] for row in body])
+        at = [table.at(name) for name in narrow]
+        shown = _grid([table.columns[k] for k in at], [[row[k] for k in at] for row in body])
         sys.stderr.write(
-            f"The terminal is too narrow for {len(columns) - len(narrow)} more columns; --format csv has them all.\n"
+            f"The terminal is too narrow for {len(table.columns) - len(narrow)} more columns; --format csv has them all.\n"
         )
     # Rather a line that the terminal folds than a number without its last digits.
-    console.width = max(console.width, console.measure(table, options=console.options.update(width=10_000)).maximum)
+    console.width = max(console.width, console.measure(shown, options=console.options.update(width=10_000)).maximum)
     with console.capture() as captured:
-        console.print(table)
+        console.print(shown)
     sys.stdout.write("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
 
 
-def _columns(columns: Sequence[str], body: Sequence[Row]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for k, column in enumerate(columns):
-        sample = next((row[k] for row in body if row[k] is not None), None)
-        numeric = isinstance(sample, (int, float)) and not isinstance(sample, bool)
-        table.add_column(column, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
+def _grid(columns: Sequence[Column], body: Sequence[Values]) -> Grid:
+    grid = Grid(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(
+            column.name, justify="right" if column.numeric else "left", no_wrap=column.numeric, overflow="fold"
+        )
     for row in body:
-        table.add_row(*[text(value) for value in row])
-    return table
-
-
-def _parquet(columns: Sequence[str], rows: Iterable[Row]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if sys.stdout.isatty():
-        raise UsageError("Parquet is binary: redirect it into a file, for example --format parquet > rows.parquet.")
-    body = list(rows)
-    sink = io.BytesIO()
-    pq.write_table(pa.table({name: [row[k] for row in body] for k, name in enumerate(columns)}), sink)
-    sys.stdout.buffer.write(sink.getvalue())
+        grid.add_row(*[text(value) for value in row])
+    return grid

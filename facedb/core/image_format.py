@@ -5,6 +5,9 @@ from __future__ import annotations
 HEAD_BYTES = 64
 """As many bytes of a file tell its format."""
 
+LARGEST_FILE = 1 << 30
+"""Bytes of the largest image file that is read: an uncompressed photo of 350 megapixels."""
+
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),

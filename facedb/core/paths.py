@@ -33,6 +33,11 @@ def to_text(path: str | os.PathLike[str]) -> str:
     return _MARK + quote(raw, safe="/")
 
 
+def escaped_text(path: str) -> str:
+    """The text form that ``path`` has as the beginning of a name that is not UTF-8."""
+    return _MARK + quote(path.encode("utf-8", "surrogateescape"), safe="/")
+
+
 def from_text(text: str) -> str:
     """The path that `to_text` was given."""
     if not text.startswith(_MARK):

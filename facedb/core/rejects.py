@@ -21,6 +21,8 @@ BAD_RECORD: Final = "bad_record"
 DUPLICATE_PATH: Final = "duplicate_path"
 NO_IDENTITY: Final = "no_identity"
 CHANGED: Final = "changed"
+BAD_NAME: Final = "bad_name"
+OTHER_LABEL: Final = "other_label"
 
 NOT_AN_IMAGE: Final = "not_an_image"
 UNSUPPORTED_FORMAT: Final = "unsupported_format"
@@ -37,6 +39,9 @@ BAD_VECTOR: Final = "bad_vector"
 OTHER_FILE: Final = "other_file"
 HIDDEN_FILE: Final = "hidden_file"
 LINK_NOT_FOLLOWED: Final = "link_not_followed"
+JUNK: Final = "junk"
+EXCLUDED: Final = "excluded"
+SAME_FILE: Final = "same_file"
 
 REJECTED: Final[dict[str, str]] = {
     UNREADABLE: "The file cannot be opened or read.",
@@ -50,6 +55,8 @@ REJECTED: Final[dict[str, str]] = {
     DUPLICATE_PATH: "The source names the same path a second time.",
     NO_IDENTITY: "The source says nothing from which an identity follows.",
     CHANGED: "The file changed after it was ingested; ingest it again.",
+    BAD_NAME: "The path or the label cannot be stored: it is too long, or holds half a character.",
+    OTHER_LABEL: "Another name of a file that the dataset has already under another label; the first label counts.",
     NOT_AN_IMAGE: "The content is not that of any image format, whatever the name says.",
     UNSUPPORTED_FORMAT: "The content is an image in a format that cannot be decoded here.",
     TRUNCATED: "The image data end too early.",
@@ -67,6 +74,9 @@ IGNORED: Final[dict[str, str]] = {
     OTHER_FILE: "The file is not meant to be an image.",
     HIDDEN_FILE: "The name starts with a dot.",
     LINK_NOT_FOLLOWED: "The symbolic link was not followed; --follow-links does.",
+    JUNK: "A file manager, a NAS or a bin put it there: a thumbnail, a deleted file, a note of its own.",
+    EXCLUDED: "An --exclude pattern names it.",
+    SAME_FILE: "Another name of a file that the dataset has already.",
 }
 """Codes of files that were never meant to become faces, with their meaning."""
 

@@ -18,7 +18,8 @@ import platformdirs
 from facedb.core.errors import ConfigError
 
 FILE_NAME = "facedb.toml"
-_KEYS = ("dsn", "home", "service_dir")
+_KEYS = ("dsn", "home", "service_dir", "models_url", "max_pixels")
+_TEXTS = ("dsn", "models_url", "max_pixels")
 DEFAULT_SERVICE_DIR = Path("/var/lib/facedb")
 
 
@@ -28,13 +29,16 @@ class Settings:
 
     ``dsn`` is a PostgreSQL connection string in any libpq form, None for the embedded server; ``home`` the directory of
     the embedded server, models and caches; ``service_dir`` where root keeps what its embedded server needs outside a
-    private home; ``origin`` says for every name where its value came from.
+    private home; ``models_url`` the address that `facedb model pull` fetches from, None for where the models are published;
+    ``max_pixels`` the largest photo that is decoded, None for the usual limit; ``origin`` says for every name where its value came from.
     """
 
     dsn: str | None = field(repr=False)
     home: Path
     service_dir: Path
     origin: Mapping[str, str]
+    models_url: str | None = None
+    max_pixels: int | None = None
 
     @property
     def models(self) -> Path:
@@ -81,7 +85,19 @@ def load_settings(
         home=Path(values["home"]).expanduser().absolute(),
         service_dir=Path(values["service_dir"]).expanduser().absolute(),
         origin=origin,
+        models_url=None if "models_url" not in values else str(values["models_url"]),
+        max_pixels=_count("max_pixels", values, origin),
     )
+
+
+def _count(key: str, values: Mapping[str, str | Path], origin: Mapping[str, str]) -> int | None:
+    """The value of a key as a number above 0; raises ConfigError where it is none."""
+    if key not in values:
+        return None
+    text = str(values[key]).replace("_", "").replace(",", "")
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigError(f"{origin[key]} gives {key!r} the value {values[key]!s}: write a whole number above 0.")
+    return int(text)
 
 
 def _present(layer: Mapping[str, str | Path | None]) -> dict[str, str | Path]:
@@ -120,8 +136,10 @@ def _read(file: Path) -> dict[str, str | Path]:
             near = difflib.get_close_matches(key, _KEYS, n=1, cutoff=0.5)
             advice = f"did you mean {near[0]!r}?" if near else f"valid keys are {', '.join(_KEYS)}."
             raise ConfigError(f"{file} has the unknown key {key!r}: {advice}")
+        if key == "max_pixels" and isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
         if not isinstance(value, str) or not value:
             raise ConfigError(f'{file} gives {key!r} a value that is no text: write {key} = "…".')
         # A relative path in a file means relative to that file.
-        values[key] = value if key == "dsn" else file.parent / Path(value).expanduser()
+        values[key] = value if key in _TEXTS else file.parent / Path(value).expanduser()
     return values

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -13,14 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from facedb.core.errors import ConflictError
+from facedb.core.paths import from_text, to_text
 from facedb.core.progress import Reporter
 from facedb.core.records import ImageResult, ImageTask
-from facedb.core.rejects import CHANGED, Rejected, problem
+from facedb.core.rejects import CHANGED, TOO_LARGE, Rejected, problem
 from facedb.dataset import embedding_rows as store
 from facedb.dataset.embedding_rows import ModelRow, PendingImage
 from facedb.dataset.names import find_datasets
+from facedb.dataset.outcomes import count_outcomes
 from facedb.db.connection import Connection, Database, translated
+from facedb.db.work import Work, streamed
 from facedb.embedding.contract import ModelContract
+from facedb.embedding.decode import MAX_PIXELS
 from facedb.embedding.extract import MIN_FACE
 from facedb.embedding.pipeline import Embedder
 from facedb.embedding.resolve import load_contract
@@ -33,7 +37,10 @@ _COMMIT_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """A model as the user names it: weights, detector (None: images are faces already), and what overrides its contract."""
+    """A model as the user names it: weights, detector (None: images are faces already), and what overrides its contract.
+
+    ``max_pixels`` is the largest photo that is decoded (None: the usual limit); naming it takes up photos that were too large.
+    """
 
     weights: Path
     detector: Path | None = None
@@ -42,6 +49,29 @@ class ModelChoice:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     provider: str = "auto"
     min_face: float = MIN_FACE
+    max_pixels: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What a dataset remembers of it: how it was named, not where it ran."""
+        return {
+            "weights": to_text(str(self.weights.absolute())),
+            "detector": None if self.detector is None else to_text(str(self.detector.absolute())),
+            "preset": self.preset,
+            "faces": self.faces,
+            "overrides": dict(self.overrides),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> ModelChoice:
+        """The choice that ``to_json`` wrote."""
+        detector = values["detector"]
+        return cls(
+            weights=Path(from_text(values["weights"])),
+            detector=None if detector is None else Path(from_text(detector)),
+            preset=values["preset"],
+            faces=values["faces"],
+            overrides=values["overrides"],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +100,7 @@ def open_embedder(
         reporter.say(note)
     embedder = Embedder(
         choice.weights, contract, choice.detector, provider=choice.provider, batch=batch, threads=threads,
-        min_face=choice.min_face,
+        min_face=choice.min_face, max_pixels=choice.max_pixels or MAX_PIXELS,
     )  # fmt: skip
     for note in embedder.notes:
         reporter.say(note)
@@ -95,6 +125,16 @@ def register(conn: Connection, contract: ModelContract, choice: ModelChoice) -> 
     )  # fmt: skip
 
 
+def _say_if_changed(conn: Connection, contract: ModelContract, choice: ModelChoice, reporter: Reporter) -> None:
+    earlier = store.weights_known_as(conn, contract.name, str(choice.weights.absolute()))
+    if earlier and contract.weights_sha256 not in earlier:
+        reporter.say(
+            f"{choice.weights.name} has other weights than before ({contract.weights_sha256[:12]}…, not "
+            f"{', '.join(f'{sha[:12]}…' for sha in sorted(earlier))}): it is another model, so everything is embedded anew under "
+            "it and compared with nothing of the earlier one."
+        )
+
+
 def embed(
     db: Database,
     choice: ModelChoice,
@@ -113,49 +153,70 @@ def embed(
     finished batches stay and the next run goes on after them.
     """
     with (
-        closing(db.open()) as conn,
+        closing(Work(db, say=reporter.say)) as work,
         translated(db.dsn),
         open_embedder(choice, reporter, threads=threads, batch=batch) as embedder,
     ):
-        found = find_datasets(conn, [dataset])
+        found = work.unit(lambda conn: find_datasets(conn, [dataset]))
         dataset_id = None if found is None else found[0]
-        model = register(conn, embedder.contract, choice)
-        conn.commit()
-        if not store.lock_embed(conn, model.id, dataset_id):
-            raise ConflictError(
-                f"Another facedb is embedding with {model.name} right now; wait for it, then run this again."
-            )
+        work.unit(lambda conn: _say_if_changed(conn, embedder.contract, choice, reporter))
+        model = work.unit(lambda conn: register(conn, embedder.contract, choice))
+
+        def lock(conn: Connection) -> None:
+            if not store.lock_embed(conn, model.id, dataset_id):
+                raise ConflictError(
+                    f"Another facedb is embedding with {model.name} right now; wait for it, then run this again."
+                )
+
+        work.keep(lock)
+        work.unit(lambda conn: store.remember_choice(conn, dataset_id, choice.to_json()))
         if retry:
-            store.retry_rejects(conn, model.id, found)
-        todo = store.count_pending(conn, model.id, dataset_id)
-        conn.commit()
+            work.unit(lambda conn: store.retry_rejects(conn, model.id, found))
+        elif choice.max_pixels is not None:
+            work.unit(lambda conn: store.retry_rejects(conn, model.id, found, TOO_LARGE))
+        todo = work.unit(lambda conn: store.count_pending(conn, model.id, dataset_id))
         started = time.monotonic()
         done = 0
         hashes: dict[int, bytes | None] = {}
         if todo:
             with (
-                closing(db.open()) as reading,
                 ByteReader() as reader,
-                closing(embedder.embed(_tasks(reading, model.id, dataset_id, reader, hashes))) as results,
+                closing(_pending(db, model.id, dataset_id, reporter)) as images,
+                closing(embedder.embed(_tasks(images, reader, hashes))) as results,
                 reporter.task(f"embed with {model.name}", todo, "images") as task,
             ):
                 for group in _timed_groups(results):
-                    # Another process may have ingested other bytes under the same path meanwhile: those stay pending.
-                    valid = store.unchanged(conn, {result.image_id: hashes.pop(result.image_id) for result in group})
-                    store.write_results(conn, model, [result for result in group if result.image_id in valid])
-                    conn.commit()
+                    begun_with = {result.image_id: hashes.pop(result.image_id) for result in group}
+                    work.unit(partial(_write, model, group, begun_with))
                     done += len(group)
                     task.advance(len(group))
                     if pause is not None:
                         pause()
-        return _summary(conn, model, dataset_id, done, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        count_outcomes(db)
+        return work.unit(lambda conn: _summary(conn, model, dataset_id, done, seconds))
 
 
-def _tasks(
-    conn: Connection, model_id: int, dataset_id: int | None, reader: ByteReader, hashes: dict[int, bytes | None]
-) -> Iterator[ImageTask]:
+def _write(
+    model: ModelRow, group: Sequence[ImageResult], begun_with: Mapping[int, bytes | None], conn: Connection
+) -> None:
+    """Write a group of results, but for images that are not any more what the run began with."""
+    # Another process may have ingested other bytes under the same path meanwhile: those stay pending.
+    valid = store.unchanged(conn, begun_with)
+    store.write_results(conn, model, [result for result in group if result.image_id in valid])
+
+
+def _pending(
+    db: Database, model_id: int, dataset_id: int | None, reporter: Reporter
+) -> Generator[PendingImage, None, None]:
+    yield from streamed(
+        db, lambda conn: store.pending(conn, model_id, dataset_id), lambda image: image.id, say=reporter.say
+    )
+
+
+def _tasks(images: Iterable[PendingImage], reader: ByteReader, hashes: dict[int, bytes | None]) -> Iterator[ImageTask]:
     """What is pending; the hash that each image was ingested with is noted in ``hashes``."""
-    for image in store.pending(conn, model_id, dataset_id):
+    for image in images:
         hashes[image.id] = image.sha256
         yield ImageTask(image.id, partial(_read, reader, image), image.box, image.landmarks)
 

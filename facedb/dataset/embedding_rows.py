@@ -117,28 +117,7 @@ def add_model(
 
 
 def _add_partition(conn: Connection, model_id: int, dim: int) -> None:
-    name = partition("embedding", model_id)
-    exists = conn.execute("select to_regclass(%s)", (f"facedb.embedding_{model_id}",)).fetchone()
-    if exists and exists[0] is not None:
-        return
-    # Attaching takes a lock that readers of other partitions do not feel; `create table ... partition of` would block them.
-    statements = [
-        sql.SQL(
-            "create table {0} (like facedb.embedding including defaults including constraints including storage)"
-        ).format(name),
-        sql.SQL("alter table {0} add check (model_id = {1}), add check (vector_dims(vec) = {2})").format(
-            name, sql.Literal(model_id), sql.Literal(dim)
-        ),
-        sql.SQL("alter table {0} alter column vec set storage {1}").format(
-            name, sql.SQL("plain" if dim <= _PLAIN_UP_TO_DIM else "external")
-        ),
-        sql.SQL("alter table facedb.embedding attach partition {0} for values in ({1})").format(
-            name, sql.Literal(model_id)
-        ),
-        sql.SQL("comment on table {0} is {1}").format(name, sql.Literal(f"Embeddings of model {model_id}.")),
-    ]
-    for statement in statements:
-        conn.execute(statement)
+    conn.execute(SQL["add_partition"], {"model_id": model_id, "dim": dim, "plain": dim <= _PLAIN_UP_TO_DIM})
 
 
 def _model(row: tuple[Any, ...] | None) -> ModelRow | None:
@@ -158,8 +137,12 @@ def model_by_id(conn: Connection, model_id: int) -> ModelRow | None:
 
 
 def model_by_name(conn: Connection, name: str) -> ModelRow | None:
-    """The contract of a name, or whose digest starts so; None where there is none, ConflictError where several fit."""
+    """The contract of a name, whose digest starts so, or whose file is called so; None where there is none.
+
+    Raises ConflictError where several fit.
+    """
     rows = conn.execute(SQL["model_by_name"], {"name": name}).fetchall()
+    rows = rows or conn.execute(SQL["model_by_file"], {"name": name}).fetchall()
     if len(rows) > 1 and rows[0][2] != name:
         digests = ", ".join(row[2][:12] for row in rows)
         raise ConflictError(
@@ -168,9 +151,25 @@ def model_by_name(conn: Connection, name: str) -> ModelRow | None:
     return _model(rows[0]) if rows else None
 
 
+def weights_known_as(conn: Connection, name: str, weights_path: str) -> set[str]:
+    """The sha256 of the weights that contracts of this name, or of a model at this path, were made with."""
+    rows = conn.execute(SQL["other_weights"], {"name": name, "weights_path": to_text(weights_path)})
+    return {str(row[0]) for row in rows}
+
+
 def model_by_weights(conn: Connection, sha256: str) -> ModelRow | None:
     """The contract of the weights with this sha256 (hex) that embedded last, or None."""
     return _model(conn.execute(SQL["model_by_weights"], {"weights": sha256}).fetchone())
+
+
+def remember_choice(conn: Connection, dataset_id: int | None, choice: Mapping[str, Any]) -> None:
+    """Make a choice of a model the default of a dataset; without one, of every dataset that has none yet."""
+    conn.execute(SQL["remember_choice"], {"dataset_id": dataset_id, "choice": Jsonb(dict(choice))})
+
+
+def remembered_choices(conn: Connection, dataset: str | None) -> list[Mapping[str, Any]]:
+    """The choices of a model that a dataset (None: all of them) remembers; empty where there are none."""
+    return [row[0] for row in conn.execute(SQL["remembered_choices"], {"dataset": dataset})]
 
 
 def model_in_use(conn: Connection, datasets: Sequence[int] | None = None) -> ModelRow | None:

@@ -10,7 +10,7 @@ import numpy as np
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from facedb.core.paths import from_text, to_text
+from facedb.core.paths import escaped_text, from_text, to_text
 from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, write_columns
@@ -51,6 +51,7 @@ class KnownImage:
     sha256: bytes | None
     status: str
     reject_code: str | None
+    reject_detail: str | None
     identity_id: int | None
     labelled_by: str
     container: str | None
@@ -89,22 +90,9 @@ def datasets(conn: Connection) -> list[tuple[str, int]]:
     return [(row[0], row[1]) for row in conn.execute(SQL["datasets"])]
 
 
-def dataset_of_location(conn: Connection, location: str) -> str | None:
-    """The name of the dataset that ``location`` was ingested into before, or None."""
-    row = conn.execute(SQL["dataset_of_location"], {"location": to_text(location)}).fetchone()
-    return None if row is None else str(row[0])
-
-
 def locations_of_dataset(conn: Connection, name: str) -> list[str]:
     """Where the dataset ``name`` comes from."""
     return [from_text(row[0]) for row in conn.execute(SQL["locations_of_dataset"], {"name": name})]
-
-
-def contract_of_source(conn: Connection, dataset_id: int, location: str) -> str | None:
-    """The contract that vectors of this source were ingested under before, or None."""
-    parameters = {"dataset_id": dataset_id, "location": to_text(location)}
-    row = conn.execute(SQL["contract_of_source"], parameters).fetchone()
-    return None if row is None or row[0] is None else str(row[0])
 
 
 def add_source(
@@ -123,6 +111,12 @@ def add_source(
     ).fetchone()
     assert row is not None  # noqa: S101 - insert ... returning always yields a row
     return int(row[0])
+
+
+def count(conn: Connection, query: str, parameters: Mapping[str, Any]) -> int:
+    """The number that a query of ``ingest.sql`` gives."""
+    row = conn.execute(SQL[query], parameters).fetchone()
+    return int(row[0]) if row else 0
 
 
 def lock_source(conn: Connection, source_id: int) -> bool:
@@ -274,26 +268,33 @@ def forget_derived(conn: Connection, image_ids: Sequence[int]) -> None:
             conn.execute(SQL[name], {"image_ids": list(image_ids), "ids": list(image_ids)})
 
 
-def begin_seen(conn: Connection) -> None:
-    """Open this session's note of the images that an ingest met."""
-    conn.execute(SQL["make_seen"])
-    conn.execute(SQL["clear_seen"])
+def newest_image(conn: Connection, source_id: int) -> int:
+    """The key of the newest image of a source, 0 where it has none."""
+    return count(conn, "newest_image", {"source_id": source_id})
 
 
 def note_seen(conn: Connection, image_ids: Int64Array) -> None:
-    """Note images as met."""
-    if len(image_ids):
-        write_columns(conn.cursor(), sql.SQL("seen"), [Column("image_id", "int8")], {"image_id": image_ids})
+    """Note in this transaction which images an ingest met."""
+    conn.execute(SQL["make_seen"])
+    write_columns(conn.cursor(), sql.SQL("seen"), [Column("image_id", "int8")], {"image_id": image_ids})
 
 
-def mark_vanished(conn: Connection, source_id: int) -> int:
-    """Mark images of the source that were not met; returns how many were there before and are gone now."""
-    return conn.execute(SQL["mark_vanished"], {"source_id": source_id}).rowcount
+def keep_below(conn: Connection, source_id: int, folders: Sequence[str]) -> int:
+    """Note everything below ``folders`` as met, as it could not be looked for; returns how many images that are."""
+    if not folders:
+        return 0
+    prefixes = sorted({form for folder in folders for form in (f"{to_text(folder)}/", f"{escaped_text(folder)}/")})
+    return conn.execute(SQL["keep_below"], {"source_id": source_id, "prefixes": prefixes}).rowcount
 
 
-def find_moved(conn: Connection, source_id: int) -> list[MovedImage]:
-    """Images that this session's ingest did not meet and whose bytes turned up under a path that is new."""
-    rows = conn.execute(SQL["find_moved"], {"source_id": source_id})
+def mark_vanished(conn: Connection, source_id: int, newest: int) -> int:
+    """Mark images of the source up to the key ``newest`` that were not met; returns how many were there before and are gone now."""
+    return conn.execute(SQL["mark_vanished"], {"source_id": source_id, "newest": newest}).rowcount
+
+
+def find_moved(conn: Connection, source_id: int, newest: int) -> list[MovedImage]:
+    """Images up to the key ``newest`` that were not met and whose bytes turned up under a path that is new."""
+    rows = conn.execute(SQL["find_moved"], {"source_id": source_id, "newest": newest})
     return [MovedImage(old, new, status == "vanished") for old, new, status in rows]
 
 
@@ -336,6 +337,11 @@ def _keep_renamed(conn: Connection, before: Sequence[tuple[Any, ...]], new_ident
         row = conn.execute(SQL["drop_identity"], {"to_id": to_id}).fetchone()
         assert row is not None  # noqa: S101 - the key was read in this transaction
         conn.execute(SQL["rename_identity"], {"from_id": from_id, "name": row[0]})
+
+
+def count_vanished(conn: Connection, source_id: int) -> int:
+    """How many images of the source a prune would drop."""
+    return count(conn, "count_vanished", {"source_id": source_id})
 
 
 def prune(conn: Connection, source_id: int) -> int:

@@ -7,38 +7,51 @@ look at size and time. Only a source that was read to its end says what vanished
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections import ChainMap, Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 
 from facedb.core import rejects
-from facedb.core.errors import ConflictError, UsageError
-from facedb.core.paths import to_text
-from facedb.core.plain import storable
+from facedb.core.errors import ConflictError, InputError, UsageError, first_line
+from facedb.core.paths import display
 from facedb.core.progress import Reporter
 from facedb.core.records import ImageRecord, Int64Array, VectorBatch
 from facedb.dataset import image_rows as store
-from facedb.dataset.ingest_vectors import VectorWriter, given_model
+from facedb.dataset import source_rows
+from facedb.dataset.changes import AWAY, Hashed, differs, digest, is_void, row_of, to_be_read
+from facedb.dataset.ingest_vectors import VectorOutcome, VectorWriter, given_model
+from facedb.dataset.limits import admit, admit_vectors, refused_by_the_table
+from facedb.dataset.outcomes import count_outcomes
+from facedb.dataset.places import Home, find_home, gone, refuse_if_gone
+from facedb.dataset.remembered import Asked, recall, stored_form
+from facedb.dataset.same_files import settle_same_files
+from facedb.dataset.source_rows import SourceRow
 from facedb.db.connection import Connection, Database, translated
-from facedb.sources.options import SourceOptions
+from facedb.db.work import Work
 from facedb.sources.reading import ByteReader
 from facedb.sources.registry import open_source
 from facedb.sources.source import Source
 
 _BATCH = 4096
-_MAY_REPEAT = ("list", "csv", "parquet", "tar")
+_MAY_REPEAT = ("list", "csv", "jsonl", "parquet", "npz", "tar")
+# Of fewer images each may well be of another person.
+_MANY = 10
 
 
 @dataclass(frozen=True, slots=True)
 class IngestSummary:
     """What an ingest met: ``seen`` inputs, of which new, changed, moved, unchanged; and what is gone.
 
-    ``ready``, ``ignored``, ``rejected``, ``vanished`` and ``identities`` say how the whole dataset stands afterwards.
+    ``ready``, ``ignored``, ``rejected`` and ``identities`` say how the whole dataset stands afterwards, ``prunable`` how many
+    images of the source are gone and still have their rows.
     """
 
     dataset: str
@@ -56,6 +69,7 @@ class IngestSummary:
     ignored: int
     rejected: int
     identities: int
+    prunable: int = 0
 
 
 def ingest(
@@ -64,84 +78,160 @@ def ingest(
     *,
     dataset: str | None = None,
     source_format: str = "auto",
-    options: SourceOptions | None = None,
+    options: Asked = None,
     contract: str | None = None,
     prune: bool = False,
+    count: bool = True,
+    moved_from: str | None = None,
+    allow_empty: bool = False,
     reporter: Reporter,
 ) -> IngestSummary:
     """Bring ``location`` into ``dataset`` (default: the one it went to before, else named after the folder).
 
-    ``contract`` names the model that made the vectors of a source that has no images. Raises InputError when the source
-    cannot be read, UsageError when vectors come without a name for their contract, ConflictError when the dataset's name
-    is taken by another place or another ingest of the same source is running.
+    ``options`` are remembered with the source: those given by name change what was said before, a whole SourceOptions
+    replaces it. ``contract`` names the model that made the vectors of a source that has no images. ``moved_from`` is the
+    old place of a source that is at ``location`` now. ``allow_empty`` believes a known source of which nothing is left.
+    ``count`` is False where an embed follows, which counts the outcomes for the BI views as well.
+
+    Raises InputError when the source cannot be read, nothing of it can be used or nothing is left of it, UsageError when
+    vectors come without a name for their contract, ConflictError when the dataset's name is taken by another place, the
+    source seems to have moved or another ingest of it is running. An ingest that fails before it took anything in leaves
+    nothing behind.
     """
-    place = Path(location).absolute()
-    options = options or SourceOptions()
-    source = open_source(place, source_format, options)
-    with closing(db.open()) as conn, translated(db.dsn):
-        name = _dataset_name(conn, place, dataset)
-        dataset_id = store.add_dataset(conn, name)
-        contract = _contract(conn, dataset_id, place, contract)
-        source_id = store.add_source(
-            conn, dataset_id, str(place), str(source.root.absolute()), source.format,
-            _plain(options) | ({"contract": contract} if contract else {}),
-        )  # fmt: skip
+    location = Path(location)
+    with closing(Work(db, say=reporter.say)) as work, translated(db.dsn):
+        conn = work.conn
+        home = find_home(conn, location, dataset, moved_from, reporter)
         conn.commit()
-        if not store.lock_source(conn, source_id):
-            raise ConflictError(f"Another facedb is ingesting {place} right now; wait for it, then run this again.")
-        reader = _Ingest(conn, source, dataset_id, source_id, contract)
-        with reporter.task(f"ingest {name}", source.count_hint(), "files") as task:
-            for n in reader.run():
-                task.advance(n)
-        if reader.repeated:
-            reporter.say(f"{reader.repeated:,} lines name a face again; the first mention counts.")
-        pruned = store.prune(conn, source_id) if prune else 0
+        known = home.source
+        if known is not None and not allow_empty:
+            refuse_if_gone(conn, known, home.place)
+        chosen, remarks = recall(None if known is None else known.options, options)
+        for remark in remarks:
+            reporter.say(f"{display(home.place)}: {remark}")
+        contract = _contract(home, contract)
+        # A format that gave nothing may have been taken for another one.
+        as_before = known is not None and known.usable and source_format == "auto"
+        if known is not None and allow_empty and not os.path.lexists(home.place):
+            source: Source = _Nothing(known.format, Path(known.root))
+        else:
+            # Whoever names a contract wants the embeddings of a table that has images as well.
+            asked = replace(chosen, vectors=chosen.vectors or contract is not None)
+            source = open_source(home.place, known.format if known is not None and as_before else source_format, asked)
+        dataset_id = store.add_dataset(conn, home.dataset) if known is None else known.dataset_id
+        place, root = str(home.place), os.path.realpath(source.root)
+        kept = stored_form(chosen) | ({"contract": contract} if contract else {})
+        if known is None:
+            source_id = store.add_source(conn, dataset_id, place, root, source.format, kept)
+        else:
+            source_id = known.id
+            source_rows.place_source(conn, source_id, place, root, source.format, kept)
         conn.commit()
-        counts = store.count_images(conn, dataset_id)
+
+        def lock(conn: Connection) -> None:
+            if not store.lock_source(conn, source_id):
+                raise ConflictError(
+                    f"Another facedb is ingesting {home.place} right now; wait for it, then run this again."
+                )
+
+        work.keep(lock)
+        reader = _Ingest(work, source, dataset_id, source_id, contract)
+        try:
+            with reporter.task(f"ingest {home.dataset}", source.count_hint(), "files") as task:
+                for n in reader.run():
+                    task.advance(n)
+            reader.conclude(None if known is None or allow_empty else _gone(work, known, home.place))
+        except BaseException:
+            # The connection may be what failed; an empty source is dropped by the next run then.
+            with suppress(psycopg.Error):
+                work.conn.rollback()
+                source_rows.drop_if_empty(work.conn, source_id, dataset_id)
+                work.conn.commit()
+            raise
+        _say_what_was_met(reader, reporter)
+        for remark in (*source.remarks, *reader.remarks()):
+            reporter.say(remark)
+        pruned = work.unit(lambda conn: store.prune(conn, source_id)) if prune else 0
+        reader.check_usable(home.place, home.dataset)
+        if count:
+            count_outcomes(db)
+        counts = work.unit(lambda conn: store.count_images(conn, dataset_id))
         return IngestSummary(
-            name, dataset_id, source_id, source.format, reader.seen, reader.new, reader.changed, reader.moved,
+            home.dataset, dataset_id, source_id, source.format, reader.seen, reader.new, reader.changed, reader.moved,
             reader.unchanged, reader.vanished, pruned, counts.ready, counts.ignored, counts.rejected, counts.identities,
+            work.unit(lambda conn: store.count_vanished(conn, source_id)),
         )  # fmt: skip
 
 
-def _dataset_name(conn: Connection, place: Path, wanted: str | None) -> str:
-    if wanted is not None:
-        if not wanted.strip():
-            raise UsageError("A dataset needs a name: give one with --dataset.")
-        return wanted
-    known = store.dataset_of_location(conn, str(place))
-    if known is not None:
-        return known
-    name = to_text(place.name or "root")
-    others = store.locations_of_dataset(conn, name)
-    if others:
-        raise ConflictError(
-            f"The dataset {name!r} comes from {others[0]} already: name a new one with --dataset NAME, "
-            f"or add this source to it with --dataset {name}."
+def _gone(work: Work, known: SourceRow, place: Path) -> Callable[[str], InputError]:
+    """What to raise where a known source has nothing left, on the connection that is open then."""
+    return lambda why: gone(work.conn, known, place, why)
+
+
+def _say_what_was_met(reader: _Ingest, reporter: Reporter) -> None:
+    if reader.repeated:
+        reporter.say(f"{reader.repeated:,} lines name a face again; the first mention counts.")
+    if reader.not_looked_for:
+        reporter.say(
+            f"{display(reader.unlisted[0])} could not be listed: {reader.not_looked_for:,} known images below "
+            "such folders were not looked for and stay as they are."
         )
-    return name
+    if reader.aliases:
+        reporter.say(
+            f"{reader.aliases:,} names are other names of files that the dataset has already; "
+            "see them with: facedb rejects --ignored --code same_file"
+        )
+    if reader.relabelled:
+        reporter.say(
+            f"{reader.relabelled:,} of them give such a file another label, which is not taken over; "
+            "see them with: facedb rejects --code other_label"
+        )
 
 
-def _contract(conn: Connection, dataset_id: int, place: Path, wanted: str | None) -> str | None:
+def _contract(home: Home, wanted: str | None) -> str | None:
     """The contract of the vectors of a source: the one it was ingested under before; raises ConflictError for another one."""
-    before = store.contract_of_source(conn, dataset_id, str(place))
+    before = None if home.source is None else home.source.options.get("contract")
     if before is not None and wanted is not None and before != wanted:
         raise ConflictError(
-            f"The vectors of {place} are in this dataset under the contract {before!r} already: "
+            f"The vectors of {home.place} are in this dataset under the contract {before!r} already: "
             f"ingest those of {wanted!r} into a dataset of their own with --dataset NAME."
         )
-    return wanted or before
+    return wanted or (None if before is None else str(before))
 
 
-def _plain(options: SourceOptions) -> dict[str, Any]:
-    return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()}
+@dataclass(frozen=True, slots=True)
+class _Nothing:
+    """A source that is gone for good."""
+
+    format: str
+    root: Path
+    remarks: Sequence[str] = ()
+
+    def records(self) -> Iterator[ImageRecord | VectorBatch]:
+        return iter(())
+
+    def count_hint(self) -> int | None:
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What a unit wrote: keys of its images, how many are new or changed, the first new key, keys of new identities, and of each
+    image the code and the sentence that say why it is not used (None: it is)."""
+
+    ids: Int64Array
+    new: int
+    changed: int
+    first_id: int | None
+    identities: dict[str, int]
+    outcomes: list[tuple[str | None, str | None]]
 
 
 class _Ingest:
     """One run over one source."""
 
-    def __init__(self, conn: Connection, source: Source, dataset_id: int, source_id: int, contract: str | None) -> None:
-        self._conn = conn
+    def __init__(self, work: Work, source: Source, dataset_id: int, source_id: int, contract: str | None) -> None:
+        self._work = work
         self._source = source
         self._dataset_id = dataset_id
         self._source_id = source_id
@@ -150,81 +240,178 @@ class _Ingest:
         self._first_id: int | None = None
         self._identities: dict[str, int] = {}
         self._faces_named: dict[str, list[tuple[object, object]]] = {}
-        self.repeated = 0
+        self._ready = 0
+        self._reasons: Counter[str] = Counter()
+        self._details: dict[str, str] = {}
+        self._seen: list[Int64Array] = []
+        self._newest = 0
+        self._usable = False
+        self.unlisted: list[str] = []
+        self.repeated = self.not_looked_for = self.aliases = self.relabelled = 0
         self.seen = self.new = self.changed = self.moved = self.unchanged = self.vanished = 0
 
     def run(self) -> Iterator[int]:
         """Read the source to its end, yielding how many inputs each committed batch had."""
-        conn = self._conn
-        store.begin_seen(conn)
-        conn.commit()
+        # Whatever a run at the same time brings in is newer than this, and not for this one to look for.
+        self._newest = self._work.unit(lambda conn: store.newest_image(conn, self._source_id))
         with ByteReader() as reader, ThreadPoolExecutor() as pool:
             for batch in _read_ahead(_batches(self._source.records())):
                 if isinstance(batch, VectorBatch):
-                    yield self._take_vectors(batch)
+                    yield self._take_vectors(batch, reader, pool)
                 else:
                     yield self._take_images(batch, reader, pool)
-        moved = store.find_moved(conn, self._source_id)
-        self.vanished = store.mark_vanished(conn, self._source_id) - sum(not image.was_vanished for image in moved)
-        store.merge_moved(conn, self._source_id, moved)
+
+    def conclude(self, refusal: Callable[[str], InputError] | None) -> None:
+        """Say what vanished and what moved, and which names are one file; only after the source was read to its end.
+
+        ``refusal`` is what to raise where a known source has nothing left that can be used (None: believe it).
+        """
+        left = self._usable or self.unlisted
+        ready = self._work.unit(lambda conn: source_rows.count_ready(conn, self._source_id))
+        if refusal is not None and not left and ready:
+            raise refusal("holds no image any more")
+        moved, vanished = self._work.unit(self._close)
+        self.vanished = vanished - sum(not image.was_vanished for image in moved)
         # A path that a killed run had entered already was met as unchanged by this one.
         entered_now = sum(self._first_id is not None and image.new >= self._first_id for image in moved)
         self.moved = len(moved)
         self.new -= entered_now
         self.unchanged -= len(moved) - entered_now
+        self.aliases, self.relabelled = self._work.unit(lambda conn: settle_same_files(conn, self._dataset_id))
+
+    def remarks(self) -> list[str]:
+        """What looks odd about the labels."""
+        if self._ready < _MANY or len(self._identities) <= 0.9 * self._ready:
+            return []
+        return [
+            f"Nearly every image has a label of its own ({len(self._identities):,} for {self._ready:,} images): if those are "
+            "captions or names of photos, say with --identity-from where the identity is."
+        ]
+
+    def check_usable(self, place: Path, dataset: str) -> None:
+        """Raise InputError where the source was read and nothing of it can be used; its rows are there and say why."""
+        failed = [code for code in self._reasons if code in rejects.REJECTED]
+        if self._ready or not (failed or (self._reasons and self._source.format != "folder")):
+            return
+        (code, count), *others = self._reasons.most_common()
+        more = f", {sum(n for _, n in others):,} for other reasons" if others else ""
+        hint = " Name the folder that its paths start from with --root." if code == rejects.MISSING else ""
+        raise InputError(
+            f"Nothing in {place} can be used: {count:,} of {self._reasons.total():,} are {code} ({self._details[code].rstrip('.')}){more}."
+            f"{hint} `facedb rejects --dataset {dataset} --ignored` lists them."
+        )
+
+    def _close(self, conn: Connection) -> tuple[list[store.MovedImage], int]:
+        """Bring what was not met in line; returns what moved, and how many images are gone now."""
+        seen = np.concatenate(self._seen) if self._seen else np.empty(0, np.int64)
+        store.note_seen(conn, np.unique(seen))
+        self.not_looked_for = store.keep_below(conn, self._source_id, self.unlisted)
+        moved = store.find_moved(conn, self._source_id, self._newest)
+        vanished = store.mark_vanished(conn, self._source_id, self._newest)
+        store.merge_moved(conn, self._source_id, moved)
         store.source_is_read(conn, self._source_id)
-        conn.commit()
+        return moved, vanished
 
-    def _identity_ids(self, names: Iterable[str | None]) -> dict[str, int]:
-        missing = {name for name in names if name} - self._identities.keys()
-        self._identities |= store.identity_ids(self._conn, self._dataset_id, missing)
-        return self._identities
+    def _identity_ids(self, conn: Connection, names: Iterable[str | None]) -> dict[str, int]:
+        """Keys of the names that are not known yet; they are known for good once the unit is committed."""
+        return store.identity_ids(conn, self._dataset_id, {name for name in names if name} - self._identities.keys())
 
-    def _take_vectors(self, batch: VectorBatch) -> int:
+    def _take_vectors(self, batch: VectorBatch, reader: ByteReader, pool: ThreadPoolExecutor) -> int:
+        batch, refused = admit_vectors(batch)
+        if refused:
+            self._take_images(refused, reader, pool)
+        if not len(batch.paths):
+            return len(refused)
         if self._vectors is None:
             if self._contract is None:
                 raise UsageError(
                     "This source holds embeddings without images: name the model that made them with --contract NAME."
                 )
-            model = given_model(self._conn, self._contract, batch.vectors.shape[1])
-            self._vectors = VectorWriter(self._conn, self._source_id, model)
-        ids = self._identity_ids(batch.identities)
-        outcome = self._vectors.write(batch, ids)
+            contract = self._contract
+            model = self._work.unit(lambda conn: given_model(conn, contract, batch.vectors.shape[1]))
+            self._vectors = VectorWriter(self._work.conn, self._source_id, model)
+        vectors = self._vectors
+
+        def write(conn: Connection) -> tuple[VectorOutcome, dict[str, int]]:
+            vectors.go_on(conn)
+            fresh = self._identity_ids(conn, batch.identities)
+            return vectors.write(batch, ChainMap(fresh, self._identities)), fresh
+
+        outcome, fresh = self._work.unit(write)
+        vectors.committed()
+        self._identities |= fresh
         self.repeated += outcome.repeated
-        self._commit_seen(outcome.image_ids, outcome.new, outcome.changed)
-        return len(batch.paths)
+        self._usable = True
+        self._ready += len(outcome.image_ids)
+        self._count(outcome.image_ids, outcome.new, outcome.changed)
+        return len(batch.paths) + len(refused)
 
     def _take_images(self, records: Sequence[ImageRecord], reader: ByteReader, pool: ThreadPoolExecutor) -> int:
-        records = self._first_of_each_path(records)
-        known = store.find_images(self._conn, self._source_id, [record.path for record in records])
-        identities = self._identity_ids(record.identity for record in records)
-        look = [r for r in records if _to_be_read(r, known.get(r.path))]
-        hashed = {r.path: _Hashed(r, h) for r, h in zip(look, pool.map(self._hasher(reader), look), strict=True)}
-        reserved = store.reserve_ids(self._conn, "image", len(records) - len(known))
-        if reserved and self._first_id is None:
-            self._first_id = reserved[0]
+        self.unlisted += [r.path for r in records if r.problem is not None and r.problem.code == rejects.UNREADABLE]
+        taken = self._first_of_each_path([admit(record) for record in records])
+        self._take_what_fits(taken, reader, pool)
+        return len(taken)
+
+    def _take_what_fits(self, records: Sequence[ImageRecord], reader: ByteReader, pool: ThreadPoolExecutor) -> None:
+        """Take records in; one that the table refuses, whatever for, ends as one reject and the others go on."""
+        try:
+            self._take(records, reader, pool)
+        except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
+            if len(records) == 1:
+                self._take([refused_by_the_table(records[0], first_line(error))], reader, pool)
+                return
+            half = len(records) // 2
+            self._take_what_fits(records[:half], reader, pool)
+            self._take_what_fits(records[half:], reader, pool)
+
+    def _take(self, records: Sequence[ImageRecord], reader: ByteReader, pool: ThreadPoolExecutor) -> None:
+        taken = self._work.unit(lambda conn: self._write(conn, records, reader, pool))
+        self._identities |= taken.identities
+        if self._first_id is None:
+            self._first_id = taken.first_id
+        self._usable = self._usable or any(record.problem is None and record.ignored is None for record in records)
+        self._tally(taken.outcomes)
+        self._count(taken.ids, taken.new, taken.changed)
+
+    def _write(
+        self, conn: Connection, records: Sequence[ImageRecord], reader: ByteReader, pool: ThreadPoolExecutor
+    ) -> _Taken:
+        known = store.find_images(conn, self._source_id, [record.path for record in records])
+        fresh = self._identity_ids(conn, (record.identity for record in records))
+        identities = ChainMap(fresh, self._identities)
+        look = [r for r in records if to_be_read(r, known.get(r.path))]
+        hashed = {r.path: Hashed(r, h) for r, h in zip(look, pool.map(self._hasher(reader), look), strict=True)}
+        reserved = store.reserve_ids(conn, "image", len(records) - len(known))
         new_ids = iter(reserved)
-        inserts, updates, void, back = [], [], [], []
+        inserts, updates, void, back, outcomes = [], [], [], [], []
         for record in records:
             before = known.get(record.path)
             found = hashed.get(record.path)
-            row = _row(record, before, found, identities, next(new_ids) if before is None else before.id)
+            row = row_of(record, before, found, identities, next(new_ids) if before is None else before.id)
+            outcomes.append((row.reject_code, row.reject_detail))
             if before is None:
                 inserts.append(row)
-            elif _differs(row, before):
+            elif differs(row, before):
                 updates.append(row)
-                if row.sha256 != before.sha256 or row.status != "ready" or _face_of(row) != _face_of(before):
+                if is_void(row, before):
                     void.append(row.id)
-                elif before.status == "vanished":
+                elif before.status == "vanished" or (row.status == "ready" and before.reject_code in AWAY):
                     back.append(row.id)
-        store.insert_images(self._conn, self._source_id, inserts)
-        store.update_images(self._conn, updates)
-        store.forget_derived(self._conn, void)
+        store.insert_images(conn, self._source_id, inserts)
+        store.update_images(conn, updates)
+        store.forget_derived(conn, void)
         # A model that came by while the file was away could only reject it.
-        store.forget_rejects(self._conn, back)
-        ids = [row.id for row in inserts] + [image.id for image in known.values()]
-        self._commit_seen(store.as_ids(ids), len(inserts), len(void))
-        return len(records)
+        store.forget_rejects(conn, back)
+        ids = store.as_ids([row.id for row in inserts] + [image.id for image in known.values()])
+        return _Taken(ids, len(inserts), len(void), reserved[0] if reserved else None, fresh, outcomes)
+
+    def _tally(self, outcomes: Iterable[tuple[str | None, str | None]]) -> None:
+        for code, detail in outcomes:
+            if code is None:
+                self._ready += 1
+            else:
+                self._reasons[code] += 1
+                self._details.setdefault(code, detail or "")
 
     def _first_of_each_path(self, records: Sequence[ImageRecord]) -> list[ImageRecord]:
         """Leave out records whose path came before: a list may name a file twice, and a file has one row.
@@ -248,9 +435,9 @@ class _Ingest:
             faces.append(face)
         return kept
 
-    def _commit_seen(self, ids: Int64Array, new: int, changed: int) -> None:
-        store.note_seen(self._conn, ids)
-        self._conn.commit()
+    def _count(self, ids: Int64Array, new: int, changed: int) -> None:
+        """Count what a committed unit has met."""
+        self._seen.append(ids)
         self.seen += len(ids)
         self.new += new
         self.changed += changed
@@ -259,20 +446,18 @@ class _Ingest:
     def _hasher(self, reader: ByteReader) -> Any:
         root = self._source.root
 
-        def digest(record: ImageRecord) -> bytes | OSError:
+        def hashed(record: ImageRecord) -> bytes | OSError:
             try:
+                if record.container is None:
+                    return digest(root / record.path)
                 data = reader.read(root, record.path, record.container, record.offset, record.length)
             except OSError as error:
                 return error
+            except (EOFError, ValueError, MemoryError) as error:
+                return OSError(first_line(error))
             return hashlib.sha256(data).digest()
 
-        return digest
-
-
-@dataclass(frozen=True, slots=True)
-class _Hashed:
-    record: ImageRecord
-    result: bytes | OSError
+        return hashed
 
 
 _Batch = list[ImageRecord] | VectorBatch
@@ -299,64 +484,3 @@ def _read_ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
         while (batch := following.result()) is not None:
             following = pool.submit(next, batches, None)
             yield batch
-
-
-def _to_be_read(record: ImageRecord, before: store.KnownImage | None) -> bool:
-    """Whether the bytes must be hashed: everything that should be an image, unless size, time and place are as before."""
-    if record.ignored or record.problem:
-        return False
-    if before is None or before.sha256 is None or record.mtime_ns is None:
-        return True
-    place = (record.size, record.mtime_ns, record.container, record.offset, record.length)
-    return place != (before.size, before.mtime_ns, before.container, before.container_offset, before.container_length)
-
-
-def _row(
-    record: ImageRecord,
-    before: store.KnownImage | None,
-    found: _Hashed | None,
-    identities: dict[str, int],
-    image_id: int,
-) -> store.ImageRow:
-    problem = record.problem
-    if found is not None and isinstance(found.result, OSError):
-        reason = found.result.strerror or str(found.result)
-        problem = rejects.problem(rejects.UNREADABLE, f"The file cannot be read: {reason}.")
-    status = "ignored" if record.ignored else "rejected" if problem else "ready"
-    why = record.ignored or problem
-    if found is not None and isinstance(found.result, bytes):
-        sha256: bytes | None = found.result
-    else:
-        sha256 = before.sha256 if before is not None and status == "ready" else None
-    return store.ImageRow(
-        id=image_id,
-        identity_id=identities[record.identity] if record.identity else None,
-        status=status,
-        reject_code=why.code if why else None,
-        reject_detail=why.detail if why else None,
-        path=record.path,
-        size=record.size,
-        mtime_ns=record.mtime_ns,
-        sha256=sha256,
-        container=record.container,
-        container_offset=record.offset,
-        container_length=record.length,
-        box=record.box,
-        landmarks=record.landmarks,
-        extra=storable(record.extra),
-    )
-
-
-def _differs(row: store.ImageRow, before: store.KnownImage) -> bool:
-    label = before.identity_id if before.labelled_by == "person" else row.identity_id
-    now = (row.size, row.mtime_ns, row.sha256, row.status, row.reject_code, label,
-           row.container, row.container_offset, row.container_length, _face_of(row), row.extra or None)  # fmt: skip
-    return now != (
-        before.size, before.mtime_ns, before.sha256, before.status, before.reject_code, before.identity_id,
-        before.container, before.container_offset, before.container_length, _face_of(before), before.extra,
-    )  # fmt: skip
-
-
-def _face_of(image: store.ImageRow | store.KnownImage) -> tuple[bytes, bytes]:
-    """Box and landmarks as the table keeps them, in float32: what a model cuts out depends on them."""
-    return np.array(image.box or (), np.float32).tobytes(), np.array(image.landmarks or (), np.float32).tobytes()

@@ -50,6 +50,16 @@ class VectorWriter:
         self._source_id = source_id
         self._model = model
         self._met: list[Int64Array] = []
+        self._last: Int64Array = np.empty(0, np.int64)
+
+    def go_on(self, conn: Connection) -> None:
+        """Write on this connection from here on, after the one before was lost."""
+        self._conn = conn
+
+    def committed(self) -> None:
+        """Count the last batch as met: its rows are in the table."""
+        if len(self._last):
+            self._met.append(self._last)
 
     def write(self, batch: VectorBatch, identities: Mapping[str, int]) -> VectorOutcome:
         """Write a batch: new and changed rows only; the caller commits. Raises InputError when the dimension changes."""
@@ -87,8 +97,7 @@ class VectorWriter:
         rows = np.r_[fresh, changed].astype(np.int64)
         self._write_faces(ids, rows[usable[rows]], unit, norms)
         self._reject(ids[rows[~usable[rows]]])
-        if len(ids):
-            self._met.append(np.sort(ids))
+        self._last = np.sort(ids)
         return VectorOutcome(ids, len(fresh), len(changed), len(whole.paths) - len(batch.paths))
 
     def _first_of_each_path(self, batch: VectorBatch, known: Mapping[str, store_ingest.KnownImage]) -> VectorBatch:

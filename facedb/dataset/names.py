@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable, Sequence
 
+from facedb.core import names as spelling
 from facedb.core.errors import NotFoundError
+from facedb.core.paths import display
 from facedb.dataset import image_rows
 from facedb.db.connection import Connection
 
@@ -18,15 +19,20 @@ def find_datasets(conn: Connection, names: Sequence[str | None]) -> tuple[int, .
     wanted = [name for name in names if name is not None]
     if not wanted:
         return None
-    keys = {name: image_rows.find_dataset(conn, name) for name in wanted}
-    for name, key in keys.items():
-        if key is None:
-            there = [known for known, _ in image_rows.datasets(conn)]
-            raise NotFoundError(f"There is no dataset {name!r}: {nearest(name, there)}see `facedb datasets`.")
-    return tuple(sorted(key for key in keys.values() if key is not None))
+    there = dict(image_rows.datasets(conn))
+    return tuple(sorted(there[find_dataset_name(there, name)] for name in wanted))
 
 
-def nearest(name: str, there: Sequence[str]) -> str:
+def find_dataset_name(there: Iterable[str], name: str) -> str:
+    """The dataset that a person means by ``name``; raises NotFoundError that offers the nearest name where there is none."""
+    known = list(there)
+    found = spelling.alike(name, known)
+    if len(found) != 1:
+        raise NotFoundError(f"There is no dataset {name!r}: {nearest(name, known)}see `facedb datasets`.")
+    return found[0]
+
+
+def nearest(name: str, there: Iterable[str]) -> str:
     """The half sentence that offers what is most like ``name`` among ``there``; empty where nothing is."""
-    near = get_close_matches(name, there, n=3)
+    near = [display(known) for known in spelling.nearest(name, there)]
     return f"did you mean {' or '.join(near)}? Otherwise " if near else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,10 +14,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 from facedb.core.errors import ConfigError, ConflictError, DatabaseError, FacedbError, SchemaError
 from facedb.core.settings import Settings
+from facedb.db import session
+from facedb.db.session import Connection, libpq_variables
+from facedb.db.wait import Say, silent
 
-Connection = psycopg.Connection[tuple[Any, ...]]
-
-_CONNECT_SECONDS = 15
+__all__ = ["Connection", "Database", "connect", "conninfo", "describe", "translate", "translated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Database:
 
     dsn: str = field(repr=False)
     embedded: bool
+    reviver: Callable[[], object] | None = field(default=None, repr=False, compare=False)
 
     @contextmanager
     def connection(self, *, autocommit: bool = False) -> Iterator[Connection]:
@@ -39,10 +41,16 @@ class Database:
     def open(self, *, autocommit: bool = False) -> Connection:
         """Open a connection that the caller closes, for long-lived use and threads; raises DatabaseError."""
         options: dict[str, Any] = {}
-        if "connect_timeout" not in conninfo(self.dsn) and "PGCONNECT_TIMEOUT" not in os.environ:
-            options["connect_timeout"] = _CONNECT_SECONDS
+        given = "connect_timeout" in conninfo(self.dsn) or (not self.embedded and "PGCONNECT_TIMEOUT" in os.environ)
+        if not given:
+            options["connect_timeout"] = session.CONNECT_SECONDS
         with translated(self.dsn):
-            return psycopg.connect(self.dsn, autocommit=autocommit, fallback_application_name="facedb", **options)
+            return session.connect(self.dsn, own=self.embedded, autocommit=autocommit, **options)
+
+    def revive(self) -> None:
+        """Start the embedded server again where it died; nothing to do for any other one."""
+        if self.reviver is not None:
+            self.reviver()
 
     def describe(self) -> str:
         """The database in words, without any password."""
@@ -50,8 +58,8 @@ class Database:
 
 
 @contextmanager
-def connect(settings: Settings) -> Iterator[Database]:
-    """The database of the settings; the embedded server runs at least as long as this block.
+def connect(settings: Settings, *, say: Say = silent) -> Iterator[Database]:
+    """The database of the settings; the embedded server runs at least as long as this block, and ``say`` hears of waits.
 
     Raises ConfigError where the DSN cannot be understood and DatabaseError where the embedded server does not start.
     """
@@ -61,20 +69,29 @@ def connect(settings: Settings) -> Iterator[Database]:
         return
     if os.name != "posix":
         raise DatabaseError("The embedded database needs Linux or macOS; name a PostgreSQL server with --dsn.")
-    from facedb.db import embedded
+    from facedb.db.embedded import EmbeddedServer
 
-    with embedded.server(settings.home, service_dir=settings.service_dir) as dsn:
-        yield Database(dsn, embedded=True)
+    use = EmbeddedServer(settings.home, service_dir=settings.service_dir, say=say)
+    dsn = use.acquire()
+    try:
+        yield Database(dsn, embedded=True, reviver=use.revive)
+    finally:
+        use.release()
 
 
 def conninfo(dsn: str) -> dict[str, str]:
     """The parameters in a DSN; raises ConfigError, which does not repeat the DSN, for it may hold a password."""
     try:
-        return {key: str(value) for key, value in conninfo_to_dict(dsn).items() if value is not None}
+        known = {key: str(value) for key, value in conninfo_to_dict(dsn).items() if value is not None}
     except psycopg.Error:
         raise ConfigError(
             "The DSN cannot be understood; write postgresql://USER@HOST:PORT/DATABASE or 'host=HOST dbname=DATABASE'."
         ) from None
+    # libpq takes what follows an unescaped @ or / of a password for the host or the database, and would print it.
+    path = dsn.partition("://")[2].partition("?")[0].partition("/")[2]
+    if "@" in known.get("host", "")[1:] or "@" in known.get("port", "") or "@" in path:
+        raise ConfigError("The DSN has an @ where no password ends; write @ as %40 and / as %2F in a password.")
+    return known
 
 
 def describe(dsn: str) -> str:
@@ -109,14 +126,13 @@ def translated(dsn: str) -> Iterator[None]:
 
 
 def translate(error: psycopg.Error, dsn: str) -> FacedbError:
-    """The error of facedb that says what a driver error means and what to do; the password of the DSN is not in it."""
-    known = conninfo(dsn)
-    said = (error.diag.message_primary or str(error).strip() or type(error).__name__).replace("\n", " ")
-    password = known.get("password")
-    if password:
-        said = said.replace(password, "***")
-    said = said.rstrip(".")
+    """The error of facedb that says what a driver error means and what to do; no secret of the DSN is in it."""
+    said = _without_secrets(error.diag.message_primary or str(error).strip() or type(error).__name__, dsn)
     match error:
+        case errors.UndefinedObject() if 'type "vector"' in said:
+            return SchemaError(
+                f"pgvector is out of reach ({said}); run: facedb db upgrade, which says what is missing."
+            )
         case (
             errors.UndefinedTable() | errors.UndefinedColumn() | errors.InvalidSchemaName() | errors.UndefinedFunction()
         ):
@@ -129,11 +145,36 @@ def translate(error: psycopg.Error, dsn: str) -> FacedbError:
             return DatabaseError(
                 f"The disk of the database is full ({said}); free some space and run the command again."
             )
+        case errors.OutOfMemory():
+            return DatabaseError(
+                f"The database server ran out of memory ({said}); give it more, or lower its work_mem."
+            )
+        case errors.ReadOnlySqlTransaction():
+            return DatabaseError(f"This database only reads ({said}); name the primary server, or make it writable.")
         case errors.QueryCanceled():
             return DatabaseError(f"The database cancelled a statement ({said}); raise its statement_timeout.")
+        case errors.IdleInTransactionSessionTimeout() | errors.IdleSessionTimeout():
+            return DatabaseError(f"The server ended an idle session ({said}); raise its limit and run this again.")
         case errors.AdminShutdown() | errors.CrashShutdown() | errors.CannotConnectNow():
             return DatabaseError(f"The database server is stopping or starting ({said}); run the command again.")
+        case psycopg.OperationalError() if "too many " in said or "connection slots" in said:
+            return DatabaseError(f"The server has no connection left ({said}); end other clients or raise its limit.")
         case psycopg.OperationalError() if error.sqlstate is None:
-            return DatabaseError(f"No connection to {describe(dsn)}: {said}.")
+            return DatabaseError(f"No connection to {describe(dsn)}: {said}{_from_environment()}.")
         case _:
             return DatabaseError(f"PostgreSQL refused: {said}.")
+
+
+def _without_secrets(said: str, dsn: str) -> str:
+    """What a server or libpq said, in one line, without the passwords of the DSN and the environment."""
+    known = conninfo(dsn)
+    for secret in (known.get("password"), known.get("sslpassword"), os.environ.get("PGPASSWORD")):
+        if secret:
+            said = said.replace(secret, "***")
+    return " ".join(said.split()).rstrip(".")
+
+
+def _from_environment() -> str:
+    """A reminder that variables of libpq have a say in a connection."""
+    found = libpq_variables()
+    return f" (the environment sets {', '.join(found)})" if found else ""

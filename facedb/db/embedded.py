@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ from pathlib import Path
 from facedb.core.errors import DatabaseError
 from facedb.db.postmaster import Postmaster
 from facedb.db.postmaster_account import SERVICE_DIR, Place, make_home, prepare
+from facedb.db.wait import Say, Wait, silent
+
+# Longer than any start or stop may take.
+_PATIENCE_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +44,15 @@ class EmbeddedServer:
     """
 
     def __init__(
-        self, home: Path, *, service_dir: Path = SERVICE_DIR, options: Mapping[str, str] | None = None
+        self,
+        home: Path,
+        *,
+        service_dir: Path = SERVICE_DIR,
+        options: Mapping[str, str] | None = None,
+        say: Say = silent,
     ) -> None:
         self.home = home.expanduser().resolve()
+        self._say = say
         self._service_dir = service_dir
         self._options = dict(options or {})
         self._client: int | None = None
@@ -67,6 +78,11 @@ class EmbeddedServer:
                 raise
             self._client = client
             return url
+
+    def revive(self) -> None:
+        """Start the server again where it died while it was in use; raises DatabaseError where that fails."""
+        with self._exclusive():
+            self._postmaster().ensure(alone=False)
 
     def release(self) -> None:
         """End this use; the last one stops the server unless it is kept up."""
@@ -128,10 +144,10 @@ class EmbeddedServer:
         return self.home / "keep-up"
 
     def _postmaster(self) -> Postmaster:
-        return Postmaster(prepare(self.home, self._service_dir), self._service_dir, self._options)
+        return Postmaster(prepare(self.home, self._service_dir), self._service_dir, self._options, self._say)
 
     def _open(self, name: str) -> int:
-        return os.open(self.home / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return os.open(self.home / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
     @staticmethod
     def _upgraded(client: int) -> bool:
@@ -141,6 +157,17 @@ class EmbeddedServer:
         except BlockingIOError:
             return False
         return True
+
+    def _take(self, lock: int) -> None:
+        """Wait for another facedb that starts or stops the server; raises DatabaseError where it never ends."""
+        wait = Wait(self._say)
+        while not self._upgraded(lock):
+            if wait.on("another facedb that starts or stops the embedded server") > _PATIENCE_SECONDS:
+                raise DatabaseError(
+                    f"Another facedb has been starting or stopping the database of {self.home} for "
+                    f"{_PATIENCE_SECONDS / 60:.0f} minutes; end it, then run this again."
+                )
+            time.sleep(0.01)
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
@@ -153,16 +180,18 @@ class EmbeddedServer:
                 f"The directory of the embedded database cannot be used ({error}); name another one with FACEDB_HOME."
             ) from error
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._take(lock)
             yield
         finally:
             os.close(lock)
 
 
 @contextmanager
-def server(home: Path, *, service_dir: Path = SERVICE_DIR, options: Mapping[str, str] | None = None) -> Iterator[str]:
+def server(
+    home: Path, *, service_dir: Path = SERVICE_DIR, options: Mapping[str, str] | None = None, say: Say = silent
+) -> Iterator[str]:
     """Use the embedded server of ``home`` for a while; yields its URL. Raises DatabaseError where it does not start."""
-    use = EmbeddedServer(home, service_dir=service_dir, options=options)
+    use = EmbeddedServer(home, service_dir=service_dir, options=options, say=say)
     url = use.acquire()
     try:
         yield url

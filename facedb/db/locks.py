@@ -6,6 +6,7 @@ import time
 
 from facedb.db.connection import Connection
 from facedb.db.queries import load
+from facedb.db.session import expect_same
 
 SQL = load("db", "locks")
 
@@ -21,6 +22,7 @@ def claim(conn: Connection, *name: object, shared: bool = False) -> bool:
     while True:
         row = conn.execute(SQL["claim_shared" if shared else "claim"], {"name": words}).fetchone()
         if row and row[0]:
+            expect_same(conn)
             return True
         if time.monotonic() >= until:
             return False

@@ -6,7 +6,8 @@ The question is asked at every command and answered by one SELECT; alembic and S
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -16,15 +17,18 @@ from typing import TYPE_CHECKING, cast
 import psycopg
 from psycopg import errors
 
-from facedb.core.errors import SchemaError
-from facedb.db import views
+from facedb.core.errors import ConflictError, FacedbError, SchemaError
+from facedb.db import session, views
 from facedb.db.connection import Connection, Database, translated
+from facedb.db.wait import Say, Wait, silent
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection as SqlConnection
 
-# Two processes that upgrade one database wait for each other on this advisory lock (the bytes of "facedb").
-_LOCK = int.from_bytes(b"facedb", "big")
+# How long one try waits for a lock, and all of them together.
+_LOCK_SECONDS = 3.0
+_PATIENCE_SECONDS = 300.0
+_EVERY_SECONDS = 0.2
 _OLDEST_SERVER = 160000
 _OLDEST_PGVECTOR = (0, 8, 3)
 
@@ -43,12 +47,29 @@ select current_setting('server_version'), (select extversion from pg_extension w
 """
 
 
+_HOLDERS = """
+select distinct a.pid, a.usename, a.application_name
+from pg_locks l
+join pg_stat_activity a on a.pid = l.pid
+join pg_class c on c.oid = l.relation
+where l.database = (select oid from pg_database where datname = current_database()) and l.granted and a.pid <> pg_backend_pid()
+  and c.relnamespace in (to_regnamespace('facedb'), to_regnamespace('bi'))
+order by 1
+"""
+
+_PGVECTOR = """
+select e.extversion, n.nspname, has_schema_privilege(n.oid, 'usage')
+from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'vector'
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """How far a database is: its revision (None: no schema of facedb) and whether its views are this facedb's."""
+    """How far a database is: its revision (None: no schema of facedb), whether its views are this facedb's, its encoding."""
 
     revision: str | None
     views_fit: bool
+    encoding: str
 
     @property
     def at_head(self) -> bool:
@@ -92,12 +113,13 @@ def head() -> str:
 def current(db: Database) -> SchemaState:
     """How far the database is; one SELECT."""
     with db.connection(autocommit=True) as connection:
+        encoding = connection.info.parameter_status("server_encoding") or ""
         try:
             row = connection.execute(_STATE).fetchone()
         except (errors.UndefinedTable, errors.InvalidSchemaName):
-            return SchemaState(None, views_fit=False)
+            return SchemaState(None, views_fit=False, encoding=encoding)
     revision, comment = row or (None, None)
-    return SchemaState(revision, views.fit(comment, _views()))
+    return SchemaState(revision, views.fit(comment, _views()), encoding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,39 +139,43 @@ def server_facts(db: Database) -> ServerFacts:
     return ServerFacts(postgresql, pgvector, size)
 
 
-def ensure(db: Database) -> None:
+def ensure(db: Database, *, say: Say = silent) -> None:
     """Make sure that the database has this facedb's schema: the embedded one is upgraded, any other must be already.
 
     Raises SchemaError where a server behind a DSN needs `facedb db upgrade` and where a database is newer than facedb.
     """
     state = current(db)
-    _refuse_newer(state)
+    _refuse(state)
     if state.at_head and (state.views_fit or not db.embedded):
         return
     if not db.embedded:
         found = "has no facedb schema yet" if state.revision is None else f"is at schema {state.revision}"
         raise SchemaError(f"The database {found} and this facedb needs {head()}; run: facedb db upgrade")
-    upgrade(db)
+    upgrade(db, say=say)
 
 
-def upgrade(db: Database, revision: str | None = None) -> SchemaState:
+def upgrade(db: Database, revision: str | None = None, *, say: Say = silent) -> SchemaState:
     """Bring the schema to the head and make the views again, all in one transaction; returns what was there before.
 
     With an earlier ``revision`` it goes only that far and leaves no views, which belong to the head.
     Raises SchemaError where the server or pgvector is too old, or the database newer than this facedb.
     """
     before = current(db)
-    _refuse_newer(before)
+    _refuse(before)
     target = head() if revision is None else revision
-    with _one_transaction(db) as (outer, connection):
-        _check_server(connection, embedded=db.embedded)
-        connection.execute("create schema if not exists facedb")
-        readers = views.readers(connection)
-        views.drop(connection, _views())
-        _alembic(outer, "upgrade", target)
-        connection.execute(_VERSION_COMMENTS)
-        if target == head():
-            views.create(connection, _views(), readers)
+
+    def bring() -> None:
+        with _one_transaction(db) as (outer, connection):
+            check_server(connection, embedded=db.embedded)
+            connection.execute("create schema if not exists facedb")
+            readers = views.readers(connection)
+            views.drop(connection, _views())
+            _alembic(outer, "upgrade", target)
+            connection.execute(_VERSION_COMMENTS)
+            if target == head():
+                views.create(connection, _views(), readers)
+
+    _patiently(db, bring, say)
     return before
 
 
@@ -158,6 +184,33 @@ def downgrade(db: Database, revision: str) -> None:
     with _one_transaction(db) as (outer, connection):
         views.drop(connection, _views())
         _alembic(outer, "downgrade", revision)
+
+
+def _patiently(db: Database, bring: Callable[[], None], say: Say) -> None:
+    """Upgrade, and where others hold what is needed, say who they are and try again until patience ends."""
+    wait = Wait(say)
+    while True:
+        try:
+            return bring()
+        except FacedbError as error:
+            if not isinstance(
+                error.__cause__, errors.LockNotAvailable | errors.UniqueViolation | errors.DeadlockDetected
+            ):
+                raise
+            holders = _holders(db)
+            if wait.on(f"{holders or 'another upgrade'} to let go of facedb's tables") > _PATIENCE_SECONDS:
+                raise ConflictError(
+                    f"{holders or 'Another session'} holds facedb's tables, so they cannot be upgraded; "
+                    "end it, then run this again."
+                ) from error
+            time.sleep(_EVERY_SECONDS)
+
+
+def _holders(db: Database) -> str:
+    """Who holds locks on facedb's tables and views, in words."""
+    with db.connection(autocommit=True) as connection:
+        rows = connection.execute(_HOLDERS).fetchall()
+    return ", ".join(f"process {pid} of {role} ({program or 'unnamed'})" for pid, role, program in rows)
 
 
 def _views() -> Path:
@@ -169,7 +222,13 @@ def _assigned(name: str, text: str) -> str | None:
     return found[1] if found else None
 
 
-def _refuse_newer(state: SchemaState) -> None:
+def _refuse(state: SchemaState) -> None:
+    """Refuse a database that cannot hold every name, or that is newer than this facedb."""
+    if state.encoding != "UTF8":
+        raise SchemaError(
+            f"The database is in {state.encoding}, which cannot hold every name; make one in UTF-8 and name that: "
+            "create database NAME encoding 'UTF8' template template0"
+        )
     if state.revision is not None and state.revision not in revisions():
         raise SchemaError(
             f"The database is at schema {state.revision}, which this facedb does not know (its newest is {head()}); "
@@ -186,7 +245,10 @@ def _one_transaction(db: Database) -> Iterator[tuple[SqlConnection, Connection]]
     engine = create_engine("postgresql+psycopg://", creator=db.open, poolclass=NullPool)
     with translated(db.dsn), engine.begin() as outer:
         connection = cast("Connection", outer.connection.driver_connection)
-        connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+        connection.execute("select set_config('lock_timeout', %s, true)", [f"{_LOCK_SECONDS:.0f}s"])
+        # Readers have no right to take this lock, as they would have to an advisory one.
+        if connection.execute("select to_regclass('facedb.alembic_version') is not null").fetchone() == (True,):
+            connection.execute("lock table facedb.alembic_version in share row exclusive mode")
         yield outer, connection
 
 
@@ -205,20 +267,28 @@ def _alembic(connection: SqlConnection, command: str, revision: str) -> None:
         raise
 
 
-def _check_server(connection: Connection, *, embedded: bool) -> None:
+def check_server(connection: Connection, *, embedded: bool) -> None:
     """Refuse a server that is too old, and see to a pgvector that is new enough."""
     if connection.info.server_version < _OLDEST_SERVER:
         raise SchemaError(f"facedb needs PostgreSQL {_OLDEST_SERVER // 10000} or newer, and this server is older.")
     try:
         with connection.transaction():
             connection.execute("create extension if not exists vector")
-    except (errors.InsufficientPrivilege, errors.UndefinedFile, errors.FeatureNotSupported) as error:
+    except (
+        errors.InsufficientPrivilege, errors.UndefinedFile, errors.FeatureNotSupported, errors.InvalidSchemaName,
+    ) as error:  # fmt: skip
         raise SchemaError(
             f"The extension pgvector cannot be created ({error.diag.message_primary}); "
             "have it installed on the server, then have an administrator run: create extension vector"
         ) from error
-    row = connection.execute("select extversion from pg_extension where extname = 'vector'").fetchone()
-    installed = str(row[0]) if row else "0"
+    connection.execute(session.SQL["reach"])
+    row = connection.execute(_PGVECTOR).fetchone()
+    installed, place, usable = row or ("0", "", False)
+    if not usable:
+        raise SchemaError(
+            f"pgvector is in the schema {place}, which {connection.info.user} may not use; "
+            f'have an administrator run: grant usage on schema "{place}" to "{connection.info.user}"'
+        )
     if _version(installed) >= _OLDEST_PGVECTOR:
         return
     if embedded:

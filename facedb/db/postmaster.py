@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -25,19 +25,25 @@ from urllib.parse import quote
 import psycopg
 
 from facedb.core.errors import DatabaseError
+from facedb.db import clusters, session
 from facedb.db import postmaster_binaries as binaries
 from facedb.db.postmaster_account import SERVICE_DIR, Account, Place, give, initdb_account, own_directory
-from facedb.db.postmaster_process import appended, read_pid_file, serves, spawn, tail
+from facedb.db.postmaster_process import appended, processes, read_pid_file, read_unlinked, serves, spawn, tail
 from facedb.db.postmaster_settings import server_settings
+from facedb.db.wait import Say, Wait, silent
 
 USER = "facedb"
 DATABASE = "facedb"
 PORT = 5432
-SOCKET = f".s.PGSQL.{PORT}"
+# Ports have at most five digits, and the path of the socket has a limit.
+_LONGEST_SOCKET = ".s.PGSQL.65535"
 
 _START_SECONDS = 300.0
-_STOP_SECONDS = 120.0
 _SILENT_SECONDS = 30.0
+_ORPHAN_SECONDS = 5.0
+_RECOVERY_SECONDS = 20.0
+# How the server is told to end, and how long each way may take: in order, at once, by force.
+_STOP_SECONDS = {signal.SIGINT: 30.0, signal.SIGQUIT: 20.0, signal.SIGKILL: 20.0}
 # The shortest limit of sun_path (macOS has 104 bytes, Linux 108), less the final NUL.
 _SOCKET_PATH_BYTES = 103
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._+@-]+")
@@ -50,6 +56,7 @@ class Postmaster:
     place: Place
     service_dir: Path = SERVICE_DIR
     options: Mapping[str, str] = field(default_factory=dict)
+    say: Say = silent
 
     def alive(self) -> bool:
         """Whether any process of this server lives."""
@@ -60,9 +67,10 @@ class Postmaster:
         """Start the server unless it runs, wait until it answers, and return its URL.
 
         ``alone`` says that no other facedb process uses it: only then may a server that cannot be reached be restarted.
-        Raises DatabaseError with the last lines of its log where it does not start.
+        Raises DatabaseError with the last lines of its log where it does not start, and with what was waited for where
+        that does not come to pass in time.
         """
-        silent_since: float | None = None
+        wait = Wait(self.say)
         while True:
             with self._try_lock() as lock:
                 if lock is not None:
@@ -71,48 +79,96 @@ class Postmaster:
             if url is not None:
                 return url
             found = read_pid_file(self.place.data)
-            if found.status != "ready":
-                # It starts, recovers, or ends: each of them comes to an end by itself.
-                silent_since = None
-            elif alone and found.socket_dir is not None and not (found.socket_dir / SOCKET).exists():
+            if found.pid is not None and not serves(found.pid, self.place.data):
+                if wait.on("what a killed PostgreSQL left running to end") > _ORPHAN_SECONDS:
+                    self._kill()
+            elif found.status == "stopping":
+                if wait.on("PostgreSQL to stop, so that it can be started again") > _STOP_SECONDS[signal.SIGINT]:
+                    self.stop()
+            elif found.status != "ready":
+                wait.on("PostgreSQL to start or to recover from a crash")
+            elif alone and found.socket_dir is not None and not (found.socket_dir / socket_name(found.port)).exists():
                 # Something cleaned the temporary directory.
                 self.stop()
-            elif silent_since is None:
-                silent_since = time.monotonic()
-            elif time.monotonic() - silent_since > _SILENT_SECONDS:
+            elif wait.on("PostgreSQL to answer") > _SILENT_SECONDS:
                 raise DatabaseError(
                     f"The PostgreSQL of {self.place.home} runs but does not answer here; see {self.place.log}."
+                )
+            if wait.seconds > _START_SECONDS:
+                raise DatabaseError(
+                    f"The embedded database of {self.place.home} is not up after {wait.seconds:.0f} s of waiting for "
+                    f"{wait.what}; see {self.place.log}."
                 )
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """End the server in order, disconnecting its clients, and wait until every process of it is gone."""
-        deadline = time.monotonic() + _STOP_SECONDS
-        signalled: int | None = None
-        while self.alive():
-            pid = read_pid_file(self.place.data).pid
-            if pid is not None and pid != signalled and serves(pid, self.place.data):
-                os.kill(pid, signal.SIGINT)
-                signalled = pid
-            if time.monotonic() > deadline:
-                raise DatabaseError(
-                    f"The PostgreSQL of {self.place.home} (process {pid}) does not stop; see {self.place.log}."
-                )
-            time.sleep(0.01)
+        """End the server in order, disconnecting its clients, and wait until every process of it is gone.
+
+        One that does not end in order in time, as during its recovery from a crash, is told to end at once, and killed at
+        last: what was committed is in its log, and the next start recovers it.
+        """
+        self._let_recover()
+        for number, seconds in _STOP_SECONDS.items():
+            if self._ends(number, seconds):
+                break
+        else:
+            raise DatabaseError(
+                f"The PostgreSQL of {self.place.home} (process {read_pid_file(self.place.data).pid}) does not stop; "
+                f"see {self.place.log}."
+            )
         directory = self._socket_dir()
         if directory.is_dir() and directory.parent != self.place.cluster:
             shutil.rmtree(directory)
 
+    def _let_recover(self) -> None:
+        """Give a server that recovers from a crash a moment: told to stop then, PostgreSQL 18 may stay stopping for ever."""
+        wait = Wait(self.say)
+        while self.alive() and wait.on("PostgreSQL to recover before it stops") < _RECOVERY_SECONDS:
+            found = read_pid_file(self.place.data)
+            there = found.socket_dir is not None and (found.socket_dir / socket_name(found.port)).exists()
+            if not there or found.status == "stopping" or found.pid is None or not serves(found.pid, self.place.data):
+                return
+            try:
+                if self._answering_url() is not None:
+                    return
+            except DatabaseError:
+                return
+            time.sleep(0.02)
+
+    def _ends(self, number: signal.Signals, seconds: float) -> bool:
+        """Send the signal to the server, once for each that shows up, and wait; False where one lives on."""
+        wait = Wait(self.say)
+        signalled: int | None = None
+        while self.alive():
+            pid = read_pid_file(self.place.data).pid
+            if number is signal.SIGKILL:
+                self._kill()
+            elif pid is not None and pid != signalled and serves(pid, self.place.data):
+                os.kill(pid, number)
+                signalled = pid
+            if wait.on("PostgreSQL to stop") > seconds:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def _kill(self) -> None:
+        """Kill every process of the server, the first of them first, so that it starts no other."""
+        first = read_pid_file(self.place.data).pid
+        for pid in sorted(processes(self.place.data), key=lambda number: number != first):
+            # It may be gone already.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def url(self) -> str | None:
         """The URL of the running server, as its own status file tells it; None where none runs."""
-        socket_dir = read_pid_file(self.place.data).socket_dir
-        return None if socket_dir is None else connection_url(socket_dir)
+        found = read_pid_file(self.place.data)
+        return None if found.socket_dir is None else connection_url(found.socket_dir, port=found.port)
 
     def _start(self, lock: int) -> None:
         place = self.place
         if not place.data.is_dir():
             self._initdb(lock)
-        version = (place.data / "PG_VERSION").read_text().strip()
+        version = read_unlinked(place.data / "PG_VERSION").decode(errors="replace").strip()
         if version != str(binaries.MAJOR):
             raise DatabaseError(
                 f"{place.data} was made by PostgreSQL {version} and this facedb brings {binaries.MAJOR}; "
@@ -120,7 +176,7 @@ class Postmaster:
             )
         socket_dir = own_directory(self._socket_dir(), place.account)
         self._remove_stale_files()
-        settings = {**server_settings(), **self.options, "unix_socket_directories": str(socket_dir), "port": str(PORT)}
+        settings = {**server_settings(), "port": str(PORT), **self.options, "unix_socket_directories": str(socket_dir)}
         arguments = ["-D", str(place.data)]
         for name, value in settings.items():
             arguments += ["-c", f"{name}={value}"]
@@ -134,11 +190,11 @@ class Postmaster:
                 process.returncode = 0
 
     def _await_start(self, process: subprocess.Popen[bytes], log_begin: int) -> None:
-        deadline = time.monotonic() + _START_SECONDS
+        wait = Wait(self.say)
         while self._answering_url() is None:
             if process.poll() is not None:
                 raise DatabaseError(f"The embedded PostgreSQL did not start: {tail(self.place.log, log_begin)}")
-            if time.monotonic() > deadline:
+            if wait.on("PostgreSQL to start or to recover from a crash") > _START_SECONDS:
                 process.terminate()
                 raise DatabaseError(f"The embedded PostgreSQL takes too long to start; see {self.place.log}.")
             time.sleep(0.01)
@@ -155,6 +211,7 @@ class Postmaster:
             for path in (fresh, *fresh.rglob("*")):
                 give(path, place.account)
             fresh.rename(place.data)
+            clusters.note(place.cluster, place.home, self.service_dir)
         except BaseException:
             shutil.rmtree(fresh, ignore_errors=True)
             raise
@@ -189,7 +246,7 @@ class Postmaster:
         """Where the socket belongs: beside the data where that path is short and plain, else a name made by a hash."""
         place = self.place
         directory = place.cluster / "run"
-        path = os.fsencode(directory / SOCKET)
+        path = os.fsencode(directory / _LONGEST_SOCKET)
         if len(path) > _SOCKET_PATH_BYTES or not _PLAIN_PATH.fullmatch(str(directory)):
             base = Path(tempfile.gettempdir()).resolve() if place.account.uid is None else self.service_dir.resolve()
             directory = base / f"facedb-{_short_hash(place.cluster)}"
@@ -204,29 +261,32 @@ class Postmaster:
         if pid is not None and serves(pid, self.place.data):
             raise DatabaseError(f"Another PostgreSQL (process {pid}) uses {self.place.data}; stop it first.")
         (self.place.data / "postmaster.pid").unlink(missing_ok=True)
-        for name in (SOCKET, f"{SOCKET}.lock"):
-            (self._socket_dir() / name).unlink(missing_ok=True)
+        for left in self._socket_dir().glob(".s.PGSQL.*"):
+            left.unlink(missing_ok=True)
 
     def _answering_url(self) -> str | None:
         """The URL of the server if it accepts connections now; makes sure that its database exists."""
         found = read_pid_file(self.place.data)
         if found.socket_dir is None or found.status != "ready":
             return None
+        address = connection_url(found.socket_dir, "postgres", found.port)
         try:
-            with psycopg.connect(
-                connection_url(found.socket_dir, "postgres"), autocommit=True, connect_timeout=5
-            ) as connection:
+            with session.connect(address, own=True, autocommit=True, connect_timeout=5) as connection:
                 exists = connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
                 if exists is None:
                     connection.execute(f"CREATE DATABASE {DATABASE}")
-        except psycopg.OperationalError:
-            return None
-        return connection_url(found.socket_dir)
+        except psycopg.OperationalError as error:
+            if _not_yet(error):
+                return None
+            said = " ".join(str(error).split())
+            raise DatabaseError(f"The embedded PostgreSQL refuses to work ({said}); see {self.place.log}.") from error
+        return connection_url(found.socket_dir, port=found.port)
 
     @contextmanager
     def _try_lock(self) -> Iterator[int | None]:
         """The lock that the processes of a server hold, or None while any of them lives."""
-        lock = os.open(self.place.home / "postmaster.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        lock = os.open(self.place.home / "postmaster.lock", flags, 0o600)
         try:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -238,9 +298,22 @@ class Postmaster:
             os.close(lock)
 
 
-def connection_url(socket_dir: Path, database: str = DATABASE) -> str:
+def connection_url(socket_dir: Path, database: str = DATABASE, port: int | None = PORT) -> str:
     """The URL of a database of the embedded server, for psql and every other libpq client."""
-    return f"postgresql://{USER}@/{database}?host={quote(str(socket_dir), safe='')}&port={PORT}"
+    return f"postgresql://{USER}@/{database}?host={quote(str(socket_dir), safe='')}&port={port or PORT}"
+
+
+def socket_name(port: int | None) -> str:
+    """The file name of the socket of a server on ``port``."""
+    return f".s.PGSQL.{port or PORT}"
+
+
+def _not_yet(error: psycopg.OperationalError) -> bool:
+    """Whether a server that is coming up or going down said so, or nobody answered at all."""
+    if error.sqlstate is not None:
+        return error.sqlstate.startswith(("57P", "08"))
+    said = str(error)
+    return "FATAL" not in said or "the database system is" in said
 
 
 def _short_hash(path: Path) -> str:

@@ -79,6 +79,11 @@ def prepare(home: Path, service_dir: Path = SERVICE_DIR) -> Place:
 def make_home(home: Path, service_dir: Path = SERVICE_DIR) -> Path:
     """Create the home (mode 0700; for root 0710 and the group of the server) unless it exists; return it resolved."""
     home = home.resolve()
+    if is_root() and home.is_dir() and home.stat().st_uid != 0:
+        # Before anything is opened or made in a folder of somebody else.
+        raise DatabaseError(
+            f"{home} belongs to user {home.stat().st_uid}: run facedb as that user, or name another FACEDB_HOME."
+        )
     if not home.is_dir():
         home.parent.mkdir(parents=True, exist_ok=True)
         if is_root():
@@ -147,9 +152,6 @@ def _prepare_as_user(home: Path) -> Place:
 def _prepare_as_root(home: Path, service_dir: Path) -> Place:
     account = _service_account(service_dir)
     home = make_home(home, service_dir)
-    owner = home.stat().st_uid
-    if owner != 0:
-        raise DatabaseError(f"{home} belongs to user {owner}: run facedb as that user, or name another FACEDB_HOME.")
     link = home / "postgres"
     if link.is_symlink():
         return Place(home, _followed(link), _owner(link, account))

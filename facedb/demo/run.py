@@ -7,13 +7,14 @@ from pathlib import Path
 
 from facedb.check import CheckSummary, check
 from facedb.core.progress import Reporter
+from facedb.core.row import table
 from facedb.dataset.embed import ModelChoice
 from facedb.db.connection import Database
 from facedb.demo.comparison import Comparison, compare
 from facedb.demo.dataset import write_dataset
 from facedb.demo.model.embedder import MODEL, THRESHOLD
 from facedb.report import results
-from facedb.scan.findings import FINDING_COLUMNS, FindingSelection, findings
+from facedb.scan.findings import Finding, FindingSelection, findings
 from facedb.scan.run import ScanOptions
 
 DATASET = "facedb-demo"
@@ -47,5 +48,5 @@ def demo(db: Database, folder: Path, cache_dir: Path, *, seed: int, engine: str,
     with results.pairs(db, results.Selection(scan=summary.scan.scan.id)) as rows:
         pairs = [(row[1], row[3]) for row in rows]
     with findings(db, FindingSelection(scan=summary.scan.scan.id, kind="duplicate")) as rows:
-        copies = [tuple(row[FINDING_COLUMNS.index("images")]) for row in rows]
+        copies = [table(Finding).row(row).images for row in rows]
     return DemoSummary(folder, summary, compare(planted, pairs, copies))

@@ -82,11 +82,12 @@ def warp(image: Image.Image, forward: Similarity, height: int, width: int) -> Im
     corners = np.array([0, width - 1, (height - 1) * 1j, width - 1 + (height - 1) * 1j])
     seen = back.a * corners + back.b
     factor = max(1, math.floor(back.scale))
-    region, x0, y0 = _region(image, seen.real, seen.imag, factor)
-    if region is None:
+    box = _region(image, seen.real, seen.imag, factor)
+    if box is None:
         raise Rejected(problem(rejects.BAD_LANDMARKS, "The landmarks lie outside the image."))
-    if factor > 1:
-        region = region.reduce(factor)
+    # Reduced without a crop of its own: a face may fill a photo larger than Pillow crops.
+    region = image.reduce(factor, box) if factor > 1 else image.crop(box)
+    x0, y0 = box[:2]
     # Pixel centres of the image -> pixel centres of the reduced region -> the corner-based coordinates of Pillow.
     a = back.a / factor
     b = (back.b - complex(x0, y0) + complex(0.5, 0.5)) / factor - a * complex(0.5, 0.5)
@@ -94,17 +95,14 @@ def warp(image: Image.Image, forward: Similarity, height: int, width: int) -> Im
     return region.transform((width, height), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR)
 
 
-def _region(image: Image.Image, xs: Float64Array, ys: Float64Array, factor: int) -> tuple[Image.Image | None, int, int]:
+def _region(image: Image.Image, xs: Float64Array, ys: Float64Array, factor: int) -> tuple[int, int, int, int] | None:
+    """The part of the image that is seen, with a margin, as left, top, right, bottom; None where it is empty."""
     margin = 2 * factor + 2
     left = max(0, math.floor(xs.min()) - margin)
     top = max(0, math.floor(ys.min()) - margin)
     right = min(image.width, math.ceil(xs.max()) + margin + 1)
     bottom = min(image.height, math.ceil(ys.max()) + margin + 1)
-    if right <= left or bottom <= top:
-        return None, 0, 0
-    if (left, top, right, bottom) == (0, 0, image.width, image.height):
-        return image, 0, 0
-    return image.crop((left, top, right, bottom)), left, top
+    return None if right <= left or bottom <= top else (left, top, right, bottom)
 
 
 def crop_box(

@@ -25,7 +25,7 @@ PRECISIONS: Final = ("float32", "tf32", "float16")
 
 @dataclass(frozen=True, slots=True)
 class DetectorContract:
-    """How faces are found: YuNet weights, the sizes a photo is brought to (pixels), and two thresholds.
+    """How faces are found: weights of YuNet or SCRFD (``kind``), the sizes a photo is brought to (pixels), and two thresholds.
 
     A photo is scaled so that its longer side lies between ``min_side`` and ``max_side``.
     """

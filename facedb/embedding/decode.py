@@ -33,6 +33,7 @@ from facedb.embedding.colour import to_srgb
 from facedb.embedding.signature import read_signature
 
 MAX_PIXELS: Final = 100_000_000
+HEIF: Final = "HEIF"
 MAX_BYTES: Final = 256 * 1024 * 1024
 
 # Importing a plugin registers it; Pillow's own lazy registration would load forty more.
@@ -84,26 +85,25 @@ _filter_lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """One picture: ``image`` is upright, mode RGB, 8 bits a channel, sRGB; ``format`` is what the content is."""
+    """One picture: ``image`` is upright, mode RGB, 8 bits a channel, sRGB; ``format`` is what the content is.
+
+    ``width`` and ``height`` are those of the upright photo; one pixel of ``image`` stands for ``reduction`` x ``reduction`` of its
+    pixels (1 but for huge JPEGs).
+    """
 
     image: Image.Image
     format: str
-
-    @property
-    def width(self) -> int:
-        """Width in pixels of the upright picture."""
-        return self.image.width
-
-    @property
-    def height(self) -> int:
-        """Height in pixels of the upright picture."""
-        return self.image.height
+    width: int
+    height: int
+    reduction: int = 1
 
 
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> Decoded:
     """Decode the first frame of any supported image, whatever its file was called.
 
-    The limits are checked on the header, before pixels are decoded. Transparency is laid over white; 16-bit and float
+    The limits are checked on the header, before pixels are decoded. A JPEG of more than ``max_pixels`` is decoded at a half, a
+    quarter or an eighth of its sides, whichever first fits: no network here looks at more. Smaller ones are decoded in full, since
+    vectors must not depend on a limit. Transparency is laid over white; 16-bit and float
     images are scaled to 8 bits; an embedded colour profile is converted to sRGB where it is valid and ignored where
     not. Raises Rejected with ``empty``, ``too_large``, ``not_an_image``, ``unsupported_format``, ``truncated`` or
     ``damaged``.
@@ -116,31 +116,61 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BY
     with _open(data) as opened:
         name = opened.format or "unknown"
         width, height = opened.size
-        if width * height > max_pixels:
-            detail = f"The image has {width} x {height} pixels; the limit is {max_pixels:,}."
+        reduction = _reduction(opened, max_pixels)
+        if reduction is None:
+            detail = f"The image has {width} x {height} pixels; the limit is {max_pixels:,}: --max-pixels raises it."
             raise Rejected(problem(rejects.TOO_LARGE, detail))
         try:
+            if reduction > 1:
+                opened.draft(opened.mode, (width // reduction, height // reduction))
             opened.load()
             upright = _upright(opened)
             picture = to_srgb(_eight_bit(upright, name))
-        except MemoryError:
-            raise Rejected(problem(rejects.TOO_LARGE, f"No memory for {width} x {height} pixels.")) from None
+        except (MemoryError, Image.DecompressionBombError):
+            detail = f"No memory for {width} x {height} pixels, or more than Pillow decodes of a {name}."
+            raise Rejected(problem(rejects.TOO_LARGE, detail)) from None
         except DECODER_FAULTS as fault:
             raise _rejection(data, fault) from None
-    return Decoded(picture, "JPEG" if name == "MPO" else name)
+    # The side that the reduced one stands for, whatever was cut off at the edge.
+    if (picture.width > picture.height) != (width > height):
+        width, height = height, width
+    return Decoded(picture, "JPEG" if name == "MPO" else name, width, height, reduction)
+
+
+def pixels_to_decode(data: bytes, max_pixels: int = MAX_PIXELS) -> int:
+    """How many pixels ``decode`` will hold in memory for these bytes, from the header alone; 0 where it refuses them."""
+    _keep_pillow_quiet()
+    try:
+        with _open(data) as opened:
+            reduction = _reduction(opened, max_pixels)
+            return 0 if reduction is None else opened.width * opened.height // reduction**2
+    except Rejected:
+        return 0
+
+
+def _reduction(opened: Image.Image, max_pixels: int) -> int | None:
+    """By how much the sides of an opened image are divided while it is decoded; None where it is too large for that."""
+    scales = (1, 2, 4, 8) if isinstance(opened, JpegImagePlugin.JpegImageFile) else (1,)
+    # libjpeg rounds up.
+    fits = (scale for scale in scales if -(-opened.width // scale) * -(-opened.height // scale) <= max_pixels)
+    return next(fits, None)
 
 
 def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(BytesIO(data), formats=FORMATS)
-    except Image.DecompressionBombError as fault:
-        raise Rejected(problem(rejects.TOO_LARGE, f"The header announces too many pixels: {fault}")) from None
+    except Image.DecompressionBombError:
+        # Pillow's limit belongs to the whole process; the limit here is facedb's own.
+        return _open_by_plugin(data)
     except UnidentifiedImageError:
         found = read_signature(data)
         if found is None:
             raise Rejected(problem(rejects.NOT_AN_IMAGE)) from None
+        if found.format == HEIF and _register_heif():
+            return _open_by_plugin(data)
         if found.format not in FORMATS:
-            detail = f"The content is {found.format}, which cannot be decoded here."
+            hint = "; install facedb with the extra 'heif' for it" if found.format == HEIF else ""
+            detail = f"The content is {found.format}, which cannot be decoded here{hint}."
             raise Rejected(problem(rejects.UNSUPPORTED_FORMAT, detail)) from None
         code = rejects.TRUNCATED if found.truncated else rejects.DAMAGED
         raise Rejected(problem(code, f"The content starts like {found.format} but its header is broken.")) from None
@@ -148,6 +178,35 @@ def _open(data: bytes) -> Image.Image:
         raise Rejected(problem(rejects.TOO_LARGE)) from None
     except DECODER_FAULTS as fault:
         raise _rejection(data, fault) from None
+
+
+def _open_by_plugin(data: bytes) -> Image.Image:
+    """An image opened by the plugin of the format that its bytes show, past `Image.open`."""
+    found = read_signature(data)
+    try:
+        if found is not None and found.format in (*FORMATS, HEIF):
+            factory, _ = Image.OPEN[found.format]
+            opened = factory(BytesIO(data), "")
+            if isinstance(opened, Image.Image):
+                return opened
+    except Image.DecompressionBombError:
+        detail = f"The image has more pixels than Pillow decodes of a {found.format if found else 'file'}."
+        raise Rejected(problem(rejects.TOO_LARGE, detail)) from None
+    except DECODER_FAULTS as fault:
+        raise _rejection(data, fault) from None
+    raise Rejected(problem(rejects.NOT_AN_IMAGE))
+
+
+def _register_heif() -> bool:
+    """Whether HEIF, the photos of iPhones, can be decoded here: its plug-in is an extra and loaded when one is met."""
+    if HEIF in Image.OPEN:
+        return True
+    try:
+        import pi_heif
+    except ImportError:
+        return False
+    pi_heif.register_heif_opener()
+    return HEIF in Image.OPEN
 
 
 def _rejection(data: bytes, fault: BaseException) -> Rejected:

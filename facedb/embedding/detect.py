@@ -1,4 +1,7 @@
-"""YuNet: faces and their five landmarks, from the published network through ONNX Runtime."""
+"""Faces and their five landmarks in a photo: scaled onto a canvas, shown to a detector network, mapped back.
+
+Which network it is, is read from the outputs of its graph: YuNet (``yunet``) or SCRFD (``scrfd``).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +17,23 @@ from PIL import Image
 
 from facedb.core.errors import ModelError
 from facedb.core.records import Float32Array, Int64Array
+from facedb.embedding import scrfd, yunet
 from facedb.embedding.contract import DetectorContract
-from facedb.embedding.session import graph_of, open_session, run_session
+from facedb.embedding.session import Graph, graph_of, open_session, run_session
 from facedb.embedding.weights import weights_sha256
 
-STRIDES: Final = (8, 16, 32)
-_HEADS: Final = tuple(f"{head}_{stride}" for stride in STRIDES for head in ("cls", "obj", "bbox", "kps"))
 _MAX_CANDIDATES: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """One face: ``box`` (x, y, w, h) and ``landmarks`` 5 x (x, y), flat, in image pixels; ``score`` in 0..1."""
+    """One face: ``box`` (x, y, w, h) and ``landmarks`` 5 x (x, y), flat, in image pixels; ``score`` in 0..1.
+
+    ``landmarks`` is None where the network gives none.
+    """
 
     box: tuple[float, float, float, float]
-    landmarks: tuple[float, ...]
+    landmarks: tuple[float, ...] | None
     score: float
 
 
@@ -50,10 +55,48 @@ class _Placement:
     scale_y: float
 
 
-class YuNet:
+class Heads(Protocol):
+    """What one family of networks wants to see and how its answers read."""
+
+    @property
+    def kind(self) -> str:
+        """The name of the family."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The outputs to ask the network for, in the order of ``decode``."""
+
+    @property
+    def landmarks(self) -> bool:
+        """Whether it finds five landmarks for each face."""
+
+    @property
+    def multiple(self) -> int:
+        """What the sides of a canvas are multiples of, in pixels."""
+
+    def pixels(self, canvas: NDArray[np.uint8]) -> Float32Array:
+        """The input (1, 3, height, width) for a canvas (height, width, 3) of RGB."""
+
+    def decode(
+        self, answers: list[NDArray[np.float32]], height: int, width: int, threshold: float, /
+    ) -> tuple[Float32Array, Float32Array, Float32Array]:
+        """(scores (n,), boxes (n, 4) as x, y, w, h, landmarks (n, 5, 2)) in canvas pixels, of scores >= threshold.
+
+        The landmarks are (n, 0, 2) where the network gives none. Raises ModelError for answers of another shape.
+        """
+
+
+def heads_of(graph: Graph) -> Heads | None:
+    """The family that a graph belongs to, by its signature; None for a graph that is no face detector."""
+    if len(graph.inputs) != 1 or len(graph.inputs[0].shape) != 4:
+        return None
+    return yunet.heads_of(graph) or scrfd.heads_of(graph)
+
+
+class Detector:
     """The detector of one contract; calls may come from several threads at a time.
 
-    Raises ModelError where the file is not a YuNet or not the one that the contract names.
+    Raises ModelError where the file is no face detector or not the one that the contract names.
     """
 
     def __init__(self, path: Path | str, contract: DetectorContract) -> None:
@@ -62,15 +105,14 @@ class YuNet:
             raise ModelError(f"{path.name} is not the detector of the contract: its sha256 differs.")
         self._session = open_session(path)
         graph = graph_of(self._session)
-        missing = sorted(set(_HEADS) - {tensor.name for tensor in graph.outputs})
-        if missing or len(graph.inputs) != 1 or len(graph.inputs[0].shape) != 4:
-            raise ModelError(
-                f"{path.name} is not a YuNet detector: it lacks {', '.join(missing) or 'one picture input'}."
-            )
+        heads = heads_of(graph)
+        if heads is None or heads.kind != contract.kind:
+            raise ModelError(f"{path.name} is not a {contract.kind} face detector: {_NOT_ONE}.")
         source = graph.inputs[0]
         height, width = source.shape[2:4]
         self._fixed = (height, width) if height is not None and width is not None else None
         self._input = source.name
+        self._heads = heads
         self._contract = contract
 
     def detect(self, image: Image.Image) -> tuple[Detection, ...]:
@@ -98,10 +140,11 @@ class YuNet:
 
     def _look(self, image: Image.Image, attempt: Attempt) -> tuple[Detection, ...]:
         canvas, place = self._canvas(image, attempt)
-        pixels = np.asarray(canvas)[:, :, ::-1].transpose(2, 0, 1)[None].astype(np.float32, order="C")
-        answers = run_session(self._session, self._input, pixels, list(_HEADS))
-        heads = {name: answer[0] for name, answer in zip(_HEADS, answers, strict=True)}
-        scores, boxes, points = decode_heads(heads, canvas.width, self._contract.score_threshold)
+        answers = run_session(
+            self._session, self._input, self._heads.pixels(np.asarray(canvas)), list(self._heads.outputs)
+        )
+        found = self._heads.decode(answers, canvas.height, canvas.width, self._contract.score_threshold)
+        scores, boxes, points = best_first(*found)
         kept = suppress(boxes, scores, self._contract.nms_iou)
         return tuple(
             _to_image(boxes[index], points[index], float(scores[index]), place)
@@ -110,7 +153,7 @@ class YuNet:
         )
 
     def _canvas(self, image: Image.Image, attempt: Attempt) -> tuple[Image.Image, _Placement]:
-        """The image scaled and centred on black, the canvas a multiple of 32 pixels (or the fixed size)."""
+        """The image scaled and centred on black, the canvas a multiple of the largest stride (or the fixed size)."""
         side, border = attempt.side, attempt.border
         if self._fixed is not None:
             side = min(side, math.floor(min(self._fixed) / (1 + 2 * border)))
@@ -120,40 +163,23 @@ class YuNet:
         if (width, height) != image.size:
             scaled = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
         around = 2 * round(border * side)
-        canvas_height, canvas_width = self._fixed or (_multiple(height + around), _multiple(width + around))
+        step = self._heads.multiple
+        canvas_height, canvas_width = self._fixed or (_multiple(height + around, step), _multiple(width + around, step))
         canvas = Image.new("RGB", (canvas_width, canvas_height))
         left, top = (canvas_width - width) // 2, (canvas_height - height) // 2
         canvas.paste(scaled, (left, top))
         return canvas, _Placement(left, top, width / image.width, height / image.height)
 
 
-def decode_heads(
-    heads: dict[str, NDArray[np.float32]], width: int, threshold: float
-) -> tuple[Float32Array, Float32Array, Float32Array]:
-    """(scores (n,), boxes (n, 4) as x, y, w, h, landmarks (n, 5, 2)) in canvas pixels, best first, score >= threshold.
+_NOT_ONE: Final = "a detector has the twelve heads of YuNet, or the 6, 9, 10 or 15 of SCRFD"
 
-    ``heads`` holds cls (c, 1), obj (c, 1), bbox (c, 4), kps (c, 10) for each stride over the cells of a canvas of
-    this width; the decoding is that of libfacedetection's YuNet: score = sqrt(cls obj), centre = (cell + b01) stride,
-    size = exp(b23) stride, landmark = (cell + k) stride.
-    """
-    scores, boxes, points = [], [], []
-    for stride in STRIDES:
-        score = np.sqrt(np.clip(heads[f"cls_{stride}"][:, 0], 0, 1) * np.clip(heads[f"obj_{stride}"][:, 0], 0, 1))
-        cells = np.flatnonzero(score >= threshold)
-        if not cells.size:
-            continue
-        cell = np.stack([cells % (width // stride), cells // (width // stride)], axis=1).astype(np.float32)
-        bbox = heads[f"bbox_{stride}"][cells]
-        centre = (cell + bbox[:, :2]) * stride
-        size = np.exp(np.minimum(bbox[:, 2:], 20.0)) * stride
-        scores.append(score[cells])
-        boxes.append(np.concatenate([centre - size / 2, size], axis=1))
-        points.append((cell[:, None, :] + heads[f"kps_{stride}"][cells].reshape(-1, 5, 2)) * stride)
-    if not scores:
-        return np.empty(0, np.float32), np.empty((0, 4), np.float32), np.empty((0, 5, 2), np.float32)
-    score = np.concatenate(scores)
-    order = np.argsort(-score, kind="stable")[:_MAX_CANDIDATES]
-    return score[order], np.concatenate(boxes)[order], np.concatenate(points)[order]
+
+def best_first(
+    scores: Float32Array, boxes: Float32Array, points: Float32Array
+) -> tuple[Float32Array, Float32Array, Float32Array]:
+    """The best candidates in falling order of score."""
+    order = np.argsort(-scores, kind="stable")[:_MAX_CANDIDATES]
+    return scores[order], boxes[order], points[order]
 
 
 def suppress(boxes: Float32Array, scores: Float32Array, overlap: float) -> Int64Array:
@@ -176,8 +202,8 @@ def suppress(boxes: Float32Array, scores: Float32Array, overlap: float) -> Int64
     return np.asarray(kept, dtype=np.int64)
 
 
-def _multiple(extent: int) -> int:
-    return max(32, math.ceil(extent / 32) * 32)
+def _multiple(extent: int, step: int) -> int:
+    return max(step, math.ceil(extent / step) * step)
 
 
 def _within(box: Float32Array, place: _Placement, size: tuple[int, int]) -> bool:
@@ -193,4 +219,4 @@ def _to_image(box: Float32Array, points: Float32Array, score: float, place: _Pla
     x, y = ((box[:2].astype(np.float64) - shift) / scale).tolist()
     w, h = (box[2:].astype(np.float64) / scale).tolist()
     marks = (points.astype(np.float64) - shift) / scale
-    return Detection((x, y, w, h), tuple(marks.ravel().tolist()), score)
+    return Detection((x, y, w, h), tuple(marks.ravel().tolist()) or None, score)

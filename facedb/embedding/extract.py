@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import threading
 import zlib
-from dataclasses import dataclass
-from typing import Final
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from PIL import Image
@@ -15,12 +17,13 @@ from facedb.core.records import Float64Array, ImageFacts, ImageTask, Problem
 from facedb.core.rejects import Rejected, problem
 from facedb.embedding import align
 from facedb.embedding.contract import ModelContract
-from facedb.embedding.decode import MAX_BYTES, MAX_PIXELS, Decoded, decode
-from facedb.embedding.detect import Detection, YuNet
+from facedb.embedding.decode import MAX_BYTES, MAX_PIXELS, Decoded, decode, pixels_to_decode
+from facedb.embedding.detect import Detection, Detector
 from facedb.embedding.model import Crops
 from facedb.embedding.quality import perceptual_hash, sharpness
 
 MIN_FACE: Final = 16.0
+_LARGE: Final = 24_000_000
 
 # A member of a broken or compressed container fails with more than OSError.
 READ_FAULTS: Final = (OSError, EOFError, ValueError, zlib.error)
@@ -60,10 +63,12 @@ class Extracted:
 class Extractor:
     """Everything before the model, for one contract; calls may come from several threads at a time."""
 
-    def __init__(self, contract: ModelContract, detector: YuNet | None, limits: Limits) -> None:
+    def __init__(self, contract: ModelContract, detector: Detector | None, limits: Limits) -> None:
         self._contract = contract
         self._detector = detector
         self._limits = limits
+        # A photo that fills a good part of the memory is worked on alone, whatever the number of threads.
+        self._large = threading.Lock()
         self._template = align.template_for(*contract.input_size)
 
     def extract(self, task: ImageTask, faces: str | None = None) -> Extracted:
@@ -74,17 +79,26 @@ class Extractor:
             except READ_FAULTS as fault:
                 reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
                 raise Rejected(problem(rejects.UNREADABLE, f"The file cannot be read: {reason}.")) from None
-            decoded = decode(data, max_pixels=self._limits.max_pixels, max_bytes=self._limits.max_bytes)
+            with self._large if pixels_to_decode(data, self._limits.max_pixels) > _LARGE else nullcontext():
+                decoded = decode(data, max_pixels=self._limits.max_pixels, max_bytes=self._limits.max_bytes)
+                return self.extract_decoded(decoded, task, faces)
         except Rejected as verdict:
             return self._without_faces(None, verdict.problem)
-        return self.extract_decoded(decoded, task, faces)
 
     def extract_decoded(self, decoded: Decoded, task: ImageTask, faces: str | None = None) -> Extracted:
         """As ``extract``, of an image that is decoded already; of the task only box and landmarks are used."""
         image = decoded.image
-        facts = ImageFacts(image.width, image.height, decoded.format, perceptual_hash(image))
+        facts = ImageFacts(decoded.width, decoded.height, decoded.format, perceptual_hash(image))
+        factor = decoded.reduction
         try:
-            pairs = self._crops(image, task, faces or self._contract.faces)
+            if factor == 1:
+                pairs = self._crops(image, task, faces or self._contract.faces)
+            else:
+                small = Extractor(
+                    self._contract, self._detector, replace(self._limits, min_face=self._limits.min_face / factor)
+                )
+                found = small._crops(image, _scaled_task(task, 1 / factor), faces or self._contract.faces)
+                pairs = [(_scaled_face(face, factor), crop) for face, crop in found]
         except Rejected as verdict:
             return self._without_faces(facts, verdict.problem)
         return Extracted(facts, tuple(face for face, _ in pairs), np.stack([np.asarray(crop) for _, crop in pairs]))
@@ -112,6 +126,8 @@ class Extractor:
     def _from_detection(self, image: Image.Image, face: Detection) -> tuple[FaceCrop, Image.Image]:
         if self._contract.template == "box":
             return self._from_box(image, face.box, face)
+        if face.landmarks is None:
+            raise Rejected(problem(rejects.BAD_LANDMARKS, "The detector gives no landmarks, which alignment needs."))
         return self._from_landmarks(image, face.landmarks, face.box, face.score)
 
     def _from_landmarks(
@@ -145,6 +161,21 @@ class Extractor:
             detail = f"The face is {size:.0f} pixels small; the smallest asked for is {self._limits.min_face:g}."
             raise Rejected(problem(rejects.TOO_SMALL, detail))
         return float(size)
+
+
+def _scaled(values: tuple[float, ...] | None, factor: float) -> Any:
+    return None if values is None else tuple(value * factor for value in values)
+
+
+def _scaled_task(task: ImageTask, factor: float) -> ImageTask:
+    """The task with its geometry in pixels of the reduced image."""
+    return replace(task, box=_scaled(task.box, factor), landmarks=_scaled(task.landmarks, factor))
+
+
+def _scaled_face(face: FaceCrop, factor: float) -> FaceCrop:
+    """The face with its geometry in pixels of the whole photo."""
+    box, landmarks = _scaled(face.box, factor), _scaled(face.landmarks, factor)
+    return replace(face, box=box, landmarks=landmarks, size_px=face.size_px * factor)
 
 
 def choose(found: tuple[Detection, ...], choice: str, size: tuple[int, int]) -> Detection:

@@ -17,7 +17,7 @@ from facedb.core.rejects import problem
 from facedb.core.vectors import normalise
 from facedb.embedding.contract import ModelContract
 from facedb.embedding.decode import MAX_BYTES, MAX_PIXELS
-from facedb.embedding.detect import YuNet
+from facedb.embedding.detect import Detector
 from facedb.embedding.extract import MIN_FACE, Extracted, Extractor, FaceCrop, Limits
 from facedb.embedding.model import FaceModel
 from facedb.embedding.overlap import available_cpus, grouped, ordered_map
@@ -61,7 +61,7 @@ class Embedder:
         self.notes = () if self.model.note is None else (self.model.note,)
         detector = None
         if contract.detector is not None and detector_path is not None:
-            detector = YuNet(detector_path, contract.detector)
+            detector = Detector(detector_path, contract.detector)
         self.extractor = Extractor(self.contract, detector, Limits(min_face, max_pixels, max_bytes))
 
     def __enter__(self) -> Self:
@@ -119,11 +119,13 @@ def finish(image_id: int, found: Extracted, vectors: Float32Array) -> ImageResul
     if found.problem is not None:
         return ImageResult(image_id, found.facts, (), found.problem)
     faces: list[FaceVector] = []
-    for crop, raw in zip(found.faces, vectors, strict=True):
+    # A face keeps the number that the detector's order gives it: other contracts with the same detection share its row,
+    # whichever of the faces beside it their model has no vector for.
+    for ordinal, (crop, raw) in enumerate(zip(found.faces, vectors, strict=True)):
         # One face a call: the sum of squares must not depend on how many faces stand beside it.
         units, norms, usable = normalise(raw[None])
         if usable[0]:
-            faces.append(_face(len(faces), crop, units[0], float(norms[0])))
+            faces.append(_face(ordinal, crop, units[0], float(norms[0])))
     if not faces:
         return ImageResult(image_id, found.facts, (), problem(rejects.BAD_VECTOR))
     return ImageResult(image_id, found.facts, tuple(faces))

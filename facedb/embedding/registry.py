@@ -33,6 +33,7 @@ class KnownModel:
     sha256: str
     licence: str
     source: str
+    title: str
 
     @property
     def file_name(self) -> str:
@@ -49,6 +50,7 @@ KNOWN: Final = (
         sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
         licence="MIT",
         source="Shiqi Yu and others, opencv_zoo",
+        title="YuNet",
     ),
     KnownModel(
         name="sface",
@@ -58,6 +60,7 @@ KNOWN: Final = (
         sha256="0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79",
         licence="Apache-2.0",
         source="Yaoyao Zhong and others, opencv_zoo",
+        title="SFace",
     ),
 )
 
@@ -76,25 +79,36 @@ def identify(sha256: str) -> KnownModel | None:
     return next((model for model in KNOWN if model.sha256 == sha256), None)
 
 
+def is_here(model: KnownModel, folder: Path) -> bool:
+    """Whether ``folder`` holds the published file of a known model, byte for byte."""
+    path = folder / model.file_name
+    return path.is_file() and path.stat().st_size == model.size and _sha256(path) == model.sha256
+
+
+def address(model: KnownModel, base_url: str = BASE_URL) -> str:
+    """Where the file of a known model is published."""
+    return base_url.rstrip("/") + "/" + model.path
+
+
 def pull(
     name: str,
     folder: Path,
     *,
     base_url: str = BASE_URL,
     progress: Progress | None = None,
-    among: Iterable[KnownModel] = KNOWN,
+    among: Iterable[KnownModel] | None = None,
 ) -> Path:
     """Bring a known model into ``folder`` and return its path; a file that is there and right is not fetched again.
 
     The bytes go to ``FILE.part``, which a later call continues; only a file of the right sha256 gets its name. Raises
     NotFoundError for an unknown name and ModelError that says where to put the file by hand.
     """
-    model = next((entry for entry in among if entry.name == name), None) or known(name)
+    model = next((entry for entry in among or KNOWN if entry.name == name), None) or known(name)
     target = folder / model.file_name
     if target.is_file() and _sha256(target) == model.sha256:
         return target
     part = target.with_name(target.name + ".part")
-    url = base_url.rstrip("/") + "/" + model.path
+    url = address(model, base_url)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _fetch(url, part, model, progress)

@@ -12,12 +12,16 @@ import numpy as np
 
 from facedb.core.errors import ModelError
 from facedb.embedding.contract import LAYOUTS, DetectorContract, ModelContract
+from facedb.embedding.detect import Heads, heads_of
 from facedb.embedding.presets import KNOWN_WEIGHTS, PRESETS
+from facedb.embedding.scrfd import NMS_IOU, SCORE_THRESHOLD
 from facedb.embedding.session import Graph, Tensor, graph_of, open_session, run_session
 from facedb.embedding.weights import weights_sha256
 
 KEYS: Final = ("name", "size", "layout", "colour", "mean", "std", "template", "margin", "output", "precision", "faces")
 DETECTOR_KEYS: Final = ("min_side", "max_side", "score_threshold", "nms_iou")
+FIRST_RUN_S: Final = 30.0
+"""A model that needs longer for one picture is taken for one that never ends."""
 
 
 def load_contract(
@@ -28,6 +32,7 @@ def load_contract(
     faces: str | None = None,
     overrides: Mapping[str, Any] | None = None,
     notes: list[str] | None = None,
+    limit_s: float = FIRST_RUN_S,
 ) -> ModelContract:
     """The contract of an ONNX face model, for the CPU; ``Embedder.contract`` has the provider that really ran.
 
@@ -35,7 +40,7 @@ def load_contract(
     or as TOML values), then ``preset``, then the TOML beside the model (``x.toml`` for ``x.onnx``: the same keys,
     ``preset``, and a table ``[detector]``), then weights known by sha256, then what the graph itself says. ``notes``
     receives a sentence for everything that was assumed. Raises ModelError that names the option to give where nothing
-    says it.
+    says it, and where the first run takes longer than ``limit_s`` seconds.
     """
     path = Path(model_path)
     said = notes if notes is not None else []
@@ -43,10 +48,12 @@ def load_contract(
     explicit = _checked(overrides or {}, "an option")
     if faces is not None:
         explicit["faces"] = faces
+    if "preset" in explicit:
+        preset = preset or str(explicit.pop("preset"))
+    sha256 = weights_sha256(path)
     session = open_session(path)
     graph = graph_of(session)
-    sha256 = weights_sha256(path)
-    if _has_heads(graph):
+    if heads_of(graph) is not None:
         raise ModelError(
             f"{path.name} is a face detector: give it as --detector, and a model that embeds faces as --model."
         )
@@ -90,27 +97,55 @@ def load_contract(
         std=_triple("std", settings["std"]),
         template=str(settings["template"]),
         margin=_number("margin", settings.get("margin", 0.0)),
-        dim=_dimension(session, path, source, output, layout, size),
-        detector=_detector(detector, settings),
+        dim=_dimension(session, path, source, output, layout, size, limit_s),
+        detector=_detector(detector, settings, str(settings["template"])),
         faces=str(settings["faces"]),
         precision=precision,
     )
 
 
 def detector_contract(path: Path | str, **settings: Any) -> DetectorContract:
-    """The contract of a YuNet file with these settings (keys of DETECTOR_KEYS)."""
-    return DetectorContract(weights_sha256(Path(path)), **settings)
+    """The contract of a detector file with these settings (keys of DETECTOR_KEYS); the rest is usual for its family.
+
+    Raises ModelError for a file that is no face detector.
+    """
+    return _contract_and_heads(Path(path), settings)[0]
 
 
-def _detector(path: Path | str | None, settings: Mapping[str, Any]) -> DetectorContract | None:
+def _contract_and_heads(path: Path, settings: Mapping[str, Any]) -> tuple[DetectorContract, Heads]:
+    sha256 = weights_sha256(path)
+    heads = heads_of(graph_of(open_session(path)))
+    if heads is None:
+        raise ModelError(f"{path.name} is not a face detector of the families YuNet or SCRFD: give one as --detector.")
+    usual = {"score_threshold": SCORE_THRESHOLD, "nms_iou": NMS_IOU} if heads.kind == "scrfd" else {}
+    return DetectorContract(sha256, kind=heads.kind, **(usual | dict(settings))), heads
+
+
+def _detector(path: Path | str | None, settings: Mapping[str, Any], template: str) -> DetectorContract | None:
     if path is None:
         return None
+    contract, heads = _contract_and_heads(Path(path), detector_settings(settings))
+    if template == "arcface" and not heads.landmarks:
+        raise ModelError(
+            f"{Path(path).name} finds faces without landmarks, and this model wants them aligned: take a detector with landmarks "
+            "(det_10g.onnx, a name with bnkps, or yunet), or --set template=box."
+        )
+    return contract
+
+
+def detector_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``detector.`` values of some settings as numbers, by the names of DETECTOR_KEYS; raises ModelError for bad ones."""
     chosen: dict[str, Any] = {}
     for key in DETECTOR_KEYS:
         if (value := settings.get(f"detector.{key}")) is not None:
             number = _number(f"detector.{key}", value)
             chosen[key] = int(number) if key.endswith("side") else number
-    return detector_contract(path, **chosen)
+    return chosen
+
+
+def kept_settings(model_path: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """What a person said of a model beside the file and by options, options first: keys of KEYS and ``detector.``."""
+    return _read_toml(model_path.with_suffix(".toml")) | _checked(overrides, "an option")
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -153,14 +188,8 @@ def _preset(name: str) -> dict[str, Any]:
 
 
 def is_detector(path: Path) -> bool:
-    """Whether an .onnx file is a face detector of the YuNet family; raises ModelError for one that cannot be read."""
-    return _has_heads(graph_of(open_session(path)))
-
-
-def _has_heads(graph: Graph) -> bool:
-    """Whether a graph has the twelve heads of YuNet."""
-    names = {tensor.name for tensor in graph.outputs}
-    return {f"{head}_{stride}" for head in ("cls", "obj", "bbox", "kps") for stride in (8, 16, 32)} <= names
+    """Whether an .onnx file is a face detector (YuNet or SCRFD); raises ModelError for one that cannot be read."""
+    return heads_of(graph_of(open_session(path))) is not None
 
 
 def _input_of(graph: Graph, path: Path) -> Tensor:
@@ -227,11 +256,13 @@ def _layout_and_size(source: Tensor, settings: Mapping[str, Any], path: Path) ->
     return layout, said
 
 
-def _dimension(session: Any, path: Path, source: Tensor, output: Tensor, layout: str, size: tuple[int, int]) -> int:
+def _dimension(
+    session: Any, path: Path, source: Tensor, output: Tensor, layout: str, size: tuple[int, int], limit_s: float
+) -> int:
     """The length of one vector, found by running the model on black: free dimensions and wrong ones show here."""
     batch = source.shape[0] or 1
     shape = (batch, 3, *size) if layout == "NCHW" else (batch, *size, 3)
-    answer = run_session(session, source.name, np.zeros(shape, dtype=source.dtype), [output.name])[0]
+    answer = run_session(session, source.name, np.zeros(shape, dtype=source.dtype), [output.name], limit_s=limit_s)[0]
     if answer.ndim < 2 or answer.shape[0] != batch or answer.size == 0 or answer.dtype.kind != "f":
         raise ModelError(
             f"The output '{output.name}' of {path.name} is {list(answer.shape)} {answer.dtype} for {batch} picture(s); "

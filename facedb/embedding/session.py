@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from facedb.core.errors import ModelError, first_line
 from facedb.embedding import cuda
+from facedb.embedding.weights import model_files
 
 PROVIDERS: Final = ("auto", "cpu", "cuda")
 _DTYPES: Final = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
@@ -86,8 +88,8 @@ def open_session(path: Path, provider: str = "cpu", precision: str = "float32") 
         # Its complaints about missing libraries go to stderr as they come; the sentence of the error says it once.
         ort.set_default_logger_severity(4)
         providers.insert(0, (cuda.PROVIDER, {"use_tf32": "1" if precision == "tf32" else "0"}))
-    if not path.is_file():
-        raise ModelError(f"There is no model file {path}; check the path, or get it with 'facedb model pull'.")
+    # ONNX Runtime opens whatever files the graph names, so they are looked at first.
+    model_files(path)
     try:
         session = ort.InferenceSession(str(path), options, providers=providers)
     except Exception as fault:  # ONNX Runtime derives its exceptions from nothing narrower
@@ -99,13 +101,30 @@ def open_session(path: Path, provider: str = "cpu", precision: str = "float32") 
     return session
 
 
-def run_session(session: Any, name: str, value: NDArray[Any], outputs: list[str] | None) -> list[NDArray[Any]]:
-    """One call of a session with a single input; raises ModelError where ONNX Runtime fails."""
+def run_session(
+    session: Any, name: str, value: NDArray[Any], outputs: list[str] | None, *, limit_s: float | None = None
+) -> list[NDArray[Any]]:
+    """One call of a session with a single input; raises ModelError where ONNX Runtime fails, and after ``limit_s`` seconds."""
+    options, timer = None, None
+    if limit_s is not None:
+        # A graph may loop for ever, and Ctrl-C is not seen before it returns.
+        options = runtime().RunOptions()
+        options.log_severity_level = 4
+        timer = threading.Timer(limit_s, setattr, (options, "terminate", True))
+        timer.daemon = True
+        timer.start()
     try:
-        results: list[NDArray[Any]] = session.run(outputs, {name: value})
+        results: list[NDArray[Any]] = session.run(outputs, {name: value}, options)
     except Exception as fault:  # ONNX Runtime derives its exceptions from nothing narrower
         shape = "x".join(map(str, value.shape))
+        if options is not None and options.terminate:
+            raise ModelError(
+                f"The model did not finish an input of {shape} in {limit_s:g} s: it may never end."
+            ) from fault
         raise ModelError(f"The model failed on an input of {shape} {value.dtype}: {first_line(fault)}") from fault
+    finally:
+        if timer is not None:
+            timer.cancel()
     return [np.asarray(result) for result in results]
 
 

@@ -54,10 +54,12 @@ def find_copies(
 ) -> FindingTable:
     """Groups of copies out of candidate pairs (m,), those within folders and across that reach NEAR, and equal files.
 
-    Equal bytes are certain. A group holds only faces that are copies of each other, every one of every other; its
-    confidence and scores are those of its weakest pair. ``max_score`` is the highest score, ``mean_score`` the lowest.
+    Equal bytes are certain. A group holds only images that are copies of each other, every one of every other; each is
+    there with one face, however many it shows. Confidence and scores of a group are those of its weakest pair, and of two
+    images those of their most alike faces. ``max_score`` is the highest score, ``mean_score`` the lowest.
     """
-    same_a, same_b = _equal_files(hashes.content)
+    image = _first_row_of_image(images)
+    same_a, same_b = _equal_files(hashes.content, image)
     sure = of_copy(scores.astype(np.float64), hashes.distance(rows_a, rows_b))
     kept = sure >= _FROM
     a, b = np.r_[same_a, rows_a[kept]], np.r_[same_b, rows_b[kept]]
@@ -72,12 +74,35 @@ def find_copies(
     sure = np.where(equal, EQUAL, np.minimum(of_copy(score, distance), NEAR_EQUAL))
     kept = sure >= _FROM
     a, b, score, distance, sure = a[kept], b[kept], score[kept], distance[kept], sure[kept]
+    a, b, best = _pairs_of_images(image[a], image[b], sure, score)
+    score, distance, sure = score[best], distance[best], sure[best]
     return _grouped(parts, hashes, a, b, score, distance, sure)
 
 
-def _equal_files(content: Int64Array) -> tuple[Int64Array, Int64Array]:
-    """Every row with the first row of the same content: k - 1 pairs for k copies."""
-    rows = np.flatnonzero(content >= 0)
+def _first_row_of_image(images: NDArray[np.integer]) -> Int64Array:
+    """For every row (n,) the first row of the same image, which stands for it."""
+    _, first, of_image = np.unique(images, return_index=True, return_inverse=True)
+    rows: Int64Array = first[of_image].astype(np.int64)
+    return rows
+
+
+def _pairs_of_images(
+    a: Int64Array, b: Int64Array, sure: Float64Array, score: Float64Array
+) -> tuple[Int64Array, Int64Array, Int64Array]:
+    """Each pair of images once, the smaller row first, and which of the given pairs is the most alike one."""
+    a, b = np.minimum(a, b), np.maximum(a, b)
+    order = np.lexsort((-score, -sure, b, a))
+    fresh = np.r_[True, (np.diff(a[order]) != 0) | (np.diff(b[order]) != 0)] if len(order) else np.empty(0, bool)
+    best = order[fresh]
+    return a[best], b[best], best
+
+
+def _equal_files(content: Int64Array, image: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """The first face of every image with that of the first image of the same content: k - 1 pairs for k copies.
+
+    ``image`` int64 (n,) is the first row of each row's image: a model finds in equal bytes the same face first.
+    """
+    rows = np.flatnonzero((content >= 0) & (image == np.arange(len(image))))
     rows = rows[np.argsort(content[rows], kind="stable")]
     values = content[rows]
     first = np.r_[True, values[1:] != values[:-1]] if len(rows) else np.empty(0, bool)

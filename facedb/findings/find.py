@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.lookup import places
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.asides import find_asides, settle_ties
 from facedb.findings.company import Company
@@ -105,7 +106,8 @@ def find(
     pairs = _Pairs(rows_a, rows_b, scores)
     strays, mixed = _beside_cores(gallery, parts, who, rules, odds, peeled, pairs, copies)
     copies = copies.only(~_told_as_strays(len(gallery), strays, copies))
-    explained = _explained(len(gallery), [strays, mixed, copies])
+    explained = _explained(len(gallery), [strays, mixed])
+    explained |= _whole_images(gallery, np.flatnonzero(_explained(len(gallery), [copies])))
     left = ~(explained[rows_a] | explained[rows_b])
     likeness = compare_cores(gallery.vectors, parts, who, odds, seen, rows_a[left], rows_b[left], scores[left])
     single, alone = _folders_of_one(parts, likeness)
@@ -173,7 +175,7 @@ def _beside_cores(
     is_second = asides.is_second_person(rules, who)
     mixed = find_mixed(parts, who, rules, peeled, asides, np.flatnonzero(is_second))
     lone = ~is_second[asides.at]
-    copied = _copies_across(len(gallery), peeled, copies)
+    copied = _copies_across(gallery, peeled, copies)
     lone &= ~copied[asides.rows]
     rows, other = asides.rows[lone], asides.other[asides.at[lone]]
     runner_up = asides.runner_up[asides.at[lone]]
@@ -227,17 +229,22 @@ def _nearest(gallery: Gallery, parts: Folders, pairs: _Pairs, rows: Int64Array, 
     wanted = rows * count + other
     if not len(key):
         return np.full(len(rows), -1, np.int64)
-    at = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
-    return np.where((key[at] == wanted) & (other >= 0), across[at], -1)
+    at = places(wanted, key)
+    return np.where((at >= 0) & (other >= 0), across[at], -1)
 
 
-def _copies_across(count: int, peeled: Peeled, copies: FindingTable) -> NDArray[np.bool_]:
+def _copies_across(gallery: Gallery, peeled: Peeled, copies: FindingTable) -> NDArray[np.bool_]:
     """Faces beside a core whose file is in another folder too: told as a duplicate, not as a stray as well."""
-    copied = np.zeros(count, bool)
     across = (copies.identity_b >= 0) & (copies.confidence >= EQUAL)
-    rows = copies.member_row[across[copies.member_finding]]
-    copied[rows] = peeled.group[rows] != 0
+    copied = _whole_images(gallery, copies.member_row[across[copies.member_finding]])
+    copied &= peeled.group != 0
     return copied
+
+
+def _whole_images(gallery: Gallery, rows: Int64Array) -> NDArray[np.bool_]:
+    """Every face (n,) of the images of ``rows``: a copy is a copy with all that it shows."""
+    whole: NDArray[np.bool_] = np.isin(gallery.groups, gallery.groups[rows])
+    return whole
 
 
 def _told_as_strays(count: int, strays: FindingTable, copies: FindingTable) -> NDArray[np.bool_]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 import numpy as np
@@ -13,6 +14,7 @@ from facedb.core.errors import EngineError, UsageError
 from facedb.core.records import Float64Array, Int64Array
 from facedb.join.blocks import Block
 from facedb.join.gallery import Gallery
+from facedb.join.rehearsal import rehearse
 from facedb.join.score import pair_scores
 from facedb.join.sieve import Hits, Sieve
 
@@ -25,10 +27,13 @@ class Searcher(Protocol):
     """An engine that has taken in a gallery.
 
     ``epsilon`` is proven: no approximate score is further than that from the score, so the pairs at or above
-    threshold - epsilon contain every flagged one.
+    threshold - epsilon contain every flagged one. With ``upper_bound`` they may be higher than that, never lower.
+    ``method`` says how it multiplies where its engine has a choice, else it is empty.
     """
 
     epsilon: float
+    upper_bound: bool
+    method: str
 
     def search(self, block: Block) -> Iterator[Hits]:
         """The flagged pairs of ``block`` against the rows before it and inside itself, each once, in any order."""
@@ -40,23 +45,27 @@ class Searcher(Protocol):
         """Give memory and devices back."""
 
 
-OpenSearcher = Callable[[Gallery, Sieve, int], Searcher]
+OpenSearcher = Callable[[Gallery, Sieve, int, int], Searcher]
 
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """An engine by ``name``: whether this machine has it, and what it runs on or what is missing."""
+    """An engine by ``name``: whether this machine has it, and what it runs on or what is missing.
+
+    ``blas``: it multiplies by BLAS and wants every thread of it, so nothing else should compute beside it.
+    """
 
     name: str
     available: bool
     reason: str
+    blas: bool = False
 
 
-# Fastest first. Each module has ``probe() -> EngineInfo`` and ``open_searcher(gallery, sieve, threads) -> Searcher``.
+# Fastest first. Each module has ``probe() -> EngineInfo`` and ``open_searcher(gallery, sieve, threads, comparisons)``.
 _MODULES = {
     "cuda": "facedb.join.gpu.cuda",
     "faiss-gpu": "facedb.join.gpu.faiss_gpu",
-    "int8": "facedb.join.int8",
+    "int8": "facedb.join.integer.int8",
     "faiss-cpu": "facedb.join.faiss_cpu",
     "exact": "facedb.join.exact",
 }
@@ -80,9 +89,7 @@ def choose_engine(name: str) -> EngineInfo:
             info = _probe(candidate)
             if info.available:
                 why = _in_words(passed_over)
-                return EngineInfo(
-                    info.name, True, f"{info.reason}, the fastest engine here" + (f" ({why})" if why else "")
-                )
+                return replace(info, reason=f"{info.reason}, the fastest engine here" + (f" ({why})" if why else ""))
             passed_over.setdefault(info.reason, []).append(candidate)
         raise EngineError(f"No search engine works here: {_in_words(passed_over)}.")
     if name not in _MODULES:
@@ -95,10 +102,17 @@ def choose_engine(name: str) -> EngineInfo:
     return info
 
 
-def open_searcher(name: str, gallery: Gallery, sieve: Sieve, threads: int) -> Searcher:
-    """A searcher of the engine ``name`` over ``gallery``; raises EngineError if it fails its self-test."""
-    module = importlib.import_module(_MODULES[name])
-    searcher = cast("OpenSearcher", module.open_searcher)(gallery, sieve, threads)
+def open_searcher(name: str, gallery: Gallery, sieve: Sieve, threads: int, comparisons: int | None = None) -> Searcher:
+    """A searcher of the engine ``name`` over ``gallery``; raises EngineError if it fails rehearsal or self-test.
+
+    ``comparisons`` is how many pairs it will meet (default: all of the gallery): how much its choices may cost.
+    """
+    open_engine = cast("OpenSearcher", importlib.import_module(_MODULES[name]).open_searcher)
+    if comparisons is None:
+        comparisons = Block(0, 0, len(gallery)).comparisons
+    if len(gallery):
+        _rehearse_once(name, gallery.dim, threads)
+    searcher = open_engine(gallery, sieve, threads, comparisons)
     try:
         self_test(name, searcher, gallery)
     except BaseException:
@@ -107,15 +121,26 @@ def open_searcher(name: str, gallery: Gallery, sieve: Sieve, threads: int) -> Se
     return searcher
 
 
+@functools.cache
+def _rehearse_once(name: str, dim: int, threads: int) -> None:
+    """`rehearse` the engine ``name``, once in a process: neither its code nor the machine changes while it runs."""
+    open_engine = cast("OpenSearcher", importlib.import_module(_MODULES[name]).open_searcher)
+    rehearse(name, lambda planted, its: open_engine(planted, its, threads, 0), dim)
+
+
 def self_test(name: str, searcher: Searcher, gallery: Gallery) -> float:
-    """The largest |engine - float64| over sampled pairs; raises EngineError when it exceeds the engine's epsilon."""
+    """The largest |engine - float64| over sampled pairs; raises EngineError when it exceeds the engine's epsilon.
+
+    Of an engine whose numbers are upper bounds only what they fall short of counts.
+    """
     if len(gallery) == 0:
         return 0.0
     rng = np.random.default_rng(0)
     rows = np.sort(rng.choice(len(gallery), min(len(gallery), _SELF_TEST_ROWS), replace=False))
     columns = np.sort(rng.choice(len(gallery), min(len(gallery), _SELF_TEST_ROWS), replace=False))
     exact = pair_scores(gallery.vectors, np.repeat(rows, len(columns)), np.tile(columns, len(rows)))
-    worst = float(np.abs(searcher.approximate(rows, columns).ravel() - exact).max())
+    short = exact - searcher.approximate(rows, columns).ravel()
+    worst = float(max(short.max(), 0.0) if searcher.upper_bound else np.abs(short).max())
     if not worst <= searcher.epsilon:
         raise EngineError(
             f"The engine {name} is wrong by {worst:.3g} on this machine, more than its bound {searcher.epsilon:.3g}: "
@@ -128,6 +153,8 @@ def _in_words(passed_over: Mapping[str, Sequence[str]]) -> str:
     return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in passed_over.items())
 
 
+@functools.cache
 def _probe(name: str) -> EngineInfo:
+    # Once per process: what a machine has does not change, and to ask a GPU takes its time.
     probe = cast("Callable[[], EngineInfo]", importlib.import_module(_MODULES[name]).probe)
     return probe()

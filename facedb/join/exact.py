@@ -22,6 +22,7 @@ class ExactSearcher:
 
     def __init__(self, gallery: Gallery, sieve: Sieve, threads: int) -> None:
         self._gallery, self._sieve, self._threads = gallery, sieve, threads
+        self.upper_bound, self.method = False, ""
         self.epsilon = score_error(0.0, gallery.dim, 2.0**-53)
 
     def search(self, block: Block) -> Iterator[Hits]:
@@ -48,9 +49,9 @@ class ExactSearcher:
 
 def probe() -> EngineInfo:
     """NumPy is always there."""
-    return EngineInfo("exact", True, "float64 NumPy")
+    return EngineInfo("exact", True, "float64 NumPy", blas=True)
 
 
-def open_searcher(gallery: Gallery, sieve: Sieve, threads: int) -> ExactSearcher:
+def open_searcher(gallery: Gallery, sieve: Sieve, threads: int, comparisons: int) -> ExactSearcher:  # noqa: ARG001
     """A searcher over ``gallery``."""
     return ExactSearcher(gallery, sieve, threads)

@@ -31,6 +31,7 @@ class FaissCpuSearcher:
         import faiss
 
         self._faiss: Any = faiss
+        self.upper_bound, self.method = False, ""
         self._gallery, self._sieve, self._threads = gallery, sieve, threads
         self.epsilon = score_error(0.0, gallery.dim, FLOAT32_ROUNDOFF)
         below = np.float32(np.nextafter(np.float32(sieve.threshold - self.epsilon), np.float32(-np.inf)))
@@ -79,9 +80,9 @@ def probe() -> EngineInfo:
     """Whether FAISS is installed."""
     if importlib.util.find_spec("faiss") is None:
         return EngineInfo("faiss-cpu", False, "FAISS is not installed (the extra `cpu` or `gpu` brings it)")
-    return EngineInfo("faiss-cpu", True, "FAISS on the CPU")
+    return EngineInfo("faiss-cpu", True, "FAISS on the CPU", blas=True)
 
 
-def open_searcher(gallery: Gallery, sieve: Sieve, threads: int) -> FaissCpuSearcher:
+def open_searcher(gallery: Gallery, sieve: Sieve, threads: int, comparisons: int) -> FaissCpuSearcher:  # noqa: ARG001
     """A searcher over ``gallery``."""
     return FaissCpuSearcher(gallery, sieve, threads)

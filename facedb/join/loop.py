@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from facedb.core.errors import UsageError
 from facedb.core.records import Float32Array, Int64Array
 from facedb.join.blocks import Block, check_blocks, plan_blocks
@@ -44,8 +46,12 @@ def join(
     threads: int | None = None,
     done: Collection[int] = (),
     progress: Progress | None = None,
+    any_identity: bool = False,
+    say: Callable[[str], None] | None = None,
 ) -> Iterator[BlockResult]:
     """Yield, block by block, every pair of different identities and images whose score is at least ``threshold``.
+
+    ``any_identity``: pairs of one identity too. That is the rule for faces without labels, whatever they carry as one.
 
     Block k is searched against rows 0 to ``block.start`` and inside itself. Rows before the first block (the old
     gallery of an incremental scan) and blocks whose index is in ``done`` are not searched, only searched against. The
@@ -53,7 +59,8 @@ def join(
     thread count and ``done``.
 
     ``threads`` defaults to the cores of this process. ``progress`` is told (pairs compared, pairs to compare) after
-    each block. Memory beside the gallery: what the engine holds, plus the flagged pairs of one block (20 bytes each).
+    each block, ``say`` in one sentence how the engine multiplies, where it has a choice. Memory beside the gallery: what
+    the engine holds, plus the flagged pairs of one block (20 bytes each).
     Raises UsageError for blocks that leave a gap, EngineError for a missing or failing engine.
     """
     check_blocks(blocks, len(gallery))
@@ -65,7 +72,12 @@ def join(
     if not waiting:
         return
     compared = 0
-    searcher = open_searcher(chosen.name, gallery, Sieve(gallery, threshold), threads or cpu_count())
+    if any_identity:
+        # Every face an identity of its own, so neither tiles nor sieve nor a kernel on a GPU need to know a second rule.
+        gallery = Gallery(gallery.vectors, np.arange(len(gallery)), gallery.groups)
+    searcher = open_searcher(chosen.name, gallery, Sieve(gallery, threshold), threads or cpu_count(), total)
+    if say is not None and searcher.method:
+        say(f"{chosen.name}: {searcher.method}.")
     try:
         for block in waiting:
             started = time.perf_counter()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from psycopg import sql
 
+from facedb.core.lookup import rows_of
 from facedb.core.paths import from_text
 from facedb.core.records import Int64Array
 from facedb.dataset.embedding_rows import partition
@@ -42,11 +43,8 @@ def faces_of_embeddings(conn: Connection, model_id: int, embedding_ids: Int64Arr
     query = sql.SQL(SQL["embeddings"]).format(embedding=partition("embedding", model_id))
     known = read_columns(conn.cursor(), query, [Column("id", "int8"), Column("face_id", "int8")])
     ids, faces = known["id"], known["face_id"]
-    if not len(ids) or not len(embedding_ids):
-        return np.zeros(len(embedding_ids), np.int64)
-    order = np.argsort(ids)
-    at = np.minimum(np.searchsorted(ids, embedding_ids, sorter=order), len(ids) - 1)
-    found: Int64Array = np.where(ids[order[at]] == embedding_ids, faces[order[at]], 0)
+    at = rows_of(embedding_ids, ids)
+    found: Int64Array = np.where(at >= 0, faces[at], 0) if len(ids) else np.zeros(len(embedding_ids), np.int64)
     return found
 
 
@@ -56,6 +54,19 @@ def face_facts(conn: Connection, faces: Sequence[int]) -> dict[int, FaceFacts]:
     return {
         r[0]: FaceFacts(r[1], from_text(r[2]), r[3], None if r[4] is None else from_text(r[4]), *r[5:]) for r in rows
     }
+
+
+def images_of_faces(conn: Connection, faces: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Those of ``faces`` (n,) that are still there, and their images, both int64 (m,)."""
+    query = sql.SQL(SQL["face_images"]).format(faces=sql.Literal(faces.tolist()))
+    found = read_columns(conn.cursor(), query, [Column("id", "int8"), Column("image_id", "int8")])
+    return found["id"], found["image_id"]
+
+
+def face_paths(conn: Connection, faces: Int64Array) -> dict[int, str]:
+    """The paths of the images of faces by key; those that are gone are left out."""
+    rows = conn.execute(SQL["face_paths"], {"faces": faces.tolist()})
+    return {row[0]: from_text(row[1]) for row in rows}
 
 
 def label_names(conn: Connection, ids: Sequence[int]) -> dict[int, str]:

@@ -3,35 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facedb.core.paths import to_text
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array
 from facedb.db.connection import Connection, Database
 from facedb.report import export_rows as store_export
+from facedb.report.rows import to_pandas
 from facedb.review import decision_rows as store_decisions
 from facedb.scan.gallery import GallerySnapshot
 from facedb.scan.scope import find_scope
 
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EmbeddingSet:
-    """Faces of one contract: ``vectors`` float32 (n, d) of length 1, ``norms`` float32 (n,) before normalisation.
+class Embeddings:
+    """Labelled embeddings of one model: ``vectors`` float32 (n, d) of length 1, read-only, in the order of the other fields.
 
-    ``paths``, ``identities`` and ``ordinals`` (the number of the face within its image) have n entries, sorted by identity.
+    ``norms`` float32 (n,) are the lengths before normalisation, ``ordinals`` the numbers of the faces within their images.
+    Sorted by identity, then path.
     """
 
     model: str
     paths: tuple[str, ...]
     identities: tuple[str, ...]
     ordinals: tuple[int, ...]
-    norms: Float32Array
-    vectors: Float32Array
+    norms: Float32Array = field(repr=False)
+    vectors: Float32Array = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def to_arrow(self) -> pa.Table:
+        """path, identity, ordinal, norm and vector (a list of d float32) as an Arrow table."""
+        import pyarrow as pa
+
+        count, dim = self.vectors.shape
+        flat = pa.array(self.vectors.reshape(count * dim), pa.float32())
+        return pa.table(
+            {
+                "path": pa.array([to_text(path) for path in self.paths], pa.string()),
+                "identity": pa.array([to_text(name) for name in self.identities], pa.string()),
+                "ordinal": pa.array(self.ordinals, pa.int32()),
+                "norm": pa.array(self.norms, pa.float32()),
+                "vector": pa.FixedSizeListArray.from_arrays(flat, dim),
+            }
+        )
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The same as a data frame; raises UsageError where pandas is not installed."""
+        return to_pandas(self.to_arrow())
 
 
 def load_embeddings(
@@ -43,7 +71,7 @@ def load_embeddings(
     identity_id: int | None = None,
     final: Mapping[int, int | None] | None = None,
     reporter: Reporter,
-) -> EmbeddingSet:
+) -> Embeddings:
     """Labelled embeddings under a contract (default: the one used last); ``final`` overrides labels by image, None leaves out.
 
     Raises NotFoundError for an unknown model.
@@ -59,11 +87,13 @@ def load_embeddings(
     ids = np.array([faces[k].embedding_id for k in order], np.int64)
     with GallerySnapshot(db.open, chosen) as snapshot:
         vectors = snapshot.vectors(ids, reporter=reporter)
-    return EmbeddingSet(
+    norms = np.array([faces[k].norm for k in order], np.float32)
+    vectors.flags.writeable = norms.flags.writeable = False
+    return Embeddings(
         chosen.name,
         tuple(faces[k].path for k in order),
         tuple(labels[k] for k in order),
         tuple(faces[k].ordinal for k in order),
-        np.array([faces[k].norm for k in order], np.float32),
+        norms,
         vectors,
     )

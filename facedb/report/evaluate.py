@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
 from facedb.core.blas import one_blas_thread
 from facedb.core.defaults import BLOCK_ROWS
 from facedb.core.errors import InputError, UsageError
+from facedb.core.lookup import rows_of
 from facedb.core.progress import Reporter
-from facedb.core.records import Float32Array, Int64Array
+from facedb.core.records import Float32Array
+from facedb.core.row import As
 from facedb.dataset import embedding_rows as store_embeddings
 from facedb.db.connection import Connection, Database, translated
 from facedb.findings.copies import Hashes
@@ -35,11 +38,30 @@ from facedb.scan.scan_rows import ScanRow
 from facedb.scan.scope import find_scan
 
 DEFAULT_INJECT = "merge=2%,stray=3%,swap=1%,duplicate=1%"
-EVALUATE_COLUMNS = ("class", "planted", "found", "average_precision", "recall", "first_rank", "last_rank")
-AT_COLUMNS = ("rank", "precision", "recall")
-MISS_COLUMNS = ("class", "identity_a", "identity_b", "images")
 _MISSES = 10
 _AMOUNT = re.compile(r"^(\d+(?:\.\d+)?)(%?)$")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """How one class of mistakes fared, or all of them together."""
+
+    kind: Annotated[str, As("class")]
+    planted: int
+    found: int
+    average_precision: float
+    recall: float
+    first_rank: int | None
+    last_rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RankScore:
+    """How good the first ``rank`` findings are."""
+
+    rank: int
+    precision: float
+    recall: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +83,15 @@ class Evaluation:
     at_ranks: tuple[tuple[int, float, float], ...]
     curve: tuple[tuple[int, float, float], ...]
     misses: tuple[MissRow, ...]
+
+    def scores(self) -> list[ClassScore]:
+        """A row for each class and one for all of them."""
+        rows = [
+            ClassScore(c.name, c.planted, c.found, c.average_precision, c.found / c.planted, c.first_rank, c.last_rank)
+            for c in self.classes
+        ]
+        share = self.found / max(self.planted, 1)
+        return [*rows, ClassScore("all", self.planted, self.found, self.average_precision, share, None, None)]
 
 
 def parse_inject(spec: str, faces: int, identities: int) -> Counts:
@@ -147,10 +178,8 @@ def load_gallery(
     assert model is not None  # noqa: S101 - a scan has its model by foreign key
     with GallerySnapshot(db.open, model, cache_dir) as snapshot:
         faces = snapshot.faces()
-        order = np.argsort(faces.embedding_ids)
-        at = np.minimum(np.searchsorted(faces.embedding_ids, wanted, sorter=order), max(len(faces) - 1, 0))
-        rows: Int64Array = order[at] if len(faces) else np.empty(0, np.int64)
-        if len(faces) == 0 or (faces.embedding_ids[rows] != wanted).any():
+        rows = rows_of(wanted, faces.embedding_ids)
+        if not len(rows) or (rows < 0).any():
             raise InputError(f"Faces of scan {scan.id} are gone or embedded anew; scan again, then evaluate.")
         by_label = np.argsort(labels, kind="stable")
         members = replace(faces.take(rows[by_label]), identity_ids=labels[by_label])
@@ -253,4 +282,6 @@ def _paths(conn: Connection, faces: GalleryFaces, planted: Planted) -> dict[int,
 
 def _miss(item: Item, names: dict[int, str], paths: dict[int, str]) -> MissRow:
     second = names.get(item.label_b) if item.label_b != item.label_a else None
-    return MissRow(item.kind, names.get(item.label_a, str(item.label_a)), second, [paths[row] for row in item.rows])
+    return MissRow(
+        item.kind, names.get(item.label_a, str(item.label_a)), second, tuple(paths[row] for row in item.rows)
+    )

@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from facedb.core.choices import ending
 from facedb.core.errors import ConflictError, InputError, UsageError
 from facedb.core.paths import display
 from facedb.core.progress import Reporter
+from facedb.core.row import Table, Values, table
 from facedb.core.whole_file import check_free, whole_file
 from facedb.dataset import embedding_rows as store_embeddings
 from facedb.dataset import image_rows as store_ingest
@@ -23,15 +25,18 @@ from facedb.db.connection import Connection, Database, translated
 from facedb.report import export_rows as store_export
 from facedb.report import results, vector_files
 from facedb.report.embeddings import load_embeddings
+from facedb.report.records import Link, ListedImage, MergedIdentity, Pair, PublishedPair
 from facedb.report.tables import write_rows
 from facedb.review import decision_rows as store_decisions
 from facedb.review.decision_rows import PlannedImage
+from facedb.review.on_disk import absent
+from facedb.review.on_disk import remarks as not_there
 from facedb.review.plan import Changes, decide
 from facedb.scan import findings
 from facedb.scan import scan_rows as store_scans
 from facedb.scan.scope import find_scan
 from facedb.sources.reading import ByteReader
-from facedb.sources.recordio import IdentityRecordWriter
+from facedb.sources.recordio import NAMES, IdentityRecordWriter
 
 ROWS = ("csv", "jsonl", "parquet", "npz")
 FORMATS: dict[str, tuple[str, ...]] = {
@@ -45,9 +50,6 @@ FORMATS: dict[str, tuple[str, ...]] = {
 }
 """What can be exported, each with its formats, the default first. ``published`` is a csv of name1, name2, score."""
 
-LIST_COLUMNS = ("path", "identity")
-MERGE_MAP_COLUMNS = ("dataset", "identity", "becomes")
-PUBLISHED_COLUMNS = ("name1", "name2", "score")
 _SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".npz": "npz", ".rec": "rec"}
 
 
@@ -55,7 +57,8 @@ _SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".npz": "n
 class ExportOptions:
     """What to export: of one ``dataset`` or all, of one ``scan`` (default: the newest), under a ``model`` (the one used last).
 
-    ``as_is`` leaves decisions out; ``auto`` takes certain findings for decided; ``force`` replaces a file.
+    ``as_is`` leaves decisions out; ``auto`` takes certain findings for decided; ``force`` replaces a file;
+    ``without_leaks_of`` leaves out of a list (or .rec) the people and photos that this other dataset has as well.
     """
 
     dataset: str | None = None
@@ -65,6 +68,7 @@ class ExportOptions:
     as_is: bool = False
     auto: bool = False
     force: bool = False
+    without_leaks_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def choose_format(what: str, path: Path, wanted: str | None) -> str:
     """The format of an export: as asked, by the suffix of the file, or the default; raises UsageError where it does not fit."""
     formats = FORMATS.get(what)
     if formats is None:
-        raise UsageError(f"{what!r} cannot be exported: choose {', '.join(FORMATS)}.")
+        raise UsageError(f"{what!r} cannot be exported, only {', '.join(FORMATS)}{ending(what, FORMATS)}")
     known = _SUFFIXES.get(path.suffix.lower())
     if wanted is None and known is None and path.suffix:
         raise UsageError(
@@ -106,6 +110,8 @@ def export(
     """
     chosen = choose_format(what, path, form)
     check_free(path, force=options.force)
+    if options.without_leaks_of is not None and what not in ("list", "rec"):
+        raise UsageError(f"Leaks are left out of a list or a .rec, not of {what}: leave without-leaks-of out.")
     if options.dataset is None and what in ("list", "merge-map", "rec"):
         options = replace(options, dataset=_dataset_meant(db, options.scan, reporter))
     match what:
@@ -139,28 +145,27 @@ def _dataset_meant(db: Database, scan_id: int | None, reporter: Reporter) -> str
 def _rows(db: Database, what: str, path: Path, form: str, options: ExportOptions) -> Exported:
     with _selected(db, what, options) as (columns, rows):
         if form == "published":
-            columns, rows = PUBLISHED_COLUMNS, _published(columns, rows)
+            columns, rows = table(PublishedPair), _published(columns, rows)
         with whole_file(path) as file:
             count = write_rows(file, columns, rows, "csv" if form == "published" else form)
     return Exported(what, form, path, count)
 
 
 @contextmanager
-def _selected(db: Database, what: str, options: ExportOptions) -> Iterator[tuple[Sequence[str], Iterator[Any]]]:
+def _selected(db: Database, what: str, options: ExportOptions) -> Iterator[tuple[Table[Any], Iterator[Any]]]:
     if what == "findings":
         chosen = findings.FindingSelection(scan=options.scan, dataset=options.dataset, denied=options.as_is)
         with findings.findings(db, chosen) as found:
-            yield findings.FINDING_COLUMNS, found
+            yield table(findings.Finding), found
         return
     selection = results.Selection(options.scan, options.min_score, options.dataset, rejected=options.as_is)
-    read, columns = (results.links, results.LINK_COLUMNS) if what == "links" else (results.pairs, results.PAIR_COLUMNS)
-    with read(db, selection) as rows:
-        yield columns, rows
+    with results.links(db, selection) if what == "links" else results.pairs(db, selection) as rows:
+        yield table(Link if what == "links" else Pair), rows
 
 
-def _published(columns: Sequence[str], rows: Iterator[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
-    score = columns.index("max_score" if "max_score" in columns else "score")
-    a, b = columns.index("identity_a"), columns.index("identity_b")
+def _published(columns: Table[Any], rows: Iterator[Values]) -> Iterator[Values]:
+    score = columns.at("max_score" if "max_score" in columns.names else "score")
+    a, b = columns.at("identity_a"), columns.at("identity_b")
     return ((row[a], row[b], row[score]) for row in rows)
 
 
@@ -172,7 +177,7 @@ def _list(db: Database, path: Path, form: str, options: ExportOptions) -> Export
     absolute = len(roots) > 1
     rows = sorted((f"{image.root}/{image.path}" if absolute else image.path, identity) for image, identity in chosen)
     with whole_file(path) as file:
-        count = write_rows(file, LIST_COLUMNS, rows, form)
+        count = write_rows(file, table(ListedImage), rows, form)
     return Exported("list", form, path, count, remarks)
 
 
@@ -182,22 +187,42 @@ def cleaned(conn: Connection, options: ExportOptions) -> tuple[list[tuple[Planne
     model = store_embeddings.model_in_use(conn, find_datasets(conn, [options.dataset]))
     faceless = store_export.without_face(conn, model.id) if model is not None else set()
     names = {key: name for key, name, _ in store_export.identities(conn, options.dataset)}
+    leaks = store_export.Leaks()
+    if options.without_leaks_of is not None:
+        find_datasets(conn, [options.without_leaks_of])
+        leaks = store_export.leaks(conn, options.without_leaks_of)
+    there = store_decisions.images_of_dataset(conn, options.dataset)
+    gone = absent(there)
     chosen: list[tuple[PlannedImage, str]] = []
-    decided = unusable = unlabelled = 0
-    for image in store_decisions.images_of_dataset(conn, options.dataset):
+    decided = unusable = unlabelled = leaking = 0
+    for image in there:
+        if image.id in gone.images:
+            continue
         if image.identity_id is None:
             unlabelled += 1
         elif image.id in faceless:
             unusable += 1
+        elif image.id in leaks.images or image.identity_id in leaks.identities:
+            leaking += 1
         else:
             identity = changes.final(image)
             if identity is None:
                 decided += 1
             else:
                 chosen.append((image, names[identity] if identity in names else _name(conn, identity)))
-    left_out = {"by decisions": decided, "without a usable face": unusable, "without a label": unlabelled}
-    said = tuple(f"{n:,} images {why} are left out." for why, n in left_out.items() if n)
-    return chosen, (*changes.remarks, *said)
+    left_out = {
+        "by decisions": decided,
+        "without a usable face": unusable,
+        "without a label": unlabelled,
+        f"of people or photos that are in {options.without_leaks_of}": leaking,
+    }
+    said = [f"{n:,} images {why} are left out." for why, n in left_out.items() if n]
+    if options.without_leaks_of is not None and not leaks.compared:
+        said.append(
+            f"No finished scan compares {options.without_leaks_of} with another dataset, so only photos with the same bytes "
+            "are known to be in both: scan them together first."
+        )
+    return chosen, (*changes.remarks, *said, *not_there(gone, "the export"))
 
 
 def _changes(conn: Connection, options: ExportOptions) -> Changes:
@@ -216,7 +241,7 @@ def _merge_map(db: Database, path: Path, form: str, options: ExportOptions) -> E
         names = {key: name for key, name, _ in found}
     rows = [(dataset, name, names.get(changes.head(key), name)) for key, name, dataset in found]
     with whole_file(path) as file:
-        count = write_rows(file, MERGE_MAP_COLUMNS, rows, form)
+        count = write_rows(file, table(MergedIdentity), rows, form)
     return Exported("merge-map", form, path, count, tuple(changes.remarks))
 
 
@@ -224,16 +249,18 @@ def _embeddings(db: Database, path: Path, form: str, options: ExportOptions, rep
     with closing(db.open()) as conn, translated(db.dsn):
         find_datasets(conn, [options.dataset])
         changes = _changes(conn, options)
-        final = {key: change.identity_to for key, change in changes.by_image.items()}
+        gone = absent(store_decisions.images_of_dataset(conn, options.dataset))
+        final = {key: change.identity_to for key, change in changes.by_image.items()} | dict.fromkeys(gone.images)
         found = load_embeddings(db, conn, model=options.model, dataset=options.dataset, final=final, reporter=reporter)
     count = vector_files.write(path, found, form)
-    return Exported("embeddings", form, path, count, tuple(changes.remarks))
+    return Exported("embeddings", form, path, count, (*changes.remarks, *not_there(gone, "the export")))
 
 
 def _rec(db: Database, path: Path, options: ExportOptions, reporter: Reporter) -> Exported:
     prefix = path.with_suffix("") if path.suffix == ".rec" else path
-    for suffix in (".rec", ".idx"):
+    for suffix in (".rec", ".idx", NAMES):
         check_free(prefix.with_name(prefix.name + suffix), force=options.force)
+    _check_property(prefix.parent / "property", force=options.force)
     with db.connection() as conn:
         chosen, remarks = cleaned(conn, options)
         size = store_export.common_size(conn, options.dataset) or (112, 112)
@@ -250,6 +277,19 @@ def _rec(db: Database, path: Path, options: ExportOptions, reporter: Reporter) -
             writer.write(identity, _bytes(reader, image, places))
             task.advance()
     return Exported("rec", "rec", prefix.with_name(prefix.name + ".rec"), len(chosen), remarks)
+
+
+def _check_property(path: Path, *, force: bool) -> None:
+    """Raise UsageError where the file of sizes beside a .rec would replace one that belongs to another .rec or to nobody."""
+    if path.exists():
+        others = sorted(path.parent.glob("*.rec"))
+        if force and not path.is_dir():
+            return
+        whose = f", which belongs to {display(others[0].name)}" if others else ""
+        raise UsageError(
+            f"{display(path)} exists{whose}, and a .rec file writes one of its own: "
+            "choose another folder, or replace it with --force."
+        )
 
 
 def _bytes(reader: ByteReader, image: PlannedImage, places: dict[int, tuple[int | None, int | None]]) -> bytes:

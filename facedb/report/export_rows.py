@@ -42,6 +42,26 @@ def embedded_faces(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Leaks:
+    """Keys of identities and images that another dataset has as well; ``compared``: whether a scan looked for them."""
+
+    identities: frozenset[int] = frozenset()
+    images: frozenset[int] = frozenset()
+    compared: bool = False
+
+
+def leaks(conn: Connection, dataset: str) -> Leaks:
+    """What other datasets have in common with ``dataset``; a person is whoever shares a photo as well."""
+    rows = conn.execute(SQL["leaks"], {"dataset": dataset}).fetchall()
+    compared = conn.execute(SQL["compared"], {"dataset": dataset}).fetchone()
+    return Leaks(
+        frozenset(row[0] for row in rows if row[0] is not None),
+        frozenset(row[1] for row in rows if row[1] is not None),
+        bool(compared and compared[0]),
+    )
+
+
 def identities(conn: Connection, dataset: str | None) -> list[tuple[int, str, str]]:
     """Key, name and dataset of every identity that has images."""
     rows = conn.execute(SQL["identities"], {"dataset": dataset})

@@ -1,43 +1,13 @@
-"""Results as frozen rows for Python: findings, links, pairs and embeddings, each table also as Arrow or as a data frame."""
+"""What the results look like: links, pairs, rejects, datasets, scans, identities. Each class is the definition of its rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Generic, TypeVar, overload
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
 
-from facedb.core.errors import UsageError
-from facedb.core.records import Float32Array
-from facedb.report import tables
-from facedb.report.embeddings import EmbeddingSet
-from facedb.report.vector_files import arrow_table
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
-RowT = TypeVar("RowT")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A statement for a person, ranked by ``confidence`` (0 to 1) across all classes; see `facedb findings`."""
-
-    rank: int
-    kind: str
-    confidence: float
-    identity_a: str
-    identity_b: str | None
-    images: tuple[str, ...]
-    faces_a: int
-    faces_b: int
-    coverage_a: float
-    coverage_b: float | None
-    max_score: float | None
-    mean_score: float | None
-    own_score: float | None
-    detail: str
-    verdict: str | None
+from facedb.core.row import As, Real
+from facedb.scan.findings import IDENTITY_A, IDENTITY_B
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,102 +15,127 @@ class Link:
     """All flagged pairs between two identities: how many, of how many faces on each side, and their scores."""
 
     rank: int
-    identity_a: str
-    identity_b: str
+    identity_a: Annotated[str, As(sql=IDENTITY_A)]
+    identity_b: Annotated[str, As(sql=IDENTITY_B)]
     pairs: int
     faces_a: int
     faces_b: int
     size_a: int
     size_b: int
-    coverage_a: float
-    coverage_b: float
-    max_score: float
-    mean_score: float
-    median_score: float
-    centroid_score: float
+    coverage_a: Real
+    coverage_b: Real
+    max_score: Real
+    mean_score: Real
+    median_score: Real
+    centroid_score: Real
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
     """Two faces of different identities whose score (cosine similarity) reached the threshold of the scan."""
 
-    identity_a: str
+    identity_a: Annotated[str, As(sql=IDENTITY_A)]
     path_a: str
-    identity_b: str
+    identity_b: Annotated[str, As(sql=IDENTITY_B)]
     path_b: str
-    score: float
+    score: Real
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Rows(Sequence[RowT], Generic[RowT]):
-    """A table of frozen rows: a sequence, and as a whole an Arrow table or a data frame with ``columns``."""
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """An input that is not an embedded face, and why; ``model``: the contract under which, None before any model looked."""
 
-    columns: tuple[str, ...]
-    _rows: tuple[RowT, ...]
-
-    def __repr__(self) -> str:
-        return f"<{len(self):,} rows of {', '.join(self.columns)}>"
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, at: int) -> RowT: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> Rows[RowT]: ...
-
-    def __getitem__(self, at: int | slice) -> RowT | Rows[RowT]:
-        return Rows(self.columns, self._rows[at]) if isinstance(at, slice) else self._rows[at]
-
-    def __iter__(self) -> Iterator[RowT]:
-        return iter(self._rows)
-
-    def to_arrow(self) -> pa.Table:
-        """The rows as an Arrow table; scores are float32, counts int64."""
-        import pyarrow as pa
-
-        names = [f.name for f in fields(self._rows[0])] if self._rows else []  # type: ignore[arg-type]
-        values = ([getattr(row, name) for name in names] for row in self._rows)
-        batches = list(tables.arrow_batches(self.columns, values))
-        return pa.Table.from_batches(batches, tables.arrow_schema(self.columns))
-
-    def to_pandas(self) -> pd.DataFrame:
-        """The rows as a data frame; raises UsageError where pandas is not installed."""
-        return _to_pandas(self.to_arrow())
+    dataset: str
+    identity: str | None
+    path: str
+    outcome: str
+    code: str
+    detail: str
+    model: str | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Embeddings:
-    """Labelled embeddings of one model: ``vectors`` float32 (n, d) of length 1, read-only, in the order of the other fields.
+@dataclass(frozen=True, slots=True)
+class PhotoFace:
+    """A face of a photo that shows several: its part in a scan (``role``), how well it fits its folder, and whom it is else."""
 
-    ``norms`` float32 (n,) are the lengths before normalisation, ``ordinals`` the numbers of the faces within their images.
-    """
+    identity: str | None
+    path: str
+    role: str
+    faces: int
+    fit: Real | None
+    also_shows: str | None
+    also_score: Real | None
+    box: object
 
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A dataset and what became of its files under its contract: the outcomes add up to ``files``."""
+
+    dataset: str
+    files: int
+    embedded: int
+    faces: int
+    rejected: int
+    ignored: int
+    vanished: int
+    pending: int
+    identities: int
+    source: Annotated[str | None, As("from", sql="location")]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A scan with its parameters, its counts and the datasets that it compared."""
+
+    scan_id: int
     model: str
-    paths: tuple[str, ...]
-    identities: tuple[str, ...]
-    ordinals: tuple[int, ...]
-    norms: Float32Array = field(repr=False)
-    vectors: Float32Array = field(repr=False)
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def to_arrow(self) -> pa.Table:
-        """path, identity, ordinal, norm and vector (a list of d float32) as an Arrow table."""
-        return arrow_table(
-            EmbeddingSet(self.model, self.paths, self.identities, self.ordinals, self.norms, self.vectors)
-        )
-
-    def to_pandas(self) -> pd.DataFrame:
-        """The same as a data frame; raises UsageError where pandas is not installed."""
-        return _to_pandas(self.to_arrow())
+    status: str
+    threshold: float
+    faces: int
+    new_faces: int
+    identities: int
+    comparisons: int
+    pairs: int
+    links: int
+    engine: str
+    started_at: datetime
+    dataset: str | None
 
 
-def _to_pandas(table: pa.Table) -> pd.DataFrame:
-    try:
-        import pandas  # noqa: F401, ICN001 - only whether it is there
-    except ImportError as error:
-        raise UsageError("Data frames need pandas: pip install pandas, or use to_arrow().") from error
-    return table.to_pandas()
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An identity with its images and faces under the contract of its dataset, and its links in the newest scan."""
+
+    dataset: str
+    identity: str
+    images: int
+    faces: int
+    links: int
+    findings: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedImage:
+    """A line of the cleaned list: an image and the identity that it has after all decisions."""
+
+    path: str
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergedIdentity:
+    """A line of the merge map: an identity and the one that it becomes."""
+
+    dataset: str
+    identity: str
+    becomes: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedPair:
+    """A line of the table that others publish: two names and their best score."""
+
+    name1: str
+    name2: str
+    score: Real

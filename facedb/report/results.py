@@ -1,4 +1,4 @@
-"""Reading results: links, pairs, rejects and datasets as rows for people and tools."""
+"""Reading results: links, pairs, rejects, datasets and more, as the values of the rows that `records` defines."""
 
 from __future__ import annotations
 
@@ -7,33 +7,20 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from facedb.core.choices import one_of
 from facedb.core.paths import display
+from facedb.core.rejects import IGNORED, REJECTED
+from facedb.core.row import Table, table
 from facedb.dataset import embedding_rows as store_embeddings
 from facedb.dataset.names import find_datasets
 from facedb.db.connection import Database, translated
+from facedb.db.queries import load
+from facedb.db.rows import stream
+from facedb.report.records import Dataset, Identity, Link, Pair, PhotoFace, Reject, Scan
 from facedb.review import decision_rows
-from facedb.scan import scan_rows as store
 from facedb.scan.scope import find_scan
 
-LINK_COLUMNS = (
-    "rank", "identity_a", "identity_b", "pairs", "faces_a", "faces_b", "size_a", "size_b", "coverage_a", "coverage_b",
-    "max_score", "mean_score", "median_score", "centroid_score",
-)  # fmt: skip
-PAIR_COLUMNS = ("identity_a", "path_a", "identity_b", "path_b", "score")
-REJECT_COLUMNS = ("dataset", "identity", "path", "outcome", "code", "detail", "model")
-FACE_COLUMNS = ("identity", "path", "role", "faces", "fit", "also_shows", "also_score", "box")
-DATASET_COLUMNS = (
-    "dataset",
-    "files",
-    "embedded",
-    "faces",
-    "rejected",
-    "ignored",
-    "vanished",
-    "pending",
-    "identities",
-    "from",
-)
+SQL = load("report", "output")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +39,20 @@ class Selection:
 
 @contextmanager
 def links(db: Database, selection: Selection) -> Iterator[Iterator[tuple[Any, ...]]]:
-    """Rows of LINK_COLUMNS, strongest first, streamed while the block is open."""
-    with _rows(db, "links", selection) as found:
-        yield (_named(row, len(LINK_COLUMNS), (1, 2)) for row in found)
+    """The values of `Link` rows, strongest first, streamed while the block is open."""
+    with _rows(db, "links", table(Link), selection) as found:
+        yield found
 
 
 @contextmanager
 def pairs(db: Database, selection: Selection) -> Iterator[Iterator[tuple[Any, ...]]]:
-    """Rows of PAIR_COLUMNS, highest score first, streamed while the block is open."""
-    with _rows(db, "pairs", selection) as found:
-        yield (_named(row, len(PAIR_COLUMNS), (0, 2)) for row in found)
+    """The values of `Pair` rows, highest score first, streamed while the block is open."""
+    with _rows(db, "pairs", table(Pair), selection) as found:
+        yield found
 
 
 @contextmanager
-def _rows(db: Database, query: str, selection: Selection) -> Iterator[Iterator[tuple[Any, ...]]]:
+def _rows(db: Database, query: str, columns: Table[Any], selection: Selection) -> Iterator[Iterator[tuple[Any, ...]]]:
     with closing(db.open()) as conn, translated(db.dsn):
         scan = find_scan(conn, selection.scan, [selection.dataset]).scan
         parameters = {
@@ -75,17 +62,7 @@ def _rows(db: Database, query: str, selection: Selection) -> Iterator[Iterator[t
             "limit": selection.limit,
             "rejected": selection.rejected,
         }
-        yield store.rows(conn, query, parameters)
-
-
-def _named(row: tuple[Any, ...], width: int, identities: tuple[int, int]) -> tuple[Any, ...]:
-    """The contract columns of a row; identities of two datasets are told apart by ``dataset/identity``."""
-    dataset_a, dataset_b = row[-2], row[-1]
-    values = list(row[:width])
-    if dataset_a != dataset_b:
-        values[identities[0]] = f"{dataset_a}/{values[identities[0]]}"
-        values[identities[1]] = f"{dataset_b}/{values[identities[1]]}"
-    return tuple(values)
+        yield stream(conn, SQL[query], columns, parameters)
 
 
 def remarks_on_links(db: Database, selection: Selection) -> list[str]:
@@ -107,7 +84,7 @@ def remarks_on_links(db: Database, selection: Selection) -> list[str]:
 def examples(db: Database, scan_id: int, limit: int) -> list[tuple[str, str]]:
     """The best pair of paths of each of the first links; empty where its faces carry other labels by now."""
     with closing(db.open()) as conn, translated(db.dsn):
-        found = store.rows(conn, "example_pairs", {"scan_id": scan_id, "limit": limit})
+        found = conn.execute(SQL["example_pairs"], {"scan_id": scan_id, "limit": limit})
         return [_example(row) for row in found]
 
 
@@ -122,44 +99,55 @@ def _example(row: tuple[Any, ...]) -> tuple[str, str]:
 def faces(
     db: Database, *, scan: int | None, dataset: str | None, role: str | None, limit: int | None
 ) -> Iterator[Iterator[tuple[Any, ...]]]:
-    """Rows of FACE_COLUMNS, of the photos that show several faces, streamed while the block is open."""
+    """The values of `PhotoFace` rows, by identity and path, streamed while the block is open."""
     with closing(db.open()) as conn, translated(db.dsn):
         found = find_scan(conn, scan, [dataset]).scan
-        rows = store.rows(conn, "faces", {"scan_id": found.id, "role": role, "limit": limit})
-        yield (tuple(display(v) if isinstance(v, str) else v for v in row) for row in rows)
+        parameters = {"scan_id": found.id, "role": role, "limit": limit}
+        yield stream(conn, SQL["faces"], table(PhotoFace), parameters)
 
 
 @contextmanager
 def rejects(
     db: Database, *, dataset: str | None, code: str | None, ignored: bool, limit: int | None
-) -> Iterator[Iterator[Any]]:
-    """Rows of REJECT_COLUMNS, streamed while the block is open."""
+) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """The values of `Reject` rows, streamed while the block is open; raises UsageError for a code that there is not."""
+    _check_code(code)
     with closing(db.open()) as conn, translated(db.dsn):
         find_datasets(conn, [dataset])
-        yield store.rows(conn, "rejects", {"dataset": dataset, "code": code, "ignored": ignored, "limit": limit})
+        parameters = {"dataset": dataset, "code": code, "ignored": ignored, "limit": limit}
+        yield stream(conn, SQL["rejects"], table(Reject), parameters)
 
 
 def retry_rejects(db: Database, *, dataset: str | None, code: str | None) -> int:
     """Make images that models rejected pending again; returns how many."""
+    _check_code(code)
     with closing(db.open()) as conn, translated(db.dsn):
         count = store_embeddings.retry_rejects(conn, None, find_datasets(conn, [dataset]), code)
         conn.commit()
         return count
 
 
+def _check_code(code: str | None) -> None:
+    one_of("A code", code, (*REJECTED, *IGNORED))
+
+
 def datasets(db: Database) -> list[tuple[Any, ...]]:
-    """Rows of DATASET_COLUMNS under the contract used last."""
+    """The values of `Dataset` rows, by name."""
     with closing(db.open()) as conn, translated(db.dsn):
-        return list(store.rows(conn, "datasets", {}))
+        return list(stream(conn, SQL["datasets"], table(Dataset), {}))
+
+
+@contextmanager
+def identities(
+    db: Database, *, dataset: str | None = None, limit: int | None = None
+) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """The values of `Identity` rows by dataset and name, streamed while the block is open."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        find_datasets(conn, [dataset])
+        yield stream(conn, SQL["identities"], table(Identity), {"dataset": dataset, "limit": limit})
 
 
 def scans(db: Database) -> list[tuple[Any, ...]]:
-    """Rows of SCAN_COLUMNS, newest first."""
+    """The values of `Scan` rows, newest first."""
     with closing(db.open()) as conn, translated(db.dsn):
-        return list(store.rows(conn, "scans", {}))
-
-
-SCAN_COLUMNS = (
-    "scan_id", "model", "status", "threshold", "faces", "new_faces", "identities", "comparisons", "pairs", "links", "engine",
-    "started_at",
-)  # fmt: skip
+        return list(stream(conn, SQL["scans"], table(Scan), {}))

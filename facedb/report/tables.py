@@ -1,138 +1,153 @@
-"""Rows to files: csv, jsonl, parquet and npz, with the same columns in each, streamed where the format allows."""
+"""Rows to files and to stdout: csv, json, jsonl, parquet and npz, with the same columns and types in each.
+
+Names that are not UTF-8 are written as their bytes in csv, as a list of files needs it, and in the text form of
+`facedb.core.paths` in the others.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from facedb.core.paths import to_text
+from facedb.core.row import Column, Kind, Table, Values
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Row = Sequence[Any]
 _BATCH = 65536
-_WHOLE = {"rank", "pairs", "faces_a", "faces_b", "size_a", "size_b"}
-_REAL = {"score", "confidence", "coverage_a", "coverage_b", "norm"}
-_LISTS = {"images"}
 
 
-def write_rows(file: BinaryIO, columns: Sequence[str], rows: Iterable[Row], form: str) -> int:
-    """Write ``rows`` as csv, jsonl, parquet or npz (one array a column); returns how many there were.
+def write_rows(file: BinaryIO, table: Table[Any], rows: Iterable[Any], form: str) -> int:
+    """Write ``rows`` (frozen rows or their values) as csv, json, jsonl, parquet or npz; returns how many there were.
 
-    Names that are not UTF-8 are written as their bytes in csv, as a list of files needs it, and in the text form of
-    `facedb.core.paths` in the others.
+    Streamed but for npz, which is one array a column. ``file`` need not be seekable.
     """
-    match form:
-        case "csv":
-            return _csv(file, columns, rows)
-        case "jsonl":
-            return _jsonl(file, columns, rows)
-        case "parquet":
-            return _parquet(file, columns, rows)
-        case "npz":
-            return _npz(file, columns, rows)
-        case _:
-            raise ValueError(f"rows cannot be written as {form!r}")
+    writers = {"csv": _csv, "json": _json, "jsonl": _jsonl, "parquet": _parquet, "npz": _npz}
+    return writers[form](file, table, map(table.values, rows))
 
 
-def is_real(column: str) -> bool:
-    """Whether a column holds float32 numbers."""
-    return column in _REAL or column.endswith("_score")
-
-
-def arrow_schema(columns: Sequence[str]) -> pa.Schema:
-    """The Arrow types of columns by their names, the same for every table of facedb."""
+def arrow_schema(table: Table[Any]) -> pa.Schema:
+    """The Arrow types of the columns; they follow from the definition alone, so an empty table has them too."""
     import pyarrow as pa
 
-    def kind(column: str) -> pa.DataType:
-        if is_real(column):
-            return pa.float32()
-        if column in _WHOLE:
-            return pa.int64()
-        return pa.list_(pa.string()) if column in _LISTS else pa.string()
+    types = {
+        Kind.TEXT: pa.string(),
+        Kind.WHOLE: pa.int64(),
+        Kind.REAL: pa.float32(),
+        Kind.NUMBER: pa.float64(),
+        Kind.FLAG: pa.bool_(),
+        Kind.TIME: pa.timestamp("us", tz="UTC"),
+        Kind.TEXTS: pa.list_(pa.string()),
+        Kind.VALUE: pa.string(),
+    }
+    return pa.schema([(column.name, types[column.kind]) for column in table.columns])
 
-    return pa.schema([(column, kind(column)) for column in columns])
 
-
-def arrow_batches(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[pa.RecordBatch]:
-    """Rows as record batches of ``arrow_schema``."""
+def arrow_batches(table: Table[Any], rows: Iterable[Values]) -> Iterator[pa.RecordBatch]:
+    """Rows of values as record batches of ``arrow_schema``."""
     import pyarrow as pa
 
-    schema = arrow_schema(columns)
-    for batch in _batches(rows):
-        arrays = [pa.array([_text(row[k]) for row in batch], schema.field(k).type) for k in range(len(columns))]
+    schema = arrow_schema(table)
+    left = iter(rows)
+    while batch := list(islice(left, _BATCH)):
+        arrays = [
+            pa.array([_flat(row[k]) if column.kind is Kind.VALUE else json_value(row[k]) for row in batch], type_)
+            for k, (column, type_) in enumerate(zip(table.columns, schema.types, strict=True))
+        ]
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    left = iter(rows)
-    while batch := list(islice(left, _BATCH)):
-        yield batch
-
-
-def _csv(file: BinaryIO, columns: Sequence[str], rows: Iterable[Row]) -> int:
+def _csv(file: BinaryIO, table: Table[Any], rows: Iterable[Values]) -> int:
     text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="", write_through=True)
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    count = 0
-    for row in rows:
-        writer.writerow([json.dumps(v, ensure_ascii=False) if isinstance(v, (list, tuple)) else v for v in row])
-        count += 1
-    text.flush()
-    text.detach()
+    try:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(table.names)
+        count = 0
+        for row in rows:
+            writer.writerow([cell(value) for value in row])
+            count += 1
+        text.flush()
+    finally:
+        text.detach()
     return count
 
 
-def _jsonl(file: BinaryIO, columns: Sequence[str], rows: Iterable[Row]) -> int:
+def cell(value: Any) -> Any:
+    """A value as one cell of text: times in ISO 8601, lists and mappings as JSON."""
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return value
+
+
+def _json(file: BinaryIO, table: Table[Any], rows: Iterable[Values]) -> int:
+    count = 0
+    file.write(b"[")
+    for row in rows:
+        file.write((",\n " if count else "\n ").encode() + _object(table, row))
+        count += 1
+    file.write(b"\n]\n")
+    return count
+
+
+def _jsonl(file: BinaryIO, table: Table[Any], rows: Iterable[Values]) -> int:
     count = 0
     for row in rows:
-        values = dict(zip(columns, map(_text, row), strict=True))
-        file.write(json.dumps(values, ensure_ascii=False).encode() + b"\n")
+        file.write(_object(table, row) + b"\n")
         count += 1
     return count
 
 
-def _parquet(file: BinaryIO, columns: Sequence[str], rows: Iterable[Row]) -> int:
+def _object(table: Table[Any], row: Values) -> bytes:
+    values = dict(zip(table.names, map(json_value, row), strict=True))
+    return json.dumps(values, ensure_ascii=False, default=str).encode()
+
+
+def json_value(value: Any) -> Any:
+    """A value as formats of Unicode text hold it; file names that are not UTF-8 get their text form."""
+    if isinstance(value, str):
+        return value if value.isascii() else to_text(value)
+    return [json_value(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _parquet(file: BinaryIO, table: Table[Any], rows: Iterable[Values]) -> int:
     import pyarrow.parquet as pq
 
     count = 0
-    with pq.ParquetWriter(file, arrow_schema(columns)) as writer:
-        for batch in arrow_batches(columns, rows):
+    with pq.ParquetWriter(file, arrow_schema(table)) as writer:
+        for batch in arrow_batches(table, rows):
             writer.write_batch(batch)
             count += batch.num_rows
     return count
 
 
-def _npz(file: BinaryIO, columns: Sequence[str], rows: Iterable[Row]) -> int:
+def _npz(file: BinaryIO, table: Table[Any], rows: Iterable[Values]) -> int:
     body = list(rows)
-    arrays: dict[str, Any] = {}
-    for k, column in enumerate(columns):
-        values = [row[k] for row in body]
-        if is_real(column):
-            arrays[column] = np.array([np.nan if v is None else v for v in values], np.float32)
-        elif column in _WHOLE:
-            arrays[column] = np.array(values, np.int64)
-        else:
-            arrays[column] = np.array([_flat(v) for v in values], np.str_)
+    arrays = {column.name: _array(column, [row[k] for row in body]) for k, column in enumerate(table.columns)}
     np.savez(file, **arrays)
     return len(body)
 
 
-def _flat(value: Any) -> str:
-    if value is None:
-        return ""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, tuple)) else str(value)
+def _array(column: Column, values: list[Any]) -> Any:
+    """A column as NumPy holds it: no number is NaN, so whole numbers that may be missing are float64; no text is empty."""
+    if column.kind is Kind.WHOLE and not column.nullable:
+        return np.array(values, np.int64)
+    if column.numeric:
+        dtype = np.float32 if column.kind is Kind.REAL else np.float64
+        return np.array([np.nan if value is None else value for value in values], dtype)
+    if column.kind is Kind.FLAG and not column.nullable:
+        return np.array(values, np.bool_)
+    return np.array([_flat(value) or "" for value in values], np.str_)
 
 
-def _text(value: Any) -> Any:
-    """A value as formats of Unicode text hold it; file names that are not UTF-8 get their text form."""
-    if isinstance(value, str):
-        return value if value.isascii() else to_text(value)
-    return [_text(item) for item in value] if isinstance(value, (list, tuple)) else value
+def _flat(value: Any) -> str | None:
+    return None if value is None else str(cell(value))

@@ -8,7 +8,6 @@ missing ones added, is such a list.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from facedb.findings.finding_table import FindingTable, Kind, Role, table
 from facedb.findings.planting import Item
 from facedb.scan import finding_rows as store
 from facedb.scan.finding_rows import MissRow
+from facedb.sources.text_table import TextTable
 
 CLASSES = ("merge", "stray", "swap", "duplicate", "mixed", "look-alike")
 
@@ -38,21 +38,21 @@ def load(conn: Connection, scan_id: int, file: Path) -> tuple[FindingTable, list
 
 
 def _read(file: Path) -> list[MissRow]:
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            if not {"class", "identity_a"} <= set(reader.fieldnames or ()):
-                raise InputError(f"{file} needs a header with class, identity_a, identity_b and images.")
-            rows = [{k: (v or "").strip() for k, v in row.items() if isinstance(k, str)} for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{file} cannot be read as CSV: {error}") from error
+    with TextTable(file) as table:
+        if not {"class", "identity_a"} <= set(table.header):
+            raise InputError(
+                f"{file} needs a header with class, identity_a, identity_b and images; it was {table.dialect.separated}."
+            )
+        rows = [dict(zip(table.header, map(str.strip, cells or ()), strict=False)) for _, cells in table.rows()]
     listed = []
     for number, row in enumerate(rows, start=2):
-        if row["class"] not in CLASSES:
-            raise InputError(f"{file}, row {number}: the class is one of {', '.join(CLASSES)}; not {row['class']!r}.")
+        if row.get("class") not in CLASSES:
+            raise InputError(
+                f"{file}, row {number}: the class is one of {', '.join(CLASSES)}; not {row.get('class')!r}."
+            )
         if row["class"] != "look-alike":
             images = _paths(file, number, row.get("images", ""))
-            listed.append(MissRow(row["class"], row["identity_a"], row.get("identity_b") or None, images))
+            listed.append(MissRow(row["class"], row["identity_a"], row.get("identity_b") or None, tuple(images)))
     return listed
 
 

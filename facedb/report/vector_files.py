@@ -7,25 +7,23 @@ import posixpath
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from facedb.core.errors import UsageError
-from facedb.core.paths import display, to_text
+from facedb.core.paths import display
+from facedb.core.row import Real, ad_hoc
 from facedb.core.whole_file import whole_file, whole_folder
-from facedb.report.embeddings import EmbeddingSet
+from facedb.report.embeddings import Embeddings
 from facedb.report.tables import write_rows
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-COLUMNS = ("path", "identity", "ordinal", "norm", "vector")
+_TABLE = ad_hoc({"path": str, "identity": str, "ordinal": int, "norm": Real, "vector": object})
 _ROWS_PER_FILE = 10_000
 _FACE01_VECTORS = "efficientnetv2_arcface"
 
 
-def write(path: Path, found: EmbeddingSet, form: str) -> int:
+def write(path: Path, found: Embeddings, form: str) -> int:
     """Write embeddings as npz, parquet, jsonl, csv, npy (a folder of pairs) or face01 (a folder per person); returns how many.
 
     Raises UsageError for identities that cannot be folders.
@@ -40,46 +38,29 @@ def write(path: Path, found: EmbeddingSet, form: str) -> int:
             elif form == "parquet":
                 _parquet(file, found)
             else:
-                write_rows(file, COLUMNS, _rows(found), form)
+                write_rows(file, _TABLE, _rows(found), form)
     return len(found)
 
 
-def _rows(found: EmbeddingSet) -> Iterator[tuple[object, ...]]:
+def _rows(found: Embeddings) -> Iterator[tuple[Any, ...]]:
     vectors = (vector.tolist() for vector in found.vectors)
     return zip(found.paths, found.identities, found.ordinals, found.norms.tolist(), vectors, strict=True)
 
 
-def _npz(file: BinaryIO, found: EmbeddingSet) -> None:
+def _npz(file: BinaryIO, found: Embeddings) -> None:
     np.savez(
         file, path=np.array(found.paths, np.str_), identity=np.array(found.identities, np.str_),
         ordinal=np.array(found.ordinals, np.int32), norm=found.norms, vector=found.vectors, model=np.array(found.model),
     )  # fmt: skip
 
 
-def _parquet(file: BinaryIO, found: EmbeddingSet) -> None:
+def _parquet(file: BinaryIO, found: Embeddings) -> None:
     import pyarrow.parquet as pq
 
-    pq.write_table(arrow_table(found), file)
+    pq.write_table(found.to_arrow(), file)
 
 
-def arrow_table(found: EmbeddingSet) -> pa.Table:
-    """Embeddings as an Arrow table of COLUMNS; vectors are lists of d float32."""
-    import pyarrow as pa
-
-    count, dim = found.vectors.shape
-    flat = pa.array(found.vectors.reshape(count * dim), pa.float32())
-    return pa.table(
-        {
-            "path": pa.array([to_text(path) for path in found.paths], pa.string()),
-            "identity": pa.array([to_text(name) for name in found.identities], pa.string()),
-            "ordinal": pa.array(found.ordinals, pa.int32()),
-            "norm": pa.array(found.norms, pa.float32()),
-            "vector": pa.FixedSizeListArray.from_arrays(flat, dim),
-        }
-    )
-
-
-def _npy_pairs(folder: Path, found: EmbeddingSet) -> None:
+def _npy_pairs(folder: Path, found: Embeddings) -> None:
     """``NNNN.features.npy`` beside ``NNNN.object_ids.npy``, 10,000 rows each; an id is IDENTITY/PATH, so the label comes back."""
     ids = [_object_id(path, name) for path, name in zip(found.paths, found.identities, strict=True)]
     for number, start in enumerate(range(0, max(len(found), 1), _ROWS_PER_FILE)):
@@ -93,7 +74,7 @@ def _object_id(path: str, identity: str) -> str:
     return path if path.partition("/")[0] == identity and "/" in path else f"{identity}/{path}"
 
 
-def _face01(folder: Path, found: EmbeddingSet) -> None:
+def _face01(folder: Path, found: Embeddings) -> None:
     """One folder per person with ``npKnown.npz``: names (n,) and vectors (n, 1, d)."""
     at = range(len(found))
     for identity, members in groupby(at, key=lambda k: found.identities[k]):

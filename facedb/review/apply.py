@@ -10,18 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from pathlib import Path
 
-from facedb.core.errors import ConflictError, NotFoundError, UsageError
+from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
 from facedb.core.paths import display
 from facedb.core.progress import Reporter
 from facedb.dataset import image_rows as store_ingest
+from facedb.dataset import source_rows
+from facedb.dataset.limits import storable_time
+from facedb.dataset.outcomes import count_outcomes
 from facedb.db.connection import Connection, Database, translated
 from facedb.review import decision_rows as store
 from facedb.review.checkpoints import reached
 from facedb.review.decision_rows import FolderRow, PlanRow, StepRow
+from facedb.review.on_disk import check_kept
 from facedb.review.tree import FolderState, Tree, parents
 
-_APPLICABLE = ("proposed", "applying", "applied")
+_APPLICABLE = ("proposed", "applying", "applied", "undoing", "undone")
 _UNDOABLE = ("applying", "applied", "undoing", "undone")
 
 
@@ -46,6 +51,8 @@ def apply(
 ) -> Outcome:
     """Carry a plan out; without ``yes`` check everything and change nothing. A plan that is applied already stays as it is.
 
+    One that was undone, or half undone, is carried out again.
+
     Raises NotFoundError for an unknown plan, UsageError where files cannot be moved (use ``labels_only``), ConflictError
     where a file or label changed since the plan was made, a name is taken, or another process is at work. Nothing is
     touched before every step that is left has been checked.
@@ -53,6 +60,9 @@ def apply(
     with closing(db.open()) as conn, translated(db.dsn), _Work(conn, plan_id, _APPLICABLE, hard_links) as work:
         if work.plan.state == "applied":
             return work.outcome(0, dry=False)
+        if work.plan.state in ("undoing", "undone"):
+            # Kept only when it is carried out: a dry run is rolled back with its connection.
+            work.reopen()
         if work.plan.state == "applying" and bool(work.plan.labels_only) != labels_only:
             how = "with" if work.plan.labels_only else "without"
             raise UsageError(f"Plan {plan_id} was begun {how} --labels-only: go on {how} it, or undo it first.")
@@ -65,7 +75,9 @@ def apply(
             _apply_labels(work, todo)
         elif yes:
             _apply_files(work, todo, reporter)
-        return work.outcome(len(todo), dry=not yes)
+        outcome = work.outcome(len(todo), dry=not yes)
+    count_outcomes(db)
+    return outcome
 
 
 def undo(db: Database, plan_id: int, *, yes: bool = False, hard_links: bool = True, reporter: Reporter) -> Outcome:
@@ -81,11 +93,13 @@ def undo(db: Database, plan_id: int, *, yes: bool = False, hard_links: bool = Tr
             _check_labels_done(conn, todo)
             if yes:
                 _undo_labels(work, todo)
-            return work.outcome(len(todo), dry=not yes)
-        todo = [step for step in reversed(work.steps) if _taken(work, step)]
-        if yes:
-            _undo_files(work, reporter)
-        return work.outcome(len(todo), dry=not yes)
+        else:
+            todo = [step for step in reversed(work.steps) if _taken(work, step)]
+            if yes:
+                _undo_files(work, reporter)
+        outcome = work.outcome(len(todo), dry=not yes)
+    count_outcomes(db)
+    return outcome
 
 
 class _Work:
@@ -123,6 +137,13 @@ class _Work:
         self.conn.commit()
         reached(point)
 
+    def reopen(self) -> None:
+        """Take the plan up again after an undo."""
+        store.reopen_plan(self.conn, self.plan.id)
+        plan = store.find_plan(self.conn, self.plan.id)
+        assert plan is not None  # noqa: S101 - it is locked by this session
+        self.plan, self.steps = plan, store.steps(self.conn, plan.id)
+
     def outcome(self, changed: int, *, dry: bool) -> Outcome:
         """How the plan stands now."""
         plan = store.find_plan(self.conn, self.plan.id)
@@ -139,8 +160,6 @@ def _claimed(conn: Connection, plan_id: int, states: Sequence[str]) -> PlanRow:
     if plan.state not in states:
         advice = {
             "proposed": "nothing was done that could be undone",
-            "undoing": "it is being undone: finish that with `facedb undo`",
-            "undone": "it was undone; make a new one with `facedb plan`",
         }[plan.state]
         raise ConflictError(f"Plan {plan_id} is {plan.state}: {advice}.")
     return plan
@@ -162,10 +181,39 @@ def _check_files(work: _Work, todo: Iterable[StepRow]) -> None:
         try:
             if not begun:
                 _check_row(work.conn, step)
-            work.tree(step.source_id).where(step.path_from, step.path_to, step.sha256, begun=begun)
-        except ConflictError as error:
-            problems.append(str(error))
+            tree = work.tree(step.source_id)
+            if tree.where(step.path_from, step.path_to, step.sha256, begun=begun) == "before":
+                _check_kept(work, step)
+                tree.check_writable(step.path_from)
+                tree.check_writable(step.path_to)
+        except (ConflictError, OSError) as error:
+            problems.append(_sentence(error, step))
     _refuse(problems)
+
+
+def _sentence(error: Exception, step: StepRow) -> str:
+    return _cannot(step, error) if isinstance(error, OSError) else str(error)
+
+
+def _cannot(step: StepRow, error: OSError) -> str:
+    return f"{display(step.path_from)} cannot be moved to {display(step.path_to or '')}: {error.strerror or error}."
+
+
+def _check_kept(work: _Work, step: StepRow) -> None:
+    """Raise ConflictError where the image that a dropped one is a duplicate of is not what it was."""
+    if step.action != "drop":
+        return
+    if step.kept_image is None:
+        if step.reason.startswith("a duplicate of "):
+            raise ConflictError(
+                f"{display(step.path_from)}: this plan was made by an older facedb and does not say what is kept: make a new one."
+            )
+        return
+    kept = source_rows.image_place(work.conn, step.kept_image)
+    places = [] if kept is None else [kept.path]
+    # A crash may have moved it within this plan before its row was written.
+    places += [path for s in work.steps if s.image_id == step.kept_image for path in (s.path_from, s.path_to) if path]
+    check_kept(kept, places, Path(step.root) / step.path_from, display(step.path_from))
 
 
 def _check_row(conn: Connection, step: StepRow) -> None:
@@ -189,7 +237,10 @@ def _apply_files(work: _Work, todo: Sequence[StepRow], reporter: Reporter) -> No
         work.commit("begun")
     with reporter.task(f"apply plan {plan_id}", len(todo), "images") as task:
         for step in todo:
-            _take(work, step)
+            try:
+                _take(work, step)
+            except OSError as error:
+                raise _stopped(work, step, error) from error
             task.advance()
     emptied = {(step.source_id, path) for step in work.steps for path in parents(step.path_from)[1:]}
     for folder in store.folders(conn, plan_id):
@@ -197,6 +248,14 @@ def _apply_files(work: _Work, todo: Sequence[StepRow], reporter: Reporter) -> No
             work.tree(folder.source_id).remove_empty_folder(folder.path)
     store.set_plan_state(conn, plan_id, "applied")
     work.commit("applied")
+
+
+def _stopped(work: _Work, step: StepRow, error: OSError) -> InputError:
+    work.conn.rollback()
+    return InputError(
+        f"{_cannot(step, error)} What was done so far stands; when that is mended, `facedb apply {work.plan.id} --yes` goes on "
+        f"and `facedb undo {work.plan.id} --yes` takes it back."
+    )
 
 
 def _folders(work: _Work) -> Iterable[FolderRow]:
@@ -217,6 +276,8 @@ def _folders(work: _Work) -> Iterable[FolderRow]:
 def _take(work: _Work, step: StepRow) -> None:
     assert step.path_to is not None  # noqa: S101 - checked before the first step
     tree = work.tree(step.source_id)
+    if tree.where(step.path_from, step.path_to, step.sha256, begun=True) == "before":
+        _check_kept(work, step)
     tree.make_folder(parents(step.path_to)[-1])
     status = tree.move(step.path_from, step.path_to, step.sha256)
     now = store.image_now(work.conn, step.image_id)
@@ -227,7 +288,7 @@ def _take(work: _Work, step: StepRow) -> None:
             work.conn, step.image_id, step.source_id, path=step.path_to,
             identity_id=step.identity_from if step.identity_to is None else step.identity_to,
             labelled_by=step.labelled_by if leaves else "source", status="vanished" if leaves else "ready",
-            size=status.st_size, mtime_ns=status.st_mtime_ns, sha256=step.sha256,
+            size=status.st_size, mtime_ns=storable_time(status.st_mtime_ns) or 0, sha256=step.sha256,
             detail=f"Taken out by plan {work.plan.id}: {step.reason}." if leaves else None,
         )  # fmt: skip
     store.set_step_state(work.conn, work.plan.id, step.step, "done")
@@ -246,18 +307,20 @@ def _undo_files(work: _Work, reporter: Reporter) -> None:
     store.set_plan_state(conn, plan_id, "undoing")
     work.commit("undo begun")
     folders = store.folders(conn, plan_id)
-    modes = {(f.source_id, f.path): f.mode for f in folders if f.existed}
     with reporter.task(f"undo plan {plan_id}", len(work.steps), "images") as task:
         for step in reversed(work.steps):
             if step.state != "undone":
-                _take_back(work, step, modes)
+                try:
+                    _take_back(work, step)
+                except OSError as error:
+                    raise _stopped(work, step, error) from error
             task.advance()
     for f in folders:
         if not f.existed and not work.tree(f.source_id).remove_empty_folder(f.path):
             reporter.say(f"{display(f.path)} was made by the plan and holds other files now, so it stays.")
     for f in reversed(folders):
         if f.existed:
-            work.tree(f.source_id).make_folder(f.path, f.mode)
+            work.tree(f.source_id).make_folder(f.path)
     # The deepest first, and after everything else: making and removing below would change the time again.
     for f in folders:
         if f.existed and f.mode is not None and f.mtime_ns is not None:
@@ -267,12 +330,12 @@ def _undo_files(work: _Work, reporter: Reporter) -> None:
     work.commit("undone")
 
 
-def _take_back(work: _Work, step: StepRow, modes: dict[tuple[int, str], int | None]) -> None:
+def _take_back(work: _Work, step: StepRow) -> None:
     assert step.path_to is not None  # noqa: S101 - its plan was applied to files
     tree = work.tree(step.source_id)
     if _taken(work, step):
-        for folder in parents(step.path_from):
-            tree.make_folder(folder, modes.get((step.source_id, folder)))
+        # Without its mode: a folder that may not be written to could not take its files back.
+        tree.make_folder(parents(step.path_from)[-1])
         tree.move(step.path_to, step.path_from, step.sha256)
     else:
         tree.clean_up(step.path_to)
@@ -281,7 +344,7 @@ def _take_back(work: _Work, step: StepRow, modes: dict[tuple[int, str], int | No
     if now is not None and now.path in (step.path_from, step.path_to):
         store.place_image(
             work.conn, step.image_id, step.source_id, path=step.path_from, identity_id=step.identity_from,
-            labelled_by=step.labelled_by, status="ready", size=status.st_size, mtime_ns=status.st_mtime_ns,
+            labelled_by=step.labelled_by, status="ready", size=status.st_size, mtime_ns=storable_time(status.st_mtime_ns) or 0,
             sha256=step.sha256, detail=None,
         )  # fmt: skip
     store.set_step_state(work.conn, work.plan.id, step.step, "undone")
@@ -296,9 +359,20 @@ def _check_labels(conn: Connection, todo: Iterable[StepRow]) -> None:
     for step in todo:
         try:
             _check_row(conn, step)
+            _check_kept_row(conn, step)
         except ConflictError as error:
             problems.append(str(error))
     _refuse(problems)
+
+
+def _check_kept_row(conn: Connection, step: StepRow) -> None:
+    if step.kept_image is None:
+        return
+    kept = store.image_now(conn, step.kept_image)
+    if kept is None or kept.status != "ready" or kept.identity_id is None:
+        raise ConflictError(
+            f"{display(step.path_from)} is a duplicate of an image that is not in the dataset any more: make a new plan."
+        )
 
 
 def _check_labels_done(conn: Connection, todo: Iterable[StepRow]) -> None:

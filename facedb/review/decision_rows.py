@@ -16,27 +16,6 @@ SQL = load("review", "decisions")
 
 
 @dataclass(frozen=True, slots=True)
-class IdentityRow:
-    """An identity by name."""
-
-    id: int
-    name: str
-    dataset: str
-
-
-@dataclass(frozen=True, slots=True)
-class FoundImage:
-    """An image at a path that a person named."""
-
-    id: int
-    path: str
-    status: str
-    identity_id: int | None
-    sha256: bytes | None
-    dataset: str
-
-
-@dataclass(frozen=True, slots=True)
 class VerdictRow:
     """A verdict with its subject as it is now: names, and keys of images that were found again (None: gone)."""
 
@@ -111,6 +90,7 @@ class NewStep:
     path_to: str | None
     reason: str
     verdict_id: int | None
+    kept_image: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +114,7 @@ class StepRow:
     path_to: str | None
     reason: str
     verdict_id: int | None
+    kept_image: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,23 +154,6 @@ class ImageNow:
     identity_id: int | None
     labelled_by: str
     sha256: bytes | None
-
-
-def find_identities(conn: Connection, name: str, dataset: str | None) -> list[IdentityRow]:
-    """Identities called ``name`` (as a file name), in every dataset or in one."""
-    rows = conn.execute(SQL["find_identities"], {"name": to_text(name), "dataset": dataset})
-    return [IdentityRow(row[0], from_text(row[1]), row[2]) for row in rows]
-
-
-def find_images(conn: Connection, path: str, dataset: str | None) -> list[FoundImage]:
-    """Images at ``path`` below a root, in every dataset or in one; vanished ones are left out."""
-    rows = conn.execute(SQL["find_images"], {"path": to_text(path), "dataset": dataset})
-    return [FoundImage(row[0], from_text(row[1]), *row[2:]) for row in rows]
-
-
-def roots(conn: Connection) -> list[str]:
-    """Where the paths of the images start."""
-    return [from_text(row[0]) for row in conn.execute(SQL["roots"])]
 
 
 def say_link(
@@ -284,7 +248,7 @@ def add_plan(conn: Connection, steps: Sequence[NewStep], *, auto: bool, created_
                 "image_id": step.image_id, "sha256": step.sha256, "identity_from": step.identity_from,
                 "identity_to": step.identity_to, "labelled_by": step.labelled_by, "path_from": to_text(step.path_from),
                 "path_to": None if step.path_to is None else to_text(step.path_to), "reason": step.reason,
-                "verdict_id": step.verdict_id,
+                "verdict_id": step.verdict_id, "kept_image": step.kept_image,
             }
             for number, step in enumerate(steps, 1)
         ],
@@ -292,21 +256,11 @@ def add_plan(conn: Connection, steps: Sequence[NewStep], *, auto: bool, created_
     return plan_id
 
 
-def drop_plan(conn: Connection, plan_id: int) -> None:
-    """Forget a plan that is only proposed."""
-    conn.execute(SQL["drop_plan"], {"plan_id": plan_id})
-
-
 def find_plan(conn: Connection, plan_id: int | None) -> PlanRow | None:
     """A plan by key, or the newest one; None where there is none."""
     name = "newest_plan" if plan_id is None else "find_plan"
     row = conn.execute(SQL[name], {"plan_id": plan_id}).fetchone()
     return None if row is None else PlanRow(*row)
-
-
-def plans(conn: Connection) -> list[tuple[Any, ...]]:
-    """Rows of bi.plans, newest first."""
-    return conn.execute(SQL["plans"]).fetchall()
 
 
 def steps(conn: Connection, plan_id: int) -> list[StepRow]:
@@ -317,6 +271,13 @@ def steps(conn: Connection, plan_id: int) -> list[StepRow]:
 def lock_plan(conn: Connection, plan_id: int) -> bool:
     """Claim a plan for this session; False when another process carries it out."""
     return claim(conn, "plan", plan_id)
+
+
+def reopen_plan(conn: Connection, plan_id: int) -> None:
+    """Make a plan that was undone, or is being undone, one that can be carried out again."""
+    conn.execute(SQL["reopen_steps"], {"plan_id": plan_id})
+    conn.execute(SQL["forget_folders"], {"plan_id": plan_id})
+    conn.execute(SQL["reopen_plan"], {"plan_id": plan_id})
 
 
 def set_plan_state(conn: Connection, plan_id: int, state: str, labels_only: bool | None = None) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from facedb.core.paths import QUARANTINE
+from facedb.dataset.limits import fits
 from facedb.db.connection import Connection
 from facedb.review import decision_rows as store
 from facedb.review.decision_rows import PlannedImage
 from facedb.review.tree import exists
-from facedb.sources.folder import is_hidden
 from facedb.sources.identity import IdentityRule, identity_rule
+from facedb.sources.junk import left_aside
 from facedb.sources.options import SourceOptions
 
 _MOVABLE = "folder"
+_NAME_BYTES = 255
+_LONGEST_SUFFIX = 32
 
 
 class Places:
@@ -25,6 +29,7 @@ class Places:
         self._conn = conn
         self._given: dict[int, set[str]] = defaultdict(set)
         self._rules: dict[int, IdentityRule] = {}
+        self._limits: dict[str, int] = {}
         folders: dict[tuple[int, int], Counter[str]] = defaultdict(Counter)
         for image in homes:
             if image.identity_id is not None and image.labelled_by == "source":
@@ -42,13 +47,16 @@ class Places:
         if home is not None:
             candidates.append(posixpath.join(home, posixpath.basename(image.path)))
         for candidate in candidates:
-            if _is_plain(candidate) and rule(candidate) == name:
-                return self._free(image, candidate)
+            if _is_plain(candidate) and rule(candidate) == name and (path := self._free(image, candidate)) is not None:
+                return path
         return None
 
     def in_quarantine(self, image: PlannedImage) -> str | None:
         """A free path for ``image`` in the quarantine of its root; None where its file cannot be moved."""
-        return self._free(image, f"{QUARANTINE}/{image.path}") if image.format == _MOVABLE else None
+        if image.format != _MOVABLE:
+            return None
+        wanted = (f"{QUARANTINE}/{image.path}", f"{QUARANTINE}/{posixpath.basename(image.path)}")
+        return next((path for path in (self._free(image, candidate) for candidate in wanted) if path is not None), None)
 
     def _rule(self, image: PlannedImage) -> IdentityRule:
         if image.source_id not in self._rules:
@@ -59,10 +67,15 @@ class Places:
             self._rules[image.source_id] = identity_rule(SourceOptions(**options))
         return self._rules[image.source_id]
 
-    def _free(self, image: PlannedImage, wanted: str) -> str:
-        stem, suffix = posixpath.splitext(wanted)
+    def _free(self, image: PlannedImage, wanted: str) -> str | None:
+        """``wanted``, or with a number where it is taken and its stem cut where the name would be too long.
+
+        None where the table cannot hold such a path.
+        """
+        if not fits(wanted):
+            return None
         given = self._given[image.source_id]
-        number, path = 1, wanted
+        number, path = 1, _numbered(wanted, 1, self._longest(image.root))
         # Names are compared without case, so that a plan fits file systems that do not tell A from a.
         while (
             path.casefold() in given
@@ -70,11 +83,32 @@ class Places:
             or exists(image.root, path)
         ):  # fmt: skip
             number += 1
-            path = f"{stem}-{number}{suffix}"
+            path = _numbered(wanted, number, self._longest(image.root))
         given.add(path.casefold())
         return path
+
+    def _longest(self, root: str) -> int:
+        """How many bytes a name may have on the file system of ``root``."""
+        if root not in self._limits:
+            try:
+                self._limits[root] = os.pathconf(root, "PC_NAME_MAX")
+            except (OSError, ValueError, AttributeError):
+                self._limits[root] = _NAME_BYTES
+        return self._limits[root]
+
+
+def _numbered(path: str, number: int, longest: int) -> str:
+    """``path`` with ``-number`` before its suffix (1: without), the stem cut so that the name has at most ``longest`` bytes."""
+    folder, name = posixpath.split(path)
+    stem, suffix = posixpath.splitext(name)
+    if len(os.fsencode(suffix)) > _LONGEST_SUFFIX:
+        stem, suffix = name, ""
+    tail = suffix if number == 1 else f"-{number}{suffix}"
+    while stem and len(os.fsencode(stem + tail)) > longest:
+        stem = stem[:-1]
+    return posixpath.join(folder, stem + tail)
 
 
 def _is_plain(path: str) -> bool:
     parts = path.split("/")
-    return not is_hidden(path) and "\0" not in path and all(part not in ("", ".", "..") for part in parts)
+    return left_aside(path) is None and "\0" not in path and all(part not in ("", ".", "..") for part in parts)

@@ -5,26 +5,56 @@ What contradicts itself or cannot be decided from the verdicts is left out and s
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from facedb.core.errors import NotFoundError
 from facedb.core.paths import display, to_text
+from facedb.core.person import user_name
+from facedb.core.row import table
 from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection, Database
+from facedb.db.rows import stream
 from facedb.review import decision_rows as store
 from facedb.review.certain import NO_VERDICT, certain_findings, without_chains
 from facedb.review.components import components
 from facedb.review.decision_rows import NewStep, PlannedImage, PlanRow, StepRow, VerdictRow
+from facedb.review.on_disk import absent, is_linked, is_one_file, remarks
 from facedb.review.placing import Places
 from facedb.review.verdicts import find_conflicts
 
-PLAN_COLUMNS = ("step", "action", "path", "identity_from", "identity_to", "path_to", "reason", "state")
-PLANS_COLUMNS = (
-    "plan_id", "state", "steps", "done", "moves", "merges", "quarantines", "drops", "auto", "labels_only", "created_by",
-    "created_at",
-)  # fmt: skip
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One change of one image, as a person reads it; names in their text form."""
+
+    step: int
+    action: str
+    path: str
+    identity_from: str
+    identity_to: str | None
+    path_to: str | None
+    reason: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSummary:
+    """A plan and how far it is carried out."""
+
+    plan_id: int
+    state: str
+    steps: int
+    done: int
+    moves: int
+    merges: int
+    quarantines: int
+    drops: int
+    auto: bool
+    labels_only: bool | None
+    created_by: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +65,10 @@ class PlanView:
     steps: tuple[StepRow, ...]
     remarks: tuple[str, ...] = ()
 
-    def rows(self) -> list[tuple[object, ...]]:
-        """Rows of PLAN_COLUMNS, names in their text form."""
+    def rows(self) -> list[PlannedStep]:
+        """The steps as a person reads them."""
         return [
-            (
+            PlannedStep(
                 s.step, s.action, to_text(s.path_from), to_text(s.name_from), None if s.name_to is None else to_text(s.name_to),
                 None if s.path_to is None else to_text(s.path_to), s.reason, s.state,
             )
@@ -48,12 +78,16 @@ class PlanView:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to become of one image: another identity, or None: out of the dataset."""
+    """What is to become of one image: another identity, or None: out of the dataset.
+
+    ``kept`` is the image that stays for a duplicate.
+    """
 
     action: str
     identity_to: int | None
     reason: str
     verdict_id: int | None
+    kept: int | None = None
 
 
 @dataclass(slots=True)
@@ -86,10 +120,11 @@ def make_plan(db: Database, *, dataset: str | None = None, auto: bool = False, b
     with db.connection() as conn:
         find_datasets(conn, [dataset])
         changes = decide(conn, dataset=dataset, auto=auto)
+        _leave_out_what_cannot_move(changes)
         steps = _steps(conn, changes)
         plan = store.find_plan(conn, None)
         if plan is None or plan.state != "proposed" or plan.auto != auto or _again(conn, plan.id) != steps:
-            plan = store.find_plan(conn, store.add_plan(conn, steps, auto=auto, created_by=by or getpass.getuser()))
+            plan = store.find_plan(conn, store.add_plan(conn, steps, auto=auto, created_by=by or user_name()))
         assert plan is not None  # noqa: S101 - written in this transaction
         return PlanView(plan, tuple(store.steps(conn, plan.id)), tuple(changes.remarks))
 
@@ -103,17 +138,17 @@ def show_plan(db: Database, plan_id: int) -> PlanView:
         return PlanView(plan, tuple(store.steps(conn, plan_id)))
 
 
-def plans(db: Database) -> list[tuple[object, ...]]:
-    """Rows of PLANS_COLUMNS, newest first."""
+def plans(db: Database) -> list[PlanSummary]:
+    """Every plan, newest first."""
     with db.connection() as conn:
-        return store.plans(conn)
+        return [PlanSummary(*row) for row in stream(conn, store.SQL["plans"], table(PlanSummary), {})]
 
 
 def _again(conn: Connection, plan_id: int) -> list[NewStep]:
     return [
         NewStep(
             s.action, s.source_id, s.image_id, s.sha256, s.identity_from, s.identity_to, s.labelled_by, s.path_from, s.path_to,
-            s.reason, s.verdict_id,
+            s.reason, s.verdict_id, s.kept_image,
         )
         for s in store.steps(conn, plan_id)
     ]  # fmt: skip
@@ -143,8 +178,8 @@ def _merge_groups(conn: Connection, standing: Sequence[VerdictRow], changes: Cha
     troubled = set[int]()
     for conflict in find_conflicts(conn, standing):
         troubled |= conflict.identity_ids
-        _, _, chain, apart, _ = conflict.row()
-        changes.remarks.append(f"Not merged: {chain}, but {apart}; say one of them anew.")
+        row = conflict.row()
+        changes.remarks.append(f"Not merged: {row.said}, but {row.against}; say one of them anew.")
     ids = [key for group in groups for key in group]
     changes.names |= store.identity_names(conn, ids)
     counts = dict.fromkeys(ids, 0)
@@ -224,7 +259,10 @@ def _seen_as(
 
 
 def _duplicates(standing: Sequence[VerdictRow], changes: Changes) -> None:
-    """Of images called duplicates the one with the most pixels, then bytes, then the oldest stays; the others go."""
+    """Of images called duplicates the one with the most pixels, then bytes, then the oldest stays; the others go.
+
+    What is not on the disk neither stays nor goes, and of one file under two names none does.
+    """
     pairs = [
         v for v in standing
         if v.kind == "pair" and v.verdict == "duplicate" and {v.image_a_id, v.image_b_id} <= changes.images.keys()
@@ -232,18 +270,23 @@ def _duplicates(standing: Sequence[VerdictRow], changes: Changes) -> None:
     for group in components((v.image_a_id or 0, v.image_b_id or 0) for v in pairs):
         left = [changes.images[key] for key in group]
         left = [image for image in left if changes.final(image) is not None]
+        gone = absent(left).images
+        if gone:
+            path = next(image.path for image in left if image.id in gone)
+            changes.remarks.append(f"{display(path)} is not on the disk, so nothing is dropped for it: ingest again.")
+            left = [image for image in left if image.id not in gone]
         if len({changes.final(image) for image in left}) > 1:
             paths = " and ".join(display(image.path) for image in left[:2])
             changes.remarks.append(
                 f"{paths} are duplicates under different identities: say which is wrong with `facedb verdict face`."
             )
             continue
-        kept = max(left, key=lambda image: (image.pixels, image.bytes, -image.id), default=None)
+        kept = max(left, key=lambda image: (not is_linked(image), image.pixels, image.bytes, -image.id), default=None)
         for image in left:
-            if kept is not None and image is not kept:
+            if kept is not None and image is not kept and not is_one_file(image, kept):
                 v = next(v for v in pairs if image.id in (v.image_a_id, v.image_b_id))
                 reason = f"a duplicate of {display(kept.path)}, says {v.said_by}"
-                changes.by_image[image.id] = Change("drop", None, reason, v.id)
+                changes.by_image[image.id] = Change("drop", None, reason, v.id, kept.id)
 
 
 def _merge_images(conn: Connection, merged: dict[int, VerdictRow], changes: Changes) -> None:
@@ -263,6 +306,25 @@ def _merge_images(conn: Connection, merged: dict[int, VerdictRow], changes: Chan
         changes.by_image[image.id] = Change("merge", head, reason, verdict.id)
 
 
+def _leave_out_what_cannot_move(changes: Changes) -> None:
+    """Leave out changes of files that are not on the disk or behind a link, so that one of them does not stop all others."""
+    chosen = [changes.images[key] for key in changes.by_image]
+    gone = absent(chosen)
+    linked = {image.id for image in chosen if image.id not in gone.images and is_linked(image)}
+    # Where all are, the plan is for --labels-only.
+    if len(linked) < len(chosen) - len(gone.images):
+        for image in chosen:
+            if image.id in linked:
+                changes.remarks.append(
+                    f"{display(image.path)} leads through a symbolic link, where facedb moves nothing: see to it by hand."
+                )
+    else:
+        linked = set()
+    changes.remarks += remarks(gone, "the plan")
+    for key in gone.images | linked:
+        del changes.by_image[key]
+
+
 def _steps(conn: Connection, changes: Changes) -> list[NewStep]:
     """The changes as steps in a stable order, each with a free path to go to."""
     chosen = [(changes.images[key], change) for key, change in changes.by_image.items()]
@@ -273,7 +335,9 @@ def _steps(conn: Connection, changes: Changes) -> list[NewStep]:
     places = Places(conn, store.images_of_identities(conn, targets))
     steps = []
     for image, change in chosen:
-        if change.identity_to is None:
+        if is_linked(image):
+            path = None
+        elif change.identity_to is None:
             path = places.in_quarantine(image)
         else:
             path = places.under(image, change.identity_to, changes.names[change.identity_to][0])
@@ -283,7 +347,7 @@ def _steps(conn: Connection, changes: Changes) -> list[NewStep]:
             NewStep(
                 change.action, image.source_id, image.id, image.sha256, image.identity_id, change.identity_to,
                 image.labelled_by, image.path, path, change.reason,
-                None if change.verdict_id == NO_VERDICT else change.verdict_id,
+                None if change.verdict_id == NO_VERDICT else change.verdict_id, change.kept,
             )
         )  # fmt: skip
     return steps

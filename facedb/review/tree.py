@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ from typing import Literal, Self
 
 from facedb.core.errors import ConflictError, InputError
 from facedb.core.paths import display
+from facedb.dataset.limits import storable_time
 from facedb.review.checkpoints import reached
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -53,7 +55,10 @@ class Tree:
         try:
             self._fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise InputError(f"The folder {display(self.root)} cannot be opened: {error.strerror}.") from error
+            raise InputError(
+                f"The folder {display(self.root)} cannot be opened: {error.strerror}. If it has moved, say so first: "
+                f"`facedb ingest NEW --moved-from {shlex.quote(display(self.root))}`."
+            ) from error
         return self
 
     def __exit__(
@@ -68,7 +73,7 @@ class Tree:
                 status = os.fstat(fd)
         except FileNotFoundError:
             return None
-        return FolderState(stat.S_IMODE(status.st_mode), status.st_mtime_ns)
+        return FolderState(stat.S_IMODE(status.st_mode), storable_time(status.st_mtime_ns) or 0)
 
     def where(self, source: str, target: str, sha256: bytes, *, begun: bool) -> Where:
         """How far the move of a file is, told from the files alone.
@@ -108,6 +113,19 @@ class Tree:
                 reached("unlinked")
                 os.fsync(folder)
         return self.status(target)
+
+    def check_writable(self, path: str) -> None:
+        """Raise ConflictError where the folder of ``path``, or the nearest one above it that is there, takes no change."""
+        for folder in reversed(parents(path)):
+            try:
+                with self._folder(folder) as fd:
+                    if os.access(".", os.W_OK | os.X_OK, dir_fd=fd):
+                        return
+            except FileNotFoundError:
+                continue
+            raise ConflictError(
+                f"The folder {self._named(folder)} may not be changed: give yourself write access to it."
+            )
 
     def status(self, path: str) -> os.stat_result:
         """The status of a file; raises ConflictError where it is gone or a symbolic link."""

@@ -2,27 +2,58 @@
 
 from __future__ import annotations
 
-import csv
-import getpass
+import os
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
+from facedb.core.choices import ending, one_of
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
+from facedb.core.names import alike, looks
 from facedb.core.paths import display, from_text, to_text
+from facedb.core.person import user_name
+from facedb.dataset.names import find_datasets, nearest
 from facedb.db.connection import Connection, Database
 from facedb.review import decision_rows as store
-from facedb.review.decision_rows import FoundImage, VerdictRow
+from facedb.review import name_rows
+from facedb.review.decision_rows import VerdictRow
+from facedb.review.name_rows import FoundImage, IdentityRow
+from facedb.sources.text_table import TextTable
 
 ANSWERS: Mapping[str, tuple[str, ...]] = {
     "link": ("same", "different", "unsure"),
     "pair": ("same", "different", "unsure", "duplicate"),
     "face": ("same", "wrong-identity", "duplicate", "unsure"),
 }
-VERDICT_COLUMNS = ("verdict_id", "kind", "verdict", "a", "b", "target", "note", "by", "at")
-CONFLICT_COLUMNS = ("a", "b", "said", "against", "verdicts")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a person said of a link (``a``, ``b`` identities), a pair (paths) or a face (``a`` a path), and when."""
+
+    verdict_id: int
+    kind: str
+    verdict: str
+    a: str | None
+    b: str | None
+    target: str | None
+    note: str | None
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Verdicts that cannot all be true: ``said`` is a chain of same persons from ``a`` to ``b``, ``against`` denies it."""
+
+    a: str
+    b: str
+    said: str
+    against: str
+    verdicts: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +81,11 @@ class Conflict:
     verdict_ids: tuple[int, ...]
     identity_ids: frozenset[int]
 
-    def row(self) -> tuple[str, str, str, str, str]:
-        """The values of CONFLICT_COLUMNS."""
+    def row(self) -> Contradiction:
+        """The conflict for a person to read."""
         apart = " ≠ ".join(display(str(subject(self.against, side))) for side in "ab")
         chain = [display(name) for name in self.chain]
-        return chain[0], chain[-1], " = ".join(chain), apart, " ".join(map(str, self.verdict_ids))
+        return Contradiction(chain[0], chain[-1], " = ".join(chain), apart, " ".join(map(str, self.verdict_ids)))
 
 
 def say(db: Database, statements: Iterable[Statement], *, dataset: str | None = None) -> list[int]:
@@ -70,14 +101,20 @@ def say(db: Database, statements: Iterable[Statement], *, dataset: str | None = 
 def _say(conn: Connection, statement: Statement, dataset: str | None) -> int:
     answers = ANSWERS.get(statement.kind)
     if answers is None:
-        raise UsageError(f"A verdict is about a link, a pair or a face, not about a {statement.kind!r}.")
+        raise UsageError(
+            f"A verdict is about a link, a pair or a face, not about a {statement.kind!r}"
+            f"{ending(statement.kind, ANSWERS)}"
+        )
     if statement.verdict not in answers:
-        raise UsageError(f"Of a {statement.kind} one can say {', '.join(answers)}, not {statement.verdict!r}.")
+        raise UsageError(
+            f"Of a {statement.kind} one can say {', '.join(answers)}, not {statement.verdict!r}"
+            f"{ending(statement.verdict, answers)}"
+        )
     if (statement.b is None) != (statement.kind == "face"):
         raise UsageError(f"A verdict on a {statement.kind} names {'one image' if statement.b else 'two'}.")
     if statement.target is not None and statement.verdict != "wrong-identity":
         raise UsageError("Only an image of the wrong identity can belong to another one: leave the target out.")
-    by = statement.by or getpass.getuser()
+    by = statement.by or user_name()
     note = statement.note or None
     if statement.kind == "link":
         a, b = find_identity(conn, statement.a, dataset), find_identity(conn, str(statement.b), dataset)
@@ -102,71 +139,127 @@ def _differ(a: int, b: int, statement: Statement) -> None:
 
 
 def find_identity(conn: Connection, name: str, dataset: str | None) -> int:
-    """The key of an identity by ``name`` or ``dataset/name``; raises NotFoundError or ConflictError."""
+    """The key of an identity by ``name`` or ``dataset/name``, or by what looks the same.
+
+    Raises NotFoundError that offers the nearest names, or ConflictError where several are meant.
+    """
     name = from_text(name)
-    found = store.find_identities(conn, name, dataset)
-    if not found and "/" in name:
-        head, _, tail = name.partition("/")
-        found = store.find_identities(conn, tail, head) if dataset in (None, head) else []
+    head, slash, tail = name.partition("/")
+    found = name_rows.find_identities(conn, name, dataset)
+    if not found and slash and dataset in (None, head):
+        found = name_rows.find_identities(conn, tail, head)
     if not found:
-        raise NotFoundError(f"There is no identity {display(name)!r}: see `facedb links`.")
+        found = _looking_like(conn, name, dataset)
     if len(found) > 1:
-        both = " and ".join(f"{row.dataset}/{row.name}" for row in found[:2])
-        raise ConflictError(f"Several datasets have an identity {display(name)!r}: write {both}.")
+        # Two of one dataset that look the same are told apart by what is printed for characters that are not seen.
+        several = (
+            "Several datasets have" if len({row.dataset for row in found}) > 1 else "More than one thing looks like"
+        )
+        both = " and ".join(f"{row.dataset}/{display(row.name)}" for row in found[:2])
+        raise ConflictError(f"{several} an identity {display(name)!r}: write {both}.")
     return found[0].id
 
 
-def find_image(conn: Connection, path: str, dataset: str | None) -> FoundImage:
-    """The image at ``path`` (below a root, or absolute); raises NotFoundError, ConflictError, or UsageError without a label."""
-    wanted = path = from_text(path)
-    if Path(path).is_absolute():
-        below = [root for root in store.roots(conn) if Path(path).is_relative_to(root)]
-        if below:
-            wanted = Path(path).relative_to(max(below, key=len)).as_posix()
-    found = store.find_images(conn, wanted, dataset)
+def _looking_like(conn: Connection, name: str, dataset: str | None) -> list[IdentityRow]:
+    rows = name_rows.find_identities(conn, None, dataset)
+    names = {row.name: row for row in rows} | {f"{row.dataset}/{row.name}": row for row in rows}
+    meant = set(alike(name, names))
+    found = [row for row in rows if row.name in meant or f"{row.dataset}/{row.name}" in meant]
     if not found:
+        offer = nearest(name, {row.name for row in rows})
+        raise NotFoundError(f"There is no identity {display(name)!r}: {offer}see `facedb links`.")
+    return found
+
+
+def find_image(conn: Connection, path: str, dataset: str | None) -> FoundImage:
+    """The image at ``path`` (below a root, or absolute), or at one that looks the same.
+
+    Another name of a file stands for the image that the file is. Raises NotFoundError, ConflictError, or UsageError
+    without a label.
+    """
+    path = from_text(path)
+    found = [image for place in _below_roots(conn, path) for image in name_rows.find_images(conn, place, dataset)]
+    if not found:
+        alikes = name_rows.images_alike(conn, _below_roots(conn, path)[0], dataset)
+        found = [image for image in alikes if looks(image.path) == looks(_below_roots(conn, path)[0])]
+    if not found:
+        offer = nearest(path, name_rows.paths_beside(conn, path, dataset))
         raise NotFoundError(
-            f"There is no image {display(path)!r} in the database: paths are as `facedb pairs` prints them."
+            f"There is no image {display(path)!r} in the database: {offer}paths are as `facedb pairs` prints them."
         )
-    if len(found) > 1:
+    # Of two names in one dataset, those of a list and its folder, the one that is an image is meant.
+    images = list({image.dataset: image for image in reversed(found)}.values())
+    if len(images) > 1:
         raise ConflictError(
-            f"{display(path)!r} is in {found[0].dataset} and in {found[1].dataset}: name one with --dataset."
+            f"{display(path)!r} is in {images[0].dataset} and in {images[1].dataset}: name one with --dataset."
         )
-    image = found[0]
+    image = name_rows.standing_name(conn, images[0].id) or images[0]
     if image.identity_id is None or image.sha256 is None:
         raise UsageError(f"{display(path)} is {image.status} or has no label, so there is nothing to say of it.")
     return image
 
 
+def _below_roots(conn: Connection, path: str) -> list[str]:
+    """``path`` below the deepest root that holds it, as it is written and resolved; itself where it is relative."""
+    if not Path(path).is_absolute():
+        return [path]
+    roots = [Path(root) for root in name_rows.roots(conn)]
+    spelt = dict.fromkeys((Path(path), Path(os.path.realpath(path))))
+    below = [
+        place.relative_to(max(holding, key=lambda root: len(root.parts))).as_posix()
+        for place in spelt
+        if (holding := [root for root in roots if place.is_relative_to(root)])
+    ]
+    return below or [path]
+
+
 def read_csv(file: Path) -> list[Statement]:
-    """The statements of a csv with a header: kind, a, b, verdict and, where wanted, target, note, by.
+    """The statements of a table with a header: kind, a, b, verdict and, where wanted, target, note, by.
 
-    Raises InputError with the line where it cannot be understood.
+    It is read as every other table is. Raises InputError with the line where it cannot be understood.
     """
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            return list(_statements(file, csv.DictReader(lines, strict=True)))
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{file} is not a csv in UTF-8: {error}.") from error
+    with TextTable(file) as table:
+        return list(_statements(file, table))
 
 
-def _statements(file: Path, reader: csv.DictReader[str]) -> Iterator[Statement]:
-    missing = {"kind", "a", "verdict"} - set(reader.fieldnames or ())
+def _statements(file: Path, table: TextTable) -> Iterator[Statement]:
+    names = [name.strip().lower() for name in table.header]
+    missing = {"kind", "a", "verdict"} - set(names)
     if missing:
-        raise InputError(f"{file} needs a header with the columns kind, a, b and verdict; {min(missing)!r} is missing.")
-    for row in reader:
-        kind, a, verdict = ((row.get(name) or "").strip() for name in ("kind", "a", "verdict"))
-        if not (kind and a and verdict):
-            raise InputError(f"{file}, line {reader.line_num}: kind, a and verdict must not be empty.")
-        if verdict not in ANSWERS.get(kind, ()):
+        raise InputError(
+            f"{file} needs a header with the columns kind, a, b and verdict; {min(missing)!r} is missing "
+            f"(seen: {', '.join(names)[:200] or 'none'}; {table.dialect.separated})."
+        )
+    for line, cells in table.rows():
+        where = f"{file}, line {line}"
+        if cells is None or len(cells) > len(names):
             raise InputError(
-                f"{file}, line {reader.line_num}: nobody can say {verdict!r} of a {kind!r}; see `facedb verdict --help`."
+                f"{where}: the row has other cells than the header; put a cell that holds a separator into quotes."
             )
+        row = dict(zip(names, cells, strict=True))
+        kind, a, verdict = (row[name].strip() for name in ("kind", "a", "verdict"))
+        if not (kind and a and verdict):
+            raise InputError(f"{where}: kind, a and verdict must not be empty.")
+        if any("\n" in row.get(name, "") for name in ("kind", "a", "b", "verdict", "target")):
+            raise InputError(f"{where}: a name goes on over the end of its line; close the quote before it.")
+        if verdict not in ANSWERS.get(kind, ()):
+            raise InputError(f"{where}: nobody can say {verdict!r} of a {kind!r}; see `facedb verdict --help`.")
         yield Statement(
             kind, a, verdict, row.get("b") or None, row.get("target") or None, row.get("note") or None, row.get("by") or None
         )  # fmt: skip
+
+
+def statement_of(row: Mapping[str, object]) -> Statement:
+    """The statement that a mapping makes, with the columns of `read_csv`; raises UsageError for others and missing ones."""
+    known = [f.name for f in fields(Statement)]
+    for name in row:
+        one_of("A column of verdicts", name, known)
+    # A data frame says NaN where a cell is empty, and NaN is the one value that differs from itself.
+    given = {name: str(value) for name, value in row.items() if value is not None and value == value and value != ""}
+    for name in ("kind", "a", "verdict"):
+        if name not in given:
+            raise UsageError(f"A verdict needs kind, a and verdict; {name!r} is missing in {dict(row)!r}.")
+    return Statement(**given)
 
 
 def say_all(db: Database, file: Path, *, dataset: str | None = None, by: str | None = None) -> list[int]:
@@ -187,12 +280,14 @@ def say_all(db: Database, file: Path, *, dataset: str | None = None, by: str | N
 
 def listed(
     db: Database, *, dataset: str | None = None, kind: str | None = None, history: bool = False
-) -> list[tuple[object, ...]]:
-    """Rows of VERDICT_COLUMNS, newest first."""
+) -> list[Verdict]:
+    """What stands (``history``: and what it replaced), newest first; raises UsageError and NotFoundError."""
+    one_of("The kind of a verdict", kind, ANSWERS)
     with db.connection() as conn:
+        find_datasets(conn, [dataset])
         rows = store.verdicts(conn, dataset=dataset, kind=kind, history=history)
     return [
-        (
+        Verdict(
             v.id, v.kind, v.verdict, _text(subject(v, "a")), _text(subject(v, "b")), _text(v.target), v.note, v.said_by,
             v.said_at,
         )

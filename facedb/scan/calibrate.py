@@ -19,11 +19,34 @@ from facedb.scan.run import FaceFilter
 from facedb.scan.scope import find_scan, find_scope
 from facedb.scan.thresholds import Lines
 
-CALIBRATE_COLUMNS = (
-    "line", "threshold", "fmr", "fmr_from", "fmr_to", "false_pairs", "false_pairs_from", "false_pairs_to", "fmr_labelled", "fmr_low",
-    "fmr_high", "impostor_pairs", "fnmr", "fnmr_from", "fnmr_to", "fnmr_labelled", "fnmr_low", "fnmr_high", "genuine_pairs", "basis",
-)  # fmt: skip
 _RATES = (1e-3, 1e-4, 1e-5, 1e-6)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRates:
+    """What a threshold means: rates without label noise, with it (``_labelled``), and denominators. After each comes its interval:
+    ``_from`` and ``_to`` without label noise, ``_low`` and ``_high`` with it."""
+
+    line: str
+    threshold: float
+    fmr: float
+    fmr_from: float
+    fmr_to: float
+    false_pairs: float
+    false_pairs_from: float
+    false_pairs_to: float
+    fmr_labelled: float
+    fmr_low: float
+    fmr_high: float
+    impostor_pairs: int
+    fnmr: float | None
+    fnmr_from: float
+    fnmr_to: float
+    fnmr_labelled: float | None
+    fnmr_low: float
+    fnmr_high: float
+    genuine_pairs: int
+    basis: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +59,8 @@ class CalibrateSummary:
     source: str
     scan_threshold: float | None
 
-    def rows(self, asked: float | None = None, fmr: float | None = None) -> Iterator[tuple[object, ...]]:
-        """Rows of CALIBRATE_COLUMNS by threshold: the two lines, the scan's, round rates, and what was ``asked`` for."""
+    def rows(self, asked: float | None = None, fmr: float | None = None) -> Iterator[ErrorRates]:
+        """What thresholds mean, by threshold: the two lines, the scan's, round rates, and what was ``asked`` for."""
         marks = [("review above", self.lines.review)]
         if self.lines.certain <= 1:
             marks.append(("certain above", self.lines.certain))
@@ -51,7 +74,7 @@ class CalibrateSummary:
         marks.extend((f"fmr {rate:g}", self.calibration.threshold_for(rate)) for rate in rates)
         return (self._row(name, at) for name, at in sorted(marks, key=lambda mark: mark[1]))
 
-    def _row(self, name: str, threshold: float) -> tuple[object, ...]:
+    def _row(self, name: str, threshold: float) -> ErrorRates:
         c = self.calibration
         match, miss = c.false_match(threshold), c.false_non_match(threshold)
         if threshold <= c.extrapolated_from:
@@ -65,7 +88,7 @@ class CalibrateSummary:
         least, most = c.cleaned_interval(threshold)
         fewest, largest = c.false_pairs_interval(threshold)
         missed = c.cleaned_miss(threshold)
-        return (
+        return ErrorRates(
             name, threshold, c.cleaned_fmr(threshold), least, most, c.false_pairs(threshold), fewest, largest, match.rate, match.low,
             match.high, int(match.pairs), _real(missed.rate), missed.low, missed.high, _real(miss.rate), miss.low, miss.high,
             int(miss.pairs), basis,
@@ -108,13 +131,8 @@ def calibrate(
                     raise
         if found is not None:
             measured = thresholds.measure_scan(conn, found.id)
-            summary = CalibrateSummary(
-                measured,
-                found.faces,
-                thresholds.lines(measured, found.faces, thresholds.certain_above(conn, found.id)),
-                f"Scan {found.id}",
-                found.threshold,
-            )
+            lines = thresholds.lines(measured, found.faces, thresholds.certain_above(conn, found.id))
+            summary = CalibrateSummary(measured, found.faces, lines, f"Scan {found.id}", found.threshold)
         else:
             summary = _from_sample(db, conn, dataset, model, reporter)
     if not summary.calibration.impostor.seen:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from facedb.core.records import Float64Array, Int64Array
+from facedb.core.row import As
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 
@@ -46,13 +47,6 @@ def _copy(conn: Connection, table: str, columns: Sequence[str], rows: Iterable[S
 def delete_findings(conn: Connection, scan_id: int) -> None:
     """Drop the findings of a scan, to compute them again."""
     conn.execute(SQL["delete_findings"], {"scan_id": scan_id})
-
-
-def findings(conn: Connection, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """Stream findings with names and paths, best first; ``parameters`` are those of the block ``findings``."""
-    with conn.cursor(name="findings") as cursor:
-        cursor.execute(SQL["findings"], parameters)
-        yield from cursor
 
 
 def finding_counts(conn: Connection, scan_id: int, likely: float, certain: float) -> dict[str, tuple[int, int]]:
@@ -160,10 +154,10 @@ class ClassRow:
 class MissRow:
     """A known mistake that no finding names."""
 
-    name: str
+    name: Annotated[str, As("class")]
     identity_a: str
     identity_b: str | None
-    images: list[str]
+    images: tuple[str, ...]
 
 
 def write_evaluation(
@@ -190,6 +184,6 @@ def write_evaluation(
         conn.execute(
             SQL["add_evaluation_miss"],
             {"evaluation_id": key, "number": number, "class": miss.name, "identity_a": miss.identity_a,
-             "identity_b": miss.identity_b, "images": miss.images},
+             "identity_b": miss.identity_b, "images": list(miss.images)},
         )  # fmt: skip
     return key

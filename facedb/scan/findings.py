@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any, Final
 
 import numpy as np
 
+from facedb.core.choices import one_of, within
 from facedb.core.paths import display
 from facedb.core.records import Float32Array, Int64Array
+from facedb.core.row import As, Real, table
 from facedb.db.connection import Connection, Database, translated
+from facedb.db.rows import stream
 from facedb.findings.company import Company
 from facedb.findings.confidence import CERTAIN, LIKELY
 from facedb.findings.copies import Hashes
@@ -23,12 +26,33 @@ from facedb.scan import finding_rows as store
 from facedb.scan.scope import find_scan
 from facedb.scan.sentences import sentences
 
-FINDING_COLUMNS = (
-    "rank", "class", "confidence", "identity_a", "identity_b", "images", "faces_a", "faces_b", "coverage_a", "coverage_b",
-    "max_score", "mean_score", "own_score", "detail", "verdict",
-)  # fmt: skip
 _NO_NOTES: Mapping[int, str] = MappingProxyType({})
 CLASSES = tuple(kind.word for kind in Kind)
+
+# Identities of two datasets are told apart by ``dataset/identity``.
+IDENTITY_A: Final = "case when dataset_a <> dataset_b then dataset_a || '/' || identity_a else identity_a end"
+IDENTITY_B: Final = "case when dataset_a <> dataset_b then dataset_b || '/' || identity_b else identity_b end"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A statement for a person, ranked by ``confidence`` (0 to 1) across all classes; ``kind`` is its class (see `CLASSES`)."""
+
+    rank: int
+    kind: Annotated[str, As("class")]
+    confidence: Real
+    identity_a: Annotated[str, As(sql=IDENTITY_A)]
+    identity_b: Annotated[str | None, As(sql=IDENTITY_B)]
+    images: tuple[str, ...]
+    faces_a: int
+    faces_b: int
+    coverage_a: Real
+    coverage_b: Real | None
+    max_score: Real | None
+    mean_score: Real | None
+    own_score: Real | None
+    detail: str
+    verdict: str | None
 
 
 def compute_findings(
@@ -141,25 +165,21 @@ class FindingSelection:
     denied: bool = False
     limit: int | None = None
 
+    def __post_init__(self) -> None:
+        one_of("The class of a finding", self.kind, CLASSES)
+        within("A confidence", self.min_confidence, 0, 1)
+
 
 @contextmanager
 def findings(db: Database, selection: FindingSelection) -> Iterator[Iterator[tuple[Any, ...]]]:
-    """Rows of FINDING_COLUMNS, the most confident first, streamed while the block is open; raises NotFoundError."""
+    """The values of `Finding` rows, the most confident first, streamed while the block is open; raises NotFoundError."""
     with closing(db.open()) as conn, translated(db.dsn):
         scan = find_scan(conn, selection.scan, [selection.dataset]).scan
         parameters = {
             "scan_id": scan.id, "class": selection.kind, "min_confidence": selection.min_confidence,
             "dataset": selection.dataset, "open": selection.open, "denied": selection.denied, "limit": selection.limit,
         }  # fmt: skip
-        yield (_named(row) for row in store.findings(conn, parameters))
-
-
-def _named(row: Sequence[Any]) -> tuple[Any, ...]:
-    """The contract columns of a row; identities of two datasets are told apart by ``dataset/identity``."""
-    values, dataset_a, dataset_b = list(row[:-2]), row[-2], row[-1]
-    if dataset_b is not None and dataset_a != dataset_b:
-        values[3], values[4] = f"{dataset_a}/{values[3]}", f"{dataset_b}/{values[4]}"
-    return tuple(values)
+        yield stream(conn, store.SQL["findings"], table(Finding), parameters)
 
 
 def merge_groups(db: Database, selection: FindingSelection) -> list[tuple[int, float, list[str]]]:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import IsolationLevel, sql
 
+from facedb.core.lookup import places
 from facedb.core.progress import Reporter, Task
 from facedb.core.records import Float32Array, Int32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow, partition
@@ -212,9 +213,8 @@ class _Placement:
 
     def put(self, ids: Int64Array, vectors: NDArray[Any]) -> int:
         """Put the rows that are wanted and not there yet into place; returns how many."""
-        at = np.searchsorted(self._ids, ids)
-        at[at == len(self._ids)] = 0
-        wanted = np.flatnonzero((self._ids[at] == ids) & ~self._there[at]) if len(self._ids) else np.empty(0, np.int64)
+        at = places(ids, self._ids)
+        wanted = np.flatnonzero((at >= 0) & ~self._there[at]) if len(self._ids) else np.empty(0, np.int64)
         if len(wanted) == 0:
             return 0
         self._out[self._rows[at[wanted]]] = vectors if len(wanted) == len(ids) else vectors[wanted]

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.lookup import places
 from facedb.core.records import Float32Array, Int64Array
 
 Append = Callable[[Int64Array, NDArray[Any]], None]
@@ -41,7 +42,7 @@ class Living:
 
     def marks_of(self, ids: Int64Array) -> Int64Array:
         """The marks of ``ids`` (m,), all of which are living."""
-        return self.marks[np.searchsorted(self.ids, ids)]
+        return self.marks[places(ids, self.ids)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class GalleryCache:
 
     def _is_living(self, entries: NDArray[Any]) -> NDArray[np.bool_]:
         """Which of ``entries`` the table has under the same number with the same mark."""
-        known = _among(entries["id"], self._living.ids)
+        known = places(entries["id"], self._living.ids) >= 0
         known[known] = self._living.marks_of(entries["id"][known]) == entries["mark"][known]
         return known
 
@@ -134,7 +135,7 @@ class GalleryCache:
         if index is not None and self._vectors(index.token).exists():
             alive = self._is_living(index.entries)
             # A number that now stands for another vector would keep that one out.
-            reused = bool(_among(index.entries["id"][~alive], self._living.ids).any())
+            reused = bool((places(index.entries["id"][~alive], self._living.ids) >= 0).any())
             if not self._damaged and not reused and 2 * int(alive.sum()) >= len(alive):
                 return _Writer(self._place, index.token, index.entries, self._dim, self._living)
         fresh = _Writer(self._place, secrets.randbits(62), np.empty(0, _ENTRY), self._dim, self._living)
@@ -176,7 +177,7 @@ class _Writer:
 
     def append(self, ids: Int64Array, vectors: NDArray[Any]) -> None:
         """Append the rows, all of them living, that were not held when ``settle`` looked."""
-        new = ~_among(ids, self._held)
+        new = places(ids, self._held) < 0
         data = np.ascontiguousarray(vectors[new], np.float32)
         entries = np.empty(len(data), _ENTRY)
         entries["id"] = ids[new]
@@ -221,15 +222,6 @@ def _checks(ids: Int64Array, vectors: NDArray[np.float32]) -> NDArray[np.uint64]
     """A checksum (n,) of each row: the sum of its 32-bit words, mixed with its number so that no row passes for another."""
     words: NDArray[np.uint64] = np.add.reduce(vectors.view(np.uint32), axis=1, dtype=np.uint64)
     return words ^ (ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
-
-
-def _among(ids: Int64Array, held: Int64Array) -> NDArray[np.bool_]:
-    """Which of ``ids`` are in ``held``, which is sorted."""
-    if not len(held):
-        return np.zeros(len(ids), bool)
-    at = np.searchsorted(held, ids)
-    at[at == len(held)] = 0
-    return np.asarray(held[at] == ids)
 
 
 def _locked(descriptor: int) -> bool:

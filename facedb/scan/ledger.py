@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.lookup import rows_of
 from facedb.core.progress import Reporter
 from facedb.core.records import Int32Array, Int64Array
 from facedb.db.connection import Connection
@@ -118,7 +119,7 @@ def _resume(
     for scan_id in store.running_scans(conn, model_id, scope, threshold, full=full):
         ledger = store.ledger(conn, scan_id)
         ids, labels = _members(ledger)
-        rows = _rows_of(ids, faces.embedding_ids)
+        rows = rows_of(ids, faces.embedding_ids)
         if (rows < 0).any():
             reporter.say(f"Faces of the unfinished scan {scan_id} are gone, so it is given up.")
             store.abandon_scan(conn, scan_id)
@@ -155,7 +156,7 @@ def _build_on(
 ) -> Plan:
     """Carry over what is unchanged since ``base``: the same embedding under the same label."""
     ids, labels = _members(store.ledger(conn, base.id))
-    rows = _rows_of(faces.embedding_ids, ids)
+    rows = rows_of(faces.embedding_ids, ids)
     unchanged = rows >= 0
     unchanged[unchanged] = labels[rows[unchanged]] == faces.identity_ids[unchanged]
     same = int(unchanged.sum())
@@ -176,12 +177,3 @@ def _members(ledger: Sequence[LedgerBlock]) -> tuple[Int64Array, Int32Array]:
     if not ledger:
         return np.empty(0, np.int64), np.empty(0, np.int32)
     return np.concatenate([b.embedding_ids for b in ledger]), np.concatenate([b.identity_ids for b in ledger])
-
-
-def _rows_of(wanted: Int64Array, ids: Int64Array) -> NDArray[np.int64]:
-    """Where each of ``wanted`` stands in ``ids``, -1 where it does not."""
-    if not len(ids):
-        return np.full(len(wanted), -1, np.int64)
-    order = np.argsort(ids)
-    at = np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)
-    return np.where(ids[order[at]] == wanted, order[at], -1)

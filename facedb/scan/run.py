@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,12 @@ from facedb.core.aside import Aside
 from facedb.core.blas import one_blas_thread
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
 from facedb.core.errors import ConflictError, NotFoundError, TooManyPairsError, UsageError
+from facedb.core.lookup import Lookup
 from facedb.core.progress import Reporter, Silent
 from facedb.core.records import Float32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection, Database, translated
+from facedb.db.work import Work
 from facedb.findings.copies import Hashes
 from facedb.findings.find import FolderStudy, study_folders
 from facedb.findings.links import roll_up
@@ -40,9 +43,6 @@ from facedb.scan.scope import find_scope
 from facedb.scan.thresholds import ThresholdRule
 
 _PREDICTION_ROWS = 192
-
-# Engines that need every BLAS thread for themselves.
-_SEARCH_WITH_BLAS = ("faiss-cpu", "exact")
 
 # Stored scores are rounded to float32; within this of the threshold only the float64 score can tell (2^-24 for scores below 1).
 _ROUNDING = 2.0**-23
@@ -95,37 +95,25 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
     ConflictError while another process works on the same scan.
     """
     engine = choose_engine(options.engine)
-    with closing(db.open()) as conn, translated(db.dsn):
-        meant = find_scope(conn, options.datasets, options.model, models_dir=options.models_dir)
+    with closing(Work(db, say=reporter.say)) as work, translated(db.dsn):
+        meant = work.unit(lambda conn: find_scope(conn, options.datasets, options.model, models_dir=options.models_dir))
         model, chosen = meant.model, FaceFilter(meant.datasets, options.min_face, options.min_quality)
         scope = chosen.stored() | ({} if options.names else {"names": False})
-        threshold = options.threshold
-        if isinstance(threshold, ThresholdRule):
-            with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
-                faces = _one_a_photo(conn, model, chosen, snapshot, options, Silent()).faces
-                threshold = thresholds.choose(conn, model.id, scope, threshold, faces, snapshot, reporter)
-        if not store.lock_scan(conn, model.id, scope, threshold):
-            raise ConflictError(
-                "Another facedb is working on a scan with the same parameters; wait for it, then run this again."
-            )
+        loading = _Loading(db, model, chosen, scope, options, reporter)
+        threshold = work.unit(loading.threshold)
+
+        def lock(conn: Connection) -> None:
+            if not store.lock_scan(conn, model.id, scope, threshold):
+                raise ConflictError(
+                    "Another facedb is working on a scan with the same parameters; wait for it, then run this again."
+                )
+
+        work.keep(lock)
         while True:
-            with GallerySnapshot(db.open, model, options.cache_dir) as snapshot:
-                choice = _one_a_photo(conn, model, chosen, snapshot, options, reporter)
-                faces = choice.faces
-                if not len(faces) and (options.datasets or options.model):
-                    raise NotFoundError(
-                        f"No labelled face of {model.name} would be compared: embed first, or loosen --datasets, --min-face, --min-quality."
-                    )
-                plan = scan_ledger.plan(conn, model.id, scope, faces, threshold, options, reporter)
-                conn.commit()
-                if plan.finished is not None:
-                    return ScanSummary(plan.finished, None, reused=True, resumed=False, blocks_done=0, blocks_found=0)
-                vectors = choice.vectors_of(plan.faces.embedding_ids)
-                if vectors is None:
-                    vectors = snapshot.vectors(
-                        plan.faces.embedding_ids, connections=options.connections, reporter=reporter
-                    )
-            run = _Run(conn, threshold, options, engine, plan, choice, vectors, reporter)
+            plan, choice, vectors = work.unit(partial(loading.plan, threshold))
+            if plan.finished is not None:
+                return ScanSummary(plan.finished, None, reused=True, resumed=False, blocks_done=0, blocks_found=0)
+            run = _Run(work, threshold, options, engine, plan, choice, vectors, reporter)
             summary = run.work(model, scope, pause)
             # A resumed scan has the gallery of its beginning; what came since is searched on top of it.
             if not plan.outdated:
@@ -159,15 +147,51 @@ class FaceFilter:
         return faces.take(np.flatnonzero(keep))
 
 
-def _one_a_photo(
-    conn: Connection,
-    model: ModelRow,
-    chosen: FaceFilter,
-    snapshot: GallerySnapshot,
-    options: ScanOptions,
-    reporter: Reporter,
-) -> FaceChoice:
-    return face_choice.choose(conn, model, chosen.faces(snapshot.faces()), snapshot, options.connections, reporter)
+@dataclass(frozen=True, slots=True)
+class _Loading:
+    """What a scan reads before it searches; each method is a unit of work, with a snapshot of its own."""
+
+    db: Database
+    model: ModelRow
+    chosen: FaceFilter
+    scope: dict[str, object]
+    options: ScanOptions
+    reporter: Reporter
+
+    def threshold(self, conn: Connection) -> float:
+        """The threshold, which a rule chooses from the gallery."""
+        rule = self.options.threshold
+        if not isinstance(rule, ThresholdRule):
+            return rule
+        with GallerySnapshot(self.db.open, self.model, self.options.cache_dir) as snapshot:
+            faces = self._one_a_photo(conn, snapshot, Silent()).faces
+            return thresholds.choose(conn, self.model.id, self.scope, rule, faces, snapshot, self.reporter)
+
+    def plan(self, threshold: float, conn: Connection) -> tuple[Plan, FaceChoice, Float32Array]:
+        """What is to be done, with which face of each photo, and the vectors for it; none where a finished scan is the answer."""
+        options = self.options
+        with GallerySnapshot(self.db.open, self.model, options.cache_dir) as snapshot:
+            choice = self._one_a_photo(conn, snapshot, self.reporter)
+            faces = choice.faces
+            if not len(faces) and (options.datasets or options.model):
+                raise NotFoundError(
+                    f"No labelled face of {self.model.name} would be compared: "
+                    "embed first, or loosen --datasets, --min-face, --min-quality."
+                )
+            plan = scan_ledger.plan(conn, self.model.id, self.scope, faces, threshold, options, self.reporter)
+            conn.commit()
+            if plan.finished is not None:
+                return plan, choice, np.empty((0, self.model.dim), np.float32)
+            vectors = choice.vectors_of(plan.faces.embedding_ids)
+            if vectors is None:
+                vectors = snapshot.vectors(
+                    plan.faces.embedding_ids, connections=options.connections, reporter=self.reporter
+                )
+            return plan, choice, vectors
+
+    def _one_a_photo(self, conn: Connection, snapshot: GallerySnapshot, reporter: Reporter) -> FaceChoice:
+        faces = self.chosen.faces(snapshot.faces())
+        return face_choice.choose(conn, self.model, faces, snapshot, self.options.connections, reporter)
 
 
 class _Run:
@@ -175,7 +199,7 @@ class _Run:
 
     def __init__(
         self,
-        conn: Connection,
+        work: Work,
         threshold: float,
         options: ScanOptions,
         engine: EngineInfo,
@@ -184,7 +208,7 @@ class _Run:
         vectors: Float32Array,
         reporter: Reporter,
     ) -> None:
-        self._conn = conn
+        self._work = work
         self._threshold = threshold
         self._options = options
         self._engine = engine
@@ -198,8 +222,8 @@ class _Run:
 
     def work(self, model: ModelRow, scope: dict[str, object], pause: scan_ledger.Pause) -> ScanSummary:
         plan = self._plan
-        ledger = self._begin(model, scope)
-        alone = self._engine.name in _SEARCH_WITH_BLAS
+        ledger, self._written = self._work.unit(partial(self._begin, model, scope))
+        alone = self._engine.blas
         # Neither depends on the pairs, so a thread of its own sees to them while this one follows the search.
         with (
             one_blas_thread(),
@@ -211,28 +235,27 @@ class _Run:
         if alone:
             self._search(ledger, pause)
         with one_blas_thread():
-            self._finish(ledger.scan_id, measured, study)
-        finished = store.scan_by_id(self._conn, ledger.scan_id)
+            self._work.unit(partial(self._finish, ledger.scan_id, measured, study))
+        finished = self._work.unit(lambda conn: store.scan_by_id(conn, ledger.scan_id))
         assert finished is not None  # noqa: S101 - its row was updated above
         return ScanSummary(
             finished, self._engine, reused=False, resumed=plan.scan_id is not None,
             blocks_done=len(plan.blocks) - len(plan.done), blocks_found=len(plan.done),
         )  # fmt: skip
 
-    def _begin(self, model: ModelRow, scope: dict[str, object]) -> Ledger:
-        """Write the ledger of a new scan, or take over that of the one to resume."""
-        plan, conn = self._plan, self._conn
-        if plan.scan_id is None:
-            carried = None if plan.base is None else self._carried(plan.base)
-            self._expect_few_enough(plan.first_new, carried)
-            ledger = scan_ledger.begin(conn, model.id, scope, plan, self._threshold, self._engine.name)
-            if carried is not None:
-                self._write(ledger, carried)
-        else:
-            ledger = Ledger(plan.scan_id, plan.blocks, plan.done, plan.carried_blocks)
+    def _begin(self, model: ModelRow, scope: dict[str, object], conn: Connection) -> tuple[Ledger, list[PairRows]]:
+        """Write the ledger of a new scan with the pairs that it carries over, or take over that of the one to resume."""
+        plan = self._plan
+        if plan.scan_id is not None:
             store.set_engine(conn, plan.scan_id, self._engine.name)
-        conn.commit()
-        return ledger
+            return Ledger(plan.scan_id, plan.blocks, plan.done, plan.carried_blocks), []
+        carried = None if plan.base is None else self._carried(conn, plan.base)
+        self._expect_few_enough(plan.first_new, carried)
+        ledger = scan_ledger.begin(conn, model.id, scope, plan, self._threshold, self._engine.name)
+        if carried is None:
+            return ledger, []
+        store.write_pairs(conn, ledger.scan_id, carried)
+        return ledger, [carried]
 
     def _search(self, ledger: Ledger, pause: scan_ledger.Pause) -> None:
         waiting = [block for block in ledger.blocks if block.index not in ledger.done]
@@ -246,7 +269,7 @@ class _Run:
         with self._reporter.task("scan", total, "pairs") as task:
             results = join(
                 self._gallery, ledger.blocks, threshold=self._threshold, engine=self._engine.name,
-                threads=self._options.threads, done=ledger.done,
+                threads=self._options.threads, done=ledger.done, say=self._reporter.say,
             )  # fmt: skip
             for number, result in enumerate(results, 1):
                 self._commit(ledger, result)
@@ -256,23 +279,24 @@ class _Run:
 
     def _commit(self, ledger: Ledger, result: BlockResult) -> None:
         pairs = self._face_pairs(result.rows_a, result.rows_b, result.scores)
-        self._write(ledger, pairs)
-        claimed = store.finish_block(
-            self._conn, ledger.scan_id, ledger.carried_blocks + result.block.index, pairs=len(pairs),
-            candidates=result.candidates, comparisons=result.comparisons, seconds=result.seconds,
-        )  # fmt: skip
-        if not claimed:
-            self._conn.rollback()
-            raise ConflictError(f"Another process has finished a block of scan {ledger.scan_id}; run the scan again.")
-        self._conn.commit()
 
-    def _write(self, ledger: Ledger, pairs: PairRows) -> None:
-        store.write_pairs(self._conn, ledger.scan_id, pairs)
+        def write(conn: Connection) -> None:
+            store.write_pairs(conn, ledger.scan_id, pairs)
+            claimed = store.finish_block(
+                conn, ledger.scan_id, ledger.carried_blocks + result.block.index, pairs=len(pairs),
+                candidates=result.candidates, comparisons=result.comparisons, seconds=result.seconds,
+            )  # fmt: skip
+            if not claimed:
+                raise ConflictError(
+                    f"Another process has finished a block of scan {ledger.scan_id}; run the scan again."
+                )
+
+        self._work.unit(write)
         self._written.append(pairs)
 
-    def _all_pairs(self, scan_id: int) -> PairRows:
+    def _all_pairs(self, conn: Connection, scan_id: int) -> PairRows:
         """Every pair of the scan: what this process wrote, unless an earlier one had written some already."""
-        return store.read_pairs(self._conn, scan_id) if self._plan.scan_id is not None else PairRows.join(self._written)
+        return store.read_pairs(conn, scan_id) if self._plan.scan_id is not None else PairRows.join(self._written)
 
     def _face_pairs(self, rows_a: Int64Array, rows_b: Int64Array, scores: Float32Array) -> PairRows:
         a, b = self._faces.face_ids[rows_a], self._faces.face_ids[rows_b]
@@ -280,17 +304,12 @@ class _Run:
 
     def _rows(self, pairs: PairRows) -> tuple[Int64Array, Int64Array]:
         """Gallery rows of the faces of ``pairs``; -1 for a face that is not in the gallery."""
-        order = np.argsort(self._faces.face_ids)
-        ids = self._faces.face_ids[order]
-        found = []
-        for faces in (pairs.face_a, pairs.face_b):
-            at = np.minimum(np.searchsorted(ids, faces), max(len(ids) - 1, 0))
-            found.append(np.where(ids[at] == faces, order[at], -1) if len(ids) else np.full(len(faces), -1))
-        return found[0], found[1]
+        lookup = Lookup(self._faces.face_ids)
+        return lookup.rows(pairs.face_a), lookup.rows(pairs.face_b)
 
-    def _carried(self, base: ScanRow) -> PairRows:
+    def _carried(self, conn: Connection, base: ScanRow) -> PairRows:
         """The pairs of the base scan between faces that are carried over, at this scan's threshold."""
-        pairs = store.read_pairs(self._conn, base.id)
+        pairs = store.read_pairs(conn, base.id)
         rows_a, rows_b = self._rows(pairs)
         carried = self._plan.first_new
         keep = (rows_a >= 0) & (rows_b >= 0) & (rows_a < carried) & (rows_b < carried)
@@ -325,33 +344,22 @@ class _Run:
             f"About {predicted.expected:,.0f} pairs reach {self._threshold:g}, more than --max-pairs {limit:,}: {advice}"
         )
 
-    def _finish(self, scan_id: int, measured: histograms.Distributions, study: FolderStudy) -> None:
+    def _finish(self, scan_id: int, measured: histograms.Distributions, study: FolderStudy, conn: Connection) -> None:
         """Roll pairs up to links and findings, write the histograms and close the scan, all in one transaction."""
-        pairs, faces = self._all_pairs(scan_id), self._faces
+        pairs, faces = self._all_pairs(conn, scan_id), self._faces
         rows_a, rows_b = self._rows(pairs)
         links = roll_up(self._vectors, faces.identity_ids, rows_a, rows_b, pairs.score)
         columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
-        store.write_links(self._conn, scan_id, columns)
+        store.write_links(conn, scan_id, columns)
         hashes = Hashes(faces.content, faces.look, faces.has_look)
-        seen = self._choice.seen(self._conn, scan_id, faces, study)
+        seen = self._choice.seen(conn, scan_id, faces, study)
         if self._options.names:
-            labels = finding_rows.identity_names(self._conn, np.unique(faces.identity_ids).tolist())
+            labels = finding_rows.identity_names(conn, np.unique(faces.identity_ids).tolist())
             seen = replace(seen, names=names({key: name for key, (name, _) in labels.items()}))
         found = compute_findings(
-            self._conn,
-            scan_id,
-            self._gallery,
-            study,
-            faces.face_ids,
-            hashes,
-            rows_a,
-            rows_b,
-            pairs.score,
-            seen,
-            self._choice.note,
-        )
-        histograms.write(self._conn, scan_id, measured, pairs.score, found.mated, self._threshold)
+            conn, scan_id, self._gallery, study, faces.face_ids, hashes, rows_a, rows_b, pairs.score, seen, self._choice.note
+        )  # fmt: skip
+        histograms.write(conn, scan_id, measured, pairs.score, found.mated, self._threshold)
         store.finish_scan(
-            self._conn, scan_id, pairs=len(pairs), links=len(links), certain_above=study.odds.certain_above(study.ends)
+            conn, scan_id, pairs=len(pairs), links=len(links), certain_above=study.odds.certain_above(study.ends)
         )
-        self._conn.commit()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -108,7 +108,7 @@ def begin_scan(
     ).fetchone()
     assert row is not None  # noqa: S101 - insert ... returning always yields a row
     scan_id = int(row[0])
-    _add_partition(conn, scan_id)
+    conn.execute(SQL["add_partition"], {"scan_id": scan_id})
     for b in blocks:
         conn.execute(
             SQL["add_block"],
@@ -121,21 +121,8 @@ def begin_scan(
                 "identity_ids": "{" + ",".join(map(str, b.identity_ids.tolist())) + "}",
             },
         )
+    conn.execute(SQL["add_datasets"], {"scan_id": scan_id})
     return scan_id
-
-
-def _add_partition(conn: Connection, scan_id: int) -> None:
-    name = partition("flagged_pair", scan_id)
-    # Attaching takes a lock that readers of other scans do not feel; `create table ... partition of` would block them.
-    for statement in (
-        sql.SQL("create table {} (like facedb.flagged_pair including constraints)").format(name),
-        sql.SQL("alter table {} add check (scan_id = {})").format(name, sql.Literal(scan_id)),
-        sql.SQL("alter table facedb.flagged_pair attach partition {} for values in ({})").format(
-            name, sql.Literal(scan_id)
-        ),
-        sql.SQL("comment on table {} is {}").format(name, sql.Literal(f"Flagged pairs of scan {scan_id}.")),
-    ):
-        conn.execute(statement)
 
 
 def scan_by_id(conn: Connection, scan_id: int) -> ScanRow | None:
@@ -277,20 +264,7 @@ def write_scan_faces(conn: Connection, scan_id: int, rows: Iterable[tuple[Any, .
 
 def finish_scan(conn: Connection, scan_id: int, *, pairs: int, links: int, certain_above: float) -> None:
     """Index the pairs and close the scan."""
-    name = partition("flagged_pair", scan_id)
-    for statement in (
-        sql.SQL("alter table {} add primary key (face_a, face_b)").format(name),
-        sql.SQL("create index on {} (score desc)").format(name),
-        sql.SQL("analyze {}").format(name),
-    ):
-        conn.execute(statement)
+    conn.execute(SQL["index_pairs"], {"scan_id": scan_id})
     conn.execute(
         SQL["finish_scan"], {"scan_id": scan_id, "pairs": pairs, "links": links, "certain_above": certain_above}
     )
-
-
-def rows(conn: Connection, query: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """Stream the rows of a query of output.sql."""
-    with conn.cursor(name="rows") as cursor:
-        cursor.execute(load("report", "output")[query], parameters)
-        yield from cursor

@@ -9,18 +9,20 @@ from pathlib import Path
 import numpy as np
 
 from facedb.core.defaults import TOP
-from facedb.core.errors import InputError, ModelError
+from facedb.core.errors import InputError, ModelError, NotFoundError
 from facedb.core.records import FaceVector
+from facedb.dataset import embedding_rows
+from facedb.dataset.embed import ModelChoice
 from facedb.dataset.embedding_rows import ModelRow
-from facedb.db.connection import Database, translated
+from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.contract import ModelContract
+from facedb.embedding.decode import MAX_PIXELS
 from facedb.embedding.pipeline import Embedder, embed_bytes
+from facedb.embedding.resolve import load_contract
 from facedb.join.score import pair_scores
 from facedb.scan import search_rows as store_search
 from facedb.scan.scope import find_scope
 from facedb.scan.search_rows import FoundFace
-
-SEARCH_COLUMNS = ("face", "rank", "dataset", "identity", "path", "score")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ def search(
     image: Path,
     *,
     model_name: str | None = None,
+    choice: ModelChoice | None = None,
     dataset: str | None = None,
     top: int = TOP,
     min_score: float | None = None,
@@ -48,15 +51,17 @@ def search(
 ) -> list[Match]:
     """The ``top`` faces of the gallery most like each face of a photo, best first.
 
-    Raises InputError when the photo has no usable face, ModelError when the files of the contract are not there.
+    The contract is the one called ``model_name``, or the one that embedded with the files and settings of ``choice``; else the one
+    used last. Raises NotFoundError where nothing was embedded so, InputError when the photo has no usable face, ModelError when
+    the files of the contract are not there.
     """
     try:
         data = image.read_bytes()
     except OSError as error:
         raise InputError(f"{image} cannot be read: {error.strerror}.") from error
     with closing(db.open()) as conn, translated(db.dsn):
-        model = find_scope(conn, [dataset], model_name).model
-        with _embedder(model) as embedder:
+        model = find_scope(conn, [dataset], model_name).model if choice is None else _embedded_with(conn, choice)
+        with _embedder(model, choice) as embedder:
             result = embed_bytes(embedder, data, faces=faces)
         if result.problem is not None:
             raise InputError(f"{image} gives no face to search with: {result.problem.detail}")
@@ -67,7 +72,27 @@ def search(
         return matches
 
 
-def _embedder(model: ModelRow) -> Embedder:
+# What may differ between two contracts whose vectors a photo can be compared with: names, how many faces of a photo take part, and
+# the processor.
+_FREE = frozenset({"name", "input_name", "faces", "provider", "precision"})
+
+
+def _embedded_with(conn: Connection, choice: ModelChoice) -> ModelRow:
+    wanted = load_contract(
+        choice.weights, preset=choice.preset, detector=choice.detector, faces=choice.faces, overrides=choice.overrides
+    ).to_dict()
+    for known in reversed(embedding_rows.models(conn)):
+        there = {key: value for key, value in known.contract.items() if key not in _FREE}
+        if known.embeddings and there == {key: value for key, value in wanted.items() if key not in _FREE}:
+            found = embedding_rows.model_by_id(conn, known.id)
+            if found is not None:
+                return found
+    raise NotFoundError(
+        f"Nothing is embedded by {choice.weights.name} with these settings: embed with them first, or see `facedb model list`."
+    )
+
+
+def _embedder(model: ModelRow, choice: ModelChoice | None = None) -> Embedder:
     if model.weights_path is None:
         raise ModelError(
             f"The embeddings of {model.name} came without their model, so a photo cannot be embedded for them."
@@ -78,7 +103,11 @@ def _embedder(model: ModelRow) -> Embedder:
                 f"{path} is not there any more: put it back, or embed once with `facedb embed` from its new place."
             )
     contract = ModelContract.from_dict(model.contract)
-    return Embedder(model.weights_path, contract, model.detector_path, provider=contract.provider, threads=1)
+    provider = contract.provider if choice is None or choice.provider == "auto" else choice.provider
+    pixels = choice.max_pixels if choice is not None else None
+    return Embedder(
+        model.weights_path, contract, model.detector_path, provider=provider, threads=1, max_pixels=pixels or MAX_PIXELS
+    )
 
 
 def _ranked(face: FaceVector, found: list[FoundFace], top: int, min_score: float | None) -> list[Match]:

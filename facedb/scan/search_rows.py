@@ -52,6 +52,8 @@ def nearest(
             raise NotFoundError(f"There is no index for {model.name} yet: build it with `facedb db index`.")
         parts["column"] = _indexed(model)
         conn.execute("select set_config('hnsw.ef_search', %s, true)", (str(min(1000, max(40, 4 * limit))),))
+        # The index gives more until enough of what it gives is still there.
+        conn.execute("select set_config('hnsw.iterative_scan', 'strict_order', true)")
         rows = conn.execute(sql.SQL(SQL["approximate"]).format(**parts)).fetchall()
     else:
         scores = [row[0] for row in conn.execute(sql.SQL(SQL["nearest"]).format(**parts))]

@@ -14,7 +14,9 @@ from typing import Any
 
 from facedb.core.errors import InputError
 
-PATH_NAMES = "path file filename filepath imagepath imagefile imagename image imageid imgpath img relativepath relpath"
+PATH_NAMES = (
+    "path file filename filepath imagepath imagefile imagename image imageid imgpath img relativepath relpath nameid"
+)
 IDENTITY_NAMES = (
     "identity identityid identityname person personid personname subject subjectid subjectname "
     "celebrity celebrityname label labelid class classid classname cls name id"
@@ -51,6 +53,29 @@ _LANDMARK_NAMES = (
 _LIST_OF_BOX = ("box", "bbox")
 _LIST_OF_LANDMARKS = ("landmarks", "landmark", "keypoints", "kps")
 
+VECTOR_NAMES = "vector vectors embedding embeddings feature features emb faceembedding facevector arcface"
+
+# What pandas reads as missing, and what other tools write for it; a person may be called Na, so NA counts as it is written.
+_NO_LABEL = frozenset(
+    (
+        "nan",
+        "-nan",
+        "none",
+        "null",
+        "<na>",
+        "#n/a",
+        "#n/a n/a",
+        "#na",
+        "n/a",
+        "1.#ind",
+        "-1.#ind",
+        "1.#qnan",
+        "-1.#qnan",
+    )
+)
+_NO_LABEL_AS_WRITTEN = frozenset(("NA", "NaT", "\\N"))
+_LARGEST_PIXEL = 1e9
+
 Numbers = Callable[[Sequence[Any]], tuple[float, ...] | None]
 
 
@@ -72,17 +97,22 @@ class Row:
 class Columns:
     """The meaning of a table's columns, found once from its header."""
 
-    def __init__(self, names: Sequence[str], *, needs_path: bool = True) -> None:
-        """Find the columns by ``names``; raises InputError where none of them is a path and one is needed."""
+    def __init__(self, names: Sequence[str], *, needs_path: bool = True, separated: str = "") -> None:
+        """Find the columns by ``names``; raises InputError where none of them is a path and one is needed.
+
+        ``separated`` says for that message how the columns were told apart.
+        """
         place = _places(names)
         self._path = _first(place, PATH_NAMES)
         if needs_path and self._path is None:
-            seen = ", ".join(names) or "none"
-            raise InputError(f"No column holds the paths of the images: name one of them 'path' (seen: {seen}).")
+            seen = ", ".join(names)[:300] or "none"
+            how = f"; {separated}" if separated else ""
+            raise InputError(f"No column holds the paths of the images: name one of them 'path' (seen: {seen}{how}).")
         self._identity = _first(place, IDENTITY_NAMES)
         self._box, box_used = _find_box(place)
         self._landmarks, landmarks_used = _find_landmarks(place)
-        used = {self._path, self._identity, *box_used, *landmarks_used}
+        self._vector = _first(place, VECTOR_NAMES)
+        used = {self._path, self._identity, self._vector, *box_used, *landmarks_used}
         self._extra = [(number, name) for number, name in enumerate(names) if number not in used]
 
     @property
@@ -93,7 +123,7 @@ class Columns:
     def read(self, values: Sequence[Any]) -> Row:
         """Return what a row says; raises BadRowError for numbers that are none, or a box without size."""
         path = None if self._path is None else _text(values[self._path])
-        identity = None if self._identity is None else _text(values[self._identity])
+        identity = None if self._identity is None else label(values[self._identity])
         box = self._box(values)
         if box is not None and (len(box) != 4 or box[2] <= 0 or box[3] <= 0):
             raise BadRowError("The box is not x, y and a width and height above zero.")
@@ -102,6 +132,24 @@ class Columns:
             raise BadRowError("The landmarks are not five points of x and y.")
         extra = {name: plain_value(values[number]) for number, name in self._extra if values[number] not in (None, "")}
         return Row(path, identity, box, landmarks, extra)
+
+
+def has_path_column(names: Sequence[str]) -> bool:
+    """Say whether one of the column ``names`` is that of the paths."""
+    return _first(_places(names), PATH_NAMES) is not None
+
+
+def column_of(names: Sequence[str], meaning: str) -> int | None:
+    """Return the number of the first column with one of the names in ``meaning`` (PATH_NAMES, …), or None."""
+    return _first(_places(names), meaning)
+
+
+def label(value: Any) -> str | None:
+    """Return a cell as the name of an identity; None for what is empty or stands for nothing, such as NaN, None or null."""
+    text = _text(value)
+    if text is None or not text.strip() or text in _NO_LABEL_AS_WRITTEN:
+        return None
+    return None if len(text) <= 10 and text.strip().lower() in _NO_LABEL else text
 
 
 def identity_column(names: Sequence[str]) -> int | None:
@@ -180,9 +228,13 @@ def _one_cell(place: dict[str, int], names: Iterable[str], what: str) -> tuple[N
         cell = values[number]
         if isinstance(cell, str):
             cell = _parse_list(cell, what)
-        if cell is None or len(cell) == 0:
+        if isinstance(cell, dict):
+            cell = list(cell.values())
+        if cell is None or cell == "" or cell == []:
             return None
-        return _floats(_flat(cell), what)
+        if not isinstance(cell, (list, tuple)):
+            raise BadRowError(f"The {what} are not a list of numbers: {str(cell)[:60]}.")
+        return _floats(_flat(cell), what) or None
 
     return read, (number,)
 
@@ -191,10 +243,9 @@ def _parse_list(text: str, what: str) -> list[Any]:
     if not text.lstrip().startswith("["):
         return text.replace(",", " ").replace(";", " ").split()
     try:
-        parsed = json.loads(text)
-    except ValueError:
+        return list(json.loads(text))
+    except (ValueError, TypeError, RecursionError):
         raise BadRowError(f"The {what} are not a list of numbers: {text[:60]!r}.") from None
-    return list(parsed)
 
 
 def _flat(cell: Iterable[Any]) -> list[Any]:
@@ -208,17 +259,23 @@ def _floats(cells: Iterable[Any], what: str) -> tuple[float, ...]:
     cells = list(cells)
     try:
         numbers = tuple(float(cell) for cell in cells)
-    except (TypeError, ValueError):
-        raise BadRowError(f"The {what} are not numbers: {str(cells)[:60]}.") from None
-    if not all(map(math.isfinite, numbers)):
-        raise BadRowError(f"The {what} are not finite numbers: {str(cells)[:60]}.")
+    except (TypeError, ValueError, OverflowError):
+        raise BadRowError(f"The {what} are not numbers: {_shown(cells)}.") from None
+    if not all(abs(number) <= _LARGEST_PIXEL for number in numbers):
+        raise BadRowError(f"The {what} are not finite numbers of pixels: {_shown(cells)}.")
     return numbers
 
 
+def _shown(cells: list[Any]) -> str:
+    return repr([cell if isinstance(cell, float) else str(cell)[:20] for cell in cells[:12]])[:60]
+
+
 def _text(value: Any) -> str | None:
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and not value):
         return None
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     # A label that another tool turned into a float (7.0) is still the label 7.
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -8,10 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from facedb.core.errors import InputError
+from facedb.core.file_kind import file_kind, is_pointer_or_page
+from facedb.core.image_format import HEAD_BYTES
 from facedb.core.records import ImageRecord, Problem
 from facedb.sources import problems
-from facedb.sources.detect import expand
-from facedb.sources.folder import Entry, entry_record, is_hidden, walk_tree
+from facedb.sources.folder import Entry, entry_record, walk_tree
+from facedb.sources.junk import left_aside
+from facedb.sources.shards import expand
 
 NameTest = Callable[[str], bool]
 
@@ -39,15 +42,21 @@ class Containers:
             for path in self._files:
                 if not (self.root / path).is_file():
                     raise InputError(f"There is no file {self.root / path}: check the path.")
+                if (problem := _stand_in(self.root / path)) is not None:
+                    self.unusable(path, problem)
                 yield path
             return
         for entry in walk_tree(self._folder, follow_links=self._follow_links):
-            readable = entry.note is None and not is_hidden(entry.path)
-            yield entry.path if readable and wanted(entry.path) else entry
+            if entry.note is not None or left_aside(entry.path) is not None or not wanted(entry.path):
+                yield entry
+            elif (problem := _stand_in(entry.full_path)) is not None:
+                yield replace(entry, note=problem, broken=True)
+            else:
+                yield entry.path
 
     def left_out(self, entry: Entry) -> ImageRecord:
         """Return the record of a name that is none of the containers: a problem where it cannot be read, else ignored."""
-        if entry.broken or entry.note or is_hidden(entry.path):
+        if entry.broken or entry.note or left_aside(entry.path) is not None:
             return entry_record(entry, None)
         size, mtime_ns = (entry.status.st_size, entry.status.st_mtime_ns) if entry.status else (0, None)
         reason = replace(problems.OTHER_FILE, detail=f"Only {self._kind} are read from this source.")
@@ -56,7 +65,8 @@ class Containers:
     def unusable(self, path: str, problem: Problem) -> ImageRecord:
         """Return the record of a container that cannot be used; raises InputError where the user named it himself."""
         if self.named:
-            raise InputError(f"{self.root / path} cannot be used: {problem.detail}")
+            detail = problem.detail[:1].lower() + problem.detail[1:]
+            raise InputError(f"{self.root / path} cannot be used: {detail}")
         return ImageRecord(path, None, *self.status(path), problem=problem)
 
     def status(self, path: str) -> tuple[int, int | None]:
@@ -66,3 +76,14 @@ class Containers:
         except OSError:
             return 0, None
         return status.st_size, status.st_mtime_ns
+
+
+def _stand_in(path: str | Path) -> Problem | None:
+    """What is wrong with a file that only stands where a container should be, such as a Git LFS pointer; or None."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError:
+        # Whoever reads it says what is wrong with it.
+        return None
+    return problems.bad_record(f"It is {file_kind(head)}.") if is_pointer_or_page(head) else None

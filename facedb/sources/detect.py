@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import glob
+import lzma
 import os
+import zlib
 from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
 
 from facedb.core.errors import InputError
+from facedb.core.file_kind import file_kind, is_pointer_or_page
 from facedb.core.image_format import image_format
 from facedb.sources.extensions import has_image_extension
-from facedb.sources.reading import is_compressed
+from facedb.sources.junk import left_aside
+from facedb.sources.reading import is_compressed, open_compressed
 from facedb.sources.recordio import MAGIC_BYTES
+from facedb.sources.shards import expand
 
 _LOOK_AT = 20_000
 _LOOK_DEEP = 4
@@ -20,6 +24,8 @@ _LOOK_DEEP = 4
 _SUFFIXES = (
     (".csv", "csv"),
     (".tsv", "csv"),
+    (".jsonl", "jsonl"),
+    (".ndjson", "jsonl"),
     (".parquet", "parquet"),
     (".pq", "parquet"),
     (".npz", "npz"),
@@ -36,14 +42,16 @@ _SUFFIXES = (
 )
 # Tables and lists beside images say something about them and do not make the folder another kind of source.
 _IN_A_FOLDER = frozenset(("npz", "npy", "rec", "tar"))
-CHOOSE = "say which with --format (folder, list, csv, parquet, npz, npy, rec, tar)"
+_TOGETHER = frozenset(("npz", "npy", "rec", "tar", "parquet"))
+CHOOSE = "say which with --format (folder, list, csv, jsonl, parquet, npz, npy, rec, tar)"
 
 
 def detect_format(path: Path | str) -> str:
-    """Return the name of the format of what lies at ``path``, which may hold ``*``, ``?`` and ``[]`` for shards.
+    """Return the name of the format of what lies at ``path``, which may be a pattern for shards.
 
-    A folder is looked at down to its fourth level and its 20,000th name. Raises InputError where nothing is there, or
-    where what is there could be read in two ways.
+    A folder of nothing but parquet files is a dataset in parquet; beside images they are tables about them. A folder is
+    looked at down to its fourth level and its 20,000th name. Raises InputError where nothing is there, or where what is
+    there could be read in two ways.
     """
     path = Path(path)
     if path.is_dir():
@@ -54,14 +62,12 @@ def detect_format(path: Path | str) -> str:
     if not shards:
         raise InputError(f"There is nothing at {path}: check the path.")
     kinds = Counter(by_name(shard.name) or "other files" for shard in shards)
-    if len(kinds) == 1 and "tar" in kinds:
-        return "tar"
-    raise InputError(f"{path} names {_listed(kinds)}: only tar shards can be named together; {CHOOSE}.")
-
-
-def expand(path: Path) -> list[Path]:
-    """Return the paths that a pattern names, sorted; empty where ``path`` is no pattern or names nothing."""
-    return [Path(name) for name in sorted(glob.glob(os.fspath(path)))] if glob.has_magic(os.fspath(path)) else []
+    kind = next(iter(kinds))
+    if len(kinds) == 1 and kind in _TOGETHER:
+        return kind
+    raise InputError(
+        f"{path} names {_listed(kinds)}: files of one kind of {', '.join(sorted(_TOGETHER))} can be named together."
+    )
 
 
 def by_name(name: str) -> str | None:
@@ -78,34 +84,55 @@ def _detect_file(path: Path) -> str:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     if image_format(head):
         raise InputError(f"{path} is a single image: give the folder that holds it.")
-    kind = _by_content(head) or by_name(path.name)
+    if is_pointer_or_page(head):
+        raise InputError(f"{path} is {file_kind(head)}.")
+    kind = _by_content(head, path)
+    named = file_kind(head)
+    if kind is None and named is not None:
+        raise InputError(f"{path} is {named}.")
+    kind = kind or by_name(path.name)
     if kind is None:
         raise InputError(f"{path} is no kind of source that is known here: {CHOOSE}.")
     return kind
 
 
-def _by_content(head: bytes) -> str | None:
+def _by_content(head: bytes, path: Path) -> str | None:
     if head.startswith(b"PAR1"):
         return "parquet"
     if head.startswith(MAGIC_BYTES):
         return "rec"
     if head.startswith(b"\x93NUMPY"):
         return "npy"
-    if head.startswith(b"PK\x03\x04") and b".npy" in head[:256]:
+    if head.startswith(b"PK\x03\x04") and (b".npy" in head[:256] or by_name(path.name) == "npz"):
         return "npz"
-    if head[257:262] == b"ustar" or is_compressed(head):
+    if head[257:262] == b"ustar" or (is_compressed(head) and _holds_tar(path)):
         return "tar"
     return None
 
 
+def _holds_tar(path: Path) -> bool:
+    if by_name(path.name) == "tar":
+        return True
+    try:
+        with open_compressed(os.fspath(path)) as stream:
+            return stream.read(512)[257:262] == b"ustar"
+    except (OSError, EOFError, zlib.error, lzma.LZMAError):
+        return False
+
+
 def _detect_folder(path: Path) -> str:
     kinds: Counter[str] = Counter()
+    tables = 0
     for name in _names(path):
         kind = by_name(name)
         if kind in _IN_A_FOLDER and not name.endswith(".idx"):
             kinds[kind] += 1
         elif has_image_extension(name):
             kinds["folder"] += 1
+        elif kind == "parquet":
+            tables += 1
+    if not kinds and tables:
+        return "parquet"
     if len(kinds) > 1:
         raise InputError(f"{path} holds {_listed(kinds)}, so it can be read in more than one way: {CHOOSE}.")
     return next(iter(kinds), "folder")
@@ -126,7 +153,7 @@ def _names(top: Path) -> Iterator[str]:
                 seen += 1
                 if seen > _LOOK_AT:
                     return
-                if entry.name.startswith("."):
+                if left_aside(entry.name) is not None:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     if depth < _LOOK_DEEP:

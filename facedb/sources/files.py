@@ -6,13 +6,19 @@ import os
 import stat
 from dataclasses import replace
 
-from facedb.core.image_format import HEAD_BYTES, image_format
+from facedb.core import rejects
+from facedb.core.file_kind import file_kind
+from facedb.core.image_format import HEAD_BYTES, LARGEST_FILE, image_format
 from facedb.core.records import ImageRecord
 from facedb.sources import problems
 from facedb.sources.extensions import has_image_extension
 
 # Without O_NONBLOCK a name that became a pipe since it was listed would block the run for ever.
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+_TOO_LARGE = rejects.problem(
+    rejects.TOO_LARGE, f"The file has more than {LARGEST_FILE:,} bytes, the most that is read."
+)
 
 
 def inspect_file(
@@ -46,10 +52,14 @@ def judge_head(record: ImageRecord, head: bytes, *, expected: bool) -> ImageReco
     ``expected`` says that the file should be an image, by its name or because somebody listed it.
     """
     if image_format(head) is not None:
-        return record
+        return replace(record, problem=_TOO_LARGE) if record.size > LARGEST_FILE else record
     if not expected:
         return replace(record, ignored=problems.OTHER_FILE)
-    return replace(record, problem=problems.NOT_AN_IMAGE if head else problems.EMPTY)
+    if not head:
+        return replace(record, problem=problems.EMPTY)
+    kind = file_kind(head)
+    problem = problems.NOT_AN_IMAGE if kind is None else replace(problems.NOT_AN_IMAGE, detail=f"The file is {kind}.")
+    return replace(record, problem=problem)
 
 
 def _read_head(full_path: str) -> bytes:

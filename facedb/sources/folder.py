@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from facedb.core.records import ImageRecord, Problem
 from facedb.sources import problems
 from facedb.sources.files import inspect_file
 from facedb.sources.identity import identity_rule
+from facedb.sources.junk import left_aside
 from facedb.sources.options import SourceOptions
 
 Place = tuple[int, int]
@@ -105,15 +106,11 @@ def _place(status: os.stat_result) -> Place:
     return status.st_dev, status.st_ino
 
 
-def is_hidden(path: str) -> bool:
-    """Say whether a name in the relative ``path`` starts with a dot."""
-    return path.startswith(".") or "/." in path
-
-
 class FolderSource:
     """Every file below a folder; the identity is found in the path, files at the top have none."""
 
     format = "folder"
+    remarks: Sequence[str] = ()
 
     def __init__(self, root: Path, options: SourceOptions) -> None:
         self.root = root.absolute()
@@ -121,7 +118,7 @@ class FolderSource:
         self._follow_links = options.follow_links
 
     def records(self) -> Iterator[ImageRecord]:
-        """Yield one record per file, hidden ones included (as ignored), sorted by name within each folder."""
+        """Yield one record per file, hidden ones and known by-products included (as ignored), sorted by name within each folder."""
         for entry in walk_tree(self.root, follow_links=self._follow_links):
             yield entry_record(entry, self._identity(entry.path))
 
@@ -135,7 +132,7 @@ def entry_record(entry: Entry, identity: str | None) -> ImageRecord:
     mtime_ns = entry.status.st_mtime_ns if entry.status else None
     if entry.broken:
         return ImageRecord(entry.path, identity, size, mtime_ns, problem=entry.note)
-    reason = entry.note or (problems.HIDDEN_FILE if is_hidden(entry.path) else None)
+    reason = entry.note or left_aside(entry.path)
     if reason is not None:
         return ImageRecord(entry.path, identity, size, mtime_ns, ignored=reason)
     return inspect_file(entry.full_path, entry.path, identity, named=False, status=entry.status)

@@ -19,7 +19,7 @@ def identity_rule(options: SourceOptions) -> IdentityRule:
     if options.identity_regex is not None and options.identity_from != "regex":
         raise UsageError("--identity-regex is only used with --identity-from regex: give both, or neither.")
     match options.identity_from:
-        case "top":
+        case "top" | "txt":
             return _top_folder
         case "parent":
             return _parent_folder
@@ -28,7 +28,7 @@ def identity_rule(options: SourceOptions) -> IdentityRule:
         case "none":
             return _nobody
         case unknown:
-            raise UsageError(f"--identity-from is {unknown!r}: choose top, parent, regex or none.")
+            raise UsageError(f"--identity-from is {unknown!r}: choose top, parent, regex, none or txt.")
 
 
 def _top_folder(path: str) -> str | None:

@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array
+from facedb.sources.columns import label
 from facedb.sources.source import ROWS_PER_BATCH
+from facedb.sources.vectors import LONGEST_VECTOR
 
 _MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 1 << 16
-_LARGEST_ROW = 1 << 18
+_LARGEST_ROW = 1 << 17
+_LAST_CHARACTER = 0x10FFFF
 
 
 class BadArrayError(ValueError):
@@ -90,6 +93,8 @@ class VectorStream:
             raise BadArrayError(f"{name} holds {self._array.dtype}, not floating-point vectors.")
         if not (len(shape) == 2 or (len(shape) == 3 and shape[1] == 1)) or shape[-1] == 0:
             raise BadArrayError(f"{name} has the shape {shape}: one vector a row, (n, d) or (n, 1, d), is needed.")
+        if shape[-1] > LONGEST_VECTOR:
+            raise BadArrayError(f"{name} has vectors of {shape[-1]:,} values; {LONGEST_VECTOR:,} are the most.")
         self.rows = shape[0]
         self.dim = shape[-1]
 
@@ -101,26 +106,38 @@ class VectorStream:
 
 
 class TextStream:
-    """An ArrayStream that must hold one name a row: text, bytes or whole numbers of shape (n,) or (n, 1)."""
+    """An ArrayStream that must hold one name a row: text, bytes or whole numbers of shape (n,) or (n, 1).
 
-    def __init__(self, file: Readable, name: str) -> None:
+    With ``floats`` also numbers that a missing value turned into floats.
+    """
+
+    def __init__(self, file: Readable, name: str, *, floats: bool = False) -> None:
         self._array = ArrayStream(file, name)
         shape = self._array.shape
-        if self._array.dtype.kind not in "USiu":
+        if self._array.dtype.kind not in ("USiuf" if floats else "USiu"):
             raise BadArrayError(f"{name} holds {self._array.dtype}, not names or numbers.")
         if not (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)):
             raise BadArrayError(f"{name} has the shape {shape}: one name a row is needed.")
         self.rows = shape[0]
 
     def read_rows(self, count: int) -> list[str]:
-        """Return the next ``count`` names (fewer at the end); bytes that are not UTF-8 survive as surrogates."""
+        """Return the next ``count`` names (fewer at the end); bytes that are not UTF-8 survive as surrogates.
+
+        Of numbers, 7.0 is named 7, and what is not finite has no name.
+        """
         values = self._array.read_rows(count).ravel()
+        if values.dtype.kind == "U" and values.dtype.itemsize:
+            characters = values.view(np.dtype(np.uint32).newbyteorder(values.dtype.byteorder))
+            if characters.max(initial=0) > _LAST_CHARACTER:
+                raise BadArrayError("A name holds a number that is no character.")
         try:
             names = values.tolist()
         except (ValueError, UnicodeError) as error:
             raise BadArrayError(f"A name cannot be read as text: {error}.") from error
         if values.dtype.kind == "S":
             return [name.decode("utf-8", "surrogateescape") for name in names]
+        if values.dtype.kind == "f":
+            return [label(name) or "" for name in names]
         return names if values.dtype.kind == "U" else list(map(str, names))
 
 

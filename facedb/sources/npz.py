@@ -1,31 +1,36 @@
-"""FACE01's ``npKnown.npz`` files: vectors without images, one folder per person, or one large archive of all."""
+"""Arrays in ``.npz`` files: FACE01's ``npKnown.npz``, one for each person or one of all, and what facedb itself exports."""
 
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import posixpath
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from facedb.core.records import ImageRecord, VectorBatch
 from facedb.sources import problems
+from facedb.sources.columns import PATH_NAMES, VECTOR_NAMES, column_of, label
 from facedb.sources.containers import Containers
 from facedb.sources.extensions import has_image_extension
 from facedb.sources.folder import Entry
 from facedb.sources.identity import identity_rule
+from facedb.sources.listing import named_file
 from facedb.sources.npyformat import BadArrayError, Readable, TextStream, VectorStream, batch_sizes
 from facedb.sources.options import SourceOptions
 from facedb.sources.smallzip import Member, read_directory, read_member
 from facedb.sources.source import ROWS_PER_BATCH
+from facedb.sources.table import vector_name
 from facedb.sources.vectors import BatchCollector
 
 _SMALL = 4 << 20
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_LABEL_ARRAYS = "identity identities label labels person persons class classes target y"
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError)
 _NO_VECTOR = replace(problems.OTHER_FILE, detail="No vector is stored for this image, and only vectors are read here.")
 
 
@@ -36,9 +41,13 @@ class NpzSource:
     names are those of images, what the rule finds in them. A row is named ``FOLDER/NAME`` where the names of its file
     are those of images, all different and at most 8,192, and ``FILE#ROW`` otherwise. Images that have a vector have no
     record of their own.
+
+    A file without an array of names may have one of paths and one of identities instead, as facedb writes them; without
+    vectors it is a list of images. The array of vectors may have any of the names that columns of embeddings have.
     """
 
     format = "npz"
+    remarks: Sequence[str] = ()
 
     def __init__(self, path: Path, options: SourceOptions) -> None:
         self._containers = Containers(path, ".npz files", follow_links=options.follow_links)
@@ -67,7 +76,7 @@ class NpzSource:
             total = 0
             for path in self._containers.find(_is_npz):
                 with _Archive(os.path.join(self.root, str(path)), self._options) as archive:
-                    total += archive.vectors().rows
+                    total += (archive.first(PATH_NAMES) or archive.vectors()).rows
         except (BadArrayError, OSError, *_BROKEN):
             return None
         return total
@@ -75,7 +84,10 @@ class NpzSource:
     def _read(self, path: str, collector: BatchCollector) -> Iterator[ImageRecord | VectorBatch]:
         try:
             with _Archive(os.path.join(self.root, path), self._options) as archive:
-                yield from self._rows(path, archive, collector)
+                if archive.names_people:
+                    yield from self._rows(path, archive, collector)
+                else:
+                    yield from self._table(path, archive, collector)
         except BadArrayError as error:
             yield self._containers.unusable(path, problems.bad_record(str(error)))
         except OSError as error:
@@ -95,6 +107,34 @@ class NpzSource:
             yield from collector.add(paths, self._identities(path, labels), rows)
             start += count
 
+    def _table(self, path: str, archive: _Archive, collector: BatchCollector) -> Iterator[ImageRecord | VectorBatch]:
+        """The rows of an archive whose arrays are the columns of a table."""
+        paths, labels, ordinals = map(archive.first, (PATH_NAMES + " paths objectids", _LABEL_ARRAYS, "ordinal"))
+        vectors = archive.vectors() if archive.has_vectors or paths is None else None
+        main = vectors or paths
+        if main is None or (paths is None and labels is None):
+            archive.names()
+            return
+        columns = [column for column in (vectors, paths, labels, ordinals) if column is not None]
+        if {column.rows for column in columns} != {main.rows}:
+            raise BadArrayError("The arrays of vectors, paths and identities have different lengths.")
+        start = 0
+        for count in batch_sizes(main.rows):
+            names = [f"{path}#{start + k}" for k in range(count)] if paths is None else paths.read_rows(count)
+            rule = self._rule if paths is not None and self._options.identity_from != "none" else _nobody
+            identities = list(map(rule, names)) if labels is None else list(map(label, labels.read_rows(count)))
+            if self._options.identity_from == "none":
+                identities = [None] * count
+            if vectors is None:
+                yield from map(self._image, names, identities)
+            else:
+                order = ["0"] * count if ordinals is None else ordinals.read_rows(count)
+                yield from collector.add(list(map(vector_name, names, order)), identities, vectors.read_rows(count))
+            start += count
+
+    def _image(self, path: str, identity: str | None) -> ImageRecord:
+        return replace(named_file(self.root, path, self._rule), identity=identity)
+
     def _identities(self, path: str, names: list[str]) -> list[str | None]:
         if self._options.identity_from == "regex":
             folder = posixpath.dirname(path)
@@ -103,7 +143,7 @@ class NpzSource:
             return [self._rule(path)] * len(names)
         if all(map(has_image_extension, names)):
             return list(map(self._rule, names))
-        return [name or None for name in names]
+        return list(map(label, names))
 
     def _is_claimed(self, entry: Entry) -> bool:
         if entry.broken or not has_image_extension(entry.path):
@@ -150,10 +190,35 @@ class _Archive:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
+    @property
+    def names_people(self) -> bool:
+        """Whether the archive has FACE01's array of names, or no other that says who is in it."""
+        return self._options.name_array in self._arrays()
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether an array of vectors was named or has a usual name."""
+        return self._vector_array() in self._arrays()
+
     def vectors(self) -> VectorStream:
         """Open the array of vectors."""
-        name = self._options.vector_array
+        name = self._vector_array()
         return VectorStream(self._member(name, "--vector-array"), name)
+
+    def first(self, names: str) -> TextStream | None:
+        """Open the first array that has one of the ``names``; None where there is none."""
+        arrays = self._arrays()
+        column = column_of(arrays, names)
+        return None if column is None else TextStream(self._member(arrays[column], ""), arrays[column], floats=True)
+
+    def _vector_array(self) -> str:
+        arrays, wanted = self._arrays(), self._options.vector_array
+        column = None if wanted in arrays else column_of(arrays, VECTOR_NAMES)
+        return wanted if column is None else arrays[column]
+
+    def _arrays(self) -> list[str]:
+        members = self._large.namelist() if self._small is None else list(self._small)
+        return [name.removesuffix(".npy") for name in members if name.endswith(".npy")]
 
     def names(self) -> TextStream:
         """Open the array of names."""
@@ -174,9 +239,12 @@ class _Archive:
                 return io.BytesIO(read_member(self._data, self._small[name + ".npy"]))
             return self._large.open(name + ".npy")
         except KeyError:
-            members = self._large.namelist() if self._small is None else self._small
-            seen = ", ".join(sorted(other.removesuffix(".npy") for other in members)) or "none"
+            seen = ", ".join(sorted(self._arrays())) or "none"
             raise BadArrayError(f"There is no array {name!r} (seen: {seen}): name it with {flag}.") from None
+
+
+def _nobody(_path: str) -> None:
+    return None
 
 
 def _is_npz(path: str) -> bool:

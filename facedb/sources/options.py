@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-IdentityFrom = Literal["top", "parent", "regex", "none"]
+IdentityFrom = Literal["top", "parent", "regex", "none", "txt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +15,11 @@ class SourceOptions:
 
     ``identity_from``: ``top`` takes the first folder of the path, ``parent`` the folder that holds the file, ``regex``
     the group named ``identity`` (else the first group, else the whole match) of ``identity_regex`` where it is found in
-    the path, ``none`` nothing. For ``.npy`` pairs the object id stands for the path.
+    the path, ``none`` nothing, ``txt`` the text beside an image of a tar archive, which is otherwise a caption.
+    For ``.npy`` pairs the object id stands for the path.
     ``vector_array`` and ``name_array`` name the arrays of ``.npz`` files. ``ids_csv`` maps the object ids of ``.npy``
     pairs to identities; ``image_path`` turns an object id into the path of its image: ``object/{id[0:2]}/{id}.jpg``.
+    ``vectors`` asks for the embeddings of a table that has images as well. ``exclude`` are globs of what to leave out.
     ``root`` is the folder that the relative paths of a list or a table start from (its own folder when not given).
     """
 
@@ -29,3 +31,5 @@ class SourceOptions:
     ids_csv: Path | None = None
     image_path: str | None = None
     root: Path | None = None
+    vectors: bool = False
+    exclude: tuple[str, ...] = ()

@@ -19,6 +19,8 @@ MISSING = rejects.problem(rejects.MISSING)
 OTHER_FILE = rejects.problem(rejects.OTHER_FILE)
 HIDDEN_FILE = rejects.problem(rejects.HIDDEN_FILE)
 LINK_NOT_FOLLOWED = rejects.problem(rejects.LINK_NOT_FOLLOWED)
+JUNK = rejects.problem(rejects.JUNK)
+EXCLUDED = rejects.problem(rejects.EXCLUDED)
 
 
 def bad_record(detail: str) -> Problem:

@@ -20,6 +20,7 @@ from facedb.sources.recordio import MAGIC_BYTES, join_parts
 
 _CHUNK = 1 << 20
 _WINDOW_CHUNKS = 32
+_PARQUET = b"PAR1"
 
 
 class _Container(Protocol):
@@ -145,7 +146,8 @@ class ByteReader:
         """Return the bytes of one image; raises OSError where file or container are gone, unreadable or too short.
 
         ``path`` (or ``container``, where given) is relative to ``root``; ``offset`` and ``length`` are those of the
-        record. Compressed containers are quick where records are asked for about in the order of their offsets.
+        record, for parquet the number of the row. Compressed containers and parquet are quick where records
+        are asked for about in the order of their offsets.
         """
         if container is None:
             with open(os.path.join(root, path), "rb") as file:
@@ -203,4 +205,10 @@ def _open_container(full_path: str) -> _Container:
     if is_compressed(head):
         os.close(descriptor)
         return _CompressedContainer(full_path)
+    if head.startswith(_PARQUET):
+        os.close(descriptor)
+        # Arrow takes long to import, and most sources do without it.
+        from facedb.sources.parquet_pictures import PictureContainer
+
+        return PictureContainer(full_path)
     return _PlainContainer(descriptor, is_recordio=head.startswith(MAGIC_BYTES))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from facedb.core import rejects
+from facedb.core.errors import InputError
 from facedb.core.image_format import HEAD_BYTES
 from facedb.core.records import ImageRecord
 from facedb.sources import problems
@@ -15,9 +16,10 @@ from facedb.sources.containers import Containers
 from facedb.sources.files import judge_head
 from facedb.sources.options import SourceOptions
 from facedb.sources.recfile import Place, RecFile
-from facedb.sources.recordio import HEADER, RecordHeader, parse_header
+from facedb.sources.recordio import HEADER, NAMES, RecordHeader, parse_header
+from facedb.sources.text_table import TextTable
 
-_COMPANIONS = (".idx", ".lst", "property")
+_COMPANIONS = (".idx", ".lst", "property", NAMES)
 
 
 class RecSource:
@@ -25,7 +27,9 @@ class RecSource:
 
     An image is named after its file and its key in the index, ``train.rec/17``; without an index after its place in the
     file, counted from 0, which is the same number in files that InsightFace's tools wrote. The record of the ranges and
-    those of the identities are no images and give no record. The index is held in memory, 16 bytes an entry.
+    those of the identities are no images and give no record. The index is held in memory, 16 bytes an entry. An index that
+    cannot be right is left aside, one that is cut short completed from the file. ``train.names.csv`` beside ``train.rec``
+    names the labels, as facedb's export writes it.
     """
 
     format = "rec"
@@ -35,6 +39,8 @@ class RecSource:
         self._containers = Containers(path, ".rec files", follow_links=options.follow_links)
         self.root = self._containers.root
         self._with_labels = options.identity_from != "none"
+        self._names: dict[str, str] = {}
+        self.remarks: list[str] = []
 
     def records(self) -> Iterator[ImageRecord]:
         """Yield one record per image, and one per place where a file is damaged."""
@@ -74,6 +80,7 @@ class RecSource:
                 yield self._containers.unusable(path, problems.bad_record("The file does not start as RecordIO does."))
                 return
             ranges = _ranges(file)
+            self._names = _names_of_labels(self.root / path)
             seen, whole = 0, True
             for place in file.records():
                 whole = whole and place.problem is None
@@ -81,6 +88,7 @@ class RecSource:
                 if record is not None:
                     seen += 1
                     yield record
+            self.remarks += file.remarks
             if ranges is not None and not file.has_index and seen < ranges[0] - 1:
                 detail = f"The first record promises {ranges[0] - 1:,} images and {seen:,} are there."
                 problem = rejects.problem(rejects.TRUNCATED, detail)
@@ -100,16 +108,31 @@ class RecSource:
         offset = place.offset_of(header.size)
         record = replace(
             record,
-            identity=_label(header) if self._with_labels else None,
+            identity=self._identity(header),
             size=length,
             container=path,
             offset=offset,
             length=place.data_end - offset,
         )
-        if place.key is None:
+        if place.unlisted:
             return replace(record, ignored=replace(problems.OTHER_FILE, detail="The index does not list this record."))
         head = file.data_head(place, header.size + HEAD_BYTES)[header.size :]
         return judge_head(record, head, expected=True)
+
+    def _identity(self, header: RecordHeader) -> str | None:
+        label = _label(header) if self._with_labels else None
+        return None if label is None else self._names.get(label, label)
+
+
+def _names_of_labels(rec: Path) -> dict[str, str]:
+    """Return identity by label from the table beside a ``.rec`` file, empty where there is none; raises InputError."""
+    path = rec.with_suffix(NAMES)
+    if not path.is_file():
+        return {}
+    with TextTable(path) as table:
+        if table.header != ["label", "identity"]:
+            raise InputError(f"{path} needs the columns label and identity; it was {table.dialect.separated}.")
+        return {cells[0]: cells[1] for _, cells in table.rows() if cells is not None and cells[1]}
 
 
 def _is_rec(path: str) -> bool:

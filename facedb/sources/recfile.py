@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,13 +13,13 @@ from typing import Self
 import numpy as np
 
 from facedb.core import rejects
-from facedb.core.errors import InputError
 from facedb.core.records import Int64Array, Problem
 from facedb.sources import problems
 from facedb.sources.recordio import FRAME, MAGIC, MAGIC_BYTES, MAX_LENGTH, padded, raw_distance
 
 _HEAD = 512
 _STEP = 1 << 20
+_LOOK_AT = 1000
 _LOST = problems.bad_record("The index names a place where no record starts.")
 
 
@@ -28,7 +28,8 @@ class Place:
     """Where one record lies: bytes from ``start`` to ``end`` with its frame, its data in one or more ``parts``.
 
     ``parts`` are (offset, length) in the file; ``head`` are the first bytes of the data. ``key`` is None for a record
-    that the index does not list, and ``problem`` is set where no whole record lies here.
+    without one, ``unlisted`` says that the index passes this record over, and ``problem`` is set where no whole record
+    lies here.
     """
 
     start: int
@@ -37,6 +38,7 @@ class Place:
     parts: tuple[tuple[int, int], ...] = ()
     head: bytes = b""
     problem: Problem | None = None
+    unlisted: bool = False
 
     @property
     def data_length(self) -> int:
@@ -58,16 +60,18 @@ class RecFile:
     """One open ``.rec`` file and its index, where there is one; a context manager."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file; raises OSError, and InputError for an index that is not one."""
-        index = path.with_suffix(".idx")
+        """Open the file; raises OSError. An index that is none, or of another file, is left aside, and ``remarks`` say so."""
+        self._path = path
+        self.remarks: list[str] = []
         self._offsets: Int64Array | None = None
         self._keys: Int64Array | None = None
-        if index.is_file():
-            self._offsets, self._keys = _read_index(index)
         self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         status = os.fstat(self._descriptor)
         self.size = status.st_size
         self.mtime_ns = status.st_mtime_ns
+        index = path.with_suffix(".idx")
+        if index.is_file():
+            self._use(index)
 
     def __enter__(self) -> Self:
         return self
@@ -103,6 +107,16 @@ class RecFile:
                 yield entries.keyed(place, number)
             position, number = place.end, number + 1
         yield from entries.before(None)
+        self._say(entries)
+
+    def _say(self, entries: _Entries) -> None:
+        index = self._path.with_suffix(".idx").name
+        if entries.added:
+            self.remarks.append(
+                f"{index} ends before {self._path.name} does: {entries.added:,} records behind its end are read as well."
+            )
+        if entries.passed_over:
+            self.remarks.append(f"{entries.passed_over:,} records that {index} passes over are ignored.")
 
     def data_head(self, place: Place, length: int) -> bytes:
         """Return the first ``length`` bytes of a record's data, fewer where it is shorter."""
@@ -115,6 +129,27 @@ class RecFile:
             if len(joined) >= length:
                 break
         return joined[:length]
+
+    def _use(self, index: Path) -> None:
+        """Take the index for the keys of the records, where it can be."""
+        entries = _read_index(index, self._is_start)
+        if entries is None:
+            why = "is not an index of 'key offset' lines"
+        elif len(np.unique(entries[1])) < len(entries[1]):
+            why = "gives one key to several records"
+        elif not self._fits(entries[0]):
+            why = f"does not belong to {self._path.name}: no records start where it says"
+        else:
+            self._offsets, self._keys = entries
+            return
+        self.remarks.append(f"{index.name} {why}: the images are named by their place in {self._path.name} instead.")
+
+    def _fits(self, offsets: Int64Array) -> bool:
+        looked_at = offsets[:: max(1, len(offsets) // _LOOK_AT)]
+        return 2 * sum(map(self._is_start, map(int, looked_at))) >= len(looked_at)
+
+    def _is_start(self, offset: int) -> bool:
+        return 0 <= offset < self.size and os.pread(self._descriptor, 4, int(offset)) == MAGIC_BYTES
 
     def _place_at(self, position: int) -> Place:
         head = os.pread(self._descriptor, _HEAD, position)
@@ -166,6 +201,9 @@ class _Entries:
         self._offsets = offsets
         self._keys = keys
         self._next = 0
+        self._last_key = int(keys.max(initial=-1)) if keys is not None else -1
+        self.added = 0
+        self.passed_over = 0
 
     def before(self, position: int | None) -> Iterator[Place]:
         """Yield the entries that point before ``position`` (None: anywhere) and that no record has taken."""
@@ -186,9 +224,22 @@ class _Entries:
             yield place
 
     def keyed(self, place: Place, number: int) -> Place:
-        """Return ``place`` with its key: from the index, or the ``number`` of the record where there is no index."""
-        key = number if self._offsets is None else self._take(place.start + 1)
-        return Place(place.start, place.end, key, place.parts, place.head)
+        """Return ``place`` with its key: from the index, or the ``number`` of the record where there is no index.
+
+        A record behind the end of the index has its number too, where the index did not give that away.
+        """
+        unlisted = False
+        if self._offsets is None:
+            key: int | None = number
+        else:
+            key = self._take(place.start + 1)
+            if key is None and self._next >= len(self._offsets):
+                key = number if number > self._last_key else None
+                self.added += 1
+            elif key is None:
+                unlisted = True
+                self.passed_over += 1
+        return Place(place.start, place.end, key, place.parts, place.head, unlisted=unlisted)
 
     def _take(self, before: int) -> int | None:
         if self._offsets is None or self._keys is None or self._next >= len(self._offsets):
@@ -199,16 +250,21 @@ class _Entries:
         return int(self._keys[self._next - 1])
 
 
-def _read_index(path: Path) -> tuple[Int64Array, Int64Array]:
-    complaint = f"{path} is not an index of 'key offset' lines: remove it to read the .rec file without it."
+def _read_index(path: Path, is_start: Callable[[int], bool]) -> tuple[Int64Array, Int64Array] | None:
+    """Return offsets, ascending, and their keys; None for what is no index. A last line that breaks off is left out."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             numbers = np.fromfile(path, dtype=np.int64, sep=" ")
-    except (ValueError, DeprecationWarning) as error:
-        raise InputError(complaint) from error
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 1))
+            whole = file.read(1) in (b"", b"\n")
+    except (OSError, ValueError, DeprecationWarning):
+        return None
     if len(numbers) % 2:
-        raise InputError(complaint)
+        numbers = numbers[:-1]
+    elif len(numbers) and not whole and not is_start(int(numbers[-1])):
+        numbers = numbers[:-2]
     keys, offsets = numbers[0::2], numbers[1::2]
     order = np.argsort(offsets, kind="stable")
     return offsets[order], keys[order]

@@ -8,6 +8,7 @@ record are ``u32 flag, f32 label, u64 id, u64 id2``, then ``flag`` more float32 
 
 from __future__ import annotations
 
+import csv
 import os
 import struct
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ FRAME = struct.Struct("<II")
 HEADER = struct.Struct("<IfQQ")
 MAX_LENGTH = (1 << 29) - 1
 MAX_KEY = 1 << 24
+NAMES = ".names.csv"
+"""Suffix of the table from label to identity that is written beside a ``.rec`` file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +140,11 @@ def frame_record(data: bytes) -> bytes:
 
 
 class IdentityRecordWriter:
-    """Writes ``PREFIX.rec``, ``PREFIX.idx`` and ``property`` as InsightFace's training reads them.
+    """Writes ``PREFIX.rec``, ``PREFIX.idx`` and ``property`` as InsightFace's training reads them, and ``PREFIX.names.csv``.
 
     Record 0 says where the identities' records begin and end; records 1 ... n are the images, those of one identity in
     a row, labelled 0, 1, 2 ... in the order the identities come; then one record per identity, the range of its images.
+    The table of names says which identity has which label.
     The files appear under their names only when the context ends without an error.
     """
 
@@ -167,7 +171,7 @@ class IdentityRecordWriter:
         finally:
             self._rec.close()
             self._idx.close()
-            for suffix in (".rec", ".idx"):
+            for suffix in (".rec", ".idx", NAMES):
                 self._temporary(suffix).unlink(missing_ok=True)
 
     def write(self, identity: str, image: bytes) -> int:
@@ -196,10 +200,14 @@ class IdentityRecordWriter:
             self._append(first + number, _range_record(first + number, start, end))
         self._rec.seek(0)
         self._rec.write(frame_record(_range_record(0, first, first + len(self._starts))))
-        for file, suffix in ((self._rec, ".rec"), (self._idx, ".idx")):
-            file.flush()
-            os.fsync(file.fileno())
-            self._temporary(suffix).replace(self._named(suffix))
+        with self._temporary(NAMES).open("w", encoding="utf-8", errors="surrogateescape", newline="") as names:
+            writer = csv.writer(names, lineterminator="\n")
+            writer.writerow(("label", "identity"))
+            writer.writerows(enumerate(self.identities))
+            for file, suffix in ((self._rec, ".rec"), (self._idx, ".idx"), (names, NAMES)):
+                file.flush()
+                os.fsync(file.fileno())
+                self._temporary(suffix).replace(self._named(suffix))
         height, width = self._image_size
         (self._prefix.parent / "property").write_text(f"{len(self._starts)},{height},{width}\n", encoding="ascii")
 

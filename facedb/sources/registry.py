@@ -7,20 +7,23 @@ from pathlib import Path
 
 from facedb.core.errors import UsageError
 from facedb.sources.detect import detect_format
+from facedb.sources.exclude import Excluding
 from facedb.sources.folder import FolderSource
 from facedb.sources.listing import ListSource
 from facedb.sources.npy import NpySource
 from facedb.sources.npz import NpzSource
 from facedb.sources.options import SourceOptions
+from facedb.sources.parquet import ParquetSource
 from facedb.sources.rec import RecSource
 from facedb.sources.source import Source
-from facedb.sources.table import CsvSource, ParquetSource
+from facedb.sources.table import CsvSource, JsonLinesSource
 from facedb.sources.tar import TarSource
 
 _SOURCES: dict[str, Callable[[Path, SourceOptions], Source]] = {
     "folder": FolderSource,
     "list": ListSource,
     "csv": CsvSource,
+    "jsonl": JsonLinesSource,
     "parquet": ParquetSource,
     "npz": NpzSource,
     "npy": NpySource,
@@ -40,4 +43,6 @@ def open_source(path: Path | str, format: str = "auto", options: SourceOptions |
     name = detect_format(path) if format == "auto" else format
     if name not in _SOURCES:
         raise UsageError(f"There is no format {name!r}: choose one of {', '.join(FORMATS)}.")
-    return _SOURCES[name](path, options or SourceOptions())
+    options = options or SourceOptions()
+    source = _SOURCES[name](path, options)
+    return Excluding(source, options.exclude) if options.exclude else source

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +22,11 @@ class Source(Protocol):
     @property
     def root(self) -> Path:
         """The folder that the paths and containers of all records are relative to."""
+        ...
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What a person should know of how the source was read, in sentences; complete once it was read to its end."""
         ...
 
     def records(self) -> Iterator[ImageRecord | VectorBatch]:

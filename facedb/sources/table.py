@@ -1,133 +1,258 @@
-"""Tables of images: csv, tsv and parquet with a path, an identity, and what else is known of each image."""
+"""Rows of a table as images or as embeddings; csv, tsv and jsonl."""
 
 from __future__ import annotations
 
-import csv
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import numpy as np
 
 from facedb.core.errors import InputError
-from facedb.core.records import ImageRecord
+from facedb.core.paths import from_text
+from facedb.core.records import Float32Array, ImageRecord, VectorBatch
 from facedb.sources import problems
-from facedb.sources.columns import BadRowError, Columns
+from facedb.sources.columns import (
+    VECTOR_NAMES,
+    BadRowError,
+    Columns,
+    column_of,
+    has_path_column,
+)
 from facedb.sources.identity import identity_rule
-from facedb.sources.listing import count_lines, named_file
+from facedb.sources.layouts import recognise
+from facedb.sources.listing import LONGEST_PATH, by_layout, count_lines, is_there, named_file
 from facedb.sources.options import SourceOptions
-from facedb.sources.source import ROWS_PER_BATCH
+from facedb.sources.text_table import LONGEST_LINE, TextTable
+from facedb.sources.vectors import LONGEST_VECTOR, BatchCollector
+
+_EXPORT = {"path", "ordinal", "norm", "vector"}
+_TOO_LONG = f"The line has more than {LONGEST_LINE:,} characters, the most that is read."
 
 
-class _Rows:
-    """Turns the rows of one table into records; the identity of a table without such a column is found in the path."""
+def holds_vectors(names: Sequence[str], options: SourceOptions, *, pictures: bool = False) -> bool:
+    """Say whether a table with these columns is read for its embeddings and not for its images.
 
-    def __init__(self, table: Path, root: Path, columns: Columns, options: SourceOptions) -> None:
-        self._table = table
+    It is where embeddings were asked for, where they are all it has, and where facedb's own export wrote it.
+    """
+    if column_of(names, VECTOR_NAMES) is None:
+        return False
+    return options.vectors or set(names) >= _EXPORT or not (pictures or has_path_column(names))
+
+
+class TableRows:
+    """Turns the rows of one table into records; the identity of a table without such a column is found in the path.
+
+    ``name`` stands for the table in the names of rows that have no other. ``text_form`` says that names are in the form
+    of `facedb.core.paths`, as exports that are Unicode write them.
+    """
+
+    def __init__(
+        self, name: str, root: Path, names: Sequence[str], options: SourceOptions, *,
+        text_form: bool = False, separated: str = "",
+    ) -> None:  # fmt: skip
+        """Raises InputError for columns that name neither images nor embeddings."""
+        self._name = name
         self._root = root
-        self._columns = columns
+        self._plain = from_text if text_form else str
+        self._width = len(names)
+        vectors = holds_vectors(names, options)
+        self._vector = column_of(names, VECTOR_NAMES) if vectors else None
+        self._ordinal = column_of(names, "ordinal")
+        self._columns = Columns(names, needs_path=not vectors, separated=separated)
         self._rule = identity_rule(options)
         self._with_column = options.identity_from != "none"
+        self._batches = BatchCollector()
+        self.dim: int | None = None
 
-    def record(self, values: Sequence[Any], number: int) -> ImageRecord:
-        """Return the record of the row with this number (of a line in a text file, from 0 in parquet)."""
+    def take(self, values: Sequence[Any], number: int) -> Iterator[ImageRecord | VectorBatch]:
+        """Yield what the row with this number (of a line in a text file, from 0 elsewhere) comes to."""
+        if len(values) > self._width:
+            detail = (
+                f"The row has {len(values)} cells and the header {self._width}: "
+                "put a cell that holds the separator into quotes."
+            )
+            yield self.bad(values, number, detail)
+            return
         try:
-            row = self._columns.read(values)
+            yield from self._image(values, number) if self._vector is None else self._embedding(values, number)
         except BadRowError as error:
-            return self._bad(values, number, str(error))
-        if row.path is None:
-            return self._bad(values, number, "The row has no path.")
-        record = named_file(self._root, row.path, self._rule)
-        identity = row.identity if self._columns.has_identity and self._with_column else record.identity
-        if record.identity == identity and not (row.box or row.landmarks or row.extra):
-            return record
-        return replace(record, identity=identity, box=row.box, landmarks=row.landmarks, extra=row.extra)
+            yield self.bad(values, number, str(error))
 
-    def _bad(self, values: Sequence[Any], number: int, detail: str) -> ImageRecord:
-        # The row is the only name that this record has for sure: its path may be missing or named by another row.
-        place = f"{self._table.name}#{number}"
-        return ImageRecord(place, None, 0, extra={"row": [str(v) for v in values]}, problem=problems.bad_record(detail))
+    def take_vectors(self, rows: Sequence[tuple[int, Sequence[Any]]], vectors: Float32Array) -> Iterator[VectorBatch]:
+        """Yield what embeddings float32 (n, d) come to, given n pairs of a row's number and its cells but the first one."""
+        paths, identities = [], []
+        for number, values in rows:
+            row = self._columns.read((None, *values))
+            paths.append(self._name_of(row.path, number, None if self._ordinal is None else values[self._ordinal - 1]))
+            identities.append(self._identity_of(row.path, row.identity))
+        if paths:
+            yield from self._batches.add(paths, identities, vectors)
+
+    def flush(self) -> Iterator[VectorBatch]:
+        """Yield the embeddings that are not given out yet."""
+        yield from self._batches.flush()
+
+    def bad(self, values: Sequence[Any], number: int, detail: str) -> ImageRecord:
+        """Return the record of a row that cannot be understood; it is named after its place, for want of another name."""
+        shown = [str(value)[:200] for value in values[:20]]
+        extra = {"row": shown} if shown else {}
+        return ImageRecord(f"{self._name}#{number}", None, 0, extra=extra, problem=problems.bad_record(detail))
+
+    def too_long(self, number: int) -> ImageRecord:
+        """Return the record of a line that is too long to read."""
+        return self.bad((), number, _TOO_LONG)
+
+    def _image(self, values: Sequence[Any], number: int) -> Iterator[ImageRecord]:
+        row = self._columns.read(values)
+        if row.path is None:
+            yield self.bad(values, number, "The row has no path.")
+            return
+        if len(row.path) > LONGEST_PATH:
+            yield self.bad(values, number, f"The path has {len(row.path):,} characters, more than a path can have.")
+            return
+        record = named_file(self._root, self._plain(row.path), self._rule)
+        identity = record.identity
+        if self._columns.has_identity and self._with_column:
+            identity = None if row.identity is None else self._plain(row.identity)
+        if record.identity == identity and not (row.box or row.landmarks or row.extra):
+            yield record
+        else:
+            yield replace(record, identity=identity, box=row.box, landmarks=row.landmarks, extra=row.extra)
+
+    def _embedding(self, values: Sequence[Any], number: int) -> Iterator[VectorBatch]:
+        row = self._columns.read(values)
+        vector = as_vector(values[self._vector or 0])
+        self.dim = self.dim or len(vector)
+        if len(vector) != self.dim:
+            raise BadRowError(f"The embedding has {len(vector):,} values and those before it {self.dim:,}.")
+        path = self._name_of(row.path, number, None if self._ordinal is None else values[self._ordinal])
+        yield from self._batches.add([path], [self._identity_of(row.path, row.identity)], vector[None, :])
+
+    def _name_of(self, path: str | None, number: int, ordinal: Any) -> str:
+        return vector_name(f"{self._name}#{number}" if path is None else self._plain(path), ordinal)
+
+    def _identity_of(self, path: str | None, identity: str | None) -> str | None:
+        if self._columns.has_identity and self._with_column:
+            return None if identity is None else self._plain(identity)
+        return None if path is None else self._rule(self._plain(path))
+
+
+def vector_name(path: str, ordinal: Any) -> str:
+    """Return the name of a face's embedding: the path of its image, ``photo.jpg#2`` for the second face in it."""
+    try:
+        number = int(ordinal or 0)
+    except (TypeError, ValueError, OverflowError):
+        number = 0
+    return f"{path}#{number + 1}" if number > 0 else path
+
+
+def as_vector(cell: Any) -> Float32Array:
+    """Return a cell, a list of numbers or its text, as float32 (d,); raises BadRowError for anything else."""
+    if isinstance(cell, str):
+        try:
+            cell = json.loads(cell) if cell.lstrip().startswith("[") else cell.replace(",", " ").split()
+        except (ValueError, RecursionError):
+            raise BadRowError(f"The embedding is not a list of numbers: {cell[:60]!r}.") from None
+    if not isinstance(cell, (list, tuple)) or not 0 < len(cell) <= LONGEST_VECTOR:
+        raise BadRowError(f"The row has no embedding that can be used: {str(cell)[:60]!r}.")
+    try:
+        with np.errstate(over="ignore"):
+            vector = np.array([np.nan if value is None else value for value in cell], np.float64).astype(np.float32)
+    except (TypeError, ValueError, OverflowError):
+        raise BadRowError(f"The embedding is not a list of numbers: {str(cell)[:60]!r}.") from None
+    if vector.ndim != 1:
+        raise BadRowError("The embedding is not one list of numbers.")
+    return vector
 
 
 class CsvSource:
-    """A csv or tsv file with a header; separated by commas, semicolons or tabs, in UTF-8 or UTF-16."""
+    """A csv or tsv file, read as `facedb.sources.text_table` finds it written; without a header, of a known layout."""
 
     format = "csv"
+    remarks: Sequence[str] = ()
 
     def __init__(self, path: Path, options: SourceOptions) -> None:
         self._table = path.absolute()
         self.root = (options.root or self._table.parent).absolute()
         self._options = options
 
-    def records(self) -> Iterator[ImageRecord]:
-        """Yield one record per row, blank lines left out; raises InputError where there is no header with a path."""
-        with open_csv(self._table) as file:
-            rows = csv_rows(self._table, file)
-            header = next(rows, (0, []))[1]
-            columns = Columns(header)
-            table = _Rows(self._table, self.root, columns, self._options)
-            width = len(header)
-            for number, values in rows:
-                yield table.record([*values[:width], *[""] * (width - len(values))], number)
+    def records(self) -> Iterator[ImageRecord | VectorBatch]:
+        """Yield one record or embedding per row, blank lines left out; raises InputError where no column is understood."""
+        with TextTable(self._table) as table:
+            known = has_path_column(table.header) or holds_vectors(table.header, self._options)
+            layout = None if known else recognise(table.sample(), is_there(self.root))
+            if layout is not None:
+                yield from by_layout(table, layout, self.root, self._options)
+                return
+            rows = TableRows(
+                self._table.name, self.root, table.header, self._options, separated=table.dialect.separated
+            )
+            for number, values in table.rows():
+                if values is None:
+                    yield rows.too_long(number)
+                else:
+                    yield from rows.take(values, number)
+            yield from rows.flush()
 
     def count_hint(self) -> int | None:
         """Return the number of lines below the header; rows that hold line breaks make it too high."""
-        lines = count_lines(self._table)
+        lines = count_lines(self._table, b"\n")
         return None if lines is None else max(lines - 1, 0)
 
 
-class ParquetSource:
-    """A parquet file, read in batches of rows."""
+class JsonLinesSource:
+    """A file with one JSON object a line, whose keys are what the columns of a csv are."""
 
-    format = "parquet"
+    format = "jsonl"
+    remarks: Sequence[str] = ()
 
     def __init__(self, path: Path, options: SourceOptions) -> None:
         self._table = path.absolute()
         self.root = (options.root or self._table.parent).absolute()
         self._options = options
 
-    def records(self) -> Iterator[ImageRecord]:
-        """Yield one record per row; raises InputError for a file that is not parquet or has no column of paths."""
-        try:
-            with pq.ParquetFile(self._table, pre_buffer=False, buffer_size=1 << 20) as file:
-                table = _Rows(self._table, self.root, Columns(file.schema_arrow.names), self._options)
-                number = 0
-                for batch in file.iter_batches(ROWS_PER_BATCH, use_threads=False):
-                    for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                        yield table.record(values, number)
-                        number += 1
-        except (OSError, pa.ArrowException, UnicodeError) as error:
-            raise InputError(f"{self._table} cannot be read as parquet: {str(error).splitlines()[0]}.") from error
+    def records(self) -> Iterator[ImageRecord | VectorBatch]:
+        """Yield one record or embedding per line that is not blank, in the order of the file."""
+        seen: dict[tuple[str, ...], TableRows] = {}
+        bad = TableRows(self._table.name, self.root, ("path",), self._options)
+        with TextTable(self._table, quotes=False) as table:
+            for number, line in table.plain_lines():
+                values = None if line is None else _parse(line)
+                if line is None:
+                    yield bad.too_long(number)
+                elif values is None:
+                    yield bad.bad([line], number, "The line is not a JSON object.")
+                else:
+                    names = tuple(values)
+                    if names not in seen and len(seen) < _KINDS_OF_ROWS:
+                        try:
+                            seen[names] = TableRows(self._table.name, self.root, names, self._options, text_form=True)
+                        except InputError as error:
+                            if not seen:
+                                raise
+                            yield bad.bad([line], number, str(error))
+                            continue
+                    if names in seen:
+                        yield from seen[names].take(list(values.values()), number)
+                    else:
+                        yield bad.bad([line], number, "The lines of the file have too many different sets of keys.")
+        for rows in seen.values():
+            yield from rows.flush()
 
     def count_hint(self) -> int | None:
-        """Return the number of rows that the file's footer states; None where it cannot be read."""
-        try:
-            return int(pq.read_metadata(self._table).num_rows)
-        except (OSError, pa.ArrowException):
-            return None
+        """Return the number of lines."""
+        return count_lines(self._table, b"\n")
 
 
-def open_csv(path: Path) -> TextIO:
-    """Open a table of text with whatever byte order mark it has; bytes that are not UTF-8 survive as surrogates."""
+_KINDS_OF_ROWS = 1000
+
+
+def _parse(line: str) -> dict[str, Any] | None:
     try:
-        with path.open("rb") as file:
-            wide = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
-        return path.open(encoding="utf-16" if wide else "utf-8-sig", errors="surrogateescape", newline="")
-    except OSError as error:
-        raise InputError(f"The table {path} cannot be read: {error.strerror}.") from error
-
-
-def csv_rows(path: Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and cells of every row that is not blank; the separator is what the header uses most."""
-    first = file.readline()
-    file.seek(0)
-    separator = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
-    reader = csv.reader(file, delimiter=separator)
-    try:
-        for row in reader:
-            if any(row):
-                yield reader.line_num, row
-    except (csv.Error, UnicodeError) as error:
-        raise InputError(f"Line {reader.line_num} of {path} is not csv: {error}.") from error
+        values = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return values if isinstance(values, dict) else None

@@ -6,6 +6,7 @@ import json
 import lzma
 import os
 import posixpath
+import re
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -14,31 +15,37 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from facedb.core import rejects
+from facedb.core.errors import first_line
 from facedb.core.image_format import HEAD_BYTES
 from facedb.core.records import ImageRecord, Problem
 from facedb.sources import problems
-from facedb.sources.columns import BadRowError, Columns
+from facedb.sources.columns import BadRowError, Columns, label
 from facedb.sources.containers import Containers
 from facedb.sources.extensions import has_image_extension
 from facedb.sources.files import judge_head
-from facedb.sources.folder import is_hidden
 from facedb.sources.identity import identity_rule
+from facedb.sources.junk import left_aside
 from facedb.sources.options import SourceOptions
 from facedb.sources.reading import is_compressed, open_compressed
 
 _SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _LABELS = ("cls", "json", "txt")
 _LABEL_BYTES = 1 << 20
+_LONGEST_HEADER = 1 << 20
+_LARGEST_MEMBER = 1 << 62
+# Python before 3.11.9 searches pax headers in a time that grows with the square of a run of digits (CVE-2024-6232).
+_LONG_NUMBER = re.compile(rb"\d{256}")
 _GROUP = 128
-_BROKEN = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError)
+_BROKEN = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, OverflowError, ValueError, RecursionError)
 
 
 class TarSource:
     """The images of one archive, of those that a pattern names, or of all below a folder.
 
-    Members that follow each other with the same name up to the first dot are one sample: its ``.cls``, ``.json`` or
-    ``.txt`` gives the identity of its images (a ``.json`` object also box, landmarks and more) and has no record of its
-    own. Without one the identity is found in the member's path, not counting a first folder named like the archive.
+    Members that follow each other with the same name up to the first dot are one sample: its ``.cls`` or ``.json`` gives
+    the identity of its images (a ``.json`` object also box, landmarks and more), and its ``.txt``, most often a caption,
+    does so with ``identity_from`` ``txt``; they have no record of their own. Without a label the identity is found in
+    the member's path, not counting a first folder named like the archive.
     """
 
     format = "tar"
@@ -48,6 +55,18 @@ class TarSource:
         self.root = self._containers.root
         self._rule = identity_rule(options)
         self._with_labels = options.identity_from != "none"
+        self._with_texts = options.identity_from == "txt"
+        self._captions = 0
+
+    @property
+    def remarks(self) -> list[str]:
+        """That texts were taken for captions, where some were."""
+        if not self._captions:
+            return []
+        return [
+            f"The .txt of {self._captions:,} images are taken for captions, not for labels; --identity-from txt takes them "
+            "for labels."
+        ]
 
     def records(self) -> Iterator[ImageRecord]:
         """Yield one record per member that is neither a folder nor a label, and one where an archive breaks off."""
@@ -91,7 +110,7 @@ class TarSource:
         record = ImageRecord(f"{path}/{name}", self._identity(path, name), member.size, shard.mtime_ns)
         stem, dot, suffix = posixpath.basename(name).partition(".")
         item = _Item(posixpath.join(posixpath.dirname(name), stem), name, record)
-        if (reason := _not_readable(member, name)) is not None:
+        if (reason := _not_readable(member, name) or shard.cut_off(member)) is not None:
             ignored = reason.code in rejects.IGNORED
             judged = replace(record, ignored=reason) if ignored else replace(record, problem=reason)
             return replace(item, record=judged)
@@ -121,6 +140,9 @@ class TarSource:
                 yield replace(item.record, ignored=problems.OTHER_FILE)
 
     def _labelled(self, record: ImageRecord, labels: dict[str, bytes | None]) -> ImageRecord:
+        if "txt" in labels and not self._with_texts and self._with_labels:
+            labels = {kind: text for kind, text in labels.items() if kind != "txt"}
+            self._captions += 1
         try:
             found = _parse_labels(labels)
         except BadRowError as error:
@@ -170,14 +192,17 @@ class _Shard:
     def __init__(self, path: Path) -> None:
         raw = path.open("rb")
         try:
-            self.mtime_ns = os.fstat(raw.fileno()).st_mtime_ns
+            status = os.fstat(raw.fileno())
+            self.mtime_ns = status.st_mtime_ns
+            self._size: int | None = status.st_size
             if is_compressed(raw.read(6)):
+                self._size = None
                 raw.close()
                 raw = cast(Any, open_compressed(os.fspath(path)))
             raw.seek(0)
             self._stream = _Watched(raw)
             self._tar = tarfile.TarFile(
-                fileobj=cast(BinaryIO, self._stream), encoding="utf-8", errors="surrogateescape"
+                fileobj=cast(BinaryIO, self._stream), tarinfo=_Member, encoding="utf-8", errors="surrogateescape"
             )
         except BaseException:
             raw.close()
@@ -188,26 +213,53 @@ class _Shard:
         """Yield the members; raises TarError where the archive does not end with its mark of zeros."""
         while (member := self._tar.next()) is not None:
             cast(Any, self._tar).members.clear()
+            # A pax header may state another size than the one that was checked with the member's own header.
+            _check_size(member.size)
             yield member
         if self._stream.last.strip(b"\0"):
             raise tarfile.ReadError("a member's header is damaged")
         if not self._stream.last:
             raise tarfile.ReadError("the mark at the end is missing")
 
+    def cut_off(self, member: tarfile.TarInfo) -> Problem | None:
+        """Return the problem of a member that reaches beyond the end of a file that is not compressed."""
+        if self._size is None or member.offset_data + member.size <= self._size:
+            return None
+        return rejects.problem(rejects.TRUNCATED, "The archive ends before the member does.")
+
     def read(self, member: tarfile.TarInfo, length: int) -> bytes:
         """Return the first bytes of the member that was yielded last."""
         if not member.size:
             return b""
-        self._stream.seek(member.offset_data)
-        return self._stream.read(min(length, member.size))
+        self._raw.seek(member.offset_data)
+        return self._raw.read(min(length, member.size))
 
     def close(self) -> None:
         """Close the file."""
         self._raw.close()
 
 
+class _Member(tarfile.TarInfo):
+    """A member whose size was looked at before anything believes it."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Member:
+        """Return the member that a header block describes; raises TarError for a size that no member has."""
+        member = super().frombuf(buf, encoding, errors)
+        _check_size(member.size)
+        return member
+
+
+def _check_size(size: int) -> None:
+    if not 0 <= size <= _LARGEST_MEMBER:
+        raise tarfile.ReadError(f"a member's header states a size of {size:.3g} bytes")
+
+
 class _Watched:
-    """A stream that remembers what was read last: tarfile ends at a damaged header as quietly as at the end mark."""
+    """A stream that remembers what was read last: tarfile ends at a damaged header as quietly as at the end mark.
+
+    What tarfile reads at once is a header, so a long one, or one that takes long to search, is refused.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -216,7 +268,11 @@ class _Watched:
         self.seek = stream.seek
 
     def read(self, size: int = -1) -> bytes:
+        if size > _LONGEST_HEADER:
+            raise tarfile.ReadError(f"a header states a length of {size:.3g} bytes")
         self.last = self._stream.read(size)
+        if size > tarfile.BLOCKSIZE and _LONG_NUMBER.search(self.last):
+            raise tarfile.ReadError("a header holds a number of hundreds of digits")
         return self.last
 
 
@@ -233,7 +289,7 @@ def _not_readable(member: tarfile.TarInfo, name: str) -> Problem | None:
         return problems.NOT_A_FILE
     if member.sparse is not None:
         return problems.bad_record("The member is stored as a sparse file: pack it without --sparse.")
-    return problems.HIDDEN_FILE if is_hidden(name) else None
+    return left_aside(name)
 
 
 def _broken(error: BaseException) -> Problem:
@@ -250,8 +306,9 @@ def _parse_labels(labels: dict[str, bytes | None]) -> dict[str, Any]:
         found = _parse_json(texts["json"])
     for kind in ("txt", "cls"):
         # Read last, .cls wins over .json, which wins over .txt.
-        if texts.get(kind) and (kind == "cls" or not found.get("identity")):
-            found["identity"] = texts[kind]
+        text = label(texts.get(kind))
+        if text and (kind == "cls" or not found.get("identity")):
+            found["identity"] = text
     return found
 
 
@@ -259,9 +316,11 @@ def _parse_json(text: str) -> dict[str, Any]:
     try:
         parsed = json.loads(text)
     except ValueError as error:
-        raise BadRowError(f"The .json of the sample is not JSON: {error}.") from None
+        raise BadRowError(f"The .json of the sample is not JSON: {first_line(error)[:200]}.") from None
+    except RecursionError:
+        raise BadRowError("The .json of the sample is nested too deep.") from None
     if not isinstance(parsed, dict):
-        return {"identity": str(parsed)} if isinstance(parsed, (str, int)) else {}
+        return {"identity": label(parsed)} if isinstance(parsed, (str, int)) else {}
     row = Columns(list(parsed), needs_path=False).read(list(parsed.values()))
     extra = row.extra if row.path is None else {**row.extra, "path": row.path}
     return {"identity": row.identity, "box": row.box, "landmarks": row.landmarks, "extra": extra}

@@ -9,6 +9,9 @@ import numpy as np
 from facedb.core.records import Float32Array, VectorBatch
 from facedb.sources.source import ROWS_PER_BATCH
 
+LONGEST_VECTOR = 16_000
+"""Values of the longest embedding that PostgreSQL's vector type holds."""
+
 
 class BatchCollector:
     """Joins rows until a batch is full; vectors of another dimension start a batch of their own."""

@@ -1,7 +1,7 @@
 """Roles and confidence: which face of a photo took part in a scan, and what of its scores is explained by its findings.
 
 Revision ID: 0007
-Revises: 0003
+Revises: 0006
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0007"
-down_revision = "0003"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

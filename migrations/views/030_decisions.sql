@@ -1,4 +1,5 @@
--- Everything that was ever said, each image found again by its key and, where it was pruned, by its bytes.
+-- Everything that was ever said, each image found again by its key and, where that is gone, by its bytes: under the label
+-- that it had, so that what was said of a photo holds wherever the photo is.
 create view bi.verdict_history as
 select v.id as verdict_id, v.kind, v.verdict, na.name as identity_a, ia.path as path_a, nb.name as identity_b, ib.path as path_b,
        nt.name as target, v.note, v.said_by, v.said_at, v.scan_id, v.pairs, v.faces_a, v.faces_b,
@@ -20,13 +21,23 @@ left join lateral (
     select i.id, i.path from facedb.image i join facedb.source s on s.id = i.source_id
     where s.dataset_id = na.dataset_id and (i.id = v.image_a or i.sha256 = v.sha256_a)
       and (i.sha256 is null or i.sha256 = v.sha256_a)
-    order by i.id = v.image_a desc, i.status = 'ready' desc, i.id limit 1
+      -- What is left of two copies is no duplicate of itself.
+      and (i.id = v.image_a or v.kind <> 'face' or v.verdict <> 'duplicate' or 1 < (
+          select count(*) from facedb.image c join facedb.source o on o.id = c.source_id
+          where o.dataset_id = na.dataset_id and c.sha256 = v.sha256_a and c.status = 'ready'))
+    order by i.id = v.image_a and i.status = 'ready' desc,
+             i.status = 'ready' and i.identity_id = v.identity_a and v.sha256_a is distinct from v.sha256_b
+                 and (v.kind <> 'face' or v.verdict <> 'duplicate') desc,
+             i.id = v.image_a desc, i.status = 'ready' desc, i.id limit 1
 ) ia on v.image_a is not null
 left join lateral (
     select i.id, i.path from facedb.image i join facedb.source s on s.id = i.source_id
     where s.dataset_id = nb.dataset_id and (i.id = v.image_b or i.sha256 = v.sha256_b)
       and (i.sha256 is null or i.sha256 = v.sha256_b)
-    order by i.id = v.image_b desc, i.status = 'ready' desc, i.id limit 1
+    order by i.id = v.image_b and i.status = 'ready' desc,
+             i.status = 'ready' and i.identity_id = v.identity_b and v.sha256_a is distinct from v.sha256_b
+                 and (v.kind <> 'face' or v.verdict <> 'duplicate') desc,
+             i.id = v.image_b desc, i.status = 'ready' desc, i.id limit 1
 ) ib on v.image_b is not null;
 comment on view bi.verdict_history is 'Everything that people said, also what they took back by saying something newer.';
 comment on column bi.verdict_history.verdict_id is 'Key of the verdict; a greater one is newer.';

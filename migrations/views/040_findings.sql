@@ -1,37 +1,54 @@
--- Findings with names, paths and what people said about them.
+-- Findings with names, paths and what people said about them. What was said of images is found from the verdicts, which are
+-- few, and paths only where they are asked for.
 create view bi.findings as
-select f.rank, case when f.class = 'merge' and l.verdict = 'different' then 'look-alike' else f.class end as class, f.confidence, na.name as identity_a, nb.name as identity_b, m.images, f.faces_a, f.faces_b,
+select f.rank, case when f.class = 'merge' and l.verdict = 'different' then 'look-alike' else f.class end as class, f.confidence,
+       na.name as identity_a, nb.name as identity_b,
+       (select array_agg(i.path order by array_position('{wrong,copy,example}', w.role), w.face_id)
+        from facedb.finding_face w join facedb.face c on c.id = w.face_id join facedb.image i on i.id = c.image_id
+        where w.scan_id = f.scan_id and w.rank = f.rank) as images,
+       f.faces_a, f.faces_b,
        (f.faces_a::double precision / f.size_a)::real as coverage_a,
        case when f.size_b > 0 then (f.faces_b::double precision / f.size_b)::real end as coverage_b,
        f.max_score, f.mean_score, f.own_score, f.detail, coalesce(l.verdict, i.verdict) as verdict,
        f.scan_id, da.name as dataset_a, db.name as dataset_b, f.size_a, f.size_b, f.own_best, f.own_usual, f.own_spread, f.sameness,
        f.margin, f.hash_distance, f.group_number, f.group_lowest, f.swap_rank, coalesce(l.note, i.note) as verdict_note,
-       coalesce(l.said_by, i.said_by) as verdict_by, f.identity_a as identity_a_id, f.identity_b as identity_b_id, m.image_ids
+       coalesce(l.said_by, i.said_by) as verdict_by, f.identity_a as identity_a_id, f.identity_b as identity_b_id,
+       (select array_agg(i.id order by array_position('{wrong,copy,example}', w.role), w.face_id)
+        from facedb.finding_face w join facedb.face c on c.id = w.face_id join facedb.image i on i.id = c.image_id
+        where w.scan_id = f.scan_id and w.rank = f.rank) as image_ids,
+       case when db.id is null or da.id = db.id then da.name else least(da.name, db.name) || ', ' || greatest(da.name, db.name) end as dataset,
+       m.name as model, coalesce(c.is_latest, false) as is_latest, coalesce(c.is_newest, false) as is_newest,
+       coalesce(l.said_at, i.said_at) as verdict_at,
+       (select i.path from facedb.finding_face w join facedb.face c on c.id = w.face_id join facedb.image i on i.id = c.image_id
+        where w.scan_id = f.scan_id and w.rank = f.rank
+        order by array_position('{wrong,copy,example}', w.role), w.face_id limit 1) as path,
+       (select count(*) from facedb.finding_face w where w.scan_id = f.scan_id and w.rank = f.rank) as images_count
 from facedb.finding f
 join facedb.scan s on s.id = f.scan_id and s.status = 'finished'
+join facedb.model m on m.id = s.model_id
 join facedb.identity na on na.id = f.identity_a
 join facedb.dataset da on da.id = na.dataset_id
 left join facedb.identity nb on nb.id = f.identity_b
 left join facedb.dataset db on db.id = nb.dataset_id
-cross join lateral (
-    select array_agg(i.path order by array_position('{wrong,copy,example}', w.role), w.face_id) as images,
-           array_agg(i.id order by array_position('{wrong,copy,example}', w.role), w.face_id) as image_ids,
-           array_agg(i.id) filter (where w.role in ('wrong', 'copy')) as own_ids
-    from facedb.finding_face w
-    join facedb.face c on c.id = w.face_id
-    join facedb.image i on i.id = c.image_id
-    where w.scan_id = f.scan_id and w.rank = f.rank
-) m
+left join bi.scan_coverage c
+    on c.scan_id = f.scan_id and c.dataset_a_id = least(da.id, coalesce(db.id, da.id))
+    and c.dataset_b_id = greatest(da.id, coalesce(db.id, da.id))
 left join bi.verdicts l
     on f.class in ('merge', 'look-alike') and l.kind = 'link'
     and l.identity_a_id = least(f.identity_a, f.identity_b) and l.identity_b_id = greatest(f.identity_a, f.identity_b)
-left join lateral (
-    select v.verdict, v.note, v.said_by from bi.verdicts v
-    where (f.class = 'stray' and v.kind = 'face' and v.image_a_id = any (m.own_ids))
-       or (f.class = 'duplicate' and v.kind = 'pair' and v.image_a_id = any (m.own_ids) and v.image_b_id = any (m.own_ids))
-       or (f.class = 'duplicate' and v.kind = 'face' and v.verdict = 'duplicate' and v.image_a_id = any (m.own_ids))
-    order by v.verdict_id desc limit 1
-) i on f.class in ('stray', 'duplicate') and exists (select from facedb.verdict where kind <> 'link');
+left join (
+    select distinct on (o.scan_id, o.rank) o.scan_id, o.rank, v.verdict, v.note, v.said_by, v.said_at
+    from bi.verdicts v
+    join facedb.face c on c.image_id = v.image_a_id
+    join facedb.finding_face w on w.face_id = c.id and w.role in ('wrong', 'copy')
+    join facedb.finding o on o.scan_id = w.scan_id and o.rank = w.rank
+    where (v.kind = 'face' and (o.class = 'stray' or (o.class = 'duplicate' and v.verdict = 'duplicate')))
+       or (v.kind = 'pair' and o.class = 'duplicate' and exists (
+              select from facedb.face t join facedb.finding_face u on u.face_id = t.id and u.role in ('wrong', 'copy')
+              where t.image_id = v.image_b_id and u.scan_id = o.scan_id and u.rank = o.rank
+          ))
+    order by o.scan_id, o.rank, v.verdict_id desc
+) i on i.scan_id = f.scan_id and i.rank = f.rank;
 comment on view bi.findings is 'Findings of every finished scan with the names and paths of today, ranked across classes.';
 comment on column bi.findings.rank is '1 is what to look at first.';
 comment on column bi.findings.class is 'merge: a and b are one person; stray: an image of a is not a; mixed: a holds two persons; duplicate: one photo twice; look-alike: a and b are close but separate, or a person said so.';
@@ -67,13 +84,21 @@ comment on column bi.findings.verdict_by is 'Who said it.';
 comment on column bi.findings.identity_a_id is 'Key of a.';
 comment on column bi.findings.identity_b_id is 'Key of b.';
 comment on column bi.findings.image_ids is 'Keys of the images, in the order of images.';
+comment on column bi.findings.dataset is 'The dataset of both, or both datasets.';
+comment on column bi.findings.model is 'Model contract.';
+comment on column bi.findings.is_latest is 'Whether its scan is the newest finished one of these datasets under its contract.';
+comment on column bi.findings.is_newest is 'The same under any contract.';
+comment on column bi.findings.verdict_at is 'When the person said it.';
+comment on column bi.findings.path is 'The first of images.';
+comment on column bi.findings.images_count is 'How many images.';
 
 create view bi.evaluations as
 select e.id as evaluation_id, e.scan_id, m.name as model, e.kind, e.spec, e.seed, e.threshold, c.class, c.planted, c.found,
        c.average_precision, c.first_rank, c.last_rank, e.planted as all_planted, e.found as all_found, e.findings,
-       e.average_precision as all_average_precision, e.scan_seconds, e.findings_seconds, e.evaluated_at
+       e.average_precision as all_average_precision, e.scan_seconds, e.findings_seconds, e.evaluated_at,
+       s.dataset, s.is_latest, s.is_newest, c.found::double precision / c.planted as recall
 from facedb.evaluation e
-join facedb.scan s on s.id = e.scan_id
+join bi.scans s on s.scan_id = e.scan_id
 join facedb.model m on m.id = s.model_id
 left join facedb.evaluation_class c on c.evaluation_id = e.id;
 comment on view bi.evaluations is 'How well the findings met known mistakes, one row per evaluation and class.';
@@ -97,6 +122,10 @@ comment on column bi.evaluations.all_average_precision is 'Average precision ove
 comment on column bi.evaluations.scan_seconds is 'Seconds of the search.';
 comment on column bi.evaluations.findings_seconds is 'Seconds of the findings.';
 comment on column bi.evaluations.evaluated_at is 'When.';
+comment on column bi.evaluations.dataset is 'The datasets of the scan.';
+comment on column bi.evaluations.is_latest is 'Whether the scan is the newest finished one of a dataset under its contract.';
+comment on column bi.evaluations.is_newest is 'The same under any contract.';
+comment on column bi.evaluations.recall is 'found / planted of the class.';
 
 -- The impostor scores from the threshold up were all counted; below it a random sample is scaled to the whole.
 create view bi.score_distribution as

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from facedb.core.errors import ConflictError, ExitCode, NotFoundError, UsageError
+from facedb.core.errors import ConflictError, ExitCode, InputError, NotFoundError, UsageError
 from facedb.core.progress import Silent
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
@@ -89,7 +90,7 @@ def test_after_apply_disk_and_table_agree_and_undo_restores_everything(
     assert look(root) == before
     assert rows(database) == table
     assert _unchanged(database, root)
-    assert [row[1] for row in plans(database)][-1] == "undone"
+    assert [row.state for row in plans(database)][-1] == "undone"
 
 
 def test_quarantined_images_are_gone_from_the_dataset_and_keep_their_verdicts(database: Database, root: Path) -> None:
@@ -104,7 +105,7 @@ def test_quarantined_images_are_gone_from_the_dataset_and_keep_their_verdicts(da
         (".facedb-quarantine/bob/1.png", "vanished"), (".facedb-quarantine/bob/nobody.png", "vanished"),
     ]  # fmt: skip
     assert found[1][2] == f"Taken out by plan {plan}: not bob, says eve."
-    assert any(row[3] == ".facedb-quarantine/bob/nobody.png" for row in listed(database, kind="face"))
+    assert any(row.a == ".facedb-quarantine/bob/nobody.png" for row in listed(database, kind="face"))
 
 
 def test_undo_after_a_prune_brings_the_files_back_and_ingest_takes_them_as_new(database: Database, root: Path) -> None:
@@ -351,13 +352,142 @@ def test_names_that_are_not_utf_8_are_moved_like_others(database: Database, tmp_
 
 
 @pytest.mark.usefixtures("root")
-def test_a_plan_that_is_not_there_or_was_undone_is_refused(database: Database) -> None:
+def test_a_plan_that_is_not_there_or_does_nothing_yet_is_refused(database: Database) -> None:
     with pytest.raises(NotFoundError, match="no plan 99"):
         apply(database, 99, reporter=SILENT)
     plan = make_plan(database).plan.id
     with pytest.raises(ConflictError, match="nothing was done"):
         undo(database, plan, reporter=SILENT)
+
+
+@pytest.mark.parametrize("labels_only", [False, True])
+def test_a_plan_that_was_undone_can_be_carried_out_again_and_undone_again(
+    database: Database, root: Path, labels_only: bool
+) -> None:
+    before, table = look(root), rows(database)
+    plan = make_plan(database).plan.id
+    after = None
+    for _ in range(2):
+        assert apply(database, plan, yes=True, labels_only=labels_only, reporter=SILENT).plan.state == "applied"
+        now = {path: seen[2] for path, seen in look(root).items()}, rows(database)
+        after = after or now
+        assert now == after
+        assert undo(database, plan, yes=True, reporter=SILENT).plan.state == "undone"
+        assert (look(root), rows(database)) == (before, table)
+        dry = apply(database, plan, labels_only=labels_only, reporter=SILENT)
+        assert (dry.dry, dry.changed) == (True, len(EXPECTED))
+        assert show_plan(database, plan).plan.state == "undone", "a dry run leaves the plan as it is"
+
+
+def test_a_plan_that_is_half_undone_can_go_forward_again(
+    database: Database, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = look(root)
+    plan = make_plan(database).plan.id
     apply(database, plan, yes=True, reporter=SILENT)
+    after = look(root)
+
+    def stop(point: str) -> None:
+        stop.left -= point == "step undone"  # type: ignore[attr-defined]
+        if not stop.left:  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+
+    stop.left = 3  # type: ignore[attr-defined]
+    monkeypatch.setattr("facedb.review.apply.reached", stop)
+    with pytest.raises(KeyboardInterrupt):
+        undo(database, plan, yes=True, reporter=SILENT)
+    monkeypatch.undo()
+    assert show_plan(database, plan).plan.state == "undoing"
+    assert apply(database, plan, yes=True, reporter=SILENT).plan.state == "applied"
+    assert {path: seen[2] for path, seen in look(root).items()} == {path: seen[2] for path, seen in after.items()}
     undo(database, plan, yes=True, reporter=SILENT)
-    with pytest.raises(ConflictError, match="make a new one"):
+    assert look(root) == before
+
+
+def test_the_kept_file_is_checked_as_the_dropped_one_is(database: Database, root: Path) -> None:
+    """bob/1.png is dropped for bob/twice.png: whatever happens to that one stops the plan."""
+    plan = make_plan(database).plan.id
+    kept, data = root / "bob" / "twice.png", PEOPLE["bob/twice.png"]
+    for spoil in (kept.unlink, lambda: kept.write_bytes(b"other bytes"), lambda: _link(kept, root / "bob" / "1.png")):
+        spoil()
+        before = look(root)
+        with pytest.raises(ConflictError, match=r"twice\.png"):
+            apply(database, plan, yes=True, reporter=SILENT)
+        assert look(root) == before
+        kept.unlink(missing_ok=True)
+        kept.write_bytes(data)
+    assert apply(database, plan, yes=True, reporter=SILENT).plan.state == "applied"
+
+
+def _link(path: Path, target: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".png", "é" * 125 + ".png", "." + "n" * 251 + "é", "日" * 84 + ".p"])
+def test_a_name_at_the_limit_that_collides_is_cut_and_moved(database: Database, tmp_path: Path, name: str) -> None:
+    root = tmp_path / "long"
+    plain = name.removeprefix(".")
+    grow(root, {f"ann/{plain}": png("1"), f"bob/{plain}": png("2"), "ann/2.png": png("3")})
+    take(database, root, "long")
+    before = look(root)
+    _say(database, Statement("link", "ann", "same", "bob"))
+    plan = make_plan(database)
+    (step,) = plan.steps
+    assert step.path_to is not None
+    assert len(os.fsencode(step.path_to.split("/")[-1])) <= 255
+    apply(database, plan.plan.id, yes=True, reporter=SILENT)
+    assert (root / step.path_to).read_bytes() == png("2")
+    assert _unchanged_in(database, root, "long")
+    undo(database, plan.plan.id, yes=True, reporter=SILENT)
+    assert look(root) == before
+
+
+def _unchanged_in(db: Database, root: Path, dataset: str) -> bool:
+    found = take(db, root, dataset)
+    return (found.new, found.changed, found.moved, found.vanished) == (0, 0, 0, 0)
+
+
+def test_a_folder_that_was_read_only_takes_its_files_back_before_it_is_read_only_again(
+    database: Database, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may write anywhere, so a stand-in refuses what the mode of the folder would refuse to anybody else."""
+    for folder in ("bob", "anna", "anna/deep"):
+        (root / folder).chmod(0o555)
+    before = look(root)
+    plan = make_plan(database).plan.id
+    monkeypatch.setattr("facedb.review.tree.Tree.check_writable", lambda *_: None)
+    link = os.link
+
+    def refuse(source: str, target: str, **options: Any) -> None:
+        for key in ("src_dir_fd", "dst_dir_fd"):
+            if not os.fstat(options[key]).st_mode & 0o200:
+                raise PermissionError(13, "Permission denied")
+        link(source, target, **options)
+
+    monkeypatch.setattr("facedb.review.tree._NO_LINKS_HERE", ())
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(InputError, match="cannot be moved") as caught:
         apply(database, plan, yes=True, reporter=SILENT)
+    assert f"facedb undo {plan} --yes" in str(caught.value)
+    for folder in ("anna/deep", "anna", "bob"):
+        (root / folder).chmod(0o755)
+    apply(database, plan, yes=True, reporter=SILENT)
+    assert undo(database, plan, yes=True, reporter=SILENT).plan.state == "undone"
+    assert look(root) == before
+    for folder in ("anna/deep", "anna", "bob"):
+        (root / folder).chmod(0o755)
+
+
+def test_a_folder_that_takes_no_change_is_told_before_anything_is_moved(
+    database: Database, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = look(root)
+    plan = make_plan(database).plan.id
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode, **options: mode != os.W_OK | os.X_OK and access(path, mode, **options)
+    )
+    with pytest.raises(ConflictError, match="may not be changed"):
+        apply(database, plan, yes=True, reporter=SILENT)
+    assert look(root) == before

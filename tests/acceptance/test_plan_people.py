@@ -66,10 +66,10 @@ def test_what_a_person_said_holds_over_everything_that_comes_after(db: FaceDB, d
         assert twins not in _links(db)
         assert twins in _links(db, rejected=True)
         said = verdicts.listed(database)
-        assert [row[1:3] for row in said] == [
+        assert [(row.kind, row.verdict) for row in said] == [
             ("pair", "different"), ("face", "wrong-identity"), ("link", "same"), ("link", "different"),
         ]  # fmt: skip
-        assert not any("gone" in f"{row[3]} {row[4]}" for row in said)
+        assert not any("gone" in f"{row.a} {row.b}" for row in said)
 
     in_force()
     _check(db, world, first, 0.3)

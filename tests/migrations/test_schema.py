@@ -14,7 +14,7 @@ import pytest
 from psycopg import errors, sql
 
 from facedb.core.errors import NotFoundError, SchemaError
-from facedb.db import migrate, reader
+from facedb.db import migrate, roles
 from facedb.db.connection import Database
 from facedb.db.postmaster_binaries import bin_dir
 
@@ -66,9 +66,9 @@ def connect_as(db: Database, role: str) -> psycopg.Connection[tuple[object, ...]
 
 
 def test_an_empty_database_comes_to_the_head_and_stays_there(empty_database: Database) -> None:
-    assert migrate.current(empty_database) == migrate.SchemaState(None, views_fit=False)
+    assert migrate.current(empty_database) == migrate.SchemaState(None, views_fit=False, encoding="UTF8")
     assert migrate.upgrade(empty_database).revision is None
-    assert migrate.current(empty_database) == migrate.SchemaState(migrate.head(), views_fit=True)
+    assert migrate.current(empty_database) == migrate.SchemaState(migrate.head(), views_fit=True, encoding="UTF8")
     once = dump(empty_database)
     migrate.upgrade(empty_database)
     assert dump(empty_database) == once
@@ -125,7 +125,7 @@ def test_processes_that_upgrade_at_once_wait_for_each_other(empty_database: Data
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(migrate.upgrade, empty_database) for _ in range(4)]:
             done.result()
-    assert migrate.current(empty_database) == migrate.SchemaState(migrate.head(), views_fit=True)
+    assert migrate.current(empty_database) == migrate.SchemaState(migrate.head(), views_fit=True, encoding="UTF8")
 
 
 def test_a_failing_migration_leaves_the_database_as_it_was(
@@ -168,7 +168,7 @@ def test_a_view_of_somebody_else_on_ours_stops_an_upgrade_and_is_kept(database: 
 
 def test_a_reader_reads_the_views_and_no_table(database: Database) -> None:
     with role_of(database) as role:
-        reader.grant(database, role)
+        roles.grant_reader(database, role)
         with connect_as(database, role) as connection:
             connection.execute("select * from bi.links")
             connection.execute("select * from bi.flagged_pairs")
@@ -186,7 +186,7 @@ def test_a_reader_reads_the_views_and_no_table(database: Database) -> None:
 
 def test_a_role_that_does_not_exist_is_not_found(database: Database) -> None:
     with pytest.raises(NotFoundError, match="nobody_at_all"):
-        reader.grant(database, "nobody_at_all")
+        roles.grant_reader(database, "nobody_at_all")
 
 
 def test_a_database_at_the_head_is_recognised_without_loading_alembic(database: Database) -> None:

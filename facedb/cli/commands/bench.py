@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facedb.cli.choices import DetectorOption, ModelOption, PresetOption, ThreadsOption, model_choice
-from facedb.cli.context import database, settings_from, state_of
+from facedb.cli.choices import DetectorOption, ModelOption, PresetOption, ThreadsOption, model_choice, model_options
+from facedb.cli.context import database, state_of
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.row import ad_hoc, texts
 
 if TYPE_CHECKING:
     from facedb.bench.database import DbRow
@@ -79,10 +80,10 @@ def join(
         sys.stdout.write(json.dumps(asdict(report), indent=1) + "\n")
         return
     reporter.say(
-        f"{report.size:,} x {report.dim} float32 ({report.gallery_mb:,.0f} MB), threshold {report.threshold}, "
+        f"{report.processor}. {report.size:,} x {report.dim} float32 ({report.gallery_mb:,.0f} MB), threshold {report.threshold}, "
         f"seed {report.seed}, {report.threads} threads, the fastest of {report.rounds} round{'s' * (report.rounds > 1)}"
     )
-    columns = (
+    columns = texts(
         "method",
         "rows",
         "seconds",
@@ -94,6 +95,7 @@ def join(
         "found",
         "peak_mb",
         "ratio",
+        "note",
     )
     rows = [
         (
@@ -108,6 +110,7 @@ def join(
             None if row.found is None else f"{row.found:.1%}",
             None if row.peak_mb is None else round(row.peak_mb),
             None if row.ratio is None else f"{row.ratio:.1f} x",
+            row.note or None,
         )
         for row in report.rows
     ]
@@ -174,7 +177,7 @@ def ingest(
 def embed(
     ctx: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Folder of images.", show_default=False)],
-    model: ModelOption,
+    model: ModelOption = None,
     detector: DetectorOption = None,
     preset: PresetOption = None,
     threads: ThreadsOption = None,
@@ -184,15 +187,20 @@ def embed(
     """Time embedding: the whole, decoding, the model, writing, and the published loop of one image at a time."""
     from facedb.bench import pictures as bench_pictures
 
-    choice = model_choice(model, detector, models_dir=settings_from(ctx).models, preset=preset)
+    options = model_options(ctx, model, detector, preset)
     with database(ctx) as db:
+        choice = model_choice(ctx, db, options)
         report = bench_pictures.run(db, folder, choice, threads=threads, repeat=repeat, reporter=state_of(ctx).reporter)
     rows = [
         (row.leg, row.images, round(row.seconds, 2), None if row.cpu_seconds is None else round(row.cpu_seconds, 2),
          round(row.images_per_second, 1))
         for row in report.rows
     ]  # fmt: skip
-    emit(("leg", "images", "seconds", "cpu_seconds", "images_per_second"), rows, output)
+    emit(
+        ad_hoc({"leg": str, "images": int, "seconds": float, "cpu_seconds": float | None, "images_per_second": float}),
+        rows,
+        output,
+    )
     state_of(ctx).reporter.say(
         f"Bound (cores over CPU seconds of the bare stages): {report.bound:.1f} images/s; the whole reaches {report.share:.0%} of it."
     )
@@ -209,4 +217,8 @@ def _print_legs(rows: Sequence[DbRow], ratio: str, output: Format) -> None:
         )
         for row in rows
     ]
-    emit(("leg", "rows", "seconds", "rows_per_second", ratio), body, output)
+    emit(
+        ad_hoc({"leg": str, "rows": int, "seconds": float, "rows_per_second": int | None, ratio: float | None}),
+        body,
+        output,
+    )

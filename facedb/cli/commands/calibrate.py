@@ -11,6 +11,7 @@ from facedb.cli.choices import FmrOption
 from facedb.cli.commands.results import ScanOption
 from facedb.cli.context import DatasetOption, database, state_of
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.row import table
 
 
 def calibrate(
@@ -55,7 +56,7 @@ def calibrate(
         typer.echo(score_chart.as_text(found.calibration, marks))
         typer.echo("")
     emit(
-        work.CALIBRATE_COLUMNS,
+        table(work.ErrorRates),
         found.rows(threshold, fmr),
         output,
         narrow=("line", "threshold", "fmr", "false_pairs", "false_pairs_from", "false_pairs_to", "fnmr", "basis"),

@@ -12,22 +12,29 @@ from facedb.cli.choices import (
     CoolToOption,
     DetectorOption,
     EngineOption,
+    ExcludeOption,
     FacesOption,
     FmrOption,
+    MaxPixelsOption,
     MaxTempOption,
     ModelOption,
+    MovedFromOption,
     NamesOption,
     PresetOption,
     ProviderOption,
     SetOption,
     ThreadsOption,
     ThresholdOption,
+    YesOption,
+    given_options,
     guard,
     model_choice,
+    model_options,
     threshold_choice,
 )
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, emit, text
+from facedb.core.row import Table, table, texts
 
 if TYPE_CHECKING:
     from facedb.check import CheckSummary
@@ -39,19 +46,23 @@ _TOP = 10
 def check(
     ctx: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Folder of faces: one sub-folder per identity.", show_default=False)],
-    model: ModelOption,
+    model: ModelOption = None,
     detector: DetectorOption = None,
     threshold: ThresholdOption = DEFAULT_THRESHOLD,
     fmr: FmrOption = None,
     dataset: DatasetOption = None,
     preset: PresetOption = None,
     faces: FacesOption = None,
+    exclude: ExcludeOption = None,
     overrides: SetOption = None,
     provider: ProviderOption = "auto",
+    max_pixels: MaxPixelsOption = None,
+    yes: YesOption = False,
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
     names: NamesOption = True,
     full: Annotated[bool, typer.Option("--full", help="Scan everything anew instead of only what is new.")] = False,
+    moved_from: MovedFromOption = None,
     max_temp: MaxTempOption = None,
     cool_to: CoolToOption = None,
 ) -> None:
@@ -63,9 +74,7 @@ def check(
     from facedb.scan.run import ScanOptions
 
     settings = settings_from(ctx)
-    choice = model_choice(
-        model, detector, models_dir=settings.models, preset=preset, faces=faces, overrides=overrides, provider=provider
-    )
+    chosen = model_options(ctx, model, detector, preset, faces, overrides, provider, max_pixels)
     options = ScanOptions(
         threshold=threshold_choice(ctx, threshold, fmr),
         engine=engine,
@@ -78,13 +87,25 @@ def check(
     with database(ctx) as db:
         reporter = state_of(ctx).reporter
         pause = guard(max_temp, cool_to, reporter)
-        summary = run(db, folder, choice, options, dataset=dataset, pause=pause, reporter=reporter)
+        choice = model_choice(ctx, db, chosen, dataset=dataset, source=folder, moved_from=moved_from, yes=yes)
+        summary = run(
+            db,
+            folder,
+            choice,
+            options,
+            dataset=dataset,
+            source_options=given_options(ctx, exclude=exclude),
+            moved_from=moved_from,
+            pause=pause,
+            reporter=reporter,
+        )
         print_verdict(db, summary)
 
 
 def print_verdict(db: Database, summary: CheckSummary) -> None:
     """Print the verdict of a check on stdout: what went in, what came out, the first links, where everything is."""
     from facedb.report import results
+    from facedb.report.records import Link
     from facedb.scan.calibrate import scan_meaning
     from facedb.scan.findings import finding_counts, findings_in_words
 
@@ -95,7 +116,7 @@ def print_verdict(db: Database, summary: CheckSummary) -> None:
     if embedded.pending:
         parts.append(f"{embedded.pending:,} pending")
     emit(
-        ("", ""),
+        texts("", " "),
         [
             ("dataset", taken.dataset),
             (
@@ -115,8 +136,12 @@ def print_verdict(db: Database, summary: CheckSummary) -> None:
         first = list(rows)
     if first:
         shown = results.examples(db, scan.id, _TOP)
-        columns = ("rank", "identity_a", "identity_b", "pairs", "coverage_a", "coverage_b", "max_score", "example")
-        at = [results.LINK_COLUMNS.index(name) for name in columns[:-1]]
+        found = table(Link)
+        at = [
+            found.at(name)
+            for name in ("rank", "identity_a", "identity_b", "pairs", "coverage_a", "coverage_b", "max_score")
+        ]
+        columns = Table([*(found.columns[k] for k in at), *texts("example").columns], tuple)
         body = [(*(row[k] for k in at), f"{text(a)}  {text(b)}") for row, (a, b) in zip(first, shown, strict=True)]
         typer.echo("")
         emit(columns, body, Format.TABLE)

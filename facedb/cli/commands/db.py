@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,8 @@ import typer
 from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.errors import UsageError
+from facedb.core.paths import to_text
+from facedb.core.row import texts
 
 if TYPE_CHECKING:
     from facedb.db.embedded import EmbeddedServer
@@ -59,16 +62,30 @@ def upgrade(ctx: typer.Context) -> None:
     from facedb.db import migrate
     from facedb.db.connection import connect
 
-    with connect(settings_from(ctx)) as db:
-        before = migrate.upgrade(db)
+    say = state_of(ctx).reporter.say
+    with connect(settings_from(ctx), say=say) as db:
+        before = migrate.upgrade(db, say=say)
         came = "was empty" if before.revision is None else f"was at schema {before.revision}"
         state_of(ctx).reporter.say(f"{db.describe()} {came} and is now at {migrate.head()}.")
 
 
 @app.command(epilog="Example: facedb db status --format json")
-def status(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
+def status(
+    ctx: typer.Context,
+    every: Annotated[
+        bool, typer.Option("--all", help="List every embedded database of this user, also those whose home is gone.")
+    ] = False,
+    output: FormatOption = Format.TABLE,
+) -> None:
     """Show where the database is, whether it runs and how far its schema is; starts nothing."""
     settings = settings_from(ctx)
+    if every:
+        from facedb.db.clusters import clusters
+
+        columns = texts("directory", "home", "bytes", "running", "orphaned")
+        known = clusters(settings.home, settings.service_dir)
+        emit(columns, [[_text(c.directory), _text(c.home), c.bytes, c.running, c.orphaned] for c in known], output)
+        return
     rows: list[tuple[str, object]] = []
     if settings.dsn is None:
         found = _server(ctx).status()
@@ -84,7 +101,7 @@ def status(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
             rows += _facts(found.url, embedded=True)
     else:
         rows += [("database", f"DSN from {settings.origin['dsn']}"), *_facts(settings.dsn, embedded=False)]
-    emit(["name", "value"], rows, output)
+    emit(texts("name", "value"), rows, output)
 
 
 @app.command(
@@ -97,11 +114,13 @@ def psql(ctx: typer.Context) -> None:
 
     from facedb.db.connection import conninfo
     from facedb.db.postmaster_binaries import bin_dir
+    from facedb.db.session import without_libpq_variables
 
     with database(ctx) as db:
         known = conninfo(db.dsn)
         # A command line is visible to everybody on the machine, the environment is not.
-        environment = {**os.environ, **({"PGPASSWORD": known.pop("password")} if "password" in known else {})}
+        inherited = without_libpq_variables() if db.embedded else dict(os.environ)
+        environment = inherited | ({"PGPASSWORD": known.pop("password")} if "password" in known else {})
         command = [str(bin_dir() / "psql"), make_conninfo("", **known), *ctx.args]
         # Ctrl-C belongs to psql, which cancels its statement and goes on.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -115,11 +134,79 @@ def psql(ctx: typer.Context) -> None:
 @app.command("grant-reader", epilog="Example: facedb db grant-reader analyst")
 def grant_reader(ctx: typer.Context, role: Annotated[str, typer.Argument(help="An existing PostgreSQL role.")]) -> None:
     """Let a role read the views of schema bi, and nothing else."""
-    from facedb.db import reader
+    from facedb.db import roles
 
     with database(ctx) as db:
-        reader.grant(db, role)
+        roles.grant_reader(db, role)
     state_of(ctx).reporter.say(f"{role} may now read the views of schema bi.")
+
+
+@app.command("grant-app", epilog="Example: facedb db grant-app facedb_app")
+def grant_app(ctx: typer.Context, role: Annotated[str, typer.Argument(help="An existing PostgreSQL role.")]) -> None:
+    """Let a role run every command but those that change the schema, its rights and its indexes."""
+    from facedb.db import roles
+
+    with database(ctx) as db:
+        roles.grant_app(db, role)
+    state_of(ctx).reporter.say(f"{role} may now do what the commands do, but for upgrade, grants and index.")
+
+
+@app.command(epilog="Example: facedb db backup faces-2026-11.dump")
+def backup(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="File to write.")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Write the whole database to one file, which only you can read."""
+    from facedb.db import backup as backups
+
+    with database(ctx) as db:
+        size = backups.backup(db, file, force=force)
+    state_of(ctx).reporter.say(
+        f"{file} holds the database ({size / 1e6:,.1f} MB); it is as private as the faces in it."
+    )
+
+
+@app.command(epilog="Example: FACEDB_HOME=fresh facedb db restore faces-2026-11.dump")
+def restore(ctx: typer.Context, file: Annotated[Path, typer.Argument(help="A file of `facedb db backup`.")]) -> None:
+    """Fill an empty database from a backup; one that holds data of facedb is refused."""
+    from facedb.db import backup as backups
+    from facedb.db.connection import connect
+
+    say = state_of(ctx).reporter.say
+    with connect(settings_from(ctx), say=say) as db:
+        backups.restore(db, file)
+        say(f"{db.describe()} holds what {file} held.")
+
+
+@app.command(epilog="Example: facedb db remove, and when the list is right: facedb db remove --yes")
+def remove(
+    ctx: typer.Context,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Homes or directories of databases; default: all whose home is gone.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete them; without it they are only listed.")] = False,
+) -> None:
+    """Delete embedded databases that are left behind, or those that you name, for good."""
+    from facedb.db import clusters
+
+    settings = settings_from(ctx)
+    say = state_of(ctx).reporter.say
+    known = clusters.clusters(settings.home, settings.service_dir)
+    chosen = clusters.find(known, names) if names else [c for c in known if c.orphaned]
+    for cluster in chosen:
+        if yes:
+            clusters.remove(cluster)
+        where = f"{cluster.directory}, {cluster.bytes / 1e6:,.0f} MB, of {cluster.home or 'an unknown home'}"
+        say(f"{'Removed' if yes else 'Would remove'} {where}.")
+    if not chosen:
+        say("No embedded database is left behind.")
+    elif not yes:
+        say("Nothing is deleted yet; to delete for good add --yes.")
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else to_text(str(path))
 
 
 def _server(ctx: typer.Context) -> EmbeddedServer:
@@ -131,7 +218,7 @@ def _server(ctx: typer.Context) -> EmbeddedServer:
         )
     from facedb.db.embedded import EmbeddedServer
 
-    return EmbeddedServer(settings.home, service_dir=settings.service_dir)
+    return EmbeddedServer(settings.home, service_dir=settings.service_dir, say=state_of(ctx).reporter.say)
 
 
 def _facts(dsn: str, *, embedded: bool) -> list[tuple[str, object]]:

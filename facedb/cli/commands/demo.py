@@ -11,6 +11,7 @@ from facedb.cli.choices import EngineOption
 from facedb.cli.commands.check import print_verdict
 from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, emit
+from facedb.core.row import ad_hoc
 
 
 def demo(
@@ -38,7 +39,7 @@ def demo(
     found = done.comparison
     typer.echo(f"\nPlanted mistakes, {found.found} of {len(found.mistakes)} found (the drawings are in {place}):\n")
     emit(
-        ("planted", "what", "found", "evidence"),
+        ad_hoc({"planted": str, "what": str, "found": bool, "evidence": str}),
         [(m.mistake.kind.value, m.mistake.what, m.found, m.evidence) for m in found.mistakes],
         Format.TABLE,
     )

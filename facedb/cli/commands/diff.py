@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections import Counter
+from itertools import islice
+from typing import Annotated, Any
 
 import typer
 
 from facedb.cli.context import LimitOption, database, state_of
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.row import Table, table
 
 
 def diff(
@@ -22,11 +25,12 @@ def diff(
     """Print what two scans flagged differently: new, gone and changed, with the reason where it can be known."""
     from facedb.report import diff as comparing
 
+    comparing.check_change(change)
     with database(ctx) as db:
         found = comparing.diff(db, before, after)
-    columns, rows = comparing.rows(found, pairs=pairs)
-    emit(columns, [row for row in rows if change in (None, row[0])][:limit], output)
-    counts = {kind: sum(row[0] == kind for row in rows) for kind in ("new", "gone", "changed")}
+    definition: Table[Any] = table(comparing.PairDifference if pairs else comparing.LinkChange)
+    emit(definition, islice(comparing.rows(found, pairs=pairs, change=change), limit), output)
+    counts = Counter(each.change for each in (found.pairs if pairs else found.links))
     what = "pairs" if pairs else "links"
     state_of(ctx).reporter.say(
         f"Scan {after} against scan {before}: {counts['new']:,} {what} new, {counts['gone']:,} gone, {counts['changed']:,} changed."

@@ -7,13 +7,14 @@ import typer
 from facedb.cli.context import settings_from
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.errors import ExitCode
+from facedb.core.row import table
 
 
 def doctor(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
     """Look at packages, engines, GPU, sensors, disk and database; exits with 1 when something is broken."""
-    from facedb.doctor import examine
+    from facedb.doctor import Diagnosis, examine
 
     found = list(examine(settings_from(ctx)))
-    emit(("subject", "state", "finding"), [(d.subject, d.state, d.finding) for d in found], output)
+    emit(table(Diagnosis), found, output)
     if any(d.state == "problem" for d in found):
         raise typer.Exit(ExitCode.FAILED)

@@ -15,6 +15,7 @@ from facedb.cli.commands.results import ScanOption
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.errors import UsageError
+from facedb.core.row import table
 
 if TYPE_CHECKING:
     from facedb.report.evaluate import Evaluation
@@ -76,23 +77,17 @@ def evaluate(
 
 def _print(done: Evaluation, output: Format) -> None:
     from facedb.report import evaluate as work
+    from facedb.scan.finding_rows import MissRow
 
-    classes = [
-        (c.name, c.planted, c.found, c.average_precision, c.found / c.planted, c.first_rank, c.last_rank)
-        for c in done.classes
-    ]
-    classes.append(
-        ("all", done.planted, done.found, done.average_precision, done.found / max(done.planted, 1), None, None)
-    )
-    emit(work.EVALUATE_COLUMNS, classes, output)
+    emit(table(work.ClassScore), done.scores(), output)
     if output is not Format.TABLE:
         return
     typer.echo("")
-    emit(work.AT_COLUMNS, done.at_ranks, output)
+    emit(table(work.RankScore), done.at_ranks, output)
     typer.echo("")
     if done.misses:
         typer.echo("First misses:")
-        emit(work.MISS_COLUMNS, [(m.name, m.identity_a, m.identity_b, m.images) for m in done.misses], output)
+        emit(table(MissRow), done.misses, output)
     else:
         typer.echo("Nothing was missed.")
     seconds = ""

@@ -52,12 +52,20 @@ def export(
     min_score: MinScoreOption = None,
     as_is: Annotated[bool, typer.Option("--as-is", help="Leave verdicts out: everything as it is labelled.")] = False,
     auto: Annotated[bool, typer.Option("--auto", help="Take findings above certain for decided.")] = False,
+    without_leaks_of: Annotated[
+        str | None,
+        typer.Option(
+            "--without-leaks-of",
+            metavar="DATASET",
+            help="Leave out of a list or .rec the people and photos that this other dataset has as well.",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Write results to a file, with the verdicts carried out on paper; the file is whole or not there."""
     from facedb.report import export as exporting
 
-    options = exporting.ExportOptions(dataset, scan, model, min_score, as_is, auto, force)
+    options = exporting.ExportOptions(dataset, scan, model, min_score, as_is, auto, force, without_leaks_of)
     reporter = state_of(ctx).reporter
     with database(ctx) as db:
         done = exporting.export(db, what.value, out, form=form, options=options, reporter=reporter)

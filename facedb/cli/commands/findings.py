@@ -10,6 +10,7 @@ import typer
 from facedb.cli.commands.results import ScanOption
 from facedb.cli.context import DatasetOption, LimitOption, database
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.row import table
 
 
 class FindingClass(StrEnum):
@@ -44,7 +45,7 @@ def findings(
     with database(ctx) as db:
         with work.findings(db, selection) as rows:
             emit(
-                work.FINDING_COLUMNS,
+                table(work.Finding),
                 rows,
                 output,
                 narrow=("rank", "class", "confidence", "identity_a", "identity_b", "detail"),

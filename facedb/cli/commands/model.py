@@ -10,6 +10,11 @@ import typer
 from facedb.cli.choices import PresetOption, SetOption, key_values
 from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.row import ad_hoc, texts
+
+_LISTED = ad_hoc(
+    {"kind": str, "name": str, "digest": str | None, "dim": int | None, "embeddings": int | None, "where": str}
+)
 
 app = typer.Typer(
     name="model",
@@ -34,7 +39,7 @@ def add(
     for note in added.notes:
         state_of(ctx).reporter.say(note)
     contract = [] if added.contract is None else _contract_rows(added.contract.to_dict())
-    emit(("key", "value"), [*contract, ("file", str(added.path))], Format.TABLE)
+    emit(texts("key", "value"), [*contract, ("file", str(added.path))], Format.TABLE)
     licence = (
         added.licence or "unknown to facedb: many face weights are for non-commercial research only, so look it up"
     )
@@ -59,7 +64,7 @@ def list_models(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None
         ("to pull", k.name, k.sha256[:12], None, None, f"{k.role}, {k.size / 1e6:.1f} MB, {k.licence}")
         for k in KNOWN if k.file_name not in here
     ]  # fmt: skip
-    emit(("kind", "name", "digest", "dim", "embeddings", "where"), rows, output)
+    emit(_LISTED, rows, output)
 
 
 @app.command(epilog="Example: facedb model show mobileface_v2_mit")
@@ -79,7 +84,7 @@ def show(
         ("weights_path", model.weights_path),
         ("detector_path", model.detector_path),
     ]
-    emit(("key", "value"), rows, output)
+    emit(texts("key", "value"), rows, output)
 
 
 @app.command(epilog="Example: facedb model verify mobileface_v2_mit")
@@ -93,7 +98,7 @@ def verify(
 
     with database(ctx) as db:
         model = models.find_contract(db, name, settings_from(ctx).models)
-    emit(("check", "result"), models.verify(model), output)
+    emit(texts("check", "result"), models.verify(model), output)
 
 
 @app.command(epilog="Example: facedb model pull yunet && facedb model pull sface")
@@ -101,9 +106,11 @@ def pull(ctx: typer.Context, name: Annotated[str, typer.Argument(help="yunet or 
     """Download a published model, verified by its sha256; a broken download is continued."""
     from facedb.dataset import models
 
-    path, known = models.pull(name, settings_from(ctx).models, state_of(ctx).reporter)
+    path, known = models.pull(
+        name, settings_from(ctx).models, state_of(ctx).reporter, base_url=settings_from(ctx).models_url
+    )
     emit(
-        ("key", "value"),
+        texts("key", "value"),
         [("name", known.name), ("role", known.role), ("file", str(path)), ("sha256", known.sha256), ("licence", known.licence),
          ("source", known.source)],
         Format.TABLE,

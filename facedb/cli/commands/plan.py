@@ -8,6 +8,7 @@ import typer
 
 from facedb.cli.context import DatasetOption, database, state_of
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.row import table
 
 if TYPE_CHECKING:
     from facedb.core.progress import Reporter
@@ -39,7 +40,7 @@ def plan(
             if show is not None
             else planning.make_plan(db, dataset=dataset, auto=auto, by=by)
         )
-    emit(planning.PLAN_COLUMNS, view.rows(), output)
+    emit(table(planning.PlannedStep), view.rows(), output)
     for remark in view.remarks:
         reporter.say(remark)
     if not view.steps:
@@ -55,7 +56,7 @@ def plans(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
     from facedb.review import plan as planning
 
     with database(ctx) as db:
-        emit(planning.PLANS_COLUMNS, planning.plans(db), output)
+        emit(table(planning.PlanSummary), planning.plans(db), output)
 
 
 def apply(
@@ -89,9 +90,9 @@ def undo(
 
 
 def _show(done: Outcome, output: Format, reporter: Reporter, command: str, what: str) -> None:
-    from facedb.review.plan import PLAN_COLUMNS, PlanView
+    from facedb.review.plan import PlannedStep, PlanView
 
-    emit(PLAN_COLUMNS, PlanView(done.plan, done.steps).rows(), output)
+    emit(table(PlannedStep), PlanView(done.plan, done.steps).rows(), output)
     reporter.say(f"Plan {done.plan.id}: {done.changed:,} of {len(done.steps):,} steps {what}.")
     if done.dry:
         reporter.say(

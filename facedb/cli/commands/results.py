@@ -9,6 +9,7 @@ import typer
 
 from facedb.cli.context import DatasetOption, LimitOption, database, state_of
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.row import table
 
 ScanOption = Annotated[int | None, typer.Option("--scan", help="Number of the scan; default: the newest finished one.")]
 MinScoreOption = Annotated[float | None, typer.Option("--min-score", help="Only rows whose score reaches this.")]
@@ -24,13 +25,13 @@ def links(
     rejected: Annotated[bool, typer.Option("--all", help="Also links that a person called different.")] = False,
 ) -> None:
     """Print the links between identities, strongest first; what a person called different is left out."""
-    from facedb.report import results
+    from facedb.report import records, results
 
     with database(ctx) as db:
         selection = results.Selection(scan, min_score, dataset, limit, rejected)
         with results.links(db, selection) as rows:
             emit(
-                results.LINK_COLUMNS,
+                table(records.Link),
                 rows,
                 output,
                 narrow=("rank", "identity_a", "identity_b", "pairs", "coverage_a", "coverage_b", "max_score"),
@@ -48,10 +49,10 @@ def pairs(
     scan: ScanOption = None,
 ) -> None:
     """Print the flagged pairs of faces, highest score first."""
-    from facedb.report import results
+    from facedb.report import records, results
 
     with database(ctx) as db, results.pairs(db, results.Selection(scan, min_score, dataset, limit)) as rows:
-        emit(results.PAIR_COLUMNS, rows, output)
+        emit(table(records.Pair), rows, output)
 
 
 class FaceRole(StrEnum):
@@ -72,13 +73,13 @@ def faces(
     scan: ScanOption = None,
 ) -> None:
     """Print the faces of photos that show several: which one took part, who the bystanders are, and whom a photo also shows."""
-    from facedb.report import results
+    from facedb.report import records, results
 
     with (
         database(ctx) as db,
         results.faces(db, scan=scan, dataset=dataset, role=None if role is None else role.value, limit=limit) as rows,
     ):
-        emit(results.FACE_COLUMNS, rows, output, narrow=("identity", "path", "role", "faces", "fit", "also_shows"))
+        emit(table(records.PhotoFace), rows, output, narrow=("identity", "path", "role", "faces", "fit", "also_shows"))
 
 
 def rejects(
@@ -93,7 +94,7 @@ def rejects(
     ] = False,
 ) -> None:
     """Print every file that did not become a face, and why."""
-    from facedb.report import results
+    from facedb.report import records, results
 
     if retry:
         with database(ctx) as db:
@@ -101,29 +102,42 @@ def rejects(
         state_of(ctx).reporter.say(f"{count:,} rejects are pending again; `facedb embed` (or `check`) takes them up.")
         return
     with database(ctx) as db, results.rejects(db, dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
-        emit(results.REJECT_COLUMNS, rows, output)
+        emit(table(records.Reject), rows, output)
 
 
 def datasets(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
     """Print the datasets and how their files stand."""
-    from facedb.report import results
+    from facedb.report import records, results
 
     with database(ctx) as db:
         emit(
-            results.DATASET_COLUMNS,
+            table(records.Dataset),
             results.datasets(db),
             output,
             narrow=("dataset", "files", "embedded", "rejected", "pending", "identities"),
         )
 
 
+def identities(
+    ctx: typer.Context,
+    output: FormatOption = Format.TABLE,
+    limit: LimitOption = None,
+    dataset: DatasetOption = None,
+) -> None:
+    """Print the identities with their images, and what the newest scan says of them."""
+    from facedb.report import records, results
+
+    with database(ctx) as db, results.identities(db, dataset=dataset, limit=limit) as rows:
+        emit(table(records.Identity), rows, output)
+
+
 def scans(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
     """Print the scans, newest first."""
-    from facedb.report import results
+    from facedb.report import records, results
 
     with database(ctx) as db:
         emit(
-            results.SCAN_COLUMNS,
+            table(records.Scan),
             results.scans(db),
             output,
             narrow=("scan_id", "status", "threshold", "faces", "pairs", "links", "started_at"),

@@ -7,9 +7,19 @@ from typing import Annotated
 
 import typer
 
+from facedb.cli.choices import (
+    DetectorOption,
+    MaxPixelsOption,
+    PresetOption,
+    ProviderOption,
+    SetOption,
+    model_choice,
+    model_options,
+)
 from facedb.cli.context import database
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.defaults import TOP
+from facedb.core.row import table
 
 
 def search(
@@ -18,8 +28,14 @@ def search(
     top: Annotated[int, typer.Option(min=1, help="How many faces of the gallery for each face of the photo.")] = TOP,
     min_score: Annotated[float | None, typer.Option(help="Only faces whose score reaches this.")] = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Name of the contract; default: the one used last.")
+        str | None,
+        typer.Option("--model", "-m", help="Contract, .onnx file, or pack; default: the contract used last."),
     ] = None,
+    detector: DetectorOption = None,
+    preset: PresetOption = None,
+    overrides: SetOption = None,
+    provider: ProviderOption = "auto",
+    max_pixels: MaxPixelsOption = None,
     faces: Annotated[str, typer.Option(help="Which faces of the photo: all, largest, centre or error.")] = "all",
     approximate: Annotated[
         bool, typer.Option("--approximate", help="Use the HNSW index that `facedb db index` builds.")
@@ -27,10 +43,22 @@ def search(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Find the faces of the gallery that are most like those of a photo."""
+    from facedb.dataset.model_options import ModelOptions, is_contract
     from facedb.scan import search as work
 
+    options = model_options(ctx, model, detector, preset, None, overrides, provider, max_pixels)
     with database(ctx) as db:
+        # A name alone is that of a contract, if there is one.
+        plain = options == ModelOptions(model=model) and (model is None or is_contract(db, model))
+        choice = None if plain else model_choice(ctx, db, options)
         found = work.search(
-            db, image, model_name=model, top=top, min_score=min_score, approximate=approximate, faces=faces
+            db,
+            image,
+            model_name=model,
+            choice=choice,
+            top=top,
+            min_score=min_score,
+            approximate=approximate,
+            faces=faces,
         )
-    emit(work.SEARCH_COLUMNS, [(m.face, m.rank, m.dataset, m.identity, m.path, m.score) for m in found], output)
+    emit(table(work.Match), found, output)

@@ -13,23 +13,31 @@ from facedb.cli.choices import (
     DatasetsOption,
     DetectorOption,
     EngineOption,
+    ExcludeOption,
     FacesOption,
     FmrOption,
+    MaxPixelsOption,
     MaxTempOption,
     ModelOption,
+    MovedFromOption,
     NamesOption,
     PresetOption,
     ProviderOption,
     SetOption,
     ThreadsOption,
     ThresholdOption,
+    YesOption,
+    given_options,
     guard,
     model_choice,
+    model_options,
     threshold_choice,
 )
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
+from facedb.core.paths import display
+from facedb.core.row import ad_hoc
 from facedb.sources.options import IdentityFrom
 
 
@@ -38,14 +46,19 @@ def ingest(
     source: Annotated[Path, typer.Argument(help="Folder, list, table or container of faces.", show_default=False)],
     dataset: DatasetOption = None,
     source_format: Annotated[
-        str, typer.Option("--format", help="auto, folder, list, csv, parquet, npz, npy, rec or tar.")
+        str, typer.Option("--format", help="auto, folder, list, csv, jsonl, parquet, npz, npy, rec or tar.")
     ] = "auto",
-    identity_from: Annotated[IdentityFrom, typer.Option(help="Where the identity is in a path.")] = "top",
+    identity_from: Annotated[
+        IdentityFrom, typer.Option(help="Where the identity is in a path; txt: in the .txt of a tar's sample.")
+    ] = "top",
     identity_regex: Annotated[
         str | None, typer.Option(help="With --identity-from regex: the group named identity.")
     ] = None,
-    follow_links: Annotated[bool, typer.Option("--follow-links", help="Follow symbolic links.")] = False,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links/--no-follow-links", help="Follow symbolic links.")
+    ] = False,
     root: Annotated[Path | None, typer.Option(help="What the paths of a list or table start from.")] = None,
+    exclude: ExcludeOption = None,
     vector_array: Annotated[
         str, typer.Option(help="npz: the array that holds the embeddings.")
     ] = "efficientnetv2_arcface",
@@ -55,23 +68,41 @@ def ingest(
         str | None, typer.Option(help="npy: where an id has its image, as object/{id[0:2]}/{id}.jpg.")
     ] = None,
     contract: Annotated[str | None, typer.Option(help="Name of the model that made embeddings without images.")] = None,
-    prune: Annotated[bool, typer.Option("--prune", help="Drop images that are gone from the source.")] = False,
+    moved_from: MovedFromOption = None,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Believe a known source of which nothing is left.")
+    ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Drop the rows of images that are gone from the source; with --yes.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do drop them; without this they are only counted.")] = False,
 ) -> None:
-    """Bring a source into a dataset: every file ends as a row, also those that are no faces."""
-    from facedb.dataset.ingest import ingest as run
-    from facedb.sources.options import SourceOptions
+    """Bring a source into a dataset: every file ends as a row, also those that are no faces.
 
-    options = SourceOptions(
-        identity_from=identity_from, identity_regex=identity_regex, follow_links=follow_links, root=root,
-        vector_array=vector_array, name_array=name_array, ids_csv=ids_csv, image_path=image_path,
+    A source that is known is read as it was before; options that are given change that, and say so.
+    """
+    from facedb.dataset.ingest import ingest as run
+
+    reporter = state_of(ctx).reporter
+    options = given_options(
+        ctx, identity_from=identity_from, identity_regex=identity_regex, follow_links=follow_links, root=root,
+        vector_array=vector_array, name_array=name_array, ids_csv=ids_csv, image_path=image_path, exclude=exclude,
     )  # fmt: skip
     with database(ctx) as db:
         done = run(
-            db, source, dataset=dataset, source_format=source_format, options=options, contract=contract, prune=prune,
-            reporter=state_of(ctx).reporter,
+            db, source, dataset=dataset, source_format=source_format, options=options, contract=contract,
+            prune=prune and yes, moved_from=moved_from, allow_empty=allow_empty, reporter=reporter,
         )  # fmt: skip
+    if prune and not yes and done.prunable:
+        reporter.say(
+            f"{done.prunable:,} images are gone from the source; their rows, faces and embeddings are still there. "
+            f"Drop them with: facedb ingest {display(source)} --prune --yes"
+        )
     emit(
-        ("dataset", "seen", "new", "changed", "moved", "unchanged", "vanished", "pruned", "ready", "rejected", "ignored", "identities"),
+        ad_hoc({"dataset": str} | dict.fromkeys(
+            ("seen", "new", "changed", "moved", "unchanged", "vanished", "pruned", "ready", "rejected", "ignored", "identities"),
+            int,
+        )),
         [(done.dataset, done.seen, done.new, done.changed, done.moved, done.unchanged, done.vanished, done.pruned,
           done.ready, done.rejected, done.ignored, done.identities)],
         Format.TABLE,
@@ -80,13 +111,15 @@ def ingest(
 
 def embed(
     ctx: typer.Context,
-    model: ModelOption,
+    model: ModelOption = None,
     detector: DetectorOption = None,
     dataset: DatasetOption = None,
     preset: PresetOption = None,
     faces: FacesOption = None,
     overrides: SetOption = None,
     provider: ProviderOption = "auto",
+    max_pixels: MaxPixelsOption = None,
+    yes: YesOption = False,
     threads: ThreadsOption = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Faces per call of the model on a GPU.")] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Take up again what this model rejected before.")] = False,
@@ -96,23 +129,19 @@ def embed(
     """Embed every image that the model has not seen yet."""
     from facedb.dataset.embed import embed as run
 
-    choice = model_choice(
-        model,
-        detector,
-        models_dir=settings_from(ctx).models,
-        preset=preset,
-        faces=faces,
-        overrides=overrides,
-        provider=provider,
-    )
+    options = model_options(ctx, model, detector, preset, faces, overrides, provider, max_pixels)
     with database(ctx) as db:
+        choice = model_choice(ctx, db, options, dataset=dataset, yes=yes)
         reporter = state_of(ctx).reporter
         done = run(
             db, choice, dataset=dataset, retry=retry, threads=threads, batch=batch, pause=guard(max_temp, cool_to, reporter),
             reporter=reporter,
         )  # fmt: skip
     emit(
-        ("model", "images_done", "seconds", "embedded", "faces", "rejected", "pending"),
+        ad_hoc(
+            {"model": str, "images_done": int, "seconds": float}
+            | dict.fromkeys(("embedded", "faces", "rejected", "pending"), int)
+        ),
         [(done.model.name, done.done, round(done.seconds, 2), done.images, done.faces, done.rejected, done.pending)],
         Format.TABLE,
     )
@@ -168,7 +197,11 @@ def scan(
         reporter = state_of(ctx).reporter
         done = run(db, options, reporter=reporter, pause=guard(max_temp, cool_to, reporter)).scan
     emit(
-        ("scan_id", "threshold", "faces", "new_faces", "identities", "comparisons", "pairs", "links", "engine", "join_seconds"),
+        ad_hoc(
+            {"scan_id": int, "threshold": float}
+            | dict.fromkeys(("faces", "new_faces", "identities", "comparisons", "pairs", "links"), int)
+            | {"engine": str, "join_seconds": float}
+        ),
         [(done.id, done.threshold, done.faces, done.new_faces, done.identities, done.comparisons, done.pairs, done.links,
           done.engine, round(done.join_seconds, 3))],
         output,

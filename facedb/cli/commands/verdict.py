@@ -9,6 +9,7 @@ import typer
 
 from facedb.cli.context import DatasetOption, database, state_of
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.row import table
 
 if TYPE_CHECKING:
     from facedb.review.verdicts import Statement
@@ -108,7 +109,7 @@ def list_(
     from facedb.review import verdicts
 
     with database(ctx) as db:
-        emit(verdicts.VERDICT_COLUMNS, verdicts.listed(db, dataset=dataset, kind=kind, history=history), output)
+        emit(table(verdicts.Verdict), verdicts.listed(db, dataset=dataset, kind=kind, history=history), output)
 
 
 @app.command(epilog="Example: facedb verdict conflicts")
@@ -117,7 +118,7 @@ def conflicts(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
     from facedb.review import verdicts
 
     with database(ctx) as db:
-        emit(verdicts.CONFLICT_COLUMNS, [conflict.row() for conflict in verdicts.conflicts(db)], output)
+        emit(table(verdicts.Contradiction), [conflict.row() for conflict in verdicts.conflicts(db)], output)
 
 
 def _say(ctx: typer.Context, statement: Statement, dataset: str | None) -> None:
@@ -128,5 +129,5 @@ def _say(ctx: typer.Context, statement: Statement, dataset: str | None) -> None:
         against = [c for c in verdicts.conflicts(db) if key in c.verdict_ids]
     state_of(ctx).reporter.say(f"Verdict {key} is written.")
     for conflict in against:
-        _, _, chain, apart, _ = conflict.row()
-        state_of(ctx).reporter.say(f"It contradicts others: {chain}, but {apart}. Say one of them anew.")
+        row = conflict.row()
+        state_of(ctx).reporter.say(f"It contradicts others: {row.said}, but {row.against}. Say one of them anew.")

@@ -7,6 +7,10 @@ set weights_path = coalesce(excluded.weights_path, facedb.model.weights_path),
     detector_path = coalesce(excluded.detector_path, facedb.model.detector_path)
 returning id;
 
+-- name: add_partition
+-- The place of the embeddings of a model, unless it is there.
+select facedb.add_embeddings(%(model_id)s, %(dim)s, %(plain)s);
+
 -- name: model_by_id
 -- One contract.
 select id, name, digest, contract, dim, detection, weights_path, detector_path from facedb.model where id = %(id)s;
@@ -15,6 +19,16 @@ select id, name, digest, contract, dim, detection, weights_path, detector_path f
 -- The contracts of a name or digest, newest first.
 select id, name, digest, contract, dim, detection, weights_path, detector_path from facedb.model
 where name = %(name)s or starts_with(digest, %(name)s) order by digest = %(name)s desc, id desc;
+
+-- name: model_by_file
+-- The contracts whose weights lie in a file of this name, newest first: one model may have been given under several names.
+select id, name, digest, contract, dim, detection, weights_path, detector_path from facedb.model
+where regexp_replace(weights_path, '^.*/|[.]onnx$', '', 'g') = %(name)s order by id desc;
+
+-- name: other_weights
+-- The weights that earlier contracts of this name or file had.
+select distinct contract ->> 'weights_sha256' from facedb.model
+where contract ? 'weights_sha256' and (name = %(name)s or weights_path = %(weights_path)s);
 
 -- name: model_by_weights
 -- The contract of a model file that embedded last; one file may serve several contracts.
@@ -47,7 +61,7 @@ from facedb.model m order by m.id;
 -- Images that have neither a face nor a reject under a contract.
 select count(*) from facedb.image i
 join facedb.source s on s.id = i.source_id
-where i.status = 'ready' and s.format not in ('npz', 'npy')
+where i.status = 'ready' and i.format is distinct from 'vector' and not (s.format in ('npz', 'npy') and s.options ? 'contract')
   and (%(dataset_id)s::integer is null or s.dataset_id = %(dataset_id)s)
   and not exists (select from facedb.embed_reject r where r.model_id = %(model_id)s and r.image_id = i.id)
   and not exists (
@@ -60,7 +74,7 @@ where i.status = 'ready' and s.format not in ('npz', 'npy')
 select i.id, s.root, i.path, i.container, i.container_offset, i.container_length, i.box, i.landmarks, i.sha256
 from facedb.image i
 join facedb.source s on s.id = i.source_id
-where i.status = 'ready' and s.format not in ('npz', 'npy')
+where i.status = 'ready' and i.format is distinct from 'vector' and not (s.format in ('npz', 'npy') and s.options ? 'contract')
   and (%(dataset_id)s::integer is null or s.dataset_id = %(dataset_id)s)
   and not exists (select from facedb.embed_reject r where r.model_id = %(model_id)s and r.image_id = i.id)
   and not exists (
@@ -70,10 +84,13 @@ where i.status = 'ready' and s.format not in ('npz', 'npy')
 order by s.id, i.container, i.container_offset, i.path;
 
 -- name: unchanged
--- Which images are still what a run began with; nobody changes them before this transaction ends.
+-- Which images are still what a run began with; nobody changes them, and no other run writes their faces, before this
+-- transaction ends. Two runs under contracts of one detection share faces, so a lock that they could share would let both
+-- insert the same face, or wait for each other to update the image; the order keeps two runs from locking crosswise.
 select i.id from facedb.image i join unnest(%(ids)s::bigint[], %(hashes)s::bytea[]) as c(id, sha256) on c.id = i.id
 where i.status = 'ready' and i.sha256 is not distinct from c.sha256
-for share of i;
+order by i.id
+for no key update of i;
 
 -- name: known_faces
 -- Faces that another contract with the same detection found already.
@@ -113,3 +130,14 @@ select
     (select count(*) from facedb.embed_reject r
      join facedb.image i on i.id = r.image_id and i.status = 'ready' join facedb.source s on s.id = i.source_id
      where r.model_id = %(model_id)s and (%(dataset_id)s::integer is null or s.dataset_id = %(dataset_id)s)) as rejected;
+
+-- name: remember_choice
+-- What a dataset was embedded with, as it was named; without a dataset, for those that remember nothing yet.
+update facedb.dataset set model_choice = %(choice)s
+where (id = %(dataset_id)s or (%(dataset_id)s::integer is null and model_choice is null))
+  and model_choice is distinct from %(choice)s;
+
+-- name: remembered_choices
+-- What datasets were embedded with: one, or all.
+select model_choice from facedb.dataset
+where model_choice is not null and (%(dataset)s::text is null or name = %(dataset)s) order by id;

@@ -48,6 +48,7 @@ class AppendSearcher:
 
     def __init__(self, gallery: Gallery, threshold: float, devices: Sequence[AppendDevice]) -> None:
         self._gallery, self._devices = gallery, list(devices)
+        self.upper_bound, self.method = False, ""
         self.epsilon = max(device.epsilon for device in devices)
         self._lowest = threshold - self.epsilon
 

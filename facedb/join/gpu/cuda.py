@@ -249,7 +249,7 @@ def probe() -> EngineInfo:
     return EngineInfo("cuda", True, f"float16 tensor cores on {count} x {name}")
 
 
-def open_searcher(gallery: Gallery, sieve: Sieve, threads: int) -> AppendSearcher:  # noqa: ARG001
+def open_searcher(gallery: Gallery, sieve: Sieve, threads: int, comparisons: int) -> AppendSearcher:  # noqa: ARG001
     """A searcher over ``gallery`` on every GPU that CUDA sees."""
     return open_devices(gallery, sieve)
 

@@ -46,7 +46,7 @@ def probe() -> EngineInfo:
     return EngineInfo("faiss-gpu", True, f"FAISS on {count} GPU{'s' if count > 1 else ''}")
 
 
-def open_searcher(gallery: Gallery, sieve: Sieve, threads: int) -> AppendSearcher | KnnSearcher:  # noqa: ARG001
+def open_searcher(gallery: Gallery, sieve: Sieve, threads: int, comparisons: int) -> AppendSearcher | KnnSearcher:  # noqa: ARG001
     """A searcher over ``gallery`` on every GPU that FAISS sees, by the default route."""
     return open_route(gallery, sieve, DEFAULT_ROUTE)
 

@@ -70,6 +70,7 @@ class KnnSearcher:
         # One float32 down, so that rounding the limit to float32 loses no candidate.
         self._lowest = np.nextafter(lowest, np.float32(-np.inf))
         self._first_k = FIRST_K
+        self.upper_bound, self.method = False, ""
 
     def search(self, block: Block) -> Iterator[Hits]:
         yield from hits_of(self._devices, self._cut(block), self._candidates)

@@ -18,3 +18,11 @@ where f.id = any(%(faces)s);
 select n.id, case when (select count(distinct o.dataset_id) from facedb.identity o where o.id = any(%(ids)s)) > 1
                   then d.name || '/' || n.name else n.name end
 from facedb.identity n join facedb.dataset d on d.id = n.dataset_id where n.id = any(%(ids)s);
+
+-- name: face_images
+-- The images of faces. (Composed: the faces.)
+select f.id, f.image_id from facedb.face f where f.id = any({faces}::bigint[])
+
+-- name: face_paths
+-- Where the images of faces are now.
+select f.id, i.path from facedb.face f join facedb.image i on i.id = f.image_id where f.id = any(%(faces)s);

@@ -34,3 +34,13 @@ having min(i.height) = max(i.height) and min(i.width) = max(i.width);
 -- name: places
 -- Where the bytes of images are.
 select i.id, i.container_offset, i.container_length from facedb.image i where i.id = any(%(ids)s);
+
+-- name: leaks
+-- People and photos of other datasets that a dataset has as well.
+select distinct identity_id, image_id from bi.leakage where other_dataset = %(dataset)s;
+
+-- name: compared
+-- Whether a finished scan compares a dataset with another one.
+select exists (
+    select from bi.scan_coverage where is_newest and dataset_a <> dataset_b and %(dataset)s in (dataset_a, dataset_b)
+);

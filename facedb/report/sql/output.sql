@@ -1,7 +1,7 @@
 -- name: links
 -- Links of a scan, strongest first; those that a person called different only with new images, or when all are asked for.
-select rank, identity_a, identity_b, pairs, faces_a, faces_b, size_a, size_b, coverage_a, coverage_b, max_score, mean_score,
-       median_score, centroid_score, dataset_a, dataset_b
+-- (Composed, as all of these: the columns.)
+select {columns}
 from bi.links
 where scan_id = %(scan_id)s
   and (%(min_score)s::real is null or max_score >= %(min_score)s)
@@ -11,10 +11,10 @@ order by rank
 limit %(limit)s;
 
 -- name: pairs
--- Flagged pairs of a scan, highest score first.
-select identity_a, path_a, identity_b, path_b, score, dataset_a, dataset_b
+-- Flagged pairs of a scan, highest score first; without those of which a face is gone.
+select {columns}
 from bi.flagged_pairs
-where scan_id = %(scan_id)s
+where scan_id = %(scan_id)s and identity_a is not null and identity_b is not null
   and (%(min_score)s::real is null or score >= %(min_score)s)
   and (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b))
 order by score desc, face_a, face_b
@@ -40,7 +40,7 @@ order by l.rank;
 
 -- name: rejects
 -- Inputs that are not faces, and why.
-select dataset, identity, path, outcome, code, detail, model from bi.rejects
+select {columns} from bi.rejects
 where (%(dataset)s::text is null or dataset = %(dataset)s)
   and (%(code)s::text is null or code = %(code)s)
   and (%(ignored)s or outcome <> 'ignored')
@@ -49,53 +49,29 @@ limit %(limit)s;
 
 -- name: datasets
 -- Every dataset with the outcome of its files under the contract that embedded it last; the counts add up to files.
-with used as (
-    select s.dataset_id, e.model_id, max(e.id) as newest, count(*) filter (where i.status = 'ready') as faces
-    from facedb.embedding e join facedb.face f on f.id = e.face_id
-    join facedb.image i on i.id = f.image_id join facedb.source s on s.id = i.source_id
-    group by 1, 2
-    union all
-    -- A contract that could make nothing of a dataset has looked at it all the same.
-    select s.dataset_id, r.model_id, 0, 0
-    from facedb.embed_reject r join facedb.image i on i.id = r.image_id join facedb.source s on s.id = i.source_id
-    group by 1, 2
-), model as (
-    select distinct on (dataset_id) dataset_id, model_id as id, faces from used
-    order by dataset_id, newest desc, model_id desc
-), files as (
-    select s.dataset_id, i.id, i.status, i.identity_id,
-           exists (select from facedb.face f join facedb.embedding e on e.face_id = f.id and e.model_id = m.id
-                   where f.image_id = i.id) as embedded,
-           exists (select from facedb.embed_reject r where r.image_id = i.id and r.model_id = m.id) as refused
-    from facedb.image i join facedb.source s on s.id = i.source_id left join model m on m.dataset_id = s.dataset_id
-)
-select d.name,
-       count(f.id) as files,
-       count(*) filter (where f.status = 'ready' and f.embedded) as embedded,
-       coalesce((select m.faces from model m where m.dataset_id = d.id), 0) as faces,
-       count(*) filter (where f.status = 'rejected' or (f.status = 'ready' and not f.embedded and f.refused)) as rejected,
-       count(*) filter (where f.status = 'ignored') as ignored,
-       count(*) filter (where f.status = 'vanished') as vanished,
-       count(*) filter (where f.status = 'ready' and not f.embedded and not f.refused) as pending,
-       count(distinct f.identity_id) filter (where f.status = 'ready') as identities,
-       (select string_agg(s.location, ', ' order by s.id) from facedb.source s where s.dataset_id = d.id) as location
-from facedb.dataset d left join files f on f.dataset_id = d.id
-group by d.id order by d.name;
+select {columns} from bi.datasets order by dataset;
+
+-- name: identities
+-- Identities by dataset and name.
+select {columns} from bi.identities where %(dataset)s::text is null or dataset = %(dataset)s
+order by dataset, identity limit %(limit)s;
 
 -- name: scans
 -- Every scan, newest first.
-select scan_id, model, status, threshold, faces, new_faces, identities, comparisons, pairs, links, engine, started_at
+select {columns}
 from bi.scans order by scan_id desc;
 
 -- name: faces
 -- The faces of photos that show several, with what each was to a scan.
-select n.name, i.path, r.role, r.faces, round(r.fit::numeric, 4)::float8, a.name, round(r.also_score::numeric, 4)::float8, f.box
-from facedb.scan_face r
-join facedb.face f on f.id = r.face_id
-join facedb.image i on i.id = f.image_id
-left join facedb.identity n on n.id = i.identity_id
-left join facedb.identity a on a.id = r.also_identity
-where r.scan_id = %(scan_id)s
-  and (%(role)s::text is null or r.role = %(role)s)
-order by n.name, i.path, f.ordinal
+select {columns}
+from (
+    select n.name as identity, i.path, r.role, r.faces, r.fit, a.name as also_shows, r.also_score, f.box, f.ordinal
+    from facedb.scan_face r
+    join facedb.face f on f.id = r.face_id
+    join facedb.image i on i.id = f.image_id
+    left join facedb.identity n on n.id = i.identity_id
+    left join facedb.identity a on a.id = r.also_identity
+    where r.scan_id = %(scan_id)s and (%(role)s::text is null or r.role = %(role)s)
+) photo_face
+order by identity, path, ordinal
 limit %(limit)s;

@@ -1,13 +1,36 @@
 -- name: find_identities
 -- Identities of a name, in all or in one dataset.
 select n.id, n.name, d.name as dataset from facedb.identity n join facedb.dataset d on d.id = n.dataset_id
-where n.name = %(name)s and (%(dataset)s::text is null or d.name = %(dataset)s) order by d.name;
+where (%(name)s::text is null or n.name = %(name)s) and (%(dataset)s::text is null or d.name = %(dataset)s) order by d.name;
 
 -- name: find_images
 -- Images at a path below any root, in all or in one dataset.
 select i.id, i.path, i.status, i.identity_id, i.sha256, d.name as dataset
 from facedb.image i join facedb.source s on s.id = i.source_id join facedb.dataset d on d.id = s.dataset_id
-where i.path = %(path)s and i.status <> 'vanished' and (%(dataset)s::text is null or d.name = %(dataset)s) order by d.name, i.id;
+where i.path = %(path)s and i.status <> 'vanished' and (%(dataset)s::text is null or d.name = %(dataset)s)
+order by i.status = 'ready' desc, d.name, i.id;
+
+-- name: images_alike
+-- Images at a path that looks the same: accents composed or not, spaces of any kind, characters that are not seen.
+select i.id, i.path, i.status, i.identity_id, i.sha256, d.name as dataset
+from facedb.image i join facedb.source s on s.id = i.source_id join facedb.dataset d on d.id = s.dataset_id
+where normalize(regexp_replace(i.path, '[\s\u00a0\u00ad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufe0f\ufeff]', '', 'g'), nfc)
+      = normalize(regexp_replace(%(path)s, '[\s\u00a0\u00ad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufe0f\ufeff]', '', 'g'), nfc)
+  and i.status <> 'vanished' and (%(dataset)s::text is null or d.name = %(dataset)s) order by d.name, i.id limit 10;
+
+-- name: paths_beside
+-- Paths in the folder of a path, among which somebody may have meant one.
+select i.path from facedb.image i join facedb.source s on s.id = i.source_id join facedb.dataset d on d.id = s.dataset_id
+where i.path ^@ regexp_replace(%(path)s, '[^/]*$', '') and i.status = 'ready' and (%(dataset)s::text is null or d.name = %(dataset)s)
+order by i.path limit 5000;
+
+-- name: standing_name
+-- The image whose file an image is another name of.
+select o.id, o.path, o.status, o.identity_id, o.sha256, d.name as dataset
+from facedb.image i join facedb.source s on s.id = i.source_id join facedb.dataset d on d.id = s.dataset_id
+join facedb.source t on t.dataset_id = d.id
+join facedb.image o on o.source_id = t.id and o.sha256 = i.sha256 and o.status = 'ready'
+where i.id = %(image_id)s and i.reject_code in ('same_file', 'other_label') order by o.identity_id = i.identity_id desc, o.id limit 1;
 
 -- name: roots
 -- Where the paths of the images start.
@@ -70,13 +93,13 @@ select n.id, n.name, d.name from facedb.identity n join facedb.dataset d on d.id
 
 -- name: images_by_key
 -- Images that a plan may be about, where they are and how they are labelled.
-select i.id, i.source_id, s.format, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
+select i.id, i.source_id, case when i.format = 'vector' then 'npy' else s.format end, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
        coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels
 from facedb.image i join facedb.source s on s.id = i.source_id where i.id = any(%(ids)s) order by i.id;
 
 -- name: images_of_identities
 -- The same for every image of some identities.
-select i.id, i.source_id, s.format, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
+select i.id, i.source_id, case when i.format = 'vector' then 'npy' else s.format end, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
        coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels
 from facedb.image i join facedb.source s on s.id = i.source_id
 where i.identity_id = any(%(ids)s) and i.status = 'ready' and i.sha256 is not null order by i.id;
@@ -88,7 +111,7 @@ where i.identity_id = any(%(ids)s) and i.status in ('ignored', 'rejected') group
 
 -- name: sources_of_images
 -- Every image of a dataset (or of all) that is ready, in the order of a list.
-select i.id, i.source_id, s.format, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
+select i.id, i.source_id, case when i.format = 'vector' then 'npy' else s.format end, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
        coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels
 from facedb.image i join facedb.source s on s.id = i.source_id join facedb.dataset d on d.id = s.dataset_id
 where i.status = 'ready' and (%(dataset)s::text is null or d.name = %(dataset)s)
@@ -105,13 +128,9 @@ insert into facedb.plan (auto, created_by) values (%(auto)s, %(created_by)s) ret
 -- name: add_step
 -- One step of a new plan.
 insert into facedb.plan_step (plan_id, step, action, source_id, image_id, sha256, identity_from, identity_to, labelled_by, path_from,
-                              path_to, reason, verdict_id)
+                              path_to, reason, verdict_id, kept_image)
 values (%(plan_id)s, %(step)s, %(action)s, %(source_id)s, %(image_id)s, %(sha256)s, %(identity_from)s, %(identity_to)s,
-        %(labelled_by)s, %(path_from)s, %(path_to)s, %(reason)s, %(verdict_id)s);
-
--- name: drop_plan
--- Forget a plan of which nothing was carried out.
-delete from facedb.plan where id = %(plan_id)s and state = 'proposed';
+        %(labelled_by)s, %(path_from)s, %(path_to)s, %(reason)s, %(verdict_id)s, %(kept_image)s);
 
 -- name: find_plan
 -- One plan.
@@ -122,17 +141,33 @@ select id, state, auto, labels_only, created_by, created_at, applied_at, undone_
 select id, state, auto, labels_only, created_by, created_at, applied_at, undone_at from facedb.plan order by id desc limit 1;
 
 -- name: plans
--- Every plan, newest first.
-select plan_id, state, steps, done, moves, merges, quarantines, drops, auto, labels_only, created_by, created_at
+-- Every plan, newest first. (Composed: the columns.)
+select {columns}
 from bi.plans order by plan_id desc;
 
 -- name: steps
 -- The steps of a plan in order.
 select t.step, t.action, t.state, t.source_id, s.root, s.format, t.image_id, t.sha256, t.identity_from, nf.name, t.identity_to, nt.name,
-       t.labelled_by, t.path_from, t.path_to, t.reason, t.verdict_id
+       t.labelled_by, t.path_from, t.path_to, t.reason, t.verdict_id, t.kept_image
 from facedb.plan_step t join facedb.source s on s.id = t.source_id
 join facedb.identity nf on nf.id = t.identity_from left join facedb.identity nt on nt.id = t.identity_to
 where t.plan_id = %(plan_id)s order by t.step;
+
+-- name: reopen_steps
+-- Steps that were taken back can be taken again.
+update facedb.plan_step set state = 'pending', changed_at = null where plan_id = %(plan_id)s and state = 'undone';
+
+-- name: forget_folders
+-- The next attempt notes the folders as it finds them; one that was never taken back to the end still needs the first note.
+delete from facedb.plan_folder f using facedb.plan p
+where f.plan_id = %(plan_id)s and p.id = f.plan_id and p.state = 'undone';
+
+-- name: reopen_plan
+-- Undone to the end it is as if just made; half undone it is as if half carried out.
+update facedb.plan
+set state = case when state = 'undone' then 'proposed' else 'applying' end,
+    labels_only = case when state = 'undone' then null else labels_only end, applied_at = null, undone_at = null
+where id = %(plan_id)s and state in ('undoing', 'undone');
 
 -- name: set_plan_state
 -- How far a plan is.

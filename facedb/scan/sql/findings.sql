@@ -1,7 +1,7 @@
 -- name: findings
 -- Findings of a scan in the order of their rank; those that a person denied only with new images, or when all are asked for.
-select rank, class, confidence, identity_a, identity_b, images, faces_a, faces_b, coverage_a, coverage_b, max_score,
-       mean_score, own_score, detail, verdict, dataset_a, dataset_b
+-- (Composed: the columns.)
+select {columns}
 from bi.findings f
 where scan_id = %(scan_id)s
   and (%(class)s::text is null or class = %(class)s)

@@ -39,10 +39,26 @@ insert into facedb.scan (model_id, base_scan_id, threshold, scope, engine, faces
 values (%(model_id)s, %(base_scan_id)s, %(threshold)s, %(scope)s, %(engine)s, %(faces)s, %(new_faces)s, %(identities)s)
 returning id;
 
+-- name: add_partition
+-- The place of the pairs of a scan that has begun.
+select facedb.add_pairs(%(scan_id)s);
+
+-- name: index_pairs
+-- The last block is done: the pairs are looked up from here on.
+select facedb.index_pairs(%(scan_id)s);
+
 -- name: add_block
 -- Write down who is in a block before it is searched.
 insert into facedb.scan_block (scan_id, block, status, embedding_ids, identity_ids)
 values (%(scan_id)s, %(block)s, %(status)s, %(embedding_ids)s::bigint[], %(identity_ids)s::integer[]);
+
+-- name: add_datasets
+-- Which datasets are in the gallery of a scan, from its ledger.
+insert into facedb.scan_dataset (scan_id, dataset_id, faces, identities)
+select b.scan_id, n.dataset_id, count(*), count(distinct n.id)
+from facedb.scan_block b cross join unnest(b.identity_ids) as member (identity_id)
+join facedb.identity n on n.id = member.identity_id
+where b.scan_id = %(scan_id)s group by b.scan_id, n.dataset_id;
 
 -- name: running_scans
 -- Scans that were begun with the same parameters and never finished, newest first.

@@ -1,14 +1,20 @@
 -- name: nearest
--- The k-th best float32 score decides how far the exact rescoring has to look. (Composed: partition and column.)
-select -({column} <#> {query}) as score from {embedding} e order by {column} <#> {query} limit {limit}
+-- The k-th best float32 score of a face that is there decides how far the exact rescoring has to look. (Composed: partition and column.)
+select -({column} <#> {query}) as score
+from {embedding} e join facedb.face f on f.id = e.face_id join facedb.image i on i.id = f.image_id and i.status = 'ready'
+order by {column} <#> {query} limit {limit}
 
 -- name: candidates
 -- Everything that may be among the best, with its vector. (Composed: partition and column.)
-select e.face_id, e.vec from {embedding} e where -({column} <#> {query}) >= {floor} order by {column} <#> {query} limit {limit}
+select e.face_id, e.vec
+from {embedding} e join facedb.face f on f.id = e.face_id join facedb.image i on i.id = f.image_id and i.status = 'ready'
+where -({column} <#> {query}) >= {floor} order by {column} <#> {query} limit {limit}
 
 -- name: approximate
 -- The best that the HNSW index finds. (Composed: partition and column.)
-select e.face_id, e.vec from {embedding} e order by {column} <#> {query} limit {limit}
+select e.face_id, e.vec
+from {embedding} e join facedb.face f on f.id = e.face_id join facedb.image i on i.id = f.image_id and i.status = 'ready'
+order by {column} <#> {query} limit {limit}
 
 -- name: faces_found
 -- Who the found faces are.

@@ -308,3 +308,47 @@ def test_a_killed_run_is_continued_and_ends_with_the_same_rows(database: Databas
         conn.execute("delete from facedb.face")
     work(database, choice)
     assert vectors(database, done.model.id) == interrupted
+
+
+_EMBED_TOGETHER = """
+import sys, time
+from pathlib import Path
+from facedb.core.progress import Silent
+from facedb.db.connection import Database
+from facedb.dataset import embed
+mine, other = Path(sys.argv[3]), Path(sys.argv[4])
+locked, written = embed.store.unchanged, embed.store.write_results
+def together(*arguments):
+    mine.touch()
+    while not other.exists():
+        time.sleep(0.01)
+    return locked(*arguments)
+def slowly(*arguments):
+    count = written(*arguments)
+    time.sleep(0.5)  # written, not yet committed
+    return count
+embed.store.unchanged, embed.store.write_results = together, slowly
+embed.embed(Database(sys.argv[1], embedded=True), embed.ModelChoice(Path(sys.argv[2])), threads=1, reporter=Silent())
+"""
+
+
+@pytest.mark.parametrize("facts", ["facts known", "facts new"])
+def test_two_processes_that_embed_one_dataset_under_two_models_share_its_faces(
+    database: Database, folder: Path, tmp_path: Path, facts: str
+) -> None:
+    ingest(database, folder, reporter=Silent())
+    if facts == "facts known":
+        work(database, ModelChoice(block_model(tmp_path / "earlier.onnx", dim=8, seed=3)))
+        with database.connection() as conn:
+            conn.execute("delete from facedb.face")
+    marks = [tmp_path / "one", tmp_path / "two"]
+    running = []
+    for k, mark in enumerate(marks):
+        model = block_model(tmp_path / f"model{k}.onnx", dim=16 + k, seed=k)
+        command = [sys.executable, "-c", _EMBED_TOGETHER, database.dsn, str(model), str(mark), str(marks[1 - k])]
+        running.append(subprocess.Popen(command, stderr=subprocess.PIPE))
+    ends = [(process.communicate(timeout=300)[1].decode(), process.returncode) for process in running]
+    assert [code for _, code in ends] == [0, 0], ends
+    with database.connection() as conn:
+        assert conn.execute("select count(*) from facedb.face").fetchone() == (20,)
+        assert conn.execute("select count(*) from facedb.embedding").fetchone() == (40,)

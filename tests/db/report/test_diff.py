@@ -8,7 +8,7 @@ import pytest
 from facedb.core.errors import NotFoundError, UsageError
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
-from facedb.report.diff import LINK_DIFF_COLUMNS, PAIR_DIFF_COLUMNS, ScanDiff, diff, rows
+from facedb.report.diff import LinkChange, PairDifference, ScanDiff, diff, rows
 from facedb.scan.run import ScanOptions, scan
 from tests.db.population import Population, add_model
 
@@ -43,7 +43,7 @@ def people(database: Database) -> Population:
 def test_the_same_scan_differs_in_nothing(database: Database, people: Population) -> None:
     only = _scan(database, 0.9)
     found = diff(database, only, only)
-    assert (found.pairs, found.links) == ((), ())
+    assert (tuple(found.pairs), found.links) == ((), ())
     assert people.dim == DIM
 
 
@@ -57,12 +57,14 @@ def test_a_lower_threshold_brings_pairs_and_a_higher_one_takes_them(database: Da
         ("gone", "bob", "cid", 1, 0, "threshold"),
         ("changed", "ann", "bob", 2, 1, "threshold"),
     ]
-    columns, body = rows(diff(database, high, low), pairs=True)
-    assert columns == PAIR_DIFF_COLUMNS
-    assert [(r[0], r[1], r[3], r[5], r[7]) for r in body] == [
+    body = list(rows(diff(database, high, low), pairs=True))
+    assert [(r.change, r.identity_a, r.identity_b, r.score_before, r.reason) for r in body] == [
         ("new", "ann", "bob", None, "threshold"), ("new", "bob", "cid", None, "threshold"),
     ]  # fmt: skip
-    assert rows(diff(database, high, low), pairs=False)[0] == LINK_DIFF_COLUMNS
+    assert isinstance(body[0], PairDifference)
+    assert isinstance(next(rows(diff(database, high, low), pairs=False)), LinkChange)
+    with pytest.raises(UsageError, match="did you mean 'gone'"):
+        rows(diff(database, high, low), pairs=True, change="gon")
     assert people.dim == DIM
 
 

@@ -12,10 +12,12 @@ import pytest
 
 from facedb.core.errors import ConflictError, ExitCode, NotFoundError, UsageError
 from facedb.core.progress import Silent
+from facedb.core.row import table
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
 from facedb.report import results
 from facedb.report.export import FORMATS, Exported, ExportOptions, export
+from facedb.report.records import Pair
 from facedb.report.results import Selection
 from facedb.review.verdicts import Statement, say
 from facedb.scan.run import ScanOptions, scan
@@ -68,7 +70,7 @@ def test_pairs_read_the_same_in_every_format(
         found = [tuple(row.values()) for row in pq.read_table(file).to_pylist()]
     else:
         with np.load(file) as arrays:
-            found = list(zip(*(arrays[name].tolist() for name in results.PAIR_COLUMNS), strict=True))
+            found = list(zip(*(arrays[name].tolist() for name in table(Pair).names), strict=True))
     assert [(*row[:4], np.float32(row[4])) for row in found] == [(*row[:4], np.float32(row[4])) for row in expected]
     assert scanned.dim == 16
 
@@ -205,8 +207,30 @@ def test_a_cleaned_rec_holds_the_bytes_that_stay_under_their_new_identities(
     assert packed == kept
     (root / "cid" / "only.png").write_bytes(PEOPLE["ann/1.png"])
     with pytest.raises(ConflictError, match="changed since it was ingested"):
-        _export(database, "rec", tmp_path / "again.rec")
+        _export(database, "rec", tmp_path / "again.rec", force=True)
     assert not list(tmp_path.glob("again*")), "nothing half-written is left"
+
+
+@pytest.mark.usefixtures("root")
+def test_a_property_file_of_somebody_else_is_not_replaced_unasked(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "property").write_text("85742,112,112\n")
+    with pytest.raises(UsageError, match="--force"):
+        _export(database, "rec", tmp_path / "mine.rec")
+    assert (tmp_path / "property").read_text() == "85742,112,112\n"
+    assert not list(tmp_path.glob("mine*"))
+    _export(database, "rec", tmp_path / "mine.rec", force=True)
+    with pytest.raises(UsageError, match=r"belongs to mine\.rec"):
+        _export(database, "rec", tmp_path / "second.rec")
+
+
+def test_what_is_not_on_the_disk_is_not_exported(database: Database, root: Path, tmp_path: Path) -> None:
+    (root / "ann" / "1.png").unlink()
+    done = _export(database, "list", tmp_path / "list.csv", as_is=True)
+    assert "ann/1.png" not in (tmp_path / "list.csv").read_text()
+    assert any("1 image is not on the disk" in remark for remark in done.remarks)
+    root.rename(tmp_path / "away")
+    done = _export(database, "list", tmp_path / "all.csv", as_is=True)
+    assert any("--moved-from" in remark for remark in done.remarks)
 
 
 def test_a_file_is_whole_or_not_there_and_never_replaced_unasked(

@@ -23,7 +23,7 @@ from tests.db.population import Population, unit
 
 
 def _standing(db: Database) -> list[tuple[object, ...]]:
-    return [row[1:5] for row in listed(db)]
+    return [(row.kind, row.verdict, row.a, row.b) for row in listed(db)]
 
 
 def _link(a: str, b: str, verdict: str) -> Statement:
@@ -43,7 +43,7 @@ def folders(tmp_path: Path, database: Database) -> Path:
 def test_the_newest_verdict_stands_and_the_older_ones_are_kept(database: Database) -> None:
     say(database, [_link("ann", "bob", "same"), _link("bob", "ann", "different")])
     assert _standing(database) == [("link", "different", "ann", "bob")]
-    assert [row[2] for row in listed(database, history=True)] == ["different", "same"]
+    assert [row.verdict for row in listed(database, history=True)] == ["different", "same"]
 
 
 @pytest.mark.usefixtures("folders")
@@ -96,7 +96,7 @@ def test_a_renamed_folder_a_moved_file_and_a_prune_leave_verdicts_in_force(datab
     take(database, folders)
     assert _standing(database)[0] == ("pair", "different", "zoe/0.png", "cid/back.png")
     say(database, [Statement("pair", "cid/back.png", "same", "zoe/0.png", by="eve")])
-    assert next(row[1:3] for row in listed(database)) == ("pair", "same")
+    assert next((row.kind, row.verdict) for row in listed(database)) == ("pair", "same")
     assert len(listed(database, kind="pair")) == 1
 
 
@@ -115,7 +115,7 @@ def test_contradictions_are_shown_with_the_whole_chain(database: Database) -> No
     assert conflicts(database) == []
     keys = say(database, [_link("ann", "cid", "different")])
     (conflict,) = conflicts(database)
-    assert conflict.row()[2:4] == ("ann = bob = cid", "ann ≠ cid")
+    assert (conflict.row().said, conflict.row().against) == ("ann = bob = cid", "ann ≠ cid")
     assert keys[0] in conflict.verdict_ids
     say(database, [_link("ann", "cid", "unsure")])
     assert conflicts(database) == []
@@ -127,7 +127,7 @@ def test_two_images_held_apart_contradict_identities_called_the_same_unless_one_
 ) -> None:
     say(database, [_link("ann", "bob", "same"), Statement("pair", "ann/0.png", "different", "bob/0.png", by="eve")])
     (conflict,) = conflicts(database)
-    assert conflict.row()[3] == "ann/0.png ≠ bob/0.png"
+    assert conflict.row().against == "ann/0.png ≠ bob/0.png"
     say(database, [Statement("face", "bob/0.png", "wrong-identity", by="eve")])
     assert conflicts(database) == []
 
@@ -168,7 +168,7 @@ def test_a_csv_is_taken_as_a_whole_or_not_at_all(database: Database, tmp_path: P
     file = tmp_path / "said.csv"
     file.write_text("kind,a,b,verdict,note,by\nlink,ann,bob,different,twins,ann\nface,cid/1.png,,same,,\n")
     assert len(verdicts.say_all(database, file, by="eve")) == 2
-    assert [(row[7], row[6]) for row in listed(database)] == [("eve", None), ("ann", "twins")]
+    assert [(row.by, row.note) for row in listed(database)] == [("eve", None), ("ann", "twins")]
     file.write_text("kind,a,b,verdict\nlink,ann,cid,same\nlink,ann,nobody,same\n")
     with pytest.raises(NotFoundError, match="row 2"):
         verdicts.say_all(database, file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,14 @@ import pytest
 
 from facedb.core.errors import InputError, NotFoundError, UsageError
 from facedb.core.progress import Silent
+from facedb.core.row import table
 from facedb.db.connection import Database
 from facedb.findings.rates.histogram import BINS
 from facedb.report import evaluate
 from facedb.review.verdicts import Statement, say
-from facedb.scan.calibrate import CALIBRATE_COLUMNS, calibrate, scan_meaning
+from facedb.scan.calibrate import calibrate, scan_meaning
 from facedb.scan.findings import (
-    FINDING_COLUMNS,
+    Finding,
     FindingSelection,
     finding_counts,
     findings,
@@ -63,7 +65,7 @@ def run(db: Database, **options: object) -> ScanSummary:
 
 def read(db: Database, **selection: object) -> list[dict[str, object]]:
     with findings(db, FindingSelection(**selection)) as rows:  # type: ignore[arg-type]
-        return [dict(zip(FINDING_COLUMNS, row, strict=True)) for row in rows]
+        return [dict(zip(table(Finding).names, row, strict=True)) for row in rows]
 
 
 def test_a_scan_leaves_its_findings_ranked_with_names_and_paths(database: Database) -> None:
@@ -190,7 +192,7 @@ def test_calibration_reads_a_scan_and_agrees_with_a_sample_of_everything(databas
     assert after.calibration.genuine.total == before.calibration.genuine.total
     exact = before.calibration.false_match(0.45)
     assert after.calibration.false_match(0.45).errors == pytest.approx(exact.errors, abs=1) == done.scan.pairs
-    rows = [dict(zip(CALIBRATE_COLUMNS, row, strict=True)) for row in after.rows(0.3, 1e-5)]
+    rows = [asdict(row) for row in after.rows(0.3, 1e-5)]
     assert [row["threshold"] for row in rows] == sorted(row["threshold"] for row in rows)
     assert {"review above", "certain above", "this scan", "asked", "fmr 1e-05"} <= {row["line"] for row in rows}
     assert any("too few" in remark for remark in after.remarks(1e-5))
@@ -288,7 +290,7 @@ def test_a_list_that_people_made_grades_the_findings_of_a_scan(database: Databas
     done = evaluate.against_truth(database, write_truth(tmp_path / "errors.csv", rows), scan=None, dataset=None)
     assert (done.planted, done.found) == (3, 2)
     assert done.average_precision == pytest.approx(2 / 3)
-    assert [(m.name, m.identity_a, m.images) for m in done.misses] == [("stray", "p09", [other[0]])]
+    assert [(m.name, m.identity_a, m.images) for m in done.misses] == [("stray", "p09", (other[0],))]
 
 
 @pytest.mark.parametrize(

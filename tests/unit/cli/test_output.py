@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from facedb.cli.output import Format, emit, text
+from facedb.core.row import ad_hoc
 
-COLUMNS = ("name", "count", "score", "when", "flag", "nothing")
+TABLE = ad_hoc({"name": str, "count": int, "score": float, "when": datetime, "flag": bool, "nothing": str | None})
+COLUMNS = TABLE.names
 ROWS = [
     ('ann, "the" first', 1_234_567, 0.1 + 0.2, datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC), True, None),
     ("new\nline \x1b[31m日本語", 0, -1.0, datetime(2026, 1, 1, tzinfo=UTC), False, None),
@@ -33,7 +35,7 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> Printed:
         sink = io.BytesIO()
         stdout = io.TextIOWrapper(sink, encoding="utf-8", write_through=True)
         monkeypatch.setattr(sys, "stdout", stdout)
-        emit(COLUMNS, iter(rows), output)
+        emit(TABLE, iter(rows), output)
         monkeypatch.undo()
         return sink.getvalue()
 
@@ -71,7 +73,7 @@ def test_no_digit_is_lost_where_the_terminal_is_narrow(monkeypatch: pytest.Monke
     monkeypatch.setenv("COLUMNS", "40")
     with os.fdopen(writer, "w") as terminal, os.fdopen(reader, "rb", buffering=0) as screen:
         monkeypatch.setattr(sys, "stdout", terminal)
-        emit([f"a_column_{k}" for k in range(6)], [(1_234_567,) * 6], Format.TABLE)
+        emit(ad_hoc({f"a_column_{k}": int for k in range(6)}), [(1_234_567,) * 6], Format.TABLE)
         monkeypatch.undo()
         assert screen.read(4096).decode().count("1,234,567") == 6
 

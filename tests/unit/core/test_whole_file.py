@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from facedb.core.errors import InputError, UsageError
+from facedb.core.row import Real, ad_hoc
 from facedb.core.whole_file import check_free, whole_file, whole_folder
 from facedb.report.tables import write_rows
 from facedb.review.components import components
 from facedb.review.verdicts import Statement, read_csv
 
-COLUMNS = ("path", "images", "pairs", "max_score")
+TABLE = ad_hoc({"path": str, "images": tuple[str, ...], "pairs": int, "max_score": Real | None})
 ROWS = [("ann/1.jpg", ["a", "b"], 3, 0.5), ("b\u00e9a/\udcff.jpg", [], 4, None)]
 
 
@@ -59,7 +60,7 @@ def test_what_exists_is_not_replaced_unasked(tmp_path: Path) -> None:
 def test_rows_are_the_same_in_every_format_and_hold_any_file_name(tmp_path: Path, form: str) -> None:
     path = tmp_path / f"rows.{form}"
     with path.open("wb") as file:
-        assert write_rows(file, COLUMNS, iter(ROWS), form) == 2
+        assert write_rows(file, TABLE, iter(ROWS), form) == 2
     if form == "csv":
         assert path.read_bytes().splitlines()[2] == b"b\xc3\xa9a/\xff.jpg,[],4,"
     elif form == "jsonl":
@@ -79,7 +80,7 @@ def test_rows_are_the_same_in_every_format_and_hold_any_file_name(tmp_path: Path
 def test_no_rows_are_a_table_all_the_same() -> None:
     for form in ("csv", "jsonl", "parquet", "npz"):
         file = io.BytesIO()
-        assert write_rows(file, COLUMNS, iter(()), form) == 0
+        assert write_rows(file, TABLE, iter(()), form) == 0
 
 
 def test_groups_are_connected_and_ordered() -> None:
@@ -92,7 +93,9 @@ def test_a_csv_of_verdicts_is_read_with_its_lines(tmp_path: Path) -> None:
     file.write_text("\ufeffkind,a,b,verdict,target\nface,ann/1.jpg,,wrong-identity,bob\n", encoding="utf-8")
     assert read_csv(file) == [Statement("face", "ann/1.jpg", "wrong-identity", target="bob")]
     file.write_bytes(b"kind,a,b,verdict\nlink,\xff,b,same\n")
-    with pytest.raises(InputError, match="UTF-8"):
+    assert read_csv(file) == [Statement("link", "\udcff", "same", "b")]
+    file.write_text('kind,a,b,verdict\nlink,"ann,b,same\nlink,c,d,same\n')
+    with pytest.raises(InputError, match="line 2"):
         read_csv(file)
     with pytest.raises(InputError, match="cannot be read"):
         read_csv(tmp_path / "none.csv")

@@ -85,6 +85,50 @@ def build_model(
     return path
 
 
+def build_scrfd(
+    path: Path, *, levels: int = 3, anchors: int = 2, landmarks: bool = True, batched: bool = False
+) -> Path:
+    """A graph with SCRFD's signature and outputs without names: the score of a cell is its brightness.
+
+    Every box reaches 1 stride to the left and up, 2 to the right and 3 down; landmark k lies k strides right of the centre.
+    """
+    nodes, initial, outputs = [], [], []
+    reach = {4: [1, 1, 2, 3], 10: [value for k in range(5) for value in (k, 0)]}
+    kinds = [1, 4, 10] if landmarks else [1, 4]
+    initial.append(numpy_helper.from_array(np.array([-1, 1] if not batched else [1, -1, 1], np.int64), "column"))
+    nodes.append(helper.make_node("ReduceMean", ["input.1"], ["grey"], axes=[1], keepdims=1))
+    for level in range(levels):
+        stride = 8 << level
+        nodes.append(
+            helper.make_node("AveragePool", ["grey"], [f"cell{level}"], kernel_shape=[stride] * 2, strides=[stride] * 2)
+        )
+        initial.append(numpy_helper.from_array(np.array([-1, 1], np.int64), f"flat{level}"))
+        nodes.append(helper.make_node("Reshape", [f"cell{level}", f"flat{level}"], [f"one{level}"]))
+        # The second anchor of a cell is a little less sure, so that it is the one that goes.
+        initial.append(numpy_helper.from_array(1 - 0.1 * np.arange(anchors, dtype=np.float32)[None], f"each{level}"))
+        nodes.append(helper.make_node("MatMul", [f"one{level}", f"each{level}"], [f"two{level}"]))
+        nodes.append(helper.make_node("Reshape", [f"two{level}", "column"], [f"score{level}"]))
+    for kind in kinds:
+        for level in range(levels):
+            name = str(400 + 10 * kind + level)
+            if kind == 1:
+                nodes.append(helper.make_node("Identity", [f"score{level}"], [name]))
+            else:
+                initial.append(numpy_helper.from_array(np.zeros((1, kind), np.float32), f"none{name}"))
+                initial.append(numpy_helper.from_array(np.array([reach[kind]], np.float32), f"reach{name}"))
+                nodes.append(helper.make_node("MatMul", [f"score{level}", f"none{name}"], [f"zero{name}"]))
+                nodes.append(helper.make_node("Add", [f"zero{name}", f"reach{name}"], [name]))
+            outputs.append(
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, "c", kind] if batched else ["c", kind])
+            )
+    source = helper.make_tensor_value_info("input.1", TensorProto.FLOAT, [1, 3, "h", "w"])
+    graph = helper.make_graph(nodes, "scrfd", [source], outputs, initial)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
 @pytest.fixture
 def make_model(tmp_path: Path) -> MakeModel:
     """Writes a tiny model into the test's folder and returns its path."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import struct
 import warnings
 import zlib
@@ -19,6 +20,18 @@ from tests.unit.embedding.conftest import encode, picture
 
 LOSSLESS = [("PNG", {}), ("BMP", {}), ("TIFF", {}), ("PPM", {}), ("WEBP", {"lossless": True})]
 LOSSY = [("JPEG", {"quality": 95}), ("JPEG", {"quality": 95, "progressive": True}), ("AVIF", {"quality": 95})]
+
+# A drawing of two colours as an iPhone writes its photos, with the EXIF orientation 6.
+HEIC = base64.b64decode(
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAaFtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAA"
+    "ADRpbG9jAAAAAERAAAIAAQAAAAABxQABAAAAAAAAAFIAAgAAAAACFwABAAAAAAAAACQAAAA4aWluZgAAAAAAAgAAABVpbmZlAgAA"
+    "AAABAABodmMxAAAAABVpbmZlAgAAAQACAABFeGlmAAAAAA5waXRtAAAAAAABAAAA4GlwcnAAAADAaXBjbwAAAHhodmNDAQNwAAAA"
+    "kAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQArQgEBA3AAAAMAkAAAAwAAAwAeoDCBBZbq"
+    "SSmubgIaDAgAAAMAyAAAAwAIQGIAAQAHRAHBcrAiQAAAABNjb2xybmNseAABAA0ABoAAAAAUaXNwZQAAAAAAAABgAAAAQAAAABBw"
+    "aXhpAAAAAAMICAgAAAAJaXJvdAMAAAAYaXBtYQAAAAAAAAABAAEFgQIDBIUAAAAaaXJlZgAAAAAAAAAOY2RzYwACAAEAAQAAAH5t"
+    "ZGF0AAAATigBr1iT/wdJL//7tK5H5pvf/Ohh0bi3SYD/vMPX63goDJcMw6342wd6QchQA9xSlgsGOOe7nzPCQSK2HOlZNURGyZrg"
+    "wjh2O+iPz4TwxgAAAAZFeGlmAABNTQAqAAAACAABARIAAwAAAAEABgAAAAAAAA=="
+)
 
 
 def code_of(data: bytes, **limits: int) -> str:
@@ -167,7 +180,7 @@ def test_other_content_is_not_an_image(data: bytes) -> None:
 
 
 def test_an_image_in_a_format_without_a_decoder_says_so() -> None:
-    assert code_of(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00heicmif1" + b"\x00" * 200) == rejects.UNSUPPORTED_FORMAT
+    assert code_of(b"8BPS" + b"\x00" * 200) == rejects.UNSUPPORTED_FORMAT
 
 
 @pytest.mark.parametrize(("kind", "options"), [*LOSSLESS, *LOSSY, ("GIF", {})])
@@ -202,10 +215,51 @@ def test_both_limits_are_inclusive() -> None:
     assert code_of(data, max_bytes=len(data) - 1) == rejects.TOO_LARGE
 
 
-def test_an_image_above_pillows_own_warning_limit_decodes_without_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_above_pillows_own_limits_decodes_without_a_warning_since_the_limit_is_facedbs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     assert decode(encode(picture(40, 40))).width == 40
-    assert code_of(encode(picture(60, 60))) == rejects.TOO_LARGE
+    for kind in ("PNG", "JPEG"):
+        assert decode(encode(picture(60, 60), kind)).width == 60
+    for kind in ("WEBP", "TIFF"):
+        assert code_of(encode(picture(60, 60), kind)) == rejects.TOO_LARGE
+
+
+@pytest.mark.parametrize(("limit", "reduction"), [(6000, 1), (4000, 2), (1000, 4), (250, 8)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_jpeg_above_the_limit_is_decoded_at_a_fraction_and_keeps_its_size(
+    limit: int, reduction: int, turned: bool
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6 if turned else 1
+    data = encode(picture(88, 64), "JPEG", exif=exif.tobytes(), quality=95)
+    found = decode(data, max_pixels=limit)
+    assert (found.width, found.height, found.reduction) == ((64, 88) if turned else (88, 64)) + (reduction,)
+    assert found.image.width * found.image.height <= limit
+    assert found.image.width == -(-found.width // reduction)
+    whole = decode(data).image.resize(found.image.size, Image.Resampling.BOX)
+    assert np.abs(np.asarray(found.image).astype(int) - np.asarray(whole)).mean() < 6
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("PNG", 5000), ("TIFF", 5000), ("JPEG", 80), ("BMP", 100)])
+def test_what_cannot_be_reduced_names_the_option_that_raises_the_limit(kind: str, limit: int) -> None:
+    with pytest.raises(Rejected, match="--max-pixels"):
+        decode(encode(picture(88, 64), kind), max_pixels=limit)
+
+
+def test_a_photo_of_an_iphone_is_decoded_upright() -> None:
+    found = decode(HEIC)
+    assert (found.format, found.width, found.height) == ("HEIF", 64, 96)
+    # Drawn 96 x 64 with its left half blue, and turned by a quarter.
+    blue, red = found.image.getpixel((32, 8)), found.image.getpixel((32, 88))
+    assert isinstance(blue, tuple)
+    assert isinstance(red, tuple)
+    assert blue[2] > 150 > blue[0]
+    assert red[0] > 150 > red[2]
+    with pytest.raises(Rejected) as cut:
+        decode(HEIC[:300])
+    assert cut.value.problem.code in (rejects.TRUNCATED, rejects.DAMAGED)
 
 
 @pytest.mark.parametrize(("kind", "options"), [*LOSSLESS, *LOSSY, ("GIF", {}), ("JPEG2000", {})])

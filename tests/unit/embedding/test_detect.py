@@ -1,4 +1,4 @@
-"""YuNet's decoding and suppression against slow loops over the same definitions."""
+"""The decoding of YuNet and SCRFD and suppression against slow loops over the same definitions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import pytest
 
 from facedb.core.errors import ModelError
 from facedb.embedding.contract import DetectorContract
-from facedb.embedding.detect import STRIDES, YuNet, decode_heads, suppress
+from facedb.embedding.detect import Detector, best_first, suppress
 from facedb.embedding.weights import weights_sha256
+from facedb.embedding.yunet import STRIDES, decode_heads
 from tests.unit.embedding.conftest import MakeModel
 
 
@@ -40,7 +41,7 @@ def test_decoding_follows_the_published_formula_cell_by_cell(width: int, height:
             k = answer[f"kps_{stride}"][cell].astype(float).reshape(5, 2)
             expected.append((score, box, (k + np.array([col, row])) * stride))
     expected.sort(key=lambda face: -face[0])
-    scores, boxes, points = decode_heads(answer, width, 0.7)
+    scores, boxes, points = best_first(*decode_heads(answer, width, 0.7))
     assert len(scores) == len(expected) > 3
     assert np.allclose(scores, [face[0] for face in expected], rtol=1e-5)
     assert np.allclose(boxes, [face[1] for face in expected], rtol=1e-3, atol=1e-3)
@@ -74,13 +75,13 @@ def test_suppression_keeps_what_a_greedy_loop_keeps(seed: int) -> None:
 
 def test_a_file_that_is_no_yunet_is_refused(make_model: MakeModel) -> None:
     path = make_model()
-    with pytest.raises(ModelError, match="not a YuNet detector"):
-        YuNet(path, DetectorContract(weights_sha256(path)))
+    with pytest.raises(ModelError, match="not a yunet face detector"):
+        Detector(path, DetectorContract(weights_sha256(path)))
 
 
 def test_another_detector_than_that_of_the_contract_is_refused(make_model: MakeModel) -> None:
     with pytest.raises(ModelError, match="sha256 differs"):
-        YuNet(make_model(), DetectorContract("0" * 64))
+        Detector(make_model(), DetectorContract("0" * 64))
 
 
 @pytest.mark.parametrize(

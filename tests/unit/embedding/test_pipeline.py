@@ -13,7 +13,8 @@ import pytest
 from facedb.core import rejects
 from facedb.core.errors import ModelError, UsageError
 from facedb.core.records import ImageResult, ImageTask
-from facedb.embedding.pipeline import Embedder, embed_bytes
+from facedb.embedding.extract import Extracted, FaceCrop
+from facedb.embedding.pipeline import Embedder, embed_bytes, finish
 from facedb.embedding.resolve import load_contract
 from tests.unit.embedding.conftest import DIM, MakeModel, encode, picture
 
@@ -174,3 +175,10 @@ def test_a_detector_and_a_contract_without_one_do_not_go_together(make_model: Ma
         Embedder(path, load_contract(path, overrides=TOLD), path)
     with pytest.raises(UsageError):
         open_embedder(path, threads=0)
+
+
+def test_a_face_without_a_vector_leaves_the_numbers_of_the_others_alone() -> None:
+    raw = np.array([[3, 4], [0, 0], [np.nan, 1], [0, 2]], np.float32)
+    faces = tuple(FaceCrop((float(k), 0.0, 20.0, 20.0), None, 0.9, 20.0, 1.0) for k in range(4))
+    result = finish(1, Extracted(None, faces, np.zeros((4, 8, 8, 3), np.uint8)), raw)
+    assert [(face.ordinal, face.box[0]) for face in result.faces if face.box] == [(0, 0.0), (3, 3.0)]

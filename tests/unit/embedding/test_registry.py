@@ -17,7 +17,7 @@ from facedb.embedding.registry import KNOWN, KnownModel, identify, known, pull
 
 CONTENT = bytes(range(256)) * 1200
 TINY = KnownModel(
-    "tiny", "model", "folder/tiny.onnx", len(CONTENT), hashlib.sha256(CONTENT).hexdigest(), "MIT", "a test"
+    "tiny", "model", "folder/tiny.onnx", len(CONTENT), hashlib.sha256(CONTENT).hexdigest(), "MIT", "a test", "Tiny"
 )
 
 

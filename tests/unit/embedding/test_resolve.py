@@ -10,7 +10,7 @@ from facedb.core.errors import ModelError
 from facedb.embedding.presets import PRESETS
 from facedb.embedding.resolve import load_contract
 from facedb.embedding.weights import weights_sha256
-from tests.unit.embedding.conftest import DIM, SIDE, MakeModel
+from tests.unit.embedding.conftest import DIM, SIDE, MakeModel, build_scrfd
 
 TOLD = {"colour": "rgb", "mean": "0", "std": "1", "template": "box"}
 
@@ -140,11 +140,11 @@ def test_a_vector_with_trailing_ones_is_a_vector(make_model: MakeModel) -> None:
     assert load_contract(make_model(outputs=("pooled",)), overrides=TOLD).dim == DIM
 
 
-@pytest.mark.parametrize("content", [b"", b"not a model at all", b"\x08\x07" * 40])
+@pytest.mark.parametrize("content", [b"", b"not a model at all", b"\x08\x07" * 40, b"\x08\x09:\x04junk"])
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "junk.onnx"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"cannot load junk\.onnx"):
+    with pytest.raises(ModelError, match=r"^junk\.onnx is |cannot load junk\.onnx"):
         load_contract(path)
 
 
@@ -153,8 +153,8 @@ def test_a_missing_model_says_how_to_get_one(tmp_path: Path) -> None:
         load_contract(tmp_path / "absent.onnx")
 
 
-def test_the_detector_settings_reach_its_contract(make_model: MakeModel) -> None:
-    detector = make_model("detector.onnx", seed=2)
+def test_the_detector_settings_reach_its_contract(make_model: MakeModel, tmp_path: Path) -> None:
+    detector = build_scrfd(tmp_path / "detector.onnx")
     settings = {**TOLD, "detector.score_threshold": "0.5", "detector.max_side": "960"}
     contract = load_contract(make_model(), detector=detector, overrides=settings)
     assert contract.detector is not None
@@ -162,9 +162,17 @@ def test_the_detector_settings_reach_its_contract(make_model: MakeModel) -> None
     assert (contract.detector.score_threshold, contract.detector.max_side) == (0.5, 960)
 
 
-def test_weights_in_a_side_file_belong_to_the_hash(tmp_path: Path) -> None:
-    path = tmp_path / "big.onnx"
-    path.write_bytes(b"graph")
-    alone = weights_sha256(path)
-    (tmp_path / "big.onnx.data").write_bytes(b"weights")
-    assert weights_sha256(path) != alone
+def test_a_detector_without_landmarks_does_not_go_with_a_model_that_aligns(
+    make_model: MakeModel, tmp_path: Path
+) -> None:
+    detector = build_scrfd(tmp_path / "detector.onnx", landmarks=False)
+    with pytest.raises(ModelError, match="without landmarks"):
+        load_contract(make_model(), detector=detector, overrides={**TOLD, "template": "arcface"})
+    assert load_contract(make_model(), detector=detector, overrides={**TOLD, "template": "box"}).detector is not None
+
+
+def test_a_face_model_is_no_detector_and_a_detector_no_face_model(make_model: MakeModel, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="not a face detector"):
+        load_contract(make_model(), detector=make_model("other.onnx"), overrides=TOLD)
+    with pytest.raises(ModelError, match="is a face detector: give it as --detector"):
+        load_contract(build_scrfd(tmp_path / "detector.onnx"))

@@ -162,6 +162,29 @@ def test_a_placeholder_in_many_folders_is_one_duplicate(crowd: Crowd) -> None:
     assert len(rows(found, 0)) == PERSONS
 
 
+@pytest.mark.parametrize(
+    ("same_bytes", "faces", "home"),
+    [(True, 2, [1, 1, 1]), (False, 2, [1, 1, 1]), (True, 5, [1, 1, 1]), (True, 2, [1, 2, 1]), (True, 5, [1, 2, 1])],
+)
+def test_copies_of_a_photo_with_several_faces_are_one_finding_about_photos(
+    crowd: Crowd, same_bytes: bool, faces: int, home: list[int]
+) -> None:
+    """Three copies of one photo of ``faces`` people, in folders ``home``, beside other photos of the first of them."""
+    shown = np.concatenate([crowd.faces(5 + k, 1) for k in range(faces)])
+    vectors = np.concatenate([*[shown] * 3, crowd.faces(1, 6)])
+    labels = np.r_[np.repeat(home, faces), np.full(6, 1)].astype(np.int64)
+    images = np.r_[np.repeat(np.arange(3), faces), 3 + np.arange(6)]
+    order = np.argsort(labels, kind="stable")
+    content = np.where(images < 3, 0 if same_bytes else images, images)
+    look = np.where(images < 3, 0, np.arange(len(images)) * 0x0123456789ABCDE + 1)
+    gallery = Gallery(np.ascontiguousarray(vectors[order]), labels[order], images[order])
+    found = scan(gallery, hashes_of(content[order].tolist(), look[order].astype(np.int64).tolist()))
+    copies = np.flatnonzero(found.kind == Kind.DUPLICATE)
+    assert len(copies) == 1, told(found)
+    assert sorted(gallery.groups[rows(found, int(copies[0]))].tolist()) == [0, 1, 2]
+    assert bool(found.equal[copies[0]]) == same_bytes
+
+
 def test_two_faces_of_one_photo_are_no_mistake(crowd: Crowd) -> None:
     gallery = folders([*clean(crowd), (50, crowd.faces(3, 1)), (50, crowd.faces(6, 1))])
     photo = Gallery(gallery.vectors, gallery.labels, np.where(gallery.labels == 50, 10_000, gallery.groups))

@@ -229,3 +229,24 @@ def test_a_threshold_that_is_no_cosine_is_refused():
     gallery = make_gallery(unit(np.ones((3, 8))), np.arange(3))
     with pytest.raises(UsageError, match="cosine"):
         next(join(gallery, [Block(0, 0, 3)], threshold=40.0))
+
+
+@each_engine
+@SLOW
+@given(seed=st.integers(0, 2**31), rows=st.integers(0, 120), threshold=st.floats(-0.2, 0.9), target=st.integers(1, 150))
+def test_with_any_identity_every_pair_of_two_images_is_flagged(engine, seed, rows, threshold, target):
+    rng = np.random.default_rng(seed)
+    labelled = clustered(rng, rows, 64, 4)
+    gallery = make_gallery(labelled.vectors, labelled.labels, groups=np.sort(rng.integers(0, rows + 1, rows)))
+    unlabelled = make_gallery(gallery.vectors, np.arange(rows), gallery.groups)
+    found = run(gallery, threshold, engine, target_rows=target, any_identity=True, threads=2)
+    assert found == every_pair(unlabelled, threshold)
+
+
+@each_engine
+def test_faces_that_all_carry_one_label_are_compared_only_with_any_identity(engine):
+    vectors = unit(np.random.default_rng(0).standard_normal((600, 64)) + 2)
+    gallery = make_gallery(vectors, np.zeros(600))
+    assert run(gallery, 0.5, engine, target_rows=250) == []
+    found = run(gallery, 0.5, engine, target_rows=250, any_identity=True)
+    assert len(found) == 600 * 599 // 2

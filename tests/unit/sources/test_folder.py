@@ -88,7 +88,7 @@ def test_every_file_of_an_ugly_tree_has_exactly_one_record(tmp_path, image_bytes
         "alice/named_wrongly.png": "image",
         "alice/with text.txt": "image",
         "bob/._fine.jpg": "hidden_file",
-        "bob/Thumbs.db": "other_file",
+        "bob/Thumbs.db": "junk",
         "bob/gone.jpg": "dangling_link",
         "bob/link.jpg": "link_not_followed",
         "bob/notes.txt": "other_file",

@@ -130,21 +130,20 @@ def test_records_that_the_index_leaves_out_are_ignored_and_entries_without_a_rec
     path = insightface_file(tmp_path, image_bytes)
     lines = (tmp_path / "train.idx").read_text().splitlines()
     dropped = lines.pop(2).split("\t")[1]
-    (tmp_path / "train.idx").write_text("\n".join([*lines, "99\t12", "100\t99999999"]))
+    (tmp_path / "train.idx").write_text("\n".join([*lines, "99\t12", "100\t99999999", ""]))
     found = verdicts(path)
     assert found.pop(f"train.rec/@{dropped}") == "other_file"
     assert found.pop("train.rec/99") == found.pop("train.rec/100") == "bad_record"
     assert found == {f"train.rec/{n}": "image" for n in (1, 3, 4, 5)}
 
 
-def test_what_is_no_record_file_or_no_index_is_an_input_error(tmp_path, image_bytes):
+def test_what_is_no_record_file_is_an_input_error_and_what_is_no_index_is_left_aside(tmp_path, image_bytes):
     with pytest.raises(InputError):
         images(put(tmp_path, "x/a.rec", b"nothing of the kind"), "rec")
     assert verdicts(tmp_path / "x", "rec") == {"a.rec": "bad_record"}
     path = insightface_file(tmp_path, image_bytes)
     put(tmp_path, "train.idx", b"not numbers at all")
-    with pytest.raises(InputError):
-        images(path)
+    assert list(images(path)) == [f"train.rec/{n}" for n in range(1, 6)]
 
 
 def test_records_that_are_no_images_are_problems(tmp_path):
@@ -172,7 +171,7 @@ def test_what_the_writer_writes_is_the_layout_of_insightface(tmp_path, image_byt
     assert (tmp_path / "train.idx").read_bytes() == (tmp_path / "reference/train.idx").read_bytes()
     assert len(ours) == len(theirs)
     assert content(tmp_path / "train.rec") == {
-        f"train.rec/{n}": ("0" if n < 4 else "1", image_bytes(n)) for n in range(1, 6)
+        f"train.rec/{n}": ("a" if n < 4 else "b", image_bytes(n)) for n in range(1, 6)
     }
     assert ours[:40] == theirs[:40]
     assert (tmp_path / "property").read_text() == "2,112,96\n"
@@ -183,7 +182,7 @@ def test_the_writer_cuts_images_at_the_magic_as_readers_expect(tmp_path, image_b
     with IdentityRecordWriter(tmp_path / "train") as writer:
         writer.write("a", image)
         writer.write("b", image_bytes(2))
-    assert content(tmp_path / "train.rec") == {"train.rec/1": ("0", image), "train.rec/2": ("1", image_bytes(2))}
+    assert content(tmp_path / "train.rec") == {"train.rec/1": ("a", image), "train.rec/2": ("b", image_bytes(2))}
     data = (tmp_path / "train.rec").read_bytes()
     flags = []
     position = 0
@@ -219,3 +218,48 @@ def test_the_writer_refuses_scattered_identities_and_leaves_nothing_behind(tmp_p
     with pytest.raises(InputError):
         write_all()
     assert list(tmp_path.iterdir()) == []
+
+
+def cut_index(tmp_path: Path, image_bytes, keep: int, tail: str = "") -> Path:
+    path = insightface_file(tmp_path, image_bytes)
+    lines = (tmp_path / "train.idx").read_text().splitlines()
+    (tmp_path / "train.idx").write_text("".join(line + "\n" for line in lines[:keep]) + tail)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("keep", "tail"), [(0, ""), (1, ""), (3, ""), (3, "3"), (3, "3\t"), (3, "3\t1"), (2, "2\t7"), (5, "")]
+)
+def test_an_index_that_was_cut_short_is_completed_from_the_file_and_said(tmp_path, image_bytes, keep, tail):
+    path = cut_index(tmp_path, image_bytes, keep, tail)
+    source = open_source(path)
+    records = {record.path: record for record in source.records()}
+    assert list(records) == [f"train.rec/{n}" for n in range(1, 6)]
+    assert {verdict(record) for record in records.values()} == {"image"}
+    assert any("train.idx ends before train.rec does" in remark for remark in source.remarks)
+
+
+@pytest.mark.parametrize(
+    ("index", "why"),
+    [
+        ("".join(f"1\t{n}\n" for n in range(0, 800, 100)), "one key to several"),
+        ("".join(f"{n}\t{7 * n + 3}\n" for n in range(12)), "does not belong"),
+        ("<html>not found</html>", "not an index"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "not an index"),
+        ("0,0\n1,100\n", "not an index"),
+    ],
+)
+def test_an_index_that_cannot_be_right_is_left_aside_and_said(tmp_path, image_bytes, index, why):
+    path = insightface_file(tmp_path, image_bytes)
+    (tmp_path / "train.idx").write_text(index)
+    source = open_source(path)
+    records = {record.path: record for record in source.records()}
+    assert list(records) == [f"train.rec/{n}" for n in range(1, 6)]
+    assert [record.identity for record in records.values()] == ["0"] * 3 + ["1"] * 2
+    assert why in source.remarks[0]
+
+
+def test_a_record_file_that_is_a_pointer_is_named_as_that(tmp_path):
+    put(tmp_path, "train.rec", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(InputError, match="git lfs pull"):
+        images(tmp_path / "train.rec")

@@ -87,9 +87,9 @@ def test_other_float_types_become_float32(tmp_path, kind):
 
 
 def test_other_arrays_are_read_by_name(tmp_path):
-    path = npz(tmp_path / "a.npz", [1, 2], rows(2), array="arcface")
-    assert joined(vectors(path, vector_array="arcface"))[1] == ["1", "2"]
-    with pytest.raises(InputError, match=r"arcface, name.*--vector-array"):
+    path = npz(tmp_path / "a.npz", [1, 2], rows(2), array="resnet")
+    assert joined(vectors(path, vector_array="resnet"))[1] == ["1", "2"]
+    with pytest.raises(InputError, match=r"name, resnet.*--vector-array"):
         vectors(path)
 
 

@@ -1,0 +1,38 @@
+"""Keys to rows: where each of some numbers stands in an array of others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facedb.core.records import Int64Array
+
+
+def places(wanted: Int64Array, ordered: Int64Array) -> Int64Array:
+    """The first place (m,) int64 of each of ``wanted`` (m,) in ``ordered`` (n,), which is sorted; -1 where it is not there."""
+    if not len(ordered):
+        return np.full(len(wanted), -1, np.int64)
+    at = np.searchsorted(ordered, wanted)
+    at[at == len(ordered)] = 0
+    at[ordered[at] != wanted] = -1
+    return at
+
+
+class Lookup:
+    """Finds rows by their keys int64 (n,), distinct and in any order; sorted once, asked often."""
+
+    __slots__ = ("_keys", "_order")
+
+    def __init__(self, keys: Int64Array) -> None:
+        self._order = np.argsort(keys)
+        self._keys = keys[self._order]
+
+    def rows(self, wanted: Int64Array) -> Int64Array:
+        """The row (m,) int64 of each of ``wanted`` (m,); -1 for a key that is not there."""
+        at = places(wanted, self._keys)
+        found: Int64Array = np.where(at < 0, -1, self._order[at]) if len(self._order) else at
+        return found
+
+
+def rows_of(wanted: Int64Array, keys: Int64Array) -> Int64Array:
+    """The row of each of ``wanted`` (m,) among ``keys`` (n,), distinct and in any order; -1 where it is none of them."""
+    return Lookup(keys).rows(wanted)

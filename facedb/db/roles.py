@@ -1,0 +1,48 @@
+"""Roles that may do no more than they need: readers see what facedb publishes, applications do what the command line does."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from facedb.core.errors import NotFoundError
+from facedb.db.connection import Connection, Database
+
+# What is granted on what; {role} is the role, {database} this database. Default rights are for what is made later.
+_READER = (
+    "grant usage on schema bi to {role}",
+    "grant select on all tables in schema bi to {role}",
+    "alter default privileges in schema bi grant select on tables to {role}",
+)
+_APP = (
+    *_READER,
+    "grant temporary on database {database} to {role}",
+    "grant usage on schema facedb to {role}",
+    "grant select, insert, update, delete, truncate on all tables in schema facedb to {role}",
+    "grant usage, select on all sequences in schema facedb to {role}",
+    "grant execute on all functions in schema facedb to {role}",
+    "alter default privileges in schema facedb grant select, insert, update, delete, truncate on tables to {role}",
+    "alter default privileges in schema facedb grant usage, select on sequences to {role}",
+    # How far the schema is belongs to its owner.
+    "revoke insert, update, delete, truncate on facedb.alembic_version from {role}",
+)
+
+
+def grant_reader(db: Database, role: str) -> None:
+    """Let a role read the views of schema bi, present and future, and no table; raises NotFoundError without the role."""
+    with db.connection() as connection:
+        _grant(connection, _READER, role)
+
+
+def grant_app(db: Database, role: str) -> None:
+    """Let a role do what the command line does, but for upgrades, grants and indexes; raises NotFoundError without the role."""
+    with db.connection() as connection:
+        _grant(connection, _APP, role)
+
+
+def _grant(connection: Connection, statements: tuple[str, ...], role: str) -> None:
+    if connection.execute("select from pg_roles where rolname = %s", [role]).fetchone() is None:
+        raise NotFoundError(f'The role {role} does not exist; create it in psql with: create role "{role}" login')
+    row = connection.execute("select current_database()").fetchone()
+    names = {"role": sql.Identifier(role), "database": sql.Identifier(row[0] if row else "")}
+    for statement in statements:
+        connection.execute(sql.SQL(statement).format(**names))

@@ -1,0 +1,132 @@
+"""Engine ``int8``: integer dot products, the default without a GPU.
+
+The products of int8 codes are added in int32 without rounding (d * 127**2 < 2**31 for d < 133,000), so the only error
+is that of the codes, measured in `quantise.quantise_int8`; which kernel multiplies (`kernels`: the fastest of this
+machine) and which instructions it takes (AMX, AVX-512 VNNI, AVX2, NEON, plain C) changes the speed only. Each thread
+multiplies 512 rows with a packed panel of 512 columns into its own output (1 MB: it stays in the second-level cache)
+and takes the maximum of it, one pass at the speed of the cache; only a tile whose maximum reaches the limit is
+searched for hits. Codes and outputs start on cache line borders: with rows that straddle two lines AMX took 1.2 to
+1.6 times as long (`tests/bench/README.md`).
+
+Where it pays (`prefix_choice`), the codes are those of a prefix with remainder (`prefix`): there are fewer of them, and
+their products are upper bounds of the scores.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from facedb.core.errors import EngineError
+from facedb.core.records import Float64Array, Int64Array
+from facedb.join.blocks import Block
+from facedb.join.engine import EngineInfo
+from facedb.join.gallery import Gallery
+from facedb.join.integer import kernels
+from facedb.join.integer.kernels import HEIGHT, WIDTH, Kernel
+from facedb.join.integer.prefix import Prefix, encode
+from facedb.join.integer.prefix_choice import choose_prefix
+from facedb.join.processor import best_instructions
+from facedb.join.quantise import ALIGNMENT, aligned_empty, quantise_int8, score_error
+from facedb.join.rehearsal import rehearse
+from facedb.join.sieve import Hits, Sieve
+from facedb.join.tiles import Tile, cut_tiles, work_off
+
+_MAX_DIM = (2**31 - 1) // 127**2
+
+# With fewer products (less than a second of work) it costs more to look for the fastest kernel than it brings: 0.2 s, most of
+# it to load ONNX Runtime. With AMX the work itself is several times shorter, and NumKong was the fastest whenever it was measured.
+_WORTH_MEASURING = 2e11
+_WORTH_MEASURING_WITH_AMX = 1e13
+
+
+class Int8Searcher:
+    """int8 codes of the gallery, and the same packed panel by panel: 2 bytes a value beside the float32 gallery."""
+
+    def __init__(
+        self,
+        gallery: Gallery,
+        sieve: Sieve,
+        threads: int,
+        *,
+        kernel: Kernel = kernels.DEFAULT,
+        prefix: Prefix | None = None,
+        method: str = "",
+    ) -> None:
+        if gallery.dim > _MAX_DIM:
+            raise EngineError(f"The engine int8 takes vectors of at most {_MAX_DIM} values: use --engine exact.")
+        self._gallery, self._sieve, self._threads, self._kernel = gallery, sieve, threads, kernel
+        self.method, self.upper_bound = method, prefix is not None
+        if prefix is None:
+            quantised = quantise_int8(gallery.vectors, threads=threads)
+            codes, self._scale = quantised.codes, quantised.scale
+            self.epsilon = score_error(quantised.error, gallery.dim, 0.0)
+        else:
+            bounds = encode(prefix, gallery.vectors, threads=threads)
+            codes, self._scale, self.epsilon = bounds.codes, bounds.scale, bounds.epsilon
+        # SLACK inside epsilon is many times the rounding of this one product, so the floor cannot step over a pair.
+        self.lowest = math.floor((sieve.threshold - self.epsilon) * self._scale**2)
+        starts = range(0, len(gallery), WIDTH)
+        with ThreadPoolExecutor(max(1, threads)) as pool:
+            self._panels = list(pool.map(lambda start: kernel.pack(codes[start : start + WIDTH]), starts))
+        self._rows = kernel.convert(codes)
+
+    def search(self, block: Block) -> Iterator[Hits]:
+        yield from work_off(cut_tiles(block, self._gallery.labels, HEIGHT, WIDTH), self._threads, self._make_worker)
+
+    def approximate(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
+        left, right = (self._kernel.convert(self._rows[each]).view(np.int8) for each in (rows, columns))
+        return kernels.multiply(self._kernel, left, right).astype(np.float64) / self._scale**2
+
+    def close(self) -> None:
+        self._panels = []
+
+    def _make_worker(self) -> Callable[[Tile], Hits | None]:
+        outputs: dict[tuple[int, int], tuple[Any, Any]] = {}
+
+        def work(tile: Tile) -> Hits | None:
+            shape = (tile.row_stop - tile.row, tile.column_stop - tile.column)
+            if shape not in outputs:
+                output = aligned_empty(shape, np.dtype(np.int32))
+                outputs[shape] = (self._kernel.multiplier(output), output.reshape(-1))
+            multiply, products = outputs[shape]
+            multiply(self._rows[tile.row : tile.row_stop], self._panels[tile.column // WIDTH])
+            if products.max() < self.lowest:
+                return None
+            rows, columns = np.divmod(np.flatnonzero(products >= self.lowest), shape[1])
+            return self._sieve.keep(rows + tile.row, columns + tile.column)
+
+        return work
+
+
+def probe() -> EngineInfo:
+    """Whether NumKong is installed, and which instructions there are."""
+    if importlib.util.find_spec("numkong") is None:
+        return EngineInfo("int8", False, "NumKong is not installed")
+    return EngineInfo("int8", True, f"int8 on the CPU with {best_instructions()}")
+
+
+def open_searcher(gallery: Gallery, sieve: Sieve, threads: int, comparisons: int) -> Int8Searcher:
+    """A searcher over ``gallery`` with the kernel, and with the prefix, that are fastest for so many ``comparisons``."""
+    worth = _WORTH_MEASURING_WITH_AMX if best_instructions() == "AMX" else _WORTH_MEASURING
+    if comparisons * gallery.dim < worth or gallery.dim > _MAX_DIM:
+        return Int8Searcher(gallery, sieve, threads)
+    width = -(-gallery.dim // ALIGNMENT) * ALIGNMENT
+    kernel = kernels.fastest(width)
+    method = f"{kernel.name} multiplies ({kernels.in_words(kernels.measure(width))})"
+
+    def trial(part: Gallery, prefix: Prefix | None) -> Int8Searcher:
+        return Int8Searcher(part, Sieve(part, sieve.threshold), 1, kernel=kernel, prefix=prefix)
+
+    prefix = choose_prefix(gallery, trial, comparisons, threads)
+    if prefix is not None:
+        method += f"; {len(prefix.directions)} of {gallery.dim} directions and the length of the rest bound every score"
+    rehearse(
+        "int8", lambda planted, its: Int8Searcher(planted, its, threads, kernel=kernel, prefix=prefix), gallery.dim
+    )
+    return Int8Searcher(gallery, sieve, threads, kernel=kernel, prefix=prefix, method=method)

@@ -1,0 +1,134 @@
+"""Kernels: libraries that multiply int8 codes exactly, and which of them is the fastest on this machine.
+
+A kernel multiplies rows of codes (h, k) with a panel of columns (w, k), packed once, into int32 (h, w) without rounding. Each
+candidate first proves on codes of +-127 that its sums neither saturate nor wrap, then multiplies a hot tile of the real shape for
+some milliseconds of thread time; the fastest one does the work. The rows of a join do not depend on the choice.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedb.join.integer import numkong_kernel, onnx_kernel
+from facedb.join.quantise import aligned_empty
+
+HEIGHT, WIDTH = 512, 512
+"""Rows and columns of a tile: its int32 products (1 MB) stay in the second-level cache."""
+
+Multiply = Callable[[NDArray[Any], Any], None]
+
+_TRIAL_SECONDS = 0.006
+_TRIALS = 3
+
+
+class Kernel(Protocol):
+    """A library that multiplies int8 codes; its methods are called from several threads at once."""
+
+    name: str
+
+    def missing(self) -> str | None:
+        """Why it cannot be used here, None if it can."""
+
+    def pack(self, codes: NDArray[np.int8]) -> Any:
+        """A panel of columns from their codes, C-contiguous (w, k)."""
+
+    def convert(self, codes: NDArray[np.int8]) -> NDArray[Any]:
+        """The codes (n, k) of rows in the form that ``multiplier`` takes, changed in place; converted twice they are codes again."""
+
+    def multiplier(self, output: NDArray[np.int32]) -> Multiply:
+        """A function (rows (h, k) converted and C-contiguous, panel of w columns) that fills ``output`` (h, w) with the products."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSpeed:
+    """A kernel by ``name`` and its speed on one thread: 10**12 additions and multiplications a second, or what keeps it out."""
+
+    name: str
+    tera_per_s: float | None
+    why_not: str | None
+
+
+KERNELS: tuple[Kernel, ...] = (numkong_kernel.NumKong(), onnx_kernel.OnnxRuntime())
+DEFAULT = KERNELS[0]
+
+
+def multiply(kernel: Kernel, rows: NDArray[np.int8], columns: NDArray[np.int8]) -> NDArray[np.int32]:
+    """The products (m, n) of codes (m, k) and (n, k) by ``kernel``."""
+    output = aligned_empty((len(rows), len(columns)), np.dtype(np.int32))
+    kernel.multiplier(output)(kernel.convert(rows.copy()), kernel.pack(np.ascontiguousarray(columns)))
+    return output
+
+
+def why_not(kernel: Kernel, width: int) -> str | None:
+    """What keeps ``kernel`` from multiplying codes of ``width`` values, None if nothing does: it is put to the proof."""
+    missing = kernel.missing()
+    if missing is not None:
+        return missing
+    rng = np.random.default_rng(width)
+    rows = aligned_empty((48, width), np.dtype(np.int8))
+    rows[:] = rng.choice(np.array([-127, 127], np.int8), rows.shape)
+    rows[:2], rows[2] = 127, -127
+    # Sums of integers below 2**53 are exact in float64, whatever their order.
+    wide = rows.astype(np.float64)
+    if not np.array_equal(multiply(kernel, rows, rows[:33]), wide @ wide[:33].T):
+        return "its sums of codes of +-127 are wrong here"
+    return None
+
+
+@functools.cache
+def measure(width: int) -> tuple[KernelSpeed, ...]:
+    """The speed of every kernel on a hot tile of `HEIGHT` x `WIDTH` rows of ``width`` codes, fastest first."""
+    faults = {kernel.name: why_not(kernel, width) for kernel in KERNELS}
+    trials = {kernel.name: _trial(kernel, width) for kernel in KERNELS if faults[kernel.name] is None}
+    best = dict.fromkeys(trials, np.inf)
+    # They take turns, so that a busy moment of the machine does not decide.
+    for _ in range(_TRIALS):
+        for name, trial in trials.items():
+            best[name] = min(best[name], trial())
+    work = 2 * HEIGHT * WIDTH * width / 1e12
+    speeds = [KernelSpeed(name, work / best[name] if name in best else None, fault) for name, fault in faults.items()]
+    return tuple(sorted(speeds, key=lambda speed: -(speed.tera_per_s or 0.0)))
+
+
+def fastest(width: int) -> Kernel:
+    """The kernel that multiplied codes of ``width`` values the fastest."""
+    name = measure(width)[0].name
+    return next(kernel for kernel in KERNELS if kernel.name == name)
+
+
+def in_words(speeds: tuple[KernelSpeed, ...]) -> str:
+    """The measurement as part of a sentence."""
+    told = [
+        f"{speed.name} {speed.tera_per_s:.2f}" if speed.tera_per_s is not None else f"{speed.name}: {speed.why_not}"
+        for speed in speeds
+    ]
+    return f"10^12 operations a second and thread: {', '.join(told)}"
+
+
+def _trial(kernel: Kernel, width: int) -> Callable[[], float]:
+    """A function that multiplies a tile for some milliseconds and returns the least seconds of thread time of one product."""
+    rng = np.random.default_rng(0)
+    codes = aligned_empty((HEIGHT, width), np.dtype(np.int8))
+    codes[:] = rng.integers(-60, 61, codes.shape, dtype=np.int8)
+    panel = kernel.pack(codes)
+    rows = kernel.convert(codes)
+    product = kernel.multiplier(aligned_empty((HEIGHT, WIDTH), np.dtype(np.int32)))
+    product(rows, panel)
+
+    def trial() -> float:
+        least, end = np.inf, time.perf_counter() + _TRIAL_SECONDS
+        while True:
+            started = time.thread_time()
+            product(rows, panel)
+            least = min(least, time.thread_time() - started)
+            if time.perf_counter() >= end:
+                return float(least)
+
+    return trial

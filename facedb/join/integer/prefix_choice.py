@@ -1,0 +1,83 @@
+"""Whether a prefix with remainder pays on a gallery, and with how many directions: tried on a sample of its rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facedb.core.blas import one_blas_thread
+from facedb.join.blocks import Block
+from facedb.join.gallery import Gallery
+from facedb.join.integer.prefix import REMAINDER_CODES, Prefix, make_prefix, principal_axes
+
+if TYPE_CHECKING:
+    from facedb.join.engine import Searcher
+
+Trial = Callable[[Gallery, Prefix | None], "Searcher"]
+
+_AXES_ROWS = 8192
+_TRIAL_ROWS = 3072
+_REPEATS = 3
+_STEP = 32
+# Choosing costs up to a second or two; a search must last longer than this before that is worth it.
+_WORTH_TRYING_S = 6.0
+_GAIN = 0.93
+_SLOWER = 1.15
+
+
+def choose_prefix(gallery: Gallery, open_trial: Trial, comparisons: int, threads: int) -> Prefix | None:
+    """The prefix with which the search of ``comparisons`` pairs is expected to be fastest, None for that without one.
+
+    ``open_trial`` opens a searcher of one thread over a sample. Axes are computed from one sample of rows and tried on
+    another, beginning with the most directions: fewer cost less to multiply until too many pairs have to be scored. What is
+    timed is the search itself on the sample, candidates and scores included, so the measure holds for any machine and kernel.
+    """
+    if len(gallery) < _AXES_ROWS + _TRIAL_ROWS or gallery.dim < 2 * _STEP:
+        return None
+    rng = np.random.default_rng(0)
+    rows = rng.choice(len(gallery), _AXES_ROWS + _TRIAL_ROWS, replace=False)
+    chosen = np.sort(rows[:_TRIAL_ROWS])
+    sample = Gallery(np.ascontiguousarray(gallery.vectors[chosen]), gallery.labels[chosen], gallery.groups[chosen])
+    share = comparisons / Block(0, 0, _TRIAL_ROWS).comparisons / threads
+    with one_blas_thread():
+        plain, _ = _seconds(sample, open_trial, None)
+        if plain * share < _WORTH_TRYING_S:
+            return None
+        axes = principal_axes(gallery.vectors[rows[_TRIAL_ROWS:]])
+        best, least = None, plain
+        for width in _widths(gallery.dim):
+            prefix = make_prefix(axes, width - REMAINDER_CODES)
+            seconds, opening = _seconds(sample, open_trial, prefix)
+            worth = (plain - seconds) * share > 1.5 * opening * len(gallery) / _TRIAL_ROWS / threads
+            if worth and seconds < min(least, _GAIN * plain):
+                best, least = prefix, seconds
+            elif seconds > _SLOWER * least:
+                break
+    return best
+
+
+def _widths(dim: int) -> list[int]:
+    """Codes of a vector to try, most first: multiples of 32 below ``dim``, about ten of them."""
+    step = max(1, round(dim / 10 / _STEP)) * _STEP
+    return list(range((dim - 1) // step * step, REMAINDER_CODES, -step))
+
+
+def _seconds(sample: Gallery, open_trial: Trial, prefix: Prefix | None) -> tuple[float, float]:
+    """Thread seconds of the search of ``sample``, at best, and of opening it."""
+    started = time.thread_time()
+    searcher = open_trial(sample, prefix)
+    opening = time.thread_time() - started
+    block = Block(0, 0, len(sample))
+    least = np.inf
+    try:
+        for _ in range(_REPEATS):
+            started = time.thread_time()
+            for _hits in searcher.search(block):
+                pass
+            least = min(least, time.thread_time() - started)
+    finally:
+        searcher.close()
+    return float(least), opening

@@ -1,0 +1,29 @@
+"""The nearest faces to a vector, of those whose images are there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facedb.db.connection import Database
+from facedb.scan import search_rows
+from tests.db.population import Population, clustered, exact_scores
+
+
+@pytest.mark.parametrize("approximate", [False, True])
+@pytest.mark.parametrize("gone", [0, 3, 40])
+def test_the_cut_comes_after_images_that_are_gone(database: Database, gone: int, approximate: bool) -> None:
+    rng = np.random.default_rng(3)
+    crowd = Population(database, 32)
+    vectors = clustered(rng, 80, 32, 3)
+    faces = crowd.add(vectors, [f"p{k % 5}" for k in range(80)])
+    best = np.argsort(-exact_scores(np.repeat(vectors[:1], 80, axis=0), vectors), kind="stable")
+    if gone:
+        crowd.set_status(faces[best[:gone]], "vanished")
+    with database.connection() as conn:
+        if approximate:
+            search_rows.build_index(conn, crowd.model)
+        found = search_rows.nearest(conn, crowd.model, vectors[0], 3, approximate=approximate)
+    expected = set(faces[best[gone : gone + 3]].tolist())
+    assert {face.face_id for face in found} >= expected if not approximate else len(found) == 3
+    assert not {face.face_id for face in found} & set(faces[best[:gone]].tolist())

@@ -1,0 +1,170 @@
+"""Every kernel, with and without a prefix, gives the pairs of the definition; and the choice among them is made where it pays."""
+
+import functools
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from facedb.bench.synthetic import synthetic_gallery
+from facedb.core.errors import EngineError
+from facedb.join.blocks import plan_blocks
+from facedb.join.engine import open_searcher, self_test
+from facedb.join.integer import int8, kernels, prefix_choice
+from facedb.join.integer.int8 import Int8Searcher
+from facedb.join.integer.kernels import KERNELS, why_not
+from facedb.join.integer.prefix import make_prefix, principal_axes
+from facedb.join.loop import join
+from facedb.join.score import pair_scores
+from facedb.join.sieve import Hits, Sieve
+from tests.unit.join.galleries import clustered, every_pair, make_gallery, triples, unit
+
+HERE = [kernel for kernel in KERNELS if why_not(kernel, 64) is None]
+SHARES = [None, 0.2, 0.6, 1.0]
+WAYS = list(itertools.product(HERE, SHARES))
+each_way = pytest.mark.parametrize(
+    ("kernel", "share"), WAYS, ids=[f"{kernel.name}-{share or 'full'}" for kernel, share in WAYS]
+)
+SLOW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@functools.cache
+def prefix_of(dim, share):
+    """A prefix of ``share`` of the directions; its axes are those of other vectors, which is as bad as axes can be."""
+    others = unit(np.random.default_rng(dim).standard_normal((dim, dim)))
+    return make_prefix(principal_axes(others), max(1, round(share * dim)))
+
+
+def found_by(kernel, share, gallery, threshold, *, target=64, threads=2):
+    """What `Int8Searcher` finds with a prefix of ``share`` of the directions, block by block."""
+    prefix = None if share is None else prefix_of(gallery.dim, share)
+    searcher = Int8Searcher(gallery, Sieve(gallery, threshold), threads, kernel=kernel, prefix=prefix)
+    if len(gallery):
+        self_test("int8", searcher, gallery)
+    blocks = plan_blocks(gallery.labels, target_rows=target)
+    hits = Hits.join([part for block in blocks for part in searcher.search(block)])
+    searcher.close()
+    return triples(hits.rows_a, hits.rows_b, hits.scores)
+
+
+@each_way
+@SLOW
+@given(
+    seed=st.integers(0, 2**31),
+    rows=st.integers(0, 160),
+    dim=st.sampled_from([64, 100, 128, 512, 1280]),
+    identities=st.integers(1, 40),
+    threshold=st.floats(-0.2, 0.9),
+    target=st.integers(1, 200),
+    threads=st.integers(1, 3),
+)
+def test_every_way_finds_exactly_the_pairs_of_the_definition(
+    kernel, share, seed, rows, dim, identities, threshold, target, threads
+):
+    gallery = clustered(np.random.default_rng(seed), rows, dim, identities)
+    found = found_by(kernel, share, gallery, threshold, target=target, threads=threads)
+    assert found == every_pair(gallery, threshold)
+
+
+@each_way
+@pytest.mark.parametrize("dim", [64, 100, 128, 512, 1280])
+def test_a_pair_exactly_on_the_threshold_is_found_and_one_below_is_not(kernel, share, dim):
+    gallery = clustered(np.random.default_rng(dim), 90, dim, 30)
+    scores = pair_scores(gallery.vectors, *np.triu_indices(90, k=1))
+    for score in np.quantile(scores, [0.5, 0.99], method="nearest"):
+        for threshold in (float(score), float(np.nextafter(score, np.inf))):
+            assert found_by(kernel, share, gallery, threshold) == every_pair(gallery, threshold)
+
+
+@each_way
+@pytest.mark.parametrize("dim", [64, 128, 512])
+def test_duplicates_and_rows_of_codes_of_127_are_found(kernel, share, dim):
+    rng = np.random.default_rng(dim)
+    signs = rng.choice([-1.0, 1.0], (40, dim)) / np.sqrt(dim)
+    gallery = make_gallery(unit(np.concatenate([signs, signs, -signs[:10]])), np.arange(90))
+    for threshold in (0.999, 0.2, -1.0):
+        assert found_by(kernel, share, gallery, threshold, target=30) == every_pair(gallery, threshold)
+
+
+@each_way
+def test_galleries_wider_than_a_panel_give_the_same_rows(kernel, share):
+    rng = np.random.default_rng(6)
+    centres = rng.standard_normal((150, 64))[rng.integers(0, 150, 1_300)]
+    gallery = make_gallery(unit(centres + 0.6 * rng.standard_normal((1_300, 64))), np.arange(1_300) // 3)
+    expected = every_pair(gallery, 0.8)
+    assert len(expected) > 300
+    assert sum(b >= 1024 > 512 > a for a, b, _ in expected) > 10
+    for target in (400, 1_300):
+        assert found_by(kernel, share, gallery, 0.8, target=target, threads=3) == expected
+
+
+@each_way
+def test_vectors_that_quantise_as_badly_as_possible_lose_no_pair(kernel, share):
+    rng = np.random.default_rng(8)
+    spike = np.eye(128)[:6]  # A value of 1 makes the one int8 scale as coarse as it gets.
+    halves = (rng.integers(-9, 9, (120, 128)) + 0.5) / 127 + rng.choice([-1e-6, 1e-6], (120, 128))
+    gallery = make_gallery(unit(np.concatenate([spike, unit(halves)])), np.arange(126))
+    for threshold in (0.05, 0.2):
+        assert found_by(kernel, share, gallery, threshold) == every_pair(gallery, threshold)
+
+
+def test_a_search_too_short_to_repay_it_is_not_measured(monkeypatch):
+    monkeypatch.setattr(kernels, "fastest", lambda _: pytest.fail("measured"))
+    gallery = clustered(np.random.default_rng(0), 300, 64, 40)
+    assert open_searcher("int8", gallery, Sieve(gallery, 0.4), 1).method == ""
+
+
+@pytest.fixture
+def low_rank():
+    """12,000 faces of 256 values whose variance lies in about 60 directions."""
+    return synthetic_gallery(12_000, 256, seed=3, effective_dim=60).gallery
+
+
+def test_a_long_search_takes_a_prefix_where_it_pays_and_finds_the_same_rows(low_rank, monkeypatch):
+    blocks = plan_blocks(low_rank.labels, target_rows=5_000)
+    plain = list(join(low_rank, blocks, threshold=0.5, engine="int8", threads=2))
+    told = []
+    monkeypatch.setattr(prefix_choice, "_WORTH_TRYING_S", 0.0)
+    monkeypatch.setattr(int8, "_WORTH_MEASURING", 0.0)
+    monkeypatch.setattr(int8, "_WORTH_MEASURING_WITH_AMX", 0.0)
+    real = int8.choose_prefix
+    monkeypatch.setattr(int8, "choose_prefix", lambda part, trial, _, threads: real(part, trial, 10**12, threads))
+    again = list(join(low_rank, blocks, threshold=0.5, engine="int8", threads=2, say=told.append))
+    assert "of 256 directions" in told[0]
+    assert "ONNX Runtime" in told[0]
+    assert "NumKong" in told[0]
+    for one, two in zip(plain, again, strict=True):
+        assert one.rows_a.tobytes() == two.rows_a.tobytes()
+        assert one.rows_b.tobytes() == two.rows_b.tobytes()
+        assert one.scores.tobytes() == two.scores.tobytes()
+    assert sum(len(result.scores) for result in plain) > 1_000
+
+
+def test_a_prefix_is_refused_where_every_direction_counts():
+    rng = np.random.default_rng(0)
+    gallery = make_gallery(unit(rng.standard_normal((11_500, 64))), np.arange(11_500))
+
+    def trial(part, prefix):
+        return Int8Searcher(part, Sieve(part, 0.4), 1, prefix=prefix)
+
+    assert prefix_choice.choose_prefix(gallery, trial, 10**12, 1) is None
+
+
+def test_with_amx_only_a_long_search_loads_another_kernel(low_rank, monkeypatch):
+    monkeypatch.setattr(int8, "best_instructions", lambda: "AMX")
+    monkeypatch.setattr(kernels, "fastest", lambda _: pytest.fail("measured"))
+    assert open_searcher("int8", low_rank, Sieve(low_rank, 0.5), 1, 10**9).method == ""
+
+
+def test_what_was_chosen_is_rehearsed(low_rank, monkeypatch):
+    monkeypatch.setattr(prefix_choice, "_WORTH_TRYING_S", 0.0)
+    honest = Int8Searcher.search
+
+    def blind_with_a_prefix(self, block):
+        return iter(()) if self.upper_bound and len(self._gallery) == 520 else honest(self, block)
+
+    monkeypatch.setattr(Int8Searcher, "search", blind_with_a_prefix)
+    with pytest.raises(EngineError, match="planted"):
+        open_searcher("int8", low_rank, Sieve(low_rank, 0.5), 1, 10**12)

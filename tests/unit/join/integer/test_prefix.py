@@ -1,0 +1,86 @@
+"""The bound of a prefix with remainder: never below the score, whatever the vectors and whatever the directions."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facedb.join.integer.prefix import REMAINDER_CODES, Prefix, encode, make_prefix, principal_axes
+from tests.unit.join.galleries import unit
+
+
+def bounds_of(prefix, vectors, threads=1):
+    coded = encode(prefix, vectors, threads=threads)
+    codes = coded.codes.astype(np.int64)
+    return (codes @ codes.T) / coded.scale**2 + coded.epsilon, coded
+
+
+def scores_of(vectors):
+    wide = vectors.astype(np.float64)
+    return wide @ wide.T
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    seed=st.integers(0, 2**31),
+    dim=st.sampled_from([64, 100, 128, 256]),
+    size=st.integers(1, 256),
+    fall=st.floats(0.0, 6.0),
+    sharpness=st.floats(0.2, 6),
+)
+def test_no_score_is_above_its_bound(seed, dim, size, fall, sharpness):
+    rng = np.random.default_rng(seed)
+    values = rng.standard_normal((120, dim))
+    spectrum = np.exp(-fall * np.arange(dim) / dim)
+    turn, _ = np.linalg.qr(rng.standard_normal((dim, dim)))
+    vectors = unit((np.sign(values) * np.abs(values) ** sharpness * spectrum) @ turn)
+    prefix = make_prefix(principal_axes(vectors), min(size, dim))
+    bounds, coded = bounds_of(prefix, vectors, threads=2)
+    assert (scores_of(vectors) <= bounds).all()
+    assert np.abs(coded.codes.astype(int)).max() <= 127
+    assert not coded.codes[:, prefix.width :].any()
+
+
+@pytest.mark.parametrize("dim", [64, 100, 128, 512, 1280])
+@pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
+def test_adversarial_vectors_stay_below_their_bound(dim, share):
+    rng = np.random.default_rng(dim)
+    signs = rng.choice([-1.0, 1.0], (60, dim))
+    vectors = unit(np.concatenate([signs, -signs[:20], np.eye(dim)[:20], -np.eye(dim)[:20]]))
+    size = max(1, round(share * dim))
+    # The first directions are as good as any: they have nothing to do with the signs.
+    bounds, _ = bounds_of(make_prefix(np.eye(dim), size), vectors)
+    assert (scores_of(vectors) <= bounds).all()
+
+
+def test_directions_that_are_not_orthonormal_loosen_the_bound_and_break_nothing():
+    rng = np.random.default_rng(3)
+    vectors = unit(rng.standard_normal((200, 64)))
+    sound = make_prefix(np.eye(64), 40)
+    bent = (sound.directions * rng.uniform(0.9, 1.1, (40, 1))).astype(np.float32)
+    wide = bent.astype(np.float64)
+    defect = float(np.linalg.norm(wide @ wide.T - np.eye(40)))
+    bounds, coded = bounds_of(Prefix(bent, defect), vectors)
+    assert (scores_of(vectors) <= bounds).all()
+    assert coded.epsilon > bounds_of(sound, vectors)[1].epsilon + 0.9 * defect
+
+
+def test_the_defect_bounds_the_spectral_norm():
+    prefix = make_prefix(principal_axes(unit(np.random.default_rng(0).standard_normal((900, 256)))), 100)
+    wide = prefix.directions.astype(np.float64)
+    assert np.linalg.norm(wide @ wide.T - np.eye(100), 2) <= prefix.defect < 1e-5
+
+
+def test_vectors_inside_the_prefix_have_bounds_as_tight_as_full_codes():
+    rng = np.random.default_rng(5)
+    basis, _ = np.linalg.qr(rng.standard_normal((256, 40)))
+    vectors = unit(rng.standard_normal((500, 40)) @ basis.T)
+    bounds, coded = bounds_of(make_prefix(principal_axes(vectors), 56), vectors)
+    assert coded.codes.shape[1] == 56 + REMAINDER_CODES
+    assert (scores_of(vectors) <= bounds).all()
+    assert (bounds - scores_of(vectors)).max() < 2 * coded.epsilon + 0.01
+    assert coded.epsilon < 0.03
+
+
+def test_an_empty_gallery_has_no_codes():
+    assert encode(make_prefix(np.eye(64), 24), np.empty((0, 64), np.float32)).codes.shape == (0, 32)
