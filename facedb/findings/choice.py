@@ -216,7 +216,8 @@ class _Work:
             if self.chosen[rows].any():
                 continue
             candidates = rows[~self.again[rows]]
-            if right < _PLACE_TELLS:
+            # Where the folder has a core that none fits, the photo is in the wrong folder, and whose it is is for the finding to say.
+            if right < _PLACE_TELLS and count[self.parts.folder_of[rows[0]]] == 0:
                 like = self.vectors[candidates] @ centres.T
                 like[:, self.parts.folder_of[candidates[0]]] = -1.0
                 abroad = like.max(axis=1) >= self.scale.genuine
