@@ -11,25 +11,9 @@ from typing import Annotated, cast
 import typer
 
 from facedb import __version__
-from facedb.cli.commands import (
-    bench,
-    bi,
-    calibrate,
-    check,
-    db,
-    demo,
-    diff,
-    doctor,
-    evaluate,
-    export,
-    findings,
-    model,
-    plan,
-    results,
-    search,
-    steps,
-    verdict,
-)
+from facedb.cli.commands import calibrate, check, model, plan, search, steps, verdict, work
+from facedb.cli.commands.machine import bench, db, demo, doctor
+from facedb.cli.commands.reading import bi, diff, evaluate, export, findings, results
 from facedb.cli.context import State
 from facedb.cli.output import ReaderGoneError, watch_stdout
 from facedb.cli.progress import ConsoleReporter, complain
@@ -82,6 +66,7 @@ app.command(epilog="Example: facedb demo")(demo.demo)
 app.command(epilog="Example: facedb ingest photos/ --dataset crawl-2026")(steps.ingest)
 app.command(epilog="Example: facedb embed --model arcface.onnx --detector yunet.onnx --dataset crawl-2026")(steps.embed)
 app.command(epilog="Example: facedb scan --threshold 0.45 --datasets train,test")(steps.scan)
+app.command(epilog="Example: facedb work --any --threads 8")(work.work)
 app.command(epilog="Example: facedb links --limit 20")(results.links)
 app.command(epilog="Example: facedb findings --limit 50 --class stray")(findings.findings)
 app.command(epilog="Example: facedb calibrate --fmr 1e-5 --plot scores.svg")(calibrate.calibrate)

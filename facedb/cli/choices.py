@@ -122,7 +122,7 @@ def guard(max_temp: str | None, cool_to: float | None, reporter: Reporter) -> Ca
         if cool_to is not None:
             raise UsageError("--cool-to goes with --max-temp.")
         return None
-    from facedb.core.thermal import TemperatureGuard
+    from facedb.core.machine.thermal import TemperatureGuard
 
     try:
         limit: float | Literal["auto"] = "auto" if max_temp == "auto" else float(max_temp)

@@ -13,16 +13,29 @@ from facedb.core.errors import UsageError
 
 @dataclass(frozen=True, slots=True, order=True)
 class Block:
-    """Rows ``start`` to ``stop`` (exclusive), searched against rows 0 to ``start`` and inside itself."""
+    """Rows ``start`` to ``stop`` (exclusive), searched against rows 0 to ``start`` and inside itself.
+
+    A part of a block meets only the rows ``column`` to ``column_stop`` of these; it reaches inside itself when
+    ``column_stop`` is its ``stop`` (also None), and else ends at or before its ``start``.
+    """
 
     index: int
     start: int
     stop: int
+    column: int = 0
+    column_stop: int | None = None
+
+    @property
+    def end(self) -> int:
+        """Where its columns end."""
+        return self.stop if self.column_stop is None else self.column_stop
 
     @property
     def comparisons(self) -> int:
         """The unordered pairs of rows that this block meets, same-identity pairs among them."""
-        return (self.stop * (self.stop - 1) - self.start * (self.start - 1)) // 2
+        rows = self.stop - self.start
+        inside = rows * (rows - 1) // 2 if self.end == self.stop else 0
+        return rows * (min(self.end, self.start) - self.column) + inside
 
 
 def plan_blocks(labels: NDArray[np.integer], *, first_new: int = 0, target_rows: int) -> list[Block]:

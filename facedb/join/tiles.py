@@ -25,7 +25,9 @@ class Tile(NamedTuple):
 
 
 def cut_tiles(block: Block, labels: NDArray[np.integer], height: int, width: int) -> Iterator[Tile]:
-    """The tiles of ``block`` against rows 0 to its own diagonal; columns start at multiples of ``width``.
+    """The tiles of ``block`` against its columns, up to its own diagonal; columns start at multiples of ``width``.
+
+    So the first and the last panel may reach beyond the columns of a part of a block; `within` drops what they find there.
 
     A tile that lies wholly inside one identity is left out: it cannot hold a flagged pair, and a gallery of few
     identities with thousands of faces each has more same-identity hits than memory. Column after column, so that a
@@ -33,12 +35,20 @@ def cut_tiles(block: Block, labels: NDArray[np.integer], height: int, width: int
     """
     rows = [(start, min(start + height, block.stop)) for start in range(block.start, block.stop, height)]
     row_label = [_only_label(labels[start:stop]) for start, stop in rows]
-    for column in range(0, block.stop, width):
+    for column in range(block.column - block.column % width, block.end, width):
         column_stop = min(column + width, len(labels))
         column_label = _only_label(labels[column:column_stop])
         for (start, stop), label in zip(rows, row_label, strict=True):
             if stop > column + 1 and (label is None or label != column_label):
                 yield Tile(start, stop, column, column_stop)
+
+
+def within(block: Block, hits: Hits) -> Hits:
+    """The hits whose column (``rows_a``, the smaller row) belongs to ``block``."""
+    if block.column == 0 and block.end == block.stop:
+        return hits
+    keep = (hits.rows_a >= block.column) & (hits.rows_a < block.end)
+    return hits if keep.all() else Hits(hits.rows_a[keep], hits.rows_b[keep], hits.scores[keep], hits.candidates)
 
 
 def _only_label(labels: NDArray[np.integer]) -> int | None:

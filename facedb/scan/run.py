@@ -1,11 +1,13 @@
 """Scan: compare every face of a gallery with every other and leave the flagged pairs, links and histograms as rows.
 
-The ledger (`scan_block`) is written before the search begins: who is in which block, under which label. Each block's pairs
-and its mark are one transaction, so a killed scan goes on with the blocks that are not marked and ends with the same rows.
+The ledger (`scan_block`) is written before the search begins: who is in which block, under which label; and so is the work, the
+tiles of the triangle (`scan_tile`). A tile's pairs and its mark are one transaction, so a killed scan goes on with the tiles that are
+not marked, workers share them (`facedb work`), and the rows are the same however it comes about.
 """
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from facedb.core.aside import Aside
-from facedb.core.blas import one_blas_thread
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
 from facedb.core.errors import ConflictError, NotFoundError, TooManyPairsError, UsageError
 from facedb.core.lookup import Lookup
+from facedb.core.machine.aside import Aside
+from facedb.core.machine.blas import one_blas_thread
 from facedb.core.progress import Reporter, Silent
 from facedb.core.records import Float32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
@@ -29,20 +31,26 @@ from facedb.findings.links import roll_up
 from facedb.findings.names import names
 from facedb.findings.rates.sample import predict_pairs
 from facedb.join.engine import EngineInfo, choose_engine
-from facedb.join.loop import BlockResult, Gallery, join
+from facedb.join.loop import BlockResult, Gallery, Join
 from facedb.join.score import pair_scores
+from facedb.join.tiles import cpu_count
 from facedb.scan import face_choice, finding_rows, histograms, thresholds
-from facedb.scan import ledger as scan_ledger
 from facedb.scan import scan_rows as store
 from facedb.scan.face_choice import FaceChoice
 from facedb.scan.findings import compute_findings
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
-from facedb.scan.ledger import Ledger, Plan
 from facedb.scan.scan_rows import PairRows, ScanRow
 from facedb.scan.scope import find_scope
 from facedb.scan.thresholds import ThresholdRule
+from facedb.scan.tiles import ledger as scan_ledger
+from facedb.scan.tiles import tile_rows
+from facedb.scan.tiles.claims import Claims, Found
+from facedb.scan.tiles.crew import Crew
+from facedb.scan.tiles.ledger import Ledger, Plan
+from facedb.scan.tiles.tile_rows import TileRow
 
 _PREDICTION_ROWS = 192
+_POLL_SECONDS = 0.2
 
 # Stored scores are rounded to float32; within this of the threshold only the float64 score can tell (2^-24 for scores below 1).
 _ROUNDING = 2.0**-23
@@ -52,7 +60,8 @@ _ROUNDING = 2.0**-23
 class ScanOptions:
     """What to scan and how. ``datasets`` empty: all; ``min_face`` pixels, ``min_quality`` sharpness: faces below stay out.
 
-    ``threshold`` is a score, or the rule that chooses one from the gallery. ``names``: labels that look like names are evidence.
+    ``threshold`` is a score, or the rule that chooses one from the gallery. ``workers`` processes share the search, this one among them,
+    each with ``threads`` threads (default: the cores that each gets). ``names``: labels that look like names are evidence.
     """
 
     threshold: float | ThresholdRule
@@ -60,6 +69,7 @@ class ScanOptions:
     model: str | None = None
     engine: str = "auto"
     threads: int | None = None
+    workers: int = 1
     block_rows: int = BLOCK_ROWS
     connections: int = CONNECTIONS
     full: bool = False
@@ -77,14 +87,17 @@ class ScanOptions:
 
 @dataclass(frozen=True, slots=True)
 class ScanSummary:
-    """A finished scan and how it came about; ``reused`` when nothing was new, ``resumed`` when an earlier run had begun it."""
+    """A finished scan and how it came about; ``reused`` when nothing was new, ``resumed`` when an earlier run had begun it.
+
+    ``tiles_done`` were searched by this run, ``tiles_found`` were done before it.
+    """
 
     scan: ScanRow
     engine: EngineInfo | None
     reused: bool
     resumed: bool
-    blocks_done: int
-    blocks_found: int
+    tiles_done: int
+    tiles_found: int
 
 
 def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_ledger.Pause = None) -> ScanSummary:
@@ -112,8 +125,8 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
         while True:
             plan, choice, vectors = work.unit(partial(loading.plan, threshold))
             if plan.finished is not None:
-                return ScanSummary(plan.finished, None, reused=True, resumed=False, blocks_done=0, blocks_found=0)
-            run = _Run(work, threshold, options, engine, plan, choice, vectors, reporter)
+                return ScanSummary(plan.finished, None, reused=True, resumed=False, tiles_done=0, tiles_found=0)
+            run = _Run(db, work, threshold, options, engine, plan, choice, vectors, reporter)
             summary = run.work(model, scope, pause)
             # A resumed scan has the gallery of its beginning; what came since is searched on top of it.
             if not plan.outdated:
@@ -178,7 +191,16 @@ class _Loading:
                     f"No labelled face of {self.model.name} would be compared: "
                     "embed first, or loosen --datasets, --min-face, --min-quality."
                 )
-            plan = scan_ledger.plan(conn, self.model.id, self.scope, faces, threshold, options, self.reporter)
+            plan = scan_ledger.plan(
+                conn,
+                self.model.id,
+                self.scope,
+                faces,
+                threshold,
+                full=options.full,
+                block_rows=options.block_rows,
+                reporter=self.reporter,
+            )
             conn.commit()
             if plan.finished is not None:
                 return plan, choice, np.empty((0, self.model.dim), np.float32)
@@ -199,6 +221,7 @@ class _Run:
 
     def __init__(
         self,
+        db: Database,
         work: Work,
         threshold: float,
         options: ScanOptions,
@@ -208,6 +231,7 @@ class _Run:
         vectors: Float32Array,
         reporter: Reporter,
     ) -> None:
+        self._db = db
         self._work = work
         self._threshold = threshold
         self._options = options
@@ -219,9 +243,9 @@ class _Run:
         self._reporter = reporter
         self._gallery = Gallery(vectors, self._faces.identity_ids, self._faces.image_ids)
         self._written: list[PairRows] = []
+        self._tiles_done = self._tiles_found = 0
 
     def work(self, model: ModelRow, scope: dict[str, object], pause: scan_ledger.Pause) -> ScanSummary:
-        plan = self._plan
         ledger, self._written = self._work.unit(partial(self._begin, model, scope))
         alone = self._engine.blas
         # Neither depends on the pairs, so a thread of its own sees to them while this one follows the search.
@@ -239,16 +263,20 @@ class _Run:
         finished = self._work.unit(lambda conn: store.scan_by_id(conn, ledger.scan_id))
         assert finished is not None  # noqa: S101 - its row was updated above
         return ScanSummary(
-            finished, self._engine, reused=False, resumed=plan.scan_id is not None,
-            blocks_done=len(plan.blocks) - len(plan.done), blocks_found=len(plan.done),
-        )  # fmt: skip
+            finished,
+            self._engine,
+            reused=False,
+            resumed=self._plan.scan_id is not None,
+            tiles_done=self._tiles_done,
+            tiles_found=self._tiles_found,
+        )
 
     def _begin(self, model: ModelRow, scope: dict[str, object], conn: Connection) -> tuple[Ledger, list[PairRows]]:
         """Write the ledger of a new scan with the pairs that it carries over, or take over that of the one to resume."""
         plan = self._plan
         if plan.scan_id is not None:
             store.set_engine(conn, plan.scan_id, self._engine.name)
-            return Ledger(plan.scan_id, plan.blocks, plan.done, plan.carried_blocks), []
+            return Ledger(plan.scan_id, plan.borders), []
         carried = None if plan.base is None else self._carried(conn, plan.base)
         self._expect_few_enough(plan.first_new, carried)
         ledger = scan_ledger.begin(conn, model.id, scope, plan, self._threshold, self._engine.name)
@@ -258,49 +286,64 @@ class _Run:
         return ledger, [carried]
 
     def _search(self, ledger: Ledger, pause: scan_ledger.Pause) -> None:
-        waiting = [block for block in ledger.blocks if block.index not in ledger.done]
-        if not waiting:
-            return
-        total = sum(block.comparisons for block in waiting)
-        blocks = f"{len(waiting)} block{'s' * (len(waiting) > 1)}"
-        self._reporter.say(
-            f"Comparing {len(self._faces):,} faces ({total:,} pairs, {blocks}) with {self._engine.reason}."
+        """Search what is left, then wait for the tiles that other workers have in hand, and take over those that they lose."""
+        scan_id = ledger.scan_id
+        counts, still_open = self._work.unit(
+            lambda conn: (tile_rows.tile_counts(conn, scan_id), tile_rows.open_tiles(conn, scan_id))
         )
-        with self._reporter.task("scan", total, "pairs") as task:
-            results = join(
-                self._gallery, ledger.blocks, threshold=self._threshold, engine=self._engine.name,
-                threads=self._options.threads, done=ledger.done, say=self._reporter.say,
-            )  # fmt: skip
-            for number, result in enumerate(results, 1):
-                self._commit(ledger, result)
-                task.advance(result.comparisons, f"{number}/{len(waiting)} blocks")
-                if pause is not None:
-                    pause()
+        left = {tile.tile: ledger.block(tile).comparisons for tile in still_open}
+        self._tiles_found = counts.done
+        if not left:
+            return
+        total, pairs = len(left), sum(left.values())
+        self._reporter.say(
+            f"Comparing {len(self._faces):,} faces ({pairs:,} pairs, {total:,} tile{'s' * (total > 1)}) "
+            f"with {self._engine.reason}."
+        )
+        workers = self._options.workers
+        threads = self._options.threads or max(1, cpu_count() // workers)
+        with (
+            Crew(self._db, scan_id, workers - 1, engine=self._engine.name, threads=threads) as crew,
+            Join(
+                self._gallery,
+                threshold=self._threshold,
+                engine=self._engine.name,
+                threads=threads,
+                comparisons=pairs // workers,
+            ) as opened,
+            Claims(self._work, self._db.open, scan_id) as claims,
+            self._reporter.task("scan", pairs, "pairs") as task,
+        ):
+            if opened.method:
+                self._reporter.say(opened.method)
+            while left:
+                crew.tend()
+                tile = claims.take()
+                if tile is not None:
+                    self._do(claims, tile, opened.search(ledger.block(tile)))
+                    task.advance(left.pop(tile.tile, 0), f"{total - len(left):,}/{total:,} tiles")
+                    if pause is not None:
+                        pause()
+                    continue
+                still = {row.tile for row in self._work.unit(lambda conn: tile_rows.open_tiles(conn, scan_id))}
+                for gone in left.keys() - still:
+                    task.advance(left.pop(gone), f"{total - len(left):,}/{total:,} tiles")
+                left.update({number: left.get(number, 0) for number in still})
+                if left:
+                    time.sleep(_POLL_SECONDS)
 
-    def _commit(self, ledger: Ledger, result: BlockResult) -> None:
-        pairs = self._face_pairs(result.rows_a, result.rows_b, result.scores)
-
-        def write(conn: Connection) -> None:
-            store.write_pairs(conn, ledger.scan_id, pairs)
-            claimed = store.finish_block(
-                conn, ledger.scan_id, ledger.carried_blocks + result.block.index, pairs=len(pairs),
-                candidates=result.candidates, comparisons=result.comparisons, seconds=result.seconds,
-            )  # fmt: skip
-            if not claimed:
-                raise ConflictError(
-                    f"Another process has finished a block of scan {ledger.scan_id}; run the scan again."
-                )
-
-        self._work.unit(write)
-        self._written.append(pairs)
+    def _do(self, claims: Claims, tile: TileRow, result: BlockResult) -> None:
+        face_ids = self._faces.face_ids
+        pairs = PairRows.between(face_ids[result.rows_a], face_ids[result.rows_b], result.scores)
+        if claims.finish(tile, Found(pairs, result.candidates, result.comparisons, result.seconds)):
+            self._tiles_done += 1
+            self._written.append(pairs)
 
     def _all_pairs(self, conn: Connection, scan_id: int) -> PairRows:
-        """Every pair of the scan: what this process wrote, unless an earlier one had written some already."""
-        return store.read_pairs(conn, scan_id) if self._plan.scan_id is not None else PairRows.join(self._written)
-
-    def _face_pairs(self, rows_a: Int64Array, rows_b: Int64Array, scores: Float32Array) -> PairRows:
-        a, b = self._faces.face_ids[rows_a], self._faces.face_ids[rows_b]
-        return PairRows(np.minimum(a, b), np.maximum(a, b), scores)
+        """Every pair of the scan: what this process wrote, unless others, or an earlier run, have written some."""
+        counts = tile_rows.tile_counts(conn, scan_id)
+        alone = self._plan.scan_id is None and self._tiles_done == counts.tiles
+        return PairRows.join(self._written) if alone else store.read_pairs(conn, scan_id)
 
     def _rows(self, pairs: PairRows) -> tuple[Int64Array, Int64Array]:
         """Gallery rows of the faces of ``pairs``; -1 for a face that is not in the gallery."""

@@ -54,12 +54,16 @@ class ScanRow:
 
 @dataclass(frozen=True, slots=True)
 class LedgerBlock:
-    """A block of the ledger: who is in it, ``embedding_ids`` int64 (n,) under labels ``identity_ids`` int32 (n,)."""
+    """A block of the ledger: who is in it, ``embedding_ids`` int64 (n,) under labels ``identity_ids`` int32 (n,).
+
+    ``face_ids`` int64 (n,) are written with a new scan and not read back with the others.
+    """
 
     block: int
-    status: str
+    carried: bool
     embedding_ids: Int64Array
     identity_ids: Int32Array
+    face_ids: Int64Array | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,11 @@ class PairRows:
 
     def __len__(self) -> int:
         return len(self.score)
+
+    @staticmethod
+    def between(one: Int64Array, other: Int64Array, scores: Float32Array) -> PairRows:
+        """Pairs of the faces ``one`` and ``other`` (m,), each put in order."""
+        return PairRows(np.minimum(one, other), np.maximum(one, other), scores)
 
     @staticmethod
     def join(parts: Sequence[PairRows]) -> PairRows:
@@ -102,7 +111,7 @@ def begin_scan(
             "scope": Jsonb(dict(scope)),
             "engine": engine,
             "faces": sum(len(b.embedding_ids) for b in blocks),
-            "new_faces": sum(len(b.embedding_ids) for b in blocks if b.status != "carried"),
+            "new_faces": sum(len(b.embedding_ids) for b in blocks if not b.carried),
             "identities": identities,
         },
     ).fetchone()
@@ -115,14 +124,19 @@ def begin_scan(
             {
                 "scan_id": scan_id,
                 "block": b.block,
-                "status": b.status,
-                # As text: psycopg dumps a list number by number, which took longer than loading the vectors.
-                "embedding_ids": "{" + ",".join(map(str, b.embedding_ids.tolist())) + "}",
-                "identity_ids": "{" + ",".join(map(str, b.identity_ids.tolist())) + "}",
+                "carried": b.carried,
+                "embedding_ids": array_text(b.embedding_ids),
+                "identity_ids": array_text(b.identity_ids),
+                "face_ids": None if b.face_ids is None else array_text(b.face_ids),
             },
         )
     conn.execute(SQL["add_datasets"], {"scan_id": scan_id})
     return scan_id
+
+
+def array_text(values: NDArray[np.integer]) -> str:
+    """``values`` as PostgreSQL writes an array: psycopg dumps a list number by number, which took longer than loading the vectors."""
+    return "{" + ",".join(map(str, values.tolist())) + "}"
 
 
 def scan_by_id(conn: Connection, scan_id: int) -> ScanRow | None:
@@ -169,8 +183,8 @@ def ledger(conn: Connection, scan_id: int) -> list[LedgerBlock]:
     cursor = conn.cursor(binary=True)
     cursor.execute(SQL["blocks"], {"scan_id": scan_id})
     return [
-        LedgerBlock(block, status, np.array(embeddings, np.int64), np.array(identities, np.int32))
-        for block, status, embeddings, identities in cursor
+        LedgerBlock(block, carried, np.array(embeddings, np.int64), np.array(identities, np.int32))
+        for block, carried, embeddings, identities in cursor
     ]
 
 
@@ -188,15 +202,6 @@ def read_pairs(conn: Connection, scan_id: int) -> PairRows:
     query = sql.SQL("select face_a, face_b, score from {}").format(partition("flagged_pair", scan_id))
     columns = read_columns(conn.cursor(), query, _PAIR_COLUMNS[:3])
     return PairRows(columns["face_a"], columns["face_b"], columns["score"])
-
-
-def finish_block(
-    conn: Connection, scan_id: int, block: int, *, pairs: int, candidates: int, comparisons: int, seconds: float
-) -> bool:
-    """Mark a block as done in the transaction that holds its pairs; False when it was done already."""
-    parameters = {"scan_id": scan_id, "block": block, "pairs": pairs, "candidates": candidates,
-                  "comparisons": comparisons, "seconds": seconds}  # fmt: skip
-    return conn.execute(SQL["finish_block"], parameters).rowcount == 1
 
 
 def set_engine(conn: Connection, scan_id: int, engine: str) -> None:

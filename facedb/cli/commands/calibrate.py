@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from facedb.cli.choices import FmrOption
-from facedb.cli.commands.results import ScanOption
+from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, database, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.row import table

@@ -158,6 +158,10 @@ def scan(
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
     names: NamesOption = True,
+    workers: Annotated[
+        int,
+        typer.Option(min=1, help="Processes that share the search on this machine; others join with `facedb work`."),
+    ] = 1,
     full: Annotated[bool, typer.Option("--full", help="Search everything anew instead of only what is new.")] = False,
     max_pairs: Annotated[
         int, typer.Option(min=1, help="Stop before the work when more pairs than this are to be expected.")
@@ -183,6 +187,7 @@ def scan(
         model=model,
         engine=engine,
         threads=threads,
+        workers=workers,
         block_rows=block_rows,
         connections=connections,
         full=full,

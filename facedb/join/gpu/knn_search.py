@@ -91,11 +91,13 @@ class KnnSearcher:
 
     def _cut(self, block: Block) -> Iterator[_Task]:
         width = min(device.max_columns for device in self._devices)
-        for column in range(0, block.start, width):
+        before = min(block.start, block.end)
+        for column in range(block.column, before, width):
             for row in range(block.start, block.stop, _ROWS):
                 stop = min(row + _ROWS, block.stop)
-                yield _Task(Tile(row, stop, column, min(column + width, block.start)), whole=False)
-        yield from self._cut_inside(block.start, block.stop, width)
+                yield _Task(Tile(row, stop, column, min(column + width, before)), whole=False)
+        if block.end == block.stop:
+            yield from self._cut_inside(block.start, block.stop, width)
 
     def _cut_inside(self, start: int, stop: int, width: int) -> Iterator[_Task]:
         labels = self._gallery.labels[start:stop]

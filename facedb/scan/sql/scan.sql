@@ -49,8 +49,8 @@ select facedb.index_pairs(%(scan_id)s);
 
 -- name: add_block
 -- Write down who is in a block before it is searched.
-insert into facedb.scan_block (scan_id, block, status, embedding_ids, identity_ids)
-values (%(scan_id)s, %(block)s, %(status)s, %(embedding_ids)s::bigint[], %(identity_ids)s::integer[]);
+insert into facedb.scan_block (scan_id, block, carried, embedding_ids, identity_ids, face_ids)
+values (%(scan_id)s, %(block)s, %(carried)s, %(embedding_ids)s::bigint[], %(identity_ids)s::integer[], %(face_ids)s::bigint[]);
 
 -- name: add_datasets
 -- Which datasets are in the gallery of a scan, from its ledger.
@@ -94,14 +94,7 @@ order by id desc limit 1;
 
 -- name: blocks
 -- The ledger of a scan.
-select block, status, embedding_ids, identity_ids from facedb.scan_block where scan_id = %(scan_id)s order by block;
-
--- name: finish_block
--- Mark a block as searched; its pairs are in the same transaction.
-update facedb.scan_block
-set status = 'done', pairs = %(pairs)s, candidates = %(candidates)s, comparisons = %(comparisons)s, seconds = %(seconds)s,
-    finished_at = now()
-where scan_id = %(scan_id)s and block = %(block)s and status = 'pending';
+select block, carried, embedding_ids, identity_ids from facedb.scan_block where scan_id = %(scan_id)s order by block;
 
 -- name: set_engine
 -- A resumed scan may go on with another engine: the rows are the same.
@@ -111,8 +104,8 @@ update facedb.scan set engine = %(engine)s where id = %(scan_id)s;
 -- Close a scan; from here on it does not change.
 update facedb.scan s
 set status = 'finished', finished_at = now(), pairs = %(pairs)s, links = %(links)s, certain_above = %(certain_above)s,
-    comparisons = (select coalesce(sum(b.comparisons), 0) from facedb.scan_block b where b.scan_id = s.id),
-    join_seconds = (select coalesce(sum(b.seconds), 0) from facedb.scan_block b where b.scan_id = s.id)
+    comparisons = (select coalesce(sum(t.comparisons), 0) from facedb.scan_tile t where t.scan_id = s.id),
+    join_seconds = (select coalesce(sum(t.seconds), 0) from facedb.scan_tile t where t.scan_id = s.id)
 where s.id = %(scan_id)s;
 
 -- name: abandon_scan

@@ -26,6 +26,7 @@ from facedb.join.gallery import Gallery
 from facedb.scan import histograms as distributions
 from facedb.scan import scan_rows as store_scans
 from facedb.scan.run import ScanOptions, ScanSummary, scan
+from facedb.scan.tiles import tile_rows
 from tests.db.population import Population, clustered, exact_scores, unit
 
 ENGINES = [info.name for info in available_engines() if info.available]
@@ -52,7 +53,7 @@ def run(db: Database, threshold: float = 0.5, reporter: Silent | None = None, **
         ledger = store_scans.ledger(conn, found.id)
         pairs = store_scans.read_pairs(conn, found.id)
         links = conn.execute("select sum(pairs), count(*) from facedb.link where scan_id = %s", (found.id,)).fetchone()
-    assert {block.status for block in ledger} <= {"carried", "done"}
+        assert tile_rows.open_tiles(conn, found.id) == []
     assert sum(len(block.embedding_ids) for block in ledger) == found.faces
     assert len(pairs) == found.pairs
     assert links is not None
@@ -313,7 +314,7 @@ def test_load_and_join_tell_how_far_they_are(database: Database) -> None:
     assert sum(n for n, _ in watch.seen["load gallery"][1:]) == 120
     assert watch.seen["scan"][0] == (pairs, "pairs")
     assert sum(n for n, _ in watch.seen["scan"][1:]) == pairs
-    assert [note for _, note in watch.seen["scan"][1:]] == ["1/2 blocks", "2/2 blocks"]
+    assert [note for _, note in watch.seen["scan"][1:]] == ["1/2 tiles", "2/2 tiles"]
 
 
 # Before the work
@@ -491,7 +492,7 @@ def test_a_scan_that_was_stopped_re_does_only_the_blocks_that_are_not_done(datab
     assert len(stamps) == after
     summary = run(database, engine="faiss-cpu" if "faiss-cpu" in ENGINES else "exact")
     assert summary.resumed
-    assert summary.blocks_found == after
+    assert summary.tiles_found == after
     assert {k: v for k, v in finished_blocks(database).items() if k in stamps} == stamps
     assert population.pairs(summary.scan.id) == population.expected_pairs(0.5)
 
@@ -499,7 +500,7 @@ def test_a_scan_that_was_stopped_re_does_only_the_blocks_that_are_not_done(datab
 def finished_blocks(db: Database) -> dict[int, object]:
     with db.connection() as conn:
         return dict(
-            conn.execute("select block, finished_at from facedb.scan_block where status = 'done' order by 1").fetchall()
+            conn.execute("select tile, finished_at from facedb.scan_tile where status = 'done' order by 1").fetchall()
         )
 
 
@@ -546,18 +547,18 @@ def test_a_block_whose_mark_fails_leaves_no_pairs_behind(database: Database) -> 
             " as $$ begin raise exception 'power cut'; end $$"
         )
         conn.execute(
-            "create trigger power_cut before update on facedb.scan_block for each row when (new.block = 3)"
+            "create trigger power_cut before update on facedb.scan_tile for each row when (new.tile = 3 and new.status = 'done')"
             " execute function facedb.power_cut()"
         )
     with pytest.raises(DatabaseError, match="power cut"):
         run(database)
     with database.connection() as conn:
-        conn.execute("drop trigger power_cut on facedb.scan_block")
-        marked = conn.execute("select sum(pairs) from facedb.scan_block").fetchone()
+        conn.execute("drop trigger power_cut on facedb.scan_tile")
+        marked = conn.execute("select sum(pairs) from facedb.scan_tile").fetchone()
         assert marked == conn.execute("select count(*) from facedb.flagged_pair").fetchone()
     summary = run(database)
     assert summary.resumed
-    assert summary.blocks_found == 3
+    assert summary.tiles_found == 3
     assert population.pairs(summary.scan.id) == population.expected_pairs(0.5)
 
 

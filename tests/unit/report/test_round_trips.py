@@ -11,8 +11,8 @@ from facedb.core.records import ImageRecord, VectorBatch
 from facedb.report import vector_files
 from facedb.report.embeddings import EmbeddingSet
 from facedb.report.tables import write_rows
+from facedb.sources.archives.recordio import IdentityRecordWriter
 from facedb.sources.options import SourceOptions
-from facedb.sources.recordio import IdentityRecordWriter
 from facedb.sources.registry import open_source
 from tests.unit.sources.helpers import content, put, verdict
 
