@@ -25,8 +25,10 @@ from facedb.cli.commands import (
     findings,
     model,
     plan,
+    report,
     results,
     search,
+    show,
     steps,
     verdict,
     work,
@@ -86,6 +88,10 @@ app.command(epilog="Example: facedb scan --threshold 0.45 --datasets train,test"
 app.command(epilog="Example: facedb work --any --threads 8")(work.work)
 app.command(epilog="Example: facedb links --limit 20")(results.links)
 app.command(epilog="Example: facedb findings --limit 50 --class stray")(findings.findings)
+app.command(epilog="Example: facedb show 12 --open")(show.show)
+app.command(
+    epilog="Example: facedb report noise.html --findings 200, or for strangers: facedb report noise.html --redact"
+)(report.report)
 app.command(epilog="Example: facedb calibrate --fmr 1e-5 --plot scores.svg")(calibrate.calibrate)
 app.command(epilog="Example: facedb evaluate --inject merge=2%,stray=3%,swap=1%,duplicate=1% --seed 7")(
     evaluate.evaluate

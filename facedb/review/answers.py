@@ -129,6 +129,14 @@ def answer(
         return [_answer(conn, found[one.rank], one) for one in answers]
 
 
+def meanings(conn: Connection, scan_id: int, ranks: Sequence[int]) -> dict[int, dict[str, str]]:
+    """What each answer would say of findings of a scan, in a sentence without its full stop, by rank and answer."""
+    return {
+        rank: {word: _sentence(finding, word, finding.name_b) for word in ANSWERS}
+        for rank, finding in rows.answerable(conn, scan_id, ranks).items()
+    }
+
+
 def _answer(conn: Connection, finding: AnswerableFinding, given: Answer) -> Answered:
     if given.word not in ANSWERS:
         raise UsageError(
