@@ -155,7 +155,7 @@ def _rates(found: CalibrateSummary) -> dict[str, Any]:
     ]
     if found.scan_threshold is not None:
         marks.append(score_chart.Mark("this scan", found.scan_threshold))
-    marks = [mark for mark in marks if mark.score <= 1]
+    marks = [mark for mark in marks if mark.score < 1]
     return {
         "chart": score_chart.inline_svg(found.calibration, marks), "rates": list(found.rows()), "rate_remarks": list(found.remarks()),
         "false_pairs": found.calibration.false_pairs(found.scan_threshold) if found.scan_threshold is not None else None,

@@ -127,9 +127,11 @@ def _figure(measured: Calibration, marks: list[Mark], title: str | None) -> Figu
     # Two marks that lie close together are written one below the other.
     for k, mark in enumerate(sorted((m for m in marks if first <= m.score <= last), key=lambda m: m.score)):
         axes.axvline(mark.score, color=_INK, linewidth=0.9, linestyle=(0, (4, 3)))
+        right = mark.score > first + 0.8 * (last - first)
         axes.annotate(
-            f"{mark.name} {mark.score:.3f}", (mark.score, 1.0), xycoords=("data", "axes fraction"), xytext=(4, -11 - 12 * k),
-            textcoords="offset points", color=_INK, fontsize=8.5, parse_math=False,
+            f"{mark.name} {mark.score:.3f}", (mark.score, 1.0), xycoords=("data", "axes fraction"),
+            xytext=(-4 if right else 4, -11 - 12 * k), ha="right" if right else "left", textcoords="offset points", color=_INK,
+            fontsize=8.5, parse_math=False,
         )  # fmt: skip
     axes.grid(color=_GRID, linewidth=0.7)
     axes.set_axisbelow(True)

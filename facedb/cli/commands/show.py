@@ -118,8 +118,13 @@ def _print(case: Case, scan_id: int, said: dict[str, str], thumbnails: Thumbnail
         (case.names[0], case.faces_a, case.size_a, case.a), (case.names[-1], case.faces_b, case.size_b, case.b)
     ):  # fmt: skip
         if faces:
-            more = f", the first {len(faces)}" if len(faces) < size else ""
-            _side(f"{name} ({count:,} of {size:,} face{'s' * (size != 1)} concerned{more}):", faces, thumbnails)
+            more = f", the first {len(faces)} of them here" if len(faces) == _FACES < size else ""
+            concerned = (
+                f"{count:,} of {size:,} face{'s' * (size != 1)} concerned"
+                if count
+                else f"{size:,} face{'s' * (size != 1)}"
+            )
+            _side(f"{name} ({concerned}{more}):", faces, thumbnails)
     typer.echo("")
     for word, meaning in said.items():
         _wrapped(f"facedb verdict finding {case.rank} {word:<6}  {meaning}.")
