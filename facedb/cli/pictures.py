@@ -24,9 +24,12 @@ def draw(pictures: Sequence[bytes], *, indent: int = 0) -> None:
     # Loaded where a picture is drawn: it asks the terminal what it can, which takes a moment.
     from rich.console import Console
     from rich.padding import Padding
+    from textual_image.renderable import HalfcellImage
     from textual_image.renderable import Image as Drawn
 
-    console = Console(file=sys.stdout, highlight=False)
+    # tmux and the like take 24-bit colours without saying so; Apple's terminal does not take them.
+    deep = os.environ.get("TERM_PROGRAM") != "Apple_Terminal"
+    console = Console(file=sys.stdout, highlight=False, color_system="truecolor" if deep else "auto")
     room = max(1, (console.width - indent) // _COLUMNS_A_FACE)
     for start in range(0, len(pictures), room):
         row = pictures[start : start + room]
@@ -36,4 +39,6 @@ def draw(pictures: Sequence[bytes], *, indent: int = 0) -> None:
                 strip.paste(
                     face.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS), (k * (_SIDE + _GAP), 0)
                 )
-        console.print(Padding(Drawn(strip, width=len(row) * _COLUMNS_A_FACE - 1), (0, 0, 0, indent)))
+        # A half block is as high as it is wide, whatever a terminal says of its pixels.
+        height = _COLUMNS_A_FACE // 2 if Drawn is HalfcellImage else None
+        console.print(Padding(Drawn(strip, width=len(row) * _COLUMNS_A_FACE, height=height), (0, 0, 0, indent)))
