@@ -86,6 +86,8 @@ def write_report(db: Database, file: Path, cache: Path, options: PageOptions, re
                 faces=FACES_A_SIDE,
             )
         )
+        # A sentence may name somebody who is no side of its finding.
+        everybody = page_rows.names(conn) if veil is not None else []
         missing = set(options.ranks or ()) - {case.rank for case in found}
         if missing:
             raise NotFoundError(f"Scan {scope.scan.id} has no finding {min(missing)}: see `facedb findings --all`.")
@@ -95,7 +97,7 @@ def write_report(db: Database, file: Path, cache: Path, options: PageOptions, re
             db, scan=scope.scan.id, dataset=None, model=None, sample=False, reporter=reporter
         ))  # fmt: skip
     pictures = {} if options.redact else _pictures(found, cache, reporter)
-    shown = [_redacted(case, veil) for case in found] if veil is not None else found
+    shown = [_redacted(case, veil, everybody) for case in found] if veil is not None else found
     page = _environment().get_template("report.html").render(
         cases=shown, pictures=pictures, scan=scope.scan, model=scope.model.name, made_at=datetime.now(UTC), version=__version__,
         redacted=options.redact, sheet=options.ranks is not None, only_open=options.only_open, certain=CERTAIN, **facts,
@@ -191,13 +193,13 @@ def _drawn(thumbnails: Thumbnails) -> Callable[[CaseFace], _Picture]:
     return draw
 
 
-def _redacted(case: Case, veil: Redaction) -> Case:
+def _redacted(case: Case, veil: Redaction, everybody: Sequence[str]) -> Case:
     def veiled(faces: tuple[CaseFace, ...]) -> tuple[CaseFace, ...]:
         return tuple(replace(face, identity=veil.person(face.identity), path=veil.path(face.path)) for face in faces)
 
     return replace(
         case, identity_a=veil.person(case.identity_a), identity_b=None if case.identity_b is None else veil.person(case.identity_b),
-        sentence=veil.sentence(case.sentence, [*case.names, *(face.identity for face in case.faces)], [face.path for face in case.faces]),
+        sentence=veil.sentence(case.sentence, everybody, [face.path for face in case.faces]),
         verdict_by=None, verdict_note=None, subject=veiled(case.subject), a=veiled(case.a), b=veiled(case.b),
     )  # fmt: skip
 

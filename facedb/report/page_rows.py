@@ -79,6 +79,11 @@ def leaks(conn: Connection, scan_id: int) -> list[Leak]:
     return [Leak(*row) for row in conn.execute(SQL["leaks"], {"scan_id": scan_id})]
 
 
+def names(conn: Connection) -> list[str]:
+    """The names of all identities."""
+    return [row[0] for row in conn.execute(SQL["names"])]
+
+
 def secret(conn: Connection) -> bytes:
     """What only this database knows: when, to the microsecond, its datasets were made."""
     row = conn.execute(SQL["secret"]).fetchone()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import posixpath
+import re
 from collections.abc import Iterable
 
 _DIGITS = 6
@@ -37,7 +38,7 @@ class Redaction:
             path: self.path(path) for path in paths if path
         }
         for old in sorted(replacements, key=len, reverse=True):
-            text = text.replace(old, replacements[old])
+            text = re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", replacements[old], text)
         return text
 
     def _pseudonym(self, kind: str, name: str) -> str:

@@ -16,7 +16,7 @@ from facedb.dataset.names import find_datasets
 from facedb.db.connection import Database, translated
 from facedb.db.queries import load
 from facedb.db.rows import stream
-from facedb.report.records import Dataset, Identity, Link, Pair, Reject, Scan
+from facedb.report.records import Dataset, Identity, Link, Pair, PhotoFace, Reject, Scan
 from facedb.review import decision_rows
 from facedb.scan.scope import find_scan
 
@@ -79,6 +79,17 @@ def remarks_on_links(db: Database, selection: Selection) -> list[str]:
     if hidden and not selection.rejected:
         lines.append(f"{hidden} link{'s' * (hidden != 1)} that a person called different: hidden; --all shows them.")
     return lines
+
+
+@contextmanager
+def faces(
+    db: Database, *, scan: int | None, dataset: str | None, role: str | None, limit: int | None
+) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """The values of `PhotoFace` rows, by identity and path, streamed while the block is open."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        found = find_scan(conn, scan, [dataset]).scan
+        parameters = {"scan_id": found.id, "role": role, "limit": limit}
+        yield stream(conn, SQL["faces"], table(PhotoFace), parameters)
 
 
 @contextmanager

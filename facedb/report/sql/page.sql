@@ -24,6 +24,10 @@ where exists (
 )
 order by l.photos desc, l.people desc;
 
+-- name: names
+-- Everybody.
+select distinct name from facedb.identity;
+
 -- name: secret
 -- What nobody knows who has only a report.
 select string_agg(id || ' ' || created_at, ',' order by id) from facedb.dataset;
