@@ -139,15 +139,20 @@ def key_values(texts: list[str] | None) -> dict[str, str]:
     return pairs
 
 
-def threshold_choice(ctx: typer.Context, threshold: str, fmr: float | None) -> float | ThresholdRule:
-    """A threshold, or the rule that chooses it; raises UsageError for what is neither a number nor ``auto``, and for both."""
+def threshold_choice(ctx: typer.Context, threshold: str, fmr: float | None) -> float | ThresholdRule | None:
+    """A threshold, the rule that chooses it, or None where nobody said one.
+
+    Raises UsageError for what is neither a number nor ``auto``, and for both.
+    """
     from facedb.scan.thresholds import ThresholdRule
 
+    given = _is_given(ctx, "threshold")
     if fmr is not None:
-        source = ctx.get_parameter_source("threshold")
-        if source is not None and source.name == "COMMANDLINE":
+        if given:
             raise UsageError("--threshold and --fmr exclude each other: give one of them.")
         return ThresholdRule(fmr)
+    if not given:
+        return None
     if threshold.strip().lower() == "auto":
         return ThresholdRule()
     try:

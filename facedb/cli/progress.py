@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.progress import Task as RichTask
 from rich.text import Text
 
+from facedb.core.paths import shown
 from facedb.core.progress import Task
 
 # Work that ends sooner than this shows no bar.
@@ -54,7 +55,7 @@ class _Bar:
         self._id = progress.add_task(title, total=total, unit=unit)
 
     def advance(self, n: int = 1, note: str = "") -> None:
-        self._progress.update(self._id, advance=n, description=f"{self._title} {note}".rstrip())
+        self._progress.update(self._id, advance=n, description=f"{self._title} {shown(note)}".rstrip())
 
 
 class _Lines:
@@ -64,7 +65,7 @@ class _Lines:
         self._start = self._last = time.monotonic()
 
     def advance(self, n: int = 1, note: str = "") -> None:
-        self._done, self._note = self._done + n, note
+        self._done, self._note = self._done + n, shown(note)
         now = time.monotonic()
         if now - self._last >= _PLAIN_LINE_EVERY_SECONDS:
             self._last = now
@@ -104,9 +105,9 @@ class ConsoleReporter:
 
     def say(self, message: str) -> None:
         """Print one sentence on stderr."""
-        self._console.print(message)
+        self._console.print(shown(message))
 
 
 def complain(message: str) -> None:
     """Print an error on stderr, also when quiet."""
-    sys.stderr.write(f"facedb: {message}\n")
+    sys.stderr.write(f"facedb: {shown(message)}\n")

@@ -25,7 +25,7 @@ from urllib.parse import quote
 import psycopg
 
 from facedb.core.errors import DatabaseError
-from facedb.db import clusters, session
+from facedb.db import clusters, loopback, session
 from facedb.db import postmaster_binaries as binaries
 from facedb.db.postmaster_account import SERVICE_DIR, Account, Place, give, initdb_account, own_directory
 from facedb.db.postmaster_process import appended, processes, read_pid_file, read_unlinked, serves, spawn, tail
@@ -176,7 +176,8 @@ class Postmaster:
             )
         socket_dir = own_directory(self._socket_dir(), place.account)
         self._remove_stale_files()
-        settings = {**server_settings(), "port": str(PORT), **self.options, "unix_socket_directories": str(socket_dir)}
+        settings = {**server_settings(), "port": str(PORT), **self.options, **loopback.settings(place, USER, DATABASE)}
+        settings["unix_socket_directories"] = str(socket_dir)
         arguments = ["-D", str(place.data)]
         for name, value in settings.items():
             arguments += ["-c", f"{name}={value}"]

@@ -14,7 +14,7 @@ from facedb.db.connection import Connection, Database, translated
 from facedb.db.rows import stream
 from facedb.findings.confidence import CERTAIN, LIKELY
 from facedb.findings.copies import Hashes
-from facedb.findings.find import Findings, FolderStudy, find
+from facedb.findings.find import Findings, FolderStudy, find, unlabelled_copies
 from facedb.findings.finding_table import FindingTable, Kind, Role
 from facedb.join.gallery import Gallery
 from facedb.scan import finding_rows as store
@@ -35,7 +35,7 @@ class Finding:
     rank: int
     kind: Annotated[str, As("class")]
     confidence: Real
-    identity_a: Annotated[str, As(sql=IDENTITY_A)]
+    identity_a: Annotated[str | None, As(sql=IDENTITY_A)]
     identity_b: Annotated[str | None, As(sql=IDENTITY_B)]
     images: tuple[str, ...]
     faces_a: int
@@ -70,13 +70,29 @@ def compute_findings(
     return found
 
 
+def compute_copies(
+    conn: Connection,
+    scan_id: int,
+    gallery: Gallery,
+    face_ids: Int64Array,
+    hashes: Hashes,
+    rows_a: Int64Array,
+    rows_b: Int64Array,
+    scores: Float32Array,
+) -> FindingTable:
+    """Find the copies among faces without labels and write them as the findings of a scan, as `compute_findings` does."""
+    found = unlabelled_copies(gallery, hashes, rows_a, rows_b, scores)
+    store.write_findings(conn, scan_id, finding_rows(found), _faces(found, face_ids))
+    return found
+
+
 def finding_rows(found: FindingTable) -> Iterator[tuple[Any, ...]]:
     """The findings as tuples of ``store_findings.FINDING_COLUMNS``."""
     ranks = range(1, len(found) + 1)
     return zip(
-        ranks, [Kind(kind).word for kind in found.kind.tolist()], found.confidence.tolist(), found.identity_a.tolist(),
-        _known(found.identity_b, found.identity_b >= 0), found.faces_a.tolist(), found.faces_b.tolist(),
-        found.size_a.tolist(), found.size_b.tolist(), _real(found.max_score), _real(found.mean_score),
+        ranks, [Kind(kind).word for kind in found.kind.tolist()], found.confidence.tolist(),
+        _known(found.identity_a, found.identity_a >= 0), _known(found.identity_b, found.identity_b >= 0),
+        found.faces_a.tolist(), found.faces_b.tolist(), found.size_a.tolist(), found.size_b.tolist(), _real(found.max_score), _real(found.mean_score),
         _real(found.own_score), _real(found.own_best), _real(found.usual), _real(found.spread), _real(found.sameness),
         _real(found.margin), _known(found.distance, found.distance >= 0), _known(found.group, found.group > 0),
         _real(found.lowest), _known(found.partner + 1, found.partner >= 0), sentences(found), strict=True,

@@ -145,6 +145,12 @@ def scan_by_id(conn: Connection, scan_id: int) -> ScanRow | None:
     return None if row is None else ScanRow(*row)
 
 
+def is_unlabelled(conn: Connection, datasets: Sequence[int] | None) -> bool:
+    """Whether ``datasets`` (None: all) have images and none of them a label."""
+    row = conn.execute(SQL["is_unlabelled"], {"datasets": None if datasets is None else list(datasets)}).fetchone()
+    return bool(row and row[0])
+
+
 def latest_scan(conn: Connection, datasets: Sequence[int] | None = None, model_id: int | None = None) -> ScanRow | None:
     """The newest finished scan, of all or of those that cover ``datasets`` or have that contract; None while there is none."""
     parameters = {"datasets": None if datasets is None else list(datasets), "model_id": model_id}

@@ -10,6 +10,8 @@ import typer
 
 from facedb.cli.commands.results import MinScoreOption, ScanOption
 from facedb.cli.context import DatasetOption, database, state_of
+from facedb.cli.output import RawOption
+from facedb.core.counting import counted
 
 
 class What(StrEnum):
@@ -60,15 +62,17 @@ def export(
             help="Leave out of a list or .rec the people and photos that this other dataset has as well.",
         ),
     ] = None,
+    raw: RawOption = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Write results to a file, with the verdicts carried out on paper; the file is whole or not there."""
     from facedb.report import export as exporting
 
-    options = exporting.ExportOptions(dataset, scan, model, min_score, as_is, auto, force, without_leaks_of)
+    options = exporting.ExportOptions(dataset, scan, model, min_score, as_is, auto, force, without_leaks_of, raw)
     reporter = state_of(ctx).reporter
     with database(ctx) as db:
         done = exporting.export(db, what.value, out, form=form, options=options, reporter=reporter)
     for remark in done.remarks:
         reporter.say(remark)
-    reporter.say(f"{done.rows:,} rows of {done.what} are in {done.path} ({done.form}).")
+    verb = "is" if done.rows == 1 else "are"
+    reporter.say(f"{counted(done.rows, 'row')} of {done.what} {verb} in {done.path} ({done.form}).")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from facedb.cli.context import DatasetOption, LimitOption, database, state_of
-from facedb.cli.output import Format, FormatOption, emit
+from facedb.cli.output import Format, FormatOption, RawOption, emit
 from facedb.core.row import table
 
 ScanOption = Annotated[int | None, typer.Option("--scan", help="Number of the scan; default: the newest finished one.")]
@@ -17,6 +17,7 @@ MinScoreOption = Annotated[float | None, typer.Option("--min-score", help="Only 
 def links(
     ctx: typer.Context,
     output: FormatOption = Format.TABLE,
+    raw: RawOption = False,
     limit: LimitOption = None,
     min_score: MinScoreOption = None,
     dataset: DatasetOption = None,
@@ -33,6 +34,7 @@ def links(
                 table(records.Link),
                 rows,
                 output,
+                raw=raw,
                 narrow=("rank", "identity_a", "identity_b", "pairs", "coverage_a", "coverage_b", "max_score"),
             )
         for line in results.remarks_on_links(db, selection):
@@ -42,6 +44,7 @@ def links(
 def pairs(
     ctx: typer.Context,
     output: FormatOption = Format.TABLE,
+    raw: RawOption = False,
     limit: LimitOption = None,
     min_score: MinScoreOption = None,
     dataset: DatasetOption = None,
@@ -51,12 +54,13 @@ def pairs(
     from facedb.report import records, results
 
     with database(ctx) as db, results.pairs(db, results.Selection(scan, min_score, dataset, limit)) as rows:
-        emit(table(records.Pair), rows, output)
+        emit(table(records.Pair), rows, output, raw=raw)
 
 
 def rejects(
     ctx: typer.Context,
     output: FormatOption = Format.TABLE,
+    raw: RawOption = False,
     limit: LimitOption = None,
     dataset: DatasetOption = None,
     code: Annotated[str | None, typer.Option("--code", help="Only this code, such as no_face.")] = None,
@@ -74,10 +78,10 @@ def rejects(
         state_of(ctx).reporter.say(f"{count:,} rejects are pending again; `facedb embed` (or `check`) takes them up.")
         return
     with database(ctx) as db, results.rejects(db, dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
-        emit(table(records.Reject), rows, output)
+        emit(table(records.Reject), rows, output, raw=raw)
 
 
-def datasets(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
+def datasets(ctx: typer.Context, output: FormatOption = Format.TABLE, raw: RawOption = False) -> None:
     """Print the datasets and how their files stand."""
     from facedb.report import records, results
 
@@ -86,6 +90,7 @@ def datasets(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
             table(records.Dataset),
             results.datasets(db),
             output,
+            raw=raw,
             narrow=("dataset", "files", "embedded", "rejected", "pending", "identities"),
         )
 
@@ -93,6 +98,7 @@ def datasets(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
 def identities(
     ctx: typer.Context,
     output: FormatOption = Format.TABLE,
+    raw: RawOption = False,
     limit: LimitOption = None,
     dataset: DatasetOption = None,
 ) -> None:
@@ -100,10 +106,10 @@ def identities(
     from facedb.report import records, results
 
     with database(ctx) as db, results.identities(db, dataset=dataset, limit=limit) as rows:
-        emit(table(records.Identity), rows, output)
+        emit(table(records.Identity), rows, output, raw=raw)
 
 
-def scans(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
+def scans(ctx: typer.Context, output: FormatOption = Format.TABLE, raw: RawOption = False) -> None:
     """Print the scans, newest first."""
     from facedb.report import records, results
 
@@ -112,5 +118,6 @@ def scans(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
             table(records.Scan),
             results.scans(db),
             output,
+            raw=raw,
             narrow=("scan_id", "status", "threshold", "faces", "pairs", "links", "started_at"),
         )

@@ -17,7 +17,7 @@ from facedb.cli.choices import (
     model_options,
 )
 from facedb.cli.context import database
-from facedb.cli.output import Format, FormatOption, emit
+from facedb.cli.output import Format, FormatOption, RawOption, emit
 from facedb.core.defaults import TOP
 from facedb.core.row import table
 
@@ -25,7 +25,10 @@ from facedb.core.row import table
 def search(
     ctx: typer.Context,
     image: Annotated[Path, typer.Argument(help="A photo.", show_default=False)],
-    top: Annotated[int, typer.Option(min=1, help="How many faces of the gallery for each face of the photo.")] = TOP,
+    top: Annotated[
+        int,
+        typer.Option("--top", "-n", "--limit", min=1, help="How many faces of the gallery for each face of the photo."),
+    ] = TOP,
     min_score: Annotated[float | None, typer.Option(help="Only faces whose score reaches this.")] = None,
     model: Annotated[
         str | None,
@@ -41,6 +44,7 @@ def search(
         bool, typer.Option("--approximate", help="Use the HNSW index that `facedb db index` builds.")
     ] = False,
     output: FormatOption = Format.TABLE,
+    raw: RawOption = False,
 ) -> None:
     """Find the faces of the gallery that are most like those of a photo."""
     from facedb.dataset.model_options import ModelOptions, is_contract
@@ -61,4 +65,4 @@ def search(
             approximate=approximate,
             faces=faces,
         )
-    emit(table(work.Match), found, output)
+    emit(table(work.Match), found, output, raw=raw)

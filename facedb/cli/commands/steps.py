@@ -168,6 +168,14 @@ def scan(
     min_quality: Annotated[
         float | None, typer.Option(help="Leave out faces less sharp than this (see bi.faces).")
     ] = None,
+    unlabelled: Annotated[
+        bool | None,
+        typer.Option(
+            "--unlabelled/--labelled",
+            help="Compare the faces without a label and tell duplicates among them; default: where nothing has a label.",
+            show_default=False,
+        ),
+    ] = None,
     block_rows: Annotated[int, typer.Option(min=1, help="Faces per block, the unit of work and resume.")] = BLOCK_ROWS,
     connections: Annotated[int, typer.Option(min=1, help="Connections that load the gallery.")] = CONNECTIONS,
     max_temp: MaxTempOption = None,
@@ -192,6 +200,7 @@ def scan(
         max_pairs=max_pairs,
         min_face=min_face,
         min_quality=min_quality,
+        unlabelled=unlabelled,
         cache_dir=settings.cache,
         models_dir=settings.models,
     )

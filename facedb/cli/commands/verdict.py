@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facedb.cli.context import DatasetOption, database, state_of
-from facedb.cli.output import Format, FormatOption, emit
+from facedb.cli.context import DatasetOption, LimitOption, database, state_of
+from facedb.cli.output import Format, FormatOption, RawOption, emit
 from facedb.core.row import table
 
 if TYPE_CHECKING:
@@ -101,24 +101,31 @@ def import_(
 def list_(
     ctx: typer.Context,
     output: FormatOption = Format.TABLE,
+    raw: RawOption = False,
     dataset: DatasetOption = None,
     kind: Annotated[str | None, typer.Option("--kind", help="Only link, pair or face.")] = None,
+    limit: LimitOption = None,
     history: Annotated[bool, typer.Option("--history", help="Also what something newer replaced.")] = False,
 ) -> None:
     """Print the verdicts that stand, newest first."""
     from facedb.review import verdicts
 
     with database(ctx) as db:
-        emit(table(verdicts.Verdict), verdicts.listed(db, dataset=dataset, kind=kind, history=history), output)
+        emit(
+            table(verdicts.Verdict),
+            verdicts.listed(db, dataset=dataset, kind=kind, history=history, limit=limit),
+            output,
+            raw=raw,
+        )
 
 
 @app.command(epilog="Example: facedb verdict conflicts")
-def conflicts(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
+def conflicts(ctx: typer.Context, output: FormatOption = Format.TABLE, raw: RawOption = False) -> None:
     """Print verdicts that cannot all be true, such as A = B, B = C and A ≠ C."""
     from facedb.review import verdicts
 
     with database(ctx) as db:
-        emit(table(verdicts.Contradiction), [conflict.row() for conflict in verdicts.conflicts(db)], output)
+        emit(table(verdicts.Contradiction), [conflict.row() for conflict in verdicts.conflicts(db)], output, raw=raw)
 
 
 def _say(ctx: typer.Context, statement: Statement, dataset: str | None) -> None:
