@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from facedb.cli import completion
 from facedb.cli.context import settings_from, state_of
 from facedb.core.defaults import THRESHOLD
 from facedb.core.errors import UsageError
@@ -25,6 +26,7 @@ ModelOption = Annotated[
     typer.Option(
         "--model", "-m",
         help="Face model: an .onnx file, an InsightFace pack, or the name of a model; default: the one this dataset had before.",
+        autocompletion=completion.models,
     ),
 ]  # fmt: skip
 DetectorOption = Annotated[
@@ -32,9 +34,17 @@ DetectorOption = Annotated[
     typer.Option(
         "--detector",
         help="Face detector (YuNet or SCRFD .onnx, or its name); none: the images are aligned faces already.",
+        autocompletion=completion.words("yunet", "none"),
     ),
 ]
-PresetOption = Annotated[str | None, typer.Option("--preset", help="How the model wants its input: arcface, sface, ….")]
+PresetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        help="How the model wants its input: arcface, sface, ….",
+        autocompletion=completion.words("arcface", "sface", "mobileface"),
+    ),
+]
 NamesOption = Annotated[
     bool,
     typer.Option(
@@ -44,13 +54,22 @@ NamesOption = Annotated[
 FacesOption = Annotated[
     str | None,
     typer.Option(
-        "--faces", help="Which face of a photo: fit (the one that fits its folder), centre, largest, all, or error."
+        "--faces",
+        help="Which face of a photo: fit (the one that fits its folder), centre, largest, all, or error.",
+        autocompletion=completion.words("fit", "centre", "largest", "all", "error"),
     ),
 ]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one value of the model contract.")
 ]
-ProviderOption = Annotated[str, typer.Option("--provider", help="Where the model runs: auto, cpu or cuda.")]
+ProviderOption = Annotated[
+    str,
+    typer.Option(
+        "--provider",
+        help="Where the model runs: auto, cpu or cuda.",
+        autocompletion=completion.words("auto", "cpu", "cuda"),
+    ),
+]
 MaxPixelsOption = Annotated[
     int | None,
     typer.Option(
@@ -70,6 +89,7 @@ ThresholdOption = Annotated[
     typer.Option(
         "--threshold", "-t", metavar="SCORE|auto",
         help="Flag pairs whose cosine similarity reaches this; auto: chosen from your data, saying why.",
+        autocompletion=completion.words("auto"),
     ),
 ]  # fmt: skip
 FmrOption = Annotated[
@@ -80,11 +100,19 @@ FmrOption = Annotated[
 ]
 EngineOption = Annotated[
     str,
-    typer.Option("--engine", help="auto, int8, faiss-cpu, exact, faiss-gpu or cuda; the rows are the same for all."),
+    typer.Option(
+        "--engine",
+        help="auto, int8, faiss-cpu, exact, faiss-gpu or cuda; the rows are the same for all.",
+        autocompletion=completion.words("auto", "int8", "faiss-cpu", "exact", "faiss-gpu", "cuda"),
+    ),
 ]
 DatasetsOption = Annotated[
     str | None,
-    typer.Option("--datasets", help="Datasets to scan, within and across, separated by commas; default: all."),
+    typer.Option(
+        "--datasets",
+        help="Datasets to scan, within and across, separated by commas; default: all.",
+        autocompletion=completion.several_datasets,
+    ),
 ]
 
 ExcludeOption = Annotated[

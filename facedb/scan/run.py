@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facedb.core.counting import counted
+from facedb.core.counting import are, counted
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS, THRESHOLD
 from facedb.core.errors import ConflictError, NotFoundError, TooManyPairsError, UsageError
 from facedb.core.lookup import Lookup
@@ -258,9 +258,8 @@ class _Loading:
             return
         others = len(replace(self.chosen, unlabelled=True).faces(there))
         if others:
-            verb = "is" if others == 1 else "are"
             self.reporter.say(
-                f"{counted(others, 'face')} without a label {verb} not compared; `facedb scan --unlabelled` finds duplicates among them."
+                f"{are(others, 'face')} without a label and not compared; `facedb scan --unlabelled` finds duplicates among them."
             )
 
 
@@ -345,7 +344,7 @@ class _Run:
             return
         total, pairs = len(left), sum(left.values())
         self._reporter.say(
-            f"Comparing {len(self._faces):,} faces ({pairs:,} pairs, {total:,} tile{'s' * (total > 1)}) "
+            f"Comparing {counted(len(self._faces), 'face')} ({counted(pairs, 'pair')}, {counted(total, 'tile')}) "
             f"with {self._engine.reason}."
         )
         workers = self._options.workers

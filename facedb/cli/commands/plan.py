@@ -8,6 +8,7 @@ import typer
 
 from facedb.cli.context import DatasetOption, database, state_of
 from facedb.cli.output import Format, FormatOption, RawOption, emit
+from facedb.core.counting import counted
 from facedb.core.row import table
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def plan(
         reporter.say(f"Plan {view.plan.id} has no steps: the verdicts ask for nothing that is not done.")
     elif view.plan.state == "proposed":
         reporter.say(
-            f"This is plan {view.plan.id}, {len(view.steps):,} steps. Do it with: facedb apply {view.plan.id} --yes"
+            f"This is plan {view.plan.id}, {counted(len(view.steps), 'step')}. Do it with: facedb apply {view.plan.id} --yes"
         )
 
 
@@ -99,7 +100,7 @@ def _show(done: Outcome, output: Format, raw: bool, reporter: Reporter, command:
     from facedb.review.plan import PlannedStep, PlanView
 
     emit(table(PlannedStep), PlanView(done.plan, done.steps).rows(), output, raw=raw)
-    reporter.say(f"Plan {done.plan.id}: {done.changed:,} of {len(done.steps):,} steps {what}.")
+    reporter.say(f"Plan {done.plan.id}: {done.changed:,} of {counted(len(done.steps), 'step')} {what}.")
     if done.dry:
         reporter.say(
             f"Everything was checked and nothing was changed. Do it with: facedb {command} {done.plan.id} --yes"

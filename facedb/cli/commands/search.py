@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from facedb.cli import completion
 from facedb.cli.choices import (
     DetectorOption,
     MaxPixelsOption,
@@ -32,14 +33,25 @@ def search(
     min_score: Annotated[float | None, typer.Option(help="Only faces whose score reaches this.")] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="Contract, .onnx file, or pack; default: the contract used last."),
+        typer.Option(
+            "--model",
+            "-m",
+            help="Contract, .onnx file, or pack; default: the contract used last.",
+            autocompletion=completion.models,
+        ),
     ] = None,
     detector: DetectorOption = None,
     preset: PresetOption = None,
     overrides: SetOption = None,
     provider: ProviderOption = "auto",
     max_pixels: MaxPixelsOption = None,
-    faces: Annotated[str, typer.Option(help="Which faces of the photo: all, largest, centre or error.")] = "all",
+    faces: Annotated[
+        str,
+        typer.Option(
+            help="Which faces of the photo: all, largest, centre or error.",
+            autocompletion=completion.words("all", "largest", "centre", "error"),
+        ),
+    ] = "all",
     approximate: Annotated[
         bool, typer.Option("--approximate", help="Use the HNSW index that `facedb db index` builds.")
     ] = False,

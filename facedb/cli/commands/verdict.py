@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facedb.cli import completion
 from facedb.cli.context import DatasetOption, LimitOption, database, state_of
 from facedb.cli.output import Format, FormatOption, RawOption, emit
+from facedb.core.counting import are
 from facedb.core.row import table
 
 if TYPE_CHECKING:
@@ -30,7 +32,14 @@ def link(
     ctx: typer.Context,
     identity_a: Annotated[str, typer.Argument(help="An identity, or dataset/identity.", show_default=False)],
     identity_b: Annotated[str, typer.Argument(help="Another one.", show_default=False)],
-    verdict: Annotated[str, typer.Argument(help="same, different or unsure.", show_default=False)],
+    verdict: Annotated[
+        str,
+        typer.Argument(
+            help="same, different or unsure.",
+            show_default=False,
+            autocompletion=completion.words("same", "different", "unsure"),
+        ),
+    ],
     note: NoteOption = None,
     by: ByOption = None,
     dataset: DatasetOption = None,
@@ -46,7 +55,14 @@ def pair(
     ctx: typer.Context,
     path_a: Annotated[str, typer.Argument(help="An image, as facedb prints its path.", show_default=False)],
     path_b: Annotated[str, typer.Argument(help="Another one.", show_default=False)],
-    verdict: Annotated[str, typer.Argument(help="same, different, unsure or duplicate.", show_default=False)],
+    verdict: Annotated[
+        str,
+        typer.Argument(
+            help="same, different, unsure or duplicate.",
+            show_default=False,
+            autocompletion=completion.words("same", "different", "unsure", "duplicate"),
+        ),
+    ],
     note: NoteOption = None,
     by: ByOption = None,
     dataset: DatasetOption = None,
@@ -62,7 +78,12 @@ def face(
     ctx: typer.Context,
     path: Annotated[str, typer.Argument(help="An image, as facedb prints its path.", show_default=False)],
     verdict: Annotated[
-        str, typer.Argument(help="wrong-identity, duplicate, unsure, or same: its label is right.", show_default=False)
+        str,
+        typer.Argument(
+            help="wrong-identity, duplicate, unsure, or same: its label is right.",
+            show_default=False,
+            autocompletion=completion.words("wrong-identity", "duplicate", "unsure", "same"),
+        ),
     ],
     to: Annotated[str | None, typer.Option("--to", help="With wrong-identity: where it belongs.")] = None,
     note: NoteOption = None,
@@ -94,7 +115,7 @@ def import_(
 
     with database(ctx) as db:
         said = say_all(db, file, dataset=dataset, by=by)
-    state_of(ctx).reporter.say(f"{len(said):,} verdicts are written.")
+    state_of(ctx).reporter.say(f"{are(len(said), 'verdict')} written.")
 
 
 @app.command("list", epilog="Example: facedb verdict list --format csv > verdicts.csv")
@@ -103,7 +124,12 @@ def list_(
     output: FormatOption = Format.TABLE,
     raw: RawOption = False,
     dataset: DatasetOption = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="Only link, pair or face.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--kind", help="Only link, pair or face.", autocompletion=completion.words("link", "pair", "face")
+        ),
+    ] = None,
     limit: LimitOption = None,
     history: Annotated[bool, typer.Option("--history", help="Also what something newer replaced.")] = False,
 ) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facedb.cli import completion
 from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.errors import UsageError
@@ -261,7 +262,13 @@ def _facts(dsn: str, *, embedded: bool) -> list[tuple[str, object]]:
 def index(
     ctx: typer.Context,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Name of the contract; default: the one used last.")
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Name of the contract; default: the one used last.",
+            autocompletion=completion.contracts,
+        ),
     ] = None,
     drop: Annotated[bool, typer.Option("--drop", help="Drop the index instead.")] = False,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from facedb.cli import completion
 from facedb.cli.context import LimitOption, database, state_of
 from facedb.cli.output import Format, FormatOption, RawOption, emit
 from facedb.core.row import Table, table
@@ -18,7 +19,14 @@ def diff(
     before: Annotated[int, typer.Argument(help="Number of a scan, as `facedb scans` prints it.", show_default=False)],
     after: Annotated[int, typer.Argument(help="Number of another one.", show_default=False)],
     pairs: Annotated[bool, typer.Option("--pairs", help="Pairs of faces instead of links.")] = False,
-    change: Annotated[str | None, typer.Option("--only", help="Only what is new, gone or changed.")] = None,
+    change: Annotated[
+        str | None,
+        typer.Option(
+            "--only",
+            help="Only what is new, gone or changed.",
+            autocompletion=completion.words("new", "gone", "changed"),
+        ),
+    ] = None,
     limit: LimitOption = None,
     output: FormatOption = Format.TABLE,
     raw: RawOption = False,

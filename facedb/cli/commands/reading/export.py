@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from facedb.cli import completion
 from facedb.cli.commands.reading.results import MinScoreOption, ScanOption
 from facedb.cli.context import DatasetOption, database, state_of
 from facedb.cli.output import RawOption
@@ -44,12 +45,19 @@ def export(
             "-f",
             help="csv, jsonl, parquet or npz; links and pairs also published (name1,name2,score); embeddings also npy and face01. "
             "Default: by the suffix.",
+            autocompletion=completion.words("csv", "jsonl", "parquet", "npz", "npy", "face01", "published", "rec"),
         ),
     ] = None,
     dataset: DatasetOption = None,
     scan: ScanOption = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Contract of the embeddings; default: the one used last.")
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Contract of the embeddings; default: the one used last.",
+            autocompletion=completion.contracts,
+        ),
     ] = None,
     min_score: MinScoreOption = None,
     as_is: Annotated[bool, typer.Option("--as-is", help="Leave verdicts out: everything as it is labelled.")] = False,

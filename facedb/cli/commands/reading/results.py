@@ -9,6 +9,7 @@ import typer
 
 from facedb.cli.context import DatasetOption, LimitOption, database, state_of
 from facedb.cli.output import Format, FormatOption, RawOption, emit
+from facedb.core.counting import are
 from facedb.core.row import table
 
 ScanOption = Annotated[int | None, typer.Option("--scan", help="Number of the scan; default: the newest finished one.")]
@@ -103,7 +104,7 @@ def rejects(
     if retry:
         with database(ctx) as db:
             count = results.retry_rejects(db, dataset=dataset, code=code)
-        state_of(ctx).reporter.say(f"{count:,} rejects are pending again; `facedb embed` (or `check`) takes them up.")
+        state_of(ctx).reporter.say(f"{are(count, 'reject')} pending again; `facedb embed` (or `check`) takes them up.")
         return
     with database(ctx) as db, results.rejects(db, dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
         emit(table(records.Reject), rows, output, raw=raw)
