@@ -130,9 +130,10 @@ def ingest(
         conn.commit()
 
         def lock(conn: Connection) -> None:
-            if not store.lock_source(conn, source_id):
+            claimed = store.lock_source(conn, source_id)
+            if not claimed:
                 raise ConflictError(
-                    f"Another facedb is ingesting {home.place} right now; wait for it, then run this again."
+                    f"Another facedb{claimed.holder} is ingesting {home.place} right now; wait for it, then run this again."
                 )
 
         work.keep(lock)

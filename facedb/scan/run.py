@@ -124,9 +124,10 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
         threshold = work.unit(loading.threshold)
 
         def lock(conn: Connection) -> None:
-            if not store.lock_scan(conn, model.id, scope, threshold):
+            claimed = store.lock_scan(conn, model.id, scope, threshold)
+            if not claimed:
                 raise ConflictError(
-                    "Another facedb is working on a scan with the same parameters; wait for it, then run this again."
+                    f"Another facedb{claimed.holder} is working on a scan with the same parameters; wait for it, then run this again."
                 )
 
         work.keep(lock)

@@ -17,7 +17,7 @@ from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Arr
 from facedb.dataset.embedding_rows import partition
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, read_columns, write_columns
-from facedb.db.locks import claim
+from facedb.db.locks import Claim, claim
 from facedb.db.queries import load
 
 SQL = load("scan", "scan")
@@ -179,7 +179,7 @@ def lowest_scanned(conn: Connection, model_id: int, scope: Mapping[str, Any]) ->
     return None if row is None or row[0] is None else float(row[0])
 
 
-def lock_scan(conn: Connection, model_id: int, scope: Mapping[str, Any], threshold: float) -> bool:
+def lock_scan(conn: Connection, model_id: int, scope: Mapping[str, Any], threshold: float) -> Claim:
     """Claim scans of these parameters for this session; False when another process is working on one."""
     return claim(conn, "scan", model_id, json.dumps(scope, sort_keys=True), repr(float(threshold)))
 
