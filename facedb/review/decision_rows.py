@@ -9,7 +9,7 @@ from typing import Any
 
 from facedb.core.paths import from_text, to_text
 from facedb.db.connection import Connection
-from facedb.db.locks import claim
+from facedb.db.locks import Claim, claim
 from facedb.db.queries import load
 
 SQL = load("review", "decisions")
@@ -276,7 +276,7 @@ def steps(conn: Connection, plan_id: int) -> list[StepRow]:
     return [StepRow(*_decoded(row, 4, 9, 11, 13, 14)) for row in conn.execute(SQL["steps"], {"plan_id": plan_id})]
 
 
-def lock_plan(conn: Connection, plan_id: int) -> bool:
+def lock_plan(conn: Connection, plan_id: int) -> Claim:
     """Claim a plan for this session; False when another process carries it out."""
     return claim(conn, "plan", plan_id)
 
