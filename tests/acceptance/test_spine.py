@@ -138,7 +138,7 @@ def test_an_incremental_history_through_the_command_ends_like_a_fresh_start(
     (folder / "person004").rename(folder / "renamed")
     save(portrait(5, 99), folder / "person005" / "1.png")
     shutil.rmtree(folder / "person006")
-    facedb("ingest", folder, "--prune")
+    facedb("ingest", folder, "--prune", "--yes")
     facedb(*arguments, "--threshold", THRESHOLD)
     Command(tmp_path / "fresh", dsn=second.dsn)(*arguments, "--threshold", THRESHOLD)
     assert_the_same(database.dsn, second.dsn)
