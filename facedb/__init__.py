@@ -11,8 +11,8 @@ In a notebook::
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+# What `typing` has under this name, without loading it: the command line is deaf to Ctrl-C until this package is there.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
