@@ -11,6 +11,8 @@ In a notebook::
 
 from __future__ import annotations
 
+from facedb.core.version import VERSION
+
 # What `typing` has under this name, without loading it: the command line is deaf to Ctrl-C until this package is there.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from facedb.api import FaceDB
     from facedb.core.progress import Reporter
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["__version__", "connect"]
 
 
