@@ -11,10 +11,10 @@ In a notebook::
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from facedb.core.version import VERSION
 
+# What `typing` has under this name, without loading it: the command line is deaf to Ctrl-C until this package is there.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 

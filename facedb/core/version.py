@@ -2,6 +2,5 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-VERSION: Final = "0.1.0"
+# Without Final: `typing` is half of what a command loads before it hears Ctrl-C.
+VERSION = "0.1.0"

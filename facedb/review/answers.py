@@ -144,7 +144,7 @@ def _answer(conn: Connection, finding: AnswerableFinding, given: Answer) -> Answ
         )
     for image in finding.images:
         if image.status != "ready" or image.identity_id is None or not image.known:
-            raise ConflictError(f"Finding {given.rank}: {display(image.path)} is gone or has no label: scan again.")
+            raise ConflictError(f"Finding {given.rank}: {display(image.path)} is gone (scan again) or has no label.")
         if finding.kind in ("stray", "mixed") and image.identity_id != finding.identity_a:
             raise ConflictError(f"Finding {given.rank}: {display(image.path)} has another label by now: scan again.")
     target = finding.identity_b

@@ -1,6 +1,6 @@
 -- name: findings
 -- Findings of a scan by rank, with the names of today and the class that a list shows: a merge that was denied is a look-alike.
-select f.rank, f.class, f.identity_a_id, f.identity_a, f.identity_b_id, f.identity_b, f.dataset_a, f.faces_a, f.size_a
+select f.rank, f.class, coalesce(f.identity_a_id, 0), coalesce(f.identity_a, ''), f.identity_b_id, f.identity_b, f.dataset_a, f.faces_a, f.size_a
 from bi.findings f where f.scan_id = %(scan_id)s and f.rank = any(%(ranks)s) order by f.rank;
 
 -- name: images
@@ -13,6 +13,6 @@ where w.scan_id = %(scan_id)s and w.rank = any(%(ranks)s) and w.role in ('wrong'
 
 -- name: named
 -- Every finding of a scan as a list of findings shows it.
-select f.rank, f.class, case when f.dataset_a <> f.dataset_b then f.dataset_a || '/' || f.identity_a else f.identity_a end,
+select f.rank, f.class, case when f.dataset_a <> f.dataset_b then f.dataset_a || '/' || f.identity_a else coalesce(f.identity_a, '') end,
        case when f.dataset_a <> f.dataset_b then f.dataset_b || '/' || f.identity_b else f.identity_b end, f.images, f.verdict
 from bi.findings f where f.scan_id = %(scan_id)s order by f.rank;

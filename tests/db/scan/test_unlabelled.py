@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedb.core.errors import NotFoundError, UsageError
+from facedb.core.errors import ConflictError, NotFoundError, UsageError
 from facedb.core.progress import Silent
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
 from facedb.report import results
+from facedb.report.case_rows import cases
 from facedb.report.export import Exported, ExportOptions, export
 from facedb.report.records import Pair
+from facedb.review.answers import Answer, answer
 from facedb.scan.findings import Finding, FindingSelection, findings
 from facedb.scan.run import ScanOptions, ScanSummary, scan
 from facedb.scan.thresholds import ThresholdRule
@@ -169,3 +171,13 @@ def _paths(db: Database, faces: np.ndarray) -> list[str]:
             [faces.tolist()],
         )
         return [row[0] for row in rows]
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_finding_without_a_label_is_shown_and_takes_no_answer(database: Database) -> None:
+    found = run(database).scan
+    with database.connection() as conn:
+        (case,) = cases(conn, found.id, faces=3)
+        assert (case.kind, case.identity_a, case.identity_b, len(case.subject)) == ("duplicate", "", None, 3)
+    with pytest.raises(ConflictError, match="has no label"):
+        answer(database, [Answer(1, "accept")], scan=found.id)
