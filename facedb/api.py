@@ -209,7 +209,13 @@ class FaceDB:
         from facedb.scan.thresholds import ThresholdRule
 
         chosen = ThresholdRule(fmr) if fmr is not None or threshold == "auto" else float(threshold)
-        return ScanOptions(threshold=chosen, cache_dir=self._settings.cache, models_dir=self._settings.models, **more)
+        return ScanOptions(
+            threshold=chosen,
+            cache_dir=self._settings.cache,
+            models_dir=self._settings.models,
+            keep_scans=self._settings.keep_scans,
+            **more,
+        )
 
     def _choice(
         self,

@@ -23,6 +23,7 @@ from facedb.core.machine.blas import one_blas_thread
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
+from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.work import Work
 from facedb.findings.copies import Hashes
@@ -37,6 +38,7 @@ from facedb.scan import histograms, thresholds
 from facedb.scan import scan_rows as store
 from facedb.scan.findings import compute_findings
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
+from facedb.scan.retention import let_old_ones_go
 from facedb.scan.scan_rows import PairRows, ScanRow
 from facedb.scan.scope import find_scope
 from facedb.scan.thresholds import ThresholdRule
@@ -59,7 +61,7 @@ class ScanOptions:
     """What to scan and how. ``datasets`` empty: all; ``min_face`` pixels, ``min_quality`` sharpness: faces below stay out.
 
     ``threshold`` is a score, or the rule that chooses one from the gallery. ``workers`` processes share the search, this one among them,
-    each with ``threads`` threads (default: the cores that each gets).
+    each with ``threads`` threads (default: the cores that each gets). ``keep_scans`` finished scans of the gallery stay afterwards, 0: all.
     """
 
     threshold: float | ThresholdRule
@@ -76,6 +78,7 @@ class ScanOptions:
     min_quality: float | None = None
     cache_dir: Path | None = None
     models_dir: Path | None = None
+    keep_scans: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.threshold, ThresholdRule) and not -1 <= self.threshold <= 1:
@@ -127,6 +130,7 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
             summary = run.work(model, scope, pause)
             # A resumed scan has the gallery of its beginning; what came since is searched on top of it.
             if not plan.outdated:
+                let_old_ones_go(db, options.keep_scans, reporter)
                 return summary
             reporter.say("The gallery changed since that scan was begun; scanning what is new.")
 
@@ -385,3 +389,4 @@ class _Run:
         compute_findings(conn, scan_id, self._gallery, study, faces.face_ids, hashes, rows_a, rows_b, pairs.score)
         histograms.write(conn, scan_id, measured, pairs.score, self._threshold)
         store.finish_scan(conn, scan_id, pairs=len(pairs), links=len(links))
+        audit.note(conn, "scan", "scan", scan_id, faces=len(faces), pairs=len(pairs), links=len(links))

@@ -80,6 +80,7 @@ def check(
         full=full,
         cache_dir=settings.cache,
         models_dir=settings.models,
+        keep_scans=settings.keep_scans,
     )
     with database(ctx) as db:
         reporter = state_of(ctx).reporter

@@ -194,6 +194,7 @@ def scan(
         min_quality=min_quality,
         cache_dir=settings.cache,
         models_dir=settings.models,
+        keep_scans=settings.keep_scans,
     )
     with database(ctx) as db:
         reporter = state_of(ctx).reporter
