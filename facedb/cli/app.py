@@ -74,6 +74,7 @@ app.command(epilog="Example: facedb evaluate --inject merge=2%,stray=3%,swap=1%,
     evaluate.evaluate
 )
 app.command(epilog="Example: facedb pairs --min-score 0.6 --format csv > pairs.csv")(results.pairs)
+app.command(epilog="Example: facedb faces --role bystander")(results.faces)
 app.command(epilog="Example: facedb rejects --code no_face")(results.rejects)
 app.command(epilog="Example: facedb datasets")(results.datasets)
 app.command(epilog="Example: facedb identities --dataset faces --format csv")(results.identities)

@@ -117,7 +117,7 @@ class Extractor:
         big_enough = [face for face in found if min(face.box[2:]) >= self._limits.min_face]
         if not found:
             raise Rejected(problem(rejects.NO_FACE))
-        if choice in ("all", "error") and big_enough:
+        if choice in ("fit", "all", "error") and big_enough:
             if choice == "error" and len(big_enough) > 1:
                 raise Rejected(problem(rejects.SEVERAL_FACES, f"The image shows {len(big_enough)} faces."))
             return [self._from_detection(image, face) for face in big_enough]

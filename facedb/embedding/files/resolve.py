@@ -58,7 +58,7 @@ def load_contract(
             f"{path.name} is a face detector: give it as --detector, and a model that embeds faces as --model."
         )
     source = _input_of(graph, path)
-    settings: dict[str, Any] = {"name": path.stem, "faces": "largest"}
+    settings: dict[str, Any] = {"name": path.stem, "faces": "largest" if detector is None else "fit"}
     if sha256 in KNOWN_WEIGHTS and preset is None and "preset" not in beside:
         settings["name"], family = KNOWN_WEIGHTS[sha256]
         settings |= _preset(family)

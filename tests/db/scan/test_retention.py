@@ -54,7 +54,7 @@ def test_after_a_finished_scan_the_newest_stay_with_their_rows_and_the_others_le
     assert population.pairs(done[-1]) == population.expected_pairs(0.5)
     with database.connection() as conn:
         for table in ("scan_block", "scan_tile", "link", "finding", "score_histogram", "scan_dataset"):
-            rows = conn.execute(f"select distinct scan_id from facedb.{table}").fetchall()
+            rows = conn.execute(f"select distinct scan_id from facedb.{table}").fetchall()  # noqa: S608
             assert {row[0] for row in rows} <= set(done[-3:]), table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -52,6 +53,33 @@ def pairs(
 
     with database(ctx) as db, results.pairs(db, results.Selection(scan, min_score, dataset, limit)) as rows:
         emit(table(records.Pair), rows, output)
+
+
+class FaceRole(StrEnum):
+    """What a face of a photo with several was to a scan."""
+
+    PART = "part"
+    NONE_FITS = "none fits"
+    BYSTANDER = "bystander"
+    AGAIN = "again"
+
+
+def faces(
+    ctx: typer.Context,
+    output: FormatOption = Format.TABLE,
+    limit: LimitOption = None,
+    role: Annotated[FaceRole | None, typer.Option("--role", help="Only faces with this part.")] = None,
+    dataset: DatasetOption = None,
+    scan: ScanOption = None,
+) -> None:
+    """Print the faces of photos that show several: which one took part, who the bystanders are, and whom a photo also shows."""
+    from facedb.report import records, results
+
+    with (
+        database(ctx) as db,
+        results.faces(db, scan=scan, dataset=dataset, role=None if role is None else role.value, limit=limit) as rows,
+    ):
+        emit(table(records.PhotoFace), rows, output, narrow=("identity", "path", "role", "faces", "fit", "also_shows"))
 
 
 def rejects(
