@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from rich.console import Console
 from rich.progress import (
@@ -20,6 +22,7 @@ from rich.progress import (
 from rich.progress import Task as RichTask
 from rich.text import Text
 
+from facedb.core.machine.runlog import LOGGER, SQL_LOGGER, JsonLines
 from facedb.core.progress import Task
 
 # Work that ends sooner than this shows no bar.
@@ -58,8 +61,8 @@ class _Bar:
 
 
 class _Lines:
-    def __init__(self, console: Console, title: str, total: int | None, unit: str) -> None:
-        self._console, self._title, self._total, self._unit = console, title, total, unit
+    def __init__(self, say: Callable[[str], object], title: str, total: int | None, unit: str) -> None:
+        self._say, self._title, self._total, self._unit = say, title, total, unit
         self._done, self._note = 0, ""
         self._start = self._last = time.monotonic()
 
@@ -68,7 +71,7 @@ class _Lines:
         now = time.monotonic()
         if now - self._last >= _PLAIN_LINE_EVERY_SECONDS:
             self._last = now
-            self._console.print(self.line(now))
+            self._say(self.line(now))
 
     def line(self, now: float) -> str:
         spent = max(now - self._start, 1e-9)
@@ -80,16 +83,27 @@ class _Lines:
 
 
 class ConsoleReporter:
-    """The Reporter of the command line; ``quiet`` drops everything but errors."""
+    """The Reporter of the command line; ``quiet`` drops everything but errors.
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    ``form`` json: each sentence is a JSON object on a line of its own; ``verbose``: also every statement with its time.
+    """
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False, form: Literal["text", "json"] = "text") -> None:
+        self._form = form
+        hide_log()
+        if form == "json" or verbose:
+            show_log(form, logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True, quiet=quiet)
 
     @contextmanager
     def task(self, title: str, total: int | None, unit: str) -> Iterator[Task]:
         """Show a bar, or a line every ten seconds where stderr is no terminal."""
+        LOGGER.info("%s: %s %s", title, "?" if total is None else total, unit)
+        if self._form == "json":
+            yield _Lines(LOGGER.info, title, total, unit)
+            return
         if not self._console.is_terminal:
-            yield _Lines(self._console, title, total, unit)
+            yield _Lines(self._console.print, title, total, unit)
             return
         bars: tuple[ProgressColumn, ...] = (BarColumn(bar_width=12),) if total is not None else (SpinnerColumn(),)
         left: tuple[ProgressColumn, ...] = (TimeRemainingColumn(),) if total is not None else ()
@@ -104,9 +118,39 @@ class ConsoleReporter:
 
     def say(self, message: str) -> None:
         """Print one sentence on stderr."""
-        self._console.print(message)
+        LOGGER.info("%s", message)
+        if self._form == "text":
+            self._console.print(message)
 
 
 def complain(message: str) -> None:
     """Print an error on stderr, also when quiet."""
+    if any(isinstance(handler, _Shown) and handler.form == "json" for handler in LOGGER.handlers):
+        LOGGER.error("%s", message)
+        return
     sys.stderr.write(f"facedb: {message}\n")
+
+
+class _Shown(logging.StreamHandler):  # type: ignore[type-arg]
+    """The log on stderr: as JSON lines, or only the statements beside what is said anyway."""
+
+    def __init__(self, form: Literal["text", "json"], level: int) -> None:
+        super().__init__(sys.stderr)
+        self.form = form
+        self.setLevel(level)
+        if form == "json":
+            self.setFormatter(JsonLines())
+        else:
+            self.addFilter(lambda record: record.name == SQL_LOGGER.name)
+
+
+def show_log(form: Literal["text", "json"], level: int) -> None:
+    """Show the log of facedb on stderr from ``level`` up."""
+    LOGGER.addHandler(_Shown(form, level))
+    LOGGER.setLevel(min(level, logging.INFO))
+
+
+def hide_log() -> None:
+    """Show it no longer."""
+    for handler in [handler for handler in LOGGER.handlers if isinstance(handler, _Shown)]:
+        LOGGER.removeHandler(handler)

@@ -18,6 +18,7 @@ import numpy as np
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
 from facedb.core.errors import ConflictError, NotFoundError, TooManyPairsError, UsageError
 from facedb.core.lookup import Lookup
+from facedb.core.machine import memory
 from facedb.core.machine.aside import Aside
 from facedb.core.machine.blas import one_blas_thread
 from facedb.core.progress import Reporter, Silent
@@ -53,6 +54,8 @@ from facedb.scan.tiles.tile_rows import TileRow
 
 _PREDICTION_ROWS = 192
 _POLL_SECONDS = 0.2
+_BYTES_PER_FACE = 400
+_WORKING_BYTES = 256 << 20
 
 # Stored scores are rounded to float32; within this of the threshold only the float64 score can tell (2^-24 for scores below 1).
 _ROUNDING = 2.0**-23
@@ -111,6 +114,8 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
     engine that does not work here, TooManyPairsError before the work when more than ``max_pairs`` are to be expected, and
     ConflictError while another process works on the same scan.
     """
+    # Libraries of engines cannot even be loaded in less, and say so in words that help nobody.
+    memory.expect(_WORKING_BYTES, "A scan of any size", "free some, or raise the limit.")
     engine = choose_engine(options.engine)
     with closing(Work(db, say=reporter.say)) as work, translated(db.dsn):
         meant = work.unit(lambda conn: find_scope(conn, options.datasets, options.model, models_dir=options.models_dir))
@@ -209,6 +214,7 @@ class _Loading:
             conn.commit()
             if plan.finished is not None:
                 return plan, choice, np.empty((0, self.model.dim), np.float32)
+            _expect_memory(len(plan.faces), self.model.dim)
             vectors = choice.vectors_of(plan.faces.embedding_ids)
             if vectors is None:
                 vectors = snapshot.vectors(
@@ -219,6 +225,15 @@ class _Loading:
     def _one_a_photo(self, conn: Connection, snapshot: GallerySnapshot, reporter: Reporter) -> FaceChoice:
         faces = self.chosen.faces(snapshot.faces())
         return face_choice.choose(conn, self.model, faces, snapshot, self.options.connections, reporter)
+
+
+def _expect_memory(faces: int, dim: int) -> None:
+    """Refuse a gallery that this machine cannot hold before it is loaded, rather than fail after the search."""
+    # The vectors, their codes with the packed copy of a kernel, and per face its keys, labels and the folders it is compared with.
+    memory.expect(
+        faces * (6 * dim + _BYTES_PER_FACE) + _WORKING_BYTES, f"A scan of {faces:,} faces x {dim} values",
+        "free some, scan fewer datasets at once (--datasets), or take a machine with more.",
+    )  # fmt: skip
 
 
 class _Run:
