@@ -161,13 +161,21 @@ class ImageNow:
 
 
 def say_link(
-    conn: Connection, verdict: str, identity_a: int, identity_b: int, *, note: str | None, said_by: str
+    conn: Connection,
+    verdict: str,
+    identity_a: int,
+    identity_b: int,
+    *,
+    note: str | None,
+    said_by: str,
+    target: int | None = None,
 ) -> int:
-    """Write a verdict on two identities with the evidence of now; returns its key."""
+    """Write a verdict on two identities with the evidence of now; ``target`` keeps its name. Returns its key."""
     a, b = sorted((identity_a, identity_b))
     return _say(
-        conn, "say_link", {"verdict": verdict, "identity_a": a, "identity_b": b, "note": note, "said_by": said_by}
-    )
+        conn, "say_link",
+        {"verdict": verdict, "identity_a": a, "identity_b": b, "target": target, "note": note, "said_by": said_by},
+    )  # fmt: skip
 
 
 def say_pair(conn: Connection, verdict: str, image_a: int, image_b: int, *, note: str | None, said_by: str) -> int:

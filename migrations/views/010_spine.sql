@@ -273,7 +273,7 @@ left join lateral (
     select d.id, d.verdict, d.said_by, d.said_at, d.known_images, d.note from facedb.verdict d
     where d.kind = 'link' and d.identity_a = l.identity_a and d.identity_b = l.identity_b
     order by d.id desc limit 1
-) v on true;
+) v on v.verdict <> 'withdrawn';
 comment on view bi.links is 'Links of every finished scan, strongest first by rank.';
 comment on column bi.links.rank is '1 is the strongest of its scan.';
 comment on column bi.links.identity_a is 'One identity.';

@@ -13,7 +13,8 @@ select r.id, r.model_id, r.status,
            when r.status = 'finished' and r.place <= %(keep)s then 'it is one of the newest'
            when r.status = 'finished' and r.depth = 1 then 'it has the lowest threshold, so others can build on it'
            when exists (select from facedb.scan o where o.base_scan_id = r.id and o.status = 'running') then 'a scan under way builds on it'
-           when exists (select from facedb.verdict v where v.scan_id = r.id) then 'verdicts rest on it'
+           when exists (select from facedb.verdict v where v.scan_id = r.id) or exists (select from facedb.decision d where d.scan_id = r.id)
+               then 'verdicts rest on it'
            when exists (select from facedb.evaluation e where e.scan_id = r.id) then 'an evaluation rests on it'
            when exists (select from facedb.plan p where p.scan_id = r.id) then 'a plan rests on it'
        end as reason,
