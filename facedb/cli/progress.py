@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from facedb.core.machine.runlog import LOGGER, SQL_LOGGER, JsonLines
+from facedb.core.paths import shown
 from facedb.core.progress import Task
 
 _PLAIN_LINE_EVERY_SECONDS = 10.0
@@ -31,7 +32,7 @@ class _Lines:
         self._start = self._last = time.monotonic()
 
     def advance(self, n: int = 1, note: str = "") -> None:
-        self._done, self._note = self._done + n, note
+        self._done, self._note = self._done + n, shown(note)
         now = time.monotonic()
         if now - self._last >= _PLAIN_LINE_EVERY_SECONDS:
             self._last = now
@@ -84,9 +85,9 @@ class ConsoleReporter:
         if self._quiet or self._form == "json":
             return
         if self._beside is not None:
-            self._beside(message)
+            self._beside(shown(message))
         else:
-            sys.stderr.write(f"{message}\n")
+            sys.stderr.write(f"{shown(message)}\n")
             sys.stderr.flush()
 
 
@@ -95,7 +96,7 @@ def complain(message: str) -> None:
     if any(isinstance(handler, _Shown) and handler.form == "json" for handler in LOGGER.handlers):
         LOGGER.error("%s", message)
         return
-    sys.stderr.write(f"facedb: {message}\n")
+    sys.stderr.write(f"facedb: {shown(message)}\n")
 
 
 class _Shown(logging.StreamHandler):  # type: ignore[type-arg]

@@ -10,7 +10,7 @@ from typing import Any
 from facedb.core.paths import from_text, to_text
 from facedb.db import audit
 from facedb.db.connection import Connection
-from facedb.db.locks import claim
+from facedb.db.locks import Claim, claim
 from facedb.db.queries import load
 
 # What is done when a plan comes to a state.
@@ -294,7 +294,7 @@ def drop_plans(conn: Connection, numbers: Sequence[int]) -> None:
     conn.execute(SQL["drop_plans"], {"plans": list(numbers)})
 
 
-def lock_plan(conn: Connection, plan_id: int) -> bool:
+def lock_plan(conn: Connection, plan_id: int) -> Claim:
     """Claim a plan for this session; False when another process carries it out."""
     return claim(conn, "plan", plan_id)
 

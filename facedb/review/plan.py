@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from facedb.core.counting import counted
 from facedb.core.errors import NotFoundError
 from facedb.core.machine.person import user_name
 from facedb.core.paths import display, to_text
@@ -336,7 +337,7 @@ def _merge_images(conn: Connection, merged: dict[int, VerdictRow], changes: Chan
         what = (
             "is no usable image and stays where it is" if count == 1 else "are no usable images and stay where they are"
         )
-        changes.remarks.append(f"{count:,} file{'s' * (count != 1)} of {display(name)} {what}.")
+        changes.remarks.append(f"{counted(count, 'file')} of {display(name)} {what}.")
     for image in store.images_of_identities(conn, sorted(merged)):
         changes.images.setdefault(image.id, image)
         if image.id in changes.by_image or image.identity_id is None:

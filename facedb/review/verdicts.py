@@ -203,7 +203,8 @@ def find_image(conn: Connection, path: str, dataset: str | None) -> FoundImage:
         )
     image = name_rows.standing_name(conn, images[0].id) or images[0]
     if image.identity_id is None or image.sha256 is None:
-        raise UsageError(f"{display(path)} is {image.status} or has no label, so there is nothing to say of it.")
+        why = "has no label" if image.status == "ready" else f"is {image.status}"
+        raise UsageError(f"{display(path)} {why}, so there is nothing to say of it.")
     return image
 
 
@@ -287,9 +288,14 @@ def say_all(db: Database, file: Path, *, dataset: str | None = None, by: str | N
 
 
 def listed(
-    db: Database, *, dataset: str | None = None, kind: str | None = None, history: bool = False
+    db: Database,
+    *,
+    dataset: str | None = None,
+    kind: str | None = None,
+    history: bool = False,
+    limit: int | None = None,
 ) -> list[Verdict]:
-    """What stands (``history``: and what it replaced), newest first; raises UsageError and NotFoundError."""
+    """What stands (``history``: and what it replaced), newest first, at most ``limit``; raises UsageError and NotFoundError."""
     one_of("The kind of a verdict", kind, ANSWERS)
     with db.connection() as conn:
         find_datasets(conn, [dataset])
@@ -299,7 +305,7 @@ def listed(
             v.id, v.kind, v.verdict, _text(subject(v, "a")), _text(subject(v, "b")), _text(v.target), v.note, v.said_by,
             v.said_at,
         )
-        for v in rows
+        for v in rows[:limit]
     ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Nothing kept that should be gone: an append-only audit, and functions that end scans and models.
 
 Revision ID: 0013
-Revises: 0011
+Revises: 0012
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from facedb.core.progress import Silent
-from facedb.db.connection import Database
+from facedb.db.connection import Connection, Database
 from facedb.scan.run import ScanOptions, scan
 from tests.acceptance.world import Command, block_model, people, picture_of
 from tests.db.population import Population, clustered
@@ -30,6 +32,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["/bin/umount", "-l", str(place)], check=True)
 
 
+def rows(conn: Connection, statement: str) -> list[tuple[Any, ...]]:
+    return conn.execute(statement).fetchall()
+
+
 def test_two_checks_at_once_leave_the_rows_of_one(tmp_path: Path, database: Database, empty_database: Database) -> None:
     from facedb.db.migrate import upgrade
 
@@ -45,7 +51,7 @@ def test_two_checks_at_once_leave_the_rows_of_one(tmp_path: Path, database: Data
     pictures = []
     for db in (empty_database, database):
         with db.connection() as conn:
-            pictures.append(picture_of(lambda statement, conn=conn: conn.execute(statement).fetchall()))
+            pictures.append(picture_of(partial(rows, conn)))
     assert pictures[0] == pictures[1]
 
 
