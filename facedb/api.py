@@ -218,7 +218,13 @@ class FaceDB:
             chosen = ThresholdRule(fmr)
         elif threshold is not None:
             chosen = float(threshold)
-        return ScanOptions(threshold=chosen, cache_dir=self._settings.cache, models_dir=self._settings.models, **more)
+        return ScanOptions(
+            threshold=chosen,
+            cache_dir=self._settings.cache,
+            models_dir=self._settings.models,
+            keep_scans=self._settings.keep_scans,
+            **more,
+        )
 
     def _choice(
         self,

@@ -9,25 +9,30 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 from facedb.core.errors import FacedbError
 from facedb.core.machine.thermal import read_sensors
 from facedb.core.settings import Settings
-from facedb.db.connection import connect
+from facedb.db import health, migrate
+from facedb.db.connection import Database, connect, translated
 from facedb.db.server.clusters import clusters
 from facedb.embedding import cuda, session
+from facedb.embedding.files.weights import weights_sha256
 from facedb.join.engine import available_engines, choose_engine
+from facedb.join.gpu.nvidia import driver_version, missing_gpu
 from facedb.join.integer import kernels
 from facedb.join.processor import instructions, processor_name
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One thing looked at: ``state`` is ok, warning or problem."""
+    """One thing looked at: ``state`` is ok, warning or problem, ``cure`` what to do about it (empty: nothing)."""
 
     subject: str
     state: str
     finding: str
+    cure: str = ""
 
 
 # Each pair shares one import directory: whichever was installed last has overwritten the other.
@@ -37,10 +42,13 @@ _EXCLUSIVE = (
 )
 
 _DIMENSIONS = (512, 256, 128)
+_PACKAGES = ("facedb", "numpy", "psycopg", "pgvector", "numkong", "pillow")
+_FREE_GB = 5
 
 
 def examine(settings: Settings) -> Iterator[Diagnosis]:
     """Look at packages, engines, ONNX Runtime, sensors, disk and database; never raises."""
+    yield Diagnosis("facedb", "ok", ", ".join(f"{name} {metadata.version(name)}" for name in _PACKAGES))
     yield Diagnosis(
         "machine", "ok", f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     )
@@ -53,6 +61,7 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
     yield Diagnosis("engine auto", "ok", f"takes {chosen.name}")
     yield from _kernels()
     yield _onnxruntime()
+    yield _gpu()
     sensors = read_sensors()
     hottest = max((s.celsius for s in sensors), default=None)
     yield Diagnosis(
@@ -60,7 +69,7 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
         f"{len(sensors)} sensors, hottest {hottest:.0f} °C" if hottest is not None else "no sensor can be read, so --max-temp cannot guard",
     )  # fmt: skip
     yield _disk(settings)
-    yield _database(settings)
+    yield from _database(settings)
     yield _left_behind(settings)
 
 
@@ -83,11 +92,11 @@ def _exclusive(subject: str, names: tuple[str, ...]) -> Diagnosis:
         except metadata.PackageNotFoundError:
             continue
     if not found:
-        return Diagnosis(subject, "problem", "not installed: install facedb[cpu] or facedb[gpu]")
+        return Diagnosis(subject, "problem", "not installed", "install facedb[cpu] or facedb[gpu]")
     if len(found) > 1:
         return Diagnosis(
             subject, "problem",
-            f"{' and '.join(found)} are both installed and share one directory: uninstall both, then install one of them",
+            f"{' and '.join(found)} are both installed and share one directory", "uninstall both, then install one of them",
         )  # fmt: skip
     return Diagnosis(subject, "ok", found[0])
 
@@ -105,23 +114,72 @@ def _disk(settings: Settings) -> Diagnosis:
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free / 1e9
-    return Diagnosis("disk", "ok" if free > 5 else "warning", f"{free:.0f} GB free for {settings.home}")
+    if free > _FREE_GB:
+        return Diagnosis("disk", "ok", f"{free:.0f} GB free for {settings.home}")
+    return Diagnosis(
+        "disk", "warning", f"{free:.1f} GB free for {settings.home}", "make room, or name another FACEDB_HOME"
+    )
 
 
-def _database(settings: Settings) -> Diagnosis:
+def _database(settings: Settings) -> Iterator[Diagnosis]:
     try:
-        with connect(settings) as db, closing(db.open()) as conn:
-            row = conn.execute(
-                "select current_setting('server_version'),"
-                " (select max(version) from pg_available_extension_versions where name = 'vector')"
-            ).fetchone()
-            where = db.describe()
+        with connect(settings) as db:
+            for h in health.look(db):
+                yield Diagnosis(h.subject, h.state, h.finding, h.cure)
+            yield from _models(db)
+            yield from _room(settings, db)
     except FacedbError as error:
-        return Diagnosis("database", "problem", str(error))
-    version, vector = row or ("?", None)
-    if vector is None:
-        return Diagnosis("database", "problem", f"PostgreSQL {version} without pgvector: install its extension package")
-    return Diagnosis("database", "ok", f"PostgreSQL {version}, pgvector {vector}, {where}")
+        yield Diagnosis("database", "problem", str(error), "see the finding")
+
+
+def _models(db: Database) -> Iterator[Diagnosis]:
+    """Whether the files of the contracts are still what the contracts say, side files included."""
+    with closing(db.open(autocommit=True)) as conn, translated(db.dsn):
+        if not migrate.current(db).at_head:
+            return
+        rows = conn.execute(health.SQL["models"]).fetchall()
+    for name, weights, path, detector_sha, detector in rows:
+        faults = []
+        for file, sha in ((path, weights), (detector, detector_sha)):
+            if file is None or sha is None:
+                continue
+            try:
+                if not Path(file).is_file():
+                    faults.append(f"{file} is gone")
+                elif weights_sha256(Path(file)) != sha:
+                    faults.append(f"{file} is not what it was")
+            except FacedbError as error:
+                faults.append(str(error))
+        said = "; ".join(faults) or f"{path}, as its contract says"
+        yield Diagnosis(
+            f"model {name}", "warning" if faults else "ok", said,
+            "put the file back, or embed with --model from its new place" if faults else "",
+        )  # fmt: skip
+
+
+def _room(settings: Settings, db: Database) -> Iterator[Diagnosis]:
+    """Whether a rewrite of the largest table (forget, vacuum full) would fit on the disk of the embedded database."""
+    if not db.embedded or not migrate.current(db).at_head:
+        return
+    with closing(db.open(autocommit=True)) as conn, translated(db.dsn):
+        rows = conn.execute(health.SQL["tables"]).fetchall()
+    need = max((size for _, size, *_ in rows), default=0)
+    free = shutil.disk_usage(settings.home).free
+    state = "ok" if free > 2 * need else "warning"
+    cure = "" if state == "ok" else "make room before a forget, an upgrade or a vacuum full"
+    yield Diagnosis(
+        "room", state, f"{free / 1e9:,.1f} GB free, rewriting the largest table takes {need / 1e9:,.2f} GB", cure
+    )
+
+
+def _gpu() -> Diagnosis:
+    missing = missing_gpu()
+    return Diagnosis(
+        "gpu",
+        "warning" if missing else "ok",
+        missing or f"driver {driver_version()}",
+        "the extra `gpu` and an NVIDIA driver" if missing else "",
+    )
 
 
 def _left_behind(settings: Settings) -> Diagnosis:
@@ -130,4 +188,4 @@ def _left_behind(settings: Settings) -> Diagnosis:
         return Diagnosis("left behind", "ok", "every embedded database belongs to a home")
     size = sum(c.bytes for c in found) / 1e6
     databases = "1 embedded database has" if len(found) == 1 else f"{len(found)} embedded databases have"
-    return Diagnosis("left behind", "warning", f"{databases} lost the home ({size:,.0f} MB): facedb db remove")
+    return Diagnosis("left behind", "warning", f"{databases} lost the home ({size:,.0f} MB)", "facedb db remove")

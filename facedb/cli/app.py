@@ -11,13 +11,14 @@ from typing import Annotated, cast
 import typer
 
 from facedb import __version__
-from facedb.cli.commands import calibrate, check, model, plan, review, search, steps, verdict, work
+from facedb.cli.commands import calibrate, check, forget, model, plan, review, search, steps, verdict, work
 from facedb.cli.commands.machine import bench, db, demo, doctor
 from facedb.cli.commands.reading import bi, diff, evaluate, export, findings, report, results, show
 from facedb.cli.context import State
 from facedb.cli.output import ReaderGoneError, watch_stdout
 from facedb.cli.progress import ConsoleReporter, complain
 from facedb.cli.start import leave, on_ctrl_c
+from facedb.core.choices import one_of
 from facedb.core.errors import ExitCode, FacedbError
 
 # The base of every complaint about arguments, of whichever click this typer runs on.
@@ -50,13 +51,22 @@ def options(
             show_default=False,
         ),
     ] = None,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", help="Also every SQL statement by name with its time, on stderr and in the log."),
+    ] = False,
+    log_format: Annotated[
+        str, typer.Option("--log-format", help="What stderr says as text, or json: one object a line.")
+    ] = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")] = False,
     version: Annotated[  # noqa: ARG001 - its callback does the work
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Take the global options."""
-    ctx.obj = State(dsn=dsn, reporter=ConsoleReporter(quiet=quiet))
+    one_of("The format of the log", log_format, ("text", "json"))
+    reporter = ConsoleReporter(quiet=quiet, verbose=verbose, form="json" if log_format == "json" else "text")
+    ctx.obj = State(dsn=dsn, reporter=reporter, verbose=verbose)
 
 
 app.command(epilog="Example: facedb check photos/ --model arcface.onnx --detector yunet.onnx --threshold 0.45")(
@@ -90,6 +100,9 @@ app.command(epilog="Example: facedb apply 3, and when it looks right: facedb app
 app.command(epilog="Example: facedb undo 3 --yes")(plan.undo)
 app.command(epilog="Example: facedb export list cleaned.csv")(export.export)
 app.command(epilog="Example: facedb search photo.jpg --top 5")(search.search)
+app.command(
+    epilog='Example: facedb forget --identity "Juno Oakes", and when the counts are right: the same with --yes'
+)(forget.forget)
 app.command(epilog="Example: facedb review --by ann")(review.review)
 app.command(epilog="Example: facedb doctor")(doctor.doctor)
 app.add_typer(model.app)
@@ -138,6 +151,11 @@ def _run() -> int:
         if sentence:
             complain(sentence)
         return ExitCode.USAGE
+    except MemoryError:
+        complain(
+            "The memory did not suffice; everything finished so far is kept: give it more, or do less at once, and run it again."
+        )
+        return ExitCode.FAILED
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
     except typer.Abort:

@@ -11,6 +11,7 @@ import typer
 
 from facedb.cli import completion
 from facedb.cli.progress import ConsoleReporter
+from facedb.core.machine.runlog import run_log
 from facedb.core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class State:
 
     dsn: str | None
     reporter: ConsoleReporter
+    verbose: bool = False
 
 
 def state_of(ctx: typer.Context) -> State:
@@ -45,8 +47,10 @@ def database(ctx: typer.Context) -> Iterator[Database]:
     from facedb.db.connection import connect
     from facedb.db.migrate import ensure
 
-    say = state_of(ctx).reporter.say
-    with connect(settings_from(ctx), say=say) as db:
+    state, settings = state_of(ctx), settings_from(ctx)
+    say = state.reporter.say
+    command = ctx.command_path.partition(" ")[2] or "facedb"
+    with run_log(settings.home, command, verbose=state.verbose), connect(settings, say=say) as db:
         ensure(db, say=say)
         yield db
 

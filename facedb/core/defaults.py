@@ -14,3 +14,5 @@ CONNECTIONS: Final = 2
 """Connections that load the gallery."""
 TOP: Final = 20
 """Faces that a search gives for each face of the photo."""
+KEEP_SCANS: Final = 5
+"""Finished scans of one gallery that stay when a newer one is finished, beside those that something rests on."""

@@ -15,11 +15,13 @@ from pathlib import Path
 
 import platformdirs
 
+from facedb.core.defaults import KEEP_SCANS
 from facedb.core.errors import ConfigError
 
 FILE_NAME = "facedb.toml"
-_KEYS = ("dsn", "home", "service_dir", "models_url", "max_pixels")
-_TEXTS = ("dsn", "models_url", "max_pixels")
+_KEYS = ("dsn", "home", "service_dir", "models_url", "max_pixels", "keep_scans")
+_NUMBERS = ("max_pixels", "keep_scans")
+_TEXTS = ("dsn", "models_url", *_NUMBERS)
 DEFAULT_SERVICE_DIR = Path("/var/lib/facedb")
 
 
@@ -30,7 +32,8 @@ class Settings:
     ``dsn`` is a PostgreSQL connection string in any libpq form, None for the embedded server; ``home`` the directory of
     the embedded server, models and caches; ``service_dir`` where root keeps what its embedded server needs outside a
     private home; ``models_url`` the address that `facedb model pull` fetches from, None for where the models are published;
-    ``max_pixels`` the largest photo that is decoded, None for the usual limit; ``origin`` says for every name where its value came from.
+    ``max_pixels`` the largest photo that is decoded, None for the usual limit; ``keep_scans`` how many finished scans of a gallery stay,
+    0 for all; ``origin`` says for every name where its value came from.
     """
 
     dsn: str | None = field(repr=False)
@@ -39,6 +42,7 @@ class Settings:
     origin: Mapping[str, str]
     models_url: str | None = None
     max_pixels: int | None = None
+    keep_scans: int = KEEP_SCANS
 
     @property
     def models(self) -> Path:
@@ -87,16 +91,18 @@ def load_settings(
         origin=origin,
         models_url=None if "models_url" not in values else str(values["models_url"]),
         max_pixels=_count("max_pixels", values, origin),
+        keep_scans=KEEP_SCANS if (kept := _count("keep_scans", values, origin, least=0)) is None else kept,
     )
 
 
-def _count(key: str, values: Mapping[str, str | Path], origin: Mapping[str, str]) -> int | None:
-    """The value of a key as a number above 0; raises ConfigError where it is none."""
+def _count(key: str, values: Mapping[str, str | Path], origin: Mapping[str, str], least: int = 1) -> int | None:
+    """The value of a key as a number from ``least`` up; raises ConfigError where it is none."""
     if key not in values:
         return None
     text = str(values[key]).replace("_", "").replace(",", "")
-    if not text.isdecimal() or int(text) < 1:
-        raise ConfigError(f"{origin[key]} gives {key!r} the value {values[key]!s}: write a whole number above 0.")
+    if not text.isdecimal() or int(text) < least:
+        wanted = "above 0" if least else "from 0 up"
+        raise ConfigError(f"{origin[key]} gives {key!r} the value {values[key]!s}: write a whole number {wanted}.")
     return int(text)
 
 
@@ -136,7 +142,7 @@ def _read(file: Path) -> dict[str, str | Path]:
             near = difflib.get_close_matches(key, _KEYS, n=1, cutoff=0.5)
             advice = f"did you mean {near[0]!r}?" if near else f"valid keys are {', '.join(_KEYS)}."
             raise ConfigError(f"{file} has the unknown key {key!r}: {advice}")
-        if key == "max_pixels" and isinstance(value, int) and not isinstance(value, bool):
+        if key in _NUMBERS and isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
         if not isinstance(value, str) or not value:
             raise ConfigError(f'{file} gives {key!r} a value that is no text: write {key} = "…".')

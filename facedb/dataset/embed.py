@@ -21,6 +21,7 @@ from facedb.dataset import embedding_rows as store
 from facedb.dataset.embedding_rows import ModelRow, PendingImage
 from facedb.dataset.names import find_datasets
 from facedb.dataset.outcomes import count_outcomes
+from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.work import Work, streamed
 from facedb.embedding.contract import ModelContract
@@ -195,6 +196,8 @@ def embed(
                         pause()
         seconds = time.monotonic() - started
         count_outcomes(db)
+        if done:
+            work.unit(lambda conn: audit.note(conn, "embed", "model", model.id, dataset=dataset_id, images=done))
         return work.unit(lambda conn: _summary(conn, model, dataset_id, done, seconds))
 
 

@@ -35,6 +35,7 @@ from facedb.dataset.places import Home, find_home, gone, refuse_if_gone
 from facedb.dataset.remembered import Asked, recall, stored_form
 from facedb.dataset.same_files import settle_same_files
 from facedb.dataset.source_rows import SourceRow
+from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.work import Work
 from facedb.sources.reading import ByteReader
@@ -158,6 +159,13 @@ def ingest(
         if count:
             count_outcomes(db)
         counts = work.unit(lambda conn: store.count_images(conn, dataset_id))
+        if reader.new or reader.changed or reader.moved or reader.vanished or pruned:
+            work.unit(
+                lambda conn: audit.note(
+                    conn, "ingest", "dataset", dataset_id, new=reader.new, changed=reader.changed, moved=reader.moved,
+                    vanished=reader.vanished, pruned=pruned,
+                )
+            )  # fmt: skip
         return IngestSummary(
             home.dataset, dataset_id, source_id, source.format, reader.seen, reader.new, reader.changed, reader.moved,
             reader.unchanged, reader.vanished, pruned, counts.ready, counts.ignored, counts.rejected, counts.identities,

@@ -10,7 +10,7 @@ from pathlib import Path
 from psycopg.conninfo import make_conninfo
 
 from facedb.core.errors import ConflictError, DatabaseError, InputError, first_line
-from facedb.db import migrate
+from facedb.db import audit, migrate
 from facedb.db.connection import Database, conninfo
 from facedb.db.server.binaries import bin_dir
 from facedb.db.session import without_libpq_variables
@@ -35,6 +35,8 @@ def backup(db: Database, file: Path, *, force: bool = False) -> int:
         _run(db, "pg_dump", ["--format=custom", *_RIGHTS, *schemas, f"--file={part}"])
         with part.open("rb") as written:
             os.fsync(written.fileno())
+        with db.connection() as connection:
+            audit.note(connection, "backup")
         part.replace(file)
     except OSError as error:
         raise DatabaseError(f"{file} cannot be written ({error.strerror}); make room or name another place.") from error
@@ -62,6 +64,8 @@ def restore(db: Database, file: Path) -> None:
         migrate.check_server(connection, embedded=db.embedded)
     _run(db, "pg_restore", [*_RIGHTS, "--single-transaction", "--exit-on-error", str(file)])
     migrate.upgrade(db)
+    with db.connection() as connection:
+        audit.note(connection, "restore")
 
 
 def _run(db: Database, program: str, arguments: Sequence[str]) -> None:

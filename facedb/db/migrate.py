@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 _LOCK_SECONDS = 3.0
 _PATIENCE_SECONDS = 300.0
 _EVERY_SECONDS = 0.2
-_OLDEST_SERVER = 160000
-_OLDEST_PGVECTOR = (0, 8, 3)
+OLDEST_SERVER = 160000
+OLDEST_PGVECTOR = (0, 8, 3)
 
 _STATE = """
 select (select version_num from facedb.alembic_version), obj_description(to_regnamespace('bi'), 'pg_namespace')
@@ -293,8 +293,8 @@ def _alembic(connection: SqlConnection, command: str, revision: str) -> None:
 
 def check_server(connection: Connection, *, embedded: bool) -> None:
     """Refuse a server that is too old, and see to a pgvector that is new enough."""
-    if connection.info.server_version < _OLDEST_SERVER:
-        raise SchemaError(f"facedb needs PostgreSQL {_OLDEST_SERVER // 10000} or newer, and this server is older.")
+    if connection.info.server_version < OLDEST_SERVER:
+        raise SchemaError(f"facedb needs PostgreSQL {OLDEST_SERVER // 10000} or newer, and this server is older.")
     try:
         with connection.transaction():
             connection.execute("create extension if not exists vector")
@@ -313,17 +313,18 @@ def check_server(connection: Connection, *, embedded: bool) -> None:
             f"pgvector is in the schema {place}, which {connection.info.user} may not use; "
             f'have an administrator run: grant usage on schema "{place}" to "{connection.info.user}"'
         )
-    if _version(installed) >= _OLDEST_PGVECTOR:
+    if version(installed) >= OLDEST_PGVECTOR:
         return
     if embedded:
         connection.execute("alter extension vector update")
         return
-    wanted = ".".join(map(str, _OLDEST_PGVECTOR))
+    wanted = ".".join(map(str, OLDEST_PGVECTOR))
     raise SchemaError(
         f"pgvector {installed} may corrupt its HNSW indexes on vacuum; install {wanted} or newer on the server, "
         "then run in this database: alter extension vector update"
     )
 
 
-def _version(text: str) -> tuple[int, ...]:
+def version(text: str) -> tuple[int, ...]:
+    """The numbers of a version."""
     return tuple(int(number) for number in re.findall(r"\d+", text))

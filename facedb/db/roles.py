@@ -5,6 +5,7 @@ from __future__ import annotations
 from psycopg import sql
 
 from facedb.core.errors import NotFoundError
+from facedb.db import audit
 from facedb.db.connection import Connection, Database
 
 # What is granted on what; {role} is the role, {database} this database. Default rights are for what is made later.
@@ -22,7 +23,8 @@ _APP = (
     "grant execute on all functions in schema facedb to {role}",
     "alter default privileges in schema facedb grant select, insert, update, delete, truncate on tables to {role}",
     "alter default privileges in schema facedb grant usage, select on sequences to {role}",
-    # How far the schema is belongs to its owner.
+    # What is written in the audit stays, and how far the schema is belongs to its owner.
+    "revoke update, delete, truncate on facedb.audit from {role}",
     "revoke insert, update, delete, truncate on facedb.alembic_version from {role}",
 )
 
@@ -31,12 +33,14 @@ def grant_reader(db: Database, role: str) -> None:
     """Let a role read the views of schema bi, present and future, and no table; raises NotFoundError without the role."""
     with db.connection() as connection:
         _grant(connection, _READER, role)
+        audit.note(connection, "grant", "role", _key(connection, role), right="reader")
 
 
 def grant_app(db: Database, role: str) -> None:
     """Let a role do what the command line does, but for upgrades, grants and indexes; raises NotFoundError without the role."""
     with db.connection() as connection:
         _grant(connection, _APP, role)
+        audit.note(connection, "grant", "role", _key(connection, role), right="app")
 
 
 def _grant(connection: Connection, statements: tuple[str, ...], role: str) -> None:
@@ -46,3 +50,8 @@ def _grant(connection: Connection, statements: tuple[str, ...], role: str) -> No
     names = {"role": sql.Identifier(role), "database": sql.Identifier(row[0] if row else "")}
     for statement in statements:
         connection.execute(sql.SQL(statement).format(**names))
+
+
+def _key(connection: Connection, role: str) -> int | None:
+    row = connection.execute("select oid::bigint from pg_roles where rolname = %s", [role]).fetchone()
+    return row[0] if row else None

@@ -7,6 +7,7 @@ loses locks, settings and temporary tables without a word, so it is noticed and 
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,9 @@ from typing import Any
 import psycopg
 
 from facedb.core.errors import DatabaseError
+from facedb.core.machine.runlog import SQL_LOGGER
 from facedb.db.queries import load
+from facedb.db.timed import TimedCursor
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -65,6 +68,8 @@ def connect(dsn: str, *, own: bool, autocommit: bool = False, **parameters: Any)
             _expect_whole_sessions(conn, dsn, parameters)
             _whole_sessions.add(dsn)
         conn.autocommit = autocommit
+        if SQL_LOGGER.isEnabledFor(logging.DEBUG):
+            conn.cursor_factory = TimedCursor
     except BaseException:
         conn.close()
         raise

@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from psycopg import errors
+
 from facedb.core.choices import ending
 from facedb.core.counting import counted
-from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
+from facedb.core.errors import ConflictError, DatabaseError, InputError, NotFoundError, UsageError
 from facedb.core.paths import display
 from facedb.core.progress import Reporter
 from facedb.core.row import Table, Values, table
@@ -22,6 +24,7 @@ from facedb.core.whole_file import check_free, whole_file
 from facedb.dataset import embedding_rows as store_embeddings
 from facedb.dataset import image_rows as store_ingest
 from facedb.dataset.names import find_datasets
+from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
 from facedb.report import export_rows as store_export
 from facedb.report import results, vector_files
@@ -117,6 +120,23 @@ def export(
         raise UsageError(f"Leaks are left out of a list or a .rec, not of {what}: leave without-leaks-of out.")
     if options.dataset is None and what in ("list", "merge-map", "rec"):
         options = replace(options, dataset=_dataset_meant(db, options.scan, reporter))
+    done = _write(db, what, path, chosen, options, reporter)
+    _note(db, done, reporter)
+    return done
+
+
+def _note(db: Database, done: Exported, reporter: Reporter) -> None:
+    """What leaves the database is noted; a server that only reads cannot note it, and still serves."""
+    try:
+        with db.connection() as conn:
+            audit.note(conn, "export", what=done.what, form=done.form, rows=done.rows)
+    except DatabaseError as error:
+        if not isinstance(error.__cause__, errors.ReadOnlySqlTransaction):
+            raise
+        reporter.say("This server only reads, so the export is in no audit.")
+
+
+def _write(db: Database, what: str, path: Path, chosen: str, options: ExportOptions, reporter: Reporter) -> Exported:
     match what:
         case "list":
             return _list(db, path, chosen, options)

@@ -8,9 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from facedb.core.paths import from_text, to_text
+from facedb.db import audit
 from facedb.db.connection import Connection
 from facedb.db.locks import Claim, claim
 from facedb.db.queries import load
+
+# What is done when a plan comes to a state.
+_ACTS = {"applied": "apply", "undone": "undo"}
 
 SQL = load("review", "decisions")
 
@@ -190,6 +194,8 @@ def say_face(conn: Connection, verdict: str, image: int, *, target: int | None, 
 def _say(conn: Connection, query: str, parameters: Mapping[str, Any]) -> int:
     row = conn.execute(SQL[query], parameters).fetchone()
     assert row is not None  # noqa: S101 - insert ... returning always yields a row
+    if "verdict" in parameters:
+        audit.note(conn, "verdict", by=parameters["said_by"], on=query, verdict=parameters["verdict"])
     return int(row[0])
 
 
@@ -245,9 +251,11 @@ def paths_taken(conn: Connection, source_id: int, paths: Sequence[str]) -> set[s
     return {from_text(row[0]) for row in rows}
 
 
-def add_plan(conn: Connection, steps: Sequence[NewStep], *, auto: bool, created_by: str) -> int:
-    """Write a plan with its steps, numbered from 1 in their order; returns its key."""
-    plan_id = _say(conn, "add_plan", {"auto": auto, "created_by": created_by})
+def add_plan(
+    conn: Connection, steps: Sequence[NewStep], *, auto: bool, created_by: str, scan_id: int | None = None
+) -> int:
+    """Write a plan with its steps, numbered from 1 in their order; returns its key. ``scan_id``: whose findings it takes up."""
+    plan_id = _say(conn, "add_plan", {"auto": auto, "created_by": created_by, "scan_id": scan_id})
     conn.cursor().executemany(
         SQL["add_step"],
         [
@@ -276,6 +284,16 @@ def steps(conn: Connection, plan_id: int) -> list[StepRow]:
     return [StepRow(*_decoded(row, 4, 9, 11, 13, 14)) for row in conn.execute(SQL["steps"], {"plan_id": plan_id})]
 
 
+def old_plans(conn: Connection, keep: int) -> list[int]:
+    """The plans that nothing is left of to undo or to finish, but for the ``keep`` newest plans."""
+    return [row[0] for row in conn.execute(SQL["old_plans"], {"keep": keep})]
+
+
+def drop_plans(conn: Connection, numbers: Sequence[int]) -> None:
+    """Remove plans with their steps."""
+    conn.execute(SQL["drop_plans"], {"plans": list(numbers)})
+
+
 def lock_plan(conn: Connection, plan_id: int) -> Claim:
     """Claim a plan for this session; False when another process carries it out."""
     return claim(conn, "plan", plan_id)
@@ -291,6 +309,8 @@ def reopen_plan(conn: Connection, plan_id: int) -> None:
 def set_plan_state(conn: Connection, plan_id: int, state: str, labels_only: bool | None = None) -> None:
     """Note how far a plan is."""
     conn.execute(SQL["set_plan_state"], {"plan_id": plan_id, "state": state, "labels_only": labels_only})
+    if state in _ACTS:
+        audit.note(conn, _ACTS[state], "plan", plan_id)
 
 
 def set_step_state(conn: Connection, plan_id: int, step: int, state: str) -> None:

@@ -15,6 +15,7 @@ from facedb.core.machine.person import user_name
 from facedb.core.paths import display, to_text
 from facedb.core.row import table
 from facedb.dataset.names import find_datasets
+from facedb.db import audit
 from facedb.db.connection import Connection, Database
 from facedb.db.rows import stream
 from facedb.review import decision_rows as store
@@ -24,6 +25,7 @@ from facedb.review.decision_rows import NewStep, PlannedImage, PlanRow, StepRow,
 from facedb.review.on_disk import absent, is_linked, is_one_file, remarks
 from facedb.review.placing import Places
 from facedb.review.verdicts import find_conflicts
+from facedb.scan.scope import find_scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +135,28 @@ def make_plan(
         steps = _steps(conn, changes)
         plan = store.find_plan(conn, None)
         if plan is None or plan.state != "proposed" or plan.auto != auto or _again(conn, plan.id) != steps:
-            plan = store.find_plan(conn, store.add_plan(conn, steps, auto=auto, created_by=by or user_name()))
+            key = store.add_plan(
+                conn, steps, auto=auto, created_by=by or user_name(), scan_id=_scan_taken_up(conn, dataset, auto)
+            )
+            plan = store.find_plan(conn, key)
+            audit.note(conn, "plan", "plan", key, by=by, steps=len(steps), auto=auto)
         assert plan is not None  # noqa: S101 - written in this transaction
         return PlanView(plan, tuple(store.steps(conn, plan.id)), tuple(changes.remarks))
+
+
+def _scan_taken_up(conn: Connection, dataset: str | None, auto: bool) -> int | None:
+    """The scan whose certain findings a plan takes up."""
+    return find_scan(conn, datasets=[dataset]).scan.id if auto else None
+
+
+def prune(db: Database, keep: int, *, yes: bool) -> list[int]:
+    """Remove plans that were never begun or were taken back, but for the ``keep`` newest plans; without ``yes`` only name them."""
+    with db.connection() as conn:
+        old = store.old_plans(conn, keep)
+        if yes and old:
+            store.drop_plans(conn, old)
+            audit.note(conn, "prune", "plan", old[0] if len(old) == 1 else None, plans=len(old), keep=keep)
+    return old
 
 
 def show_plan(db: Database, plan_id: int) -> PlanView:

@@ -186,10 +186,10 @@ def find_image(conn: Connection, path: str, dataset: str | None) -> FoundImage:
     without a label.
     """
     path = from_text(path)
-    found = [image for place in _below_roots(conn, path) for image in name_rows.find_images(conn, place, dataset)]
+    found = [image for place in below_roots(conn, path) for image in name_rows.find_images(conn, place, dataset)]
     if not found:
-        alikes = name_rows.images_alike(conn, _below_roots(conn, path)[0], dataset)
-        found = [image for image in alikes if looks(image.path) == looks(_below_roots(conn, path)[0])]
+        alikes = name_rows.images_alike(conn, below_roots(conn, path)[0], dataset)
+        found = [image for image in alikes if looks(image.path) == looks(below_roots(conn, path)[0])]
     if not found:
         offer = nearest(path, name_rows.paths_beside(conn, path, dataset))
         raise NotFoundError(
@@ -208,7 +208,7 @@ def find_image(conn: Connection, path: str, dataset: str | None) -> FoundImage:
     return image
 
 
-def _below_roots(conn: Connection, path: str) -> list[str]:
+def below_roots(conn: Connection, path: str) -> list[str]:
     """``path`` below the deepest root that holds it, as it is written and resolved; itself where it is relative."""
     if not Path(path).is_absolute():
         return [path]

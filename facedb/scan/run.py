@@ -19,11 +19,13 @@ from facedb.core.counting import are, counted
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS, THRESHOLD
 from facedb.core.errors import ConflictError, NotFoundError, TooManyPairsError, UsageError
 from facedb.core.lookup import Lookup
+from facedb.core.machine import memory
 from facedb.core.machine.aside import Aside
 from facedb.core.machine.blas import one_blas_thread
 from facedb.core.progress import Reporter, Silent
 from facedb.core.records import Float32Array, Int32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
+from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.work import Work
 from facedb.findings.copies import NEAR, Hashes
@@ -40,6 +42,7 @@ from facedb.scan import scan_rows as store
 from facedb.scan.face_choice import FaceChoice
 from facedb.scan.findings import compute_copies, compute_findings
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
+from facedb.scan.retention import let_old_ones_go
 from facedb.scan.scan_rows import PairRows, ScanRow
 from facedb.scan.scope import find_scope
 from facedb.scan.thresholds import ThresholdRule
@@ -52,6 +55,8 @@ from facedb.scan.tiles.tile_rows import TileRow
 
 _PREDICTION_ROWS = 192
 _POLL_SECONDS = 0.2
+_BYTES_PER_FACE = 400
+_WORKING_BYTES = 256 << 20
 
 # Stored scores are rounded to float32; within this of the threshold only the float64 score can tell (2^-24 for scores below 1).
 _ROUNDING = 2.0**-23
@@ -65,6 +70,7 @@ class ScanOptions:
     have no label, each with every other, and tell duplicates; False: those that have one; None: the former where nothing is labelled.
     ``workers`` processes share the search, this one among them, each with ``threads`` threads (default: the cores that each gets).
     ``names``: labels that look like names are evidence.
+    ``keep_scans`` finished scans of the gallery stay afterwards, 0: all.
     """
 
     threshold: float | ThresholdRule | None
@@ -82,6 +88,7 @@ class ScanOptions:
     unlabelled: bool | None = None
     cache_dir: Path | None = None
     models_dir: Path | None = None
+    keep_scans: int = 0
     names: bool = True
 
     def __post_init__(self) -> None:
@@ -111,6 +118,8 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
     engine that does not work here, TooManyPairsError before the work when more than ``max_pairs`` are to be expected, and
     ConflictError while another process works on the same scan.
     """
+    # Libraries of engines cannot even be loaded in less, and say so in words that help nobody.
+    memory.expect(_WORKING_BYTES, "A scan of any size", "free some, or raise the limit.")
     engine = choose_engine(options.engine)
     with closing(Work(db, say=reporter.say)) as work, translated(db.dsn):
         meant = work.unit(lambda conn: find_scope(conn, options.datasets, options.model, models_dir=options.models_dir))
@@ -139,6 +148,7 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
             summary = run.work(model, scope, pause)
             # A resumed scan has the gallery of its beginning; what came since is searched on top of it.
             if not plan.outdated:
+                let_old_ones_go(db, options.keep_scans, reporter)
                 return summary
             reporter.say("The gallery changed since that scan was begun; scanning what is new.")
 
@@ -235,6 +245,7 @@ class _Loading:
             conn.commit()
             if plan.finished is not None:
                 return plan, choice, np.empty((0, self.model.dim), np.float32)
+            _expect_memory(len(plan.faces), self.model.dim)
             vectors = choice.vectors_of(plan.faces.embedding_ids)
             if vectors is None:
                 vectors = snapshot.vectors(
@@ -262,6 +273,15 @@ class _Loading:
             self.reporter.say(
                 f"{are(others, 'face')} without a label and not compared; `facedb scan --unlabelled` finds duplicates among them."
             )
+
+
+def _expect_memory(faces: int, dim: int) -> None:
+    """Refuse a gallery that this machine cannot hold before it is loaded, rather than fail after the search."""
+    # The vectors, their codes with the packed copy of a kernel, and per face its keys, labels and the folders it is compared with.
+    memory.expect(
+        faces * (6 * dim + _BYTES_PER_FACE) + _WORKING_BYTES, f"A scan of {faces:,} faces x {dim} values",
+        "free some, scan fewer datasets at once (--datasets), or take a machine with more.",
+    )  # fmt: skip
 
 
 class _Run:
@@ -452,6 +472,7 @@ class _Run:
             histograms.write_none(conn, scan_id)
             compute_copies(conn, scan_id, self._gallery, faces.face_ids, hashes, rows_a, rows_b, pairs.score)
             store.finish_scan(conn, scan_id, pairs=len(pairs), links=0, certain_above=None)
+            audit.note(conn, "scan", "scan", scan_id, faces=len(faces), pairs=len(pairs), links=0)
             return
         measured, study = studied
         links = roll_up(self._vectors, faces.identity_ids, rows_a, rows_b, pairs.score)
@@ -469,3 +490,4 @@ class _Run:
         store.finish_scan(
             conn, scan_id, pairs=len(pairs), links=len(links), certain_above=study.odds.certain_above(study.ends)
         )
+        audit.note(conn, "scan", "scan", scan_id, faces=len(faces), pairs=len(pairs), links=len(links))

@@ -84,6 +84,7 @@ def check(
         full=full,
         cache_dir=settings.cache,
         models_dir=settings.models,
+        keep_scans=settings.keep_scans,
         names=names,
     )
     with database(ctx) as db:

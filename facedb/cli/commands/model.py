@@ -101,6 +101,29 @@ def verify(
     emit(texts("check", "result"), models.verify(model), output)
 
 
+@app.command(
+    epilog="Example: facedb model remove old_model, and when the counts are right: facedb model remove old_model --yes"
+)
+def remove(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name or digest of a contract.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it; without this it is only counted.")] = False,
+) -> None:
+    """Remove a contract from the database with its embeddings and scans; files in the models folder stay."""
+    from facedb.scan.retention import remove_model
+
+    with database(ctx) as db:
+        gone = remove_model(db, name, yes=yes)
+    say = state_of(ctx).reporter.say
+    on = f", on {gone.rested_on} of which verdicts, plans or evaluations rest" if gone.rested_on else ""
+    say(
+        f"{'Removed' if yes else 'Would remove'} the contract {gone.name} ({gone.digest[:12]}): "
+        f"{gone.embeddings:,} embeddings, {gone.scans:,} scans{on}."
+    )
+    if not yes:
+        say("Nothing is removed yet; to do it add --yes.")
+
+
 @app.command(epilog="Example: facedb model pull yunet && facedb model pull sface")
 def pull(ctx: typer.Context, name: Annotated[str, typer.Argument(help="yunet or sface.")]) -> None:
     """Download a published model, verified by its sha256; a broken download is continued."""

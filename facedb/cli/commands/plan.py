@@ -53,10 +53,28 @@ def plan(
         )
 
 
-def plans(ctx: typer.Context, output: FormatOption = Format.TABLE, raw: RawOption = False) -> None:
+def plans(
+    ctx: typer.Context,
+    output: FormatOption = Format.TABLE,
+    prune: Annotated[
+        int | None,
+        typer.Option(
+            "--prune", min=0, help="Remove plans never begun or undone, but for this many newest plans; with --yes."
+        ),
+    ] = None,
+    yes: YesOption = False,
+    raw: RawOption = False,
+) -> None:
     """Print the plans, newest first, and how far they are carried out."""
     from facedb.review import plan as planning
 
+    if prune is not None:
+        with database(ctx) as db:
+            old = planning.prune(db, prune, yes=yes)
+        numbers = f" ({', '.join(map(str, old))})" if old else ""
+        how = "" if yes or not old else f"; do it with: facedb plans --prune {prune} --yes"
+        state_of(ctx).reporter.say(f"{'Removed' if yes else 'Would remove'} {len(old)} plans{numbers}{how}.")
+        return
     with database(ctx) as db:
         emit(table(planning.PlanSummary), planning.plans(db), output, raw=raw)
 

@@ -220,6 +220,7 @@ def scan(
         unlabelled=unlabelled,
         cache_dir=settings.cache,
         models_dir=settings.models,
+        keep_scans=settings.keep_scans,
         names=names,
     )
     with database(ctx) as db:

@@ -21,6 +21,8 @@ def server_settings() -> dict[str, str]:
         # No replica reads this log, and minimal WAL spares what COPY writes into a table made in the same transaction.
         "wal_level": "minimal",
         "max_wal_senders": "0",
+        # A segment that is used again holds what it held, also of faces that were forgotten since.
+        "wal_recycle": "off",
         "random_page_cost": "1.1",
         # Queries here are short or bound by I/O: compiling them costs more than it saves.
         "jit": "off",

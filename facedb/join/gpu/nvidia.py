@@ -36,3 +36,10 @@ def missing_gpu() -> str | None:
     except (ImportError, RuntimeError) as error:
         return f"no usable CUDA GPU ({first_line(error)})"
     return None if count else "no CUDA GPU"
+
+
+def driver_version() -> str:
+    """The newest CUDA that the driver supports, in words; raises OSError without a driver."""
+    number = ctypes.c_int(0)
+    ctypes.CDLL(DRIVER).cuDriverGetVersion(ctypes.byref(number))
+    return f"for CUDA {number.value // 1000}.{number.value % 1000 // 10}"

@@ -124,7 +124,7 @@ select path from facedb.image where source_id = %(source_id)s and path = any(%(p
 
 -- name: add_plan
 -- A new plan.
-insert into facedb.plan (auto, created_by) values (%(auto)s, %(created_by)s) returning id;
+insert into facedb.plan (auto, created_by, scan_id) values (%(auto)s, %(created_by)s, %(scan_id)s) returning id;
 
 -- name: add_step
 -- One step of a new plan.
@@ -136,6 +136,15 @@ values (%(plan_id)s, %(step)s, %(action)s, %(source_id)s, %(image_id)s, %(sha256
 -- name: find_plan
 -- One plan.
 select id, state, auto, labels_only, created_by, created_at, applied_at, undone_at from facedb.plan where id = %(plan_id)s;
+
+-- name: old_plans
+-- Plans that were never begun, or were taken back, but for the newest plans of all. What was applied stays: it can be undone.
+select id from (select id, state, row_number() over (order by id desc) as place from facedb.plan) p
+where p.place > %(keep)s and p.state in ('proposed', 'undone') order by id;
+
+-- name: drop_plans
+-- Plans with their steps and folders.
+delete from facedb.plan where id = any(%(plans)s);
 
 -- name: newest_plan
 -- The plan that was made last.

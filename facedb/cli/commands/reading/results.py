@@ -10,7 +10,7 @@ import typer
 from facedb.cli.context import DatasetOption, LimitOption, database, state_of
 from facedb.cli.output import Format, FormatOption, RawOption, emit
 from facedb.core.counting import are
-from facedb.core.row import table
+from facedb.core.row import ad_hoc, table
 
 ScanOption = Annotated[int | None, typer.Option("--scan", help="Number of the scan; default: the newest finished one.")]
 MinScoreOption = Annotated[float | None, typer.Option("--min-score", help="Only rows whose score reaches this.")]
@@ -138,10 +138,28 @@ def identities(
         emit(table(records.Identity), rows, output, raw=raw)
 
 
-def scans(ctx: typer.Context, output: FormatOption = Format.TABLE, raw: RawOption = False) -> None:
-    """Print the scans, newest first."""
+def scans(
+    ctx: typer.Context,
+    output: FormatOption = Format.TABLE,
+    prune: Annotated[
+        int | None,
+        typer.Option(
+            "--prune", min=1, help="Remove all but this many newest finished scans of each gallery; with --yes."
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do remove them; without this they are only named.")] = False,
+    raw: RawOption = False,
+) -> None:
+    """Print the scans, newest first.
+
+    Old ones end by themselves: after a finished scan the 5 newest of its gallery stay (keep_scans in facedb.toml, 0: all), and
+    those on which a verdict, a plan or an evaluation rests.
+    """
     from facedb.report import records, results
 
+    if prune is not None:
+        _prune_scans(ctx, prune, yes, output)
+        return
     with database(ctx) as db:
         emit(
             table(records.Scan),
@@ -150,3 +168,25 @@ def scans(ctx: typer.Context, output: FormatOption = Format.TABLE, raw: RawOptio
             raw=raw,
             narrow=("scan_id", "status", "threshold", "faces", "pairs", "links", "started_at"),
         )
+
+
+def _prune_scans(ctx: typer.Context, keep: int, yes: bool, output: Format) -> None:
+    from facedb.scan import retention
+
+    with database(ctx) as db:
+        with db.connection() as conn:
+            found = retention.scans(conn, keep)
+        done = retention.prune(db, keep, yes=yes)
+    gone = set(done.scans)
+    columns = ad_hoc({"scan_id": int, "status": str, "bytes": int, "result": str})
+    word = "removed" if yes else "would be removed"
+    emit(
+        columns,
+        [(s.scan_id, s.status, s.bytes, word if s.scan_id in gone else f"stays: {s.reason}") for s in found],
+        output,
+    )
+    count = f"{len(gone)} of {len(found)} scans ({done.bytes / 1e6:,.1f} MB of pairs)"
+    if yes:
+        state_of(ctx).reporter.say(f"Removed {count}.")
+    elif gone:
+        state_of(ctx).reporter.say(f"Would remove {count}; do it with: facedb scans --prune {keep} --yes")
