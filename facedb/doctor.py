@@ -11,10 +11,10 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from facedb.core.errors import FacedbError
+from facedb.core.machine.thermal import read_sensors
 from facedb.core.settings import Settings
-from facedb.core.thermal import read_sensors
-from facedb.db.clusters import clusters
 from facedb.db.connection import connect
+from facedb.db.server.clusters import clusters
 from facedb.embedding import cuda, session
 from facedb.join.engine import available_engines, choose_engine
 from facedb.join.integer import kernels

@@ -16,10 +16,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from facedb.db import embedded
 from facedb.db.connection import Connection, Database
 from facedb.db.migrate import upgrade
-from facedb.db.postmaster_account import SERVICE_DIR
+from facedb.db.server import embedded
+from facedb.db.server.account import SERVICE_DIR
 
 # Nothing here survives a power cut anyway, and every test writes.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}

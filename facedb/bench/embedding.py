@@ -19,8 +19,8 @@ from facedb.core.errors import InputError
 from facedb.core.records import ImageResult, ImageTask
 from facedb.core.rejects import Rejected
 from facedb.embedding.contract import ModelContract
-from facedb.embedding.decode import Decoded, decode
 from facedb.embedding.overlap import ordered_map
+from facedb.embedding.pictures.decode import Decoded, decode
 from facedb.embedding.pipeline import Embedder, finish
 
 Write = Callable[[Sequence[ImageResult]], None]

@@ -11,26 +11,9 @@ from typing import Annotated, cast
 import typer
 
 from facedb import __version__
-from facedb.cli.commands import (
-    bench,
-    bi,
-    calibrate,
-    check,
-    db,
-    demo,
-    diff,
-    doctor,
-    evaluate,
-    export,
-    findings,
-    model,
-    plan,
-    results,
-    search,
-    steps,
-    verdict,
-    work,
-)
+from facedb.cli.commands import calibrate, check, model, plan, search, steps, verdict, work
+from facedb.cli.commands.machine import bench, db, demo, doctor
+from facedb.cli.commands.reading import bi, diff, evaluate, export, findings, results
 from facedb.cli.context import State
 from facedb.cli.output import ReaderGoneError, watch_stdout
 from facedb.cli.progress import ConsoleReporter, complain
@@ -91,6 +74,7 @@ app.command(epilog="Example: facedb evaluate --inject merge=2%,stray=3%,swap=1%,
     evaluate.evaluate
 )
 app.command(epilog="Example: facedb pairs --min-score 0.6 --format csv > pairs.csv")(results.pairs)
+app.command(epilog="Example: facedb faces --role bystander")(results.faces)
 app.command(epilog="Example: facedb rejects --code no_face")(results.rejects)
 app.command(epilog="Example: facedb datasets")(results.datasets)
 app.command(epilog="Example: facedb identities --dataset faces --format csv")(results.identities)

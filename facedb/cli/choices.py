@@ -35,9 +35,17 @@ DetectorOption = Annotated[
     ),
 ]
 PresetOption = Annotated[str | None, typer.Option("--preset", help="How the model wants its input: arcface, sface, ….")]
+NamesOption = Annotated[
+    bool,
+    typer.Option(
+        "--names/--no-names", help="Take labels that look like names as evidence (two spellings, one surname)."
+    ),
+]
 FacesOption = Annotated[
     str | None,
-    typer.Option("--faces", help="Which face of a photo: centre, largest, all, or error when there are several."),
+    typer.Option(
+        "--faces", help="Which face of a photo: fit (the one that fits its folder), centre, largest, all, or error."
+    ),
 ]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one value of the model contract.")
@@ -114,7 +122,7 @@ def guard(max_temp: str | None, cool_to: float | None, reporter: Reporter) -> Ca
         if cool_to is not None:
             raise UsageError("--cool-to goes with --max-temp.")
         return None
-    from facedb.core.thermal import TemperatureGuard
+    from facedb.core.machine.thermal import TemperatureGuard
 
     try:
         limit: float | Literal["auto"] = "auto" if max_temp == "auto" else float(max_temp)

@@ -24,10 +24,10 @@ from facedb.dataset.outcomes import count_outcomes
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.work import Work, streamed
 from facedb.embedding.contract import ModelContract
-from facedb.embedding.decode import MAX_PIXELS
 from facedb.embedding.extract import MIN_FACE
+from facedb.embedding.files.resolve import load_contract
+from facedb.embedding.pictures.decode import MAX_PIXELS
 from facedb.embedding.pipeline import Embedder
-from facedb.embedding.resolve import load_contract
 from facedb.sources.reading import ByteReader
 
 # A transaction is committed when this many images are through or this much time has passed, whichever comes first.

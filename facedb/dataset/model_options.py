@@ -15,7 +15,7 @@ from facedb.dataset.embed import ModelChoice
 from facedb.dataset.models import find_file, offered
 from facedb.dataset.places import find_home
 from facedb.db.connection import Connection, Database, translated
-from facedb.embedding.pack import Pack, is_pack, read_pack, unpack
+from facedb.embedding.files.pack import Pack, is_pack, read_pack, unpack
 
 NO_DETECTOR = "none"
 

@@ -20,13 +20,13 @@ from facedb.dataset import embedding_rows as store
 from facedb.dataset.embed import ModelChoice
 from facedb.dataset.embedding_rows import ModelRow, ModelSummary
 from facedb.db.connection import Database, translated
-from facedb.embedding import registry
 from facedb.embedding.contract import DetectorContract, ModelContract
+from facedb.embedding.files import registry
+from facedb.embedding.files.pack import is_pack, read_pack, unpack
+from facedb.embedding.files.resolve import detector_settings, kept_settings, load_contract
+from facedb.embedding.files.trial import try_out
+from facedb.embedding.files.weights import model_files, weights_sha256
 from facedb.embedding.model import FaceModel
-from facedb.embedding.pack import is_pack, read_pack, unpack
-from facedb.embedding.resolve import detector_settings, kept_settings, load_contract
-from facedb.embedding.trial import try_out
-from facedb.embedding.weights import model_files, weights_sha256
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,15 @@ def count_outcomes(db: Database) -> bool:
     Where this is left out the views of schema ``bi`` count by themselves, right and slowly. All is counted in one snapshot:
     what commits meanwhile leaves its mark for the next time.
     """
-    with closing(db.open(autocommit=True)) as conn, translated(db.dsn):
-        # The lock comes before the snapshot, or two that count at once would undo each other's marks.
-        conn.execute(SQL["lock"])
-        due = conn.execute(SQL["is_due"]).fetchone()
+    # The lock comes before the snapshot, or two that count at once would undo each other's marks; it is held by a transaction
+    # of its own, because a session may not be ours alone behind a pooler.
+    with db.connection() as guard, closing(db.open()) as conn, translated(db.dsn):
+        guard.execute(SQL["lock"])
+        due = guard.execute(SQL["is_due"]).fetchone()
         if due is None or not due[0]:
             return False
         conn.isolation_level = IsolationLevel.REPEATABLE_READ
-        with conn.transaction():
-            for name in ("count_contracts", "count_photos", "count_outcomes", "know_sizes"):
-                conn.execute(SQL[name])
+        for name in ("count_contracts", "count_photos", "count_outcomes", "know_sizes"):
+            conn.execute(SQL[name])
+        conn.commit()
         return True

@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 from facedb.core.errors import ConflictError, DatabaseError, InputError, first_line
 from facedb.db import migrate
 from facedb.db.connection import Database, conninfo
-from facedb.db.postmaster_binaries import bin_dir
+from facedb.db.server.binaries import bin_dir
 from facedb.db.session import without_libpq_variables
 
 _SCHEMAS = ("facedb", "bi")

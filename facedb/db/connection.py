@@ -69,7 +69,7 @@ def connect(settings: Settings, *, say: Say = silent) -> Iterator[Database]:
         return
     if os.name != "posix":
         raise DatabaseError("The embedded database needs Linux or macOS; name a PostgreSQL server with --dsn.")
-    from facedb.db.embedded import EmbeddedServer
+    from facedb.db.server.embedded import EmbeddedServer
 
     use = EmbeddedServer(settings.home, service_dir=settings.service_dir, say=say)
     dsn = use.acquire()

@@ -33,7 +33,7 @@ class Query(str):
 
 
 class Queries(Mapping[str, Query]):
-    """The blocks of one file; asking for a name that it lacks raises LookupError, at import of the store that asks."""
+    """The blocks of one file; asking for a name that it lacks raises LookupError when it is asked for."""
 
     def __init__(self, file: str, blocks: Mapping[str, Query]) -> None:
         self._file = file

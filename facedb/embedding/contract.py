@@ -17,7 +17,8 @@ LAYOUTS: Final = ("NCHW", "NHWC")
 DTYPES: Final = ("float32", "float16", "uint8")
 COLOURS: Final = ("rgb", "bgr")
 TEMPLATES: Final = ("arcface", "box")
-FACES: Final = ("centre", "largest", "all", "error")
+FACES: Final = ("fit", "centre", "largest", "all", "error")
+"""Which faces of a photo are embedded; of all of them (fit) a scan takes the one that fits its folder."""
 PROVIDERS: Final = ("cpu", "cuda")
 PRECISIONS: Final = ("float32", "tf32", "float16")
 

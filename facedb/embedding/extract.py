@@ -15,12 +15,12 @@ from PIL import Image
 from facedb.core import rejects
 from facedb.core.records import Float64Array, ImageFacts, ImageTask, Problem
 from facedb.core.rejects import Rejected, problem
-from facedb.embedding import align
 from facedb.embedding.contract import ModelContract
-from facedb.embedding.decode import MAX_BYTES, MAX_PIXELS, Decoded, decode, pixels_to_decode
-from facedb.embedding.detect import Detection, Detector
+from facedb.embedding.detection.detect import Detection, Detector
 from facedb.embedding.model import Crops
-from facedb.embedding.quality import perceptual_hash, sharpness
+from facedb.embedding.pictures import align
+from facedb.embedding.pictures.decode import MAX_BYTES, MAX_PIXELS, Decoded, decode, pixels_to_decode
+from facedb.embedding.pictures.quality import perceptual_hash, sharpness
 
 MIN_FACE: Final = 16.0
 _LARGE: Final = 24_000_000
@@ -117,7 +117,7 @@ class Extractor:
         big_enough = [face for face in found if min(face.box[2:]) >= self._limits.min_face]
         if not found:
             raise Rejected(problem(rejects.NO_FACE))
-        if choice in ("all", "error") and big_enough:
+        if choice in ("fit", "all", "error") and big_enough:
             if choice == "error" and len(big_enough) > 1:
                 raise Rejected(problem(rejects.SEVERAL_FACES, f"The image shows {len(big_enough)} faces."))
             return [self._from_detection(image, face) for face in big_enough]

@@ -16,11 +16,11 @@ from facedb.core.records import FaceVector, Float32Array, ImageResult, ImageTask
 from facedb.core.rejects import problem
 from facedb.core.vectors import normalise
 from facedb.embedding.contract import ModelContract
-from facedb.embedding.decode import MAX_BYTES, MAX_PIXELS
-from facedb.embedding.detect import Detector
+from facedb.embedding.detection.detect import Detector
 from facedb.embedding.extract import MIN_FACE, Extracted, Extractor, FaceCrop, Limits
 from facedb.embedding.model import FaceModel
 from facedb.embedding.overlap import available_cpus, grouped, ordered_map
+from facedb.embedding.pictures.decode import MAX_BYTES, MAX_PIXELS
 
 _WINDOW_PER_THREAD = 32
 _BATCHES_AHEAD = 3

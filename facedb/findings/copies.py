@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.confidence import MOST, of_copy
+from facedb.findings.confidence import SUREST, of_copy
 from facedb.findings.finding_table import FindingTable, Kind, Role, table
 from facedb.findings.folders import Folders
 from facedb.findings.linkage import complete_linkage
@@ -18,7 +18,7 @@ NEAR = 0.93
 """Pairs below this score are never copies."""
 _SAME_BYTES = 0.9
 _FROM = 0.5
-EQUAL = float(1.0 / (1.0 + np.exp(-MOST)))
+EQUAL = SUREST
 """The confidence of copies with equal bytes."""
 NEAR_EQUAL = 0.999
 

@@ -20,13 +20,16 @@ from numpy.typing import NDArray
 from facedb.core.lookup import places
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.asides import find_asides, settle_ties
+from facedb.findings.company import Company
 from facedb.findings.confidence import LIKELY, Rules
 from facedb.findings.copies import EQUAL, NEAR, Hashes, find_copies
 from facedb.findings.finding_table import FindingTable, Kind, Role, ranked, table
 from facedb.findings.folders import Folders, folders
-from facedb.findings.likenesses import Likeness, compare_cores, find_likenesses
+from facedb.findings.likenesses import Likeness, compare_cores, find_likenesses, namesakes
+from facedb.findings.odds.two_groups import TwoGroups, two_groups
 from facedb.findings.peel import Peeled, peel
 from facedb.findings.persons import Ends, Persons, ends, folder_sums, mean_scores, noise, persons
+from facedb.findings.rates.told import told_pairs
 from facedb.findings.strays import find_mixed, find_strays, swaps
 from facedb.join.gallery import Gallery
 
@@ -36,13 +39,16 @@ CLOSE_SHARE = 0.65
 """Two identities are look-alikes when their cores are closer than chance brings any two, or when their best pair scores
 this share of the way from impostor to genuine; other links are in `facedb links` only."""
 _SLACK = 0.05
+ALONE = Company()
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The ranked ``table`` with what it was measured against: the scale's ``ends`` and the ``rules``."""
+    """The ranked ``table`` with what it was measured against: the scale's ``ends`` and the ``rules``; ``mated`` float64 (m,), how far
+    each flagged pair is explained as two faces of one person."""
 
     table: FindingTable
+    mated: Float64Array
     ends: Ends
     rules: Rules
 
@@ -56,6 +62,7 @@ class FolderStudy:
     peeled: Peeled
     who: Persons
     rules: Rules
+    odds: TwoGroups
 
 
 def study_folders(gallery: Gallery) -> FolderStudy:
@@ -70,7 +77,8 @@ def study_folders(gallery: Gallery) -> FolderStudy:
         who = persons(gallery.vectors, parts, scale, sums, peeled.group)
         _measure_again(gallery, parts, peeled)
     rules = Rules.of(noise(gallery, parts, who, peeled.own_mean, peeled.group))
-    return FolderStudy(parts, scale, peeled, who, rules)
+    odds = two_groups(gallery.vectors, parts, who, peeled.own_mean, peeled.group)
+    return FolderStudy(parts, scale, peeled, who, rules, odds)
 
 
 def find(
@@ -80,29 +88,40 @@ def find(
     rows_b: Int64Array,
     scores: Float32Array,
     hashes: Hashes,
+    seen: Company = ALONE,
 ) -> Findings:
     """Find the mistakes of a gallery.
+
+    ``seen`` is what photos with several faces tell.
 
     ``study`` is `study_folders` of it; ``rows_a``, ``rows_b`` (m,) are the rows of the flagged pairs with ``scores`` float32
     (m,). No other pair is looked at, but every face beside a core is compared with every core.
     """
-    parts, peeled, who, rules = study.parts, study.peeled, study.who, study.rules
+    parts, peeled, who, rules, odds = study.parts, study.peeled, study.who, study.rules, study.odds
     near = scores >= NEAR
     copies = find_copies(
         gallery.vectors, gallery.groups, parts, hashes, np.r_[peeled.near_a, rows_a[near]],
         np.r_[peeled.near_b, rows_b[near]], np.r_[peeled.near_score, scores[near]],
     )  # fmt: skip
     pairs = _Pairs(rows_a, rows_b, scores)
-    strays, mixed = _beside_cores(gallery, parts, who, rules, peeled, pairs, copies)
+    strays, mixed = _beside_cores(gallery, parts, who, rules, odds, peeled, pairs, copies)
     copies = copies.only(~_told_as_strays(len(gallery), strays, copies))
     explained = _explained(len(gallery), [strays, mixed])
     explained |= _whole_images(gallery, np.flatnonzero(_explained(len(gallery), [copies])))
     left = ~(explained[rows_a] | explained[rows_b])
-    likeness = compare_cores(gallery.vectors, parts, who, rules, rows_a[left], rows_b[left], scores[left])
+    likeness = compare_cores(gallery.vectors, parts, who, odds, seen, rows_a[left], rows_b[left], scores[left])
     single, alone = _folders_of_one(parts, likeness)
-    close = (likeness.sameness >= rules.alike) | (likeness.links.max_score >= study.ends.cut(CLOSE_SHARE))
-    found = ranked([find_likenesses(likeness, close & ~single), alone, strays, mixed, copies])
-    return Findings(replace(found, partner=swaps(found)), study.ends, rules)
+    close = (
+        likeness.merges()
+        | (likeness.sameness >= rules.alike)
+        | (likeness.links.max_score >= study.ends.cut(CLOSE_SHARE))
+    )
+    told = [find_likenesses(likeness, close & ~single), alone, strays, mixed, copies]
+    if seen.names is not None:
+        told.append(namesakes(gallery.vectors, parts, who, odds, seen.names, likeness, explained))
+    found = ranked(told)
+    mated = told_pairs(found, parts, rows_a, rows_b)
+    return Findings(replace(found, partner=swaps(found)), mated, study.ends, rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +164,7 @@ def _beside_cores(
     parts: Folders,
     who: Persons,
     rules: Rules,
+    odds: TwoGroups,
     peeled: Peeled,
     pairs: _Pairs,
     copies: FindingTable,
@@ -159,18 +179,18 @@ def _beside_cores(
     lone &= ~copied[asides.rows]
     rows, other = asides.rows[lone], asides.other[asides.at[lone]]
     runner_up = asides.runner_up[asides.at[lone]]
-    inside, inside_other, inside_next = _better_elsewhere(gallery, parts, who, rules, peeled, pairs, copied)
+    inside, inside_other, inside_next = _better_elsewhere(gallery, parts, who, odds, peeled, pairs, copied)
     rows, other = np.r_[rows, inside], np.r_[other, inside_other]
     runner_up = np.r_[runner_up, inside_next]
     nearest = _nearest(gallery, parts, pairs, rows, other)
-    return find_strays(vectors, parts, who, rules, peeled, rows, other, runner_up, nearest), mixed
+    return find_strays(vectors, parts, who, odds, peeled, rows, other, runner_up, nearest), mixed
 
 
 def _better_elsewhere(
     gallery: Gallery,
     parts: Folders,
     who: Persons,
-    rules: Rules,
+    odds: TwoGroups,
     peeled: Peeled,
     pairs: _Pairs,
     copied: NDArray[np.bool_],
@@ -189,7 +209,7 @@ def _better_elsewhere(
     home = parts.folder_of[face]
     mine = who.sameness(peeled.own_mean[face], who.cohesion[home], who.cohesion[home])
     better = np.flatnonzero(~(same < mine) & (who.faces[folder] > 0))
-    better = better[rules.of_merge(who.core_sameness(home[better], folder[better])) < LIKELY]
+    better = better[odds.of_cores(who, home[better], folder[better]) < LIKELY]
     face, folder, same = face[better], folder[better], same[better]
     order = np.lexsort((-same, face))
     face, folder, same = face[order], folder[order], same[order]

@@ -8,24 +8,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.confidence import LIKELY, Rules
+from facedb.findings.company import Company
+from facedb.findings.confidence import LIKELY
 from facedb.findings.finding_table import FindingTable, Kind, Role, table
 from facedb.findings.folders import Folders
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.links import Links, roll_up
+from facedb.findings.names import Names, weighed
+from facedb.findings.odds.two_groups import TwoGroups
 from facedb.findings.persons import Persons
+from facedb.join.score import pair_scores
+
+BELOW_AT_MOST = 0.9
+"""A merge that no flagged pair speaks for is one to look at: names do not make it certain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
     """Links between folders ``a`` < ``b`` (indices of `Folders`, (m,)) with the sameness of their cores and the confidence
-    that they are one person; ``best_a``, ``best_b`` are the rows of their best pair, the one in ``a`` first."""
+    that they are one person, ``by_faces`` without company and names; ``best_a``, ``best_b`` are the rows of their best pair, the one in
+    ``a`` first."""
 
     links: Links
     a: Int64Array
     b: Int64Array
     sameness: Float64Array
     confidence: Float64Array
+    by_faces: Float64Array
     best_a: Int64Array
     best_b: Int64Array
 
@@ -38,7 +47,8 @@ def compare_cores(
     vectors: Float32Array,
     parts: Folders,
     who: Persons,
-    rules: Rules,
+    odds: TwoGroups,
+    seen: Company,
     rows_a: Int64Array,
     rows_b: Int64Array,
     scores: Float32Array,
@@ -50,7 +60,59 @@ def compare_cores(
     sameness = who.core_sameness(a, b)
     sameness[(who.faces[a] == 0) | (who.faces[b] == 0)] = 0.0
     best_a, best_b = _best_pairs(parts, links, rows_a, rows_b, scores)
-    return Likeness(links, a, b, sameness, rules.of_merge(sameness), best_a, best_b)
+    by_faces = odds.of_cores(who, a, b)
+    sure = seen.weigh(odds, by_faces, links.identity_a, links.identity_b)
+    sure[(who.faces[a] == 0) | (who.faces[b] == 0)] = 0.0
+    return Likeness(links, a, b, sameness, sure, by_faces, best_a, best_b)
+
+
+def namesakes(
+    vectors: Float32Array,
+    parts: Folders,
+    who: Persons,
+    odds: TwoGroups,
+    known: Names,
+    linked: Likeness,
+    hidden: NDArray[np.bool_],
+) -> FindingTable:
+    """Merges of identities whose names agree and that no flagged pair links: told where they are likelier than not, which takes a score
+    beyond what chance gives among pairs with such names.
+
+    ``linked`` are the links, ``hidden`` bool (n,) rows whose pairs are explained already.
+    """
+    links = linked.links
+    there = set(zip(links.identity_a.tolist(), links.identity_b.tolist(), strict=True))
+    labels = np.array([pair for pair in known.agreeing() if pair not in there], np.int64).reshape(-1, 2)
+    labels = labels[np.isin(labels, parts.labels).all(axis=1)]
+    a, b = np.searchsorted(parts.labels, labels[:, 0]), np.searchsorted(parts.labels, labels[:, 1])
+    full = (who.faces[a] > 0) & (who.faces[b] > 0)
+    a, b = a[full], b[full]
+    weight = known.weight(linked.by_faces, links.identity_a, links.identity_b)
+    sure = np.array([min(weighed(p, weight), BELOW_AT_MOST) for p in odds.of_cores(who, a, b).tolist()], np.float64)
+    told = sure >= LIKELY
+    a, b, sure = a[told], b[told], sure[told]
+    best = [_best_between(vectors, parts, hidden, one, two) for one, two in zip(a.tolist(), b.tolist(), strict=True)]
+    best_a, best_b = (np.array([pair[side] for pair in best], np.int64) for side in (0, 1))
+    at = np.arange(len(a))
+    return table(
+        Kind.MERGE, sure, (np.r_[at, at], np.r_[best_a, best_b], np.full(2 * len(at), Role.EXAMPLE)),
+        identity_a=parts.labels[a], identity_b=parts.labels[b], faces_a=1, faces_b=1, size_a=parts.sizes[a],
+        size_b=parts.sizes[b], max_score=pair_scores(vectors, best_a, best_b), mean_score=who.core_scores(a, b),
+        sameness=who.core_sameness(a, b),
+    )  # fmt: skip
+
+
+def _best_between(
+    vectors: Float32Array, parts: Folders, hidden: NDArray[np.bool_], one: int, two: int
+) -> tuple[int, int]:
+    """The rows of the highest pair of two folders, without those that are explained already unless nothing else is left."""
+    sides = []
+    for folder in (one, two):
+        rows = parts.order[parts.starts[folder] : parts.starts[folder] + parts.sizes[folder]]
+        sides.append(rows[~hidden[rows]] if not hidden[rows].all() else rows)
+    score = vectors[sides[0]] @ vectors[sides[1]].T
+    i, j = np.unravel_index(int(score.argmax()), score.shape)
+    return int(sides[0][i]), int(sides[1][j])
 
 
 def _best_pairs(

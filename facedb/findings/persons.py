@@ -67,6 +67,10 @@ class Persons:
         """Sameness (m,) of the cores of folders ``a`` and ``b`` (m,)."""
         return self.sameness(_dots(self.centres, a, self.centres, b), self.cohesion[a], self.cohesion[b])
 
+    def core_scores(self, a: Int64Array, b: Int64Array) -> Float64Array:
+        """Mean score (m,) between the cores of folders ``a`` and ``b`` (m,)."""
+        return _dots(self.centres, a, self.centres, b)
+
     def shrunk(self, own: NDArray[np.floating], faces: NDArray[np.integer]) -> Float64Array:
         """Mean scores inside sets of ``faces``, pulled towards the genuine end by three typical pairs; NaN counts as no pair."""
         pairs = np.where(np.isnan(own), 0.0, faces * (faces - 1) / 2.0)
@@ -125,52 +129,40 @@ class Noise:
     """What chance does on this data, from samples whose upper tails (where the mistakes are) are not looked at.
 
     ``cores``: the sameness that the likest of all pairs of cores would have, were they normal; ``face``: the same for one
-    face against all foreign cores; ``margin``: the largest (best foreign sameness - own sameness) of all faces; ``own``:
-    the smallest own sameness of all faces.
+    face against all foreign cores.
     """
 
     cores: float
     face: float
-    margin: float
-    own: float
 
 
 def noise(gallery: Gallery, parts: Folders, who: Persons, own_mean: Float32Array, group: Int32Array) -> Noise:
     """Measure `Noise` from at most 512 faces and 512 cores, evenly spread."""
     filled = np.flatnonzero(who.faces > 0)
     if len(filled) < 3:
-        return Noise(0.5, 0.5, 0.0, 0.5)
+        return Noise(0.5, 0.5)
     cores = _spread(filled)
     between = who.sameness(
         who.centres[cores] @ who.centres[cores].T, who.cohesion[cores][:, None], who.cohesion[cores][None, :]
     )
     count = len(filled)
-    likest = _extreme(between[cores[:, None] != cores[None, :]], count * (count - 1) / 2, upper=True)
+    likest = _extreme(between[cores[:, None] != cores[None, :]], count * (count - 1) / 2)
     rows = _spread(parts.order[((group == 0) & ~np.isnan(own_mean))[parts.order]])
     if len(rows) < 3:
-        return Noise(likest, 0.5, 0.0, 0.5)
+        return Noise(likest, 0.5)
     home = parts.folder_of[rows]
-    own = who.sameness(own_mean[rows], who.cohesion[home], who.cohesion[home])
     foreign = who.sameness(
         gallery.vectors[rows] @ who.centres[cores].T, who.cohesion[cores][None, :], who.cohesion[cores][None, :]
     )
-    foreign[home[:, None] == cores[None, :]] = np.nan
-    best = np.nanmax(foreign, axis=1)
-    return Noise(
-        likest,
-        _extreme(foreign[~np.isnan(foreign)], count, upper=True),
-        _extreme(best - own, len(gallery), upper=True, quantile=0.84),
-        _extreme(own, len(gallery), upper=False),
-    )
+    return Noise(likest, _extreme(foreign[home[:, None] != cores[None, :]], count))
 
 
-def _extreme(values: Float64Array, draws: float, *, upper: bool, quantile: float = 0.16) -> float:
-    """The extreme of ``draws`` normal draws with the median of ``values`` and a spread read off at ``quantile``."""
+def _extreme(values: Float64Array, draws: float) -> float:
+    """The largest of ``draws`` normal draws with the median of ``values`` and a spread read off at the quantile 0.16."""
     if not len(values):
         return 0.5
-    middle, side = (float(v) for v in np.quantile(values, [0.5, quantile]))
-    reach = NormalDist().inv_cdf(1.0 - 1.0 / max(draws, 10.0)) * abs(side - middle)
-    return middle + reach if upper else middle - reach
+    side, middle = (float(v) for v in np.quantile(values, [0.16, 0.5]))
+    return middle + NormalDist().inv_cdf(1.0 - 1.0 / max(draws, 10.0)) * (middle - side)
 
 
 def _spread(values: Int64Array, most: int = _SAMPLE) -> Int64Array:

@@ -6,16 +6,19 @@ import numpy as np
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.asides import Asides
-from facedb.findings.confidence import LIKELY, Rules
+from facedb.findings.confidence import LIKELY, SUREST, Rules
 from facedb.findings.finding_table import FindingTable, Kind, Role, table
 from facedb.findings.folders import Folders
+from facedb.findings.odds.two_groups import TwoGroups
 from facedb.findings.peel import Peeled
 from facedb.findings.persons import Persons, mean_scores
 from facedb.join.score import pair_scores
 
 _FROM = 0.25
-_POOR = 0.3
-_AHEAD = 0.15
+_ROUNDS = 20
+_JEFFREYS = 0.5
+MOST_OF_STRANGER = 0.9
+MOST_OF_TWO = 0.5
 
 
 def find_mixed(
@@ -26,10 +29,12 @@ def find_mixed(
     ``identity_b`` is the folder that the second person looks like, if any; ``mean_score`` the mean score between the two
     groups, ``own_score`` the one inside the second group, ``faces_a`` its faces.
     """
-    sure = rules.of_mixed(asides.between[second], _cohesion(who, asides, second))
-    kept = sure >= _FROM
-    second, sure = second[kept], sure[kept]
     known = (asides.sameness[second] >= rules.home) & (asides.other[second] >= 0)
+    # One person in profile looks like a second one too, unless that one is known from elsewhere.
+    most = np.where(known, 1.0, MOST_OF_STRANGER)
+    sure = np.minimum(rules.of_mixed(asides.between[second], _cohesion(who, asides, second)), most)
+    kept = sure >= _FROM
+    second, sure, known = second[kept], sure[kept], known[kept]
     other = np.where(known, asides.other[second], -1)
     place = np.full(len(asides.faces), -1, np.int64)
     place[second] = np.arange(len(second))
@@ -61,7 +66,7 @@ def find_strays(
     vectors: Float32Array,
     parts: Folders,
     who: Persons,
-    rules: Rules,
+    odds: TwoGroups,
     peeled: Peeled,
     rows: Int64Array,
     other: Int64Array,
@@ -70,9 +75,9 @@ def find_strays(
 ) -> FindingTable:
     """Strays among ``rows`` (m,), each with the foreign folder ``other`` (-1: none) that it is likest to.
 
-    ``nearest`` (m,) is the row of that folder with a flagged pair to it, -1 where there is none. The confidence is that of
-    the better of two explanations: it belongs to the other folder, or it belongs to none. ``own_best`` and ``spread``
-    say how the rest of the folder scores.
+    ``nearest`` (m,) is the row of that folder with a flagged pair to it, -1 where there is none. The confidence is the
+    probability that the face belongs to the other folder, or that it belongs to none, whichever says more (`_stories`).
+    ``own_best`` and ``spread`` say how the rest of the folder scores.
     """
     folder = parts.folder_of[rows]
     own_score = peeled.own_mean[rows].astype(np.float64)
@@ -80,14 +85,11 @@ def find_strays(
     there = np.maximum(other, 0)
     score = np.where(other >= 0, mean_scores(who, vectors, rows, there), np.nan)
     like = np.where(other >= 0, who.sameness(score, who.cohesion[there], who.cohesion[there]), -1.0)
-    to_other = rules.of_stray(own, like)
-    # Of two faces that differ nobody can say which one is the stranger.
-    stranger = np.where(who.faces[folder] >= 2, rules.of_stranger(own), np.minimum(rules.of_stranger(own), 0.5))
-    stranger = np.where(np.isnan(own), 0.0, stranger)
-    sure = np.maximum(to_other, stranger)
-    # A bad photo is not much like its own person either: then it counts that nobody else comes near.
-    likest = (like >= rules.home) | ((like >= _POOR) & (like - runner_up >= _AHEAD))
-    named = (other >= 0) & likest & (like > np.nan_to_num(own, nan=-1.0))
+    elsewhere, stranger = _stories(odds, who, peeled, rows, folder, own_score, other, score)
+    named = (other >= 0) & (elsewhere >= stranger) & (like > np.nan_to_num(own, nan=-1.0))
+    # A bad photo looks like a stranger. And of two faces that differ nobody can say which one is the stranger.
+    most = np.where(who.faces[folder] >= 2, MOST_OF_STRANGER, MOST_OF_TWO)
+    sure = np.maximum(np.where(named, elsewhere, 0.0), np.minimum(elsewhere + stranger, most))
     kept = np.flatnonzero(sure >= _FROM)
     best = np.full(len(rows), np.nan)
     with_pair = np.flatnonzero(nearest >= 0)
@@ -108,6 +110,40 @@ def find_strays(
         sameness=like[kept], margin=like[kept] - np.nan_to_num(own[kept]),
         runner_up=np.where(target >= 0, like[kept] - runner_up[kept], np.nan),
     )  # fmt: skip
+
+
+def _stories(
+    odds: TwoGroups,
+    who: Persons,
+    peeled: Peeled,
+    rows: Int64Array,
+    folder: Int64Array,
+    own: Float64Array,
+    other: Int64Array,
+    score: Float64Array,
+) -> tuple[Float64Array, Float64Array]:
+    """The probabilities (m,) that a face belongs to its ``other`` folder, and that it belongs to nobody here.
+
+    The shares of such faces among all are found by expectation maximisation over the candidates, since no other face counts
+    noticeably: half a face each is taken for granted (Jeffreys). A face that belongs elsewhere may belong to any of the other folders,
+    so each of them has its part of the share: that is what pays for having looked at all of them.
+    """
+    faces = len(peeled.group)
+    at_home = peeled.group[rows] == 0
+    rest = np.maximum(who.faces[folder] - at_home, 0)
+    there, known = np.maximum(other, 0), (other >= 0) & ~np.isnan(own)
+    to_other, to_nobody = odds.of_strays(who, folder, np.nan_to_num(own), rest, there, np.nan_to_num(score))
+    to_other = np.where(known, to_other, 0.0) / max(odds.folders - 1, 1)
+    to_nobody = np.where(np.isnan(own), 0.0, to_nobody)
+    share_other = share_nobody = _JEFFREYS / max(faces, 1)
+    elsewhere = stranger = np.zeros(len(rows))
+    for _ in range(_ROUNDS):
+        one, two = share_other * to_other, share_nobody * to_nobody
+        rest_share = max(1.0 - share_other - share_nobody, 0.5)
+        elsewhere, stranger = one / (one + two + rest_share), two / (one + two + rest_share)
+        share_other = (float(elsewhere.sum()) + _JEFFREYS) / max(faces, 1)
+        share_nobody = (float(stranger.sum()) + _JEFFREYS) / max(faces, 1)
+    return np.minimum(elsewhere, SUREST), np.minimum(stranger, SUREST)
 
 
 def core_scores(parts: Folders, peeled: Peeled) -> tuple[Float64Array, Float64Array]:

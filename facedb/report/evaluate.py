@@ -12,10 +12,10 @@ from typing import Annotated
 
 import numpy as np
 
-from facedb.core.blas import one_blas_thread
 from facedb.core.defaults import BLOCK_ROWS
 from facedb.core.errors import InputError, UsageError
 from facedb.core.lookup import rows_of
+from facedb.core.machine.blas import one_blas_thread
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array
 from facedb.core.row import As

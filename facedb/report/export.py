@@ -35,8 +35,8 @@ from facedb.review.plan import Changes, decide
 from facedb.scan import findings
 from facedb.scan import scan_rows as store_scans
 from facedb.scan.scope import find_scan
+from facedb.sources.archives.recordio import NAMES, IdentityRecordWriter
 from facedb.sources.reading import ByteReader
-from facedb.sources.recordio import NAMES, IdentityRecordWriter
 
 ROWS = ("csv", "jsonl", "parquet", "npz")
 FORMATS: dict[str, tuple[str, ...]] = {

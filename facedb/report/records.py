@@ -55,6 +55,20 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotoFace:
+    """A face of a photo that shows several: its part in a scan (``role``), how well it fits its folder, and whom it is else."""
+
+    identity: str | None
+    path: str
+    role: str
+    faces: int
+    fit: Real | None
+    also_shows: str | None
+    also_score: Real | None
+    box: object
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """A dataset and what became of its files under its contract: the outcomes add up to ``files``."""
 

@@ -16,7 +16,7 @@ from facedb.dataset.names import find_datasets
 from facedb.db.connection import Database, translated
 from facedb.db.queries import load
 from facedb.db.rows import stream
-from facedb.report.records import Dataset, Identity, Link, Pair, Reject, Scan
+from facedb.report.records import Dataset, Identity, Link, Pair, PhotoFace, Reject, Scan
 from facedb.review import decision_rows
 from facedb.scan.scope import find_scan
 
@@ -93,6 +93,17 @@ def _example(row: tuple[Any, ...]) -> tuple[str, str]:
     if path_a is None:
         return "", ""
     return (path_a, path_b) if identity_a < identity_b else (path_b, path_a)
+
+
+@contextmanager
+def faces(
+    db: Database, *, scan: int | None, dataset: str | None, role: str | None, limit: int | None
+) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """The values of `PhotoFace` rows, by identity and path, streamed while the block is open."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        found = find_scan(conn, scan, [dataset]).scan
+        parameters = {"scan_id": found.id, "role": role, "limit": limit}
+        yield stream(conn, SQL["faces"], table(PhotoFace), parameters)
 
 
 @contextmanager

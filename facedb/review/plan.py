@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from facedb.core.errors import NotFoundError
+from facedb.core.machine.person import user_name
 from facedb.core.paths import display, to_text
-from facedb.core.person import user_name
 from facedb.core.row import table
 from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection, Database

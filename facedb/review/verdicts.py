@@ -12,16 +12,16 @@ from pathlib import Path
 
 from facedb.core.choices import ending, one_of
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
+from facedb.core.machine.person import user_name
 from facedb.core.names import alike, looks
 from facedb.core.paths import display, from_text, to_text
-from facedb.core.person import user_name
 from facedb.dataset.names import find_datasets, nearest
 from facedb.db.connection import Connection, Database
 from facedb.review import decision_rows as store
 from facedb.review import name_rows
 from facedb.review.decision_rows import VerdictRow
 from facedb.review.name_rows import FoundImage, IdentityRow
-from facedb.sources.text_table import TextTable
+from facedb.sources.tables.text_table import TextTable
 
 ANSWERS: Mapping[str, tuple[str, ...]] = {
     "link": ("same", "different", "unsure"),

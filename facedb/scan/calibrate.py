@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
+from facedb.core.defaults import CONNECTIONS
 from facedb.core.errors import NotFoundError, UsageError
 from facedb.core.progress import Reporter
 from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection, Database, translated
 from facedb.findings.rates.calibration import SUPPORT, Calibration
+from facedb.scan import face_choice, thresholds
 from facedb.scan import scan_rows as store_scans
-from facedb.scan import thresholds
 from facedb.scan.gallery import GallerySnapshot
 from facedb.scan.run import FaceFilter
 from facedb.scan.scope import find_scan, find_scope
@@ -23,17 +24,24 @@ _RATES = (1e-3, 1e-4, 1e-5, 1e-6)
 
 @dataclass(frozen=True, slots=True)
 class ErrorRates:
-    """What a threshold means: rates without label noise, with it (``_labelled``), their intervals and denominators."""
+    """What a threshold means: rates without label noise, with it (``_labelled``), and denominators. After each comes its interval:
+    ``_from`` and ``_to`` without label noise, ``_low`` and ``_high`` with it."""
 
     line: str
     threshold: float
     fmr: float
+    fmr_from: float
+    fmr_to: float
+    false_pairs: float
+    false_pairs_from: float
+    false_pairs_to: float
     fmr_labelled: float
     fmr_low: float
     fmr_high: float
-    false_pairs: float
     impostor_pairs: int
     fnmr: float | None
+    fnmr_from: float
+    fnmr_to: float
     fnmr_labelled: float | None
     fnmr_low: float
     fnmr_high: float
@@ -53,7 +61,9 @@ class CalibrateSummary:
 
     def rows(self, asked: float | None = None, fmr: float | None = None) -> Iterator[ErrorRates]:
         """What thresholds mean, by threshold: the two lines, the scan's, round rates, and what was ``asked`` for."""
-        marks = [("review above", self.lines.review), ("certain above", self.lines.certain)]
+        marks = [("review above", self.lines.review)]
+        if self.lines.certain <= 1:
+            marks.append(("certain above", self.lines.certain))
         if self.calibration.genuine.seen:
             marks.append(("equal error rate", self.calibration.eer_at))
         if self.scan_threshold is not None:
@@ -75,9 +85,13 @@ class CalibrateSummary:
                 if c.cleaned_fmr(threshold) * c.impostor.total >= SUPPORT
                 else "fitted tail, too few pairs"
             )
+        least, most = c.cleaned_interval(threshold)
+        fewest, largest = c.false_pairs_interval(threshold)
+        missed = c.cleaned_miss(threshold)
         return ErrorRates(
-            name, threshold, c.cleaned_fmr(threshold), match.rate, match.low, match.high, c.false_pairs(threshold),
-            int(match.pairs), _real(c.cleaned_fnmr(threshold)), _real(miss.rate), miss.low, miss.high, int(miss.pairs), basis,
+            name, threshold, c.cleaned_fmr(threshold), least, most, c.false_pairs(threshold), fewest, largest, match.rate, match.low,
+            match.high, int(match.pairs), _real(missed.rate), missed.low, missed.high, _real(miss.rate), miss.low, miss.high,
+            int(miss.pairs), basis,
         )  # fmt: skip
 
     def remarks(self, fmr: float | None = None) -> Iterator[str]:
@@ -92,7 +106,8 @@ class CalibrateSummary:
                 f"score like one person, {c.non_mated_share:.2%} of the genuine ones like two."
             )
         yield (
-            f"fmr and fnmr are without label noise, the _labelled ones with it, and their 95 % intervals are Wilson's; "
+            "fmr and fnmr are without label noise, the _labelled ones with it. After each come the ends of its 95 % interval: _from and "
+            "_to, Poisson's with the doubt of the fit, for chance, and Wilson's for shares; "
             f"above {c.extrapolated_from:.3f} fmr follows the fitted tail."
         )
         if fmr is not None and not c.supported(fmr):
@@ -116,9 +131,8 @@ def calibrate(
                     raise
         if found is not None:
             measured = thresholds.measure_scan(conn, found.id)
-            summary = CalibrateSummary(
-                measured, found.faces, thresholds.lines(measured, found.faces), f"Scan {found.id}", found.threshold
-            )
+            lines = thresholds.lines(measured, found.faces, thresholds.certain_above(conn, found.id))
+            summary = CalibrateSummary(measured, found.faces, lines, f"Scan {found.id}", found.threshold)
         else:
             summary = _from_sample(db, conn, dataset, model, reporter)
     if not summary.calibration.impostor.seen:
@@ -131,27 +145,34 @@ def _from_sample(
 ) -> CalibrateSummary:
     scope = find_scope(conn, [dataset], model)
     with GallerySnapshot(db.open, scope.model) as snapshot:
-        faces = FaceFilter(scope.datasets).faces(snapshot.faces())
-        measured, looked_at = thresholds.measure_sample(faces, snapshot, reporter)
+        every = FaceFilter(scope.datasets).faces(snapshot.faces())
+        faces = face_choice.choose(conn, scope.model, every, snapshot, CONNECTIONS, reporter).faces
+        measured, certain, looked_at = thresholds.measure_sample(faces, snapshot, reporter)
     source = f"Sample {looked_at.strip('().').lower()}"
-    return CalibrateSummary(measured, len(faces), thresholds.lines(measured, len(faces)), source, None)
+    return CalibrateSummary(measured, len(faces), thresholds.lines(measured, len(faces), certain), source, None)
 
 
 def scan_meaning(db: Database, scan_id: int, threshold: float, faces: int) -> str:
     """One line on what the threshold of a finished scan means."""
     with closing(db.open()) as conn, translated(db.dsn):
-        return meaning(thresholds.measure_scan(conn, scan_id), threshold, faces)
+        return meaning(
+            thresholds.measure_scan(conn, scan_id), threshold, faces, thresholds.certain_above(conn, scan_id)
+        )
 
 
-def meaning(measured: Calibration, threshold: float, faces: int) -> str:
+def meaning(measured: Calibration, threshold: float, faces: int, certain_above: float) -> str:
     """One line on what a threshold means, for a verdict."""
     if not measured.impostor.seen:
         return "not calibrated: fewer than two identities"
-    found = thresholds.lines(measured, faces)
-    text = f"FMR {measured.cleaned_fmr(threshold):.1e} (about {measured.false_pairs(threshold):,.0f} of the flagged pairs are chance)"
+    found = thresholds.lines(measured, faces, certain_above)
+    low, high = measured.false_pairs_interval(threshold)
+    text = (
+        f"FMR {measured.cleaned_fmr(threshold):.1e} (about {measured.false_pairs(threshold):,.0f} of the flagged pairs are chance, "
+        f"{low:,.0f} to {high:,.0f})"
+    )
     if measured.genuine.seen:
         text += f", FNMR {measured.cleaned_fnmr(threshold):.1%}"
-    certain = f"certain above {found.certain:.3f}" if found.certain < 1 else "none certain by its score alone"
+    certain = f"certain above {found.certain:.3f}" if found.certain <= 1 else "none certain by its score alone"
     return f"{text}; review above {found.review:.3f}, {certain}"
 
 

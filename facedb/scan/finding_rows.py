@@ -10,7 +10,7 @@ import numpy as np
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from facedb.core.records import Int64Array
+from facedb.core.records import Float64Array, Int64Array
 from facedb.core.row import As
 from facedb.db.connection import Connection
 from facedb.db.queries import load
@@ -96,29 +96,46 @@ def image_paths(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
 class Distribution:
     """The scores of one kind in a scan: ``counted`` and ``sampled`` int64 (bins,) of the bins ``facedb.findings.rates.histogram``;
     ``total`` pairs in the gallery, ``counted_from`` the score from which every pair is in ``counted`` (None: none was),
-    ``sample`` pairs in the random sample."""
+    ``sample`` pairs in the random sample; ``mated`` float64 (bins,) of the counted ones are of one person by the findings, None
+    where no finding was asked (scans of facedb 0.1)."""
 
     counted: Int64Array
     sampled: Int64Array
     total: int
     counted_from: float | None
     sample: int
+    mated: Float64Array | None
 
 
 def distributions(conn: Connection, scan_id: int, bins: int) -> dict[str, Distribution]:
     """The distributions ``genuine`` and ``impostor`` of a scan."""
     counts: dict[tuple[str, str], Int64Array] = {}
-    for kind, source, at, values in conn.execute(SQL["histograms"], {"scan_id": scan_id}):
+    mated: dict[str, Float64Array] = {}
+    for kind, source, at, values, told in conn.execute(SQL["histograms"], {"scan_id": scan_id}):
         histogram = np.zeros(bins, np.int64)
         histogram[np.array(at)] = values
         counts[kind, source] = histogram
+        if source == "counted" and told[0] is not None:
+            mated[kind] = np.zeros(bins)
+            mated[kind][np.array(at)] = told
     empty = np.zeros(bins, np.int64)
     return {
         kind: Distribution(
-            counts.get((kind, "counted"), empty), counts.get((kind, "sampled"), empty), total, counted_from, sampled
+            counts.get((kind, "counted"), empty),
+            counts.get((kind, "sampled"), empty),
+            total,
+            counted_from,
+            sampled,
+            mated.get(kind),
         )
         for kind, total, counted_from, sampled in conn.execute(SQL["totals"], {"scan_id": scan_id})
     }
+
+
+def certain_above(conn: Connection, scan_id: int) -> float | None:
+    """The score from which two folders of one photo each are certainly one person; None for scans of facedb 0.1."""
+    row = conn.execute(SQL["certain_above"], {"scan_id": scan_id}).fetchone()
+    return None if row is None or row[0] is None else float(row[0])
 
 
 @dataclass(frozen=True, slots=True)

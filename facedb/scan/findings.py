@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, Final
 
+import numpy as np
+
 from facedb.core.choices import one_of, within
+from facedb.core.paths import display
 from facedb.core.records import Float32Array, Int64Array
 from facedb.core.row import As, Real, table
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.rows import stream
+from facedb.findings.company import Company
 from facedb.findings.confidence import CERTAIN, LIKELY
 from facedb.findings.copies import Hashes
-from facedb.findings.find import Findings, FolderStudy, find
+from facedb.findings.find import ALONE, Findings, FolderStudy, find
 from facedb.findings.finding_table import FindingTable, Kind, Role
 from facedb.join.gallery import Gallery
 from facedb.scan import finding_rows as store
 from facedb.scan.scope import find_scan
 from facedb.scan.sentences import sentences
 
+_NO_NOTES: Mapping[int, str] = MappingProxyType({})
 CLASSES = tuple(kind.word for kind in Kind)
 
 # Identities of two datasets are told apart by ``dataset/identity``.
@@ -59,27 +65,69 @@ def compute_findings(
     rows_a: Int64Array,
     rows_b: Int64Array,
     scores: Float32Array,
+    seen: Company = ALONE,
+    note: Callable[[int], str | None] | None = None,
 ) -> Findings:
     """Find the mistakes behind the flagged pairs of a scan and write them as its findings; the caller commits.
 
     ``study`` is `study_folders` of the gallery; ``face_ids`` (n,) are the keys of its rows, whose labels are keys of identities,
     ``hashes`` what is known of their files; ``rows_a``, ``rows_b``, ``scores`` (m,) the flagged pairs.
+    ``seen`` is what photos with several faces tell, and ``note`` what is to be said of the photo of a face.
     """
-    found = find(gallery, study, rows_a, rows_b, scores, hashes)
-    store.write_findings(conn, scan_id, finding_rows(found.table), _faces(found.table, face_ids))
+    found = find(gallery, study, rows_a, rows_b, scores, hashes, seen)
+    notes = _notes(conn, found.table, gallery, face_ids, seen, note)
+    store.write_findings(conn, scan_id, finding_rows(found.table, notes), _faces(found.table, face_ids))
     return found
 
 
-def finding_rows(found: FindingTable) -> Iterator[tuple[Any, ...]]:
+def _notes(
+    conn: Connection,
+    found: FindingTable,
+    gallery: Gallery,
+    face_ids: Int64Array,
+    seen: Company,
+    note: Callable[[int], str | None] | None,
+) -> dict[int, str]:
+    """What is to be added to findings: which face of a photo is meant, and in which photo two people stand together."""
+    notes: dict[int, str] = {}
+    wrong = np.flatnonzero(found.member_role == Role.WRONG) if note is not None else np.empty(0, np.int64)
+    for member in wrong.tolist():
+        k = int(found.member_finding[member])
+        said = (
+            note(int(face_ids[found.member_row[member]])) if note is not None and found.kind[k] == Kind.STRAY else None
+        )
+        if said is not None:
+            notes[k] = said
+    both = {}
+    for k in np.flatnonzero(found.identity_b >= 0).tolist() if seen.together else []:
+        a, b = int(found.identity_a[k]), int(found.identity_b[k])
+        row = seen.together.get((min(a, b), max(a, b)))
+        if row is not None and found.kind[k] in (Kind.MERGE, Kind.LOOK_ALIKE):
+            both[k] = int(gallery.groups[row])
+    if seen.names is not None:
+        for k in np.flatnonzero(np.isin(found.kind, (Kind.MERGE, Kind.LOOK_ALIKE))).tolist():
+            said = seen.names.in_words(int(found.identity_a[k]), int(found.identity_b[k]))
+            if said is not None:
+                notes[k] = said
+    paths = store.image_paths(conn, sorted(set(both.values())))
+    for k, image in both.items():
+        notes[k] = (
+            f"The two stand in one photo ({display(paths.get(image, ''))}), so they are two people, unless it is a mirror or a collage."
+        )
+    return notes
+
+
+def finding_rows(found: FindingTable, notes: Mapping[int, str] = _NO_NOTES) -> Iterator[tuple[Any, ...]]:
     """The findings as tuples of ``store_findings.FINDING_COLUMNS``."""
     ranks = range(1, len(found) + 1)
+    details = [f"{text} {notes[k]}" if k in notes else text for k, text in enumerate(sentences(found))]
     return zip(
         ranks, [Kind(kind).word for kind in found.kind.tolist()], found.confidence.tolist(), found.identity_a.tolist(),
         _known(found.identity_b, found.identity_b >= 0), found.faces_a.tolist(), found.faces_b.tolist(),
         found.size_a.tolist(), found.size_b.tolist(), _real(found.max_score), _real(found.mean_score),
         _real(found.own_score), _real(found.own_best), _real(found.usual), _real(found.spread), _real(found.sameness),
         _real(found.margin), _known(found.distance, found.distance >= 0), _known(found.group, found.group > 0),
-        _real(found.lowest), _known(found.partner + 1, found.partner >= 0), sentences(found), strict=True,
+        _real(found.lowest), _known(found.partner + 1, found.partner >= 0), details, strict=True,
     )  # fmt: skip
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facedb.core.records import Float32Array
+import numpy as np
+
+from facedb.core.records import Float32Array, Float64Array
 from facedb.db.connection import Connection
-from facedb.findings.rates.histogram import PairCounts, ScoreHistogram, count_pairs, count_scores
+from facedb.findings.rates.histogram import BINS, PairCounts, ScoreHistogram, bin_of, count_pairs, count_scores, edge
+from facedb.findings.rates.impostors import impostor_histogram
 from facedb.findings.rates.sample import sample_scores
 from facedb.findings.rates.within import genuine_histogram
 from facedb.join.gallery import Gallery
@@ -14,7 +17,6 @@ from facedb.scan import scan_rows as store
 
 # The same faces give the same sample, so that error rates do not change from scan to scan.
 _SEED = 0
-_IMPOSTOR_SAMPLE = 100_000
 _GENUINE_SAMPLE = 5_000_000
 _GENUINE_COUNTED_UP_TO = 2_000_000_000
 
@@ -30,25 +32,38 @@ class Distributions:
 
 
 def measure(gallery: Gallery) -> Distributions:
-    """Score every genuine pair (a sample where there are more than two thousand million) and a sample of impostor pairs."""
+    """Score every genuine pair (a sample where there are more than two thousand million) and every impostor pair, or many."""
     totals = count_pairs(gallery)
     all_counted = totals.genuine <= _GENUINE_COUNTED_UP_TO
     genuine = (
         genuine_histogram(gallery) if all_counted else sample_scores(gallery, _GENUINE_SAMPLE, _SEED, kind="genuine")
     )
-    return Distributions(
-        totals, genuine, sample_scores(gallery, min(_IMPOSTOR_SAMPLE, totals.impostor), _SEED), all_counted
-    )
+    return Distributions(totals, genuine, impostor_histogram(gallery), all_counted)
 
 
-def write(conn: Connection, scan_id: int, found: Distributions, flagged_scores: Float32Array, threshold: float) -> None:
+def write(
+    conn: Connection,
+    scan_id: int,
+    found: Distributions,
+    flagged_scores: Float32Array,
+    mated: Float64Array,
+    threshold: float,
+) -> None:
     """Write the histograms of a scan; the caller commits.
 
-    Impostor pairs at or above ``threshold`` are the flagged ones, so those are counted; the sample tells the rest.
+    Impostor pairs at or above ``threshold`` are the flagged ones, of which each is ``mated`` (m,) with that probability; below it
+    every pair was counted too, or a sample tells.
     """
+    flagged = count_scores(flagged_scores)
+    everything = found.impostor.counted == found.impostor.total
+    if everything:
+        below = found.impostor.counts.copy()
+        below[min(edge(threshold), BINS) :] = 0
+        flagged = flagged * (np.arange(BINS) >= edge(threshold)) + below
+    told = np.bincount(bin_of(flagged_scores), mated, minlength=BINS).astype(np.float64)
     store.write_histogram(
-        conn, scan_id, "impostor", counted=count_scores(flagged_scores), sampled=found.impostor.counts,
-        total=found.totals.impostor, counted_from=threshold,
+        conn, scan_id, "impostor", counted=flagged, sampled=None if everything else found.impostor.counts,
+        total=found.totals.impostor, counted_from=-1.0 if everything else threshold, mated=told,
     )  # fmt: skip
     every = found.all_genuine_counted
     store.write_histogram(

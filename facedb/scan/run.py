@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from facedb.core.aside import Aside
-from facedb.core.blas import one_blas_thread
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
 from facedb.core.errors import ConflictError, NotFoundError, TooManyPairsError, UsageError
 from facedb.core.lookup import Lookup
-from facedb.core.progress import Reporter
+from facedb.core.machine.aside import Aside
+from facedb.core.machine.blas import one_blas_thread
+from facedb.core.progress import Reporter, Silent
 from facedb.core.records import Float32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection, Database, translated
@@ -28,23 +28,26 @@ from facedb.db.work import Work
 from facedb.findings.copies import Hashes
 from facedb.findings.find import FolderStudy, study_folders
 from facedb.findings.links import roll_up
+from facedb.findings.names import names
 from facedb.findings.rates.sample import predict_pairs
 from facedb.join.engine import EngineInfo, choose_engine
 from facedb.join.loop import BlockResult, Gallery, Join
 from facedb.join.score import pair_scores
 from facedb.join.tiles import cpu_count
-from facedb.scan import histograms, thresholds, tile_rows
-from facedb.scan import ledger as scan_ledger
+from facedb.scan import face_choice, finding_rows, histograms, thresholds
 from facedb.scan import scan_rows as store
-from facedb.scan.claims import Claims, Found
-from facedb.scan.crew import Crew
+from facedb.scan.face_choice import FaceChoice
 from facedb.scan.findings import compute_findings
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
-from facedb.scan.ledger import Ledger, Plan
 from facedb.scan.scan_rows import PairRows, ScanRow
 from facedb.scan.scope import find_scope
 from facedb.scan.thresholds import ThresholdRule
-from facedb.scan.tile_rows import TileRow
+from facedb.scan.tiles import ledger as scan_ledger
+from facedb.scan.tiles import tile_rows
+from facedb.scan.tiles.claims import Claims, Found
+from facedb.scan.tiles.crew import Crew
+from facedb.scan.tiles.ledger import Ledger, Plan
+from facedb.scan.tiles.tile_rows import TileRow
 
 _PREDICTION_ROWS = 192
 _POLL_SECONDS = 0.2
@@ -58,7 +61,7 @@ class ScanOptions:
     """What to scan and how. ``datasets`` empty: all; ``min_face`` pixels, ``min_quality`` sharpness: faces below stay out.
 
     ``threshold`` is a score, or the rule that chooses one from the gallery. ``workers`` processes share the search, this one among them,
-    each with ``threads`` threads (default: the cores that each gets).
+    each with ``threads`` threads (default: the cores that each gets). ``names``: labels that look like names are evidence.
     """
 
     threshold: float | ThresholdRule
@@ -75,6 +78,7 @@ class ScanOptions:
     min_quality: float | None = None
     cache_dir: Path | None = None
     models_dir: Path | None = None
+    names: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.threshold, ThresholdRule) and not -1 <= self.threshold <= 1:
@@ -107,8 +111,8 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
     with closing(Work(db, say=reporter.say)) as work, translated(db.dsn):
         meant = work.unit(lambda conn: find_scope(conn, options.datasets, options.model, models_dir=options.models_dir))
         model, chosen = meant.model, FaceFilter(meant.datasets, options.min_face, options.min_quality)
-        scope = chosen.stored()
-        loading = _Loading(db, model, chosen, options, reporter)
+        scope = chosen.stored() | ({} if options.names else {"names": False})
+        loading = _Loading(db, model, chosen, scope, options, reporter)
         threshold = work.unit(loading.threshold)
 
         def lock(conn: Connection) -> None:
@@ -119,10 +123,10 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
 
         work.keep(lock)
         while True:
-            plan, vectors = work.unit(partial(loading.plan, threshold))
+            plan, choice, vectors = work.unit(partial(loading.plan, threshold))
             if plan.finished is not None:
                 return ScanSummary(plan.finished, None, reused=True, resumed=False, tiles_done=0, tiles_found=0)
-            run = _Run(db, work, threshold, options, engine, plan, vectors, reporter)
+            run = _Run(db, work, threshold, options, engine, plan, choice, vectors, reporter)
             summary = run.work(model, scope, pause)
             # A resumed scan has the gallery of its beginning; what came since is searched on top of it.
             if not plan.outdated:
@@ -163,6 +167,7 @@ class _Loading:
     db: Database
     model: ModelRow
     chosen: FaceFilter
+    scope: dict[str, object]
     options: ScanOptions
     reporter: Reporter
 
@@ -172,24 +177,24 @@ class _Loading:
         if not isinstance(rule, ThresholdRule):
             return rule
         with GallerySnapshot(self.db.open, self.model, self.options.cache_dir) as snapshot:
-            faces = self.chosen.faces(snapshot.faces())
-            return thresholds.choose(conn, self.model.id, self.chosen.stored(), rule, faces, snapshot, self.reporter)
+            faces = self._one_a_photo(conn, snapshot, Silent()).faces
+            return thresholds.choose(conn, self.model.id, self.scope, rule, faces, snapshot, self.reporter)
 
-    def plan(self, threshold: float, conn: Connection) -> tuple[Plan, Float32Array]:
-        """What is to be done, and the vectors for it; none where a finished scan is the answer."""
+    def plan(self, threshold: float, conn: Connection) -> tuple[Plan, FaceChoice, Float32Array]:
+        """What is to be done, with which face of each photo, and the vectors for it; none where a finished scan is the answer."""
         options = self.options
         with GallerySnapshot(self.db.open, self.model, options.cache_dir) as snapshot:
-            faces = self.chosen.faces(snapshot.faces())
+            choice = self._one_a_photo(conn, snapshot, self.reporter)
+            faces = choice.faces
             if not len(faces) and (options.datasets or options.model):
                 raise NotFoundError(
                     f"No labelled face of {self.model.name} would be compared: "
                     "embed first, or loosen --datasets, --min-face, --min-quality."
                 )
-            scope = self.chosen.stored()
             plan = scan_ledger.plan(
                 conn,
                 self.model.id,
-                scope,
+                self.scope,
                 faces,
                 threshold,
                 full=options.full,
@@ -198,10 +203,17 @@ class _Loading:
             )
             conn.commit()
             if plan.finished is not None:
-                return plan, np.empty((0, self.model.dim), np.float32)
-            return plan, snapshot.vectors(
-                plan.faces.embedding_ids, connections=options.connections, reporter=self.reporter
-            )
+                return plan, choice, np.empty((0, self.model.dim), np.float32)
+            vectors = choice.vectors_of(plan.faces.embedding_ids)
+            if vectors is None:
+                vectors = snapshot.vectors(
+                    plan.faces.embedding_ids, connections=options.connections, reporter=self.reporter
+                )
+            return plan, choice, vectors
+
+    def _one_a_photo(self, conn: Connection, snapshot: GallerySnapshot, reporter: Reporter) -> FaceChoice:
+        faces = self.chosen.faces(snapshot.faces())
+        return face_choice.choose(conn, self.model, faces, snapshot, self.options.connections, reporter)
 
 
 class _Run:
@@ -215,6 +227,7 @@ class _Run:
         options: ScanOptions,
         engine: EngineInfo,
         plan: Plan,
+        choice: FaceChoice,
         vectors: Float32Array,
         reporter: Reporter,
     ) -> None:
@@ -224,6 +237,7 @@ class _Run:
         self._options = options
         self._engine = engine
         self._plan = plan
+        self._choice = choice
         self._faces = plan.faces
         self._vectors = vectors
         self._reporter = reporter
@@ -381,6 +395,14 @@ class _Run:
         columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
         store.write_links(conn, scan_id, columns)
         hashes = Hashes(faces.content, faces.look, faces.has_look)
-        compute_findings(conn, scan_id, self._gallery, study, faces.face_ids, hashes, rows_a, rows_b, pairs.score)
-        histograms.write(conn, scan_id, measured, pairs.score, self._threshold)
-        store.finish_scan(conn, scan_id, pairs=len(pairs), links=len(links))
+        seen = self._choice.seen(conn, scan_id, faces, study)
+        if self._options.names:
+            labels = finding_rows.identity_names(conn, np.unique(faces.identity_ids).tolist())
+            seen = replace(seen, names=names({key: name for key, (name, _) in labels.items()}))
+        found = compute_findings(
+            conn, scan_id, self._gallery, study, faces.face_ids, hashes, rows_a, rows_b, pairs.score, seen, self._choice.note
+        )  # fmt: skip
+        histograms.write(conn, scan_id, measured, pairs.score, found.mated, self._threshold)
+        store.finish_scan(
+            conn, scan_id, pairs=len(pairs), links=len(links), certain_above=study.odds.certain_above(study.ends)
+        )

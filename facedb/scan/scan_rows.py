@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from facedb.core.records import Float32Array, Int32Array, Int64Array
+from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
 from facedb.dataset.embedding_rows import partition
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, read_columns, write_columns
@@ -240,20 +240,36 @@ def write_histogram(
     sampled: Int64Array | None,
     total: int,
     counted_from: float | None,
+    mated: Float64Array | None = None,
 ) -> None:
-    """Write the histograms of one kind, int64 counts by bin, with their denominator."""
+    """Write the histograms of one kind, int64 counts by bin, with their denominator; ``mated`` of the counted pairs are of one person."""
     for source, counts in (("counted", counted), ("sampled", sampled)):
         if counts is not None and counts.any():
             bins = np.flatnonzero(counts)
             parameters = {"scan_id": scan_id, "kind": kind, "source": source, "bins": bins.tolist(),
-                          "counts": counts[bins].tolist()}  # fmt: skip
+                          "counts": counts[bins].tolist(),
+                          "mated": mated[bins].tolist() if mated is not None and source == "counted" else None}  # fmt: skip
             conn.execute(SQL["add_histogram"], parameters)
     parameters = {"scan_id": scan_id, "kind": kind, "total": total, "counted_from": counted_from,
                   "sampled": 0 if sampled is None else int(sampled.sum())}  # fmt: skip
     conn.execute(SQL["add_total"], parameters)
 
 
-def finish_scan(conn: Connection, scan_id: int, *, pairs: int, links: int) -> None:
+def face_boxes(conn: Connection, ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """Key, box (x, y, w, h), and width and height of the photo, of the faces ``ids`` that have a box."""
+    return conn.execute(SQL["face_boxes"], {"ids": list(ids)}).fetchall()
+
+
+def write_scan_faces(conn: Connection, scan_id: int, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Write face, role, faces of its photo, fit, the other identity it is and the score to it; what is there already is replaced."""
+    conn.execute("delete from facedb.scan_face where scan_id = %s", (scan_id,))
+    with conn.cursor() as cursor:
+        cursor.executemany(SQL["add_scan_face"], [(scan_id, *row) for row in rows])
+
+
+def finish_scan(conn: Connection, scan_id: int, *, pairs: int, links: int, certain_above: float) -> None:
     """Index the pairs and close the scan."""
     conn.execute(SQL["index_pairs"], {"scan_id": scan_id})
-    conn.execute(SQL["finish_scan"], {"scan_id": scan_id, "pairs": pairs, "links": links})
+    conn.execute(
+        SQL["finish_scan"], {"scan_id": scan_id, "pairs": pairs, "links": links, "certain_above": certain_above}
+    )

@@ -10,6 +10,8 @@ from facedb.core.errors import UsageError
 from facedb.core.progress import Reporter
 from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
+from facedb.findings.find import study_folders
+from facedb.findings.odds.two_groups import NEVER
 from facedb.findings.rates.calibration import Calibration, calibrate, observed
 from facedb.findings.rates.histogram import BINS, count_label_pairs
 from facedb.findings.rates.score_sample import sample_rows, score_pairs
@@ -20,8 +22,6 @@ from facedb.scan.gallery import GalleryFaces, GallerySnapshot
 FALSE_PAIRS_PER_FACE = 0.01
 """*Review above*: so many false pairs for each face are expected to be flagged, and thirty in a small set."""
 _FEWEST_FALSE_PAIRS = 30.0
-CERTAIN_FALSE_PAIRS = 0.1
-"""*Certain above*: one false pair is expected in ten galleries of this size."""
 _STAY = 0.02
 _MISSED = 0.25
 
@@ -39,17 +39,18 @@ class ThresholdRule:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The two lines of a gallery: scores worth a look from ``review`` up, and hardly ever chance from ``certain`` up."""
+    """The two lines of a gallery: so few pairs are chance from ``review`` up that they are worth a look (``false_pairs`` are), and a
+    pair of folders of one photo each from ``certain`` up has the confidence that findings call *certain* (above 1: none has)."""
 
     review: float
     certain: float
     false_pairs: float
 
 
-def lines(measured: Calibration, faces: int) -> Lines:
-    """Where the two lines lie: see FALSE_PAIRS_PER_FACE and CERTAIN_FALSE_PAIRS."""
+def lines(measured: Calibration, faces: int, certain: float) -> Lines:
+    """Where the two lines lie: see FALSE_PAIRS_PER_FACE and `TwoGroups.certain_above`."""
     review = measured.threshold_for_false_pairs(max(_FEWEST_FALSE_PAIRS, FALSE_PAIRS_PER_FACE * faces))
-    return Lines(review, measured.threshold_for_false_pairs(CERTAIN_FALSE_PAIRS), measured.false_pairs(review))
+    return Lines(review, certain, measured.false_pairs(review))
 
 
 def choose(
@@ -66,14 +67,14 @@ def choose(
     An automatic threshold stays what it was in the last scan of this gallery when it would move by 0.02 or less: a lower
     one would make every old pair be searched again. Raises UsageError when there are no two identities to compare.
     """
-    measured, looked_at = measure_sample(faces, snapshot, reporter)
+    measured, _, looked_at = measure_sample(faces, snapshot, reporter)
     if not measured.impostor.seen:
         raise UsageError("A threshold cannot be chosen from faces of fewer than two identities; give --threshold.")
     if rule.fmr is not None:
         threshold = measured.threshold_for(rule.fmr)
         reporter.say(f"Threshold {threshold:.3f}: {_why_fmr(measured, rule.fmr, threshold)} {looked_at}")
         return threshold
-    found = lines(measured, len(faces)).review
+    found = lines(measured, len(faces), NEVER).review
     last = store.last_threshold(conn, model_id, scope)
     kept = last is not None and abs(last - found) <= _STAY
     threshold = last if kept and last is not None else found
@@ -95,8 +96,10 @@ def choose(
     return threshold
 
 
-def measure_sample(faces: GalleryFaces, snapshot: GallerySnapshot, reporter: Reporter) -> tuple[Calibration, str]:
-    """Calibrate on a sample of the labelled ``faces``, and say how large it is."""
+def measure_sample(
+    faces: GalleryFaces, snapshot: GallerySnapshot, reporter: Reporter
+) -> tuple[Calibration, float, str]:
+    """Calibrate on a sample of the labelled ``faces``; where *certain* begins by the odds of the sample; and how large it is."""
     rows: Int64Array = sample_rows(faces.identity_ids)
     sampled = faces.take(rows)
     vectors = snapshot.vectors(sampled.embedding_ids, reporter=reporter)
@@ -105,7 +108,8 @@ def measure_sample(faces: GalleryFaces, snapshot: GallerySnapshot, reporter: Rep
     measured = calibrate(*score_pairs(gallery, totals.genuine, totals.impostor))
     persons = len(np.unique(sampled.identity_ids))
     looked_at = f"(From {len(rows):,} faces of {persons:,} identities.)"
-    return measured, looked_at
+    study = study_folders(gallery)
+    return measured, study.odds.certain_above(study.ends), looked_at
 
 
 def measure_scan(conn: Connection, scan_id: int) -> Calibration:
@@ -113,7 +117,15 @@ def measure_scan(conn: Connection, scan_id: int) -> Calibration:
     found = store.distributions(conn, scan_id, BINS)
     empty = observed(np.zeros(BINS, np.int64), np.zeros(BINS, np.int64), 0, None)
     parts = {kind: observed(d.counted, d.sampled, d.total, d.counted_from) for kind, d in found.items()}
-    return calibrate(parts.get("genuine", empty), parts.get("impostor", empty))
+    told = found["impostor"].mated if "impostor" in found else None
+    mated = None if told is None else np.r_[np.cumsum(told[::-1])[::-1], 0.0]
+    return calibrate(parts.get("genuine", empty), parts.get("impostor", empty), mated)
+
+
+def certain_above(conn: Connection, scan_id: int) -> float:
+    """Where *certain* begins by the odds of a scan (above 1: nowhere)."""
+    found = store.certain_above(conn, scan_id)
+    return NEVER if found is None else found
 
 
 def _why_fmr(measured: Calibration, fmr: float, threshold: float) -> str:

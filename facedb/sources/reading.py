@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from facedb.sources.recordio import MAGIC_BYTES, join_parts
+from facedb.sources.archives.recordio import MAGIC_BYTES, join_parts
 
 _CHUNK = 1 << 20
 _WINDOW_CHUNKS = 32
@@ -208,7 +208,7 @@ def _open_container(full_path: str) -> _Container:
     if head.startswith(_PARQUET):
         os.close(descriptor)
         # Arrow takes long to import, and most sources do without it.
-        from facedb.sources.parquet_pictures import PictureContainer
+        from facedb.sources.tables.parquet_pictures import PictureContainer
 
         return PictureContainer(full_path)
     return _PlainContainer(descriptor, is_recordio=head.startswith(MAGIC_BYTES))

@@ -6,18 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from facedb.core.errors import UsageError
+from facedb.sources.archives.rec import RecSource
+from facedb.sources.archives.tar import TarSource
+from facedb.sources.arrays.npy import NpySource
+from facedb.sources.arrays.npz import NpzSource
 from facedb.sources.detect import detect_format
 from facedb.sources.exclude import Excluding
 from facedb.sources.folder import FolderSource
-from facedb.sources.listing import ListSource
-from facedb.sources.npy import NpySource
-from facedb.sources.npz import NpzSource
 from facedb.sources.options import SourceOptions
-from facedb.sources.parquet import ParquetSource
-from facedb.sources.rec import RecSource
 from facedb.sources.source import Source
-from facedb.sources.table import CsvSource, JsonLinesSource
-from facedb.sources.tar import TarSource
+from facedb.sources.tables.listing import ListSource
+from facedb.sources.tables.parquet import ParquetSource
+from facedb.sources.tables.table import CsvSource, JsonLinesSource
 
 _SOURCES: dict[str, Callable[[Path, SourceOptions], Source]] = {
     "folder": FolderSource,

@@ -70,14 +70,21 @@ create view bi.faces as
 select d.name as dataset, n.name as identity, i.path, f.ordinal, m.name as model, f.box, f.landmarks, f.detector_score,
        f.size_px, f.sharpness, e.norm, e.face_id, i.id as image_id, e.model_id,
        f.box[1] as box_x, f.box[2] as box_y, f.box[3] as box_width, f.box[4] as box_height, i.status as file_status,
-       i.identity_id
+       i.identity_id, p.scan_id, p.role, p.faces as faces_in_photo, p.fit, a.name as also_shows, p.also_score
 from facedb.embedding e
 left join facedb.model m on m.id = e.model_id
 left join facedb.face f on f.id = e.face_id
 left join facedb.image i on i.id = f.image_id
 left join facedb.source s on s.id = i.source_id
 left join facedb.dataset d on d.id = s.dataset_id
-left join facedb.identity n on n.id = i.identity_id;
+left join facedb.identity n on n.id = i.identity_id
+left join lateral (
+    select r.scan_id, r.role, r.faces, r.fit, r.also_identity, r.also_score
+    from facedb.scan_face r join facedb.scan c on c.id = r.scan_id
+    where r.face_id = e.face_id and c.model_id = e.model_id and c.status = 'finished'
+    order by r.scan_id desc limit 1
+) p on true
+left join facedb.identity a on a.id = p.also_identity;
 comment on view bi.faces is 'Every embedded face with what was measured of it, once per contract.';
 comment on column bi.faces.dataset is 'Dataset.';
 comment on column bi.faces.identity is 'Label.';
@@ -99,6 +106,12 @@ comment on column bi.faces.box_width is 'Its width.';
 comment on column bi.faces.box_height is 'Its height.';
 comment on column bi.faces.file_status is 'Status of its image: ready, or vanished.';
 comment on column bi.faces.identity_id is 'Key of the label.';
+comment on column bi.faces.scan_id is 'The newest finished scan that chose among several faces of the photo; null where there was nothing to choose.';
+comment on column bi.faces.role is 'part: it stood for its photo; none fits: it did, though no face of the photo fits the folder; bystander: another person in it; again: the same face once more; null where there was nothing to choose.';
+comment on column bi.faces.faces_in_photo is 'Faces of the photo, where they are several.';
+comment on column bi.faces.fit is 'Mean score to the core of its folder, without its own photo.';
+comment on column bi.faces.also_shows is 'The other identity that a bystander is.';
+comment on column bi.faces.also_score is 'Mean score of the bystander to that identity.';
 
 -- Which datasets a scan covers, in twos, and whether it is the newest finished one that covers them both.
 create view bi.scan_coverage as

@@ -183,7 +183,7 @@ def test_psql_answers_while_facedb_is_idle_and_while_it_runs(checked: Checked) -
     url = checked.facedb("db", "url").out.strip()
     psql = shutil.which("psql")
     if psql is None:
-        from facedb.db.postmaster_binaries import bin_dir
+        from facedb.db.server.binaries import bin_dir
 
         psql = str(bin_dir() / "psql")
 

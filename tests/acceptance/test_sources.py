@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from facedb.db.connection import Database
-from facedb.sources.recordio import IdentityRecordWriter
+from facedb.sources.archives.recordio import IdentityRecordWriter
 from tests.acceptance.world import Command, Inside, block_model, people
 
 

@@ -13,7 +13,7 @@ from facedb.bench import methods as bench_methods
 from facedb.bench.joining import Measured, OtherMethod
 from facedb.bench.methods import BASELINES, INVERTED_FILE, NUMPY, RANGE_SEARCH, RIGHT_KERNEL
 from facedb.bench.synthetic import synthetic_gallery
-from facedb.cli.commands import bench
+from facedb.cli.commands.machine import bench
 from facedb.cli.context import State
 from facedb.cli.progress import ConsoleReporter
 from facedb.core.errors import EngineError, FacedbError

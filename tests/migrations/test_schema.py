@@ -16,7 +16,7 @@ from psycopg import errors, sql
 from facedb.core.errors import NotFoundError, SchemaError
 from facedb.db import migrate, roles
 from facedb.db.connection import Database
-from facedb.db.postmaster_binaries import bin_dir
+from facedb.db.server.binaries import bin_dir
 
 UNDESCRIBED = """
 select c.oid::regclass::text || coalesce('.' || a.attname, '')

@@ -7,8 +7,8 @@ import numpy as np
 from facedb.core.progress import Silent
 from facedb.db import migrate
 from facedb.db.connection import Database
-from facedb.scan import tile_rows
 from facedb.scan.run import ScanOptions, scan
+from facedb.scan.tiles import tile_rows
 from tests.db.population import Population, clustered
 
 BEFORE = "0009"

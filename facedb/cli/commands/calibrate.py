@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from facedb.cli.choices import FmrOption
-from facedb.cli.commands.results import ScanOption
+from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, database, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.row import table
@@ -49,10 +49,9 @@ def calibrate(
         found = work.calibrate(
             db, scan=scan, dataset=dataset, model=model, sample=sample, reporter=state_of(ctx).reporter
         )
-    marks = [
-        score_chart.Mark("review above", found.lines.review),
-        score_chart.Mark("certain above", found.lines.certain),
-    ]
+    marks = [score_chart.Mark("review above", found.lines.review)]
+    if found.lines.certain <= 1:
+        marks.append(score_chart.Mark("certain above", found.lines.certain))
     if output is Format.TABLE:
         typer.echo(score_chart.as_text(found.calibration, marks))
         typer.echo("")
@@ -60,7 +59,7 @@ def calibrate(
         table(work.ErrorRates),
         found.rows(threshold, fmr),
         output,
-        narrow=("line", "threshold", "fmr", "false_pairs", "fnmr", "basis"),
+        narrow=("line", "threshold", "fmr", "false_pairs", "false_pairs_from", "false_pairs_to", "fnmr", "basis"),
     )
     if output is Format.TABLE:
         typer.echo("")

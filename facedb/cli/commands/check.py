@@ -19,6 +19,7 @@ from facedb.cli.choices import (
     MaxTempOption,
     ModelOption,
     MovedFromOption,
+    NamesOption,
     PresetOption,
     ProviderOption,
     SetOption,
@@ -59,6 +60,7 @@ def check(
     yes: YesOption = False,
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
+    names: NamesOption = True,
     full: Annotated[bool, typer.Option("--full", help="Scan everything anew instead of only what is new.")] = False,
     moved_from: MovedFromOption = None,
     max_temp: MaxTempOption = None,
@@ -80,6 +82,7 @@ def check(
         full=full,
         cache_dir=settings.cache,
         models_dir=settings.models,
+        names=names,
     )
     with database(ctx) as db:
         reporter = state_of(ctx).reporter

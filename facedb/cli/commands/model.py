@@ -50,7 +50,7 @@ def add(
 def list_models(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
     """Print the contracts in the database, the files in the models folder and what can be pulled."""
     from facedb.dataset import models
-    from facedb.embedding.registry import KNOWN
+    from facedb.embedding.files.registry import KNOWN
 
     folder = settings_from(ctx).models
     with database(ctx) as db:

@@ -20,6 +20,7 @@ from facedb.cli.choices import (
     MaxTempOption,
     ModelOption,
     MovedFromOption,
+    NamesOption,
     PresetOption,
     ProviderOption,
     SetOption,
@@ -156,6 +157,7 @@ def scan(
     ] = None,
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
+    names: NamesOption = True,
     workers: Annotated[
         int,
         typer.Option(min=1, help="Processes that share the search on this machine; others join with `facedb work`."),
@@ -194,6 +196,7 @@ def scan(
         min_quality=min_quality,
         cache_dir=settings.cache,
         models_dir=settings.models,
+        names=names,
     )
     with database(ctx) as db:
         reporter = state_of(ctx).reporter

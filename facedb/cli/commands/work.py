@@ -35,8 +35,8 @@ def work(
     Start as many as you like, on as many machines as reach the database (--dsn); `facedb scan` begins the scan, works on it too, and
     ends it. A worker may come and go at any time: what it has not finished goes to the others.
     """
-    from facedb.scan.worker import WorkOptions
-    from facedb.scan.worker import work as run
+    from facedb.scan.tiles.worker import WorkOptions
+    from facedb.scan.tiles.worker import work as run
 
     if (scan is None) == (not any_scan):
         raise UsageError("Name the scan to work on, or give --any.")

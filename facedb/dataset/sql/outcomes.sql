@@ -1,6 +1,6 @@
 -- name: lock
 -- One counts at a time; the next one sees what this one left.
-select pg_advisory_lock(hashtextextended('facedb outcomes', 0));
+select pg_advisory_xact_lock(hashtextextended('facedb outcomes', 0));
 
 -- name: is_due
 -- Whether anything changed since the last counting.

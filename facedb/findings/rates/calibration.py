@@ -4,31 +4,36 @@ Under the labels, an impostor pair is two faces of different identities and a ge
 looks for sit in exactly those sets: mated pairs among the impostors, at high scores, and non-mated ones among the genuine, at low
 scores. So next to the rates *as labelled* there are *cleaned* ones, in three steps:
 
-1. The share of mated pairs among the impostors is twice the rate of impostor scores above the genuine median, as half of the mated
-   pairs lie there; mutatis mutandis for the genuine pairs, below the impostor median. (A two-component mixture whose components
-   are the two histograms, solved where one component is negligible.)
-2. The impostor rate with that share of the genuine curve taken out is kept where it rests on ten pairs and on more than was taken out.
-3. Beyond, a quadratic fit of its normal quantile (probit) over the upper tenth goes on; it never gets flatter than half its
-   slope at the last kept score, so it stays monotone.
+1. Mated pairs are taken out of the impostors: those counted pairs that the findings say are of one person, each as far as they are sure
+   of it. Where there are no findings yet, their share is twice the rate of impostor scores above the genuine median, as half of the
+   mated pairs lie there (a two-component mixture whose components are the two histograms, solved where one is negligible), and
+   mutatis mutandis for the genuine pairs, below the impostor median.
+2. What is left is chance. Down to the last ten such pairs it is counted (below the floor of the counting, sampled).
+3. Beyond, a tail goes on that is fitted to the upper ten thousand of them (`facedb.findings.odds.tail`).
 
-Intervals are Wilson's at 95 %. They take pairs for independent; pairs that share a face are not, so the truth is somewhat wider.
+Intervals are at 95 %: Wilson's for shares; for pairs expected by chance those of a Poisson count, with what is not known about the fitted
+tail (every bend whose likelihood is within 1.92 of the best). They take pairs for independent; pairs that share a face are not, so
+the truth is somewhat wider.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float64Array
-from facedb.findings.rates.histogram import BIN_EDGES, BINS
+from facedb.findings.odds.tail import Censored, Tail, fit_tail, tail_bounds
+from facedb.findings.rates.histogram import BIN_EDGES, BIN_WIDTH, BINS, edge
 
-_NORMAL = NormalDist()
 _Z95 = 1.959963984540054
 _LEAST_PAIRS = 10.0
-_TAIL = 0.1
+_IN_TAIL = 10_000.0
+_CLEAR = 1.5
+_UPPER = 0.1
+_FEWEST_BINS = 5
+_STEEP = 20.0
 _MOST_NOISE = 0.25
 SUPPORT = 3.0
 """A rate needs so many expected errors among all pairs to be told from none (the rule of three)."""
@@ -95,8 +100,9 @@ def observed(
 class Calibration:
     """Error rates of a gallery at every edge: ``fmr``, ``fnmr`` float64 (BINS + 1,), cleaned of label noise.
 
-    ``mated_share`` of the impostor pairs and ``non_mated_share`` of the genuine ones belong to the other kind by their score.
-    ``extrapolated_from`` is the score from which ``fmr`` is the fit. ``eer`` is where the cleaned rates meet, at ``eer_at``.
+    ``mated_share`` of the impostor pairs and ``non_mated_share`` of the genuine ones belong to the other kind. ``fmr_low`` and
+    ``fmr_high`` are the ends of the interval of ``fmr``. ``extrapolated_from`` is the score from which ``fmr`` is the fit. ``eer`` is
+    where the cleaned rates meet, at ``eer_at``.
     """
 
     genuine: Observed
@@ -108,6 +114,8 @@ class Calibration:
     extrapolated_from: float
     eer: float
     eer_at: float
+    fmr_low: Float64Array
+    fmr_high: Float64Array
 
     def false_match(self, threshold: float) -> Rate:
         """The share of impostor pairs, as labelled, that reach ``threshold``."""
@@ -131,6 +139,21 @@ class Calibration:
         """How many of all impostor pairs are expected to reach ``threshold`` by chance."""
         return self.cleaned_fmr(threshold) * self.impostor.total
 
+    def cleaned_interval(self, threshold: float) -> tuple[float, float]:
+        """The interval of the cleaned false match rate."""
+        at = edge(threshold)
+        return float(self.fmr_low[at]), float(self.fmr_high[at])
+
+    def cleaned_miss(self, threshold: float) -> Rate:
+        """The cleaned false non-match rate with its interval."""
+        pairs = float(self.genuine.trials[edge(threshold)])
+        return wilson(self.cleaned_fnmr(threshold) * pairs, pairs if self.genuine.seen else 0.0)
+
+    def false_pairs_interval(self, threshold: float) -> tuple[float, float]:
+        """Between which two numbers the false pairs at ``threshold`` lie in 95 of 100 such galleries."""
+        low, high = self.cleaned_interval(threshold)
+        return low * self.impostor.total, high * self.impostor.total
+
     def threshold_for(self, fmr: float) -> float:
         """The lowest edge whose cleaned false match rate is at most ``fmr``; 1 where none is."""
         low_enough = np.flatnonzero(self.fmr <= fmr)
@@ -145,13 +168,12 @@ class Calibration:
         return self.impostor.total * fmr >= SUPPORT
 
 
-def edge(threshold: float) -> int:
-    """The index of the first edge at or above ``threshold``."""
-    return min(int(np.searchsorted(BIN_EDGES, threshold - 1e-9)), BINS)
+def calibrate(genuine: Observed, impostor: Observed, mated_pairs: Float64Array | None = None) -> Calibration:
+    """Clean the rates of label noise and find where they meet; see the module for the method.
 
-
-def calibrate(genuine: Observed, impostor: Observed) -> Calibration:
-    """Clean the rates of label noise and find where they meet; see the module for the method."""
+    ``mated_pairs`` float64 (BINS + 1,): of the counted impostor pairs at or above each edge those that are of one person, by the
+    findings; None where there are none.
+    """
     above_genuine, above_impostor = genuine.above(), impostor.above()
     mated = non_mated = 0.0
     if genuine.seen and impostor.seen:
@@ -159,7 +181,10 @@ def calibrate(genuine: Observed, impostor: Observed) -> Calibration:
         mated = min(2.0 * float(above_impostor[min(middle, BINS)]), _MOST_NOISE)
         middle = int(np.searchsorted(-above_impostor, -0.5))
         non_mated = min(2.0 * (1.0 - float(above_genuine[min(middle, BINS)])), _MOST_NOISE)
-    fmr, last = _cleaned_tail(above_impostor, mated * above_genuine, impostor)
+    mates = mated * above_genuine
+    if mated_pairs is not None and impostor.seen:
+        mated, mates = _told_by_findings(above_genuine, mated_pairs, impostor)
+    fmr, low, high, last = _cleaned(above_impostor, mates, impostor, told=mated_pairs is not None)
     below = 1.0 - above_genuine
     fnmr = np.maximum.accumulate(np.clip((below - non_mated * (1.0 - above_impostor)) / (1.0 - non_mated), 0.0, 1.0))
     if not genuine.seen:
@@ -167,37 +192,65 @@ def calibrate(genuine: Observed, impostor: Observed) -> Calibration:
     at = int(np.argmax(fnmr >= fmr)) if genuine.seen else 0
     eer = float((fnmr[at] + fmr[at]) / 2) if genuine.seen else float("nan")
     return Calibration(
-        genuine, impostor, fmr, fnmr, mated, non_mated, float(BIN_EDGES[last]), eer, float(BIN_EDGES[at])
+        genuine, impostor, fmr, fnmr, mated, non_mated, float(BIN_EDGES[last]), eer, float(BIN_EDGES[at]), low, high
     )
 
 
-def _cleaned_tail(above: Float64Array, mates: Float64Array, impostor: Observed) -> tuple[Float64Array, int]:
-    """The impostor rate without ``mates``, and the edge from which on it is extrapolated."""
+def _told_by_findings(
+    above_genuine: Float64Array, mated_pairs: Float64Array, impostor: Observed
+) -> tuple[float, Float64Array]:
+    """The share of mated pairs and their part at or above each edge; below the counting as many as genuine scores would have there."""
+    counted = np.flatnonzero(impostor.trials >= impostor.total)
+    mates = mated_pairs / max(impostor.total, 1)
+    if not len(counted):
+        return 0.0, np.zeros(BINS + 1)
+    first = int(counted[0])
+    seen = float(above_genuine[first])
+    share = min(float(mates[first]) / max(seen, 0.1), _MOST_NOISE)
+    mates = np.where(np.arange(BINS + 1) < first, np.maximum(share * above_genuine, mates[first]), mates)
+    return share, np.asarray(mates)
+
+
+def _cleaned(
+    above: Float64Array, mates: Float64Array, impostor: Observed, *, told: bool
+) -> tuple[Float64Array, Float64Array, Float64Array, int]:
+    """The impostor rate without ``mates``, its interval, and the edge from which on it is extrapolated."""
     share = float(mates[0])
     clean = np.clip((above - mates) / (1.0 - share), 0.0, 1.0)
     clean = np.asarray(np.minimum.accumulate(clean))
-    solid = (clean * impostor.trials >= _LEAST_PAIRS) & (clean >= mates)
+    # What the findings say of single pairs may be trusted further down than a share of the whole curve.
+    solid = (clean * impostor.trials >= _LEAST_PAIRS) & (told | (clean >= _CLEAR * mates))
     last = int(np.argmin(solid)) - 1 if not solid.all() else BINS
     if last < 0:
         # No pairs at all: nothing is known, so every score may be a false match.
-        return np.where(BIN_EDGES > 1.0 - 1e-9, 0.0, 1.0), 0
-    fitted = np.flatnonzero((clean[: last + 1] <= _TAIL) & (clean[: last + 1] > 0))
-    if len(fitted) < 5:
-        fitted = np.flatnonzero((clean[: last + 1] < 0.5) & (clean[: last + 1] > 0))
-    if len(fitted) < 5:
-        return clean, BINS
-    scores = BIN_EDGES[fitted]
-    quantile = np.array([_NORMAL.inv_cdf(1.0 - float(v)) for v in clean[fitted]])
-    weight = np.sqrt(np.minimum(clean[fitted] * impostor.trials[fitted], 1000.0))
-    curve, slope, _ = np.polyfit(scores, quantile, 2, w=weight)
-    end = float(BIN_EDGES[last])
-    steep = max(2 * curve * end + slope, 1e-3)
-    if len(fitted) < 30:
-        curve = 0.0
-    beyond = BIN_EDGES[last:] - end
-    # The slope falls (a tail heavier than the normal one) at the fitted pace, to half of what it was and no further.
-    fall = np.minimum(2 * -min(curve, 0.0) * beyond, steep / 2)
-    step = np.r_[0.0, np.diff(beyond)]
-    reached = _NORMAL.inv_cdf(1.0 - max(float(clean[last]), 1e-15)) + np.cumsum((steep - fall) * step)
-    clean[last:] = [_NORMAL.cdf(-float(v)) for v in reached]
-    return np.asarray(np.minimum.accumulate(clean)), last
+        unknown = np.where(BIN_EDGES > 1.0 - 1e-9, 0.0, 1.0)
+        return unknown, np.zeros(BINS + 1), unknown, 0
+    low, high = _poisson(clean * impostor.trials, np.minimum(clean, mates) * impostor.trials)
+    looked_at = np.maximum(impostor.trials, 1.0)
+    low, high = low / looked_at, high / looked_at
+    start = min(int(np.argmax(clean * impostor.trials <= _IN_TAIL)), last)
+    # The tail begins where the distribution bends down, or with few pairs it would be fitted to its middle.
+    start = max(start, min(int(np.argmax(clean <= _UPPER)), last))
+    pairs = np.maximum(-np.diff(clean[start : last + 1]), 0.0) * looked_at[start:last]
+    middles = BIN_EDGES[start:last] + BIN_WIDTH / 2
+    if last - start < _FEWEST_BINS or pairs.sum() < _LEAST_PAIRS:
+        tail = Tail(float(BIN_EDGES[last]), float(clean[last]), _STEEP, _STEEP)
+        beyond = tail.survival(BIN_EDGES[last:])
+        clean[last:] = beyond
+        low[last:], high[last:] = 0.0, np.maximum(high[last], beyond)
+        return np.asarray(np.minimum.accumulate(clean)), low, np.asarray(np.minimum.accumulate(high)), last
+    beyond = BIN_EDGES[last:]
+    above_last = Censored(float(BIN_EDGES[last]), float(clean[last] * looked_at[last]))
+    tail = fit_tail(float(BIN_EDGES[start]), float(clean[start]), middles, pairs, above_last)
+    shallow, steep = tail_bounds(tail, middles, pairs, above_last, beyond)
+    clean[last:] = tail.survival(beyond)
+    expected = clean[last:] * impostor.total
+    low[last:] = np.minimum(low[last:], _poisson(expected * steep, np.zeros_like(expected))[0] / max(impostor.total, 1))
+    high[last:] = _poisson(expected * shallow, np.zeros_like(expected))[1] / max(impostor.total, 1)
+    return np.asarray(np.minimum.accumulate(clean)), low, np.asarray(np.minimum.accumulate(high)), last
+
+
+def _poisson(expected: Float64Array, doubtful: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Between which two counts 95 of 100 Poisson counts of ``expected`` lie, where ``doubtful`` of them may be of the other kind."""
+    spread = np.sqrt(np.maximum(expected, 0.0) + doubtful + 1.0)
+    return np.maximum(expected - _Z95 * spread, 0.0), expected + _Z95 * spread + 1.0

@@ -40,6 +40,11 @@ class PairCounts:
     impostor: int
 
 
+def edge(threshold: float) -> int:
+    """The index of the first edge at or above ``threshold``."""
+    return min(int(np.searchsorted(BIN_EDGES, threshold - 1e-9)), BINS)
+
+
 def bin_of(scores: NDArray[np.floating]) -> Int64Array:
     """The bin (0 to BINS - 1) of each score; bin b holds BIN_EDGES[b] <= score < BIN_EDGES[b + 1], the last one also 1 and more.
 

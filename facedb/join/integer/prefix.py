@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.blas import one_blas_thread
+from facedb.core.machine.blas import one_blas_thread
 from facedb.core.records import Float32Array, Float64Array
 from facedb.join.quantise import FLOAT32_ROUNDOFF, MAX_NORM, SLACK, aligned_empty, score_error
 

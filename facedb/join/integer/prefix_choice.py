@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facedb.core.blas import one_blas_thread
+from facedb.core.machine.blas import one_blas_thread
 from facedb.join.blocks import Block
 from facedb.join.gallery import Gallery
 from facedb.join.integer.prefix import REMAINDER_CODES, Prefix, make_prefix, principal_axes

@@ -111,6 +111,9 @@ def _chart(chart: Chart) -> dict[str, Any]:
         }  # fmt: skip
         if chart.kind == "bar":
             params["stack"] = "Stack"
+        else:
+            # One scan is one point, which a line without markers does not show.
+            params |= {"markerEnabled": True, "markerSize": 6}
     return {
         "slice_name": chart.name, "description": chart.sql(), "certified_by": None, "certification_details": None,
         "viz_type": _KINDS[chart.kind], "params": params, "query_context": None, "cache_timeout": None,

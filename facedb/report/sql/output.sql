@@ -60,3 +60,18 @@ order by dataset, identity limit %(limit)s;
 -- Every scan, newest first.
 select {columns}
 from bi.scans order by scan_id desc;
+
+-- name: faces
+-- The faces of photos that show several, with what each was to a scan.
+select {columns}
+from (
+    select n.name as identity, i.path, r.role, r.faces, r.fit, a.name as also_shows, r.also_score, f.box, f.ordinal
+    from facedb.scan_face r
+    join facedb.face f on f.id = r.face_id
+    join facedb.image i on i.id = f.image_id
+    left join facedb.identity n on n.id = i.identity_id
+    left join facedb.identity a on a.id = r.also_identity
+    where r.scan_id = %(scan_id)s and (%(role)s::text is null or r.role = %(role)s)
+) photo_face
+order by identity, path, ordinal
+limit %(limit)s;

@@ -41,12 +41,17 @@ delete from facedb.finding where scan_id = %(scan_id)s;
 
 -- name: histograms
 -- The score histograms of a scan, counted and sampled.
-select kind, source, array_agg(bin order by bin), array_agg(count order by bin) from facedb.score_histogram
+select kind, source, array_agg(bin order by bin), array_agg(count order by bin), array_agg(mated order by bin)
+from facedb.score_histogram
 where scan_id = %(scan_id)s group by kind, source;
 
 -- name: totals
 -- Their denominators.
 select kind, total, counted_from, sampled from facedb.score_total where scan_id = %(scan_id)s;
+
+-- name: certain_above
+-- The score from which two folders of one photo each are certainly one person, by the odds of a scan.
+select certain_above from facedb.scan where id = %(scan_id)s;
 
 -- name: identity_names
 -- Names of identities, with that of their dataset.

@@ -68,7 +68,7 @@ where status = 'running' and model_id = %(model_id)s and scope = %(scope)s and t
 order by id desc;
 
 -- name: base_scans
--- Finished scans of the same gallery at the same or a lower threshold, the best one first.
+-- Finished scans of the same gallery at the same or a lower threshold, the newest first.
 select id from facedb.scan
 where status = 'finished' and model_id = %(model_id)s and scope = %(scope)s and threshold <= %(threshold)s
 order by id desc;
@@ -103,7 +103,7 @@ update facedb.scan set engine = %(engine)s where id = %(scan_id)s;
 -- name: finish_scan
 -- Close a scan; from here on it does not change.
 update facedb.scan s
-set status = 'finished', finished_at = now(), pairs = %(pairs)s, links = %(links)s,
+set status = 'finished', finished_at = now(), pairs = %(pairs)s, links = %(links)s, certain_above = %(certain_above)s,
     comparisons = (select coalesce(sum(t.comparisons), 0) from facedb.scan_tile t where t.scan_id = s.id),
     join_seconds = (select coalesce(sum(t.seconds), 0) from facedb.scan_tile t where t.scan_id = s.id)
 where s.id = %(scan_id)s;
@@ -114,10 +114,21 @@ update facedb.scan set status = 'abandoned' where id = %(scan_id)s and status = 
 
 -- name: add_histogram
 -- Counts of scores of one kind.
-insert into facedb.score_histogram (scan_id, kind, source, bin, count)
-select %(scan_id)s, %(kind)s, %(source)s, bin, count from unnest(%(bins)s::integer[], %(counts)s::bigint[]) as h(bin, count);
+insert into facedb.score_histogram (scan_id, kind, source, bin, count, mated)
+select %(scan_id)s, %(kind)s, %(source)s, bin, count, mated
+from unnest(%(bins)s::integer[], %(counts)s::bigint[], %(mated)s::double precision[]) as h(bin, count, mated);
 
 -- name: add_total
 -- Their denominator.
 insert into facedb.score_total (scan_id, kind, total, counted_from, sampled)
 values (%(scan_id)s, %(kind)s, %(total)s, %(counted_from)s, %(sampled)s);
+
+-- name: face_boxes
+-- Where faces are in their photos.
+select f.id, f.box, i.width, i.height from facedb.face f join facedb.image i on i.id = f.image_id
+where f.id = any(%(ids)s) and f.box is not null and i.width is not null and i.height is not null;
+
+-- name: add_scan_face
+-- What a face was to a scan.
+insert into facedb.scan_face (scan_id, face_id, role, faces, fit, also_identity, also_score)
+values (%s, %s, %s, %s, %s, %s, %s);

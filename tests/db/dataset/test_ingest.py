@@ -469,7 +469,7 @@ def test_a_vector_that_is_named_twice_has_one_row_in_every_batch(
     for number, names in enumerate((["a/1", "a/1", "b/2"], ["a/1", "b/2", "b/3"])):
         np.save(tmp_path / f"{number:04d}.features.npy", raw[3 * number : 3 * number + 3])
         np.save(tmp_path / f"{number:04d}.object_ids.npy", np.array(names))
-    monkeypatch.setattr("facedb.sources.vectors.ROWS_PER_BATCH", 3)
+    monkeypatch.setattr("facedb.sources.arrays.vectors.ROWS_PER_BATCH", 3)
     for _ in range(2):
         done = take(database, tmp_path, dataset="npy", contract="mine")
         assert done.seen == 3

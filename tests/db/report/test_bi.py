@@ -14,7 +14,7 @@ from psycopg import sql
 from facedb.core.progress import Silent
 from facedb.core.row import Kind, table
 from facedb.dataset.outcomes import count_outcomes
-from facedb.db import reader
+from facedb.db import roles
 from facedb.db.connection import Database
 from facedb.report.export import ExportOptions, export
 from facedb.report.records import Dataset, Identity, Link, Pair, Reject, Scan
@@ -251,7 +251,7 @@ def test_a_reader_of_bi_reads_every_view_whether_it_is_counted_or_not(database: 
         )
     ]
     with role_of(database) as role:
-        reader.grant(database, role)
+        roles.grant_reader(database, role)
         for _ in range(2):
             with connect_as(database, role) as conn:
                 for name in names:

@@ -17,13 +17,14 @@ from facedb.core.errors import ConflictError, NotFoundError, UsageError
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
 from facedb.db.work import Work
-from facedb.scan import ledger, scan_rows, tile_rows, worker
-from facedb.scan.claims import Claims, Found
+from facedb.scan import scan_rows
 from facedb.scan.run import ScanOptions, scan
 from facedb.scan.scan_rows import PairRows
-from facedb.scan.strips import Strips
-from facedb.scan.tile_rows import TileRow
-from facedb.scan.worker import WorkOptions, work
+from facedb.scan.tiles import ledger, tile_rows, worker
+from facedb.scan.tiles.claims import Claims, Found
+from facedb.scan.tiles.strips import Strips
+from facedb.scan.tiles.tile_rows import TileRow
+from facedb.scan.tiles.worker import WorkOptions, work
 from tests.db.population import Population, clustered
 from tests.db.scan.test_scan import DIM, ENGINES, crowd, run
 

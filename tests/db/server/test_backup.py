@@ -15,10 +15,11 @@ import pytest
 from facedb.core.errors import ConflictError, InputError, NotFoundError
 from facedb.core.progress import Silent
 from facedb.dataset.ingest import ingest
-from facedb.db import backup, clusters, migrate
+from facedb.db import backup, migrate
 from facedb.db.connection import Database
-from facedb.db.embedded import EmbeddedServer
-from facedb.db.postmaster_process import processes
+from facedb.db.server import clusters
+from facedb.db.server.embedded import EmbeddedServer
+from facedb.db.server.process import processes
 from facedb.scan.run import ScanOptions, scan
 from tests.faults.test_lost_connection import FAST, rows, vectors
 

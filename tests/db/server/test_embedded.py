@@ -15,9 +15,9 @@ import psycopg
 import pytest
 
 from facedb.core.errors import DatabaseError
-from facedb.db.embedded import EmbeddedServer
-from facedb.db.postmaster_binaries import bin_dir
-from facedb.db.postmaster_process import read_pid_file
+from facedb.db.server.binaries import bin_dir
+from facedb.db.server.embedded import EmbeddedServer
+from facedb.db.server.process import read_pid_file
 
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
 
@@ -25,7 +25,7 @@ FAST = {"fsync": "off", "shared_buffers": "16MB"}
 USER = f"""
 import sys
 from pathlib import Path
-from facedb.db.embedded import server
+from facedb.db.server.embedded import server
 with server(Path(sys.argv[1]), options={FAST!r}) as url:
     print(url, flush=True)
     try:

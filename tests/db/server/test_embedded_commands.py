@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 
 from facedb.cli.app import app
 from facedb.core.errors import ExitCode, FacedbError
-from facedb.db import embedded
 from facedb.db.connection import Database
 from facedb.db.migrate import ensure
-from facedb.db.postmaster_binaries import bin_dir
+from facedb.db.server import embedded
+from facedb.db.server.binaries import bin_dir
 
 PSQL = str(bin_dir() / "psql")
 

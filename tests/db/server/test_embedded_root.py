@@ -14,9 +14,9 @@ import psycopg
 import pytest
 
 from facedb.core.errors import DatabaseError
-from facedb.db.embedded import EmbeddedServer
-from facedb.db.postmaster_account import SERVICE_IDS
-from facedb.db.postmaster_process import read_pid_file
+from facedb.db.server.account import SERVICE_IDS
+from facedb.db.server.embedded import EmbeddedServer
+from facedb.db.server.process import read_pid_file
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to run PostgreSQL as somebody else")
 

@@ -16,8 +16,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from facedb.core import person
 from facedb.core.errors import ConfigError, DatabaseError, SchemaError
+from facedb.core.machine import person
 from facedb.db import migrate
 from facedb.db.connection import Database, describe
 from facedb.db.session import PoolerError

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from facedb.core.errors import UsageError
-from facedb.core.thermal import Reading, TemperatureGuard, read_sensors
+from facedb.core.machine.thermal import Reading, TemperatureGuard, read_sensors
 
 
 class Machine:

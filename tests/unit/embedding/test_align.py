@@ -10,8 +10,8 @@ from PIL import Image
 
 from facedb.core import rejects
 from facedb.core.rejects import Rejected
-from facedb.embedding import align
-from facedb.embedding.align import ARCFACE_112, Similarity, similarity, template_for, warp
+from facedb.embedding.pictures import align
+from facedb.embedding.pictures.align import ARCFACE_112, Similarity, similarity, template_for, warp
 from tests.unit.embedding.conftest import picture
 
 TEMPLATE = np.asarray(ARCFACE_112)

@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 
 from facedb.core import rejects
 from facedb.core.rejects import Rejected
-from facedb.embedding.decode import decode
+from facedb.embedding.pictures.decode import decode
 from tests.unit.embedding.conftest import encode, picture
 
 LOSSLESS = [("PNG", {}), ("BMP", {}), ("TIFF", {}), ("PPM", {}), ("WEBP", {"lossless": True})]

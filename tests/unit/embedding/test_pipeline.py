@@ -14,8 +14,8 @@ from facedb.core import rejects
 from facedb.core.errors import ModelError, UsageError
 from facedb.core.records import ImageResult, ImageTask
 from facedb.embedding.extract import Extracted, FaceCrop
+from facedb.embedding.files.resolve import load_contract
 from facedb.embedding.pipeline import Embedder, embed_bytes, finish
-from facedb.embedding.resolve import load_contract
 from tests.unit.embedding.conftest import DIM, MakeModel, encode, picture
 
 TOLD = {"colour": "rgb", "mean": "0", "std": "1", "template": "arcface"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from facedb.embedding.quality import perceptual_hash, sharpness
+from facedb.embedding.pictures.quality import perceptual_hash, sharpness
 from tests.unit.embedding.conftest import picture
 
 

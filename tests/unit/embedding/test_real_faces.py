@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from facedb.core.records import Float64Array, ImageResult, ImageTask
+from facedb.embedding.files.resolve import load_contract
 from facedb.embedding.pipeline import Embedder, embed_bytes
-from facedb.embedding.resolve import load_contract
 
 pytestmark = pytest.mark.real_data
 

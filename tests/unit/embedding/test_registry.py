@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from facedb.core.errors import ModelError, NotFoundError
-from facedb.embedding.presets import KNOWN_WEIGHTS
-from facedb.embedding.registry import KNOWN, KnownModel, identify, known, pull
+from facedb.embedding.files.presets import KNOWN_WEIGHTS
+from facedb.embedding.files.registry import KNOWN, KnownModel, identify, known, pull
 
 CONTENT = bytes(range(256)) * 1200
 TINY = KnownModel(

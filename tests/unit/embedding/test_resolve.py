@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from facedb.core.errors import ModelError
-from facedb.embedding.presets import PRESETS
-from facedb.embedding.resolve import load_contract
-from facedb.embedding.weights import weights_sha256
+from facedb.embedding.files.presets import PRESETS
+from facedb.embedding.files.resolve import load_contract
+from facedb.embedding.files.weights import weights_sha256
 from tests.unit.embedding.conftest import DIM, SIDE, MakeModel, build_scrfd
 
 TOLD = {"colour": "rgb", "mean": "0", "std": "1", "template": "box"}

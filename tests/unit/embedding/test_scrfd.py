@@ -10,10 +10,10 @@ from PIL import Image
 
 from facedb.core.errors import ModelError
 from facedb.core.records import ImageTask
-from facedb.embedding.detect import Detector
+from facedb.embedding.detection.detect import Detector
+from facedb.embedding.detection.scrfd import decode_level
+from facedb.embedding.files.resolve import detector_contract, is_detector, load_contract
 from facedb.embedding.pipeline import Embedder
-from facedb.embedding.resolve import detector_contract, is_detector, load_contract
-from facedb.embedding.scrfd import decode_level
 from tests.unit.embedding.conftest import MakeModel, build_scrfd, encode, picture
 
 # (anchors, height, width, stride, batched)

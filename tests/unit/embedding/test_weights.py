@@ -12,9 +12,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from facedb.core.errors import ModelError
-from facedb.embedding.onnxfile import external_data
+from facedb.embedding.files.onnxfile import external_data
+from facedb.embedding.files.weights import model_files, weights_sha256
 from facedb.embedding.session import open_session
-from facedb.embedding.weights import model_files, weights_sha256
 
 
 def outside(name: str, location: str, values: np.ndarray, offset: int | None = None) -> onnx.TensorProto:

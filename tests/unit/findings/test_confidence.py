@@ -8,7 +8,7 @@ import pytest
 from facedb.findings.confidence import Rules, confidence, of_copy
 from facedb.findings.persons import Noise
 
-RULES = Rules.of(Noise(cores=0.4, face=0.45, margin=-0.4, own=0.7))
+RULES = Rules.of(Noise(cores=0.4, face=0.45))
 GRID = np.linspace(-0.5, 1.5, 41)
 
 
@@ -23,12 +23,7 @@ def test_evidence_that_is_not_there_speaks_against() -> None:
 
 
 def test_confidence_never_falls_as_evidence_grows() -> None:
-    assert (np.diff(RULES.of_merge(GRID)) >= 0).all()
-    assert (np.diff(RULES.of_stranger(GRID)) <= 0).all()
     own, other = np.meshgrid(GRID, GRID)
-    stray = RULES.of_stray(own, other)
-    assert (np.diff(stray, axis=0) >= 0).all()
-    assert (np.diff(stray, axis=1) <= 0).all()
     mixed = RULES.of_mixed(own, other)
     assert (np.diff(mixed, axis=0) >= 0).all()
     assert (np.diff(mixed, axis=1) <= 0).all()
@@ -37,13 +32,7 @@ def test_confidence_never_falls_as_evidence_grows() -> None:
     assert (np.diff(of_copy(np.full(11, 0.98), np.arange(11))) <= 0).all()
 
 
-def test_a_bad_photo_may_look_like_a_stranger_so_that_is_never_certain() -> None:
-    assert RULES.of_stranger(np.array([-1.0])) == pytest.approx([0.9])
-
-
 def test_the_rules_get_stricter_where_chance_reaches_further() -> None:
-    noisy = Rules.of(Noise(cores=0.7, face=0.65, margin=0.1, own=0.4))
-    assert noisy.merge > RULES.merge
-    assert noisy.margin > RULES.margin
+    noisy = Rules.of(Noise(cores=0.7, face=0.65))
     assert noisy.home > RULES.home
-    assert noisy.nobody < RULES.nobody
+    assert noisy.alike > RULES.alike

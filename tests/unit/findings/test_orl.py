@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from facedb.core.records import ImageTask
+from facedb.embedding.files.resolve import load_contract
 from facedb.embedding.pipeline import Embedder
-from facedb.embedding.resolve import load_contract
 from facedb.findings.copies import Hashes
 from facedb.findings.finding_table import Kind
 from facedb.findings.grading import grade

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from facedb.core.records import ImageRecord, VectorBatch
+from facedb.core.row import table
 from facedb.report import vector_files
-from facedb.report.embeddings import EmbeddingSet
+from facedb.report.embeddings import Embeddings
+from facedb.report.records import ListedImage
 from facedb.report.tables import write_rows
+from facedb.sources.archives.recordio import IdentityRecordWriter
 from facedb.sources.options import SourceOptions
-from facedb.sources.recordio import IdentityRecordWriter
 from facedb.sources.registry import open_source
 from tests.unit.sources.helpers import content, put, verdict
 
@@ -21,13 +23,13 @@ NAMES = ["ann/1.png", "ann/two, b.png", "b\udcff/nächstes.png", 'c"d/3.png']
 LABELS = ["ann", "Smith, John", "b\udcff", "7"]
 
 
-def embeddings(count: int = 4, dim: int = 16) -> EmbeddingSet:
+def embeddings(count: int = 4, dim: int = 16) -> Embeddings:
     vectors = np.random.default_rng(3).normal(size=(count, dim)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     paths = NAMES if count == 4 else [f"p{n // 7:05}/{n}.png" for n in range(count)]
     labels = LABELS if count == 4 else [f"p{n // 7:05}" for n in range(count)]
     norms = np.full(count, 9.5, np.float32)
-    return EmbeddingSet("m", tuple(paths), tuple(labels), (0,) * count, norms, vectors)
+    return Embeddings("m", tuple(paths), tuple(labels), (0,) * count, norms, vectors)
 
 
 def read_vectors(path: Path, **options: object) -> tuple[list[str], list[str | None], np.ndarray]:
@@ -61,7 +63,7 @@ def test_merged_arrays_are_of_10000_rows_each_and_come_back(tmp_path: Path) -> N
 
 def test_further_faces_of_a_photo_keep_a_name_of_their_own(tmp_path: Path) -> None:
     out = embeddings()
-    two = EmbeddingSet("m", ("a.png", "a.png"), ("x", "y"), (0, 1), out.norms[:2], out.vectors[:2])
+    two = Embeddings("m", ("a.png", "a.png"), ("x", "y"), (0, 1), out.norms[:2], out.vectors[:2])
     for form in ("npz", "parquet", "csv"):
         vector_files.write(tmp_path / f"e.{form}", two, form)
         assert read_vectors(tmp_path / f"e.{form}")[:2] == (["a.png", "a.png#2"], ["x", "y"])
@@ -82,7 +84,7 @@ def test_a_cleaned_list_names_the_same_images_under_the_same_identities(tmp_path
     rows = list(zip(NAMES, LABELS, strict=True))
     file = tmp_path / f"list.{form}"
     with file.open("wb") as opened:
-        write_rows(opened, ("path", "identity"), rows, form)
+        write_rows(opened, table(ListedImage), rows, form)
     records = [item for item in open_source(file).records() if isinstance(item, ImageRecord)]
     assert [(record.path, record.identity) for record in records] == rows
     assert {verdict(record) for record in records} == {"image"}

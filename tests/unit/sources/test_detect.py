@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from facedb.core.errors import InputError, UsageError
+from facedb.sources.archives.recordio import IdentityRecordWriter
 from facedb.sources.detect import detect_format
-from facedb.sources.recordio import IdentityRecordWriter
 from facedb.sources.registry import FORMATS, open_source
 from tests.unit.sources.helpers import put
 

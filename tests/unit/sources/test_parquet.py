@@ -187,7 +187,7 @@ def test_memory_stays_small_while_a_large_file_of_pictures_is_read(tmp_path, ima
         from pathlib import Path
         import pyarrow.parquet
         from facedb.sources.registry import open_source
-        from facedb.sources import parquet_pictures
+        from facedb.sources.tables import parquet_pictures
         from facedb.sources.reading import ByteReader
         parquet_pictures._WINDOW_BYTES, parquet_pictures._BATCH_BYTES = 4 << 20, 1 << 20
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facedb.core.errors import InputError
-from facedb.sources.recordio import IdentityRecordWriter, frame_record, join_parts, raw_distance, split_parts
+from facedb.sources.archives.recordio import IdentityRecordWriter, frame_record, join_parts, raw_distance, split_parts
 from facedb.sources.registry import open_source
 from tests.unit.sources.helpers import content, images, put, verdict, verdicts
 

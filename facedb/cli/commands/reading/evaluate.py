@@ -1,0 +1,98 @@
+"""`facedb evaluate`: does it find what it should?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facedb.cli.choices import EngineOption, ThreadsOption
+from facedb.cli.commands.reading.results import ScanOption
+from facedb.cli.context import DatasetOption, database, settings_from, state_of
+from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.errors import UsageError
+from facedb.core.row import table
+
+if TYPE_CHECKING:
+    from facedb.report.evaluate import Evaluation
+
+
+def evaluate(
+    ctx: typer.Context,
+    inject: Annotated[
+        str | None,
+        typer.Option(
+            "--inject",
+            help="Mistakes to plant: merge (split identities), stray, swap, duplicate, resaved; counts or shares. "
+            "Default: merge=2%,stray=3%,swap=1%,duplicate=1%.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed plants the same mistakes.")] = 7,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            "--truth", metavar="FILE",
+            help="Instead: a CSV of real mistakes (class, identity_a, identity_b, images), as facedb findings prints.",
+        ),
+    ] = None,
+    output: FormatOption = Format.TABLE,
+    dataset: DatasetOption = None,
+    scan: ScanOption = None,
+    engine: EngineOption = "auto",
+    threads: ThreadsOption = None,
+) -> None:  # fmt: skip
+    """Measure how well mistakes are found: planted ones, in a copy of the labels in memory, or a list that people made.
+
+    Prints average precision and recall by class, precision at ranks, and the first ten misses. Files and labels stay as they are.
+    """
+    from facedb.report import evaluate as work
+
+    if truth is not None and inject is not None:
+        raise UsageError("Give --inject or --truth, not both.")
+    with database(ctx) as db:
+        if truth is not None:
+            done = work.against_truth(db, truth, scan=scan, dataset=dataset)
+        else:
+            done = work.inject(
+                db,
+                inject or work.DEFAULT_INJECT,
+                seed,
+                scan=scan,
+                dataset=dataset,
+                engine=engine,
+                threads=threads,
+                cache_dir=settings_from(ctx).cache,
+                reporter=state_of(ctx).reporter,
+            )
+    if output is Format.JSON:
+        sys.stdout.write(json.dumps(asdict(done), ensure_ascii=False, indent=1) + "\n")
+    else:
+        _print(done, output)
+
+
+def _print(done: Evaluation, output: Format) -> None:
+    from facedb.report import evaluate as work
+    from facedb.scan.finding_rows import MissRow
+
+    emit(table(work.ClassScore), done.scores(), output)
+    if output is not Format.TABLE:
+        return
+    typer.echo("")
+    emit(table(work.RankScore), done.at_ranks, output)
+    typer.echo("")
+    if done.misses:
+        typer.echo("First misses:")
+        emit(table(MissRow), done.misses, output)
+    else:
+        typer.echo("Nothing was missed.")
+    seconds = ""
+    if done.scan_seconds is not None and done.findings_seconds is not None:
+        seconds = f" Search {done.scan_seconds:.2f} s, findings {done.findings_seconds:.2f} s."
+    typer.echo(
+        f"{done.findings:,} findings at a threshold of {done.threshold:g}.{seconds} Kept in bi.evaluations as {done.key}."
+    )

@@ -1,0 +1,57 @@
+"""`facedb findings`: what looks wrong, ranked, with the evidence."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from facedb.cli.commands.reading.results import ScanOption
+from facedb.cli.context import DatasetOption, LimitOption, database
+from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.row import table
+
+
+class FindingClass(StrEnum):
+    """The classes of findings."""
+
+    MERGE = "merge"
+    STRAY = "stray"
+    MIXED = "mixed"
+    DUPLICATE = "duplicate"
+    LOOK_ALIKE = "look-alike"
+
+
+def findings(
+    ctx: typer.Context,
+    output: FormatOption = Format.TABLE,
+    limit: LimitOption = None,
+    kind: Annotated[FindingClass | None, typer.Option("--class", "-c", help="Only this class.")] = None,
+    min_confidence: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Only findings whose confidence reaches this.")
+    ] = None,
+    only_open: Annotated[bool, typer.Option("--open", help="Only findings that nobody has decided yet.")] = False,
+    denied: Annotated[bool, typer.Option("--all", help="Also findings that a person denied.")] = False,
+    dataset: DatasetOption = None,
+    scan: ScanOption = None,
+) -> None:
+    """Print what looks wrong, the most certain first: one rank through all classes, each row with its evidence."""
+    from facedb.scan import findings as work
+
+    selection = work.FindingSelection(
+        scan, None if kind is None else kind.value, min_confidence, dataset, only_open, denied, limit
+    )
+    with database(ctx) as db:
+        with work.findings(db, selection) as rows:
+            emit(
+                table(work.Finding),
+                rows,
+                output,
+                narrow=("rank", "class", "confidence", "identity_a", "identity_b", "detail"),
+            )
+        if output is Format.TABLE and kind in (None, FindingClass.MERGE):
+            for number, lowest, names in work.merge_groups(db, selection):
+                typer.echo(
+                    f"Group {number}: {', '.join(names)} are close to each other, the least alike at {lowest:.0%}."
+                )

@@ -1,0 +1,144 @@
+"""`facedb links`, `pairs`, `rejects`, `datasets` and `scans`: rows for people and tools."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from facedb.cli.context import DatasetOption, LimitOption, database, state_of
+from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.row import table
+
+ScanOption = Annotated[int | None, typer.Option("--scan", help="Number of the scan; default: the newest finished one.")]
+MinScoreOption = Annotated[float | None, typer.Option("--min-score", help="Only rows whose score reaches this.")]
+
+
+def links(
+    ctx: typer.Context,
+    output: FormatOption = Format.TABLE,
+    limit: LimitOption = None,
+    min_score: MinScoreOption = None,
+    dataset: DatasetOption = None,
+    scan: ScanOption = None,
+    rejected: Annotated[bool, typer.Option("--all", help="Also links that a person called different.")] = False,
+) -> None:
+    """Print the links between identities, strongest first; what a person called different is left out."""
+    from facedb.report import records, results
+
+    with database(ctx) as db:
+        selection = results.Selection(scan, min_score, dataset, limit, rejected)
+        with results.links(db, selection) as rows:
+            emit(
+                table(records.Link),
+                rows,
+                output,
+                narrow=("rank", "identity_a", "identity_b", "pairs", "coverage_a", "coverage_b", "max_score"),
+            )
+        for line in results.remarks_on_links(db, selection):
+            state_of(ctx).reporter.say(line)
+
+
+def pairs(
+    ctx: typer.Context,
+    output: FormatOption = Format.TABLE,
+    limit: LimitOption = None,
+    min_score: MinScoreOption = None,
+    dataset: DatasetOption = None,
+    scan: ScanOption = None,
+) -> None:
+    """Print the flagged pairs of faces, highest score first."""
+    from facedb.report import records, results
+
+    with database(ctx) as db, results.pairs(db, results.Selection(scan, min_score, dataset, limit)) as rows:
+        emit(table(records.Pair), rows, output)
+
+
+class FaceRole(StrEnum):
+    """What a face of a photo with several was to a scan."""
+
+    PART = "part"
+    NONE_FITS = "none fits"
+    BYSTANDER = "bystander"
+    AGAIN = "again"
+
+
+def faces(
+    ctx: typer.Context,
+    output: FormatOption = Format.TABLE,
+    limit: LimitOption = None,
+    role: Annotated[FaceRole | None, typer.Option("--role", help="Only faces with this part.")] = None,
+    dataset: DatasetOption = None,
+    scan: ScanOption = None,
+) -> None:
+    """Print the faces of photos that show several: which one took part, who the bystanders are, and whom a photo also shows."""
+    from facedb.report import records, results
+
+    with (
+        database(ctx) as db,
+        results.faces(db, scan=scan, dataset=dataset, role=None if role is None else role.value, limit=limit) as rows,
+    ):
+        emit(table(records.PhotoFace), rows, output, narrow=("identity", "path", "role", "faces", "fit", "also_shows"))
+
+
+def rejects(
+    ctx: typer.Context,
+    output: FormatOption = Format.TABLE,
+    limit: LimitOption = None,
+    dataset: DatasetOption = None,
+    code: Annotated[str | None, typer.Option("--code", help="Only this code, such as no_face.")] = None,
+    ignored: Annotated[bool, typer.Option("--ignored", help="Also files that were never meant to be faces.")] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Make what models rejected pending again; the next embed tries.")
+    ] = False,
+) -> None:
+    """Print every file that did not become a face, and why."""
+    from facedb.report import records, results
+
+    if retry:
+        with database(ctx) as db:
+            count = results.retry_rejects(db, dataset=dataset, code=code)
+        state_of(ctx).reporter.say(f"{count:,} rejects are pending again; `facedb embed` (or `check`) takes them up.")
+        return
+    with database(ctx) as db, results.rejects(db, dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
+        emit(table(records.Reject), rows, output)
+
+
+def datasets(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
+    """Print the datasets and how their files stand."""
+    from facedb.report import records, results
+
+    with database(ctx) as db:
+        emit(
+            table(records.Dataset),
+            results.datasets(db),
+            output,
+            narrow=("dataset", "files", "embedded", "rejected", "pending", "identities"),
+        )
+
+
+def identities(
+    ctx: typer.Context,
+    output: FormatOption = Format.TABLE,
+    limit: LimitOption = None,
+    dataset: DatasetOption = None,
+) -> None:
+    """Print the identities with their images, and what the newest scan says of them."""
+    from facedb.report import records, results
+
+    with database(ctx) as db, results.identities(db, dataset=dataset, limit=limit) as rows:
+        emit(table(records.Identity), rows, output)
+
+
+def scans(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
+    """Print the scans, newest first."""
+    from facedb.report import records, results
+
+    with database(ctx) as db:
+        emit(
+            table(records.Scan),
+            results.scans(db),
+            output,
+            narrow=("scan_id", "status", "threshold", "faces", "pairs", "links", "started_at"),
+        )

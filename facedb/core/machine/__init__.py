@@ -1,0 +1,1 @@
+"""The machine below and the person in front: threads, temperature, who it is."""

@@ -1,0 +1,157 @@
+"""Mates: how alike two sets of faces of one person are, from the folders of the gallery taken in two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedb.core.records import Float32Array, Float64Array, Int32Array
+from facedb.findings.folders import Folders
+from facedb.findings.odds.spread import Spread, fit_spread
+from facedb.findings.persons import Persons
+
+_SIZES = (1, 2, 3, 6, 12)
+_FOLDERS = 1000
+_FACES = 48
+_DRAWS = 4
+_STEPS = 16
+_FREEDOM = 4.0
+_T4 = 0.375
+"""The density of Student's t with four degrees of freedom at its middle, Gamma(5/2) / (sqrt(4 pi) Gamma(2))."""
+_T4_SIDE = 1.1416
+"""Where that distribution has the quantile 0.84134, as the normal one has at 1."""
+_PRIOR_FOLDERS = 3.0
+_PRIOR_SIDE = 0.3
+_SHIFT = 0.05
+"""Two folders of one person are seldom as alike as two halves of one folder, which share occasions: an assumption, not measured."""
+_LOW, _HIGH = 0.158655, 0.841345
+
+
+@dataclass(frozen=True, slots=True)
+class Mates:
+    """The distribution of the sameness of two sets of faces of one person: ``middle``, and the spread ``below`` and ``above`` it.
+
+    On either side a Student distribution with four degrees of freedom: heavier than the normal one, since bad photos are.
+    ``folders`` tells how many persons it rests on.
+    """
+
+    middle: float
+    below: Spread
+    above: Spread
+    folders: int
+
+    def density(self, sameness: NDArray[np.floating], a: NDArray[np.number], b: NDArray[np.number]) -> Float64Array:
+        """The density (per unit of sameness) for sets of ``a`` and ``b`` faces."""
+        return self._around(self.middle, np.asarray(sameness, np.float64), *self._sides(a, b))
+
+    def relatives(self, sameness: NDArray[np.floating], a: NDArray[np.number], b: NDArray[np.number]) -> Float64Array:
+        """The same for relatives: two persons whose true sameness lies anywhere below that of one person, the closer the seldomer.
+
+        A triangular density that ends at ``middle``, seen through the spread that sets of this size have.
+        """
+        low, high = self._sides(a, b)
+        wide = np.asarray(sameness, np.float64)
+        shares = (np.arange(_STEPS) + 0.5) / _STEPS
+        weights = (1 - shares) / (1 - shares).sum()
+        seen = (w * self._around(self.middle * s, wide, low, high) for s, w in zip(shares, weights, strict=True))
+        return np.asarray(sum(seen))
+
+    def most(self, a: NDArray[np.number], b: NDArray[np.number]) -> Float64Array:
+        """The sameness from which on more of it is no further sign of one person."""
+        return self.middle + self._sides(a, b)[1]
+
+    def _sides(self, a: NDArray[np.number], b: NDArray[np.number]) -> tuple[Float64Array, Float64Array]:
+        return np.sqrt(self.below.variance(a, b)), np.sqrt(self.above.variance(a, b))
+
+    def _around(self, middle: float, sameness: Float64Array, low: Float64Array, high: Float64Array) -> Float64Array:
+        away = sameness - middle
+        side = np.where(away < 0, low, high)
+        shape = _T4 * (1 + (away / side * _T4_SIDE) ** 2 / _FREEDOM) ** (-(_FREEDOM + 1) / 2)
+        return np.asarray(shape * _T4_SIDE * 2 / (low + high))
+
+
+def mates_of_cores(vectors: Float32Array, parts: Folders, who: Persons, group: Int32Array) -> Mates:
+    """Sets out of one core, the rows whose ``group`` (n,) is 0, drawn at random: every folder counts once for each pair of sizes.
+
+    Of at most 1,000 folders, evenly spread, with 48 faces at most.
+    """
+    several = np.flatnonzero(who.faces >= 2)
+    if len(several) > _FOLDERS:
+        several = several[np.linspace(0, len(several) - 1, _FOLDERS).astype(np.int64)]
+    found: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    rng = np.random.default_rng(0)
+    for k in several.tolist():
+        rows = parts.order[parts.starts[k] : parts.starts[k] + parts.sizes[k]]
+        rows = rows[group[rows] == 0]
+        if len(rows) > _FACES:
+            rows = rows[np.linspace(0, len(rows) - 1, _FACES).astype(np.int64)]
+        scores = (vectors[rows] @ vectors[rows].T).astype(np.float64)
+        draws = 1 if len(rows) == 2 else _DRAWS
+        for _ in range(draws):
+            turn = rng.permutation(len(rows))
+            sums = np.zeros((len(rows) + 1, len(rows) + 1))
+            sums[1:, 1:] = scores[np.ix_(turn, turn)].cumsum(axis=0).cumsum(axis=1)
+            for i, a in enumerate(_SIZES):
+                for b in _SIZES[i:]:
+                    if a + b > len(rows):
+                        break
+                    found.setdefault((a, b), []).append((_sameness_of_halves(who, sums, a, b), 1.0 / draws))
+    halves = _fit({key: np.array(values) for key, values in found.items()}, len(several))
+    return replace(halves, below=replace(halves.below, persons=halves.below.persons + _SHIFT**2))
+
+
+def mates_of_faces(who: Persons, parts: Folders, own_mean: Float32Array, group: Int32Array) -> Mates:
+    """One face against the rest of its core, by `peel`'s ``own_mean`` (n,); every folder counts once."""
+    rows = np.flatnonzero((group == 0) & ~np.isnan(own_mean))
+    home = parts.folder_of[rows]
+    rest = who.faces[home] - 1
+    same = who.sameness(own_mean[rows], who.cohesion[home], who.cohesion[home])
+    weight = 1.0 / np.maximum(rest + 1, 1)
+    found: dict[tuple[int, int], Float64Array] = {}
+    edges = (*_SIZES, np.inf)
+    for low, high in pairwise(edges):
+        inside = (rest >= low) & (rest < high)
+        if inside.any():
+            found[1, round(float(np.average(rest[inside], weights=weight[inside])))] = np.stack(
+                [same[inside], weight[inside]], axis=1
+            )
+    return _fit(found, len(np.unique(home)))
+
+
+def _sameness_of_halves(who: Persons, sums: Float64Array, a: int, b: int) -> float:
+    """The sameness of the first ``a`` and the next ``b`` faces, from the sums of their scores over all leading blocks."""
+    between = (sums[a, a + b] - sums[a, a]) / (a * b)
+    own_a = (sums[a, a] - a) / (a * (a - 1)) if a > 1 else np.nan
+    other = sums[a + b, a + b] - sums[a, a + b] - sums[a + b, a] + sums[a, a]
+    own_b = (other - b) / (b * (b - 1)) if b > 1 else np.nan
+    cohesion = who.shrunk(np.array([own_a, own_b]), np.array([a, b]))
+    return float(who.sameness(np.array([between]), cohesion[:1], cohesion[1:])[0])
+
+
+def _fit(found: dict[tuple[int, int], Float64Array], folders: int) -> Mates:
+    """Middle and sides by weighted quantiles, so that the label noise left in the folders moves them little."""
+    sizes, low, high, weights, middles = [], [], [], [], []
+    for (a, b), values in sorted(found.items()):
+        order = np.argsort(values[:, 0])
+        value, weight = values[order, 0], values[order, 1]
+        place = (np.cumsum(weight) - weight / 2) / weight.sum()
+        lower, middle, upper = np.interp([_LOW, 0.5, _HIGH], place, value)
+        sizes.append((a, b))
+        middles.append(middle)
+        low.append((middle - lower) ** 2)
+        high.append((upper - middle) ** 2)
+        weights.append(weight.sum())
+    # What is known before any folder was seen counts as three single photos with three others.
+    sizes.append((1, 1))
+    middles.append(1.0)
+    low.append(_PRIOR_SIDE**2)
+    high.append(_PRIOR_SIDE**2)
+    weights.append(_PRIOR_FOLDERS)
+    one = np.array([1.0 / a for a, _ in sizes])
+    other = np.array([1.0 / b for _, b in sizes])
+    weight = np.array(weights)
+    below, above = (fit_spread(np.array(side), one + other, one * other, weight) for side in (low, high))
+    return Mates(float(np.average(middles, weights=weight)), below, above, folders)

@@ -1,0 +1,159 @@
+"""Two groups: the probability that two cores are one person, and that a face belongs elsewhere, in this gallery.
+
+Every pair of cores is one of strangers, or of one person, or, seldom, of relatives: people closer than chance brings any two. The
+densities of their scores are measured on the gallery (`strangers`, `mates`), the shares by expectation maximisation over all pairs of
+cores. The probability of one person is then one less the *local false discovery rate*,
+
+    pi_1 f_1(score) / (pi_0 f_0(score) + pi_1 f_1(score) + pi_r f_r(score)),
+
+so it counts how often chance makes such a score among all pairs looked at. Source: Efron, Large-Scale Inference (2010), chapters 2 and
+5; the tail of f_0 is fitted to the pairs weighted by their probability of being strangers, as in mixture fits (Dempster, Laird and
+Rubin 1977, JRSS B 39).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
+from facedb.findings.confidence import CERTAIN, SUREST
+from facedb.findings.folders import Folders
+from facedb.findings.odds.mates import Mates, mates_of_cores, mates_of_faces
+from facedb.findings.odds.strangers import Strangers, compare, strangers
+from facedb.findings.persons import Ends, Persons
+from facedb.findings.rates.histogram import BIN_EDGES
+
+RELATIVES = 0.05
+"""At least so many pairs of relatives for each pair that is one person, and half a pair in any gallery, are taken for granted: an
+assumption, not measured."""
+NEVER = 2.0
+UNSEEN = 0.9
+"""The most that can be said while no folder shows what two photos of one person score: an assumption, not measured."""
+_ROUNDS = 100
+_SETTLED = 1e-3
+_SINGLE = 512
+_MOST = 200.0
+_JEFFREYS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class TwoGroups:
+    """The densities of a gallery with the shares ``mated`` and ``related`` of the pairs of its ``folders`` (those with a core) that
+    are one person and relatives."""
+
+    strangers: Strangers
+    cores: Mates
+    faces: Mates
+    mated: float
+    related: float
+    folders: int
+
+    def of_cores(self, who: Persons, a: Int64Array, b: Int64Array) -> Float64Array:
+        """The probability (m,) that the cores of folders ``a`` and ``b`` (m,) are one person.
+
+        It never falls as their score grows: well above the middle of its distribution, more counts as that much does.
+        """
+        return self.shares(who, who.core_scores(a, b), a, b)[0]
+
+    def shares(
+        self, who: Persons, score: Float64Array, a: Int64Array, b: Int64Array
+    ) -> tuple[Float64Array, Float64Array]:
+        """The probabilities (m,) of one person and of relatives, where the cores of ``a`` and ``b`` have the mean ``score`` (m,)."""
+        return self._of_sets(who.ends, score, who.faces[a], who.faces[b], who.cohesion[a], who.cohesion[b])
+
+    def alone(self, scale: Ends, score: Float64Array) -> Float64Array:
+        """The probability (m,) that two folders of one photo each, which have ``score`` (m,), are one person."""
+        one, usual = np.ones(len(score), np.int64), np.full(len(score), scale.genuine)
+        return self._of_sets(scale, score, one, one, usual, usual)[0]
+
+    def of_faces(self, who: Persons, score: Float64Array, folder: Int64Array) -> Float64Array:
+        """The probability (m,) that single faces from elsewhere, with mean ``score`` to the core of ``folder`` (m,), are that person."""
+        one, usual = np.ones(len(score), np.int64), np.full(len(score), who.ends.genuine)
+        return self._of_sets(who.ends, score, one, who.faces[folder], usual, who.cohesion[folder])[0]
+
+    def certain_above(self, scale: Ends) -> float:
+        """The lowest edge of the histograms from which on two such folders are *certain*; above 1 where none are."""
+        sure = self.alone(scale, BIN_EDGES) >= CERTAIN
+        return float(BIN_EDGES[int(np.argmax(sure))]) if sure.any() else NEVER
+
+    def _of_sets(
+        self,
+        scale: Ends,
+        score: Float64Array,
+        faces_a: Int64Array,
+        faces_b: Int64Array,
+        own_a: Float64Array,
+        own_b: Float64Array,
+    ) -> tuple[Float64Array, Float64Array]:
+        low = scale.impostor
+        unit = np.sqrt(np.maximum(own_a - low, 1e-3) * np.maximum(own_b - low, 1e-3))
+        same = np.clip((score - low) / unit, 0.0, self.cores.most(faces_a, faces_b))
+        chance = self.strangers.density(np.maximum(score, self.strangers.mean), faces_a, faces_b) * unit
+        one = self.mated * self.cores.density(same, faces_a, faces_b)
+        relatives = self.related * self.cores.relatives(same, faces_a, faces_b)
+        either = one + relatives + (1 - self.mated - self.related) * chance
+        known = 1.0 if self.cores.folders else UNSEEN
+        return np.minimum(known * one / either, SUREST), relatives / either
+
+    def of_strays(
+        self,
+        who: Persons,
+        home: Int64Array,
+        own: Float64Array,
+        rest: Int64Array,
+        other: Int64Array,
+        like: Float64Array,
+    ) -> tuple[Float64Array, Float64Array]:
+        """How much likelier than *it is at home* two other stories make the scores of single faces (m,): that the face belongs to one
+        ``other`` folder, and that it belongs to nobody here.
+
+        ``own`` is the mean score to the ``rest`` faces of the core of ``home``, ``like`` that to the core of ``other``. A face of a
+        person scores with another core about what the cores of the two do, so look-alikes explain more than chance does.
+        """
+        count = np.maximum(rest, 1)
+        cohesion = who.cohesion[home]
+        unit = np.maximum(cohesion - who.ends.impostor, 1e-3)
+        there = np.maximum(who.cohesion[other] - who.ends.impostor, 1e-3)
+        between = who.core_scores(home, other)
+        same = who.sameness(own, cohesion, cohesion)
+        at_home = self.faces.density(np.minimum(same, self.faces.middle), np.ones(1), count) / unit
+        nobody = self.strangers.density(own, np.ones(1), count)
+        other_faces, home_faces = who.faces[other], np.maximum(who.faces[home], 1)
+        as_other = who.sameness(like, who.cohesion[other], who.cohesion[other])
+        belongs = self.faces.density(np.minimum(as_other, self.faces.middle), np.ones(1), other_faces) / there
+        elsewhere = self.strangers.known(np.maximum(own, between), between, other_faces, count)
+        visiting = self.strangers.known(np.maximum(like, between), between, home_faces, other_faces)
+        to_other = np.log(elsewhere) - np.log(at_home) + np.log(belongs) - np.log(visiting)
+        return np.exp(np.clip(to_other, -_MOST, _MOST)), np.exp(
+            np.clip(np.log(nobody) - np.log(at_home), -_MOST, _MOST)
+        )
+
+
+def two_groups(
+    vectors: Float32Array, parts: Folders, who: Persons, own_mean: Float32Array, group: Int32Array
+) -> TwoGroups:
+    """Measure a gallery: every pair of cores (ten million at most), and the faces of every core with the rest of it."""
+    rows = parts.order[(group == 0)[parts.order]]
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), _SINGLE)).astype(np.int64)]
+    mean, spread, pairs = compare(who, vectors[rows], parts.folder_of[rows])
+    z = (pairs.score - mean) / np.sqrt(spread.variance(who.faces[pairs.a], who.faces[pairs.b]))
+    cores = mates_of_cores(vectors, parts, who, group)
+    faces = mates_of_faces(who, parts, own_mean, group)
+    total = max(pairs.total, 1.0)
+    mated = _JEFFREYS / total
+    related, known = mated, np.zeros(len(z))
+    # It begins with a normal tail: where whole chains of folders are alike they would else pass for chance themselves.
+    null = strangers(mean, spread, pairs, np.empty(0), np.empty(0))
+    for _ in range(_ROUNDS):
+        found = TwoGroups(null, cores, faces, mated, related, int((who.faces > 0).sum()))
+        one, relatives = found.shares(who, pairs.score, pairs.a, pairs.b)
+        before, known = known, one + relatives
+        if float((pairs.weights * np.abs(known - before)).sum()) < _SETTLED:
+            break
+        mated = (float((pairs.weights * one).sum()) + _JEFFREYS) / total
+        seen = float((pairs.weights * relatives).sum())
+        related = max(seen, _JEFFREYS, RELATIVES * mated * total) / total
+        null = strangers(mean, spread, pairs, z, 1.0 - known)
+    return found

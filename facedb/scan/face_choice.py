@@ -1,0 +1,127 @@
+"""The choice of faces in a scan: which face of each photo takes part, what the others are, and where it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from facedb.core.progress import Reporter
+from facedb.core.records import Float32Array, Float64Array, Int64Array
+from facedb.dataset.embedding_rows import ModelRow
+from facedb.db.connection import Connection
+from facedb.findings.choice import Choice, Part, choose_faces
+from facedb.findings.company import Bystanders, Company, company
+from facedb.findings.find import FolderStudy
+from facedb.scan import scan_rows as store
+from facedb.scan.gallery import GalleryFaces, GallerySnapshot
+
+FIT = "fit"
+
+
+@dataclass(frozen=True, slots=True)
+class FaceChoice:
+    """The ``faces`` that take part, of ``every`` face with its ``vectors`` float32 (n, d) and the ``choice`` among them; ``boxes`` of faces
+    in photos that show several. Contracts that embed one face of a photo have no choice to make: `whole`."""
+
+    faces: GalleryFaces
+    every: GalleryFaces | None = None
+    vectors: Float32Array | None = None
+    choice: Choice | None = None
+    boxes: dict[int, tuple[float, ...]] = field(default_factory=dict)
+
+    def vectors_of(self, embedding_ids: Int64Array) -> Float32Array | None:
+        """The vectors of some of the faces, if they were read for the choice."""
+        if self.every is None or self.vectors is None:
+            return None
+        order = np.argsort(self.every.embedding_ids)
+        at = order[np.searchsorted(self.every.embedding_ids, embedding_ids, sorter=order)]
+        return np.ascontiguousarray(self.vectors[at])
+
+    def seen(self, conn: Connection, scan_id: int, faces: GalleryFaces, study: FolderStudy) -> Company:
+        """Keep the part of every face of photos that show several, and gather what their company tells; the caller commits.
+
+        ``faces`` are those of the gallery, in its order; faces that another choice left out of an interrupted scan are passed over.
+        """
+        if self.every is None or self.vectors is None or self.choice is None:
+            return Company()
+        row_of = {image: row for row, image in enumerate(faces.image_ids.tolist())}
+        several = np.flatnonzero((self.choice.faces > 1) & np.isin(self.every.image_ids, faces.image_ids))
+        beside = several[self.choice.part[several] == Part.BYSTANDER]
+        rows = np.array([row_of[image] for image in self.every.image_ids[beside].tolist()], np.int64)
+        bystanders = Bystanders(np.ascontiguousarray(self.vectors[beside]), rows)
+        also, score = bystanders.also(study.parts, study.who, study.odds)
+        told = dict(zip(beside.tolist(), zip(also.tolist(), score.tolist(), strict=True), strict=True))
+        store.write_scan_faces(conn, scan_id, self._rows(several, told, study))
+        standing = np.flatnonzero(self.choice.chosen & np.isin(self.every.embedding_ids, faces.embedding_ids))
+        at = np.array([row_of[image] for image in self.every.image_ids[standing].tolist()], np.int64)
+        fits = at[self.choice.part[standing] == Part.PART]
+        return company(study.parts, bystanders, also, fits, at[self.choice.guessed[standing]], self.choice.right)
+
+    def _rows(
+        self, several: Int64Array, told: dict[int, tuple[int, float]], study: FolderStudy
+    ) -> Iterator[tuple[Any, ...]]:
+        assert self.every is not None and self.choice is not None  # noqa: S101, PT018 - asked by the caller
+        for k in several.tolist():
+            folder, score = told.get(k, (-1, 0.0))
+            fit = float(self.choice.fit[k])
+            yield (
+                int(self.every.face_ids[k]), Part(int(self.choice.part[k])).word, int(self.choice.faces[k]), None if fit != fit else fit,
+                int(study.parts.labels[folder]) if folder >= 0 else None, score if folder >= 0 else None,
+            )  # fmt: skip
+
+    def note(self, face_id: int) -> str | None:
+        """What a finding about a face should say of its photo, where that shows several."""
+        box = self.boxes.get(face_id)
+        if box is None or self.every is None or self.choice is None:
+            return None
+        at = int(np.flatnonzero(self.every.face_ids == face_id)[0])
+        x, y, w, h = (round(v) for v in box)
+        return (
+            f"Its photo shows {int(self.choice.faces[at])} faces; the one at x {x}, y {y} ({w} x {h} pixels) is meant."
+        )
+
+
+def choose(
+    conn: Connection,
+    model: ModelRow,
+    faces: GalleryFaces,
+    snapshot: GallerySnapshot,
+    connections: int,
+    reporter: Reporter,
+) -> FaceChoice:
+    """One face for every photo, where the contract embeds all of them to choose from."""
+    if model.contract.get("faces") != FIT or model.contract.get("detector") is None or not len(faces):
+        return FaceChoice(faces)
+    _, of_image, counts = np.unique(faces.image_ids, return_inverse=True, return_counts=True)
+    several = np.flatnonzero(counts[of_image] > 1)
+    if not len(several):
+        return FaceChoice(faces)
+    vectors = snapshot.vectors(faces.embedding_ids, connections=connections, reporter=reporter)
+    boxes, area, offset = _geometry(conn, faces, several)
+    choice = choose_faces(vectors, faces.identity_ids, faces.image_ids, area, offset)
+    chosen = faces.take(np.flatnonzero(choice.chosen))
+    bystanders = int((choice.part == Part.BYSTANDER).sum())
+    photos = len(np.unique(faces.image_ids[several]))
+    reporter.say(
+        f"{photos:,} photos show several people: each takes part with the face that fits its folder, {bystanders:,} bystanders do not "
+        "(`facedb faces`)."
+    )
+    return FaceChoice(chosen, faces, vectors, choice, boxes)
+
+
+def _geometry(
+    conn: Connection, faces: GalleryFaces, several: Int64Array
+) -> tuple[dict[int, tuple[float, ...]], Float64Array, Float64Array]:
+    """Boxes by face, and (n,) the area of each and how far its middle is from that of the photo, as a share of the photo's sides."""
+    boxes: dict[int, tuple[float, ...]] = {}
+    area, offset = np.zeros(len(faces)), np.zeros(len(faces))
+    row_of = dict(zip(faces.face_ids[several].tolist(), several.tolist(), strict=True))
+    for face_id, box, width, height in store.face_boxes(conn, list(row_of)):
+        x, y, w, h = box
+        boxes[face_id] = tuple(box)
+        area[row_of[face_id]] = w * h
+        offset[row_of[face_id]] = np.hypot((x + w / 2) / width - 0.5, (y + h / 2) / height - 0.5)
+    return boxes, area, offset

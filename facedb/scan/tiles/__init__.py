@@ -1,0 +1,1 @@
+"""The work of a scan as tiles that many workers share."""

@@ -1,0 +1,104 @@
+"""Claiming the tiles of a scan and committing what was found: the loop that every worker runs, in one process or on many machines."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Self
+
+import psycopg
+
+from facedb.db.connection import Connection
+from facedb.db.work import Work
+from facedb.scan import scan_rows
+from facedb.scan.scan_rows import PairRows
+from facedb.scan.tiles import tile_rows
+from facedb.scan.tiles.tile_rows import LEASE_SECONDS, TileRow
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the search of one tile gave: its flagged ``pairs``, out of ``candidates`` scored and ``comparisons`` met, in ``seconds``."""
+
+    pairs: PairRows
+    candidates: int
+    comparisons: int
+    seconds: float
+
+
+class Claims:
+    """What one worker has claimed of a scan, as a `with` block: renewed while the block lasts, given back at its end.
+
+    Claims are renewed from a thread and a connection of its own. One that is not renewed for ``seconds`` is free again, so a worker that
+    dies costs its tile and that time, and a worker that comes back from the dead cannot finish what is somebody else's by now.
+    """
+
+    def __init__(
+        self, work: Work, connect: Callable[[], Connection], scan_id: int, seconds: float = LEASE_SECONDS
+    ) -> None:
+        self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._work, self._connect, self._scan_id, self._seconds = work, connect, scan_id, seconds
+        self._last = -1
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="facedb-claims", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        # Where the server is gone the lease ends by itself.
+        with suppress(psycopg.Error):
+            self._work.conn.rollback()
+            tile_rows.release_tiles(self._work.conn, self._scan_id, self.worker)
+            self._work.conn.commit()
+
+    def take(self) -> TileRow | None:
+        """Claim the next free tile; None where there is none."""
+        tile = self._work.unit(
+            lambda conn: tile_rows.claim_tile(conn, self._scan_id, self.worker, after=self._last, lease=self._seconds)
+        )
+        if tile is not None:
+            self._last = tile.tile
+        return tile
+
+    def finish(self, tile: TileRow, found: Found) -> bool:
+        """Commit the pairs of a tile with its mark, both or neither; False where the claim was lost and another worker does it."""
+
+        def write(conn: Connection) -> bool:
+            # The mark comes first: where it fails there is nothing to take back.
+            done = tile_rows.finish_tile(
+                conn,
+                self._scan_id,
+                self.worker,
+                tile,
+                pairs=len(found.pairs),
+                candidates=found.candidates,
+                comparisons=found.comparisons,
+                seconds=found.seconds,
+            )
+            if done:
+                scan_rows.write_pairs(conn, self._scan_id, found.pairs)
+            return done
+
+        return self._work.unit(write)
+
+    def _renew(self) -> None:
+        conn: Connection | None = None
+        while not self._stop.wait(self._seconds / 3):
+            try:
+                conn = self._connect() if conn is None or conn.closed else conn
+                tile_rows.renew_lease(conn, self._scan_id, self.worker, self._seconds)
+                conn.commit()
+            except psycopg.Error:
+                # A server that restarts is back before the lease ends, or the tile is somebody else's.
+                conn = None
+        if conn is not None:
+            conn.close()

@@ -1,0 +1,193 @@
+"""What a scan has to do: resume one that was begun, build on one that is finished, or start anew."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+
+from facedb.core.lookup import rows_of
+from facedb.core.progress import Reporter
+from facedb.core.records import Int32Array, Int64Array
+from facedb.db.connection import Connection
+from facedb.join.loop import Block, plan_blocks
+from facedb.scan import scan_rows as store
+from facedb.scan.gallery import GalleryFaces
+from facedb.scan.scan_rows import LedgerBlock, ScanRow
+from facedb.scan.tiles import tile_rows
+from facedb.scan.tiles.tile_rows import TileRow
+
+Pause = Callable[[], None] | None
+
+_CARRIED_ROWS = 1 << 17
+TILE_COLUMNS = 1 << 17
+"""A tile is as wide as whole blocks of about this many faces: wide enough that claiming and committing it is nothing beside the search,
+narrow enough for a worker's memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``faces`` in gallery order, the first ``first_new`` of them carried over; block k holds rows ``borders[k]`` to ``borders[k + 1]``.
+
+    ``finished`` is an earlier scan that is already the answer; ``scan_id`` a scan to resume, which is ``outdated`` when the
+    gallery has changed since; ``base`` the scan to carry pairs over from.
+    """
+
+    faces: GalleryFaces
+    first_new: int
+    borders: list[int]
+    scan_id: int | None = None
+    outdated: bool = False
+    base: ScanRow | None = None
+    finished: ScanRow | None = None
+
+    @staticmethod
+    def cut(faces: GalleryFaces, first_new: int, block_rows: int, base: ScanRow | None = None) -> Plan:
+        """A new scan of ``faces``, in blocks of about ``block_rows`` new faces."""
+        carried = list(range(0, first_new, _CARRIED_ROWS))
+        blocks = plan_blocks(faces.identity_ids, first_new=first_new, target_rows=block_rows)
+        return Plan(faces, first_new, [*carried, *(block.start for block in blocks), len(faces)], base=base)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """A scan that is under way: block k of it holds the gallery rows ``borders[k]`` to ``borders[k + 1]``."""
+
+    scan_id: int
+    borders: list[int]
+
+    def block(self, tile: TileRow) -> Block:
+        """A tile as rows of the whole gallery."""
+        start, stop = self.borders[tile.block], self.borders[tile.block + 1]
+        column_stop = stop if tile.last_column == tile.block else self.borders[tile.last_column + 1]
+        return Block(tile.tile, start, stop, self.borders[tile.first_column], column_stop)
+
+
+def plan(
+    conn: Connection,
+    model_id: int,
+    scope: Mapping[str, Any],
+    faces: GalleryFaces,
+    threshold: float,
+    *,
+    full: bool,
+    block_rows: int,
+    reporter: Reporter,
+) -> Plan:
+    """Decide how to come to a complete scan of ``faces`` with the least work, and say so."""
+    resumable = _resume(conn, model_id, scope, faces, threshold, full=full, reporter=reporter)
+    if resumable is not None:
+        return resumable
+    if not full:
+        for scan_id in store.base_scans(conn, model_id, scope, threshold):
+            base = store.scan_by_id(conn, scan_id)
+            if base is not None:
+                return _build_on(conn, base, faces, threshold, block_rows, reporter)
+        lowest = store.lowest_scanned(conn, model_id, scope)
+        if lowest is not None and lowest > threshold:
+            reporter.say(f"No scan reached down to {threshold:g} yet (lowest: {lowest:g}), so this is a full scan.")
+    return Plan.cut(faces, 0, block_rows)
+
+
+def begin(
+    conn: Connection,
+    model_id: int,
+    scope: Mapping[str, Any],
+    planned: Plan,
+    threshold: float,
+    engine: str,
+) -> Ledger:
+    """Write the scan, its ledger and its tiles; the caller commits."""
+    faces, borders = planned.faces, planned.borders
+    carried = bisect_left(borders, planned.first_new)
+    blocks = [
+        LedgerBlock(
+            k, k < carried, faces.embedding_ids[start:stop], faces.identity_ids[start:stop], faces.face_ids[start:stop]
+        )
+        for k, (start, stop) in enumerate(pairwise(borders))
+    ]
+    scan_id = store.begin_scan(
+        conn,
+        model_id=model_id,
+        base_scan_id=None if planned.base is None else planned.base.id,
+        threshold=threshold,
+        scope=scope,
+        engine=engine,
+        identities=len(np.unique(faces.identity_ids)),
+        blocks=blocks,
+    )
+    tile_rows.add_tiles(conn, scan_id, cut(borders, carried))
+    return Ledger(scan_id, borders)
+
+
+def cut(borders: Sequence[int], carried: int, columns: int = TILE_COLUMNS) -> list[TileRow]:
+    """The tiles of the blocks from number ``carried`` on: each against itself and all before, in runs of about ``columns`` rows."""
+    tiles: list[TileRow] = []
+    for block in range(carried, len(borders) - 1):
+        first = 0
+        for column in range(block + 1):
+            full = borders[column + 1] - borders[first] >= columns
+            if full or column == block:
+                tiles.append(TileRow(len(tiles), block, first, column))
+                first = column + 1
+    return tiles
+
+
+def _resume(
+    conn: Connection,
+    model_id: int,
+    scope: Mapping[str, Any],
+    faces: GalleryFaces,
+    threshold: float,
+    *,
+    full: bool,
+    reporter: Reporter,
+) -> Plan | None:
+    for scan_id in store.running_scans(conn, model_id, scope, threshold, full=full):
+        ledger = store.ledger(conn, scan_id)
+        ids, labels = _members(ledger)
+        rows = rows_of(ids, faces.embedding_ids)
+        if (rows < 0).any():
+            reporter.say(f"Faces of the unfinished scan {scan_id} are gone, so it is given up.")
+            store.abandon_scan(conn, scan_id)
+            conn.commit()
+            continue
+        outdated = len(rows) != len(faces) or bool((faces.identity_ids[rows] != labels).any())
+        frozen = replace(faces.take(rows), identity_ids=labels)
+        counts = tile_rows.tile_counts(conn, scan_id)
+        reporter.say(f"Going on with scan {scan_id}: {counts.done} of {counts.tiles} blocks are done.")
+        first_new = sum(len(b.embedding_ids) for b in ledger if b.carried)
+        borders = [0, *accumulate(len(b.embedding_ids) for b in ledger)]
+        return Plan(frozen, first_new, borders, scan_id, outdated)
+    return None
+
+
+def _build_on(
+    conn: Connection, base: ScanRow, faces: GalleryFaces, threshold: float, block_rows: int, reporter: Reporter
+) -> Plan:
+    """Carry over what is unchanged since ``base``: the same embedding under the same label."""
+    ids, labels = _members(store.ledger(conn, base.id))
+    rows = rows_of(faces.embedding_ids, ids)
+    unchanged = rows >= 0
+    unchanged[unchanged] = labels[rows[unchanged]] == faces.identity_ids[unchanged]
+    same = int(unchanged.sum())
+    if same == len(faces) == len(ids) and base.threshold == threshold:
+        reporter.say(f"Nothing is new since scan {base.id}; its rows are the answer.")
+        return Plan(faces, same, [], finished=base)
+    order = np.r_[np.flatnonzero(unchanged), np.flatnonzero(~unchanged)]
+    ordered = faces.take(order)
+    reporter.say(
+        f"Building on scan {base.id}: {len(faces) - same:,} of {len(faces):,} faces are new or changed, "
+        f"{len(ids) - same:,} are gone or changed."
+    )
+    return Plan.cut(ordered, same, block_rows, base)
+
+
+def _members(ledger: Sequence[LedgerBlock]) -> tuple[Int64Array, Int32Array]:
+    if not ledger:
+        return np.empty(0, np.int64), np.empty(0, np.int32)
+    return np.concatenate([b.embedding_ids for b in ledger]), np.concatenate([b.identity_ids for b in ledger])

@@ -1,0 +1,158 @@
+"""A worker: claims tiles of a scan, searches them with the strips that they need, and leaves when none is left.
+
+It needs the database and nothing else, so as many may run as there are cores and machines that reach it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+
+from facedb.core.errors import NotFoundError, UsageError
+from facedb.core.machine.blas import one_blas_thread
+from facedb.core.progress import Reporter
+from facedb.core.records import Int64Array
+from facedb.dataset import embedding_rows
+from facedb.dataset.embedding_rows import ModelRow
+from facedb.db.connection import Connection, Database, translated
+from facedb.db.work import Work
+from facedb.join.engine import choose_engine
+from facedb.join.loop import Block, BlockResult, Gallery, Join
+from facedb.scan import scan_rows
+from facedb.scan.scan_rows import PairRows, ScanRow
+from facedb.scan.tiles import tile_rows
+from facedb.scan.tiles.claims import Claims, Found
+from facedb.scan.tiles.ledger import Ledger, Pause
+from facedb.scan.tiles.strips import Strips
+from facedb.scan.tiles.tile_rows import LEASE_SECONDS, TileRow
+
+MEMORY = 2 << 30
+"""Bytes of strips that a worker keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOptions:
+    """How a worker works: ``engine``, ``threads`` (None: all cores it may use), bytes of ``memory`` for strips, ``lease`` in seconds."""
+
+    engine: str = "auto"
+    threads: int | None = None
+    memory: int = MEMORY
+    lease: float = LEASE_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class WorkSummary:
+    """What a worker did: of these ``scans``, so many ``tiles`` with so many ``pairs``; ``lost``: claims that another worker took over."""
+
+    scans: tuple[int, ...]
+    tiles: int
+    pairs: int
+    lost: int
+
+
+def work(
+    db: Database, scan_id: int | None, options: WorkOptions, *, reporter: Reporter, pause: Pause = None
+) -> WorkSummary:
+    """Search tiles of scan ``scan_id``, or of every scan that is under way (None), until none is free.
+
+    Raises NotFoundError for an unknown scan, UsageError for one that is not under way, ConflictError where its faces are gone.
+    """
+    engine = choose_engine(options.engine)
+    with closing(Work(db, say=reporter.say)) as session, translated(db.dsn):
+        todo = session.unit(tile_rows.open_scans if scan_id is None else lambda conn: [_running(conn, scan_id).id])
+        tiles = pairs = lost = 0
+        for each in todo:
+            done = _work_on(db, session, each, engine.name, options, reporter, pause)
+            tiles, pairs, lost = tiles + done.tiles, pairs + done.pairs, lost + done.lost
+    return WorkSummary(tuple(todo), tiles, pairs, lost)
+
+
+def _running(conn: Connection, scan_id: int) -> ScanRow:
+    scan = scan_rows.scan_by_id(conn, scan_id)
+    if scan is None:
+        raise NotFoundError(f"There is no scan {scan_id}: see `facedb scans`.")
+    if scan.status != "running":
+        raise UsageError(f"Scan {scan_id} is {scan.status}: there is nothing left to work on.")
+    return scan
+
+
+def _work_on(
+    db: Database, session: Work, scan_id: int, engine: str, options: WorkOptions, reporter: Reporter, pause: Pause
+) -> WorkSummary:
+    scan = session.unit(lambda conn: scan_rows.scan_by_id(conn, scan_id))
+    assert scan is not None  # noqa: S101 - just listed
+    model = session.unit(lambda conn: embedding_rows.model_by_id(conn, scan.model_id))
+    assert model is not None  # noqa: S101 - a scan has its model by foreign key
+    counts = session.unit(lambda conn: tile_rows.tile_counts(conn, scan_id))
+    tiles = pairs = lost = 0
+    with (
+        one_blas_thread(),
+        closing(TileSearch(session, scan, model, options, engine=engine)) as tile_search,
+        Claims(session, db.open, scan.id, options.lease) as claims,
+        reporter.task(f"scan {scan.id}", counts.tiles - counts.done, "tiles") as task,
+    ):
+        reporter.say(f"{claims.worker} works on scan {scan.id}: {counts.done:,} of {counts.tiles:,} tiles are done.")
+        while (tile := claims.take()) is not None:
+            found = tile_search.search(tile)
+            if claims.finish(tile, found):
+                tiles, pairs = tiles + 1, pairs + len(found.pairs)
+            else:
+                lost += 1
+            task.advance(1)
+            if pause is not None:
+                pause()
+    return WorkSummary((scan.id,), tiles, pairs, lost)
+
+
+class TileSearch:
+    """Searches tiles of one scan with what fits into ``memory`` bytes: the whole gallery, taken in once, or the strips of each tile."""
+
+    def __init__(self, session: Work, scan: ScanRow, model: ModelRow, options: WorkOptions, *, engine: str) -> None:
+        self._strips = Strips(session, scan.id, model, options.memory)
+        self._threshold, self._engine, self._threads = scan.threshold, engine, options.threads
+        sizes = session.unit(lambda conn: tile_rows.strip_sizes(conn, scan.id))
+        self._borders = [0, *accumulate(sizes)]
+        self._ledger = Ledger(scan.id, self._borders)
+        # The vectors, their copy while the gallery is put together, and what an engine holds beside it.
+        self._fits = 3 * 4 * self._borders[-1] * model.dim <= options.memory
+        self._whole: tuple[Int64Array, Join] | None = None
+
+    def close(self) -> None:
+        """Give the memory of the engine back."""
+        if self._whole is not None:
+            self._whole[1].close()
+            self._whole = None
+
+    def search(self, tile: TileRow) -> Found:
+        """The flagged pairs of one tile."""
+        if self._fits:
+            if self._whole is None:
+                self._whole = self._open(range(len(self._borders) - 1))
+            face_ids, opened = self._whole
+            return _found(opened.search(self._ledger.block(tile)), face_ids)
+        columns = [k for k in range(tile.first_column, tile.last_column + 1) if k != tile.block]
+        face_ids, opened = self._open([*columns, tile.block])
+        with opened:
+            start = len(face_ids) - (self._borders[tile.block + 1] - self._borders[tile.block])
+            stop = None if tile.last_column == tile.block else start
+            return _found(opened.search(Block(tile.tile, start, len(face_ids), 0, stop)), face_ids)
+
+    def _open(self, blocks: Iterable[int]) -> tuple[Int64Array, Join]:
+        """The faces of some blocks, in that order, and a join over them."""
+        parts = [self._strips.get(k) for k in blocks]
+        gallery = Gallery(
+            np.concatenate([part.vectors for part in parts]),
+            np.concatenate([part.identity_ids for part in parts]),
+            np.concatenate([part.image_ids for part in parts]),
+        )
+        opened = Join(gallery, threshold=self._threshold, engine=self._engine, threads=self._threads)
+        return np.concatenate([part.face_ids for part in parts]), opened
+
+
+def _found(result: BlockResult, face_ids: Int64Array) -> Found:
+    pairs = PairRows.between(face_ids[result.rows_a], face_ids[result.rows_b], result.scores)
+    return Found(pairs, result.candidates, result.comparisons, result.seconds)

@@ -1,0 +1,1 @@
+"""Files that hold many images: tar shards and MXNet records."""

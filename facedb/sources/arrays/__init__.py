@@ -1,0 +1,1 @@
+"""Ready-made vectors in NumPy's files."""

@@ -1,0 +1,90 @@
+"""The probabilities of findings against truth that is known: they are right as often as they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facedb.findings.confidence import CERTAIN
+from facedb.findings.find import study_folders
+from facedb.findings.odds.mates import Mates
+from facedb.findings.odds.spread import Spread, fit_spread
+from facedb.findings.odds.tail import fit_tail
+from facedb.join.gallery import Gallery
+from tests.unit.findings.odds.crowds import known
+from tests.unit.findings.people import Crowd, folders, scan
+
+
+def test_confidences_are_right_as_often_as_they_say() -> None:
+    sure, true = [], []
+    for seed in range(6):
+        crowd = known(seed)
+        found = scan(crowd.gallery, threshold=0.4, engine="int8")
+        sure.append(found.confidence)
+        true.append(crowd.true(found))
+    confidence, holds = np.concatenate(sure), np.concatenate(true)
+    tenths = np.minimum((confidence * 10).astype(int), 9)
+    error = sum(abs(confidence[tenths == t].sum() - holds[tenths == t].sum()) for t in range(10)) / len(holds)
+    assert error <= 0.05
+    assert holds[confidence >= CERTAIN].mean() >= 0.95
+    assert (confidence >= CERTAIN).sum() >= 0.7 * holds.sum()
+
+
+def test_the_same_score_says_less_in_a_larger_gallery() -> None:
+    chances = []
+    for persons in (300, 2400):
+        crowd = known(3, persons=persons, merges=8, strays=0)
+        study = study_folders(crowd.gallery)
+        chances.append(study.odds.alone(study.who.ends, np.array([0.62]))[0])
+    assert chances[0] > chances[1]
+
+
+def test_the_probability_of_one_person_never_falls_as_the_score_grows() -> None:
+    study = study_folders(known(1).gallery)
+    alone = study.odds.alone(study.who.ends, np.linspace(-1, 1, 401))
+    assert (np.diff(alone) >= -1e-12).all()
+    assert alone[0] < 1e-6
+    assert alone[-1] > 0.9
+
+
+def test_folders_of_one_photo_alone_leave_chance_and_one_person_undecided() -> None:
+    rng = np.random.default_rng(2)
+    vectors = Crowd(30, seed=2).faces(0, 1)
+    vectors = np.concatenate([vectors, *(Crowd(1, seed=100 + k).faces(0, 1) for k in range(29))])
+    near = vectors[0] + 0.9 * vectors[int(rng.integers(1, 30))]
+    vectors = np.concatenate([vectors, (near / np.linalg.norm(near))[None].astype(np.float32)])
+    gallery = Gallery(np.ascontiguousarray(vectors), np.arange(31), np.arange(31))
+    found = scan(gallery, threshold=0.4)
+    assert len(found)
+    assert (found.confidence < CERTAIN).all()
+
+
+def test_a_tail_is_found_again_and_never_gets_flatter() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.standard_normal(2_000_000)
+    upper = scores[scores >= 2.0]
+    tail = fit_tail(2.0, len(upper) / len(scores), upper, np.ones(len(upper)))
+    for at, true in ((3.0, 1.35e-3), (4.0, 3.17e-5), (5.0, 2.87e-7)):
+        assert tail.survival(np.array([at]))[0] == pytest.approx(true, rel=0.35)
+    assert tail.bend >= 0
+
+
+def test_the_components_of_the_spread_are_found_again() -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.integers(1, 12, 400), rng.integers(1, 12, 400)
+    true = Spread(0.004, 0.002, 0.001)
+    found = fit_spread(true.variance(a, b), 1 / a + 1 / b, 1 / (a * b), np.ones(400))
+    assert (found.persons, found.faces, found.pairs) == pytest.approx((0.004, 0.002, 0.001), rel=1e-6)
+
+
+def test_the_density_of_mates_integrates_to_one() -> None:
+    spread = Spread(0.002, 0.01, 0.05)
+    mates = Mates(1.0, spread, Spread(0.0, 0.005, 0.03), 100)
+    grid = np.linspace(-20, 22, 420_001)
+    assert np.trapezoid(mates.density(grid, np.ones(1), np.ones(1)), grid) == pytest.approx(1.0, abs=1e-3)
+    assert np.trapezoid(mates.relatives(grid, np.ones(1), np.ones(1)), grid) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_gallery_without_two_folders_has_odds_too() -> None:
+    crowd = Crowd(2)
+    assert study_folders(folders([(1, crowd.faces(0, 3))])).odds.mated <= 0.5
