@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from facedb.core.records import Float32Array, Float64Array
 
@@ -43,15 +42,10 @@ ALL_TURNS: Final = tuple(range(8))
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """How picture b lies over a: ``turn`` (see ALL_TURNS) of a, ``affine`` float64 (2, 3) from x, y of b to those of the turned a."""
+    """How picture b lies over a: b is a after ``turn`` (see ALL_TURNS), and ``affine`` float64 (2, 3) takes x, y of b turned back to a."""
 
     turn: int
     affine: Float64Array
-
-
-def turned(picture: NDArray[np.generic], turn: int) -> NDArray[np.generic]:
-    """The picture (h, w) mirrored for turns from 4 on, then turned by quarters."""
-    return np.rot90(picture[:, ::-1] if turn >= 4 else picture, turn % 4)
 
 
 def blurred(values: Float32Array, radius: int) -> Float32Array:
@@ -64,7 +58,7 @@ def blurred(values: Float32Array, radius: int) -> Float32Array:
     return out
 
 
-def detail(picture: NDArray[np.generic], side: int) -> Float32Array:
+def detail(picture: NDArray[Any], side: int) -> Float32Array:
     """What a picture shows beyond brightness and contrast, about -2 to 2: float32 (h, w) of its size.
 
     (value - local mean) / (local standard deviation + 6 grey levels), both over a square of about a fifth of ``side``; flat
@@ -94,13 +88,12 @@ class Prepared:
 def prepare(grey: Grey) -> Prepared:
     """Prepare a picture uint8 (h, w) whose longer side is SIDE."""
     height, width = grey.shape
-    image = Image.fromarray(grey)
     field = np.zeros((len(_SCALES), _FIELD, _FIELD), np.float32)
     energy = np.empty(len(_SCALES))
     sizes = []
-    coarse = _reduced(image, 1.0)
+    coarse = _reduced(grey, 1.0)
     for k, scale in enumerate(_SCALES):
-        values = coarse if scale == 1.0 else _reduced(image, scale)
+        values = coarse if scale == 1.0 else _reduced(grey, scale)
         h, w = min(values.shape[0], _FIELD), min(values.shape[1], _FIELD)
         field[k, :h, :w] = values[:h, :w]
         energy[k] = float((values * values).sum())
@@ -109,22 +102,32 @@ def prepare(grey: Grey) -> Prepared:
     return Prepared(grey, detail(grey, max(height, width)), coarse, spectra, energy, tuple(sizes))
 
 
-def _reduced(image: Image.Image, scale: float) -> Float32Array:
-    ratio = _COARSE * scale / max(image.size)
-    size = (max(4, round(image.width * ratio)), max(4, round(image.height * ratio)))
-    values = np.asarray(image.resize(size, Image.Resampling.BOX if scale <= 1 else Image.Resampling.BILINEAR))
-    return detail(values, round(_COARSE * scale))
+def _reduced(grey: Grey, scale: float) -> Float32Array:
+    """The detail of a picture at _COARSE times ``scale`` pixels."""
+    height, width = grey.shape
+    ratio = _COARSE * scale / max(height, width)
+    down, across = _resizer(height, max(4, round(height * ratio))), _resizer(width, max(4, round(width * ratio)))
+    return detail(down @ grey.astype(np.float32) @ across.T, round(_COARSE * scale))
+
+
+@cache
+def _resizer(before: int, after: int) -> Float32Array:
+    """The matrix (after, before) that resizes a row of pixels, by a triangle as wide as a pixel of the coarser side."""
+    ratio = before / after
+    centre = (np.arange(after)[:, None] + 0.5) * ratio - 0.5
+    weight = np.maximum(0.0, 1.0 - np.abs(np.arange(before)[None, :] - centre) / max(ratio, 1.0))
+    out: Float32Array = (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)
+    return out
 
 
 def find_overlay(a: Prepared, b: Prepared, turns: tuple[int, ...]) -> tuple[float, Overlay]:
     """The best of all scales, shifts and ``turns``: its correlation in the coarse pictures (about 1 for copies) and the map.
 
-    b is turned back instead of a, which gives the same map.
+    Instead of a, b is turned back, which is the same map.
     """
     field = np.zeros((len(turns), _FIELD, _FIELD), np.float32)
     shapes = []
     for k, turn in enumerate(turns):
-        # The turn of a by t laid under b is a laid under b turned back.
         values = turned_back(b.coarse, turn)
         field[k, : values.shape[0], : values.shape[1]] = values
         shapes.append(values.shape)
@@ -132,7 +135,7 @@ def find_overlay(a: Prepared, b: Prepared, turns: tuple[int, ...]) -> tuple[floa
     spectra = np.conj(np.fft.rfft2(field).astype(np.complex64))
     found = np.fft.irfft2(a.spectra[:, None] * spectra[None], s=(_FIELD, _FIELD))
     # Of a crop only the part that is there counts: the smaller of the two pictures is the measure.
-    found /= np.sqrt(np.minimum(a.energy[:, None], energy_b) ** 2)[:, :, None, None] + 1e-6
+    found /= np.minimum(a.energy, energy_b)[:, None, None, None] + 1e-6
     at = int(found.argmax())
     k, t, dy, dx = np.unravel_index(at, found.shape)
     shift = np.array([dx if dx < _FIELD // 2 else dx - _FIELD, dy if dy < _FIELD // 2 else dy - _FIELD], np.float64)
@@ -148,9 +151,10 @@ def find_overlay(a: Prepared, b: Prepared, turns: tuple[int, ...]) -> tuple[floa
     return float(found.flat[at]), Overlay(turn, np.c_[linear, offset])
 
 
-def turned_back(picture: NDArray[np.generic], turn: int) -> NDArray[np.generic]:
+def turned_back(picture: NDArray[Any], turn: int) -> NDArray[Any]:
+    """A picture (h, w) that was mirrored for turns from 4 on and then turned by quarters, as it was before."""
     back = np.rot90(picture, -(turn % 4))
-    return back[:, ::-1] if turn >= 4 else back
+    return np.ascontiguousarray(back[:, ::-1] if turn >= 4 else back)
 
 
 def refine(a: Float32Array, b: Float32Array, affine: Float64Array) -> Float64Array:
