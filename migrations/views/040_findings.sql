@@ -42,7 +42,7 @@ left join (
     join facedb.face c on c.image_id = v.image_a_id
     join facedb.finding_face w on w.face_id = c.id and w.role in ('wrong', 'copy')
     join facedb.finding o on o.scan_id = w.scan_id and o.rank = w.rank
-    where (v.kind = 'face' and (o.class = 'stray' or (o.class = 'duplicate' and v.verdict = 'duplicate')))
+    where (v.kind = 'face' and (o.class in ('stray', 'photo') or (o.class = 'duplicate' and v.verdict = 'duplicate')))
        or (v.kind = 'pair' and o.class = 'duplicate' and exists (
               select from facedb.face t join facedb.finding_face u on u.face_id = t.id and u.role in ('wrong', 'copy')
               where t.image_id = v.image_b_id and u.scan_id = o.scan_id and u.rank = o.rank
@@ -51,7 +51,7 @@ left join (
 ) i on i.scan_id = f.scan_id and i.rank = f.rank;
 comment on view bi.findings is 'Findings of every finished scan with the names and paths of today, ranked across classes.';
 comment on column bi.findings.rank is '1 is what to look at first.';
-comment on column bi.findings.class is 'merge: a and b are one person; stray: an image of a is not a; mixed: a holds two persons; duplicate: one photo twice; look-alike: a and b are close but separate, or a person said so.';
+comment on column bi.findings.class is 'merge: a and b are one person; stray: an image of a is not a; mixed: a holds two persons; duplicate: one photo twice; look-alike: a and b are close but separate, or a person said so; photo: a photo of a shows several people, or its face is turned, blurred or tiny (last in rank).';
 comment on column bi.findings.confidence is '0 to 1, on one scale for all classes.';
 comment on column bi.findings.identity_a is 'The identity that is said to be wrong, or the first of two.';
 comment on column bi.findings.identity_b is 'The other identity; null when there is none.';

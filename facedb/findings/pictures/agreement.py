@@ -7,7 +7,6 @@ thirds and half the size, 5 and 10 % cropped from every side, framed, mirrored):
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -39,31 +38,21 @@ _LEAST: Final = 400
 _SCALES: Final = (0.3, 3.5)
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """``value`` from -1 to 1 (0: the pictures could not be laid over each other), and the ``turn`` between the two."""
-
-    value: float
-    turn: int
-
-
-NONE: Final = Agreement(0.0, 0)
-
-
-def agreement(a: Prepared, b: Prepared, turns: tuple[int, ...] = ALL_TURNS) -> Agreement:
+def agreement(a: Prepared, b: Prepared, turns: tuple[int, ...] = ALL_TURNS) -> float:
     """How far two pictures are one photo, cropped, framed, resized, brighter, or after one of ``turns``.
 
-    Both are blurred a little, one is laid over the other in the coarser of the two grids, and their detail is correlated over what both
-    show: as a whole, and in each cell of 6 x 6 that shows anything. The agreement is the smaller of the whole and of the cells'
-    lower sixth, so that a face that moved before a still wall, or the other way about, makes two photos.
+    Both are blurred a little, one is laid over the other in the coarser of the two grids, and their detail is correlated over what
+    both show: as a whole, and in each cell of 6 x 6 that shows anything. The agreement is the smaller of the whole and of the cells'
+    lower sixth, from -1 to 1 (0: they could not be laid over each other), so that a face that moved before a still wall, or the
+    other way about, makes two photos.
     """
     coarse, overlay = find_overlay(a, b, turns)
     if coarse < _HOPELESS:
-        return NONE
+        return 0.0
     affine = refine(a.fine, turned_back(b.fine, overlay.turn), overlay.affine)
     scale = float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
     if not _SCALES[0] < scale < _SCALES[1]:
-        return NONE
+        return 0.0
     moved, fixed = a.grey.astype(np.float32), turned_back(b.grey, overlay.turn).astype(np.float32)
     if scale < 1:
         linear = np.linalg.inv(affine[:, :2])
@@ -77,8 +66,8 @@ def agreement(a: Prepared, b: Prepared, turns: tuple[int, ...] = ALL_TURNS) -> A
     both = inside(moved.shape, x, y, _EDGE) & inside(fixed.shape, points[0], points[1], _EDGE)
     shared = both.reshape(fixed.shape)
     if shared.sum() < _LEAST:
-        return NONE
-    return Agreement(_agreement(value.reshape(fixed.shape), fixed, shared), overlay.turn)
+        return 0.0
+    return _agreement(value.reshape(fixed.shape), fixed, shared)
 
 
 def sureness(agreements: Float64Array) -> Float64Array:
@@ -88,15 +77,15 @@ def sureness(agreements: Float64Array) -> Float64Array:
 
 def _agreement(moved: Float32Array, fixed: Float32Array, shared: NDArray[np.bool_]) -> float:
     radius = max(4, round(float(np.sqrt(shared.sum())) * 0.09))
-    p, q = _shared_detail(moved, shared, radius)[shared], _shared_detail(fixed, shared, radius)[shared]
-    p, q = p.astype(np.float64), q.astype(np.float64)
+    p: Float64Array = _shared_detail(moved, shared, radius)[shared].astype(np.float64)
+    q: Float64Array = _shared_detail(fixed, shared, radius)[shared].astype(np.float64)
     whole = float(np.corrcoef(p, q)[0, 1]) if p.std() > 0 and q.std() > 0 else 0.0
     down, across = np.nonzero(shared)
     cell = _cells(down) * _CELLS + _cells(across)
     count = np.maximum(np.bincount(cell, minlength=_CELLS**2), 1)
 
     def mean(values: Float64Array) -> Float64Array:
-        return np.bincount(cell, values, minlength=_CELLS**2) / count
+        return np.asarray(np.bincount(cell, values, minlength=_CELLS**2) / count)
 
     covariance = mean(p * q) - mean(p) * mean(q)
     spread_p, spread_q = mean(p * p) - mean(p) ** 2, mean(q * q) - mean(q) ** 2
@@ -110,7 +99,7 @@ def _agreement(moved: Float32Array, fixed: Float32Array, shared: NDArray[np.bool
 
 def _cells(positions: NDArray[np.intp]) -> NDArray[np.intp]:
     first, last = positions.min(), positions.max()
-    return (positions - first) * _CELLS // (last - first + 1)
+    return np.asarray((positions - first) * _CELLS // (last - first + 1))
 
 
 def _shared_detail(picture: Float32Array, shared: NDArray[np.bool_], radius: int) -> Float32Array:
@@ -119,5 +108,5 @@ def _shared_detail(picture: Float32Array, shared: NDArray[np.bool_], radius: int
     share = np.maximum(blurred(weight, radius), np.float32(1e-3))
     mean = blurred(picture * weight, radius) / share
     square = blurred(picture * picture * weight, radius) / share
-    out: Float32Array = (picture - mean) / (np.sqrt(np.maximum(square - mean * mean, 0)) + np.float32(_CONTRAST))
-    return out
+    spread = np.sqrt(np.maximum(square - mean * mean, 0)) + np.float32(_CONTRAST)
+    return np.asarray((picture - mean) / spread, np.float32)

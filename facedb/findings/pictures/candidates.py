@@ -8,8 +8,8 @@ import numpy as np
 
 from facedb.core.records import Int64Array
 
-TURNS: Final = 8
-"""The first hashes of a picture are those of its eight turns, the others of crops."""
+VIEWS: Final = 11
+"""Hashes of a picture: of its eight turns, then of three crops."""
 NEAR_BITS: Final = 8
 _PARTS: Final = ((0, 21), (21, 21), (42, 22))
 _CROWD: Final = 64

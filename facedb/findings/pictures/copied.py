@@ -28,22 +28,15 @@ class Pictures:
     load: Load
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """What came of looking at pairs (m,): the ``agreement`` float64 of each, NaN where a picture is missing, and its ``turn`` int8.
+def look(
+    pictures: Pictures, image_a: Int64Array, image_b: Int64Array, likelihood: Float64Array | Float32Array
+) -> Float64Array:
+    """Lay the pictures of pairs of image keys (m,) over each other, the pairs of the highest ``likelihood`` first.
 
-    A pair whose two pictures were both found to be copies of others that are copies of each other was not looked at again and has the
-    lowest agreement on the way.
+    Returns the `agreement` of each, NaN where a picture is missing. A pair whose two pictures are joined already, by pairs that are
+    copies, is not looked at again and has the lowest agreement of its group.
     """
-
-    agreement: Float64Array
-    turn: Int64Array
-
-
-def look(pictures: Pictures, image_a: Int64Array, image_b: Int64Array, likelihood: Float64Array | Float32Array) -> Looked:
-    """Lay the pictures of pairs of image keys (m,) over each other, the pairs of the highest ``likelihood`` first."""
     value = np.full(len(image_a), np.nan)
-    turn = np.zeros(len(image_a), np.int64)
     shelf = _Shelf(pictures.load)
     known = _Known()
     order = np.lexsort((image_b, image_a, -np.asarray(likelihood, np.float64)))
@@ -59,11 +52,10 @@ def look(pictures: Pictures, image_a: Int64Array, image_b: Int64Array, likelihoo
             a, b = shelf.picture(one), shelf.picture(two)
             if a is None or b is None:
                 continue
-            found = agreement(a, b)
-            value[k], turn[k] = found.value, found.turn
-            if found.value >= FROM:
-                known.join(one, two, found.value)
-    return Looked(value, turn)
+            value[k] = agreement(a, b)
+            if value[k] >= FROM:
+                known.join(one, two, float(value[k]))
+    return value
 
 
 class _Shelf:

@@ -50,12 +50,11 @@ class Overlay:
 
 def blurred(values: Float32Array, radius: int) -> Float32Array:
     """The mean of the square of 2 radius + 1 pixels around each, its edge repeated; float32 (h, w)."""
-    padded = np.pad(values, radius + 1, mode="edge")[:-1, :-1].astype(np.float64)
+    padded: Float64Array = np.pad(np.asarray(values, np.float64), radius + 1, mode="edge")[:-1, :-1]
     padded[0], padded[:, 0] = 0, 0
     sums = padded.cumsum(axis=0).cumsum(axis=1)
     n = 2 * radius + 1
-    out: Float32Array = ((sums[n:, n:] - sums[:-n, n:] - sums[n:, :-n] + sums[:-n, :-n]) / (n * n)).astype(np.float32)
-    return out
+    return np.asarray((sums[n:, n:] - sums[:-n, n:] - sums[n:, :-n] + sums[:-n, :-n]) / (n * n), np.float32)
 
 
 def detail(picture: NDArray[Any], side: int) -> Float32Array:
@@ -137,14 +136,14 @@ def find_overlay(a: Prepared, b: Prepared, turns: tuple[int, ...]) -> tuple[floa
     # Of a crop only the part that is there counts: the smaller of the two pictures is the measure.
     found /= np.minimum(a.energy, energy_b)[:, None, None, None] + 1e-6
     at = int(found.argmax())
-    k, t, dy, dx = np.unravel_index(at, found.shape)
+    k, t, dy, dx = (int(i) for i in np.unravel_index(at, found.shape))
     shift = np.array([dx if dx < _FIELD // 2 else dx - _FIELD, dy if dy < _FIELD // 2 else dy - _FIELD], np.float64)
     # x of the scaled a = x of the turned-back b + shift; now in pixels of SIDE, corner based.
-    turn = turns[int(t)]
+    turn = turns[t]
     size_a = np.array(a.grey.shape[::-1], np.float64)
-    scaled_a = np.array(a.sizes[int(k)][::-1], np.float64)
+    scaled_a = np.array(a.sizes[k][::-1], np.float64)
     size_b = np.array(turned_back(b.grey, turn).shape[::-1], np.float64)
-    coarse_b = np.array(shapes[int(t)][::-1], np.float64)
+    coarse_b = np.array(shapes[t][::-1], np.float64)
     gain = (coarse_b / size_b) * (size_a / scaled_a)
     linear = np.diag(gain)
     offset = (shift + 0.5 * coarse_b / size_b) * (size_a / scaled_a) - 0.5
@@ -160,7 +159,7 @@ def turned_back(picture: NDArray[Any], turn: int) -> NDArray[Any]:
 def refine(a: Float32Array, b: Float32Array, affine: Float64Array) -> Float64Array:
     """The affine map (2, 3), from ``affine`` on, that brings the detail ``a`` closest to ``b``; both float32 (h, w)."""
     points = grid(*b.shape)
-    gy, gx = np.gradient(a)
+    gy, gx = (np.asarray(gradient, np.float32) for gradient in np.gradient(a))
     flat_b = b.ravel()
     current = affine.copy()
     for _ in range(_ROUNDS):

@@ -10,6 +10,7 @@ where scan_id = %(scan_id)s
   and (not %(open)s or verdict is null or verdict = 'unsure')
   and (%(denied)s or verdict is null or not case class
       when 'stray' then verdict = 'same'
+      when 'photo' then verdict = 'same'
       when 'duplicate' then verdict = 'different'
       else verdict = 'different' and not exists (
           select from bi.links k
