@@ -35,6 +35,7 @@ _QUANTILE: Final = 0.15
 _CONTRAST: Final = 4.0
 _EDGE: Final = 2.5
 _LEAST: Final = 400
+_THIN: Final = 20
 _SCALES: Final = (0.3, 3.5)
 
 
@@ -46,6 +47,8 @@ def agreement(a: Prepared, b: Prepared, turns: tuple[int, ...] = ALL_TURNS) -> f
     lower sixth, from -1 to 1 (0: they could not be laid over each other), so that a face that moved before a still wall, or the
     other way about, makes two photos.
     """
+    if min(*a.grey.shape, *b.grey.shape) < _THIN:
+        return 0.0
     coarse, overlay = find_overlay(a, b, turns)
     if coarse < _HOPELESS:
         return 0.0

@@ -30,6 +30,8 @@ def alike_by_hash(views: Int64Array) -> tuple[Int64Array, Int64Array]:
     value = views.ravel().view(np.uint64)
     known = value != 0
     row, straight, value = row[known], straight[known], value[known]
+    if not len(value):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
     found: list[Int64Array] = []
     for shift, bits in _PARTS:
         part = (value >> np.uint64(shift)) & np.uint64(2**bits - 1)
@@ -37,7 +39,7 @@ def alike_by_hash(views: Int64Array) -> tuple[Int64Array, Int64Array]:
         part, of_row, is_straight = part[order], row[order], straight[order]
         at = np.flatnonzero(np.r_[True, part[1:] != part[:-1], True])
         start, end = at[:-1], at[1:]
-        heads = np.add.reduceat(is_straight.astype(np.int64), start) if len(start) else np.empty(0, np.int64)
+        heads = np.add.reduceat(is_straight.astype(np.int64), start)
         for k in np.flatnonzero((heads > 0) & (end - start > 1) & (end - start <= _CROWD)).tolist():
             s, h, e = int(start[k]), int(heads[k]), int(end[k])
             members = order[s:e]

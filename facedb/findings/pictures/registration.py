@@ -50,7 +50,7 @@ class Overlay:
 
 def blurred(values: Float32Array, radius: int) -> Float32Array:
     """The mean of the square of 2 radius + 1 pixels around each, its edge repeated; float32 (h, w)."""
-    padded: Float64Array = np.pad(np.asarray(values, np.float64), radius + 1, mode="edge")[:-1, :-1]
+    padded = np.pad(np.asarray(values, np.float64), radius + 1, mode="edge")[:-1, :-1]
     padded[0], padded[:, 0] = 0, 0
     sums = padded.cumsum(axis=0).cumsum(axis=1)
     n = 2 * radius + 1
@@ -67,8 +67,7 @@ def detail(picture: NDArray[Any], side: int) -> Float32Array:
     radius = max(2, round(side * _WINDOW))
     mean = blurred(values, radius)
     spread = np.sqrt(np.maximum(blurred(values * values, radius) - mean * mean, 0))
-    out: Float32Array = (values - mean) / (spread + np.float32(_CONTRAST))
-    return out
+    return np.asarray((values - mean) / (spread + np.float32(_CONTRAST)), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +114,7 @@ def _resizer(before: int, after: int) -> Float32Array:
     ratio = before / after
     centre = (np.arange(after)[:, None] + 0.5) * ratio - 0.5
     weight = np.maximum(0.0, 1.0 - np.abs(np.arange(before)[None, :] - centre) / max(ratio, 1.0))
-    out: Float32Array = (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)
-    return out
+    return np.asarray(weight / weight.sum(axis=1, keepdims=True), np.float32)
 
 
 def find_overlay(a: Prepared, b: Prepared, turns: tuple[int, ...]) -> tuple[float, Overlay]:
