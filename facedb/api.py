@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from facedb.report.diff import LinkChange, PairDifference
     from facedb.report.evaluate import Evaluation
     from facedb.report.export import Exported
+    from facedb.review.answers import Answered
     from facedb.review.apply import Outcome
     from facedb.review.plan import PlanSummary, PlanView
     from facedb.review.verdicts import Contradiction, Statement, Verdict
@@ -432,6 +433,24 @@ class FaceDB:
         statement = verdicts.Statement(kind, a, verdict, b, target, note, by)
         return verdicts.say(self._open(), [statement], dataset=dataset)[0]
 
+    def answer(
+        self,
+        findings: int | Iterable[int],
+        word: Literal["accept", "reject", "unsure"],
+        *,
+        to: str | None = None,
+        note: str | None = None,
+        by: str | None = None,
+        scan: int | None = None,
+        dataset: str | None = None,
+    ) -> list[Answered]:
+        """Say whether findings are right, by their ranks; ``to``: whose an accepted stray is. See `facedb verdict finding`."""
+        from facedb.review import answers
+
+        ranks = [findings] if isinstance(findings, int) else list(findings)
+        given = [answers.Answer(rank, word, to, note, by) for rank in ranks]
+        return answers.answer(self._open(), given, scan=scan, dataset=dataset)
+
     def say_all(
         self,
         statements: PathLike | Iterable[Statement | Mapping[str, Any]] | pd.DataFrame,
@@ -441,13 +460,14 @@ class FaceDB:
     ) -> list[int]:
         """Write many verdicts, all of them or none; returns their keys.
 
-        ``statements``: a csv with the columns kind, a, b, verdict and, where wanted, target, note, by; the same as mappings
+        ``statements``: a csv of findings whose column verdict was filled with accept, reject or unsure; or one with the columns
+        kind, a, b, verdict and, where wanted, target, note, by; the same as mappings
         or a data frame; or `facedb.review.verdicts.Statement`. ``by`` is who says what names nobody.
         """
-        from facedb.review import verdicts
+        from facedb.review import imports, verdicts
 
         if isinstance(statements, (str, os.PathLike)):
-            return verdicts.say_all(self._open(), Path(statements), dataset=dataset, by=by)
+            return imports.take(self._open(), Path(statements), dataset=dataset, by=by)
         if hasattr(statements, "to_dict"):
             statements = statements.to_dict("records")
         said = [s if isinstance(s, verdicts.Statement) else verdicts.statement_of(s) for s in statements]

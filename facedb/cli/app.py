@@ -13,7 +13,7 @@ import typer
 from facedb import __version__
 from facedb.cli.commands import calibrate, check, model, plan, search, steps, verdict, work
 from facedb.cli.commands.machine import bench, db, demo, doctor
-from facedb.cli.commands.reading import bi, diff, evaluate, export, findings, results
+from facedb.cli.commands.reading import bi, diff, evaluate, export, findings, report, results, show
 from facedb.cli.context import State
 from facedb.cli.output import ReaderGoneError, watch_stdout
 from facedb.cli.progress import ConsoleReporter, complain
@@ -69,6 +69,10 @@ app.command(epilog="Example: facedb scan --threshold 0.45 --datasets train,test"
 app.command(epilog="Example: facedb work --any --threads 8")(work.work)
 app.command(epilog="Example: facedb links --limit 20")(results.links)
 app.command(epilog="Example: facedb findings --limit 50 --class stray")(findings.findings)
+app.command(epilog="Example: facedb show 12 --open")(show.show)
+app.command(
+    epilog="Example: facedb report noise.html --findings 200, or for strangers: facedb report noise.html --redact"
+)(report.report)
 app.command(epilog="Example: facedb calibrate --fmr 1e-5 --plot scores.svg")(calibrate.calibrate)
 app.command(epilog="Example: facedb evaluate --inject merge=2%,stray=3%,swap=1%,duplicate=1% --seed 7")(
     evaluate.evaluate

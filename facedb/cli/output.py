@@ -7,15 +7,16 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table as Grid
 
 from facedb.core.errors import UsageError
 from facedb.core.row import Column, Table, Values
 from facedb.report.tables import cell, write_rows
+
+if TYPE_CHECKING:
+    from rich.table import Table as Grid
 
 
 class ReaderGoneError(Exception):
@@ -86,6 +87,9 @@ def text(value: Any) -> str:
 
 
 def _print(table: Table[Any], body: Sequence[Values], narrow: Sequence[str]) -> None:
+    # Loaded where a table is printed: every command would pay for the import.
+    from rich.console import Console
+
     # A pipe has no width: rows must not be folded at 80 columns there.
     width = None if sys.stdout.isatty() else 10_000
     console = Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
@@ -108,6 +112,8 @@ def _print(table: Table[Any], body: Sequence[Values], narrow: Sequence[str]) -> 
 
 
 def _grid(columns: Sequence[Column], body: Sequence[Values]) -> Grid:
+    from rich.table import Table as Grid
+
     grid = Grid(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         grid.add_column(

@@ -4,26 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Task as RichTask
-from rich.text import Text
 
 from facedb.core.progress import Task
 
-# Work that ends sooner than this shows no bar.
-_SHOW_AFTER_SECONDS = 1.0
 _PLAIN_LINE_EVERY_SECONDS = 10.0
 
 
@@ -36,30 +21,9 @@ def human(n: float) -> str:
     return f"{n:.1f}T"
 
 
-class _Rate(ProgressColumn):
-    def render(self, task: RichTask) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if not speed else f"{human(speed)} {task.fields['unit']}/s")
-
-
-class _Count(ProgressColumn):
-    def render(self, task: RichTask) -> Text:
-        total = "" if task.total is None else f"/{human(task.total)}"
-        return Text(f"{human(task.completed)}{total} {task.fields['unit']}")
-
-
-class _Bar:
-    def __init__(self, progress: Progress, title: str, total: int | None, unit: str) -> None:
-        self._progress, self._title = progress, title
-        self._id = progress.add_task(title, total=total, unit=unit)
-
-    def advance(self, n: int = 1, note: str = "") -> None:
-        self._progress.update(self._id, advance=n, description=f"{self._title} {note}".rstrip())
-
-
 class _Lines:
-    def __init__(self, console: Console, title: str, total: int | None, unit: str) -> None:
-        self._console, self._title, self._total, self._unit = console, title, total, unit
+    def __init__(self, say: Callable[[str], None], title: str, total: int | None, unit: str) -> None:
+        self._say, self._title, self._total, self._unit = say, title, total, unit
         self._done, self._note = 0, ""
         self._start = self._last = time.monotonic()
 
@@ -68,7 +32,7 @@ class _Lines:
         now = time.monotonic()
         if now - self._last >= _PLAIN_LINE_EVERY_SECONDS:
             self._last = now
-            self._console.print(self.line(now))
+            self._say(self.line(now))
 
     def line(self, now: float) -> str:
         spent = max(now - self._start, 1e-9)
@@ -83,28 +47,35 @@ class ConsoleReporter:
     """The Reporter of the command line; ``quiet`` drops everything but errors."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True, quiet=quiet)
+        self._quiet = quiet
+        # While a bar is shown, it says what there is to say, so that the two do not write over each other.
+        self._beside: Callable[[str], None] | None = None
 
     @contextmanager
     def task(self, title: str, total: int | None, unit: str) -> Iterator[Task]:
         """Show a bar, or a line every ten seconds where stderr is no terminal."""
-        if not self._console.is_terminal:
-            yield _Lines(self._console, title, total, unit)
+        if self._quiet or not sys.stderr.isatty():
+            yield _Lines(self.say, title, total, unit)
             return
-        bars: tuple[ProgressColumn, ...] = (BarColumn(bar_width=12),) if total is not None else (SpinnerColumn(),)
-        left: tuple[ProgressColumn, ...] = (TimeRemainingColumn(),) if total is not None else ()
-        progress = Progress(
-            TextColumn("{task.description}"), *bars, _Count(), _Rate(), TimeElapsedColumn(), *left,
-            console=self._console, transient=True,
-        )  # fmt: skip
-        started = time.monotonic()
-        with progress:
-            yield _Bar(progress, title, total, unit)
-            progress.live.transient = time.monotonic() - started < _SHOW_AFTER_SECONDS
+        # Loaded where a bar is shown: every command would pay for the import.
+        from facedb.cli.bars import shown_bar
+
+        with shown_bar(title, total, unit) as bar:
+            self._beside = bar.say
+            try:
+                yield bar
+            finally:
+                self._beside = None
 
     def say(self, message: str) -> None:
         """Print one sentence on stderr."""
-        self._console.print(message)
+        if self._quiet:
+            return
+        if self._beside is not None:
+            self._beside(message)
+        else:
+            sys.stderr.write(f"{message}\n")
+            sys.stderr.flush()
 
 
 def complain(message: str) -> None:

@@ -81,20 +81,6 @@ def remarks_on_links(db: Database, selection: Selection) -> list[str]:
     return lines
 
 
-def examples(db: Database, scan_id: int, limit: int) -> list[tuple[str, str]]:
-    """The best pair of paths of each of the first links; empty where its faces carry other labels by now."""
-    with closing(db.open()) as conn, translated(db.dsn):
-        found = conn.execute(SQL["example_pairs"], {"scan_id": scan_id, "limit": limit})
-        return [_example(row) for row in found]
-
-
-def _example(row: tuple[Any, ...]) -> tuple[str, str]:
-    _, path_a, path_b, identity_a, identity_b = row
-    if path_a is None:
-        return "", ""
-    return (path_a, path_b) if identity_a < identity_b else (path_b, path_a)
-
-
 @contextmanager
 def faces(
     db: Database, *, scan: int | None, dataset: str | None, role: str | None, limit: int | None

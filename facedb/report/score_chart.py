@@ -1,23 +1,25 @@
-"""Charts of the two score distributions: as text, as SVG, and as PNG."""
+"""Charts of the two score distributions: as text, and drawn by Matplotlib as SVG or PNG."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
+from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from facedb.core.errors import UsageError
 from facedb.core.records import Float64Array
 from facedb.findings.rates.calibration import Calibration, Observed
 from facedb.findings.rates.histogram import BIN_EDGES, BINS
 
-_WIDTH, _HEIGHT = 900, 460
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 44, 52
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _STEP = 10
-_GENUINE, _IMPOSTOR, _INK, _GRID = "#1b7f5c", "#b3372f", "#222222", "#dddddd"
+_GENUINE, _IMPOSTOR, _INK, _MUTED, _GRID = "#1b7f5c", "#b3372f", "#1a1e23", "#565e69", "#dde1e6"
+_VARIABLES = {_GENUINE: "--good", _IMPOSTOR: "--bad", _INK: "--ink", _MUTED: "--muted", _GRID: "--line"}
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _TEXT_COLUMNS = 72
 
@@ -70,108 +72,82 @@ def check_suffix(path: Path) -> None:
 def write(path: Path, measured: Calibration, marks: list[Mark], title: str) -> None:
     """Write a chart with a logarithmic axis of shares; the suffix decides: .svg or .png. Raises UsageError for others."""
     check_suffix(path)
-    if path.suffix.lower() == ".svg":
-        path.write_text(_svg(measured, marks, title), encoding="utf-8")
-    else:
-        _png(measured, marks, title).save(path)
+    data = BytesIO()
+    with _settings():
+        _save(_figure(measured, marks, title), data, path.suffix.lower()[1:])
+    path.write_bytes(data.getvalue())
+
+
+def inline_svg(measured: Calibration, marks: list[Mark]) -> str:
+    """The chart as an SVG element for a page, in the colours of its style sheet, so that it is dark where the page is."""
+    data = BytesIO()
+    with _settings():
+        figure = _figure(measured, marks, None)
+        figure.patch.set_alpha(0)
+        figure.axes[0].patch.set_alpha(0)
+        _save(figure, data, "svg")
+    text = data.getvalue().decode("utf-8")
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, f"var({variable})")
+    return text[text.index("<svg") :]
+
+
+def _settings() -> Any:
+    """Texts stay texts, so that a chart can be searched and read aloud; the same data give the same bytes."""
+    # Loaded where a chart is drawn: no other command should pay for it.
+    from matplotlib import rc_context
+
+    return rc_context({"svg.fonttype": "none", "svg.hashsalt": "facedb", "font.family": "sans-serif", "font.size": 9})
+
+
+def _save(figure: Figure, file: BytesIO, form: str) -> None:
+    figure.savefig(file, format=form, dpi=144, metadata={"Date": None, "Creator": None} if form == "svg" else None)
+
+
+def _figure(measured: Calibration, marks: list[Mark], title: str | None) -> Figure:
+    """Both curves over one axis of scores; a filled step is the share of its pairs in 0.01 of score."""
+    from matplotlib.figure import Figure
+
+    first, last = _range(measured)
+    figure = Figure(figsize=(8.6, 3.5), layout="constrained")
+    axes = figure.subplots()
+    centres = BIN_EDGES[:-1:_STEP] + _STEP / BINS
+    shown = (centres >= first) & (centres <= last)
+    smallest = 1.0
+    for name, seen, colour in (("impostor", measured.impostor, _IMPOSTOR), ("genuine", measured.genuine, _GENUINE)):
+        if not seen.seen:
+            continue
+        share = density(seen)[shown]
+        share = np.where(share > 0, share, np.nan)
+        smallest = min(smallest, float(np.nanmin(share, initial=1.0)))
+        axes.plot(centres[shown], share, color=colour, linewidth=1.6, label=name)
+    axes.set_yscale("log")
+    axes.set_xlim(first, last)
+    axes.set_ylim(10.0 ** np.floor(np.log10(smallest)), 1.0)
+    # Two marks that lie close together are written one below the other.
+    for k, mark in enumerate(sorted((m for m in marks if first <= m.score <= last), key=lambda m: m.score)):
+        axes.axvline(mark.score, color=_INK, linewidth=0.9, linestyle=(0, (4, 3)))
+        right = mark.score > first + 0.8 * (last - first)
+        axes.annotate(
+            f"{mark.name} {mark.score:.3f}", (mark.score, 1.0), xycoords=("data", "axes fraction"),
+            xytext=(-4 if right else 4, -11 - 12 * k), ha="right" if right else "left", textcoords="offset points", color=_INK,
+            fontsize=8.5, parse_math=False,
+        )  # fmt: skip
+    axes.grid(color=_GRID, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=_MUTED, length=3)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(_GRID)
+    axes.set_xlabel("score", color=_MUTED)
+    axes.set_ylabel("share of pairs per 0.01", color=_MUTED)
+    axes.legend(loc="lower left", frameon=False, labelcolor=_INK)
+    if title is not None:
+        axes.set_title(title, loc="left", color=_INK, fontsize=11, parse_math=False)
+    return figure
 
 
 def _range(measured: Calibration) -> tuple[float, float]:
     seen = [o.above() for o in (measured.impostor, measured.genuine) if o.seen]
     first = min((BIN_EDGES[int(np.argmax(a < 1.0 - 1e-6)) - 1] for a in seen), default=-1.0)
     return float(np.floor(first * 10) / 10), 1.0
-
-
-def _curves(measured: Calibration) -> tuple[list[tuple[str, list[tuple[float, float]]]], float, tuple[float, float]]:
-    """Points (pixels) of each curve, the exponent of the lowest share shown, and the range of scores."""
-    first, last = _range(measured)
-    shares = {_IMPOSTOR: density(measured.impostor), _GENUINE: density(measured.genuine)}
-    smallest = min((float(s[s > 0].min()) for s in shares.values() if (s > 0).any()), default=1e-3)
-    floor = float(np.floor(np.log10(smallest)))
-    centres = BIN_EDGES[:-1:_STEP] + _STEP / BINS
-    curves = []
-    for colour, share in shares.items():
-        points = [
-            (_x(float(c), first, last), _y(float(np.log10(max(v, 10**floor))), floor))
-            for c, v in zip(centres, share, strict=True)
-            if first <= c <= last
-        ]
-        curves.append((colour, points))
-    return curves, floor, (first, last)
-
-
-def _x(score: float, first: float, last: float) -> float:
-    return _LEFT + (score - first) / (last - first) * (_WIDTH - _LEFT - _RIGHT)
-
-
-def _y(exponent: float, floor: float) -> float:
-    return _TOP + exponent / min(floor, -1.0) * (_HEIGHT - _TOP - _BOTTOM)
-
-
-def _ticks(floor: float, scores: tuple[float, float]) -> tuple[list[tuple[float, str]], list[tuple[float, str]]]:
-    first, last = scores
-    across = [(_x(float(s), first, last), f"{s + 0.0:.1f}") for s in np.round(np.arange(first, last + 1e-9, 0.1), 1)]
-    up = [(_y(e, floor), f"1e{e:.0f}" if e else "1") for e in np.arange(0, floor - 0.5, -1)]
-    return across, up
-
-
-def _svg(measured: Calibration, marks: list[Mark], title: str) -> str:
-    curves, floor, scores = _curves(measured)
-    across, up = _ticks(floor, scores)
-    out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-        'font-family="sans-serif" font-size="12">',
-        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
-        f'<text x="{_LEFT}" y="20" font-size="15" fill="{_INK}">{escape(title)}</text>',
-        f'<text x="{_LEFT}" y="37" fill="{_IMPOSTOR}">impostor</text><text x="{_LEFT + 64}" y="37" fill="{_GENUINE}">genuine</text>',
-    ]
-    bottom = _HEIGHT - _BOTTOM
-    out += [
-        f'<line x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{bottom}" stroke="{_GRID}"/>'
-        f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle" fill="{_INK}">{label}</text>'
-        for x, label in across
-    ]
-    out += [
-        f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH - _RIGHT}" y2="{y:.1f}" stroke="{_GRID}"/>'
-        f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end" fill="{_INK}">{label}</text>'
-        for y, label in up
-    ]
-    out.append(
-        f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 12}" text-anchor="middle" fill="{_INK}">score (share of pairs per 0.01)</text>'
-    )
-    for colour, points in curves:
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-    for k, mark in enumerate(marks):
-        x = _x(mark.score, *scores)
-        out.append(
-            f'<line x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{bottom}" stroke="{_INK}" stroke-dasharray="4 3"/>'
-            f'<text x="{x + 4:.1f}" y="{_TOP + 14 + 15 * k}" fill="{_INK}">{escape(mark.name)} {mark.score:.3f}</text>'
-        )
-    return "\n".join([*out, "</svg>", ""])
-
-
-def _png(measured: Calibration, marks: list[Mark], title: str) -> Image.Image:
-    curves, floor, scores = _curves(measured)
-    across, up = _ticks(floor, scores)
-    image = Image.new("RGB", (_WIDTH, _HEIGHT), "white")
-    draw = ImageDraw.Draw(image)
-    font = ImageFont.load_default(12)
-    bottom = _HEIGHT - _BOTTOM
-    draw.text((_LEFT, 6), title, fill=_INK, font=ImageFont.load_default(15))
-    draw.text((_LEFT, 26), "impostor", fill=_IMPOSTOR, font=font)
-    draw.text((_LEFT + 64, 26), "genuine", fill=_GENUINE, font=font)
-    for x, label in across:
-        draw.line((x, _TOP, x, bottom), fill=_GRID)
-        draw.text((x, bottom + 4), label, fill=_INK, font=font, anchor="ma")
-    for y, label in up:
-        draw.line((_LEFT, y, _WIDTH - _RIGHT, y), fill=_GRID)
-        draw.text((_LEFT - 6, y), label, fill=_INK, font=font, anchor="rm")
-    draw.text((_WIDTH / 2, _HEIGHT - 24), "score (share of pairs per 0.01)", fill=_INK, font=font, anchor="ma")
-    for colour, points in curves:
-        draw.line(points, fill=colour, width=2)
-    for k, mark in enumerate(marks):
-        x = _x(mark.score, *scores)
-        draw.line((x, _TOP, x, bottom), fill=_INK)
-        draw.text((x + 4, _TOP + 4 + 15 * k), f"{mark.name} {mark.score:.3f}", fill=_INK, font=font)
-    return image

@@ -14,8 +14,6 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import numpy as np
-
 from facedb.core.paths import to_text
 from facedb.core.row import Column, Kind, Table, Values
 
@@ -131,6 +129,8 @@ def _parquet(file: BinaryIO, table: Table[Any], rows: Iterable[Values]) -> int:
 
 
 def _npz(file: BinaryIO, table: Table[Any], rows: Iterable[Values]) -> int:
+    import numpy as np
+
     body = list(rows)
     arrays = {column.name: _array(column, [row[k] for row in body]) for k, column in enumerate(table.columns)}
     np.savez(file, **arrays)
@@ -139,6 +139,8 @@ def _npz(file: BinaryIO, table: Table[Any], rows: Iterable[Values]) -> int:
 
 def _array(column: Column, values: list[Any]) -> Any:
     """A column as NumPy holds it: no number is NaN, so whole numbers that may be missing are float64; no text is empty."""
+    import numpy as np
+
     if column.kind is Kind.WHOLE and not column.nullable:
         return np.array(values, np.int64)
     if column.numeric:

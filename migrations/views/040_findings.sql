@@ -1,6 +1,62 @@
--- Findings with names, paths and what people said about them. What was said of images is found from the verdicts, which are
--- few, and paths only where they are asked for.
+-- Findings with names, paths and what people said about them. What was said is found from the verdicts, which are few, and paths only
+-- where they are asked for. A statement can be decided without a word on itself: two that are the same as a third are the same, a stray
+-- of two that are the same is none, and a folder whose every photo belongs elsewhere is no folder any more.
 create view bi.findings as
+with recursive said as materialized (select * from bi.verdicts),
+edge as materialized (
+    select identity_a_id as a, identity_b_id as b from said where kind = 'link' and verdict = 'same'
+    union select identity_b_id, identity_a_id from said where kind = 'link' and verdict = 'same'
+),
+one (a, b) as (select a, a from edge union select o.a, e.b from one o join edge e on e.a = o.b),
+follows (low, high, verdict) as materialized (
+    select a, b, 'same' from one where a < b
+    union
+    select least(x.b, y.b), greatest(x.b, y.b), 'different'
+    from said v
+    cross join lateral (select v.identity_a_id as b union select o.b from one o where o.a = v.identity_a_id) x
+    cross join lateral (select v.identity_b_id as b union select o.b from one o where o.a = v.identity_b_id) y
+    where v.kind = 'link' and v.verdict = 'different'
+),
+emptied as materialized (
+    select identity_a_id as id, count(*) as images, array_agg(target_id) as targets
+    from said where kind = 'face' and verdict = 'wrong-identity' and image_a_id is not null group by identity_a_id
+),
+told as materialized (
+    -- Face by face: strays, mixed folders and photos are decided when all their faces are.
+    select o.scan_id, o.rank, count(distinct w.face_id) as faces, 0 as single,
+           case when bool_or(v.verdict = 'wrong-identity') then 'wrong-identity' else (array_agg(v.verdict order by v.verdict_id desc))[1] end as verdict,
+           (array_agg(v.note order by v.verdict_id desc))[1] as note, (array_agg(v.said_by order by v.verdict_id desc))[1] as said_by,
+           max(v.said_at) as said_at
+    from said v
+    join facedb.face c on c.image_id = v.image_a_id
+    join facedb.finding_face w on w.face_id = c.id and w.role = 'wrong'
+    join facedb.finding o on o.scan_id = w.scan_id and o.rank = w.rank and o.class in ('stray', 'mixed', 'photo')
+    where v.kind = 'face'
+    group by o.scan_id, o.rank
+    union all
+    -- Copies: each is named by a pair, or said to be a duplicate of the one that is left.
+    select o.scan_id, o.rank, count(distinct w.face_id), max((v.kind = 'face')::integer), (array_agg(v.verdict order by v.verdict_id desc))[1],
+           (array_agg(v.note order by v.verdict_id desc))[1], (array_agg(v.said_by order by v.verdict_id desc))[1], max(v.said_at)
+    from said v
+    join facedb.face c on c.image_id in (v.image_a_id, v.image_b_id)
+    join facedb.finding_face w on w.face_id = c.id and w.role = 'copy'
+    join facedb.finding o on o.scan_id = w.scan_id and o.rank = w.rank and o.class = 'duplicate'
+    where (v.kind = 'face' and v.verdict = 'duplicate')
+       or (v.kind = 'pair' and 2 = (
+              select count(distinct t.image_id) from facedb.face t join facedb.finding_face u on u.face_id = t.id and u.role = 'copy'
+              where t.image_id in (v.image_a_id, v.image_b_id) and u.scan_id = o.scan_id and u.rank = o.rank))
+    group by o.scan_id, o.rank
+    union all
+    -- Of two folders of one photo each, what was said of the two photos.
+    select o.scan_id, o.rank, 2, 0, v.verdict, v.note, v.said_by, v.said_at
+    from said v
+    join facedb.face ca on ca.image_id = v.image_a_id
+    join facedb.face cb on cb.image_id = v.image_b_id
+    join facedb.finding_face wa on wa.face_id = ca.id and wa.role = 'example'
+    join facedb.finding_face wb on wb.face_id = cb.id and wb.role = 'example' and (wb.scan_id, wb.rank) = (wa.scan_id, wa.rank)
+    join facedb.finding o on o.scan_id = wa.scan_id and o.rank = wa.rank and o.class in ('merge', 'look-alike') and o.size_a = 1 and o.size_b = 1
+    where v.kind = 'pair' and v.verdict in ('same', 'different', 'unsure')
+)
 select f.rank, case when f.class = 'merge' and l.verdict = 'different' then 'look-alike' else f.class end as class, f.confidence,
        na.name as identity_a, nb.name as identity_b,
        (select array_agg(i.path order by array_position('{wrong,copy,example}', w.role), w.face_id)
@@ -9,7 +65,8 @@ select f.rank, case when f.class = 'merge' and l.verdict = 'different' then 'loo
        f.faces_a, f.faces_b,
        (f.faces_a::double precision / f.size_a)::real as coverage_a,
        case when f.size_b > 0 then (f.faces_b::double precision / f.size_b)::real end as coverage_b,
-       f.max_score, f.mean_score, f.own_score, f.detail, coalesce(l.verdict, i.verdict) as verdict,
+       f.max_score, f.mean_score, f.own_score, f.detail,
+       coalesce(nullif(l.verdict, 'unsure'), g.verdict, nullif(i.verdict, 'unsure'), e.verdict, l.verdict, i.verdict) as verdict,
        f.scan_id, da.name as dataset_a, db.name as dataset_b, f.size_a, f.size_b, f.own_best, f.own_usual, f.own_spread, f.sameness,
        f.margin, f.hash_distance, f.group_number, f.group_lowest, f.swap_rank, coalesce(l.note, i.note) as verdict_note,
        coalesce(l.said_by, i.said_by) as verdict_by, f.identity_a as identity_a_id, f.identity_b as identity_b_id,
@@ -33,22 +90,22 @@ left join facedb.dataset db on db.id = nb.dataset_id
 left join bi.scan_coverage c
     on c.scan_id = f.scan_id and c.dataset_a_id = least(da.id, coalesce(db.id, da.id))
     and c.dataset_b_id = greatest(da.id, coalesce(db.id, da.id))
-left join bi.verdicts l
+left join said l
     on f.class in ('merge', 'look-alike') and l.kind = 'link'
     and l.identity_a_id = least(f.identity_a, f.identity_b) and l.identity_b_id = greatest(f.identity_a, f.identity_b)
-left join (
-    select distinct on (o.scan_id, o.rank) o.scan_id, o.rank, v.verdict, v.note, v.said_by, v.said_at
-    from bi.verdicts v
-    join facedb.face c on c.image_id = v.image_a_id
-    join facedb.finding_face w on w.face_id = c.id and w.role in ('wrong', 'copy')
-    join facedb.finding o on o.scan_id = w.scan_id and o.rank = w.rank
-    where (v.kind = 'face' and (o.class in ('stray', 'photo') or (o.class = 'duplicate' and v.verdict = 'duplicate')))
-       or (v.kind = 'pair' and o.class = 'duplicate' and exists (
-              select from facedb.face t join facedb.finding_face u on u.face_id = t.id and u.role in ('wrong', 'copy')
-              where t.image_id = v.image_b_id and u.scan_id = o.scan_id and u.rank = o.rank
-          ))
-    order by o.scan_id, o.rank, v.verdict_id desc
-) i on i.scan_id = f.scan_id and i.rank = f.rank;
+left join follows g
+    on f.class <> 'duplicate' and (f.class in ('merge', 'look-alike') or g.verdict = 'same')
+    and g.low = least(f.identity_a, f.identity_b) and g.high = greatest(f.identity_a, f.identity_b)
+    and not exists (select from follows o where o.verdict < g.verdict and o.low = g.low and o.high = g.high)
+left join told i
+    on i.scan_id = f.scan_id and i.rank = f.rank
+    and i.faces + i.single >= (select count(*) from facedb.finding_face w where w.scan_id = f.scan_id and w.rank = f.rank and w.role in ('wrong', 'copy'))
+left join lateral (
+    select case when t.targets <@ array[t.other] then 'same' else 'different' end as verdict
+    from (select p.targets, f.identity_b as other from emptied p where p.id = f.identity_a and p.images >= f.size_a
+          union all select p.targets, f.identity_a from emptied p where p.id = f.identity_b and p.images >= f.size_b) t
+    limit 1
+) e on f.class in ('merge', 'look-alike');
 comment on view bi.findings is 'Findings of every finished scan with the names and paths of today, ranked across classes.';
 comment on column bi.findings.rank is '1 is what to look at first.';
 comment on column bi.findings.class is 'merge: a and b are one person; stray: an image of a is not a; mixed: a holds two persons; duplicate: one photo twice; look-alike: a and b are close but separate, or a person said so; photo: a photo of a shows several people, or its face is turned, blurred or tiny (last in rank).';
@@ -64,7 +121,7 @@ comment on column bi.findings.max_score is 'Highest score.';
 comment on column bi.findings.mean_score is 'Mean score; of copies the lowest.';
 comment on column bi.findings.own_score is 'Mean score of a stray to the rest of its folder; within the second group of a mixed folder.';
 comment on column bi.findings.detail is 'The evidence in a sentence.';
-comment on column bi.findings.verdict is 'What a person said about the link, the face or the pair; null: nothing yet.';
+comment on column bi.findings.verdict is 'What people said about the link, the faces or the pair, or what follows from what they said of others; null: nothing yet, or not of all its faces.';
 comment on column bi.findings.scan_id is 'Key of the scan.';
 comment on column bi.findings.dataset_a is 'Dataset of a.';
 comment on column bi.findings.dataset_b is 'Dataset of b.';

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,8 +34,8 @@ from facedb.cli.choices import (
     threshold_choice,
 )
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
-from facedb.cli.output import Format, emit, text
-from facedb.core.row import Table, table, texts
+from facedb.cli.output import Format, emit
+from facedb.core.row import table, texts
 
 if TYPE_CHECKING:
     from facedb.check import CheckSummary
@@ -103,11 +104,10 @@ def check(
 
 
 def print_verdict(db: Database, summary: CheckSummary) -> None:
-    """Print the verdict of a check on stdout: what went in, what came out, the first links, where everything is."""
-    from facedb.report import results
-    from facedb.report.records import Link
+    """Print the verdict of a check on stdout: what went in, what came out, the first findings, where everything is."""
+    from facedb.cli.finding_list import listed
     from facedb.scan.calibrate import scan_meaning
-    from facedb.scan.findings import finding_counts, findings_in_words
+    from facedb.scan.findings import Finding, FindingSelection, finding_counts, findings, findings_in_words
 
     taken, embedded, scan = summary.ingest, summary.embed, summary.scan.scan
     rejected = taken.rejected + embedded.rejected
@@ -131,23 +131,17 @@ def print_verdict(db: Database, summary: CheckSummary) -> None:
         ],
         Format.TABLE,
     )
-    selection = results.Selection(scan=scan.id, limit=_TOP)
-    with results.links(db, selection) as rows:
-        first = list(rows)
+    with findings(db, FindingSelection(scan=scan.id, open=True, limit=_TOP)) as rows:
+        first = [table(Finding).row(row) for row in rows]
     if first:
-        shown = results.examples(db, scan.id, _TOP)
-        found = table(Link)
-        at = [
-            found.at(name)
-            for name in ("rank", "identity_a", "identity_b", "pairs", "coverage_a", "coverage_b", "max_score")
-        ]
-        columns = Table([*(found.columns[k] for k in at), *texts("example").columns], tuple)
-        body = [(*(row[k] for k in at), f"{text(a)}  {text(b)}") for row, (a, b) in zip(first, shown, strict=True)]
         typer.echo("")
-        emit(columns, body, Format.TABLE)
+        for line in listed(first, shutil.get_terminal_size((120, 24)).columns):
+            typer.echo(line)
     typer.echo("")
     hints = (
-        ["facedb findings", "facedb links", "facedb pairs"]
+        ["facedb findings"]
+        + ([f"facedb show {first[0].rank}"] if first else [])
+        + ["facedb report OUT.html"]
         + (["facedb rejects"] if rejected else [])
         + ["facedb db url"]
     )

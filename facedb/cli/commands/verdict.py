@@ -7,22 +7,59 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, database, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.row import table
 
 if TYPE_CHECKING:
+    from facedb.db.connection import Database
     from facedb.review.verdicts import Statement
 
 app = typer.Typer(
     name="verdict",
-    help="Say what is true of a link, a pair or a face. Nothing is overwritten: the newest verdict stands.",
+    help="Say what is true of a finding, a link, a pair or a face. Nothing is overwritten: the newest verdict stands.",
     no_args_is_help=True,
-    epilog="Example: facedb verdict link ann bob same",
+    epilog="Example: facedb verdict finding 12 accept",
 )
 
 NoteOption = Annotated[str | None, typer.Option("--note", help="Why, or anything else worth keeping.")]
 ByOption = Annotated[str | None, typer.Option("--by", help="Who says it; default: the user of this session.")]
+
+
+@app.command(epilog="Example: facedb verdict finding 12-20,25 accept")
+def finding(
+    ctx: typer.Context,
+    numbers: Annotated[
+        list[str],
+        typer.Argument(help="Ranks as facedb findings prints them: 12, 12-20 or 12-20,25.", show_default=False),
+    ],
+    answer: Annotated[str, typer.Argument(help="accept, reject or unsure.", show_default=False)],
+    to: Annotated[
+        str | None,
+        typer.Option("--to", help="With accept: whose a stray is, instead of the one that the finding names."),
+    ] = None,
+    note: NoteOption = None,
+    by: ByOption = None,
+    dataset: DatasetOption = None,
+    scan: ScanOption = None,
+) -> None:
+    """Say whether findings are right: their statement becomes a verdict, whatever their class.
+
+    Accepted: a merge makes the two one person, a stray carries the wrong label and belongs to the other identity, copies are one
+    photo, look-alikes are different people; of a mixed folder every photo of the second group carries the wrong label, so that the
+    folder is split. Rejected: the opposite, and the labels stand.
+    """
+    from facedb.review import answers
+
+    ranks = answers.numbers(numbers)
+    with database(ctx) as db:
+        done = answers.answer(
+            db, [answers.Answer(rank, answer.lower(), to, note, by) for rank in ranks], scan=scan, dataset=dataset
+        )
+        for one in done:
+            typer.echo(f"Finding {one.rank} ({one.kind}): {one.says}.")
+        _tell(ctx, db, [key for one in done for key in one.verdicts], dataset)
 
 
 @app.command(epilog="Example: facedb verdict link ann anna same --note 'passport photos'")
@@ -76,25 +113,31 @@ def face(
 
 
 @app.command(
-    "import", epilog="Example: facedb verdict import reviewed.csv --by ann   (columns: kind,a,b,verdict,target,note,by)"
+    "import",
+    epilog="Example: facedb findings --format csv > reviewed.csv, fill its column verdict, and: facedb verdict import reviewed.csv",
 )
 def import_(
     ctx: typer.Context,
     file: Annotated[
         Path,
         typer.Argument(
-            help="A csv with the columns kind, a, b, verdict and, if you like, target, note, by.", show_default=False
+            help="What facedb findings --format csv printed, its column verdict filled with accept, reject or unsure; or a csv with "
+            "the columns kind, a, b, verdict and, if you like, target, note, by.",
+            show_default=False,
         ),
     ],
     by: ByOption = None,
     dataset: DatasetOption = None,
+    scan: ScanOption = None,
 ) -> None:
-    """Say everything that a csv holds, or nothing when a row of it is wrong."""
-    from facedb.review.verdicts import say_all
+    """Say everything that a csv holds, or nothing when a row of it is wrong. Rows without an answer are left alone."""
+    from facedb.review import imports
 
     with database(ctx) as db:
-        said = say_all(db, file, dataset=dataset, by=by)
-    state_of(ctx).reporter.say(f"{len(said):,} verdicts are written.")
+        said = imports.take(db, file, scan=scan, dataset=dataset, by=by)
+        state_of(ctx).reporter.say(f"{len(said):,} verdict{'s are' if len(said) != 1 else ' is'} written.")
+        if said:
+            _tell(ctx, db, said, dataset)
 
 
 @app.command("list", epilog="Example: facedb verdict list --format csv > verdicts.csv")
@@ -125,9 +168,21 @@ def _say(ctx: typer.Context, statement: Statement, dataset: str | None) -> None:
     from facedb.review import verdicts
 
     with database(ctx) as db:
-        (key,) = verdicts.say(db, [statement], dataset=dataset)
-        against = [c for c in verdicts.conflicts(db) if key in c.verdict_ids]
-    state_of(ctx).reporter.say(f"Verdict {key} is written.")
-    for conflict in against:
-        row = conflict.row()
-        state_of(ctx).reporter.say(f"It contradicts others: {row.said}, but {row.against}. Say one of them anew.")
+        keys = verdicts.say(db, [statement], dataset=dataset)
+        state_of(ctx).reporter.say(f"Verdict {keys[0]} is written.")
+        _tell(ctx, db, keys, dataset)
+
+
+def _tell(ctx: typer.Context, db: Database, keys: list[int], dataset: str | None) -> None:
+    """Say what verdicts contradict, and what a plan would do by them."""
+    from facedb.review import verdicts
+    from facedb.review.outlook import outlook
+
+    say = state_of(ctx).reporter.say
+    written = set(keys)
+    for conflict in verdicts.conflicts(db):
+        if written & set(conflict.verdict_ids):
+            row = conflict.row()
+            say(f"It contradicts others: {row.said}, but {row.against}. Say one of them anew.")
+    for sentence in outlook(db, written, dataset=dataset).sentences():
+        say(sentence)

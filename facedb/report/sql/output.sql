@@ -20,24 +20,6 @@ where scan_id = %(scan_id)s and identity_a is not null and identity_b is not nul
 order by score desc, face_a, face_b
 limit %(limit)s;
 
--- name: example_pairs
--- The best pair of each of the first links that a list of links shows; nulls where its faces carry other labels by now.
-select l.rank, p.path_a, p.path_b, p.identity_a, p.identity_b
-from (
-    select * from bi.links where scan_id = %(scan_id)s and (verdict is distinct from 'different' or new_images > 0)
-    order by rank limit %(limit)s
-) l
-left join lateral (
-    select ia.path as path_a, ib.path as path_b, ia.identity_id as identity_a, ib.identity_id as identity_b
-    from facedb.flagged_pair p
-    join facedb.face fa on fa.id = p.face_a join facedb.image ia on ia.id = fa.image_id
-    join facedb.face fb on fb.id = p.face_b join facedb.image ib on ib.id = fb.image_id
-    where p.scan_id = %(scan_id)s
-      and least(ia.identity_id, ib.identity_id) = l.identity_a_id and greatest(ia.identity_id, ib.identity_id) = l.identity_b_id
-    order by p.score desc, p.face_a, p.face_b limit 1
-) p on true
-order by l.rank;
-
 -- name: rejects
 -- Inputs that are not faces, and why.
 select {columns} from bi.rejects

@@ -3,21 +3,25 @@
 -- (Composed: the columns.)
 select {columns}
 from bi.findings f
+cross join lateral (
+    select f.class in ('merge', 'look-alike') and f.verdict = 'different' and exists (
+        select from bi.links k
+        where k.scan_id = f.scan_id and k.new_images > 0
+          and k.identity_a_id = least(f.identity_a_id, f.identity_b_id)
+          and k.identity_b_id = greatest(f.identity_a_id, f.identity_b_id)
+    ) as back
+) n
 where scan_id = %(scan_id)s
   and (%(class)s::text is null or class = %(class)s)
   and (%(min_confidence)s::real is null or confidence >= %(min_confidence)s)
   and (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b))
-  and (not %(open)s or verdict is null or verdict = 'unsure')
-  and (%(denied)s or verdict is null or not case class
+  and (not %(open)s or verdict is null or verdict = 'unsure' or back)
+  and (%(denied)s or verdict is null or back or not case class
       when 'stray' then verdict = 'same'
       when 'photo' then verdict = 'same'
-      when 'duplicate' then verdict = 'different'
-      else verdict = 'different' and not exists (
-          select from bi.links k
-          where k.scan_id = f.scan_id and k.new_images > 0
-            and k.identity_a_id = least(f.identity_a_id, f.identity_b_id)
-            and k.identity_b_id = greatest(f.identity_a_id, f.identity_b_id)
-      )
+      when 'mixed' then verdict = 'same'
+      when 'duplicate' then verdict in ('same', 'different')
+      else verdict = 'different'
   end)
 order by rank
 limit %(limit)s;

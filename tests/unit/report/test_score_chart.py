@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from facedb.core.errors import UsageError
-from facedb.report.score_chart import Mark, as_text, write
+from facedb.report.score_chart import Mark, as_text, inline_svg, write
 from tests.unit.findings.rates.test_calibration import measured
 
 MARKS = [Mark("review above", 0.3), Mark("certain above", 0.5)]
@@ -21,7 +21,24 @@ def test_an_svg_is_well_formed_and_names_its_lines(tmp_path: Path) -> None:
     words = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
     assert "Faces <of> a & b" in words
     assert "review above 0.300" in words
-    assert len(list(root.iter("{http://www.w3.org/2000/svg}polyline"))) == 2
+    drawn = {path.get("style", "") for path in root.iter("{http://www.w3.org/2000/svg}path")}
+    assert any("#1b7f5c" in style for style in drawn)
+    assert any("#b3372f" in style for style in drawn)
+
+
+def test_the_same_data_give_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one.svg", "two.svg"):
+        write(tmp_path / name, measured(), MARKS, "Faces")
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+def test_a_chart_of_a_page_takes_its_colours_from_the_page_and_nothing_from_a_network() -> None:
+    drawn = inline_svg(measured(), MARKS)
+    ET.fromstring(drawn)  # noqa: S314 - drawn just now
+    assert "var(--good)" in drawn
+    assert "#1b7f5c" not in drawn
+    assert "<script" not in drawn
+    assert "url(http" not in drawn
 
 
 def test_a_png_shows_both_curves(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def findings(
     scan: ScanOption = None,
 ) -> None:
     """Print what looks wrong, the most certain first: one rank through all classes, each row with its evidence."""
+    from facedb.cli.finding_list import print_findings
     from facedb.scan import findings as work
 
     selection = work.FindingSelection(
@@ -45,12 +46,10 @@ def findings(
     )
     with database(ctx) as db:
         with work.findings(db, selection) as rows:
-            emit(
-                table(work.Finding),
-                rows,
-                output,
-                narrow=("rank", "class", "confidence", "identity_a", "identity_b", "detail"),
-            )
+            if output is Format.TABLE:
+                print_findings([table(work.Finding).row(row) for row in rows])
+            else:
+                emit(table(work.Finding), rows, output)
         if output is Format.TABLE and kind in (None, FindingClass.MERGE):
             for number, lowest, names in work.merge_groups(db, selection):
                 typer.echo(

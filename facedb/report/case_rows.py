@@ -1,0 +1,141 @@
+"""Cases: findings with the faces that a person needs to see for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from facedb.core.paths import display, from_text
+from facedb.db.connection import Connection
+from facedb.db.queries import load
+from facedb.report.thumbnails import Place
+
+SQL = load("report", "cases")
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFace:
+    """A face of a case; ``role`` is what it is to the finding (None: it is there to compare), ``score`` its best one to the other side."""
+
+    id: int
+    identity: str
+    path: str
+    role: str | None
+    score: float | None
+    width: int | None
+    height: int | None
+    bytes: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A finding to look at: ``subject`` is the stray, the second group or the copies; ``a`` and ``b`` are faces of the two sides,
+    those that link them first. ``size_a`` and ``size_b`` count all."""
+
+    rank: int
+    kind: str
+    confidence: float
+    identity_a: str
+    identity_b: str | None
+    faces_a: int
+    faces_b: int
+    size_a: int
+    size_b: int
+    max_score: float | None
+    mean_score: float | None
+    sentence: str
+    verdict: str | None
+    verdict_by: str | None
+    verdict_note: str | None
+    subject: tuple[CaseFace, ...]
+    a: tuple[CaseFace, ...]
+    b: tuple[CaseFace, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The identities that it is about."""
+        return (self.identity_a,) if self.identity_b is None else (self.identity_a, self.identity_b)
+
+    @property
+    def faces(self) -> tuple[CaseFace, ...]:
+        """All its faces, those in question first."""
+        return (*self.subject, *self.a, *self.b)
+
+
+def cases(
+    conn: Connection,
+    scan_id: int,
+    *,
+    ranks: Sequence[int] | None = None,
+    only_open: bool = False,
+    limit: int | None = None,
+    faces: int,
+) -> Iterator[Case]:
+    """The findings of a scan by rank (those of ``ranks``; ``only_open``: that nobody decided), with ``faces`` faces a side at most."""
+    wanted = {
+        "scan_id": scan_id,
+        "ranks": None if ranks is None else list(ranks),
+        "only_open": only_open,
+        "limit": limit,
+    }
+    for row in conn.execute(SQL["cases"], wanted).fetchall():
+        (rank, kind, confidence, a_id, name_a, b_id, name_b, faces_a, faces_b, size_a, size_b, best, mean, detail, verdict, by, note,
+         model_id) = row  # fmt: skip
+        members = conn.execute(SQL["members"], {"scan_id": scan_id, "rank": rank}).fetchall()
+        roles: dict[int, str] = dict(members)
+        own = [key for key, role in members if role in ("wrong", "copy")]
+        scope = {"scan_id": scan_id, "model_id": model_id, "own": own, "limit": faces}
+        # A stray and a second group are compared with both sides; of a link each side is with the other.
+        inner = kind in ("stray", "mixed")
+        side_a, side_b = [], []
+        if kind != "duplicate":
+            side_a = conn.execute(
+                SQL["side"], {**scope, "identity": a_id, "against": None if inner else b_id}
+            ).fetchall()
+            if b_id is not None:
+                side_b = conn.execute(
+                    SQL["side"], {**scope, "identity": b_id, "against": None if inner else a_id}
+                ).fetchall()
+        scores: dict[int, float | None] = dict((*side_a, *side_b))
+        shown = own[: 2 * faces]
+        found = _faces(conn, [*shown, *scores], roles, scores)
+        yield Case(
+            rank, kind, confidence, display(from_text(name_a)), None if name_b is None else display(from_text(name_b)), faces_a, faces_b,
+            size_a, size_b, best, mean, detail, verdict, by, note,
+            *(tuple(found[key] for key in keys if key in found) for keys in (shown, [k for k, _ in side_a], [k for k, _ in side_b])),
+        )  # fmt: skip
+
+
+def _faces(
+    conn: Connection, ids: Sequence[int], roles: dict[int, str], scores: dict[int, float | None]
+) -> dict[int, CaseFace]:
+    return {row[0]: _face(row, roles, scores) for row in conn.execute(SQL["faces"], {"ids": list(ids)})}
+
+
+def _face(row: tuple[Any, ...], roles: dict[int, str], scores: dict[int, float | None]) -> CaseFace:
+    (
+        key,
+        name,
+        image_id,
+        root,
+        path,
+        container,
+        offset,
+        length,
+        sha256,
+        status,
+        box,
+        points,
+        form,
+        width,
+        height,
+        size,
+    ) = row
+    place = Place(
+        image_id, from_text(root), from_text(path), None if container is None else from_text(container), offset, length, sha256,
+        status, None if box is None else tuple(box), None if points is None else tuple(points), form,
+    )  # fmt: skip
+    identity = "" if name is None else display(from_text(name))
+    return CaseFace(key, identity, display(place.path), roles.get(key), scores.get(key), width, height, size, place)

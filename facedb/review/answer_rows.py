@@ -1,0 +1,74 @@
+"""Findings as an answer needs them: what they are about, and what became of their images since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from facedb.core.paths import from_text
+from facedb.db.connection import Connection
+from facedb.db.queries import load
+
+SQL = load("review", "answers")
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerableImage:
+    """An image of a finding as it is now; ``known``: its bytes are."""
+
+    id: int
+    path: str
+    identity_id: int | None
+    status: str
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerableFinding:
+    """A finding; ``images`` are the wrong ones or the copies, none for merges and look-alikes."""
+
+    rank: int
+    kind: str
+    identity_a: int
+    name_a: str
+    identity_b: int | None
+    name_b: str | None
+    dataset: str
+    faces_a: int
+    size_a: int
+    images: tuple[AnswerableImage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFinding:
+    """A finding by what it states, for a list that was made of an earlier scan; ``verdict`` is what was said of it."""
+
+    rank: int
+    kind: str
+    identity_a: str
+    identity_b: str
+    images: tuple[str, ...]
+    verdict: str | None
+
+
+def answerable(conn: Connection, scan_id: int, ranks: Sequence[int]) -> dict[int, AnswerableFinding]:
+    """Findings of a scan by rank; ranks that it lacks are left out."""
+    wanted = {"scan_id": scan_id, "ranks": list(ranks)}
+    images: dict[int, dict[int, AnswerableImage]] = {}
+    for rank, key, path, identity, status, known in conn.execute(SQL["images"], wanted):
+        images.setdefault(rank, {})[key] = AnswerableImage(key, from_text(path), identity, status, known)
+    return {
+        rank: AnswerableFinding(
+            rank, kind, a, from_text(name_a), b, None if name_b is None else from_text(name_b), dataset, faces, size,
+            tuple(images.get(rank, {}).values()),
+        )
+        for rank, kind, a, name_a, b, name_b, dataset, faces, size in conn.execute(SQL["findings"], wanted)
+    }  # fmt: skip
+
+
+def named(conn: Connection, scan_id: int) -> list[NamedFinding]:
+    """All findings of a scan by what they state, as `facedb findings` prints it."""
+    return [
+        NamedFinding(rank, kind, a, b or "", tuple(images or ()), verdict)
+        for rank, kind, a, b, images, verdict in conn.execute(SQL["named"], {"scan_id": scan_id})
+    ]

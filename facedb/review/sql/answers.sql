@@ -1,0 +1,18 @@
+-- name: findings
+-- Findings of a scan by rank, with the names of today and the class that a list shows: a merge that was denied is a look-alike.
+select f.rank, f.class, f.identity_a_id, f.identity_a, f.identity_b_id, f.identity_b, f.dataset_a, f.faces_a, f.size_a
+from bi.findings f where f.scan_id = %(scan_id)s and f.rank = any(%(ranks)s) order by f.rank;
+
+-- name: images
+-- Their images that are wrong, or copies, in the order in which they are shown.
+select w.rank, i.id, i.path, i.identity_id, i.status, i.sha256 is not null
+from facedb.finding_face w
+join facedb.face c on c.id = w.face_id
+join facedb.image i on i.id = c.image_id
+where w.scan_id = %(scan_id)s and w.rank = any(%(ranks)s) and w.role in ('wrong', 'copy') order by w.rank, w.role, w.face_id;
+
+-- name: named
+-- Every finding of a scan as a list of findings shows it.
+select f.rank, f.class, case when f.dataset_a <> f.dataset_b then f.dataset_a || '/' || f.identity_a else f.identity_a end,
+       case when f.dataset_a <> f.dataset_b then f.dataset_b || '/' || f.identity_b else f.identity_b end, f.images, f.verdict
+from bi.findings f where f.scan_id = %(scan_id)s order by f.rank;
