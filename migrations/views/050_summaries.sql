@@ -224,7 +224,7 @@ from (
                when verdict is null or verdict = 'unsure' then null
                when class = 'merge' then verdict = 'same'
                when class = 'look-alike' then verdict = 'different'
-               when class in ('stray', 'photo') then verdict <> 'same'
+               when class = 'stray' then verdict <> 'same'
                when class = 'duplicate' then verdict = 'duplicate'
            end as agreed
     from bi.findings
