@@ -72,12 +72,17 @@ class ImageTask:
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What decoding showed of one image: size in pixels after EXIF orientation, format name, 64-bit perceptual hash (signed)."""
+    """What decoding showed of one image: size in pixels after EXIF orientation, format name, 64-bit perceptual hash (signed).
+
+    ``thumbnail`` is the picture small and grey, as the bytes of a JPEG, and ``views`` the hashes of its turns and crops.
+    """
 
     width: int
     height: int
     format: str
     phash: int
+    thumbnail: bytes
+    views: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from facedb.core.errors import ConflictError
 from facedb.core.paths import from_text, to_text
-from facedb.core.records import Float32Array, ImageResult, Int64Array, Problem
+from facedb.core.records import FaceVector, Float32Array, ImageResult, Int64Array, Problem
 from facedb.dataset.image_rows import reserve_ids
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, write_columns
@@ -230,6 +230,14 @@ def write_results(conn: Connection, model: ModelRow, results: Sequence[ImageResu
                 "phashes": [f.phash for _, f in facts],
             },
         )
+        conn.execute(
+            SQL["set_thumbnails"],
+            {
+                "ids": [image_id for image_id, _ in facts],
+                "thumbnails": [f.thumbnail for _, f in facts],
+                "views": [" ".join(map(str, f.views)) for _, f in facts],
+            },
+        )
     add_rejects(conn, model.id, [(r.image_id, r.problem) for r in results if r.problem is not None])
     faces = [(r.image_id, face) for r in results if r.problem is None for face in r.faces]
     if not faces:
@@ -241,6 +249,7 @@ def write_results(conn: Connection, model: ModelRow, results: Sequence[ImageResu
         )
     }
     new = [(image_id, face) for image_id, face in faces if (image_id, face.ordinal) not in known]
+    _measure_again(conn, faces, known)
     ids = reserve_ids(conn, "face", len(new))
     names = sql.SQL(", ").join(map(sql.Identifier, _FACE_COLUMNS))
     with conn.cursor().copy(sql.SQL("copy facedb.face ({}) from stdin").format(names)) as copy:
@@ -260,6 +269,16 @@ def write_results(conn: Connection, model: ModelRow, results: Sequence[ImageResu
         np.stack([face.vector for _, face in faces]),
         np.array([face.norm for _, face in faces], np.float32),
     )
+
+
+def _measure_again(
+    conn: Connection, faces: Sequence[tuple[int, FaceVector]], known: Mapping[tuple[int, int], int]
+) -> None:
+    measured = {
+        known[image_id, face.ordinal]: face.sharpness for image_id, face in faces if (image_id, face.ordinal) in known
+    }
+    if measured:
+        conn.execute(SQL["measure_again"], {"face_ids": list(measured), "sharpness": list(measured.values())})
 
 
 def add_rejects(conn: Connection, model_id: int, rejects: Sequence[tuple[int, Problem]]) -> None:

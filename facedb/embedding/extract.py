@@ -21,6 +21,7 @@ from facedb.embedding.model import Crops
 from facedb.embedding.pictures import align
 from facedb.embedding.pictures.decode import MAX_BYTES, MAX_PIXELS, Decoded, decode, pixels_to_decode
 from facedb.embedding.pictures.quality import perceptual_hash, sharpness
+from facedb.embedding.pictures.thumbnail import thumbnail, to_bytes, view_hashes
 
 MIN_FACE: Final = 16.0
 _LARGE: Final = 24_000_000
@@ -88,7 +89,10 @@ class Extractor:
     def extract_decoded(self, decoded: Decoded, task: ImageTask, faces: str | None = None) -> Extracted:
         """As ``extract``, of an image that is decoded already; of the task only box and landmarks are used."""
         image = decoded.image
-        facts = ImageFacts(decoded.width, decoded.height, decoded.format, perceptual_hash(image))
+        grey = thumbnail(image)
+        facts = ImageFacts(
+            decoded.width, decoded.height, decoded.format, perceptual_hash(image), to_bytes(grey), view_hashes(grey)
+        )
         factor = decoded.reduction
         try:
             if factor == 1:
@@ -141,13 +145,16 @@ class Extractor:
         forward = align.similarity(points, self._template)
         size = self._checked_size(min(box[2:]) if box else min(self._contract.input_size) / forward.scale)
         crop = align.warp(image, forward, *self._contract.input_size)
-        return FaceCrop(box, landmarks, score, size, sharpness(crop)), crop
+        there = align.covered(image.size, forward, *self._contract.input_size)
+        return FaceCrop(box, landmarks, score, size, sharpness(crop, there)), crop
 
     def _from_box(self, image: Image.Image, box: Box, face: Detection | None) -> tuple[FaceCrop, Image.Image]:
         size = self._checked_size(min(box[2:]))
         crop = align.crop_box(image, box, self._contract.margin, *self._contract.input_size)
+        forward = align.box_similarity(box, self._contract.margin, *self._contract.input_size)
+        there = align.covered(image.size, forward, *self._contract.input_size)
         landmarks, score = (face.landmarks, face.score) if face else (None, None)
-        return FaceCrop(box, landmarks, score, size, sharpness(crop)), crop
+        return FaceCrop(box, landmarks, score, size, sharpness(crop, there)), crop
 
     def _whole(self, image: Image.Image) -> tuple[FaceCrop, Image.Image]:
         size = self._checked_size(float(min(image.size)))

@@ -1,4 +1,7 @@
-"""Duplicates: the same photo twice, by the bytes of the files, or by perceptual hash and score together."""
+"""Duplicates: the same photo twice, by the bytes of the files, or because one picture can be laid over the other.
+
+Where pictures are missing, perceptual hash and score together must do.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,13 @@ from facedb.findings.confidence import SUREST, of_copy
 from facedb.findings.finding_table import FindingTable, Kind, Role, table
 from facedb.findings.folders import Folders
 from facedb.findings.linkage import complete_linkage
+from facedb.findings.pictures.agreement import FROM, sureness
+from facedb.findings.pictures.candidates import alike_by_hash
+from facedb.findings.pictures.copied import Pictures, look
 from facedb.join.score import pair_scores
 
 NEAR = 0.93
-"""Pairs below this score are never copies."""
+"""Without their pictures, pairs below this score are never copies."""
 _SAME_BYTES = 0.9
 _FROM = 0.5
 EQUAL = SUREST
@@ -51,18 +57,25 @@ def find_copies(
     rows_a: Int64Array,
     rows_b: Int64Array,
     scores: Float32Array,
+    pictures: Pictures | None = None,
 ) -> FindingTable:
-    """Groups of copies out of candidate pairs (m,), those within folders and across that reach NEAR, and equal files.
+    """Groups of copies out of candidate pairs (m,), those within folders and across, equal files, and pairs with like hashes.
 
-    Equal bytes are certain. A group holds only images that are copies of each other, every one of every other; each is
-    there with one face, however many it shows. Confidence and scores of a group are those of its weakest pair, and of two
-    images those of their most alike faces. ``max_score`` is the highest score, ``mean_score`` the lowest.
+    Equal bytes are certain; of other pairs the ``pictures`` decide, where both are there. A group holds only images that are copies
+    of each other, every one of every other (by their pictures: directly or through others of the group); each is there with one
+    face, however many it shows. Confidence and scores of a group are those of its weakest pair, and of two images those of their
+    most alike faces. ``max_score`` is the highest score, ``mean_score`` the lowest.
     """
     image = _first_row_of_image(images)
     same_a, same_b = _equal_files(hashes.content, image)
-    sure = of_copy(scores.astype(np.float64), hashes.distance(rows_a, rows_b))
-    kept = sure >= _FROM
-    a, b = np.r_[same_a, rows_a[kept]], np.r_[same_b, rows_b[kept]]
+    if pictures is None:
+        kept = of_copy(scores.astype(np.float64), hashes.distance(rows_a, rows_b)) >= _FROM
+        rows_a, rows_b = rows_a[kept], rows_b[kept]
+    else:
+        heads = np.unique(image)
+        one, two = alike_by_hash(pictures.views[heads])
+        rows_a, rows_b = np.r_[rows_a, heads[one]], np.r_[rows_b, heads[two]]
+    a, b = np.r_[same_a, rows_a], np.r_[same_b, rows_b]
     a, b = np.minimum(a, b), np.maximum(a, b)
     _, first = np.unique(a * max(len(vectors), 1) + b, return_index=True)
     a, b = a[first], b[first]
@@ -70,13 +83,34 @@ def find_copies(
     a, b = a[apart], b[apart]
     score = pair_scores(vectors, a, b)
     distance = hashes.distance(a, b)
-    equal = (hashes.content[a] >= 0) & (hashes.content[a] == hashes.content[b]) & (score >= _SAME_BYTES)
-    sure = np.where(equal, EQUAL, np.minimum(of_copy(score, distance), NEAR_EQUAL))
+    content = (hashes.content[a] >= 0) & (hashes.content[a] == hashes.content[b])
+    equal = content & (score >= _SAME_BYTES)
+    by_score = np.where(score >= NEAR, np.minimum(of_copy(score, distance), NEAR_EQUAL), 0.0)
+    seen = np.full(len(a), np.nan)
+    if pictures is not None:
+        seen[~content] = _looked_at(pictures, images, a[~content], b[~content], score[~content])
+    by_look = np.minimum(sureness(np.nan_to_num(seen)), NEAR_EQUAL)
+    sure = np.where(equal, EQUAL, np.where(np.isnan(seen), by_score, by_look))
     kept = sure >= _FROM
-    a, b, score, distance, sure = a[kept], b[kept], score[kept], distance[kept], sure[kept]
+    a, b, score, distance, sure, seen = a[kept], b[kept], score[kept], distance[kept], sure[kept], seen[kept]
     a, b, best = _pairs_of_images(image[a], image[b], sure, score)
-    score, distance, sure = score[best], distance[best], sure[best]
-    return _grouped(parts, hashes, a, b, score, distance, sure)
+    score, distance, sure, seen = score[best], distance[best], sure[best], seen[best]
+    return _grouped(parts, hashes, a, b, score, distance, sure, seen)
+
+
+def _looked_at(
+    pictures: Pictures, images: NDArray[np.integer], a: Int64Array, b: Int64Array, score: Float64Array
+) -> Float64Array:
+    """The agreement of the pictures of pairs of rows (m,), NaN where one is missing; each pair of images is looked at once."""
+    one = np.minimum(images[a], images[b]).astype(np.int64)
+    two = np.maximum(images[a], images[b]).astype(np.int64)
+    order = np.lexsort((-score, two, one))
+    fresh = np.r_[True, (np.diff(one[order]) != 0) | (np.diff(two[order]) != 0)] if len(order) else np.empty(0, bool)
+    first = order[fresh]
+    found = look(pictures, one[first], two[first], score[first])
+    seen = np.empty(len(a))
+    seen[order] = found[np.cumsum(fresh) - 1]
+    return seen
 
 
 def _first_row_of_image(images: NDArray[np.integer]) -> Int64Array:
@@ -110,6 +144,20 @@ def _equal_files(content: Int64Array, image: Int64Array) -> tuple[Int64Array, In
     return head[~first].astype(np.int64), rows[~first].astype(np.int64)
 
 
+def _heads(count: int, a: Int64Array, b: Int64Array) -> Int64Array:
+    """For each of ``count`` rows the first row that pairs (m,) join it to, itself where none does."""
+    head = np.arange(count)
+    for one, two in zip(a.tolist(), b.tolist(), strict=True):
+        while head[one] != one:
+            one = int(head[one])
+        while head[two] != two:
+            two = int(head[two])
+        head[max(one, two)] = min(one, two)
+    for row in np.flatnonzero(head != np.arange(count)).tolist():
+        head[row] = head[head[row]]
+    return head
+
+
 def _grouped(
     parts: Folders,
     hashes: Hashes,
@@ -118,13 +166,11 @@ def _grouped(
     score: Float64Array,
     distance: Int64Array,
     sure: Float64Array,
+    seen: Float64Array,
 ) -> FindingTable:
-    # Copies byte for byte count as one node, so that a thousand of them need no million pairs.
-    node = np.arange(len(hashes.content))
-    equal = (hashes.content[a] >= 0) & (hashes.content[a] == hashes.content[b])
-    same = np.unique(np.r_[a[equal], b[equal]])
-    _, first, of_content = np.unique(hashes.content[same], return_index=True, return_inverse=True)
-    node[same] = same[first][of_content]
+    # Copies byte for byte, and those whose pictures agree, count as one node, so that a thousand of them need no million pairs.
+    equal = (hashes.content[a] >= 0) & (hashes.content[a] == hashes.content[b]) | (seen >= FROM)
+    node = _heads(len(hashes.content), a[equal], b[equal])
     group, _ = complete_linkage(node[a[~equal]], node[b[~equal]], sure[~equal])
     rows = np.unique(np.r_[a, b])
     key = np.array([group.get(int(node[r]), -int(node[r]) - 1) for r in rows], np.int64)
@@ -135,10 +181,13 @@ def _grouped(
     several = np.bincount(pair_at, minlength=len(keys)) > 0
     low, high, weakest = np.full(len(keys), 2.0), np.full(len(keys), -2.0), np.full(len(keys), 1.0)
     bits = np.full(len(keys), -1, np.int64)
+    agreed = np.full(len(keys), np.inf)
     np.minimum.at(low, pair_at, score[inside])
     np.maximum.at(high, pair_at, score[inside])
     np.minimum.at(weakest, pair_at, sure[inside])
     np.maximum.at(bits, pair_at, distance[inside])
+    np.fmin.at(agreed, pair_at, seen[inside])
+    agreed[np.isinf(agreed)] = np.nan
     place = np.cumsum(several) - 1
     members = several[at]
     rows, at = rows[members], place[at[members]]
@@ -157,5 +206,5 @@ def _grouped(
         identity_a=parts.labels[home] if len(home) else np.empty(0), identity_b=np.where(away >= 0, parts.labels[away], -1),
         faces_a=at_home, faces_b=there, size_a=parts.sizes[home],
         size_b=np.where(away >= 0, parts.sizes[away], 0), max_score=high[several], mean_score=low[several],
-        distance=bits[several], equal=weakest[several] >= EQUAL,
+        distance=bits[several], equal=weakest[several] >= EQUAL, agreement=agreed[several],
     )  # fmt: skip

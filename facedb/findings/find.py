@@ -27,8 +27,10 @@ from facedb.findings.finding_table import FindingTable, Kind, Role, ranked, tabl
 from facedb.findings.folders import Folders, folders
 from facedb.findings.likenesses import Likeness, compare_cores, find_likenesses, namesakes
 from facedb.findings.odds.two_groups import TwoGroups, two_groups
-from facedb.findings.peel import Peeled, peel
+from facedb.findings.peel import Peeled, nearest_few, peel
 from facedb.findings.persons import Ends, Persons, ends, folder_sums, mean_scores, noise, persons
+from facedb.findings.photos import PhotoFacts, find_photos
+from facedb.findings.pictures.copied import Pictures
 from facedb.findings.rates.told import told_pairs
 from facedb.findings.strays import find_mixed, find_strays, swaps
 from facedb.join.gallery import Gallery
@@ -89,19 +91,22 @@ def find(
     scores: Float32Array,
     hashes: Hashes,
     seen: Company = ALONE,
+    pictures: Pictures | None = None,
+    photos: PhotoFacts | None = None,
 ) -> Findings:
     """Find the mistakes of a gallery.
 
-    ``seen`` is what photos with several faces tell.
+    ``seen`` is what photos with several faces tell; ``pictures`` are those behind the rows, and ``photos`` what was measured of them
+    (None: nothing is known).
 
     ``study`` is `study_folders` of it; ``rows_a``, ``rows_b`` (m,) are the rows of the flagged pairs with ``scores`` float32
     (m,). No other pair is looked at, but every face beside a core is compared with every core.
     """
     parts, peeled, who, rules, odds = study.parts, study.peeled, study.who, study.rules, study.odds
-    near = scores >= NEAR
+    near = nearest_few(rows_a, rows_b, scores, NEAR)
     copies = find_copies(
         gallery.vectors, gallery.groups, parts, hashes, np.r_[peeled.near_a, rows_a[near]],
-        np.r_[peeled.near_b, rows_b[near]], np.r_[peeled.near_score, scores[near]],
+        np.r_[peeled.near_b, rows_b[near]], np.r_[peeled.near_score, scores[near]], pictures,
     )  # fmt: skip
     pairs = _Pairs(rows_a, rows_b, scores)
     strays, mixed = _beside_cores(gallery, parts, who, rules, odds, peeled, pairs, copies)
@@ -119,6 +124,8 @@ def find(
     told = [find_likenesses(likeness, close & ~single), alone, strays, mixed, copies]
     if seen.names is not None:
         told.append(namesakes(gallery.vectors, parts, who, odds, seen.names, likeness, explained))
+    if photos is not None:
+        told.append(find_photos(parts, photos, gallery.groups))
     found = ranked(told)
     mated = told_pairs(found, parts, rows_a, rows_b)
     return Findings(replace(found, partner=swaps(found)), mated, study.ends, rules)

@@ -20,6 +20,7 @@ class Kind(IntEnum):
     MIXED = 2
     DUPLICATE = 3
     LOOK_ALIKE = 4
+    PHOTO = 5
 
     @property
     def word(self) -> str:
@@ -31,7 +32,7 @@ class Role(IntEnum):
     """What a face is to a finding."""
 
     WRONG = 0
-    """The stray, or a member of the second group of a mixed folder."""
+    """The stray, a member of the second group of a mixed folder, or the face that a photo is told for."""
     COPY = 1
     """A copy of a photo; all but the first may be dropped."""
     EXAMPLE = 2
@@ -49,7 +50,8 @@ class FindingTable:
     there the lowest for the mean); ``own_score``, the mean to the rest of the own core (inside the second group for
     mixed), and ``own_best``; ``usual`` and ``spread``, mean and standard deviation of the own scores in the core of folder
     a; ``sameness`` to the other side, its ``margin`` over the own core and ``runner_up``, that over the next other core;
-    ``distance`` of hashes in bits, -1 unknown; ``equal``, 1 for files with equal bytes; ``group`` of merges, 0: none, with
+    ``distance`` of hashes in bits, -1 unknown; ``equal``, 1 for files with equal bytes; ``agreement``
+    of the pictures of copies, the lowest, NaN where they were not looked at; ``group`` of merges, 0: none, with
     ``lowest``, the smallest sameness between members; ``partner``, the stray that points back, -1: none.
 
     ``member_finding`` (index into the findings), ``member_row`` (gallery row), ``member_role`` (Role).
@@ -74,6 +76,7 @@ class FindingTable:
     runner_up: Float64Array
     distance: Int64Array
     equal: NDArray[np.int8]
+    agreement: Float64Array
     group: Int64Array
     lowest: Float64Array
     partner: Int64Array
@@ -132,7 +135,10 @@ def table(kind: Kind, confidence: Float64Array, members: tuple[Any, Any, Any], *
 
 
 def ranked(tables: list[FindingTable]) -> FindingTable:
-    """All findings, the most confident first, then by class, score and labels; groups and partners keep their meaning."""
+    """All findings, the most confident first, then by class, score and labels; groups and partners keep their meaning.
+
+    What is said of photos alone comes after everything else: it names no mistake.
+    """
     sizes = [len(part) for part in tables]
     offsets = np.r_[0, np.cumsum(sizes)].astype(np.int64)
     columns: dict[str, Any] = {}
@@ -149,6 +155,7 @@ def ranked(tables: list[FindingTable]) -> FindingTable:
             -score,
             columns["kind"],
             -np.round(columns["confidence"], _DIGITS),
+            columns["kind"] == Kind.PHOTO,
         )
     )
     place = np.empty(len(order), np.int64)

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from facedb.core.records import Float32Array, Int32Array, Int64Array
 from facedb.findings.folders import BoolArray, Folders, batches, scores_within, shared_images
 
+FAR = 0.75
+"""Altered copies that score below this are not found by their faces: mirrored, grey, brighter and framed ones scored 0.78 to 0.99."""
+FEW = 3
 _REFERENCES = 2048
 _ROUNDS = 4
 _PASSES = 4
@@ -23,7 +26,7 @@ class Peeled:
     ``group`` int32: 0 for the core of the folder, 1, 2, … for other groups of faces that fit together, -1 for a face that
     fits with none. ``own_mean`` and ``own_best`` float32: mean and highest score to the core without the face itself and
     faces of its image, NaN where there is none. ``near_a``, ``near_b`` int64 (m,): pairs of rows of one folder and two
-    images whose score reaches the asked floor, with ``near_score`` float32 (m,).
+    images whose score reaches the asked floor, with ``near_score`` float32 (m,), and the few likest others of each row.
     """
 
     group: Int32Array
@@ -127,10 +130,26 @@ def _near_pairs(
     scores: Float32Array, apart: BoolArray, rows: Int64Array, near: float
 ) -> tuple[Int64Array, Int64Array, Float32Array]:
     # Flat positions: `nonzero` of a mask with more dimensions takes several times as long.
-    folder, first, second = np.unravel_index(np.flatnonzero((scores >= near) & apart), scores.shape)
+    folder, first, second = np.unravel_index(np.flatnonzero((scores >= FAR) & apart), scores.shape)
     once = first < second
     folder, first, second = folder[once], first[once], second[once]
-    return rows[folder, first], rows[folder, second], scores[folder, first, second]
+    score = scores[folder, first, second]
+    a, b = rows[folder, first], rows[folder, second]
+    kept = nearest_few(a, b, score, near)
+    return a[kept], b[kept], score[kept]
+
+
+def nearest_few(a: Int64Array, b: Int64Array, score: Float32Array, near: float) -> BoolArray:
+    """Which pairs of rows (m,) reach ``near``, or are among the FEW likest of one of their rows and reach FAR."""
+    kept: BoolArray = score >= near
+    rest = np.flatnonzero(~kept & (score >= FAR))
+    row, at = np.r_[a[rest], b[rest]], np.r_[rest, rest]
+    order = np.lexsort((at, -score[at], row))
+    row, at = row[order], at[order]
+    start = np.flatnonzero(np.r_[True, row[1:] != row[:-1]]) if len(row) else np.empty(0, np.int64)
+    place = np.arange(len(row)) - np.repeat(start, np.diff(np.r_[start, len(row)]))
+    kept[at[place < FEW]] = True
+    return kept
 
 
 def _peel_large(

@@ -9,7 +9,10 @@ stray      each image carries the wrong    each image carries the right label   
            label and belongs to the other
 mixed      the same of the second group    the same of the second group                 said of each image
 duplicate  the copies are one photo        they are two photos, and their labels stand  said of each pair
+photo      seen: its label stands          the same                                     said of the image
 ========== =============================== ============================================ =======================
+
+What is odd about a photo is no reason to take it out: whoever wants that says so of the image (`facedb verdict face`).
 """
 
 from __future__ import annotations
@@ -177,8 +180,8 @@ def meaning(finding: AnswerableFinding, word: str, target: int | None) -> Iterat
             yield Says("pair", {"accept": "duplicate", "reject": two}.get(word, word), one.id, other.id)
     else:
         for image in finding.images:
-            accepted = word == "accept"
-            verdict = "wrong-identity" if accepted else "same" if word == "reject" else word
+            accepted = word == "accept" and finding.kind != "photo"
+            verdict = "wrong-identity" if accepted else word if word == "unsure" else "same"
             yield Says("face", verdict, image.id, target=target if accepted else None)
 
 
@@ -205,6 +208,8 @@ def _sentence(finding: AnswerableFinding, word: str, target: str | None) -> str:
             word, "unsure: one photo or several"
         )
         return f"{shown}: {said}"
+    if finding.kind == "photo" and word != "unsure":
+        return f"{shown}: seen, and {a} as labelled"
     if word != "accept":
         return f"{shown}: {f'of {a}, as labelled' if word == 'reject' else f'unsure whether of {a}'}"
     where = (

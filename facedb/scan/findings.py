@@ -21,6 +21,8 @@ from facedb.findings.confidence import CERTAIN, LIKELY
 from facedb.findings.copies import Hashes
 from facedb.findings.find import ALONE, Findings, FolderStudy, find, unlabelled_copies
 from facedb.findings.finding_table import FindingTable, Kind, Role
+from facedb.findings.photos import PhotoFacts
+from facedb.findings.pictures.copied import Pictures
 from facedb.join.gallery import Gallery
 from facedb.scan import finding_rows as store
 from facedb.scan.scope import find_scan
@@ -67,16 +69,19 @@ def compute_findings(
     scores: Float32Array,
     seen: Company = ALONE,
     note: Callable[[int], str | None] | None = None,
+    pictures: Pictures | None = None,
+    photos: PhotoFacts | None = None,
 ) -> Findings:
     """Find the mistakes behind the flagged pairs of a scan and write them as its findings; the caller commits.
 
     ``study`` is `study_folders` of the gallery; ``face_ids`` (n,) are the keys of its rows, whose labels are keys of identities,
     ``hashes`` what is known of their files; ``rows_a``, ``rows_b``, ``scores`` (m,) the flagged pairs.
-    ``seen`` is what photos with several faces tell, and ``note`` what is to be said of the photo of a face.
+    ``seen`` is what photos with several faces tell, and ``note`` what is to be said of the photo of a face; ``pictures`` and ``photos``
+    as `find` takes them.
     """
-    found = find(gallery, study, rows_a, rows_b, scores, hashes, seen)
+    found = find(gallery, study, rows_a, rows_b, scores, hashes, seen, pictures, photos)
     notes = _notes(conn, found.table, gallery, face_ids, seen, note)
-    store.write_findings(conn, scan_id, finding_rows(found.table, notes), _faces(found.table, face_ids))
+    store.write_findings(conn, scan_id, finding_rows(found.table, notes, photos), _faces(found.table, face_ids))
     return found
 
 
@@ -133,10 +138,12 @@ def _notes(
     return notes
 
 
-def finding_rows(found: FindingTable, notes: Mapping[int, str] = _NO_NOTES) -> Iterator[tuple[Any, ...]]:
+def finding_rows(
+    found: FindingTable, notes: Mapping[int, str] = _NO_NOTES, photos: PhotoFacts | None = None
+) -> Iterator[tuple[Any, ...]]:
     """The findings as tuples of ``store_findings.FINDING_COLUMNS``."""
     ranks = range(1, len(found) + 1)
-    details = [f"{text} {notes[k]}" if k in notes else text for k, text in enumerate(sentences(found))]
+    details = [f"{text} {notes[k]}" if k in notes else text for k, text in enumerate(sentences(found, photos))]
     return zip(
         ranks, [Kind(kind).word for kind in found.kind.tolist()], found.confidence.tolist(),
         _known(found.identity_a, found.identity_a >= 0), _known(found.identity_b, found.identity_b >= 0),
@@ -217,7 +224,7 @@ def findings_in_words(counts: dict[str, tuple[int, int]]) -> str:
     for kind in Kind:
         likely = counts.get(kind.word, (0, 0))[0]
         if likely:
-            plural = "mixed folders" if kind is Kind.MIXED else f"{kind.word}s"
+            plural = {Kind.MIXED: "mixed folders", Kind.PHOTO: "odd photos"}.get(kind, f"{kind.word}s")
             parts.append(f"{likely:,} {plural if likely > 1 else plural.removesuffix('s')}")
     if not parts:
         return "none that is more likely than not"

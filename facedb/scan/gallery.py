@@ -34,6 +34,7 @@ SQL = load("scan", "scan")
 _FACE_COLUMNS = [
     Column("id", "int8"), Column("face_id", "int8"), Column("image_id", "int8"), Column("identity_id", "int4"),
     Column("dataset_id", "int4"), Column("present", "int4"), Column("size_px", "float4"), Column("sharpness", "float4"),
+    Column("roll", "float4"),
     Column("norm", "float4"), Column("has_content", "int4"), Column("content", "bytea", 8), Column("has_look", "int4"),
     Column("look", "int8"), Column("mark", "int8"),
 ]  # fmt: skip
@@ -48,7 +49,8 @@ class GalleryFaces:
     """Who is in a gallery, one entry per embedding: arrays of shape (n,).
 
     ``embedding_ids``, ``face_ids``, ``image_ids`` int64; ``identity_ids`` (0: no label) and ``dataset_ids`` int32;
-    ``size_px`` and ``sharpness`` (NaN: not measured) and ``norms`` float32. Of the image: ``content`` int64, 63 bits that stand
+    ``size_px``, ``sharpness`` and ``roll``, the line through the eyes in degrees (NaN: not measured), and ``norms`` float32.
+    Of the image: ``content`` int64, 63 bits that stand
     for its bytes (-1: unknown), and ``look`` int64, its perceptual hash, meaningless where ``has_look`` (bool) is False.
     """
 
@@ -59,6 +61,7 @@ class GalleryFaces:
     dataset_ids: Int32Array
     size_px: Float32Array
     sharpness: Float32Array
+    roll: Float32Array
     norms: Float32Array
     content: Int64Array
     look: Int64Array
@@ -110,7 +113,7 @@ class GallerySnapshot:
         bits = rows["content"].view(">i8").astype(np.int64) & np.int64(2**63 - 1)
         return GalleryFaces(
             rows["id"], rows["face_id"], rows["image_id"], rows["identity_id"], rows["dataset_id"], rows["size_px"],
-            rows["sharpness"], rows["norm"], np.where(rows["has_content"] != 0, bits, np.int64(-1)), rows["look"],
+            rows["sharpness"], rows["roll"], rows["norm"], np.where(rows["has_content"] != 0, bits, np.int64(-1)), rows["look"],
             rows["has_look"] != 0,
         ).take(keep)  # fmt: skip
 

@@ -42,6 +42,7 @@ from facedb.scan import scan_rows as store
 from facedb.scan.face_choice import FaceChoice
 from facedb.scan.findings import compute_copies, compute_findings
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
+from facedb.scan.pictures import photo_facts, pictures_of
 from facedb.scan.retention import let_old_ones_go
 from facedb.scan.scan_rows import PairRows, ScanRow
 from facedb.scan.scope import find_scope
@@ -483,8 +484,10 @@ class _Run:
         if self._options.names:
             labels = finding_rows.identity_names(conn, np.unique(faces.identity_ids).tolist())
             seen = replace(seen, names=names({key: name for key, (name, _) in labels.items()}))
+        photos = photo_facts(faces, faces if self._choice.every is None else self._choice.every)
         found = compute_findings(
-            conn, scan_id, self._gallery, study, faces.face_ids, hashes, rows_a, rows_b, pairs.score, seen, self._choice.note
+            conn, scan_id, self._gallery, study, faces.face_ids, hashes, rows_a, rows_b, pairs.score, seen, self._choice.note,
+            pictures_of(conn, faces.image_ids), photos,
         )  # fmt: skip
         histograms.write(conn, scan_id, measured, pairs.score, found.mated, self._threshold)
         store.finish_scan(

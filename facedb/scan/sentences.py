@@ -7,13 +7,41 @@ from math import isnan
 import numpy as np
 
 from facedb.findings.finding_table import FindingTable, Kind
+from facedb.findings.photos import Fault, PhotoFacts
 
 
-def sentences(found: FindingTable) -> list[str]:
-    """One sentence or two for each finding, in their order."""
+def sentences(found: FindingTable, photos: PhotoFacts | None = None) -> list[str]:
+    """One sentence or two for each finding, in their order; ``photos`` is what those of the class photo rest on."""
     crowded = _in_several_merges(found)
     counts = np.bincount(found.member_finding, minlength=len(found)).tolist()
-    return [_sentence(found, k, crowded, counts[k]) for k in range(len(found))]
+    told = [_sentence(found, k, crowded, counts[k]) for k in range(len(found))]
+    if photos is not None:
+        for k, row in zip(found.member_finding.tolist(), found.member_row.tolist(), strict=True):
+            if found.kind[k] == Kind.PHOTO:
+                told[k] = photo_sentence(photos, row)
+    return told
+
+
+def photo_sentence(photos: PhotoFacts, row: int) -> str:
+    """What is to be said of the photo in a row."""
+    faults = photos.faults(row)
+    said = []
+    if Fault.SEVERAL in faults:
+        said.append(f"it shows {int(photos.faces[row])} faces")
+    if Fault.TURNED in faults:
+        roll = float(photos.roll[row])
+        way = (
+            "upside down"
+            if abs(roll) > 135
+            else f"on its side ({abs(roll):.0f} degrees {'' if roll > 0 else 'anti'}clockwise)"
+        )
+        said.append(f"its face is {way}, so the orientation of the file may be wrong")
+    if Fault.BLURRED in faults:
+        said.append(f"its face is blurred (sharpness {photos.sharpness[row]:.1f} %, usual are 2 to 15)")
+    if Fault.TINY in faults:
+        said.append(f"its face is tiny ({photos.size[row]:.0f} pixels)")
+    text = "; ".join(said)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _sentence(found: FindingTable, k: int, crowded: set[int], count: int) -> str:
@@ -29,6 +57,8 @@ def _sentence(found: FindingTable, k: int, crowded: set[int], count: int) -> str
         return _stray(found, k)
     if kind == Kind.MIXED:
         return _mixed(found, k)
+    if kind == Kind.PHOTO:
+        return "Its photo shows several faces, or one that is turned, blurred or tiny."
     return _duplicate(found, k, count)
 
 
@@ -78,6 +108,11 @@ def _duplicate(found: FindingTable, k: int, count: int) -> str:
         place = ""
     if found.equal[k]:
         return f"The same file {times}{place}."
+    if not isnan(found.agreement[k]):
+        return (
+            f"The same photo {times}{place}, saved again or altered: laid over each other the pictures agree to "
+            f"{100 * found.agreement[k]:.1f} % (two photos of one sitting: below 90); the faces score {found.mean_score[k]:.3f}."
+        )
     bits = (
         "no hashes to compare" if found.distance[k] < 0 else f"{int(found.distance[k])} of 64 bits of the hash differ"
     )

@@ -95,7 +95,7 @@ comment on column bi.faces.box is 'x, y, w, h in pixels.';
 comment on column bi.faces.landmarks is 'Five points x, y.';
 comment on column bi.faces.detector_score is 'Confidence of the detector.';
 comment on column bi.faces.size_px is 'Shorter side of the box in pixels.';
-comment on column bi.faces.sharpness is 'Variance of the Laplacian of the aligned crop.';
+comment on column bi.faces.sharpness is 'Share of the local contrast of the face that is fine detail, in per cent, 0: blurred; null: not measured.';
 comment on column bi.faces.norm is 'Length of the vector before normalisation.';
 comment on column bi.faces.face_id is 'Key of the face.';
 comment on column bi.faces.image_id is 'Key of the image.';

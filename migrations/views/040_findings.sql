@@ -22,7 +22,7 @@ emptied as materialized (
     from said where kind = 'face' and verdict = 'wrong-identity' and image_a_id is not null group by identity_a_id
 ),
 told as materialized (
-    -- Face by face: strays and mixed folders are decided when all their faces are.
+    -- Face by face: strays, mixed folders and photos are decided when all their faces are.
     select o.scan_id, o.rank, count(distinct w.face_id) as faces, 0 as single,
            case when bool_or(v.verdict = 'wrong-identity') then 'wrong-identity' else (array_agg(v.verdict order by v.verdict_id desc))[1] end as verdict,
            (array_agg(v.note order by v.verdict_id desc))[1] as note, (array_agg(v.said_by order by v.verdict_id desc))[1] as said_by,
@@ -30,7 +30,7 @@ told as materialized (
     from said v
     join facedb.face c on c.image_id = v.image_a_id
     join facedb.finding_face w on w.face_id = c.id and w.role = 'wrong'
-    join facedb.finding o on o.scan_id = w.scan_id and o.rank = w.rank and o.class in ('stray', 'mixed')
+    join facedb.finding o on o.scan_id = w.scan_id and o.rank = w.rank and o.class in ('stray', 'mixed', 'photo')
     where v.kind = 'face'
     group by o.scan_id, o.rank
     union all
@@ -113,7 +113,7 @@ left join lateral (
 ) e on f.class in ('merge', 'look-alike');
 comment on view bi.findings is 'Findings of every finished scan with the names and paths of today, ranked across classes.';
 comment on column bi.findings.rank is '1 is what to look at first.';
-comment on column bi.findings.class is 'merge: a and b are one person; stray: an image of a is not a; mixed: a holds two persons; duplicate: one photo twice; look-alike: a and b are close but separate, or a person said so.';
+comment on column bi.findings.class is 'merge: a and b are one person; stray: an image of a is not a; mixed: a holds two persons; duplicate: one photo twice; look-alike: a and b are close but separate, or a person said so; photo: a photo of a shows several people, or its face is turned, blurred or tiny (last in rank).';
 comment on column bi.findings.confidence is '0 to 1, on one scale for all classes.';
 comment on column bi.findings.identity_a is 'The identity that is said to be wrong, or the first of two; null for a duplicate of images without labels.';
 comment on column bi.findings.identity_b is 'The other identity; null when there is none.';

@@ -103,6 +103,19 @@ from unnest(%(ids)s::bigint[], %(widths)s::integer[], %(heights)s::integer[], %(
     as f(id, width, height, format, phash)
 where i.id = f.id and (i.width, i.height, i.format, i.phash) is distinct from (f.width, f.height, f.format, f.phash);
 
+-- name: set_thumbnails
+-- Their pictures, small and grey, and the hashes of their views (as text: arrays of arrays do not come apart).
+insert into facedb.thumbnail (image_id, grey, views)
+select t.id, t.grey, string_to_array(t.views, ' ')::bigint[]
+from unnest(%(ids)s::bigint[], %(thumbnails)s::bytea[], %(views)s::text[]) as t(id, grey, views)
+on conflict (image_id) do update set grey = excluded.grey, views = excluded.views;
+
+-- name: measure_again
+-- The sharpness of faces that were found before it was measured as it is now.
+update facedb.face f set sharpness = m.sharpness
+from unnest(%(face_ids)s::bigint[], %(sharpness)s::real[]) as m(id, sharpness)
+where f.id = m.id and f.sharpness is null;
+
 -- name: add_rejects
 -- Images of one batch that gave no face.
 insert into facedb.embed_reject (image_id, model_id, code, detail)

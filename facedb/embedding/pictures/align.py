@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from facedb.core import rejects
@@ -95,6 +96,15 @@ def warp(image: Image.Image, forward: Similarity, height: int, width: int) -> Im
     return region.transform((width, height), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR)
 
 
+def covered(size: tuple[int, int], forward: Similarity, height: int, width: int) -> NDArray[np.bool_]:
+    """Which pixels of what `warp` gives are the image's own, bool (height, width); ``size`` is its width and height."""
+    back = forward.inverse()
+    seen = back.a * (np.arange(width)[None, :] + 1j * np.arange(height)[:, None]) + back.b
+    x, y = seen.real, seen.imag
+    inside: NDArray[np.bool_] = (x >= 0) & (x <= size[0] - 1) & (y >= 0) & (y <= size[1] - 1)
+    return inside
+
+
 def _region(image: Image.Image, xs: Float64Array, ys: Float64Array, factor: int) -> tuple[int, int, int, int] | None:
     """The part of the image that is seen, with a margin, as left, top, right, bottom; None where it is empty."""
     margin = 2 * factor + 2
@@ -117,11 +127,16 @@ def crop_box(
         raise Rejected(problem(rejects.BAD_LANDMARKS, "The box has no area."))
     if x >= image.width or y >= image.height or x + w <= 0 or y + h <= 0:
         raise Rejected(problem(rejects.BAD_LANDMARKS, "The box lies outside the image."))
-    side = max(w, h) * (1 + 2 * margin)
-    scale = min(height, width) / side
+    return warp(image, box_similarity(box, margin, height, width), height, width)
+
+
+def box_similarity(box: tuple[float, float, float, float], margin: float, height: int, width: int) -> Similarity:
+    """The map from the image to the square around a box (x, y, w, h), widened by ``margin`` of its longer side."""
+    x, y, w, h = box
+    scale = min(height, width) / (max(w, h) * (1 + 2 * margin))
     centre = complex(x + w / 2 - 0.5, y + h / 2 - 0.5)
     target = complex((width - 1) / 2, (height - 1) / 2)
-    return warp(image, Similarity(complex(scale), target - scale * centre), height, width)
+    return Similarity(complex(scale), target - scale * centre)
 
 
 def fit(image: Image.Image, height: int, width: int) -> Image.Image:

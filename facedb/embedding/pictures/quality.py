@@ -2,32 +2,63 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from facedb.core.records import Float64Array
 
 _SHARPNESS_SIDE: Final = 112
+_FINE: Final = 3
+_WIDE: Final = 15
+_FLAT: Final = 4.0
+# What rounding to whole grey levels adds, in the file, in the warp and in the step to grey.
+_ROUNDING: Final = 0.25
+_LEAST_COVERED: Final = 0.05
 _HASH_SIDE: Final = 32
 _HASH_BLOCK: Final = 8
 
 
-def sharpness(crop: Image.Image) -> float:
-    """Variance of the Laplacian of the grey crop at 112 x 112, in grey levels squared; low is blurred.
+def sharpness(crop: Image.Image, there: NDArray[np.bool_] | None = None) -> float:
+    """How much of the local contrast of a face is fine detail, in per cent; 0: blurred or flat; sharp faces had 1.2 to 18.
 
-    The measure of Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000, with the
-    four-neighbour kernel; the common size makes crops of different models comparable.
+    The grey crop at 112 x 112, where the eyes are about 35 pixels apart: 100 x the variance of what a mean of 3 x 3 pixels takes
+    away, less what rounding adds, over that of what a mean of 15 x 15 takes away. A ratio of two energies of one place, so neither
+    brightness nor contrast counts. ``there`` bool (h, w) says which pixels of the crop the photo covers; only places whose whole
+    square is covered count, so the black beyond the edge of a photo is no detail. NaN where fewer than a twentieth are left. Ratios
+    of band energies as measures of focus:
+    Subbarao and Tyan, "Selecting the optimal focus measure for autofocusing and depth-from-focus", IEEE TPAMI 20(8), 1998.
     """
     grey = crop.convert("L")
     if grey.size != (_SHARPNESS_SIDE, _SHARPNESS_SIDE):
         grey = grey.resize((_SHARPNESS_SIDE, _SHARPNESS_SIDE), Image.Resampling.BILINEAR)
-    values = np.asarray(grey).astype(np.int32)
-    centre = values[1:-1, 1:-1]
-    laplacian = values[:-2, 1:-1] + values[2:, 1:-1] + values[1:-1, :-2] + values[1:-1, 2:] - 4 * centre
-    return float(np.var(laplacian, dtype=np.float64))
+    values = np.asarray(grey).astype(np.float64)
+    inner = slice(_WIDE // 2, -(_WIDE // 2))
+    covered = np.ones((_SHARPNESS_SIDE - _WIDE + 1,) * 2, bool)
+    if there is not None and not there.all():
+        shown = Image.fromarray(there).resize(grey.size, Image.Resampling.NEAREST)
+        covered = _means(np.asarray(shown).astype(np.float64), _WIDE) > 1 - 1e-9
+    if covered.mean() < _LEAST_COVERED:
+        return math.nan
+    middle = values[inner, inner]
+    cut = (_WIDE - _FINE) // 2
+    fine = (middle - _means(values, _FINE)[cut : -cut or None, cut : -cut or None])[covered]
+    local = (middle - _means(values, _WIDE))[covered]
+    contrast = float(np.mean(local**2))
+    return 0.0 if contrast < _FLAT else 100.0 * max(float(np.mean(fine**2)) - _ROUNDING, 0.0) / contrast
+
+
+def _means(values: Float64Array, side: int) -> Float64Array:
+    """The mean of every square of ``side`` pixels that lies inside, (h - side + 1, w - side + 1)."""
+    sums = np.pad(values, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    out: Float64Array = (
+        sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    ) / side**2
+    return out
 
 
 def perceptual_hash(image: Image.Image) -> int:

@@ -18,6 +18,7 @@ where scan_id = %(scan_id)s
   and (not %(open)s or verdict is null or verdict = 'unsure' or back)
   and (%(denied)s or verdict is null or back or not case class
       when 'stray' then verdict = 'same'
+      when 'photo' then verdict = 'same'
       when 'mixed' then verdict = 'same'
       when 'duplicate' then verdict in ('same', 'different')
       else verdict = 'different'

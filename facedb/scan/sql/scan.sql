@@ -3,7 +3,8 @@
 -- The offset keeps the vectors out of the joins, which would write all of them to temporary files.
 select e.id, e.face_id, f.image_id, coalesce(i.identity_id, 0) as identity_id, s.dataset_id,
        case when i.status = 'ready' then 1 else 0 end as present,
-       coalesce(f.size_px, 'NaN') as size_px, coalesce(f.sharpness, 'NaN') as sharpness, e.norm,
+       coalesce(f.size_px, 'NaN') as size_px, coalesce(f.sharpness, 'NaN') as sharpness,
+       coalesce(atan2d(f.landmarks[4] - f.landmarks[2], f.landmarks[3] - f.landmarks[1])::real, 'NaN') as roll, e.norm,
        case when i.sha256 is null then 0 else 1 end as has_content,
        coalesce(substring(i.sha256 from 1 for 8), '\x0000000000000000') as content,
        case when i.phash is null then 0 else 1 end as has_look, coalesce(i.phash, 0) as look,
@@ -150,3 +151,11 @@ where f.id = any(%(ids)s) and f.box is not null and i.width is not null and i.he
 -- What a face was to a scan.
 insert into facedb.scan_face (scan_id, face_id, role, faces, fit, also_identity, also_score)
 values (%s, %s, %s, %s, %s, %s, %s);
+
+-- name: views
+-- Hashes of the turns and crops of images.
+select t.image_id, t.views from facedb.thumbnail t where t.image_id = any(%(ids)s::bigint[]);
+
+-- name: thumbnails
+-- Images, small and grey.
+select image_id, grey from facedb.thumbnail where image_id = any(%(ids)s::bigint[]);

@@ -15,7 +15,7 @@ from facedb.web.data.faces import Face, load_faces, shown
 SQL = load("web", "queue")
 
 State = Literal["open", "unsure", "decided", "all"]
-Kind = Literal["merge", "stray", "mixed", "duplicate", "look-alike"]
+Kind = Literal["merge", "stray", "mixed", "duplicate", "look-alike", "photo"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class FindingClass(StrEnum):
     MIXED = "mixed"
     DUPLICATE = "duplicate"
     LOOK_ALIKE = "look-alike"
+    PHOTO = "photo"
 
 
 def findings(

@@ -9,7 +9,7 @@ export function draw(body, head, found, tools) {
   const faces = new Faces(found.scores, tools);
   const view = { faces, found, group: null, stays: found.keep, chosen: false, wins: null };
   drawHead(head, found);
-  const drawing = { merge: pair, "look-alike": pair, stray, duplicate, mixed }[found.kind];
+  const drawing = { merge: pair, "look-alike": pair, stray, duplicate, mixed, photo: stray }[found.kind];
   body.replaceChildren(...drawing(view, tools));
   body.className = `case-body ${found.kind}`;
   body.scrollTop = 0;

@@ -1,0 +1,52 @@
+"""Candidates: which pictures may be one photo by their hashes, whatever was cropped, framed, mirrored or turned."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from facedb.core.records import Int64Array
+
+VIEWS: Final = 11
+"""Hashes of a picture: of its eight turns, then of three crops."""
+NEAR_BITS: Final = 8
+_PARTS: Final = ((0, 21), (21, 21), (42, 22))
+_CROWD: Final = 64
+
+
+def alike_by_hash(views: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Pairs of pictures of which a view of one is within NEAR_BITS of the other as it is: rows int64 (m,), each pair once.
+
+    ``views`` int64 (n, v): hashes of 64 bits, of the eight turns of each picture first (0: as it is), then of its crops; 0: not known.
+    Two hashes are compared where one of three parts of them is equal, which those of up to two different bits are for sure; a part that
+    more than 64 hashes share tells nothing and is passed over. So the work grows with n, and not with n squared.
+    """
+    count, kinds = views.shape
+    if not count:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    row = np.repeat(np.arange(count), kinds)
+    straight = np.tile(np.arange(kinds) == 0, count)
+    value = views.ravel().view(np.uint64)
+    known = value != 0
+    row, straight, value = row[known], straight[known], value[known]
+    if not len(value):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    found: list[Int64Array] = []
+    for shift, bits in _PARTS:
+        part = (value >> np.uint64(shift)) & np.uint64(2**bits - 1)
+        order = np.lexsort((~straight, part))
+        part, of_row, is_straight = part[order], row[order], straight[order]
+        at = np.flatnonzero(np.r_[True, part[1:] != part[:-1], True])
+        start, end = at[:-1], at[1:]
+        heads = np.add.reduceat(is_straight.astype(np.int64), start)
+        for k in np.flatnonzero((heads > 0) & (end - start > 1) & (end - start <= _CROWD)).tolist():
+            s, h, e = int(start[k]), int(heads[k]), int(end[k])
+            members = order[s:e]
+            bits_apart = np.bitwise_count(value[members[:h, None]] ^ value[members[None, :]])
+            one, two = np.nonzero((bits_apart <= NEAR_BITS) & (of_row[s : s + h, None] != of_row[None, s:e]))
+            if len(one):
+                a, b = of_row[s + one], of_row[s + two]
+                found.append(np.minimum(a, b) * count + np.maximum(a, b))
+    keys = np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+    return (keys // count).astype(np.int64), (keys % count).astype(np.int64)
