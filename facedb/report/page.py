@@ -14,7 +14,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facedb import __version__
 from facedb.core.errors import NotFoundError
 from facedb.core.paths import display, from_text
 from facedb.core.progress import Reporter
@@ -99,7 +98,8 @@ def write_report(db: Database, file: Path, cache: Path, options: PageOptions, re
     pictures = {} if options.redact else _pictures(found, cache, reporter)
     shown = [_redacted(case, veil, everybody) for case in found] if veil is not None else found
     page = _environment().get_template("report.html").render(
-        cases=shown, pictures=pictures, scan=scope.scan, model=scope.model.name, made_at=datetime.now(UTC), version=__version__,
+        cases=shown, pictures=pictures, scan=scope.scan, model=scope.model.name, made_at=datetime.now(UTC),
+        version=metadata.version("facedb"),
         redacted=options.redact, sheet=options.ranks is not None, only_open=options.only_open, certain=CERTAIN, **facts,
     )  # fmt: skip
     data = page.encode("utf-8", "backslashreplace")
@@ -141,7 +141,7 @@ def _contract(scope: ScanScope) -> dict[str, str]:
 
 
 def _versions() -> dict[str, str]:
-    found = {"facedb": __version__, "Python": platform.python_version()}
+    found = {"facedb": metadata.version("facedb"), "Python": platform.python_version()}
     for name in _LIBRARIES:
         try:
             found[name] = metadata.version(name)

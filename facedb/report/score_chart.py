@@ -101,7 +101,12 @@ def _settings() -> Any:
 
 
 def _save(figure: Figure, file: BytesIO, form: str) -> None:
-    figure.savefig(file, format=form, dpi=144, metadata={"Date": None, "Creator": None} if form == "svg" else None)
+    figure.savefig(
+        file,
+        format=form,
+        dpi=144,
+        metadata={"Date": None, "Creator": None, "Format": None, "Type": None} if form == "svg" else None,
+    )
 
 
 def _figure(measured: Calibration, marks: list[Mark], title: str | None) -> Figure:

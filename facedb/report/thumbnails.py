@@ -20,9 +20,9 @@ import numpy as np
 from PIL import Image
 
 from facedb.core.rejects import Rejected
+from facedb.embedding.overlap import available_cpus
 from facedb.embedding.pictures.align import crop_box, similarity, template_for, warp
 from facedb.embedding.pictures.decode import decode
-from facedb.embedding.overlap import available_cpus
 from facedb.sources.reading import ByteReader
 
 SIDE = 192
