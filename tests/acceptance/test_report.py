@@ -13,7 +13,7 @@ import pytest
 
 from tests.acceptance.world import Command, block_model, people, portrait, save
 
-NASTY = "<script>alert(1)</script>"
+NASTY = "<script>alert(1)"
 TAGS = re.compile(r"<script|javascript:|\son\w+=|https?://(?!www\.w3\.org)|url\((?!#)", re.IGNORECASE)
 
 
@@ -23,7 +23,7 @@ def checked(short_directory: Path) -> Iterator[Command]:
     place = short_directory / "report"
     place.mkdir(mode=0o711)
     folder = people(place / "people", 10, 6)
-    (folder / "person009").rename(folder / NASTY.replace("/", "⁄"))
+    (folder / "person009").rename(folder / NASTY)
     shutil.copy(folder / "person001" / "0.png", folder / "person001" / "again.png")
     save(portrait(2, 77), folder / "person003" / "stray.png")
     (folder / "half").mkdir()
@@ -41,7 +41,7 @@ def test_a_report_is_one_file_that_runs_nothing_and_fetches_nothing(checked: Com
     checked("report", tmp_path / "noise.html", "--findings", 200)
     page = (tmp_path / "noise.html").read_text(encoding="utf-8")
     assert not TAGS.search(page.replace("&lt;img src=x onerror=alert(2)&gt;", "")), "escaped names are text"
-    assert "&lt;script&gt;alert(1)&lt;⁄script&gt;" in page
+    assert "&lt;script&gt;alert(1)" in page
     assert "data:image/webp;base64," in page
     assert "person003/stray.png" in page
     assert "block" in page

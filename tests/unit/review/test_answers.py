@@ -56,7 +56,8 @@ def _answers(tmp_path: Path, text: str) -> list[tuple[int, str]]:
 
 
 def test_a_filled_list_answers_what_was_filled_and_leaves_what_stands(tmp_path: Path) -> None:
-    text = 'rank,class,identity_a,identity_b,images,verdict\n7,stray,ann,bob,"[""ann/9.jpg""]",yes\n2,merge,cid,dan,"[""cid/1.jpg"", ""dan/1.jpg""]",same\n'
+    text = "rank,class,identity_a,identity_b,images,verdict\n"
+    text += '7,stray,ann,bob,"[""ann/9.jpg""]",yes\n2,merge,cid,dan,"[""cid/1.jpg"", ""dan/1.jpg""]",same\n'
     assert _answers(tmp_path, text) == [(1, "accept")], (
         "by what it states, whatever its rank was; and 2 says what stands"
     )
