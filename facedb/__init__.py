@@ -13,13 +13,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from facedb.core.version import VERSION
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from facedb.api import FaceDB
     from facedb.core.progress import Reporter
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["__version__", "connect"]
 
 

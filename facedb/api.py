@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from facedb.core.choices import one_of
-from facedb.core.defaults import THRESHOLD
 from facedb.core.errors import UsageError
 from facedb.core.progress import Reporter, Silent
 from facedb.core.row import table
@@ -110,7 +109,7 @@ class FaceDB:
         *,
         model: PathLike | None = None,
         detector: PathLike | None = None,
-        threshold: Threshold = THRESHOLD,
+        threshold: Threshold | None = None,
         fmr: float | None = None,
         dataset: str | None = None,
         source_format: str = "auto",
@@ -189,27 +188,36 @@ class FaceDB:
     def scan(
         self,
         *,
-        threshold: Threshold = THRESHOLD,
+        threshold: Threshold | None = None,
         fmr: float | None = None,
         datasets: Sequence[str] = (),
         model: str | None = None,
+        unlabelled: bool | None = None,
         engine: str = "auto",
         threads: int | None = None,
         full: bool = False,
     ) -> ScanSummary:
-        """Compare every face with every other, within and across ``datasets`` (default: all), under ``model`` (the one used last)."""
+        """Compare every face with every other, within and across ``datasets`` (default: all), under ``model`` (the one used last).
+
+        ``unlabelled``: the faces without a label, of which duplicates are told; None: those, where nothing has a label.
+        """
         from facedb.scan.run import scan
 
         options = self._options(
-            threshold, fmr, engine=engine, threads=threads, full=full, datasets=tuple(datasets), model=model
-        )
+            threshold, fmr, engine=engine, threads=threads, full=full, datasets=tuple(datasets), model=model,
+            unlabelled=unlabelled,
+        )  # fmt: skip
         return scan(self._open(), options, reporter=self._reporter)
 
-    def _options(self, threshold: Threshold, fmr: float | None, **more: Any) -> ScanOptions:
+    def _options(self, threshold: Threshold | None, fmr: float | None, **more: Any) -> ScanOptions:
         from facedb.scan.run import ScanOptions
         from facedb.scan.thresholds import ThresholdRule
 
-        chosen = ThresholdRule(fmr) if fmr is not None or threshold == "auto" else float(threshold)
+        chosen: float | ThresholdRule | None = None
+        if fmr is not None or threshold == "auto":
+            chosen = ThresholdRule(fmr)
+        elif threshold is not None:
+            chosen = float(threshold)
         return ScanOptions(threshold=chosen, cache_dir=self._settings.cache, models_dir=self._settings.models, **more)
 
     def _choice(

@@ -11,7 +11,7 @@ from typing import Annotated, cast
 import typer
 
 from facedb import __version__
-from facedb.cli.commands import calibrate, check, model, plan, search, steps, verdict, work
+from facedb.cli.commands import calibrate, check, model, plan, review, search, steps, verdict, work
 from facedb.cli.commands.machine import bench, db, demo, doctor
 from facedb.cli.commands.reading import bi, diff, evaluate, export, findings, report, results, show
 from facedb.cli.context import State
@@ -90,6 +90,7 @@ app.command(epilog="Example: facedb apply 3, and when it looks right: facedb app
 app.command(epilog="Example: facedb undo 3 --yes")(plan.undo)
 app.command(epilog="Example: facedb export list cleaned.csv")(export.export)
 app.command(epilog="Example: facedb search photo.jpg --top 5")(search.search)
+app.command(epilog="Example: facedb review --by ann")(review.review)
 app.command(epilog="Example: facedb doctor")(doctor.doctor)
 app.add_typer(model.app)
 app.add_typer(verdict.app)

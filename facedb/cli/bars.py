@@ -20,6 +20,7 @@ from rich.progress import Task as RichTask
 from rich.text import Text
 
 from facedb.cli.progress import human
+from facedb.core.paths import shown
 
 # Work that ends sooner than this shows no bar.
 _SHOW_AFTER_SECONDS = 1.0
@@ -46,7 +47,7 @@ class Bar:
 
     def advance(self, n: int = 1, note: str = "") -> None:
         """``n`` more are done."""
-        self._progress.update(self._id, advance=n, description=f"{self._title} {note}".rstrip())
+        self._progress.update(self._id, advance=n, description=f"{self._title} {shown(note)}".rstrip())
 
     def say(self, message: str) -> None:
         """Print one sentence above the bar."""

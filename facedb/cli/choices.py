@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from facedb.cli import completion
 from facedb.cli.context import settings_from, state_of
 from facedb.core.defaults import THRESHOLD
 from facedb.core.errors import UsageError
@@ -25,6 +26,7 @@ ModelOption = Annotated[
     typer.Option(
         "--model", "-m",
         help="Face model: an .onnx file, an InsightFace pack, or the name of a model; default: the one this dataset had before.",
+        autocompletion=completion.models,
     ),
 ]  # fmt: skip
 DetectorOption = Annotated[
@@ -32,9 +34,17 @@ DetectorOption = Annotated[
     typer.Option(
         "--detector",
         help="Face detector (YuNet or SCRFD .onnx, or its name); none: the images are aligned faces already.",
+        autocompletion=completion.words("yunet", "none"),
     ),
 ]
-PresetOption = Annotated[str | None, typer.Option("--preset", help="How the model wants its input: arcface, sface, ….")]
+PresetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        help="How the model wants its input: arcface, sface, ….",
+        autocompletion=completion.words("arcface", "sface", "mobileface"),
+    ),
+]
 NamesOption = Annotated[
     bool,
     typer.Option(
@@ -44,13 +54,22 @@ NamesOption = Annotated[
 FacesOption = Annotated[
     str | None,
     typer.Option(
-        "--faces", help="Which face of a photo: fit (the one that fits its folder), centre, largest, all, or error."
+        "--faces",
+        help="Which face of a photo: fit (the one that fits its folder), centre, largest, all, or error.",
+        autocompletion=completion.words("fit", "centre", "largest", "all", "error"),
     ),
 ]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one value of the model contract.")
 ]
-ProviderOption = Annotated[str, typer.Option("--provider", help="Where the model runs: auto, cpu or cuda.")]
+ProviderOption = Annotated[
+    str,
+    typer.Option(
+        "--provider",
+        help="Where the model runs: auto, cpu or cuda.",
+        autocompletion=completion.words("auto", "cpu", "cuda"),
+    ),
+]
 MaxPixelsOption = Annotated[
     int | None,
     typer.Option(
@@ -70,6 +89,7 @@ ThresholdOption = Annotated[
     typer.Option(
         "--threshold", "-t", metavar="SCORE|auto",
         help="Flag pairs whose cosine similarity reaches this; auto: chosen from your data, saying why.",
+        autocompletion=completion.words("auto"),
     ),
 ]  # fmt: skip
 FmrOption = Annotated[
@@ -80,11 +100,19 @@ FmrOption = Annotated[
 ]
 EngineOption = Annotated[
     str,
-    typer.Option("--engine", help="auto, int8, faiss-cpu, exact, faiss-gpu or cuda; the rows are the same for all."),
+    typer.Option(
+        "--engine",
+        help="auto, int8, faiss-cpu, exact, faiss-gpu or cuda; the rows are the same for all.",
+        autocompletion=completion.words("auto", "int8", "faiss-cpu", "exact", "faiss-gpu", "cuda"),
+    ),
 ]
 DatasetsOption = Annotated[
     str | None,
-    typer.Option("--datasets", help="Datasets to scan, within and across, separated by commas; default: all."),
+    typer.Option(
+        "--datasets",
+        help="Datasets to scan, within and across, separated by commas; default: all.",
+        autocompletion=completion.several_datasets,
+    ),
 ]
 
 ExcludeOption = Annotated[
@@ -147,15 +175,20 @@ def key_values(texts: list[str] | None) -> dict[str, str]:
     return pairs
 
 
-def threshold_choice(ctx: typer.Context, threshold: str, fmr: float | None) -> float | ThresholdRule:
-    """A threshold, or the rule that chooses it; raises UsageError for what is neither a number nor ``auto``, and for both."""
+def threshold_choice(ctx: typer.Context, threshold: str, fmr: float | None) -> float | ThresholdRule | None:
+    """A threshold, the rule that chooses it, or None where nobody said one.
+
+    Raises UsageError for what is neither a number nor ``auto``, and for both.
+    """
     from facedb.scan.thresholds import ThresholdRule
 
+    given = _is_given(ctx, "threshold")
     if fmr is not None:
-        source = ctx.get_parameter_source("threshold")
-        if source is not None and source.name == "COMMANDLINE":
+        if given:
             raise UsageError("--threshold and --fmr exclude each other: give one of them.")
         return ThresholdRule(fmr)
+    if not given:
+        return None
     if threshold.strip().lower() == "auto":
         return ThresholdRule()
     try:

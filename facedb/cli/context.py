@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facedb.cli import completion
 from facedb.cli.progress import ConsoleReporter
 from facedb.core.settings import Settings, load_settings
 
@@ -50,5 +51,7 @@ def database(ctx: typer.Context) -> Iterator[Database]:
         yield db
 
 
-DatasetOption = Annotated[str | None, typer.Option("--dataset", "-d", help="Dataset, by name.")]
+DatasetOption = Annotated[
+    str | None, typer.Option("--dataset", "-d", help="Dataset, by name.", autocompletion=completion.datasets)
+]
 LimitOption = Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Print at most this many rows.")]

@@ -70,6 +70,8 @@ def listed(found: Sequence[Finding], width: int) -> list[str]:
 
 
 def _names(one: Finding) -> str:
+    if one.identity_a is None:
+        return "(no label)"
     a = display(from_text(one.identity_a))
     return a if one.identity_b is None else f"{a} {_JOINED.get(one.kind, '=')} {display(from_text(one.identity_b))}"
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import io
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 
 import typer
 
 from facedb.core.errors import UsageError
+from facedb.core.paths import display
 from facedb.core.row import Column, Table, Values
 from facedb.report.tables import cell, write_rows
 
@@ -53,12 +56,46 @@ class Format(StrEnum):
 
 
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How rows are printed on stdout.")]
+RawOption = Annotated[
+    bool,
+    typer.Option(
+        "--raw",
+        help="csv as it is, for machines: otherwise a cell that a spreadsheet would run as a formula gets a ' in front.",
+    ),
+]
 
 
-def emit(table: Table[Any], rows: Iterable[Any], output: Format, *, narrow: Sequence[str] = ()) -> None:
+class _Screen(io.RawIOBase):
+    """A terminal behind a format of text: what would move its cursor or set its title is written as an escape."""
+
+    def __init__(self, target: BinaryIO, output: Format) -> None:
+        self._target = target
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        self._escape = display if output is Format.CSV else _json_escape
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        decoded = self._decoder.decode(bytes(data))
+        lines = decoded.split("\n")
+        if not all(map(str.isprintable, lines)):
+            decoded = "\n".join(map(self._escape, lines))
+        self._target.write(decoded.encode("utf-8", "surrogateescape"))
+        return len(data)
+
+
+def _json_escape(line: str) -> str:
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+
+
+def emit(
+    table: Table[Any], rows: Iterable[Any], output: Format, *, narrow: Sequence[str] = (), raw: bool = False
+) -> None:
     """Print ``rows`` (frozen rows of ``table`` or their values) on stdout, in order and streaming where the format allows.
 
-    A table that is wider than the terminal shows only the columns ``narrow``, and says so on stderr.
+    A table that is wider than the terminal shows only the columns ``narrow``, and says so on stderr. Text on a terminal has no
+    control characters, and a csv no formulas, unless it is ``raw``.
     """
     sys.stdout.flush()
     if output is Format.TABLE:
@@ -66,7 +103,9 @@ def emit(table: Table[Any], rows: Iterable[Any], output: Format, *, narrow: Sequ
     elif output is Format.PARQUET and sys.stdout.isatty():
         raise UsageError("Parquet is binary: redirect it into a file, for example --format parquet > rows.parquet.")
     else:
-        write_rows(sys.stdout.buffer, table, rows, output.value)
+        screen = sys.stdout.isatty() and not raw
+        target = cast(BinaryIO, _Screen(sys.stdout.buffer, output)) if screen else sys.stdout.buffer
+        write_rows(target, table, rows, output.value, raw=raw)
     sys.stdout.flush()
 
 
@@ -82,8 +121,7 @@ def text(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    shown = str(cell(value))
-    return shown if shown.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
+    return display(str(cell(value)))
 
 
 def _print(table: Table[Any], body: Sequence[Values], narrow: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from facedb.core.paths import shown
 from facedb.core.progress import Task
 
 _PLAIN_LINE_EVERY_SECONDS = 10.0
@@ -28,7 +29,7 @@ class _Lines:
         self._start = self._last = time.monotonic()
 
     def advance(self, n: int = 1, note: str = "") -> None:
-        self._done, self._note = self._done + n, note
+        self._done, self._note = self._done + n, shown(note)
         now = time.monotonic()
         if now - self._last >= _PLAIN_LINE_EVERY_SECONDS:
             self._last = now
@@ -72,12 +73,12 @@ class ConsoleReporter:
         if self._quiet:
             return
         if self._beside is not None:
-            self._beside(message)
+            self._beside(shown(message))
         else:
-            sys.stderr.write(f"{message}\n")
+            sys.stderr.write(f"{shown(message)}\n")
             sys.stderr.flush()
 
 
 def complain(message: str) -> None:
     """Print an error on stderr, also when quiet."""
-    sys.stderr.write(f"facedb: {message}\n")
+    sys.stderr.write(f"facedb: {shown(message)}\n")

@@ -51,6 +51,11 @@ def display(path: str | os.PathLike[str]) -> str:
     return name if name.isprintable() else "".join(map(_shown, name))
 
 
+def shown(message: str) -> str:
+    """A message of one or several lines, each as `display` shows it: whatever names are in it move no cursor and set no title."""
+    return message if message.isprintable() else "\n".join(map(display, message.split("\n")))
+
+
 def _is_utf8(name: str) -> bool:
     try:
         name.encode("utf-8")

@@ -163,9 +163,10 @@ def embed(
         model = work.unit(lambda conn: register(conn, embedder.contract, choice))
 
         def lock(conn: Connection) -> None:
-            if not store.lock_embed(conn, model.id, dataset_id):
+            claimed = store.lock_embed(conn, model.id, dataset_id)
+            if not claimed:
                 raise ConflictError(
-                    f"Another facedb is embedding with {model.name} right now; wait for it, then run this again."
+                    f"Another facedb{claimed.holder} is embedding with {model.name} right now; wait for it, then run this again."
                 )
 
         work.keep(lock)

@@ -17,7 +17,7 @@ from facedb.core.records import Float32Array, ImageResult, Int64Array, Problem
 from facedb.dataset.image_rows import reserve_ids
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, write_columns
-from facedb.db.locks import claim
+from facedb.db.locks import Claim, claim
 from facedb.db.queries import load
 
 SQL = load("dataset", "embed")
@@ -311,7 +311,7 @@ def retry_rejects(
     return conn.execute(SQL["retry_rejects"], parameters).rowcount
 
 
-def lock_embed(conn: Connection, model_id: int, dataset_id: int | None) -> bool:
+def lock_embed(conn: Connection, model_id: int, dataset_id: int | None) -> Claim:
     """Take the session's lock on embedding a dataset under a contract; False when another run has it."""
     if dataset_id is None:
         return claim(conn, "embed", model_id)

@@ -14,7 +14,7 @@ from facedb.core.paths import escaped_text, from_text, to_text
 from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, write_columns
-from facedb.db.locks import claim
+from facedb.db.locks import Claim, claim
 from facedb.db.queries import load
 
 SQL = load("dataset", "ingest")
@@ -119,7 +119,7 @@ def count(conn: Connection, query: str, parameters: Mapping[str, Any]) -> int:
     return int(row[0]) if row else 0
 
 
-def lock_source(conn: Connection, source_id: int) -> bool:
+def lock_source(conn: Connection, source_id: int) -> Claim:
     """Take the session's lock on a source; False when another ingest of it runs."""
     return claim(conn, "ingest", source_id)
 

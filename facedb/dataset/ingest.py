@@ -20,6 +20,7 @@ import numpy as np
 import psycopg
 
 from facedb.core import rejects
+from facedb.core.counting import counted
 from facedb.core.errors import ConflictError, InputError, UsageError, first_line
 from facedb.core.paths import display
 from facedb.core.progress import Reporter
@@ -129,9 +130,10 @@ def ingest(
         conn.commit()
 
         def lock(conn: Connection) -> None:
-            if not store.lock_source(conn, source_id):
+            claimed = store.lock_source(conn, source_id)
+            if not claimed:
                 raise ConflictError(
-                    f"Another facedb is ingesting {home.place} right now; wait for it, then run this again."
+                    f"Another facedb{claimed.holder} is ingesting {home.place} right now; wait for it, then run this again."
                 )
 
         work.keep(lock)
@@ -170,20 +172,20 @@ def _gone(work: Work, known: SourceRow, place: Path) -> Callable[[str], InputErr
 
 def _say_what_was_met(reader: _Ingest, reporter: Reporter) -> None:
     if reader.repeated:
-        reporter.say(f"{reader.repeated:,} lines name a face again; the first mention counts.")
+        reporter.say(f"Named again: {counted(reader.repeated, 'face')}, of which the first mention counts.")
     if reader.not_looked_for:
         reporter.say(
-            f"{display(reader.unlisted[0])} could not be listed: {reader.not_looked_for:,} known images below "
-            "such folders were not looked for and stay as they are."
+            f"{display(reader.unlisted[0])} could not be listed: {counted(reader.not_looked_for, 'known image')} below "
+            "such folders: not looked for, stays as before."
         )
     if reader.aliases:
         reporter.say(
-            f"{reader.aliases:,} names are other names of files that the dataset has already; "
+            f"{counted(reader.aliases, 'other name')} of files that the dataset has already; "
             "see them with: facedb rejects --ignored --code same_file"
         )
     if reader.relabelled:
         reporter.say(
-            f"{reader.relabelled:,} of them give such a file another label, which is not taken over; "
+            f"{reader.relabelled:,} of them with another label for such a file, which is not taken over; "
             "see them with: facedb rejects --code other_label"
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from facedb.db.connection import Connection
 from facedb.db.queries import load
@@ -15,15 +16,31 @@ _PATIENCE_SECONDS = 3.0
 _EVERY_SECONDS = 0.05
 
 
-def claim(conn: Connection, *name: object, shared: bool = False) -> bool:
-    """Take the lock called ``name`` for this session, alone or ``shared``; False when another session has and keeps it."""
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Whether a lock was ``taken``, as truth; if not, ``holder`` says in words who has it, or is empty."""
+
+    taken: bool
+    holder: str = ""
+
+    def __bool__(self) -> bool:
+        return self.taken
+
+
+def claim(conn: Connection, *name: object, shared: bool = False) -> Claim:
+    """Take the lock called ``name`` for this session, alone or ``shared``; untrue when another session has and keeps it."""
     words = " ".join(("facedb", *map(str, name)))
     until = time.monotonic() + _PATIENCE_SECONDS
     while True:
         row = conn.execute(SQL["claim_shared" if shared else "claim"], {"name": words}).fetchone()
         if row and row[0]:
             expect_same(conn)
-            return True
+            return Claim(True)
         if time.monotonic() >= until:
-            return False
+            return Claim(False, _holder(conn, words))
         time.sleep(_EVERY_SECONDS)
+
+
+def _holder(conn: Connection, words: str) -> str:
+    row = conn.execute(SQL["holder"], {"name": words}).fetchone()
+    return "" if row is None else f" (process {row[0]} of {row[1]}, {row[2] or 'unnamed'})"

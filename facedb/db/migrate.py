@@ -165,6 +165,8 @@ def upgrade(db: Database, revision: str | None = None, *, say: Say = silent) -> 
     target = head() if revision is None else revision
 
     def bring() -> None:
+        if before.revision == target == head() and _views_again(db):
+            return
         with _one_transaction(db) as (outer, connection):
             check_server(connection, embedded=db.embedded)
             connection.execute("create schema if not exists facedb")
@@ -177,6 +179,23 @@ def upgrade(db: Database, revision: str | None = None, *, say: Say = silent) -> 
 
     _patiently(db, bring, say)
     return before
+
+
+def _views_again(db: Database) -> bool:
+    """Make the views again where the tables are those of the head, without loading what only migrations need.
+
+    False where another upgrade changed the schema meanwhile.
+    """
+    with db.connection() as connection:
+        _lock(connection)
+        if connection.execute("select version_num from facedb.alembic_version").fetchone() != (head(),):
+            return False
+        check_server(connection, embedded=db.embedded)
+        readers = views.readers(connection)
+        views.drop(connection, _views())
+        connection.execute(_VERSION_COMMENTS)
+        views.create(connection, _views(), readers)
+    return True
 
 
 def downgrade(db: Database, revision: str) -> None:
@@ -245,11 +264,16 @@ def _one_transaction(db: Database) -> Iterator[tuple[SqlConnection, Connection]]
     engine = create_engine("postgresql+psycopg://", creator=db.open, poolclass=NullPool)
     with translated(db.dsn), engine.begin() as outer:
         connection = cast("Connection", outer.connection.driver_connection)
-        connection.execute("select set_config('lock_timeout', %s, true)", [f"{_LOCK_SECONDS:.0f}s"])
-        # Readers have no right to take this lock, as they would have to an advisory one.
-        if connection.execute("select to_regclass('facedb.alembic_version') is not null").fetchone() == (True,):
-            connection.execute("lock table facedb.alembic_version in share row exclusive mode")
+        _lock(connection)
         yield outer, connection
+
+
+def _lock(connection: Connection) -> None:
+    """Keep other upgrades away until the transaction ends, where there is a schema already."""
+    connection.execute("select set_config('lock_timeout', %s, true)", [f"{_LOCK_SECONDS:.0f}s"])
+    # Readers have no right to take this lock, as they would have to an advisory one.
+    if connection.execute("select to_regclass('facedb.alembic_version') is not null").fetchone() == (True,):
+        connection.execute("lock table facedb.alembic_version in share row exclusive mode")
 
 
 def _alembic(connection: SqlConnection, command: str, revision: str) -> None:

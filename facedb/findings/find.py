@@ -124,6 +124,16 @@ def find(
     return Findings(replace(found, partner=swaps(found)), mated, study.ends, rules)
 
 
+def unlabelled_copies(
+    gallery: Gallery, hashes: Hashes, rows_a: Int64Array, rows_b: Int64Array, scores: Float32Array
+) -> FindingTable:
+    """Find the same photo twice among faces without labels, whatever ``gallery`` carries as such; arrays as in `find`."""
+    parts = folders(np.zeros(len(gallery), np.int64), gallery.groups)
+    near = scores >= NEAR
+    copies = find_copies(gallery.vectors, gallery.groups, parts, hashes, rows_a[near], rows_b[near], scores[near])
+    return ranked([replace(copies, identity_a=np.full(len(copies), -1))])
+
+
 @dataclass(frozen=True, slots=True)
 class _Pairs:
     rows_a: Int64Array

@@ -25,15 +25,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings:
-    """Labelled embeddings of one model: ``vectors`` float32 (n, d) of length 1, read-only, in the order of the other fields.
+    """Embeddings of one model with their labels, None for images without one.
+
+    ``vectors`` float32 (n, d) of length 1, read-only, in the order of the other fields.
 
     ``norms`` float32 (n,) are the lengths before normalisation, ``ordinals`` the numbers of the faces within their images.
-    Sorted by identity, then path.
+    Sorted by identity, then path; those without a label come last.
     """
 
     model: str
     paths: tuple[str, ...]
-    identities: tuple[str, ...]
+    identities: tuple[str | None, ...]
     ordinals: tuple[int, ...]
     norms: Float32Array = field(repr=False)
     vectors: Float32Array = field(repr=False)
@@ -50,7 +52,9 @@ class Embeddings:
         return pa.table(
             {
                 "path": pa.array([to_text(path) for path in self.paths], pa.string()),
-                "identity": pa.array([to_text(name) for name in self.identities], pa.string()),
+                "identity": pa.array(
+                    [None if name is None else to_text(name) for name in self.identities], pa.string()
+                ),
                 "ordinal": pa.array(self.ordinals, pa.int32()),
                 "norm": pa.array(self.norms, pa.float32()),
                 "vector": pa.FixedSizeListArray.from_arrays(flat, dim),
@@ -72,18 +76,20 @@ def load_embeddings(
     final: Mapping[int, int | None] | None = None,
     reporter: Reporter,
 ) -> Embeddings:
-    """Labelled embeddings under a contract (default: the one used last); ``final`` overrides labels by image, None leaves out.
+    """Embeddings under a contract (default: the one used last); ``final`` overrides labels by image, None leaves out.
 
     Raises NotFoundError for an unknown model.
     """
     chosen = find_scope(conn, [dataset], model).model
     final = final or {}
     faces = store_export.embedded_faces(conn, chosen.id, dataset=dataset, identity_id=identity_id)
-    faces = [face for face in faces if final.get(face.image_id, face.identity_id) is not None]
+    faces = [face for face in faces if face.image_id not in final or final[face.image_id] is not None]
     wanted = {key for key in final.values() if key is not None}
     names = {key: name for key, (name, _) in store_decisions.identity_names(conn, sorted(wanted)).items()}
     labels = [names[final[f.image_id] or 0] if f.image_id in final else f.identity for f in faces]
-    order = sorted(range(len(faces)), key=lambda k: (labels[k], faces[k].path, faces[k].ordinal))
+    order = sorted(
+        range(len(faces)), key=lambda k: (labels[k] is None, labels[k] or "", faces[k].path, faces[k].ordinal)
+    )
     ids = np.array([faces[k].embedding_id for k in order], np.int64)
     with GallerySnapshot(db.open, chosen) as snapshot:
         vectors = snapshot.vectors(ids, reporter=reporter)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from facedb.core.choices import ending
-from facedb.core.errors import ConflictError, InputError, UsageError
+from facedb.core.counting import counted
+from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
 from facedb.core.paths import display
 from facedb.core.progress import Reporter
 from facedb.core.row import Table, Values, table
@@ -58,7 +59,8 @@ class ExportOptions:
     """What to export: of one ``dataset`` or all, of one ``scan`` (default: the newest), under a ``model`` (the one used last).
 
     ``as_is`` leaves decisions out; ``auto`` takes certain findings for decided; ``force`` replaces a file;
-    ``without_leaks_of`` leaves out of a list (or .rec) the people and photos that this other dataset has as well.
+    ``without_leaks_of`` leaves out of a list (or .rec) the people and photos that this other dataset has as well; ``raw``: cells of a
+    csv as they are, also where a spreadsheet would run them.
     """
 
     dataset: str | None = None
@@ -69,6 +71,7 @@ class ExportOptions:
     auto: bool = False
     force: bool = False
     without_leaks_of: str | None = None
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,7 @@ def _rows(db: Database, what: str, path: Path, form: str, options: ExportOptions
         if form == "published":
             columns, rows = table(PublishedPair), _published(columns, rows)
         with whole_file(path) as file:
-            count = write_rows(file, columns, rows, "csv" if form == "published" else form)
+            count = write_rows(file, columns, rows, "csv" if form == "published" else form, raw=options.raw)
     return Exported(what, form, path, count)
 
 
@@ -177,12 +180,15 @@ def _list(db: Database, path: Path, form: str, options: ExportOptions) -> Export
     absolute = len(roots) > 1
     rows = sorted((f"{image.root}/{image.path}" if absolute else image.path, identity) for image, identity in chosen)
     with whole_file(path) as file:
-        count = write_rows(file, table(ListedImage), rows, form)
+        count = write_rows(file, table(ListedImage), rows, form, raw=options.raw)
     return Exported("list", form, path, count, remarks)
 
 
 def cleaned(conn: Connection, options: ExportOptions) -> tuple[list[tuple[PlannedImage, str]], tuple[str, ...]]:
-    """Every image that stays in the dataset with the identity that it has after all decisions, and what to say of the rest."""
+    """Every image that stays in the dataset with the identity that it has after all decisions, and what to say of the rest.
+
+    In a dataset where nothing has a label every image has an empty one. Raises NotFoundError where no image stays.
+    """
     changes = _changes(conn, options)
     model = store_embeddings.model_in_use(conn, find_datasets(conn, [options.dataset]))
     faceless = store_export.without_face(conn, model.id) if model is not None else set()
@@ -194,14 +200,15 @@ def cleaned(conn: Connection, options: ExportOptions) -> tuple[list[tuple[Planne
     there = store_decisions.images_of_dataset(conn, options.dataset)
     gone = absent(there)
     chosen: list[tuple[PlannedImage, str]] = []
-    decided = unusable = unlabelled = leaking = 0
+    without_label: list[PlannedImage] = []
+    decided = unusable = leaking = 0
     for image in there:
         if image.id in gone.images:
             continue
-        if image.identity_id is None:
-            unlabelled += 1
-        elif image.id in faceless:
+        if image.id in faceless:
             unusable += 1
+        elif image.identity_id is None:
+            without_label.append(image)
         elif image.id in leaks.images or image.identity_id in leaks.identities:
             leaking += 1
         else:
@@ -210,18 +217,23 @@ def cleaned(conn: Connection, options: ExportOptions) -> tuple[list[tuple[Planne
                 decided += 1
             else:
                 chosen.append((image, names[identity] if identity in names else _name(conn, identity)))
+    if not any(image.identity_id for image in there):
+        # Nobody gave labels, so that there is none is no reason to leave an image out.
+        chosen, without_label = [(image, "") for image in without_label if image.id not in leaks.images], []
     left_out = {
         "by decisions": decided,
         "without a usable face": unusable,
-        "without a label": unlabelled,
+        "without a label": len(without_label),
         f"of people or photos that are in {options.without_leaks_of}": leaking,
     }
-    said = [f"{n:,} images {why} are left out." for why, n in left_out.items() if n]
+    said = [f"{counted(n, 'image')} {why} {'is' if n == 1 else 'are'} left out." for why, n in left_out.items() if n]
     if options.without_leaks_of is not None and not leaks.compared:
         said.append(
             f"No finished scan compares {options.without_leaks_of} with another dataset, so only photos with the same bytes "
             "are known to be in both: scan them together first."
         )
+    if not chosen:
+        raise NotFoundError(" ".join(("Nothing is exported: no image stays in the dataset.", *said)))
     return chosen, (*changes.remarks, *said, *not_there(gone, "the export"))
 
 
@@ -241,7 +253,7 @@ def _merge_map(db: Database, path: Path, form: str, options: ExportOptions) -> E
         names = {key: name for key, name, _ in found}
     rows = [(dataset, name, names.get(changes.head(key), name)) for key, name, dataset in found]
     with whole_file(path) as file:
-        count = write_rows(file, table(MergedIdentity), rows, form)
+        count = write_rows(file, table(MergedIdentity), rows, form, raw=options.raw)
     return Exported("merge-map", form, path, count, tuple(changes.remarks))
 
 
@@ -252,7 +264,12 @@ def _embeddings(db: Database, path: Path, form: str, options: ExportOptions, rep
         gone = absent(store_decisions.images_of_dataset(conn, options.dataset))
         final = {key: change.identity_to for key, change in changes.by_image.items()} | dict.fromkeys(gone.images)
         found = load_embeddings(db, conn, model=options.model, dataset=options.dataset, final=final, reporter=reporter)
-    count = vector_files.write(path, found, form)
+    if not len(found):
+        of = "" if options.dataset is None else f" of {options.dataset}"
+        raise NotFoundError(
+            f"Nothing is exported: no image{of} that stays in the dataset has an embedding of {found.model}; embed first."
+        )
+    count = vector_files.write(path, found, form, raw=options.raw)
     return Exported("embeddings", form, path, count, (*changes.remarks, *not_there(gone, "the export")))
 
 
@@ -267,6 +284,8 @@ def _rec(db: Database, path: Path, options: ExportOptions, reporter: Reporter) -
         places = store_export.places(conn, [image.id for image, _ in chosen if image.container is not None])
     if any(image.format in ("npz", "npy") for image, _ in chosen):
         raise UsageError("A .rec file holds images, and this dataset holds vectors without images: export embeddings.")
+    if not any(identity for _, identity in chosen):
+        raise UsageError("A .rec file holds images by identity, and these have no label: export list or embeddings.")
     chosen.sort(key=lambda pair: (pair[1], pair[0].path))
     with (
         ByteReader() as reader,

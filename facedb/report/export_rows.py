@@ -14,15 +14,15 @@ SQL = load("report", "export")
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedFace:
-    """A face with a vector: the key of the vector, label, path, number within the image, norm before normalisation."""
+    """A face with a vector: the key of the vector, label (None: none), path, number within the image, norm before normalisation."""
 
     embedding_id: int
-    identity: str
+    identity: str | None
     path: str
     ordinal: int
     norm: float
     image_id: int
-    identity_id: int
+    identity_id: int | None
     dataset: str
 
 
@@ -34,10 +34,10 @@ def without_face(conn: Connection, model_id: int) -> set[int]:
 def embedded_faces(
     conn: Connection, model_id: int, *, dataset: str | None = None, identity_id: int | None = None
 ) -> list[EmbeddedFace]:
-    """Labelled faces of a contract by dataset, identity and path."""
+    """Faces of a contract by dataset, identity and path."""
     parameters = {"model_id": model_id, "dataset": dataset, "identity_id": identity_id}
     return [
-        EmbeddedFace(row[0], from_text(row[1]), from_text(row[2]), *row[3:])
+        EmbeddedFace(row[0], None if row[1] is None else from_text(row[1]), from_text(row[2]), *row[3:])
         for row in conn.execute(SQL["embedded_faces"], parameters)
     ]
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from facedb.core.errors import NotFoundError
 from facedb.core.paths import display, from_text
 from facedb.core.progress import Reporter
+from facedb.core.version import VERSION
 from facedb.core.whole_file import whole_file
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.overlap import available_cpus
@@ -98,8 +99,7 @@ def write_report(db: Database, file: Path, cache: Path, options: PageOptions, re
     pictures = {} if options.redact else _pictures(found, cache, reporter)
     shown = [_redacted(case, veil, everybody) for case in found] if veil is not None else found
     page = _environment().get_template("report.html").render(
-        cases=shown, pictures=pictures, scan=scope.scan, model=scope.model.name, made_at=datetime.now(UTC),
-        version=metadata.version("facedb"),
+        cases=shown, pictures=pictures, scan=scope.scan, model=scope.model.name, made_at=datetime.now(UTC), version=VERSION,
         redacted=options.redact, sheet=options.ranks is not None, only_open=options.only_open, certain=CERTAIN, **facts,
     )  # fmt: skip
     data = page.encode("utf-8", "backslashreplace")
@@ -141,7 +141,7 @@ def _contract(scope: ScanScope) -> dict[str, str]:
 
 
 def _versions() -> dict[str, str]:
-    found = {"facedb": metadata.version("facedb"), "Python": platform.python_version()}
+    found = {"facedb": VERSION, "Python": platform.python_version()}
     for name in _LIBRARIES:
         try:
             found[name] = metadata.version(name)

@@ -34,9 +34,9 @@ class Link:
 class Pair:
     """Two faces of different identities whose score (cosine similarity) reached the threshold of the scan."""
 
-    identity_a: Annotated[str, As(sql=IDENTITY_A)]
+    identity_a: Annotated[str | None, As(sql=IDENTITY_A)]
     path_a: str
-    identity_b: Annotated[str, As(sql=IDENTITY_B)]
+    identity_b: Annotated[str | None, As(sql=IDENTITY_B)]
     path_b: str
     score: Real
 

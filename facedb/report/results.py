@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from facedb.core.choices import one_of
+from facedb.core.counting import counted
 from facedb.core.paths import display
 from facedb.core.rejects import IGNORED, REJECTED
 from facedb.core.row import Table, table
@@ -71,13 +72,13 @@ def remarks_on_links(db: Database, selection: Selection) -> list[str]:
         scan = find_scan(conn, selection.scan, [selection.dataset]).scan
         rejected = decision_rows.rejected_links(conn, scan.id, min_score=selection.min_score, dataset=selection.dataset)
     lines = [
-        f"{display(a)} and {display(b)} were called different; since then {new} new image{'s' * (new != 1)} joined their pairs."
+        f"{display(a)} and {display(b)} were called different; since then {counted(new, 'new image')} joined their pairs."
         for a, b, new in rejected
         if new
     ]
     hidden = sum(not new for _, _, new in rejected)
     if hidden and not selection.rejected:
-        lines.append(f"{hidden} link{'s' * (hidden != 1)} that a person called different: hidden; --all shows them.")
+        lines.append(f"{counted(hidden, 'link')} that a person called different: hidden; --all shows them.")
     return lines
 
 

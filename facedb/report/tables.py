@@ -14,6 +14,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from facedb.core.formula import defused
 from facedb.core.paths import to_text
 from facedb.core.row import Column, Kind, Table, Values
 
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
 _BATCH = 65536
 
 
-def write_rows(file: BinaryIO, table: Table[Any], rows: Iterable[Any], form: str) -> int:
+def write_rows(file: BinaryIO, table: Table[Any], rows: Iterable[Any], form: str, *, raw: bool = False) -> int:
     """Write ``rows`` (frozen rows or their values) as csv, json, jsonl, parquet or npz; returns how many there were.
 
-    Streamed but for npz, which is one array a column. ``file`` need not be seekable.
+    Streamed but for npz, which is one array a column. ``file`` need not be seekable. Cells of a csv that a spreadsheet would run as
+    formulas are defused (`facedb.core.formula`) unless ``raw``; the other formats hold no formulas.
     """
-    writers = {"csv": _csv, "json": _json, "jsonl": _jsonl, "parquet": _parquet, "npz": _npz}
+    if form == "csv":
+        return _csv(file, table, map(table.values, rows), raw=raw)
+    writers = {"json": _json, "jsonl": _jsonl, "parquet": _parquet, "npz": _npz}
     return writers[form](file, table, map(table.values, rows))
 
 
@@ -63,14 +67,15 @@ def arrow_batches(table: Table[Any], rows: Iterable[Values]) -> Iterator[pa.Reco
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _csv(file: BinaryIO, table: Table[Any], rows: Iterable[Values]) -> int:
+def _csv(file: BinaryIO, table: Table[Any], rows: Iterable[Values], *, raw: bool) -> int:
     text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="", write_through=True)
     try:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(table.names)
         count = 0
         for row in rows:
-            writer.writerow([cell(value) for value in row])
+            cells = [cell(value) for value in row]
+            writer.writerow(cells if raw else [defused(value) if isinstance(value, str) else value for value in cells])
             count += 1
         text.flush()
     finally:

@@ -18,12 +18,12 @@ from facedb.core.whole_file import whole_file, whole_folder
 from facedb.report.embeddings import Embeddings
 from facedb.report.tables import write_rows
 
-_TABLE = ad_hoc({"path": str, "identity": str, "ordinal": int, "norm": Real, "vector": object})
+_TABLE = ad_hoc({"path": str, "identity": str | None, "ordinal": int, "norm": Real, "vector": object})
 _ROWS_PER_FILE = 10_000
 _FACE01_VECTORS = "efficientnetv2_arcface"
 
 
-def write(path: Path, found: Embeddings, form: str) -> int:
+def write(path: Path, found: Embeddings, form: str, *, raw: bool = False) -> int:
     """Write embeddings as npz, parquet, jsonl, csv, npy (a folder of pairs) or face01 (a folder per person); returns how many.
 
     Raises UsageError for identities that cannot be folders.
@@ -38,7 +38,7 @@ def write(path: Path, found: Embeddings, form: str) -> int:
             elif form == "parquet":
                 _parquet(file, found)
             else:
-                write_rows(file, _TABLE, _rows(found), form)
+                write_rows(file, _TABLE, _rows(found), form, raw=raw)
     return len(found)
 
 
@@ -49,7 +49,7 @@ def _rows(found: Embeddings) -> Iterator[tuple[Any, ...]]:
 
 def _npz(file: BinaryIO, found: Embeddings) -> None:
     np.savez(
-        file, path=np.array(found.paths, np.str_), identity=np.array(found.identities, np.str_),
+        file, path=np.array(found.paths, np.str_), identity=np.array([name or "" for name in found.identities], np.str_),
         ordinal=np.array(found.ordinals, np.int32), norm=found.norms, vector=found.vectors, model=np.array(found.model),
     )  # fmt: skip
 
@@ -61,7 +61,7 @@ def _parquet(file: BinaryIO, found: Embeddings) -> None:
 
 
 def _npy_pairs(folder: Path, found: Embeddings) -> None:
-    """``NNNN.features.npy`` beside ``NNNN.object_ids.npy``, 10,000 rows each; an id is IDENTITY/PATH, so the label comes back."""
+    """``NNNN.features.npy`` beside ``NNNN.object_ids.npy``, 10,000 rows each; an id is IDENTITY/PATH, so the label comes back, or PATH."""
     ids = [_object_id(path, name) for path, name in zip(found.paths, found.identities, strict=True)]
     for number, start in enumerate(range(0, max(len(found), 1), _ROWS_PER_FILE)):
         stop = start + _ROWS_PER_FILE
@@ -69,15 +69,19 @@ def _npy_pairs(folder: Path, found: Embeddings) -> None:
         np.save(folder / f"{number:04d}.object_ids.npy", np.array(ids[start:stop], np.str_))
 
 
-def _object_id(path: str, identity: str) -> str:
+def _object_id(path: str, identity: str | None) -> str:
+    if identity is None:
+        return path
     # The path as it is where its first folder says the identity, so that an export of what was not changed keeps its names.
     return path if path.partition("/")[0] == identity and "/" in path else f"{identity}/{path}"
 
 
 def _face01(folder: Path, found: Embeddings) -> None:
     """One folder per person with ``npKnown.npz``: names (n,) and vectors (n, 1, d)."""
+    if None in found.identities:
+        raise UsageError("Images without a label have no folder of a person: export as npz or npy.")
     at = range(len(found))
-    for identity, members in groupby(at, key=lambda k: found.identities[k]):
+    for identity, members in groupby(at, key=lambda k: found.identities[k] or ""):
         rows = list(members)
         if identity in ("", ".", "..") or "/" in identity or "\0" in identity or identity.startswith("."):
             raise UsageError(f"The identity {display(identity)!r} cannot be a folder: export as npz or npy.")

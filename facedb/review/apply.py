@@ -116,8 +116,11 @@ class _Work:
 
     def __enter__(self) -> _Work:
         for source_id, root in self._roots.items():
-            if not store_ingest.lock_source(self.conn, source_id):
-                raise ConflictError(f"{display(root)} is being ingested right now; wait for it, then run this again.")
+            claimed = store_ingest.lock_source(self.conn, source_id)
+            if not claimed:
+                raise ConflictError(
+                    f"{display(root)} is being ingested right now{claimed.holder}; wait for it, then run this again."
+                )
         self.conn.commit()
         return self
 
@@ -152,8 +155,9 @@ class _Work:
 
 
 def _claimed(conn: Connection, plan_id: int, states: Sequence[str]) -> PlanRow:
-    if not store.lock_plan(conn, plan_id):
-        raise ConflictError(f"Another facedb is carrying out plan {plan_id} right now; wait for it.")
+    claimed = store.lock_plan(conn, plan_id)
+    if not claimed:
+        raise ConflictError(f"Another facedb is carrying out plan {plan_id} right now{claimed.holder}; wait for it.")
     plan = store.find_plan(conn, plan_id)
     if plan is None:
         raise NotFoundError(f"There is no plan {plan_id}: see `facedb plans`.")

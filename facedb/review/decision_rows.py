@@ -9,7 +9,7 @@ from typing import Any
 
 from facedb.core.paths import from_text, to_text
 from facedb.db.connection import Connection
-from facedb.db.locks import claim
+from facedb.db.locks import Claim, claim
 from facedb.db.queries import load
 
 SQL = load("review", "decisions")
@@ -157,13 +157,21 @@ class ImageNow:
 
 
 def say_link(
-    conn: Connection, verdict: str, identity_a: int, identity_b: int, *, note: str | None, said_by: str
+    conn: Connection,
+    verdict: str,
+    identity_a: int,
+    identity_b: int,
+    *,
+    note: str | None,
+    said_by: str,
+    target: int | None = None,
 ) -> int:
-    """Write a verdict on two identities with the evidence of now; returns its key."""
+    """Write a verdict on two identities with the evidence of now; ``target`` keeps its name. Returns its key."""
     a, b = sorted((identity_a, identity_b))
     return _say(
-        conn, "say_link", {"verdict": verdict, "identity_a": a, "identity_b": b, "note": note, "said_by": said_by}
-    )
+        conn, "say_link",
+        {"verdict": verdict, "identity_a": a, "identity_b": b, "target": target, "note": note, "said_by": said_by},
+    )  # fmt: skip
 
 
 def say_pair(conn: Connection, verdict: str, image_a: int, image_b: int, *, note: str | None, said_by: str) -> int:
@@ -268,7 +276,7 @@ def steps(conn: Connection, plan_id: int) -> list[StepRow]:
     return [StepRow(*_decoded(row, 4, 9, 11, 13, 14)) for row in conn.execute(SQL["steps"], {"plan_id": plan_id})]
 
 
-def lock_plan(conn: Connection, plan_id: int) -> bool:
+def lock_plan(conn: Connection, plan_id: int) -> Claim:
     """Claim a plan for this session; False when another process carries it out."""
     return claim(conn, "plan", plan_id)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from facedb.core.counting import are
 from facedb.core.errors import ConflictError, first_line
 from facedb.core.paths import display
 from facedb.dataset.changes import digest
@@ -73,7 +74,7 @@ def absent(images: Iterable[PlannedImage]) -> Absent:
 def remarks(found: Absent, where: str) -> list[str]:
     """What to say of absent images that are left out of ``where``."""
     count = len(found.images)
-    images = "1 image is" if count == 1 else f"{count:,} images are"
+    images = are(count, "image")
     said = [f"{images} not on the disk and left out of {where}: `facedb ingest` looks again."] if count else []
     return said + [
         f"{display(root)} is not there. If it has moved: `facedb ingest NEW --moved-from {shlex.quote(display(root))}`."

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from facedb.core.counting import counted
 from facedb.core.errors import NotFoundError
 from facedb.core.machine.person import user_name
 from facedb.core.paths import display, to_text
@@ -112,14 +113,22 @@ class Changes:
         return None if image.identity_id is None else self.head(image.identity_id)
 
 
-def make_plan(db: Database, *, dataset: str | None = None, auto: bool = False, by: str | None = None) -> PlanView:
-    """Plan what the standing verdicts ask for; ``auto`` adds findings above *certain*. Writes no file.
+def make_plan(
+    db: Database,
+    *,
+    dataset: str | None = None,
+    auto: bool = False,
+    by: str | None = None,
+    only: frozenset[int] | None = None,
+) -> PlanView:
+    """Plan what the standing verdicts (of the keys ``only``, if given) ask for; ``auto`` adds findings above *certain*.
 
-    A plan with the same steps that nobody carried out yet is given back. Raises NotFoundError for an unknown dataset.
+    Writes no file. A plan with the same steps that nobody carried out yet is given back. Raises NotFoundError for an unknown
+    dataset.
     """
     with db.connection() as conn:
         find_datasets(conn, [dataset])
-        changes = decide(conn, dataset=dataset, auto=auto)
+        changes = decide(conn, dataset=dataset, auto=auto, only=only)
         _leave_out_what_cannot_move(changes)
         steps = _steps(conn, changes)
         plan = store.find_plan(conn, None)
@@ -154,29 +163,39 @@ def _again(conn: Connection, plan_id: int) -> list[NewStep]:
     ]  # fmt: skip
 
 
-def decide(conn: Connection, *, dataset: str | None = None, auto: bool = False) -> Changes:
-    """What the standing verdicts (and with ``auto`` the certain findings) ask for, image by image."""
-    standing = store.verdicts(conn, dataset=dataset)
+def decide(
+    conn: Connection, *, dataset: str | None = None, auto: bool = False, only: frozenset[int] | None = None
+) -> Changes:
+    """What the standing verdicts (and with ``auto`` the certain findings) ask for, image by image.
+
+    ``only`` leaves out other verdicts, except that they may contradict.
+    """
+    everything = standing = store.verdicts(conn, dataset=dataset)
+    if only is not None:
+        standing = [v for v in standing if v.id in only]
     changes = Changes()
     if auto:
-        found, remarks = without_chains(standing, certain_findings(conn, standing, dataset))
+        found, remarks = without_chains(everything, certain_findings(conn, everything, dataset))
         standing = [*standing, *found]
+        everything = [*everything, *found]
         changes.remarks += remarks
     keys = {key for v in standing for key in (v.image_a_id, v.image_b_id) if key is not None}
     changes.images = {k: i for k, i in store.images_by_key(conn, sorted(keys)).items() if i.status == "ready"}
-    merged = _merge_groups(conn, standing, changes)
+    merged = _merge_groups(conn, standing, everything, changes)
     _wrong_faces(conn, standing, changes)
     _duplicates(standing, changes)
     _merge_images(conn, merged, changes)
     return changes
 
 
-def _merge_groups(conn: Connection, standing: Sequence[VerdictRow], changes: Changes) -> dict[int, VerdictRow]:
+def _merge_groups(
+    conn: Connection, standing: Sequence[VerdictRow], everything: Sequence[VerdictRow], changes: Changes
+) -> dict[int, VerdictRow]:
     """Choose the head of every group of identities called the same; returns a verdict for each that goes into one."""
     same = [v for v in standing if v.kind == "link" and v.verdict == "same" and v.identity_b_id is not None]
     groups = components((v.identity_a_id, v.identity_b_id or 0) for v in same)
     troubled = set[int]()
-    for conflict in find_conflicts(conn, standing):
+    for conflict in find_conflicts(conn, everything):
         troubled |= conflict.identity_ids
         row = conflict.row()
         changes.remarks.append(f"Not merged: {row.said}, but {row.against}; say one of them anew.")
@@ -194,7 +213,9 @@ def _merge_groups(conn: Connection, standing: Sequence[VerdictRow], changes: Cha
             called = " = ".join("/".join(changes.names[key][::-1]) for key in sorted(group))
             changes.remarks.append(f"Not merged: {called}; they are in different datasets, which stay apart.")
             continue
-        head = min(group, key=lambda key: (-counts[key], key))
+        # Whose name stays is what was said of it last, else the larger of them.
+        named = next((v.target_id for v in same if v.target_id in group), None)
+        head = min(group, key=lambda key: (key != named, -counts[key], key))
         for key in group - {head}:
             changes.heads[key] = head
             merged[key] = next(v for v in same if key in (v.identity_a_id, v.identity_b_id))
@@ -295,7 +316,7 @@ def _merge_images(conn: Connection, merged: dict[int, VerdictRow], changes: Chan
         what = (
             "is no usable image and stays where it is" if count == 1 else "are no usable images and stay where they are"
         )
-        changes.remarks.append(f"{count:,} file{'s' * (count != 1)} of {display(name)} {what}.")
+        changes.remarks.append(f"{counted(count, 'file')} of {display(name)} {what}.")
     for image in store.images_of_identities(conn, sorted(merged)):
         changes.images.setdefault(image.id, image)
         if image.id in changes.by_image or image.identity_id is None:

@@ -24,10 +24,11 @@ from facedb.review.name_rows import FoundImage, IdentityRow
 from facedb.sources.tables.text_table import TextTable
 
 ANSWERS: Mapping[str, tuple[str, ...]] = {
-    "link": ("same", "different", "unsure"),
-    "pair": ("same", "different", "unsure", "duplicate"),
-    "face": ("same", "wrong-identity", "duplicate", "unsure"),
+    "link": ("same", "different", "unsure", "withdrawn"),
+    "pair": ("same", "different", "unsure", "duplicate", "withdrawn"),
+    "face": ("same", "wrong-identity", "duplicate", "unsure", "withdrawn"),
 }
+_WITH_TARGET = (("face", "wrong-identity"), ("link", "same"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Contradiction:
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One thing to say. ``kind`` link: ``a``, ``b`` identities; pair: paths; face: ``a`` a path, ``target`` an identity.
+
+    Of two identities that are the same, ``target`` is the one whose name stays.
 
     Identities may be written ``dataset/identity``; paths are as facedb prints them, or absolute.
     """
@@ -112,14 +115,19 @@ def _say(conn: Connection, statement: Statement, dataset: str | None) -> int:
         )
     if (statement.b is None) != (statement.kind == "face"):
         raise UsageError(f"A verdict on a {statement.kind} names {'one image' if statement.b else 'two'}.")
-    if statement.target is not None and statement.verdict != "wrong-identity":
-        raise UsageError("Only an image of the wrong identity can belong to another one: leave the target out.")
+    if statement.target is not None and (statement.kind, statement.verdict) not in _WITH_TARGET:
+        raise UsageError(
+            "Only an image of the wrong identity, or two identities that are the same, can have one: leave the target out."
+        )
     by = statement.by or user_name()
     note = statement.note or None
     if statement.kind == "link":
         a, b = find_identity(conn, statement.a, dataset), find_identity(conn, str(statement.b), dataset)
         _differ(a, b, statement)
-        return store.say_link(conn, statement.verdict, a, b, note=note, said_by=by)
+        wins = None if statement.target is None else find_identity(conn, statement.target, dataset)
+        if wins not in (None, a, b):
+            raise UsageError(f"The name that stays is one of the two, not {display(str(statement.target))}.")
+        return store.say_link(conn, statement.verdict, a, b, target=wins, note=note, said_by=by)
     image = find_image(conn, statement.a, dataset)
     if statement.kind == "pair":
         other = find_image(conn, str(statement.b), dataset)
@@ -195,7 +203,8 @@ def find_image(conn: Connection, path: str, dataset: str | None) -> FoundImage:
         )
     image = name_rows.standing_name(conn, images[0].id) or images[0]
     if image.identity_id is None or image.sha256 is None:
-        raise UsageError(f"{display(path)} is {image.status} or has no label, so there is nothing to say of it.")
+        why = "has no label" if image.status == "ready" else f"is {image.status}"
+        raise UsageError(f"{display(path)} {why}, so there is nothing to say of it.")
     return image
 
 
@@ -279,9 +288,14 @@ def say_all(db: Database, file: Path, *, dataset: str | None = None, by: str | N
 
 
 def listed(
-    db: Database, *, dataset: str | None = None, kind: str | None = None, history: bool = False
+    db: Database,
+    *,
+    dataset: str | None = None,
+    kind: str | None = None,
+    history: bool = False,
+    limit: int | None = None,
 ) -> list[Verdict]:
-    """What stands (``history``: and what it replaced), newest first; raises UsageError and NotFoundError."""
+    """What stands (``history``: and what it replaced), newest first, at most ``limit``; raises UsageError and NotFoundError."""
     one_of("The kind of a verdict", kind, ANSWERS)
     with db.connection() as conn:
         find_datasets(conn, [dataset])
@@ -291,7 +305,7 @@ def listed(
             v.id, v.kind, v.verdict, _text(subject(v, "a")), _text(subject(v, "b")), _text(v.target), v.note, v.said_by,
             v.said_at,
         )
-        for v in rows
+        for v in rows[:limit]
     ]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from facedb.db.rows import stream
 from facedb.findings.company import Company
 from facedb.findings.confidence import CERTAIN, LIKELY
 from facedb.findings.copies import Hashes
-from facedb.findings.find import ALONE, Findings, FolderStudy, find
+from facedb.findings.find import ALONE, Findings, FolderStudy, find, unlabelled_copies
 from facedb.findings.finding_table import FindingTable, Kind, Role
 from facedb.join.gallery import Gallery
 from facedb.scan import finding_rows as store
@@ -41,7 +41,7 @@ class Finding:
     rank: int
     kind: Annotated[str, As("class")]
     confidence: Real
-    identity_a: Annotated[str, As(sql=IDENTITY_A)]
+    identity_a: Annotated[str | None, As(sql=IDENTITY_A)]
     identity_b: Annotated[str | None, As(sql=IDENTITY_B)]
     images: tuple[str, ...]
     faces_a: int
@@ -77,6 +77,22 @@ def compute_findings(
     found = find(gallery, study, rows_a, rows_b, scores, hashes, seen)
     notes = _notes(conn, found.table, gallery, face_ids, seen, note)
     store.write_findings(conn, scan_id, finding_rows(found.table, notes), _faces(found.table, face_ids))
+    return found
+
+
+def compute_copies(
+    conn: Connection,
+    scan_id: int,
+    gallery: Gallery,
+    face_ids: Int64Array,
+    hashes: Hashes,
+    rows_a: Int64Array,
+    rows_b: Int64Array,
+    scores: Float32Array,
+) -> FindingTable:
+    """Find the copies among faces without labels and write them as the findings of a scan, as `compute_findings` does."""
+    found = unlabelled_copies(gallery, hashes, rows_a, rows_b, scores)
+    store.write_findings(conn, scan_id, finding_rows(found), _faces(found, face_ids))
     return found
 
 
@@ -122,9 +138,10 @@ def finding_rows(found: FindingTable, notes: Mapping[int, str] = _NO_NOTES) -> I
     ranks = range(1, len(found) + 1)
     details = [f"{text} {notes[k]}" if k in notes else text for k, text in enumerate(sentences(found))]
     return zip(
-        ranks, [Kind(kind).word for kind in found.kind.tolist()], found.confidence.tolist(), found.identity_a.tolist(),
-        _known(found.identity_b, found.identity_b >= 0), found.faces_a.tolist(), found.faces_b.tolist(),
-        found.size_a.tolist(), found.size_b.tolist(), _real(found.max_score), _real(found.mean_score),
+        ranks, [Kind(kind).word for kind in found.kind.tolist()], found.confidence.tolist(),
+        _known(found.identity_a, found.identity_a >= 0), _known(found.identity_b, found.identity_b >= 0),
+        found.faces_a.tolist(), found.faces_b.tolist(), found.size_a.tolist(), found.size_b.tolist(),
+        _real(found.max_score), _real(found.mean_score),
         _real(found.own_score), _real(found.own_best), _real(found.usual), _real(found.spread), _real(found.sameness),
         _real(found.margin), _known(found.distance, found.distance >= 0), _known(found.group, found.group > 0),
         _real(found.lowest), _known(found.partner + 1, found.partner >= 0), details, strict=True,

@@ -70,3 +70,9 @@ def write(
         conn, scan_id, "genuine", counted=found.genuine.counts if every else None,
         sampled=None if every else found.genuine.counts, total=found.totals.genuine, counted_from=-1.0 if every else None,
     )  # fmt: skip
+
+
+def write_none(conn: Connection, scan_id: int) -> None:
+    """Write of a scan of faces without labels that it knows neither genuine nor impostor pairs; the caller commits."""
+    for kind in ("impostor", "genuine"):
+        store.write_histogram(conn, scan_id, kind, counted=None, sampled=None, total=0, counted_from=None)

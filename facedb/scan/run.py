@@ -15,17 +15,18 @@ from pathlib import Path
 
 import numpy as np
 
-from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
+from facedb.core.counting import are, counted
+from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS, THRESHOLD
 from facedb.core.errors import ConflictError, NotFoundError, TooManyPairsError, UsageError
 from facedb.core.lookup import Lookup
 from facedb.core.machine.aside import Aside
 from facedb.core.machine.blas import one_blas_thread
 from facedb.core.progress import Reporter, Silent
-from facedb.core.records import Float32Array, Int64Array
+from facedb.core.records import Float32Array, Int32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.work import Work
-from facedb.findings.copies import Hashes
+from facedb.findings.copies import NEAR, Hashes
 from facedb.findings.find import FolderStudy, study_folders
 from facedb.findings.links import roll_up
 from facedb.findings.names import names
@@ -37,7 +38,7 @@ from facedb.join.tiles import cpu_count
 from facedb.scan import face_choice, finding_rows, histograms, thresholds
 from facedb.scan import scan_rows as store
 from facedb.scan.face_choice import FaceChoice
-from facedb.scan.findings import compute_findings
+from facedb.scan.findings import compute_copies, compute_findings
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
 from facedb.scan.scan_rows import PairRows, ScanRow
 from facedb.scan.scope import find_scope
@@ -60,11 +61,13 @@ _ROUNDING = 2.0**-23
 class ScanOptions:
     """What to scan and how. ``datasets`` empty: all; ``min_face`` pixels, ``min_quality`` sharpness: faces below stay out.
 
-    ``threshold`` is a score, or the rule that chooses one from the gallery. ``workers`` processes share the search, this one among them,
-    each with ``threads`` threads (default: the cores that each gets). ``names``: labels that look like names are evidence.
+    ``threshold`` is a score, the rule that chooses one from the gallery, or None: the usual one. ``unlabelled``: compare the faces that
+    have no label, each with every other, and tell duplicates; False: those that have one; None: the former where nothing is labelled.
+    ``workers`` processes share the search, this one among them, each with ``threads`` threads (default: the cores that each gets).
+    ``names``: labels that look like names are evidence.
     """
 
-    threshold: float | ThresholdRule
+    threshold: float | ThresholdRule | None
     datasets: tuple[str, ...] = ()
     model: str | None = None
     engine: str = "auto"
@@ -76,12 +79,13 @@ class ScanOptions:
     max_pairs: int | None = MAX_PAIRS
     min_face: float | None = None
     min_quality: float | None = None
+    unlabelled: bool | None = None
     cache_dir: Path | None = None
     models_dir: Path | None = None
     names: bool = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.threshold, ThresholdRule) and not -1 <= self.threshold <= 1:
+        if isinstance(self.threshold, (int, float)) and not -1 <= self.threshold <= 1:
             raise UsageError(f"A threshold is a cosine similarity between -1 and 1, not {self.threshold:g}.")
 
 
@@ -110,15 +114,20 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
     engine = choose_engine(options.engine)
     with closing(Work(db, say=reporter.say)) as work, translated(db.dsn):
         meant = work.unit(lambda conn: find_scope(conn, options.datasets, options.model, models_dir=options.models_dir))
-        model, chosen = meant.model, FaceFilter(meant.datasets, options.min_face, options.min_quality)
+        unlabelled = options.unlabelled
+        if unlabelled is None:
+            unlabelled = work.unit(lambda conn: store.is_unlabelled(conn, meant.datasets))
+        model = meant.model
+        chosen = FaceFilter(meant.datasets, options.min_face, options.min_quality, unlabelled)
         scope = chosen.stored() | ({} if options.names else {"names": False})
         loading = _Loading(db, model, chosen, scope, options, reporter)
         threshold = work.unit(loading.threshold)
 
         def lock(conn: Connection) -> None:
-            if not store.lock_scan(conn, model.id, scope, threshold):
+            claimed = store.lock_scan(conn, model.id, scope, threshold)
+            if not claimed:
                 raise ConflictError(
-                    "Another facedb is working on a scan with the same parameters; wait for it, then run this again."
+                    f"Another facedb{claimed.holder} is working on a scan with the same parameters; wait for it, then run this again."
                 )
 
         work.keep(lock)
@@ -142,15 +151,23 @@ class FaceFilter:
     datasets: tuple[int, ...] | None = None
     min_face: float | None = None
     min_quality: float | None = None
+    unlabelled: bool = False
 
     def stored(self) -> dict[str, object]:
         """As `facedb.scan.scope` keeps it."""
         datasets = None if self.datasets is None else list(self.datasets)
-        return {"datasets": datasets, "min_face": self.min_face, "min_quality": self.min_quality}
+        scope: dict[str, object] = {"datasets": datasets, "min_face": self.min_face, "min_quality": self.min_quality}
+        return scope | {"unlabelled": True} if self.unlabelled else scope
 
     def faces(self, faces: GalleryFaces) -> GalleryFaces:
-        """The faces with a label that pass; a size or sharpness that was never measured passes."""
-        keep = faces.identity_ids > 0
+        """The faces with a label that pass, or those without; a size or sharpness that was never measured passes.
+
+        Those without get one of their own each, which is negative and belongs to their embedding, so that every face is compared
+        with every other by whoever works on the scan.
+        """
+        if self.unlabelled:
+            faces = replace(faces, identity_ids=np.where(faces.identity_ids > 0, 0, _own_labels(faces.embedding_ids)))
+        keep = faces.identity_ids < 0 if self.unlabelled else faces.identity_ids > 0
         if self.datasets is not None:
             keep &= np.isin(faces.dataset_ids, np.array(self.datasets, np.int32))
         if self.min_face is not None:
@@ -158,6 +175,12 @@ class FaceFilter:
         if self.min_quality is not None:
             keep &= ~(faces.sharpness < self.min_quality)
         return faces.take(np.flatnonzero(keep))
+
+
+def _own_labels(embedding_ids: Int64Array) -> Int32Array:
+    if len(embedding_ids) and int(embedding_ids.max()) > np.iinfo(np.int32).max:
+        raise UsageError("This database has numbered more embeddings than faces without labels can be told apart by.")
+    return (-embedding_ids).astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,23 +197,31 @@ class _Loading:
     def threshold(self, conn: Connection) -> float:
         """The threshold, which a rule chooses from the gallery."""
         rule = self.options.threshold
+        if self.chosen.unlabelled and isinstance(rule, ThresholdRule):
+            raise UsageError(
+                "A threshold cannot be chosen from faces without labels; give one, such as --threshold 0.93."
+            )
+        if rule is None:
+            return NEAR if self.chosen.unlabelled else THRESHOLD
         if not isinstance(rule, ThresholdRule):
             return rule
         with GallerySnapshot(self.db.open, self.model, self.options.cache_dir) as snapshot:
-            faces = self._one_a_photo(conn, snapshot, Silent()).faces
+            faces = self._one_a_photo(conn, snapshot, snapshot.faces(), Silent()).faces
             return thresholds.choose(conn, self.model.id, self.scope, rule, faces, snapshot, self.reporter)
 
     def plan(self, threshold: float, conn: Connection) -> tuple[Plan, FaceChoice, Float32Array]:
         """What is to be done, with which face of each photo, and the vectors for it; none where a finished scan is the answer."""
         options = self.options
         with GallerySnapshot(self.db.open, self.model, options.cache_dir) as snapshot:
-            choice = self._one_a_photo(conn, snapshot, self.reporter)
+            there = snapshot.faces()
+            choice = self._one_a_photo(conn, snapshot, there, self.reporter)
             faces = choice.faces
-            if not len(faces) and (options.datasets or options.model):
+            if not len(faces) and (options.datasets or options.model or self.chosen.unlabelled):
                 raise NotFoundError(
-                    f"No labelled face of {self.model.name} would be compared: "
+                    f"No {'unlabelled' if self.chosen.unlabelled else 'labelled'} face of {self.model.name} would be compared: "
                     "embed first, or loosen --datasets, --min-face, --min-quality."
                 )
+            self._say_who_is_compared(there, len(faces))
             plan = scan_ledger.plan(
                 conn,
                 self.model.id,
@@ -211,9 +242,26 @@ class _Loading:
                 )
             return plan, choice, vectors
 
-    def _one_a_photo(self, conn: Connection, snapshot: GallerySnapshot, reporter: Reporter) -> FaceChoice:
-        faces = self.chosen.faces(snapshot.faces())
+    def _one_a_photo(
+        self, conn: Connection, snapshot: GallerySnapshot, there: GalleryFaces, reporter: Reporter
+    ) -> FaceChoice:
+        faces = self.chosen.faces(there)
+        if self.chosen.unlabelled:
+            # Without a folder no face of a photo is the one that is meant.
+            return FaceChoice(faces)
         return face_choice.choose(conn, self.model, faces, snapshot, self.options.connections, reporter)
+
+    def _say_who_is_compared(self, there: GalleryFaces, compared: int) -> None:
+        if self.chosen.unlabelled:
+            self.reporter.say(
+                f"{counted(compared, 'face')} without a label: each is compared with every other, and only duplicates are told."
+            )
+            return
+        others = len(replace(self.chosen, unlabelled=True).faces(there))
+        if others:
+            self.reporter.say(
+                f"{are(others, 'face')} without a label and not compared; `facedb scan --unlabelled` finds duplicates among them."
+            )
 
 
 class _Run:
@@ -251,15 +299,15 @@ class _Run:
         # Neither depends on the pairs, so a thread of its own sees to them while this one follows the search.
         with (
             one_blas_thread(),
-            Aside(lambda: (histograms.measure(self._gallery), study_folders(self._gallery))) as aside,
+            Aside(self._study) as aside,
         ):
             if not alone:
                 self._search(ledger, pause)
-            measured, study = aside.result()
+            study = aside.result()
         if alone:
             self._search(ledger, pause)
         with one_blas_thread():
-            self._work.unit(partial(self._finish, ledger.scan_id, measured, study))
+            self._work.unit(partial(self._finish, ledger.scan_id, study))
         finished = self._work.unit(lambda conn: store.scan_by_id(conn, ledger.scan_id))
         assert finished is not None  # noqa: S101 - its row was updated above
         return ScanSummary(
@@ -297,7 +345,7 @@ class _Run:
             return
         total, pairs = len(left), sum(left.values())
         self._reporter.say(
-            f"Comparing {len(self._faces):,} faces ({pairs:,} pairs, {total:,} tile{'s' * (total > 1)}) "
+            f"Comparing {counted(len(self._faces), 'face')} ({counted(pairs, 'pair')}, {counted(total, 'tile')}) "
             f"with {self._engine.reason}."
         )
         workers = self._options.workers
@@ -387,10 +435,25 @@ class _Run:
             f"About {predicted.expected:,.0f} pairs reach {self._threshold:g}, more than --max-pairs {limit:,}: {advice}"
         )
 
-    def _finish(self, scan_id: int, measured: histograms.Distributions, study: FolderStudy, conn: Connection) -> None:
+    def _study(self) -> tuple[histograms.Distributions, FolderStudy] | None:
+        """What labels tell, whatever is flagged; None where there are none."""
+        if len(self._faces) and self._faces.identity_ids[0] < 0:
+            return None
+        return histograms.measure(self._gallery), study_folders(self._gallery)
+
+    def _finish(
+        self, scan_id: int, studied: tuple[histograms.Distributions, FolderStudy] | None, conn: Connection
+    ) -> None:
         """Roll pairs up to links and findings, write the histograms and close the scan, all in one transaction."""
         pairs, faces = self._all_pairs(conn, scan_id), self._faces
         rows_a, rows_b = self._rows(pairs)
+        if studied is None:
+            hashes = Hashes(faces.content, faces.look, faces.has_look)
+            histograms.write_none(conn, scan_id)
+            compute_copies(conn, scan_id, self._gallery, faces.face_ids, hashes, rows_a, rows_b, pairs.score)
+            store.finish_scan(conn, scan_id, pairs=len(pairs), links=0, certain_above=None)
+            return
+        measured, study = studied
         links = roll_up(self._vectors, faces.identity_ids, rows_a, rows_b, pairs.score)
         columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
         store.write_links(conn, scan_id, columns)

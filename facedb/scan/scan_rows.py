@@ -17,7 +17,7 @@ from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Arr
 from facedb.dataset.embedding_rows import partition
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, read_columns, write_columns
-from facedb.db.locks import claim
+from facedb.db.locks import Claim, claim
 from facedb.db.queries import load
 
 SQL = load("scan", "scan")
@@ -145,6 +145,12 @@ def scan_by_id(conn: Connection, scan_id: int) -> ScanRow | None:
     return None if row is None else ScanRow(*row)
 
 
+def is_unlabelled(conn: Connection, datasets: Sequence[int] | None) -> bool:
+    """Whether ``datasets`` (None: all) have images and none of them a label."""
+    row = conn.execute(SQL["is_unlabelled"], {"datasets": None if datasets is None else list(datasets)}).fetchone()
+    return bool(row and row[0])
+
+
 def latest_scan(conn: Connection, datasets: Sequence[int] | None = None, model_id: int | None = None) -> ScanRow | None:
     """The newest finished scan, of all or of those that cover ``datasets`` or have that contract; None while there is none."""
     parameters = {"datasets": None if datasets is None else list(datasets), "model_id": model_id}
@@ -173,7 +179,7 @@ def lowest_scanned(conn: Connection, model_id: int, scope: Mapping[str, Any]) ->
     return None if row is None or row[0] is None else float(row[0])
 
 
-def lock_scan(conn: Connection, model_id: int, scope: Mapping[str, Any], threshold: float) -> bool:
+def lock_scan(conn: Connection, model_id: int, scope: Mapping[str, Any], threshold: float) -> Claim:
     """Claim scans of these parameters for this session; False when another process is working on one."""
     return claim(conn, "scan", model_id, json.dumps(scope, sort_keys=True), repr(float(threshold)))
 
@@ -267,8 +273,8 @@ def write_scan_faces(conn: Connection, scan_id: int, rows: Iterable[tuple[Any, .
         cursor.executemany(SQL["add_scan_face"], [(scan_id, *row) for row in rows])
 
 
-def finish_scan(conn: Connection, scan_id: int, *, pairs: int, links: int, certain_above: float) -> None:
-    """Index the pairs and close the scan."""
+def finish_scan(conn: Connection, scan_id: int, *, pairs: int, links: int, certain_above: float | None) -> None:
+    """Index the pairs and close the scan; ``certain_above`` None: nothing is certain by its score."""
     conn.execute(SQL["index_pairs"], {"scan_id": scan_id})
     conn.execute(
         SQL["finish_scan"], {"scan_id": scan_id, "pairs": pairs, "links": links, "certain_above": certain_above}

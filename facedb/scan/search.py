@@ -61,7 +61,7 @@ def search(
         raise InputError(f"{image} cannot be read: {error.strerror}.") from error
     with closing(db.open()) as conn, translated(db.dsn):
         model = find_scope(conn, [dataset], model_name).model if choice is None else _embedded_with(conn, choice)
-        with _embedder(model, choice) as embedder:
+        with embedder_of(model, choice) as embedder:
             result = embed_bytes(embedder, data, faces=faces)
         if result.problem is not None:
             raise InputError(f"{image} gives no face to search with: {result.problem.detail}")
@@ -92,7 +92,8 @@ def _embedded_with(conn: Connection, choice: ModelChoice) -> ModelRow:
     )
 
 
-def _embedder(model: ModelRow, choice: ModelChoice | None = None) -> Embedder:
+def embedder_of(model: ModelRow, choice: ModelChoice | None = None) -> Embedder:
+    """The embedder of a contract, to search with a photo; raises ModelError where its files are not there."""
     if model.weights_path is None:
         raise ModelError(
             f"The embeddings of {model.name} came without their model, so a photo cannot be embedded for them."

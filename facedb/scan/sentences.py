@@ -73,13 +73,15 @@ def _mixed(found: FindingTable, k: int) -> str:
 
 def _duplicate(found: FindingTable, k: int, count: int) -> str:
     times = "twice" if count == 2 else f"{count} times"
-    place = "in one folder" if found.identity_b[k] < 0 else "in different folders"
+    place = ", in one folder" if found.identity_b[k] < 0 else ", in different folders"
+    if found.identity_a[k] < 0:
+        place = ""
     if found.equal[k]:
-        return f"The same file {times}, {place}."
+        return f"The same file {times}{place}."
     bits = (
         "no hashes to compare" if found.distance[k] < 0 else f"{int(found.distance[k])} of 64 bits of the hash differ"
     )
-    return f"Probably the same photo {times}, {place}: a score of {found.mean_score[k]:.3f}, {bits}."
+    return f"Probably the same photo {times}{place}: a score of {found.mean_score[k]:.3f}, {bits}."
 
 
 def _share(sameness: float) -> str:

@@ -1,7 +1,7 @@
 """Words: comments of columns that earlier revisions got wrong.
 
 Revision ID: 0015
-Revises: 0011
+Revises: 0012
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0015"
-down_revision = "0011"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

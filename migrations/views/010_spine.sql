@@ -212,11 +212,13 @@ left join bi.scans s on s.scan_id = p.scan_id
 left join facedb.face fa on fa.id = p.face_a
 left join facedb.image ia on ia.id = fa.image_id
 left join facedb.identity na on na.id = ia.identity_id
-left join facedb.dataset da on da.id = na.dataset_id
+left join facedb.source sa on sa.id = ia.source_id
+left join facedb.dataset da on da.id = sa.dataset_id
 left join facedb.face fb on fb.id = p.face_b
 left join facedb.image ib on ib.id = fb.image_id
 left join facedb.identity nb on nb.id = ib.identity_id
-left join facedb.dataset db on db.id = nb.dataset_id;
+left join facedb.source sb on sb.id = ib.source_id
+left join facedb.dataset db on db.id = sb.dataset_id;
 comment on view bi.flagged_pairs is 'Flagged pairs of every scan, with the labels and paths that the faces have today; null where a face is gone.';
 comment on column bi.flagged_pairs.identity_a is 'Label of the first face.';
 comment on column bi.flagged_pairs.path_a is 'Path of the first face.';
@@ -273,7 +275,7 @@ left join lateral (
     select d.id, d.verdict, d.said_by, d.said_at, d.known_images, d.note from facedb.verdict d
     where d.kind = 'link' and d.identity_a = l.identity_a and d.identity_b = l.identity_b
     order by d.id desc limit 1
-) v on true;
+) v on v.verdict <> 'withdrawn';
 comment on view bi.links is 'Links of every finished scan, strongest first by rank.';
 comment on column bi.links.rank is '1 is the strongest of its scan.';
 comment on column bi.links.identity_a is 'One identity.';

@@ -42,12 +42,12 @@ left join lateral (
 comment on view bi.verdict_history is 'Everything that people said, also what they took back by saying something newer.';
 comment on column bi.verdict_history.verdict_id is 'Key of the verdict; a greater one is newer.';
 comment on column bi.verdict_history.kind is 'link: two identities; pair: two images; face: one image and its label.';
-comment on column bi.verdict_history.verdict is 'same, different, unsure, duplicate or wrong-identity.';
+comment on column bi.verdict_history.verdict is 'same, different, unsure, duplicate, wrong-identity or withdrawn.';
 comment on column bi.verdict_history.identity_a is 'One identity; of an image, the label that it had.';
 comment on column bi.verdict_history.path_a is 'Where the image is now; null for links, and for images whose bytes are no longer known.';
 comment on column bi.verdict_history.identity_b is 'The other identity.';
 comment on column bi.verdict_history.path_b is 'Where the other image is now.';
-comment on column bi.verdict_history.target is 'Where a wrongly labelled image belongs.';
+comment on column bi.verdict_history.target is 'Where a wrongly labelled image belongs; of two that are the same the name that stays.';
 comment on column bi.verdict_history.note is 'What else was said.';
 comment on column bi.verdict_history.said_by is 'Who said it.';
 comment on column bi.verdict_history.said_at is 'When.';
@@ -65,8 +65,9 @@ comment on column bi.verdict_history.target_id is 'Key of the target.';
 comment on column bi.verdict_history.subject is 'What it is about: verdicts with the same subject replace each other.';
 
 create view bi.verdicts as
-select distinct on (h.subject) h.* from bi.verdict_history h order by h.subject, h.verdict_id desc;
-comment on view bi.verdicts is 'What people said: the newest verdict on each link, pair and face, which stands.';
+select n.* from (select distinct on (h.subject) h.* from bi.verdict_history h order by h.subject, h.verdict_id desc) n
+where n.verdict <> 'withdrawn';
+comment on view bi.verdicts is 'What people said: the newest verdict on each link, pair and face, which stands unless it was withdrawn.';
 comment on column bi.verdicts.verdict_id is 'Key of the verdict; a greater one is newer.';
 comment on column bi.verdicts.kind is 'link: two identities; pair: two images; face: one image and its label.';
 comment on column bi.verdicts.verdict is 'same, different, unsure, duplicate or wrong-identity.';
@@ -74,7 +75,7 @@ comment on column bi.verdicts.identity_a is 'One identity; of an image, the labe
 comment on column bi.verdicts.path_a is 'Where the image is now; null for links, and for images whose bytes are no longer known.';
 comment on column bi.verdicts.identity_b is 'The other identity.';
 comment on column bi.verdicts.path_b is 'Where the other image is now.';
-comment on column bi.verdicts.target is 'Where a wrongly labelled image belongs.';
+comment on column bi.verdicts.target is 'Where a wrongly labelled image belongs; of two that are the same the name that stays.';
 comment on column bi.verdicts.note is 'What else was said.';
 comment on column bi.verdicts.said_by is 'Who said it.';
 comment on column bi.verdicts.said_at is 'When.';

@@ -83,8 +83,13 @@ select f.rank, case when f.class = 'merge' and l.verdict = 'different' then 'loo
 from facedb.finding f
 join facedb.scan s on s.id = f.scan_id and s.status = 'finished'
 join facedb.model m on m.id = s.model_id
-join facedb.identity na on na.id = f.identity_a
-join facedb.dataset da on da.id = na.dataset_id
+left join facedb.identity na on na.id = f.identity_a
+-- A duplicate among images without labels has the dataset of its first image.
+join facedb.dataset da on da.id = coalesce(na.dataset_id, (
+    select s.dataset_id from facedb.finding_face w
+    join facedb.face c on c.id = w.face_id join facedb.image i on i.id = c.image_id join facedb.source s on s.id = i.source_id
+    where w.scan_id = f.scan_id and w.rank = f.rank order by w.face_id limit 1
+))
 left join facedb.identity nb on nb.id = f.identity_b
 left join facedb.dataset db on db.id = nb.dataset_id
 left join bi.scan_coverage c
@@ -110,7 +115,7 @@ comment on view bi.findings is 'Findings of every finished scan with the names a
 comment on column bi.findings.rank is '1 is what to look at first.';
 comment on column bi.findings.class is 'merge: a and b are one person; stray: an image of a is not a; mixed: a holds two persons; duplicate: one photo twice; look-alike: a and b are close but separate, or a person said so.';
 comment on column bi.findings.confidence is '0 to 1, on one scale for all classes.';
-comment on column bi.findings.identity_a is 'The identity that is said to be wrong, or the first of two.';
+comment on column bi.findings.identity_a is 'The identity that is said to be wrong, or the first of two; null for a duplicate of images without labels.';
 comment on column bi.findings.identity_b is 'The other identity; null when there is none.';
 comment on column bi.findings.images is 'Paths: the images that are wrong, the copies, or the best pair between the two.';
 comment on column bi.findings.faces_a is 'Faces of a concerned.';

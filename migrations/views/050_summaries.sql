@@ -135,7 +135,7 @@ select d.name as dataset, m.name as model, s.id as scan_id, s.status, s.threshol
        coalesce(k.links, 0)::bigint as links, coalesce(k.pairs, 0)::bigint as pairs, coalesce(f.findings, 0)::bigint as findings,
        coalesce(f.likely, 0)::bigint as likely, coalesce(f.certain, 0)::bigint as certain, coalesce(f.merges, 0)::bigint as merges,
        coalesce(f.strays, 0)::bigint as strays, coalesce(f.duplicates, 0)::bigint as duplicates, coalesce(f.mixed, 0)::bigint as mixed,
-       coalesce(f.concerned, 0)::double precision / g.identities as noisy_share,
+       coalesce(f.concerned, 0)::double precision / nullif(g.identities, 0) as noisy_share,
        s.engine, s.comparisons, s.join_seconds, s.started_at, s.finished_at,
        coalesce(c.is_latest, false) as is_latest, coalesce(c.is_newest, false) as is_newest, g.dataset_id, s.model_id
 from facedb.scan s
@@ -150,14 +150,18 @@ left join (
     group by 1, 2
 ) k on k.scan_id = s.id and k.dataset_id = g.dataset_id
 left join (
-    select l.scan_id, a.dataset_id, count(*) as findings, count(*) filter (where l.confidence >= 0.5) as likely,
+    select l.scan_id, coalesce(a.dataset_id, (
+               select o.dataset_id from facedb.finding_face w
+               join facedb.face c on c.id = w.face_id join facedb.image i on i.id = c.image_id join facedb.source o on o.id = i.source_id
+               where w.scan_id = l.scan_id and w.rank = l.rank order by w.face_id limit 1
+           )) as dataset_id, count(*) as findings, count(*) filter (where l.confidence >= 0.5) as likely,
            count(*) filter (where l.confidence >= 0.95) as certain,
            count(*) filter (where l.class = 'merge' and l.confidence >= 0.5) as merges,
            count(*) filter (where l.class = 'stray' and l.confidence >= 0.5) as strays,
            count(*) filter (where l.class = 'duplicate' and l.confidence >= 0.5) as duplicates,
            count(*) filter (where l.class = 'mixed' and l.confidence >= 0.5) as mixed,
            count(distinct l.identity_a) filter (where l.confidence >= 0.5 and l.class in ('merge', 'stray', 'mixed')) as concerned
-    from facedb.finding l join facedb.identity a on a.id = l.identity_a
+    from facedb.finding l left join facedb.identity a on a.id = l.identity_a
     group by 1, 2
 ) f on f.scan_id = s.id and f.dataset_id = g.dataset_id;
 comment on view bi.scan_history is 'Every scan once for each of its datasets, with what it found inside it: for lines over time.';
@@ -177,7 +181,7 @@ comment on column bi.scan_history.merges is 'Likely merges.';
 comment on column bi.scan_history.strays is 'Likely strays.';
 comment on column bi.scan_history.duplicates is 'Likely duplicates.';
 comment on column bi.scan_history.mixed is 'Likely mixed folders.';
-comment on column bi.scan_history.noisy_share is 'Share of its identities that a likely merge, stray or mixed folder names first.';
+comment on column bi.scan_history.noisy_share is 'Share of its identities that a likely merge, stray or mixed folder names first; null without labels.';
 comment on column bi.scan_history.engine is 'The engine that searched last.';
 comment on column bi.scan_history.comparisons is 'Pairs of faces compared in the whole scan.';
 comment on column bi.scan_history.join_seconds is 'Seconds in the join alone.';

@@ -74,7 +74,8 @@ def test_every_celebrity_is_embedded_and_like_themselves(database: Database, tmp
             "select n.name, e.vec::real[] from facedb.embedding e join facedb.face f on f.id = e.face_id"
             " join facedb.image i on i.id = f.image_id join facedb.identity n on n.id = i.identity_id"
         ).fetchall()
-    same, different = [], []
+    same: list[float] = []
+    different: list[float] = []
     for (name, vector), (other, other_vector) in itertools.combinations(found, 2):
         (same if name == other else different).append(float(np.dot(vector, other_vector)))
     assert np.median(same) > 0.45 > max(different)

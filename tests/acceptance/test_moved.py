@@ -80,7 +80,7 @@ class Walk:
 
     def _newest(self) -> int:
         newest = plans(self.db)
-        return int(str(newest[0][0])) if newest else 1
+        return newest[0].plan_id if newest else 1
 
     def step(self) -> None:
         """One command, which may be refused, and what must hold after it."""
@@ -107,8 +107,8 @@ class Walk:
         if self.known != self.root:
             self.tell()
         for plan in plans(self.db):
-            if plan[1] not in ("proposed", "undone"):
-                undo(self.db, int(str(plan[0])), yes=True, reporter=SILENT)
+            if plan.state not in ("proposed", "undone"):
+                undo(self.db, plan.plan_id, yes=True, reporter=SILENT)
         assert self.files() == self.start, self.done
         self.check()
         with self.db.connection() as conn:

@@ -8,7 +8,7 @@ import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import psycopg
@@ -51,7 +51,7 @@ def as_rec(folder: Path, paths: list[str], out: Path) -> list[object]:
     return [out / "rec" / "train.rec"]
 
 
-def as_tar(folder: Path, paths: list[str], out: Path, mode: str = "w") -> list[object]:
+def as_tar(folder: Path, paths: list[str], out: Path, mode: Literal["w", "w:gz"] = "w") -> list[object]:
     place = out / ("shards" + mode.partition(":")[2])
     place.mkdir()
     suffix = ".tar.gz" if mode.endswith("gz") else ".tar"

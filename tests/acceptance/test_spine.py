@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def assert_the_same(a: str, b: str) -> None:
-    first, second = (picture_of(lambda statement, dsn=dsn: query(dsn, statement)) for dsn in (a, b))
+    first, second = (picture_of(partial(query, dsn)) for dsn in (a, b))
     assert len(first["pairs"]) > 20
     for part, rows in first.items():
         assert second[part] == rows, part

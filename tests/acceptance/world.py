@@ -134,8 +134,10 @@ class Command:
 
     def start(self, *arguments: object, **options: Any) -> subprocess.Popen[bytes]:
         """Start the command, with stdout and stderr in pipes."""
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": self.home} | options
-        return subprocess.Popen([str(PROGRAM), *map(str, arguments)], env=self.environment, **options)
+        usual: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": self.home}
+        command = [str(PROGRAM), *map(str, arguments)]
+        process: subprocess.Popen[bytes] = subprocess.Popen(command, env=self.environment, **(usual | options))
+        return process
 
     def __call__(self, *arguments: object, code: int = 0) -> Said:
         """Run the command to its end, which must be exit code ``code``."""

@@ -11,6 +11,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from facedb.bench.synthetic import synthetic_gallery
 from facedb.join.blocks import plan_blocks
@@ -43,7 +44,7 @@ def methods(gallery: Gallery, threshold: float) -> Iterator[tuple[str, Callable[
             if route.cuvs and "CUVS" not in faiss.get_compile_options():
                 continue
             name = f"faiss-gpu {route.way} {route.precision}{' cuVS' if route.cuvs else ''}"
-            yield name, lambda route=route: faiss_gpu.open_route(gallery, sieve, route)
+            yield name, partial(faiss_gpu.open_route, gallery, sieve, route)
 
 
 def product_seconds(rows: int, dim: int, precision: str) -> float:

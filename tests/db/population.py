@@ -99,7 +99,7 @@ class Population:
             )
         return keys_of_faces
 
-    def relabel(self, faces: Sequence[int], identity: str, dataset: str = "faces") -> None:
+    def relabel(self, faces: Sequence[int] | np.ndarray, identity: str, dataset: str = "faces") -> None:
         """Put the images of ``faces`` under another label."""
         with self.db.connection() as conn:
             dataset_id = store_ingest.add_dataset(conn, dataset)
@@ -110,7 +110,7 @@ class Population:
                 (key, [int(face) for face in faces]),
             )
 
-    def embed_again(self, faces: Sequence[int], vectors: np.ndarray) -> None:
+    def embed_again(self, faces: Sequence[int] | np.ndarray, vectors: np.ndarray) -> None:
         """Replace the vectors of ``faces``."""
         with self.db.connection() as conn, conn.cursor() as cursor:
             cursor.executemany(
@@ -118,7 +118,7 @@ class Population:
                 [(f"[{','.join(map(repr, map(float, v)))}]", int(f)) for f, v in zip(faces, vectors, strict=True)],
             )
 
-    def set_status(self, faces: Sequence[int], status: str) -> None:
+    def set_status(self, faces: Sequence[int] | np.ndarray, status: str) -> None:
         """Let the images of ``faces`` vanish, or come back."""
         with self.db.connection() as conn:
             conn.execute(
@@ -126,7 +126,7 @@ class Population:
                 (status, [int(face) for face in faces]),
             )
 
-    def delete(self, faces: Sequence[int]) -> None:
+    def delete(self, faces: Sequence[int] | np.ndarray) -> None:
         """Delete the images of ``faces`` with everything that hangs on them."""
         with self.db.connection() as conn:
             conn.execute(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,7 +90,7 @@ def tmp_path_photo(folder: Path) -> Path:
 
 
 def test_verdicts_in_bulk_are_all_written_or_none(db: FaceDB) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"kind": "link", "a": "p0", "b": "p1", "verdict": "same", "by": "ann"},
         {"kind": "link", "a": "p2", "b": "p3", "verdict": "different", "note": None},
     ]

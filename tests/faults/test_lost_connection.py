@@ -87,7 +87,7 @@ def cut(db: Database) -> None:
         )
 
 
-class Disturbed(Silent):
+class Disturbed:
     """A reporter that disturbs the database once, when the first piece of a task is done."""
 
     def __init__(self, disturb: Callable[[], None]) -> None:
@@ -98,7 +98,7 @@ class Disturbed(Silent):
     def say(self, message: str) -> None:
         self.said.append(message)
 
-    def task(self, *_about: object) -> AbstractContextManager[Task]:
+    def task(self, title: str, total: int | None, unit: str) -> AbstractContextManager[Task]:  # noqa: ARG002
         return _Watched(self)
 
     def moment(self) -> None:

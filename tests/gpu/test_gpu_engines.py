@@ -38,7 +38,8 @@ def engine(request: pytest.FixtureRequest) -> str:
     info = MODULES[request.param].probe()
     if not info.available:
         pytest.skip(f"{request.param}: {info.reason}")
-    return request.param
+    name: str = request.param
+    return name
 
 
 @pytest.fixture(params=ROUTES, ids=str)
@@ -49,9 +50,10 @@ def route(request: pytest.FixtureRequest) -> FaissRoute:
         pytest.skip(f"faiss-gpu: {info.reason}")
     import faiss
 
-    if request.param.cuvs and "CUVS" not in faiss.get_compile_options():
+    route: FaissRoute = request.param
+    if route.cuvs and "CUVS" not in faiss.get_compile_options():
         pytest.skip("this FAISS was built without cuVS")
-    return request.param
+    return route
 
 
 def found(searcher, gallery, target):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -24,8 +25,8 @@ def _calls() -> list[str]:
     return sorted(found)
 
 
-def _command(words: list[str]) -> tuple[typer.core.TyperCommand, list[str]]:
-    command = typer.main.get_command(app)
+def _command(words: list[str]) -> tuple[Any, list[str]]:
+    command: Any = typer.main.get_command(app)
     rest = list(words)
     while rest and rest[0].startswith("-"):
         rest = rest[2:] if rest[0] == "--dsn" else rest[1:]

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from facedb.cli import completion
 from facedb.cli.choices import FmrOption
 from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, database, state_of
@@ -30,7 +31,12 @@ def calibrate(
     ] = False,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="With a sample: name of the contract; default: the one used last."),
+        typer.Option(
+            "--model",
+            "-m",
+            help="With a sample: name of the contract; default: the one used last.",
+            autocompletion=completion.contracts,
+        ),
     ] = None,
 ) -> None:
     """Print error rates at thresholds: false match and false non-match rates with denominators and intervals.

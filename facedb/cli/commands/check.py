@@ -35,6 +35,7 @@ from facedb.cli.choices import (
 )
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, emit
+from facedb.core.counting import counted
 from facedb.core.row import table, texts
 
 if TYPE_CHECKING:
@@ -123,9 +124,15 @@ def print_verdict(db: Database, summary: CheckSummary) -> None:
                 "files",
                 f"{total:,} = {' + '.join(parts)}" + (f" (and {taken.vanished:,} vanished)" if taken.vanished else ""),
             ),
-            ("faces", f"{embedded.faces:,} of {taken.identities:,} identities, by {embedded.model.name}"),
-            ("compared", f"{scan.comparisons:,} pairs of faces in {scan.join_seconds:.2f} s by {scan.engine}"),
-            ("flagged", f"{scan.pairs:,} pairs in {scan.links:,} links at a score of {scan.threshold:g} or more"),
+            (
+                "faces",
+                f"{embedded.faces:,} of {counted(taken.identities, 'identity', 'identities')}, by {embedded.model.name}",
+            ),
+            ("compared", f"{counted(scan.comparisons, 'pair')} of faces in {scan.join_seconds:.2f} s by {scan.engine}"),
+            (
+                "flagged",
+                f"{counted(scan.pairs, 'pair')} in {counted(scan.links, 'link')} at a score of {scan.threshold:g} or more",
+            ),
             ("threshold", scan_meaning(db, scan.id, scan.threshold, scan.faces)),
             ("findings", findings_in_words(finding_counts(db, scan.id))),
         ],

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facedb.cli.context import DatasetOption, database, state_of
-from facedb.cli.output import Format, FormatOption, emit
+from facedb.cli.output import Format, FormatOption, RawOption, emit
+from facedb.core.counting import counted
 from facedb.core.row import table
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it; without thi
 def plan(
     ctx: typer.Context,
     output: FormatOption = Format.TABLE,
+    raw: RawOption = False,
     dataset: DatasetOption = None,
     auto: Annotated[
         bool, typer.Option("--auto", help="Also what the findings above certain ask for, without a verdict.")
@@ -40,23 +42,23 @@ def plan(
             if show is not None
             else planning.make_plan(db, dataset=dataset, auto=auto, by=by)
         )
-    emit(table(planning.PlannedStep), view.rows(), output)
+    emit(table(planning.PlannedStep), view.rows(), output, raw=raw)
     for remark in view.remarks:
         reporter.say(remark)
     if not view.steps:
         reporter.say(f"Plan {view.plan.id} has no steps: the verdicts ask for nothing that is not done.")
     elif view.plan.state == "proposed":
         reporter.say(
-            f"This is plan {view.plan.id}, {len(view.steps):,} steps. Do it with: facedb apply {view.plan.id} --yes"
+            f"This is plan {view.plan.id}, {counted(len(view.steps), 'step')}. Do it with: facedb apply {view.plan.id} --yes"
         )
 
 
-def plans(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
+def plans(ctx: typer.Context, output: FormatOption = Format.TABLE, raw: RawOption = False) -> None:
     """Print the plans, newest first, and how far they are carried out."""
     from facedb.review import plan as planning
 
     with database(ctx) as db:
-        emit(table(planning.PlanSummary), planning.plans(db), output)
+        emit(table(planning.PlanSummary), planning.plans(db), output, raw=raw)
 
 
 def apply(
@@ -67,6 +69,7 @@ def apply(
         bool, typer.Option("--labels-only", help="Change labels in the database and leave the files alone.")
     ] = False,
     output: FormatOption = Format.TABLE,
+    raw: RawOption = False,
 ) -> None:
     """Carry a plan out. Nothing is overwritten or deleted; after a crash the same command goes on, `undo` takes it back."""
     from facedb.review import apply as applying
@@ -74,11 +77,15 @@ def apply(
     reporter = state_of(ctx).reporter
     with database(ctx) as db:
         done = applying.apply(db, plan_id, yes=yes, labels_only=labels_only, reporter=reporter)
-    _show(done, output, reporter, "apply", "done" if yes else "to do")
+    _show(done, output, raw, reporter, "apply", "done" if yes else "to do")
 
 
 def undo(
-    ctx: typer.Context, plan_id: PlanArgument, yes: YesOption = False, output: FormatOption = Format.TABLE
+    ctx: typer.Context,
+    plan_id: PlanArgument,
+    yes: YesOption = False,
+    output: FormatOption = Format.TABLE,
+    raw: RawOption = False,
 ) -> None:
     """Take back what a plan did, file by file, to the last byte."""
     from facedb.review import apply as applying
@@ -86,14 +93,14 @@ def undo(
     reporter = state_of(ctx).reporter
     with database(ctx) as db:
         done = applying.undo(db, plan_id, yes=yes, reporter=reporter)
-    _show(done, output, reporter, "undo", "undone" if yes else "to undo")
+    _show(done, output, raw, reporter, "undo", "undone" if yes else "to undo")
 
 
-def _show(done: Outcome, output: Format, reporter: Reporter, command: str, what: str) -> None:
+def _show(done: Outcome, output: Format, raw: bool, reporter: Reporter, command: str, what: str) -> None:
     from facedb.review.plan import PlannedStep, PlanView
 
-    emit(table(PlannedStep), PlanView(done.plan, done.steps).rows(), output)
-    reporter.say(f"Plan {done.plan.id}: {done.changed:,} of {len(done.steps):,} steps {what}.")
+    emit(table(PlannedStep), PlanView(done.plan, done.steps).rows(), output, raw=raw)
+    reporter.say(f"Plan {done.plan.id}: {done.changed:,} of {counted(len(done.steps), 'step')} {what}.")
     if done.dry:
         reporter.say(
             f"Everything was checked and nothing was changed. Do it with: facedb {command} {done.plan.id} --yes"

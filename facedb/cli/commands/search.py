@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from facedb.cli import completion
 from facedb.cli.choices import (
     DetectorOption,
     MaxPixelsOption,
@@ -17,7 +18,7 @@ from facedb.cli.choices import (
     model_options,
 )
 from facedb.cli.context import database
-from facedb.cli.output import Format, FormatOption, emit
+from facedb.cli.output import Format, FormatOption, RawOption, emit
 from facedb.core.defaults import TOP
 from facedb.core.row import table
 
@@ -25,22 +26,37 @@ from facedb.core.row import table
 def search(
     ctx: typer.Context,
     image: Annotated[Path, typer.Argument(help="A photo.", show_default=False)],
-    top: Annotated[int, typer.Option(min=1, help="How many faces of the gallery for each face of the photo.")] = TOP,
+    top: Annotated[
+        int,
+        typer.Option("--top", "-n", "--limit", min=1, help="How many faces of the gallery for each face of the photo."),
+    ] = TOP,
     min_score: Annotated[float | None, typer.Option(help="Only faces whose score reaches this.")] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="Contract, .onnx file, or pack; default: the contract used last."),
+        typer.Option(
+            "--model",
+            "-m",
+            help="Contract, .onnx file, or pack; default: the contract used last.",
+            autocompletion=completion.models,
+        ),
     ] = None,
     detector: DetectorOption = None,
     preset: PresetOption = None,
     overrides: SetOption = None,
     provider: ProviderOption = "auto",
     max_pixels: MaxPixelsOption = None,
-    faces: Annotated[str, typer.Option(help="Which faces of the photo: all, largest, centre or error.")] = "all",
+    faces: Annotated[
+        str,
+        typer.Option(
+            help="Which faces of the photo: all, largest, centre or error.",
+            autocompletion=completion.words("all", "largest", "centre", "error"),
+        ),
+    ] = "all",
     approximate: Annotated[
         bool, typer.Option("--approximate", help="Use the HNSW index that `facedb db index` builds.")
     ] = False,
     output: FormatOption = Format.TABLE,
+    raw: RawOption = False,
 ) -> None:
     """Find the faces of the gallery that are most like those of a photo."""
     from facedb.dataset.model_options import ModelOptions, is_contract
@@ -61,4 +77,4 @@ def search(
             approximate=approximate,
             faces=faces,
         )
-    emit(table(work.Match), found, output)
+    emit(table(work.Match), found, output, raw=raw)

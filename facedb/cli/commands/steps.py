@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from facedb.cli import completion
 from facedb.cli.choices import (
     DEFAULT_THRESHOLD,
     CoolToOption,
@@ -35,10 +36,13 @@ from facedb.cli.choices import (
 )
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.counting import are
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
 from facedb.core.paths import display
 from facedb.core.row import ad_hoc
 from facedb.sources.options import IdentityFrom
+
+_FORMATS = ("auto", "folder", "list", "csv", "jsonl", "parquet", "npz", "npy", "rec", "tar")
 
 
 def ingest(
@@ -46,7 +50,12 @@ def ingest(
     source: Annotated[Path, typer.Argument(help="Folder, list, table or container of faces.", show_default=False)],
     dataset: DatasetOption = None,
     source_format: Annotated[
-        str, typer.Option("--format", help="auto, folder, list, csv, jsonl, parquet, npz, npy, rec or tar.")
+        str,
+        typer.Option(
+            "--format",
+            help="auto, folder, list, csv, jsonl, parquet, npz, npy, rec or tar.",
+            autocompletion=completion.words(*_FORMATS),
+        ),
     ] = "auto",
     identity_from: Annotated[
         IdentityFrom, typer.Option(help="Where the identity is in a path; txt: in the .txt of a tar's sample.")
@@ -95,7 +104,7 @@ def ingest(
         )  # fmt: skip
     if prune and not yes and done.prunable:
         reporter.say(
-            f"{done.prunable:,} images are gone from the source; their rows, faces and embeddings are still there. "
+            f"{are(done.prunable, 'image')} gone from the source; the rows, faces and embeddings are still there. "
             f"Drop them with: facedb ingest {display(source)} --prune --yes"
         )
     emit(
@@ -153,7 +162,13 @@ def scan(
     fmr: FmrOption = None,
     datasets: DatasetsOption = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Name of the contract; default: the one used last.")
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Name of the contract; default: the one used last.",
+            autocompletion=completion.contracts,
+        ),
     ] = None,
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
@@ -169,6 +184,14 @@ def scan(
     min_face: Annotated[float | None, typer.Option(help="Leave out faces smaller than this, in pixels.")] = None,
     min_quality: Annotated[
         float | None, typer.Option(help="Leave out faces less sharp than this (see bi.faces).")
+    ] = None,
+    unlabelled: Annotated[
+        bool | None,
+        typer.Option(
+            "--unlabelled/--labelled",
+            help="Compare the faces without a label and tell duplicates among them; default: where nothing has a label.",
+            show_default=False,
+        ),
     ] = None,
     block_rows: Annotated[int, typer.Option(min=1, help="Faces per block, the unit of work and resume.")] = BLOCK_ROWS,
     connections: Annotated[int, typer.Option(min=1, help="Connections that load the gallery.")] = CONNECTIONS,
@@ -194,6 +217,7 @@ def scan(
         max_pairs=max_pairs,
         min_face=min_face,
         min_quality=min_quality,
+        unlabelled=unlabelled,
         cache_dir=settings.cache,
         models_dir=settings.models,
         names=names,

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facedb.cli import completion
 from facedb.cli.commands.reading.results import ScanOption
-from facedb.cli.context import DatasetOption, database, state_of
-from facedb.cli.output import Format, FormatOption, emit
+from facedb.cli.context import DatasetOption, LimitOption, database, state_of
+from facedb.cli.output import Format, FormatOption, RawOption, emit
+from facedb.core.counting import are
 from facedb.core.row import table
 
 if TYPE_CHECKING:
@@ -67,7 +69,14 @@ def link(
     ctx: typer.Context,
     identity_a: Annotated[str, typer.Argument(help="An identity, or dataset/identity.", show_default=False)],
     identity_b: Annotated[str, typer.Argument(help="Another one.", show_default=False)],
-    verdict: Annotated[str, typer.Argument(help="same, different or unsure.", show_default=False)],
+    verdict: Annotated[
+        str,
+        typer.Argument(
+            help="same, different or unsure.",
+            show_default=False,
+            autocompletion=completion.words("same", "different", "unsure"),
+        ),
+    ],
     note: NoteOption = None,
     by: ByOption = None,
     dataset: DatasetOption = None,
@@ -83,7 +92,14 @@ def pair(
     ctx: typer.Context,
     path_a: Annotated[str, typer.Argument(help="An image, as facedb prints its path.", show_default=False)],
     path_b: Annotated[str, typer.Argument(help="Another one.", show_default=False)],
-    verdict: Annotated[str, typer.Argument(help="same, different, unsure or duplicate.", show_default=False)],
+    verdict: Annotated[
+        str,
+        typer.Argument(
+            help="same, different, unsure or duplicate.",
+            show_default=False,
+            autocompletion=completion.words("same", "different", "unsure", "duplicate"),
+        ),
+    ],
     note: NoteOption = None,
     by: ByOption = None,
     dataset: DatasetOption = None,
@@ -99,7 +115,12 @@ def face(
     ctx: typer.Context,
     path: Annotated[str, typer.Argument(help="An image, as facedb prints its path.", show_default=False)],
     verdict: Annotated[
-        str, typer.Argument(help="wrong-identity, duplicate, unsure, or same: its label is right.", show_default=False)
+        str,
+        typer.Argument(
+            help="wrong-identity, duplicate, unsure, or same: its label is right.",
+            show_default=False,
+            autocompletion=completion.words("wrong-identity", "duplicate", "unsure", "same"),
+        ),
     ],
     to: Annotated[str | None, typer.Option("--to", help="With wrong-identity: where it belongs.")] = None,
     note: NoteOption = None,
@@ -135,7 +156,7 @@ def import_(
 
     with database(ctx) as db:
         said = imports.take(db, file, scan=scan, dataset=dataset, by=by)
-        state_of(ctx).reporter.say(f"{len(said):,} verdict{'s are' if len(said) != 1 else ' is'} written.")
+        state_of(ctx).reporter.say(f"{are(len(said), 'verdict')} written.")
         if said:
             _tell(ctx, db, said, dataset)
 
@@ -144,24 +165,36 @@ def import_(
 def list_(
     ctx: typer.Context,
     output: FormatOption = Format.TABLE,
+    raw: RawOption = False,
     dataset: DatasetOption = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="Only link, pair or face.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--kind", help="Only link, pair or face.", autocompletion=completion.words("link", "pair", "face")
+        ),
+    ] = None,
+    limit: LimitOption = None,
     history: Annotated[bool, typer.Option("--history", help="Also what something newer replaced.")] = False,
 ) -> None:
     """Print the verdicts that stand, newest first."""
     from facedb.review import verdicts
 
     with database(ctx) as db:
-        emit(table(verdicts.Verdict), verdicts.listed(db, dataset=dataset, kind=kind, history=history), output)
+        emit(
+            table(verdicts.Verdict),
+            verdicts.listed(db, dataset=dataset, kind=kind, history=history, limit=limit),
+            output,
+            raw=raw,
+        )
 
 
 @app.command(epilog="Example: facedb verdict conflicts")
-def conflicts(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
+def conflicts(ctx: typer.Context, output: FormatOption = Format.TABLE, raw: RawOption = False) -> None:
     """Print verdicts that cannot all be true, such as A = B, B = C and A ≠ C."""
     from facedb.review import verdicts
 
     with database(ctx) as db:
-        emit(table(verdicts.Contradiction), [conflict.row() for conflict in verdicts.conflicts(db)], output)
+        emit(table(verdicts.Contradiction), [conflict.row() for conflict in verdicts.conflicts(db)], output, raw=raw)
 
 
 def _say(ctx: typer.Context, statement: Statement, dataset: str | None) -> None:

@@ -16,9 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from facedb.core.errors import DatabaseError
+from facedb.core.errors import ConflictError, DatabaseError
+from facedb.db.server import loopback
 from facedb.db.server.account import SERVICE_DIR, Place, make_home, prepare
-from facedb.db.server.postmaster import Postmaster
+from facedb.db.server.loopback import Loopback
+from facedb.db.server.postmaster import DATABASE, USER, Postmaster
 from facedb.db.wait import Say, Wait, silent
 
 # Longer than any start or stop may take.
@@ -27,7 +29,7 @@ _PATIENCE_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """What is known of an embedded server without starting it; ``url`` only while it runs."""
+    """What is known of an embedded server without starting it; ``url`` only while it runs, ``tcp`` where it listens."""
 
     home: Path
     exists: bool
@@ -35,6 +37,7 @@ class ServerStatus:
     in_use: bool
     keep_up: bool
     url: str | None
+    tcp: Loopback | None = None
 
 
 class EmbeddedServer:
@@ -96,12 +99,44 @@ class EmbeddedServer:
         finally:
             os.close(client)
 
-    def keep_up(self) -> str:
-        """Start the server unless it runs, let it stay when its last user leaves, and return its URL."""
+    def keep_up(self, *, port: int | None = None) -> str:
+        """Start the server unless it runs, let it stay when its last user leaves, and return its URL.
+
+        With a ``port`` it listens there as well (`facedb.db.loopback`) until it is stopped. Raises ConflictError where it
+        would have to be started anew for that and others use it, DatabaseError where the port cannot be had.
+        """
         with self._exclusive():
+            if port is not None:
+                self._listen(port)
             self._marker.touch()
-        with server(self.home, service_dir=self._service_dir, options=self._options) as url:
-            return url
+        try:
+            with server(self.home, service_dir=self._service_dir, options=self._options) as url:
+                if port is not None:
+                    loopback.set_password(self.home, url, USER, DATABASE)
+                return url
+        except DatabaseError:
+            if port is not None:
+                loopback.forget(self.home)
+                self._marker.unlink(missing_ok=True)
+            raise
+
+    def _listen(self, port: int) -> None:
+        """Stop a server that does not listen on ``port``, so that the next start does."""
+        found, postmaster = loopback.asked(self.home), self._postmaster()
+        if postmaster.alive():
+            if found is not None and found.port == port:
+                return
+            client = self._open("clients.lock")
+            try:
+                if not self._upgraded(client):
+                    raise ConflictError(
+                        "Another facedb uses the embedded PostgreSQL, which must be started anew to listen on a port: "
+                        "wait for it, then run this again."
+                    )
+                postmaster.stop()
+            finally:
+                os.close(client)
+        loopback.ask(self.home, port)
 
     def stop(self) -> bool:
         """Keep the server up no longer and stop it; False where facedb processes use it: the last of them will."""
@@ -109,6 +144,7 @@ class EmbeddedServer:
             return True
         with self._exclusive():
             self._marker.unlink(missing_ok=True)
+            loopback.forget(self.home)
             client = self._open("clients.lock")
             try:
                 if not self._upgraded(client):
@@ -131,7 +167,8 @@ class EmbeddedServer:
             postmaster = self._postmaster()
             running = postmaster.alive()
             url = postmaster.url() if running else None
-        return ServerStatus(self.home, True, running, in_use, self._marker.exists(), url)
+            tcp = loopback.asked(self.home) if running else None
+        return ServerStatus(self.home, True, running, in_use, self._marker.exists(), url, tcp)
 
     @property
     def place(self) -> Place:

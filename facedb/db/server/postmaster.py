@@ -27,7 +27,7 @@ import psycopg
 from facedb.core.errors import DatabaseError
 from facedb.db import session
 from facedb.db.server import binaries as binaries
-from facedb.db.server import clusters
+from facedb.db.server import clusters, loopback
 from facedb.db.server.account import SERVICE_DIR, Account, Place, give, initdb_account, own_directory
 from facedb.db.server.process import appended, processes, read_pid_file, read_unlinked, serves, spawn, tail
 from facedb.db.server.tuning import server_settings
@@ -177,7 +177,8 @@ class Postmaster:
             )
         socket_dir = own_directory(self._socket_dir(), place.account)
         self._remove_stale_files()
-        settings = {**server_settings(), "port": str(PORT), **self.options, "unix_socket_directories": str(socket_dir)}
+        settings = {**server_settings(), "port": str(PORT), **self.options, **loopback.settings(place, USER, DATABASE)}
+        settings["unix_socket_directories"] = str(socket_dir)
         arguments = ["-D", str(place.data)]
         for name, value in settings.items():
             arguments += ["-c", f"{name}={value}"]

@@ -6,13 +6,14 @@ where r.model_id = %(model_id)s
                   where f.image_id = r.image_id);
 
 -- name: embedded_faces
--- Every labelled face of a contract with its path and label, in the order of an export.
+-- Every face of a contract with its path and label, in the order of an export; those without a label come last.
 select e.id, n.name, i.path, f.ordinal, e.norm, i.id, n.id, d.name
 from facedb.embedding e
 join facedb.face f on f.id = e.face_id
 join facedb.image i on i.id = f.image_id and i.status = 'ready'
-join facedb.identity n on n.id = i.identity_id
-join facedb.dataset d on d.id = n.dataset_id
+join facedb.source s on s.id = i.source_id
+join facedb.dataset d on d.id = s.dataset_id
+left join facedb.identity n on n.id = i.identity_id
 where e.model_id = %(model_id)s
   and (%(dataset)s::text is null or d.name = %(dataset)s)
   and (%(identity_id)s::integer is null or n.id = %(identity_id)s)

@@ -11,10 +11,14 @@ order by rank
 limit %(limit)s;
 
 -- name: pairs
--- Flagged pairs of a scan, highest score first; without those of which a face is gone.
+-- Flagged pairs of a scan, highest score first; without those of which a face is gone, or its label where the scan goes by labels.
 select {columns}
 from bi.flagged_pairs
-where scan_id = %(scan_id)s and identity_a is not null and identity_b is not null
+where scan_id = %(scan_id)s
+  and case when (select scope ? 'unlabelled' from facedb.scan where id = %(scan_id)s)
+      then path_a is not null and path_b is not null
+      else identity_a is not null and identity_b is not null
+  end
   and (%(min_score)s::real is null or score >= %(min_score)s)
   and (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b))
 order by score desc, face_a, face_b

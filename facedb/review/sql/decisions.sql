@@ -38,8 +38,9 @@ select distinct root from facedb.source;
 
 -- name: say_link
 -- Write a verdict on two identities with the evidence that there was: the newest scan's link, and all their images.
-insert into facedb.verdict (kind, verdict, identity_a, identity_b, note, said_by, scan_id, pairs, faces_a, faces_b, known_images)
-select 'link', %(verdict)s, %(identity_a)s, %(identity_b)s, %(note)s, %(said_by)s, l.scan_id, l.pairs, l.faces_a, l.faces_b,
+insert into facedb.verdict (kind, verdict, identity_a, identity_b, target_identity, note, said_by, scan_id, pairs, faces_a, faces_b,
+                            known_images)
+select 'link', %(verdict)s, %(identity_a)s, %(identity_b)s, %(target)s, %(note)s, %(said_by)s, l.scan_id, l.pairs, l.faces_a, l.faces_b,
        coalesce((select array_agg(distinct ('x' || encode(substr(i.sha256, 1, 8), 'hex'))::bit(64)::bigint)
                  from facedb.image i where i.identity_id in (%(identity_a)s, %(identity_b)s) and i.sha256 is not null), '{}')
 from (select 1) always left join lateral (

@@ -53,12 +53,30 @@ insert into facedb.scan_block (scan_id, block, carried, embedding_ids, identity_
 values (%(scan_id)s, %(block)s, %(carried)s, %(embedding_ids)s::bigint[], %(identity_ids)s::integer[], %(face_ids)s::bigint[]);
 
 -- name: add_datasets
--- Which datasets are in the gallery of a scan, from its ledger.
+-- Which datasets are in the gallery of a scan, from its ledger; the labels of faces without one are negative.
 insert into facedb.scan_dataset (scan_id, dataset_id, faces, identities)
 select b.scan_id, n.dataset_id, count(*), count(distinct n.id)
 from facedb.scan_block b cross join unnest(b.identity_ids) as member (identity_id)
 join facedb.identity n on n.id = member.identity_id
-where b.scan_id = %(scan_id)s group by b.scan_id, n.dataset_id;
+where b.scan_id = %(scan_id)s group by b.scan_id, n.dataset_id
+union all
+select b.scan_id, s.dataset_id, count(*), 0
+from facedb.scan_block b cross join unnest(b.face_ids, b.identity_ids) as member (face_id, identity_id)
+join facedb.face f on f.id = member.face_id
+join facedb.image i on i.id = f.image_id
+join facedb.source s on s.id = i.source_id
+where b.scan_id = %(scan_id)s and member.identity_id < 0 group by b.scan_id, s.dataset_id;
+
+-- name: is_unlabelled
+-- Whether there are images and none has a label, of all datasets or of some.
+select not exists (
+    select from facedb.image i join facedb.source s on s.id = i.source_id
+    where i.status = 'ready' and i.identity_id is not null
+      and (%(datasets)s::integer[] is null or s.dataset_id = any(%(datasets)s::integer[]))
+) and exists (
+    select from facedb.image i join facedb.source s on s.id = i.source_id
+    where i.status = 'ready' and (%(datasets)s::integer[] is null or s.dataset_id = any(%(datasets)s::integer[]))
+);
 
 -- name: running_scans
 -- Scans that were begun with the same parameters and never finished, newest first.

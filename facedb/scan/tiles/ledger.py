@@ -117,7 +117,7 @@ def begin(
         threshold=threshold,
         scope=scope,
         engine=engine,
-        identities=len(np.unique(faces.identity_ids)),
+        identities=len(np.unique(faces.identity_ids[faces.identity_ids > 0])),
         blocks=blocks,
     )
     tile_rows.add_tiles(conn, scan_id, cut(borders, carried))

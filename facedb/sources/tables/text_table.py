@@ -23,6 +23,7 @@ from typing import BinaryIO, Literal, Self, TextIO, cast
 
 from facedb.core.errors import InputError
 from facedb.core.file_kind import file_kind
+from facedb.core.formula import armed
 from facedb.sources.extensions import has_image_extension
 from facedb.sources.tables.columns import has_path_column
 
@@ -190,7 +191,7 @@ class TextTable:
                 if lines.take_skipped():
                     yield reader.line_num + before, None
                 elif any(cells):
-                    yield reader.line_num + before, cells
+                    yield reader.line_num + before, [armed(text) for text in cells]
         except (csv.Error, UnicodeError) as error:
             raise InputError(f"{self.path}, line {reader.line_num + before}: the row is not csv ({error}).") from error
 

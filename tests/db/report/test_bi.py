@@ -56,7 +56,7 @@ def run(db: Database, *datasets: str, model: str | None = None) -> int:
 
 def rows(db: Database, text: str, *values: object) -> list[tuple[Any, ...]]:
     with db.connection() as conn:
-        return conn.execute(text, values).fetchall()  # type: ignore[arg-type]
+        return conn.execute(text, values).fetchall()
 
 
 def plan_of(db: Database, text: str) -> str:
@@ -133,7 +133,7 @@ def test_counted_and_counted_now_are_the_same_and_a_change_is_seen_at_once(
         "delete from facedb.image where path like 'q0/%'",
     ):
         with database.connection() as conn:
-            conn.execute(change)  # type: ignore[call-overload]
+            conn.execute(change)
         changed = summaries()
         assert changed != live, change
         assert count_outcomes(database)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -57,7 +59,7 @@ def test_a_lower_threshold_brings_pairs_and_a_higher_one_takes_them(database: Da
         ("gone", "bob", "cid", 1, 0, "threshold"),
         ("changed", "ann", "bob", 2, 1, "threshold"),
     ]
-    body = list(rows(diff(database, high, low), pairs=True))
+    body: list[Any] = list(rows(diff(database, high, low), pairs=True))
     assert [(r.change, r.identity_a, r.identity_b, r.score_before, r.reason) for r in body] == [
         ("new", "ann", "bob", None, "threshold"), ("new", "bob", "cid", None, "threshold"),
     ]  # fmt: skip

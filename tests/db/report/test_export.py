@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -48,7 +49,7 @@ def root(database: Database, tmp_path: Path) -> Path:
     return tmp_path / "root"
 
 
-def _pairs(db: Database) -> list[tuple[object, ...]]:
+def _pairs(db: Database) -> list[tuple[Any, ...]]:
     with results.pairs(db, Selection()) as rows:
         return list(rows)
 
@@ -61,6 +62,7 @@ def test_pairs_read_the_same_in_every_format(
     done = _export(database, "pairs", tmp_path / f"pairs.{form}")
     assert (done.form, done.rows) == (form, len(expected))
     file = tmp_path / f"pairs.{form}"
+    found: list[tuple[Any, ...]]
     if form == "csv":
         with file.open(newline="") as lines:
             found = [(*row[:4], float(row[4])) for row in list(csv.reader(lines))[1:]]

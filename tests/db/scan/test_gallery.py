@@ -9,11 +9,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from facedb.core.progress import Silent
+from facedb.core.progress import Silent, Task
 from facedb.db.connection import Database
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
 from tests.db.population import Population, unit
@@ -26,11 +27,11 @@ class Counting(Silent):
         self.total = self.advanced = 0
 
     @contextmanager
-    def task(self, title: str, total: int | None, unit: str) -> Iterator[Counting]:  # noqa: ARG002
+    def task(self, title: str, total: int | None, unit: str) -> Iterator[Task]:  # noqa: ARG002
         self.total = total or 0
         yield self
 
-    def advance(self, n: int = 1) -> None:
+    def advance(self, n: int = 1, note: str = "") -> None:  # noqa: ARG002
         self.advanced += n
 
 
@@ -73,16 +74,14 @@ def table_reads_counted() -> Iterator[list[int]]:
     seen: list[int] = []
     original = GallerySnapshot._read_range
 
-    def counting(self: GallerySnapshot, *arguments: object) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def counting(self: GallerySnapshot, *arguments: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for ids, values in original(self, *arguments):
             seen.append(len(ids))
             yield ids, values
 
-    GallerySnapshot._read_range = counting
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GallerySnapshot, "_read_range", counting)
         yield seen
-    finally:
-        GallerySnapshot._read_range = original
 
 
 @pytest.mark.parametrize("dim", [1, 3, 512, 2001])

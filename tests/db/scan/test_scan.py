@@ -45,8 +45,8 @@ class Talk(Silent):
 
 def run(db: Database, threshold: float = 0.5, reporter: Silent | None = None, **options: Any) -> ScanSummary:
     """Scan in small blocks with the plainest engine unless told otherwise; check what must hold for every scan."""
-    options = {"engine": "exact", "block_rows": 16, "threads": 1} | options
-    summary = scan(db, ScanOptions(threshold=threshold, **options), reporter=reporter or Silent())
+    usual: dict[str, Any] = {"engine": "exact", "block_rows": 16, "threads": 1}
+    summary = scan(db, ScanOptions(threshold=threshold, **(usual | options)), reporter=reporter or Silent())
     found = summary.scan
     assert found.status == "finished"
     with db.connection() as conn:
@@ -513,7 +513,8 @@ def stop_after(db: Database, blocks: int, **options: Any) -> None:
         if passed == blocks:
             raise Stop
 
-    chosen = ScanOptions(**({"threshold": 0.5, "engine": "exact", "block_rows": 16, "threads": 1} | options))
+    usual: dict[str, Any] = {"threshold": 0.5, "engine": "exact", "block_rows": 16, "threads": 1}
+    chosen = ScanOptions(**(usual | options))
     with pytest.raises(Stop):
         scan(db, chosen, reporter=Silent(), pause=pause)
 

@@ -90,7 +90,7 @@ def test_a_file_that_the_datasets_own_contract_refused_is_not_in_its_list(two: D
         )
         listed, remarks = cleaned(conn, ExportOptions(dataset="old"))
     assert len(listed) == 5
-    assert "1 images without a usable face are left out." in remarks
+    assert "1 image without a usable face is left out." in remarks
 
 
 def test_a_name_that_does_not_exist_is_answered_with_the_nearest(two: Database) -> None:

@@ -15,7 +15,7 @@ from facedb.db.copy import Column, read_chunks, read_columns, row_dtype, write_c
 if TYPE_CHECKING:
     from tests.conftest import Server
 
-SCALARS = {
+SCALARS: dict[str, np.ndarray] = {
     "int2": np.array([-32768, 0, 32767], np.int16),
     "int4": np.array([-(2**31), 0, 2**31 - 1], np.int32),
     "int8": np.array([-(2**63), 0, 2**63 - 1], np.int64),

@@ -59,7 +59,7 @@ class Shell:
 
     def quick(self, *arguments: str, **more: str) -> Ran:
         """Run the command line in this process, which spares its imports."""
-        result = CliRunner().invoke(app, arguments, env={"FACEDB_DSN": None} | self.environment(**more))
+        result = CliRunner().invoke(app, arguments, env={"FACEDB_DSN": None, **self.environment(**more)})
         if isinstance(result.exception, FacedbError):
             return Ran(result.exception.exit_code, result.stdout, f"{result.stderr}{result.exception}")
         return Ran(result.exit_code, result.stdout, result.stderr)

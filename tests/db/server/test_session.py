@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -107,7 +108,7 @@ def test_a_user_without_a_line_in_passwd_has_a_name(monkeypatch: pytest.MonkeyPa
     def nobody() -> str:
         raise KeyError("getpwuid(): uid not found: 12345")
 
-    monkeypatch.setattr(person.getpass, "getuser", nobody)
+    monkeypatch.setattr("getpass.getuser", nobody)
     assert person.user_name() == f"uid {os.getuid()}"
 
 
@@ -129,7 +130,9 @@ def pooled(request: pytest.FixtureRequest, database: Database, short_directory: 
         f"default_pool_size=5\nunix_socket_dir=\nlogfile={folder}/log\npidfile={folder}/pid\n"
     )
     owner = Path(str(known["host"])).stat()
-    as_owner = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+    as_owner: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        as_owner = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
     if as_owner:
         os.chown(folder, owner.st_uid, owner.st_gid)
     bouncer = subprocess.Popen([program, "-q", str(folder / "b.ini")], stderr=subprocess.DEVNULL, **as_owner)

@@ -87,3 +87,44 @@ def test_no_digit_is_lost_where_the_terminal_is_narrow(monkeypatch: pytest.Monke
 )  # fmt: skip
 def test_a_value_as_a_person_reads_it(value: object, shown: str) -> None:
     assert text(value) == shown
+
+
+NASTY = ["\x1b]0;owned\x07", "\x9b31m", "a\rb", "\u202eevil"]
+
+
+@pytest.mark.parametrize("output", [Format.TABLE, Format.CSV, Format.JSON, Format.JSONL])
+def test_no_name_moves_the_cursor_of_a_terminal(monkeypatch: pytest.MonkeyPatch, output: Format) -> None:
+    screen = _on_terminal(monkeypatch, output, raw=False)
+    # The header of a table is bold, by escapes of its own.
+    assert not any(name in screen for name in NASTY)
+    assert not any(c in screen for c in "\x9b\x07\u202e")
+    if output is Format.JSON:
+        assert [row["name"] for row in json.loads(screen)] == NASTY
+
+
+def test_raw_rows_are_the_bytes_of_the_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "\x1b]0;owned\x07" in _on_terminal(monkeypatch, Format.CSV, raw=True)
+
+
+def _on_terminal(monkeypatch: pytest.MonkeyPatch, output: Format, *, raw: bool) -> str:
+    reader, writer = os.openpty()
+    with os.fdopen(writer, "w", encoding="utf-8") as terminal, os.fdopen(reader, "rb", buffering=0) as screen:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        emit(ad_hoc({"name": str}), [(name,) for name in NASTY], output, raw=raw)
+        monkeypatch.undo()
+        return screen.read(4096).decode()
+
+
+def test_a_csv_runs_no_formula_unless_it_is_raw(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["=HYPERLINK(0)", "+1", "-ann", "@x", "ann"]
+
+    def csv_of(*, raw: bool) -> list[str]:
+        sink = io.BytesIO()
+        stdout = io.TextIOWrapper(sink, encoding="utf-8", write_through=True)
+        monkeypatch.setattr(sys, "stdout", stdout)
+        emit(ad_hoc({"name": str, "count": int}), [(name, -1) for name in names], Format.CSV, raw=raw)
+        monkeypatch.undo()
+        return [row["name"] for row in csv.DictReader(io.StringIO(sink.getvalue().decode()))]
+
+    assert csv_of(raw=True) == names
+    assert csv_of(raw=False) == ["'=HYPERLINK(0)", "'+1", "'-ann", "'@x", "ann"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from facedb.cli import progress
 from facedb.cli.progress import ConsoleReporter, human
 
 
@@ -20,7 +19,7 @@ def test_long_work_says_how_far_it_is_in_plain_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     with ConsoleReporter().task("embed", 1000, "images") as task:
         for _ in range(25):
             now += 1.0

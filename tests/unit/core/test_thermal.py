@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -25,7 +26,7 @@ class Machine:
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    def guard(self, limit: float | str | None, cool_to: float | None = None) -> TemperatureGuard:
+    def guard(self, limit: float | Literal["auto"] | None, cool_to: float | None = None) -> TemperatureGuard:
         return TemperatureGuard(
             limit, cool_to, tell=self.said.append, sensors=self.sensors, sleep=self.sleep, clock=lambda: self.now
         )

@@ -23,9 +23,9 @@ def test_two_pictures_of_a_person_and_two_persons_differ() -> None:
 
 def test_drawing_neither_uses_nor_disturbs_the_global_random_state() -> None:
     np.random.seed(1)  # noqa: NPY002 - the global state is what is tested here
-    before = np.random.get_state()[1].tolist()  # noqa: NPY002
+    before = np.random.get_state(legacy=False)["state"]["key"].tolist()  # noqa: NPY002
     first = draw_face(17, 3)
-    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+    assert np.random.get_state(legacy=False)["state"]["key"].tolist() == before  # noqa: NPY002
     np.random.seed(2)  # noqa: NPY002
     assert np.array_equal(draw_face(17, 3), first)
 

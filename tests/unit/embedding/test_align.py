@@ -29,7 +29,8 @@ def sampled(image: Image.Image, x: float, y: float) -> np.ndarray:
     fx, fy = x - x0, y - y0
     upper = values[y0, x0] * (1 - fx) + values[y0, x0 + 1] * fx
     lower = values[y0 + 1, x0] * (1 - fx) + values[y0 + 1, x0 + 1] * fx
-    return upper * (1 - fy) + lower * fy
+    between: np.ndarray = upper * (1 - fy) + lower * fy
+    return between
 
 
 @settings(max_examples=50, deadline=None)

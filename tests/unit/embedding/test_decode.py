@@ -8,6 +8,7 @@ import warnings
 import zlib
 from contextlib import suppress
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +33,12 @@ HEIC = base64.b64decode(
     "ZGF0AAAATigBr1iT/wdJL//7tK5H5pvf/Ohh0bi3SYD/vMPX63goDJcMw6342wd6QchQA9xSlgsGOOe7nzPCQSK2HOlZNURGyZrg"
     "wjh2O+iPz4TwxgAAAAZFeGlmAABNTQAqAAAACAABARIAAwAAAAEABgAAAAAAAA=="
 )
+
+
+def pixel(image: Image.Image, x: int, y: int) -> tuple[int, ...]:
+    found = image.getpixel((x, y))
+    assert isinstance(found, tuple)
+    return found
 
 
 def code_of(data: bytes, **limits: int) -> str:
@@ -77,7 +84,8 @@ def test_every_exif_orientation_is_turned_upright_once(kind: str, orientation: i
     }[orientation](upright)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    options = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}}.get(kind, {})
+    by_kind: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}}
+    options = by_kind.get(kind, {})
     decoded = decode(encode(stored, kind, exif=exif, **options))
     assert decoded.image.size == (48, 32)
     assert np.abs(pixels(decoded.image) - pixels(upright)).max() < 40
@@ -138,7 +146,7 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
 
 def test_a_cmyk_jpeg_keeps_its_colours() -> None:
     image = Image.new("RGB", (32, 32), (200, 40, 40)).convert("CMYK")
-    red, green, _ = decode(encode(image, "JPEG", quality=95)).image.getpixel((16, 16))
+    red, green, _ = pixel(decode(encode(image, "JPEG", quality=95)).image, 16, 16)
     assert red > 150
     assert green < 100
 
@@ -148,14 +156,14 @@ def test_of_an_animation_the_first_frame_counts(kind: str) -> None:
     frames = [Image.new("RGB", (16, 16), colour) for colour in ((250, 0, 0), (0, 250, 0))]
     options = {"lossless": True} if kind == "WEBP" else {}
     data = encode(frames[0], kind, save_all=True, append_images=frames[1:], **options)
-    assert decode(data).image.getpixel((8, 8))[0] > 240
+    assert pixel(decode(data).image, 8, 8)[0] > 240
 
 
 def test_an_embedded_profile_is_converted_to_srgb() -> None:
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     image = Image.merge("LAB", [Image.new("L", (8, 8), 128) for _ in range(3)])
     data = encode(image, "TIFF", icc_profile=lab)
-    grey = decode(data).image.getpixel((4, 4))
+    grey = pixel(decode(data).image, 4, 4)
     assert max(grey) - min(grey) <= 6
     assert 90 < grey[0] < 150
 

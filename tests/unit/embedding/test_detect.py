@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,6 @@ def test_another_detector_than_that_of_the_contract_is_refused(make_model: MakeM
 @pytest.mark.parametrize(
     "values", [{"score_threshold": 0.0}, {"nms_iou": 1.0}, {"min_side": 16}, {"min_side": 800, "max_side": 640}]
 )
-def test_a_detector_contract_checks_its_numbers(values: dict[str, float]) -> None:
+def test_a_detector_contract_checks_its_numbers(values: dict[str, Any]) -> None:
     with pytest.raises(ModelError):
         DetectorContract("0" * 64, **values)

@@ -29,7 +29,8 @@ def oracle(pixels: np.ndarray, colour: str, mean: float, std: float) -> np.ndarr
     block = SIDE // 4
     means = values.reshape(len(pixels), 4, block, 4, block, 3).mean(axis=(2, 4)).transpose(0, 3, 1, 2)
     weights = np.random.default_rng(1).standard_normal((48, DIM)).astype(np.float32).astype(float)
-    return means.reshape(len(pixels), -1) @ weights
+    embedded: np.ndarray = means.reshape(len(pixels), -1) @ weights
+    return embedded
 
 
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])

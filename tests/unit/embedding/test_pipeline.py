@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,9 +23,13 @@ TOLD = {"colour": "rgb", "mean": "0", "std": "1", "template": "arcface"}
 LANDMARKS = (18.0, 18.0, 30.0, 18.0, 24.0, 24.0, 19.0, 30.0, 29.0, 30.0)
 
 
+def reading(data: bytes) -> Callable[[], bytes]:
+    return lambda: data
+
+
 def tasks(count: int) -> list[ImageTask]:
     images = [encode(picture(seed=seed), "JPEG") for seed in range(count)]
-    return [ImageTask(index, lambda data=data: data) for index, data in enumerate(images)]
+    return [ImageTask(index, reading(data)) for index, data in enumerate(images)]
 
 
 def raising(fault: Exception) -> ImageTask:
@@ -34,7 +39,7 @@ def raising(fault: Exception) -> ImageTask:
     return ImageTask(0, read)
 
 
-def open_embedder(path: Path, **options: object) -> Embedder:
+def open_embedder(path: Path, **options: Any) -> Embedder:
     return Embedder(path, load_contract(path, overrides=TOLD), provider="cpu", **options)
 
 

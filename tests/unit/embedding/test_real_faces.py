@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ class Scores:
 
 
 def embed_folder(
-    folder: Path, models: Path, detector: str = "yunet_s_dynamic.onnx", **options: str
+    folder: Path, models: Path, detector: str = "yunet_s_dynamic.onnx", **options: Any
 ) -> tuple[list[Path], list[ImageResult]]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     model = models / "mobileface_v2_mit.onnx"
@@ -90,7 +91,7 @@ def group(real_data: Path) -> Group:
     return Group(stream.getvalue(), singles)
 
 
-def open_embedder(real_data: Path, **options: str) -> Embedder:
+def open_embedder(real_data: Path, **options: Any) -> Embedder:
     model, detector = (real_data / "models" / name for name in ("mobileface_v2_mit.onnx", "yunet_s_dynamic.onnx"))
     return Embedder(model, load_contract(model, detector=detector, **options), detector, provider="cpu")
 

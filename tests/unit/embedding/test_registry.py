@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,7 @@ def shelf() -> Iterator[Shelf]:
     thread.join()
 
 
-def fetch(shelf: Shelf, folder: Path, **options: object) -> Path:
+def fetch(shelf: Shelf, folder: Path, **options: Any) -> Path:
     return pull("tiny", folder, base_url=shelf.url, among=[TINY], **options)
 
 

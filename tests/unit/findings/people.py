@@ -38,7 +38,8 @@ class Crowd:
     def between(self, one: int, two: int, likeness: float) -> np.ndarray:
         """A centre that scores ``likeness`` with that of ``one``, and leans to nobody else but ``two``."""
         side = self.centres[two] - (self.centres[two] @ self.centres[one]) * self.centres[one]
-        return likeness * self.centres[one] + np.sqrt(1 - likeness**2) * side / np.linalg.norm(side)
+        centre: np.ndarray = likeness * self.centres[one] + np.sqrt(1 - likeness**2) * side / np.linalg.norm(side)
+        return centre
 
 
 def folders(parts: Sequence[tuple[int, np.ndarray]]) -> Gallery:
@@ -55,11 +56,11 @@ def scan(
     """What a scan of the gallery finds."""
     blocks = plan_blocks(gallery.labels, target_rows=4096)
     results = list(join(gallery, blocks, threshold=threshold, engine=engine))
-    parts = [
+    rows_a, rows_b, scores = (
         np.concatenate([getattr(r, name) for r in results] or [np.empty(0, dtype)])
         for name, dtype in (("rows_a", np.int64), ("rows_b", np.int64), ("scores", np.float32))
-    ]
-    return find(gallery, study_folders(gallery), *parts, hashes or Hashes.none(len(gallery))).table
+    )
+    return find(gallery, study_folders(gallery), rows_a, rows_b, scores, hashes or Hashes.none(len(gallery))).table
 
 
 def told(found: FindingTable, least: float = 0.5) -> list[tuple[str, int, int]]:
@@ -73,8 +74,9 @@ def told(found: FindingTable, least: float = 0.5) -> list[tuple[str, int, int]]:
 def rows(found: FindingTable, k: int, *, examples: bool = False) -> list[int]:
     """The gallery rows that a finding is about."""
     mine = found.member_finding == k
-    return found.member_row[mine & ((found.member_role == Role.EXAMPLE) == examples)].tolist()
+    about: list[int] = found.member_row[mine & ((found.member_role == Role.EXAMPLE) == examples)].tolist()
+    return about
 
 
-def hashes_of(content: Sequence[int], look: Sequence[int]) -> Hashes:
+def hashes_of(content: Sequence[int] | np.ndarray, look: Sequence[int] | np.ndarray) -> Hashes:
     return Hashes(np.array(content, np.int64), np.array(look, np.int64), np.ones(len(look), bool))

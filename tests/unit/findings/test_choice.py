@@ -131,10 +131,13 @@ def test_people_who_stand_in_one_photo_are_hardly_one_person() -> None:
     crowd = Crowd(12, seed=5)
     gallery = folders([*((p + 1, crowd.faces(p, 8)) for p in range(12)), (50, crowd.faces(3, 6))])
     results = list(join(gallery, plan_blocks(gallery.labels, target_rows=4096), threshold=0.45, engine="exact"))
-    rows = [np.concatenate([getattr(r, name) for r in results]) for name in ("rows_a", "rows_b", "scores")]
+    columns = ("rows_a", "rows_b", "scores")
+    rows_a, rows_b, scores = (np.concatenate([getattr(r, name) for r in results]) for name in columns)
     study = study_folders(gallery)
-    plain = find(gallery, study, *rows, Hashes.none(len(gallery))).table
-    together = find(gallery, study, *rows, Hashes.none(len(gallery)), Company(together={(4, 50): 0})).table
+    plain = find(gallery, study, rows_a, rows_b, scores, Hashes.none(len(gallery))).table
+    together = find(
+        gallery, study, rows_a, rows_b, scores, Hashes.none(len(gallery)), Company(together={(4, 50): 0})
+    ).table
     for found in (plain, together):
         assert found.identity_a[0] == 4
         assert found.identity_b[0] == 50

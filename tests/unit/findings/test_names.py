@@ -67,8 +67,11 @@ def test_evidence_multiplies_the_odds_and_chance_names_weigh_little() -> None:
 
 def found_with(labels: dict[int, str], gallery: Gallery, threshold: float) -> FindingTable:
     results = list(join(gallery, plan_blocks(gallery.labels, target_rows=4096), threshold=threshold, engine="int8"))
-    rows = [np.concatenate([getattr(r, name) for r in results]) for name in ("rows_a", "rows_b", "scores")]
-    return find(gallery, study_folders(gallery), *rows, Hashes.none(len(gallery)), Company(names=names(labels))).table
+    columns = ("rows_a", "rows_b", "scores")
+    rows_a, rows_b, scores = (np.concatenate([getattr(r, name) for r in results]) for name in columns)
+    return find(
+        gallery, study_folders(gallery), rows_a, rows_b, scores, Hashes.none(len(gallery)), Company(names=names(labels))
+    ).table
 
 
 SYLLABLES = ("ba", "co", "du", "fe", "gi", "ko", "lu", "ma", "ne", "pi", "ro", "su", "ta", "ve", "zi", "mo")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from facedb.join.blocks import plan_blocks
 from facedb.join.engine import available_engines
@@ -13,13 +16,13 @@ from facedb.join.score import pair_scores
 ENGINES = [info.name for info in available_engines() if info.available]
 
 
-def unit(vectors: np.ndarray) -> np.ndarray:
+def unit(vectors: ArrayLike) -> np.ndarray:
     """The rows of ``vectors`` as float32 unit vectors."""
     wide = np.asarray(vectors, dtype=np.float64)
     return np.ascontiguousarray((wide / np.linalg.norm(wide, axis=1, keepdims=True)).astype(np.float32))
 
 
-def make_gallery(vectors: np.ndarray, labels: np.ndarray, groups: np.ndarray | None = None) -> Gallery:
+def make_gallery(vectors: np.ndarray, labels: ArrayLike, groups: ArrayLike | None = None) -> Gallery:
     """A gallery with one image per face unless ``groups`` says otherwise."""
     return Gallery(
         np.ascontiguousarray(vectors, dtype=np.float32),
@@ -59,9 +62,7 @@ def joined(results: list[BlockResult]) -> list[tuple[int, int, float]]:
     return sorted(row for result in results for row in triples(result.rows_a, result.rows_b, result.scores))
 
 
-def run(
-    gallery: Gallery, threshold: float, engine: str, *, target_rows: int = 64, first_new: int = 0, **options: object
-):
+def run(gallery: Gallery, threshold: float, engine: str, *, target_rows: int = 64, first_new: int = 0, **options: Any):
     """The rows that ``join`` finds with blocks of ``target_rows``."""
     blocks = plan_blocks(gallery.labels, first_new=first_new, target_rows=target_rows)
     return joined(list(join(gallery, blocks, threshold=threshold, engine=engine, **options)))

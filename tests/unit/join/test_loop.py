@@ -220,9 +220,9 @@ def test_arrays_that_do_not_fit_together_are_refused():
     with pytest.raises(InputError, match="labels"):
         make_gallery(vectors, np.arange(2), np.arange(3))
     with pytest.raises(InputError, match="float32"):
-        Gallery(vectors.astype(np.float64), np.arange(3), np.arange(3))  # type: ignore[arg-type]
+        Gallery(vectors.astype(np.float64), np.arange(3), np.arange(3))
     with pytest.raises(InputError, match="groups"):
-        Gallery(vectors, np.arange(3), np.arange(3).astype(np.float32))  # type: ignore[arg-type]
+        Gallery(vectors, np.arange(3), np.arange(3).astype(np.float32))
 
 
 def test_a_threshold_that_is_no_cosine_is_refused():

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -44,8 +46,10 @@ def test_scores_have_the_same_bits_on_a_device():
     gallery = clustered(np.random.default_rng(1), 50, 200, 10)
     rows_a, rows_b = np.random.default_rng(2).integers(0, 50, (2, 300))
     there = [device.asarray(each) for each in (gallery.vectors, rows_a, rows_b)]
-    assert pair_scores(*there).get().tobytes() == pair_scores(gallery.vectors, rows_a, rows_b).tobytes()
-    assert pair_scores(there[0], there[1][:0], there[2][:0]).get().shape == (0,)
+    scores: Any = pair_scores(*there)  # An array of the device, as its arguments are.
+    assert scores.get().tobytes() == pair_scores(gallery.vectors, rows_a, rows_b).tobytes()
+    none: Any = pair_scores(there[0], there[1][:0], there[2][:0])
+    assert none.get().shape == (0,)
 
 
 def test_the_sieve_stays_on_the_host_where_the_exact_vectors_do_not_fit():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from facedb.core.records import ImageRecord, VectorBatch
+from facedb.core.records import ImageRecord, Problem, VectorBatch
 from facedb.sources.options import SourceOptions
 from facedb.sources.reading import ByteReader
 from facedb.sources.registry import open_source
+from facedb.sources.source import Source
 
 
 def put(folder: Path, path: str, data: bytes) -> Path:
@@ -29,6 +31,19 @@ def images(path: Path, format_name: str = "auto", **options: object) -> dict[str
     by_path = {record.path: record for record in records}
     assert len(by_path) == len(records), "a path came twice"
     return by_path
+
+
+def image_records(source: Source) -> Iterator[ImageRecord]:
+    """The records of a source that holds images only."""
+    for record in source.records():
+        assert isinstance(record, ImageRecord)
+        yield record
+
+
+def problem_of(record: ImageRecord) -> Problem:
+    """What is wrong with a record, which must be something."""
+    assert record.problem is not None
+    return record.problem
 
 
 def verdict(record: ImageRecord) -> str:

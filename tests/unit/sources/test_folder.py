@@ -8,7 +8,7 @@ import pytest
 from facedb.core.errors import InputError, UsageError
 from facedb.sources.reading import ByteReader
 from facedb.sources.registry import open_source
-from tests.unit.sources.helpers import images, put, verdict
+from tests.unit.sources.helpers import images, problem_of, put, verdict
 
 
 def test_nested_folders_belong_to_their_top_one_and_files_at_the_top_to_nobody(tmp_path, image_bytes):
@@ -136,7 +136,7 @@ def test_files_and_folders_without_permission_are_problems(open_folder, image_by
         "alice/locked.png": "unreadable",
         "bob": "unreadable",
     }
-    assert found["bob"].problem.detail == "The file or folder cannot be read: Permission denied."
+    assert problem_of(found["bob"]).detail == "The file or folder cannot be read: Permission denied."
 
 
 def test_a_folder_that_does_not_exist_is_an_input_error(tmp_path):

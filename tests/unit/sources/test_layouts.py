@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.unit.sources.helpers import images, put, read_all, verdict
+from facedb.sources.registry import open_source
+from tests.unit.sources.helpers import image_records, images, put, verdict
 
 
 @pytest.fixture
@@ -18,7 +20,7 @@ def base(tmp_path: Path, image_bytes) -> Path:
     return tmp_path
 
 
-def labels(path: Path, **options: object) -> dict[str, str | None]:
+def labels(path: Path, **options: Any) -> dict[str, str | None]:
     found = images(path, **options)
     assert {verdict(record) for record in found.values()} == {"image"}, found
     return {name: record.identity for name, record in found.items()}
@@ -72,7 +74,7 @@ def test_pairs_and_people_of_lfw_name_their_images(base):
     put(base, "pairsDevTest.txt", b"1\nAnn_Lee 1 2\nAnn_Lee 2 Bob 1\n")
     assert labels(base / "peopleDevTest.txt") == everyone
     for name in ("pairs.txt", "pairsDevTest.txt"):
-        records = read_all(base / name)
+        records = image_records(open_source(base / name))
         assert {record.path: record.identity for record in records} == everyone
 
 

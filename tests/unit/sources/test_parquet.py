@@ -16,7 +16,7 @@ import pytest
 from facedb.core.errors import InputError
 from facedb.sources.reading import ByteReader
 from facedb.sources.registry import open_source
-from tests.unit.sources.helpers import content, images, put, vectors, verdict, verdicts
+from tests.unit.sources.helpers import content, images, problem_of, put, vectors, verdict, verdicts
 
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -129,7 +129,7 @@ def test_embeddings_are_read_from_lists_of_any_kind(tmp_path, column):
     assert batch.paths == [f"a/{n}.png" for n in range(6)]
     assert batch.identities == ["x"] * 5 + [None]
     assert np.array_equal(batch.vectors, rows)
-    assert {r.problem.code for r in images(tmp_path / "t.parquet").values()} == {"missing"}
+    assert {problem_of(r).code for r in images(tmp_path / "t.parquet").values()} == {"missing"}
 
 
 def test_embeddings_that_do_not_fit_are_one_problem_each(tmp_path):

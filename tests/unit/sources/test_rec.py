@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from facedb.core.errors import InputError
 from facedb.sources.archives.recordio import IdentityRecordWriter, frame_record, join_parts, raw_distance, split_parts
 from facedb.sources.registry import open_source
-from tests.unit.sources.helpers import content, images, put, verdict, verdicts
+from tests.unit.sources.helpers import content, image_records, images, problem_of, put, verdict, verdicts
 
 MAGIC = struct.pack("<I", 0xCED7230A)
 
@@ -63,7 +63,7 @@ def test_labels_may_be_lists_and_need_not_be_whole(tmp_path, image_bytes):
         "a.rec/3": ("4", image_bytes(3)),
         "a.rec/4": (None, image_bytes(4)),
     }
-    assert images(path)["a.rec/2"].problem.code == "empty"
+    assert problem_of(images(path)["a.rec/2"]).code == "empty"
     assert images(path, identity_from="none")["a.rec/0"].identity is None
 
 
@@ -123,7 +123,7 @@ def test_a_file_that_was_cut_off_says_what_is_lost(tmp_path, image_bytes):
     path.write_bytes(data[: data.index(image_bytes(4)) - 32])
     found = images(path)
     assert [verdict(record) for record in found.values()] == ["image"] * 3 + ["truncated"]
-    assert found["train.rec"].problem.detail == "The first record promises 5 images and 3 are there."
+    assert problem_of(found["train.rec"]).detail == "The first record promises 5 images and 3 are there."
 
 
 def test_records_that_the_index_leaves_out_are_ignored_and_entries_without_a_record_are_problems(tmp_path, image_bytes):
@@ -233,7 +233,7 @@ def cut_index(tmp_path: Path, image_bytes, keep: int, tail: str = "") -> Path:
 def test_an_index_that_was_cut_short_is_completed_from_the_file_and_said(tmp_path, image_bytes, keep, tail):
     path = cut_index(tmp_path, image_bytes, keep, tail)
     source = open_source(path)
-    records = {record.path: record for record in source.records()}
+    records = {record.path: record for record in image_records(source)}
     assert list(records) == [f"train.rec/{n}" for n in range(1, 6)]
     assert {verdict(record) for record in records.values()} == {"image"}
     assert any("train.idx ends before train.rec does" in remark for remark in source.remarks)
@@ -253,7 +253,7 @@ def test_an_index_that_cannot_be_right_is_left_aside_and_said(tmp_path, image_by
     path = insightface_file(tmp_path, image_bytes)
     (tmp_path / "train.idx").write_text(index)
     source = open_source(path)
-    records = {record.path: record for record in source.records()}
+    records = {record.path: record for record in image_records(source)}
     assert list(records) == [f"train.rec/{n}" for n in range(1, 6)]
     assert [record.identity for record in records.values()] == ["0"] * 3 + ["1"] * 2
     assert why in source.remarks[0]

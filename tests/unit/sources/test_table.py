@@ -10,7 +10,7 @@ import pytest
 
 from facedb.core.errors import InputError
 from facedb.sources.registry import open_source
-from tests.unit.sources.helpers import content, images, put, verdicts
+from tests.unit.sources.helpers import content, images, problem_of, put, verdicts
 
 POINTS = tuple(float(number) for number in range(10))
 
@@ -120,7 +120,7 @@ def test_parquet_gives_the_same_as_csv_with_typed_extras(base):
     assert (first.identity, first.box, first.landmarks) == ("7", (1, 2, 3, 4), POINTS)
     assert json.dumps(dict(first.extra)) == '{"taken": "2026-01-02", "score": 0.5}'
     assert (found["x/1.png"].identity, found["x/1.png"].extra) == (None, {"score": None})
-    assert found["t.parquet#2"].problem.code == "bad_record"
+    assert problem_of(found["t.parquet#2"]).code == "bad_record"
     assert open_source(base / "t.parquet").count_hint() == 3
 
 

@@ -8,19 +8,21 @@ import tarfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from facedb.core.errors import InputError
 from facedb.sources.reading import ByteReader
 from facedb.sources.registry import open_source
-from tests.unit.sources.helpers import content, images, put, verdicts
+from tests.unit.sources.helpers import content, image_records, images, put, verdicts
 
 Member = tuple[str, bytes]
 
 
 def archive(path: Path, members: Iterable[Member | tarfile.TarInfo]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
+    mode: Literal["w", "w:gz", "w:xz"]
     mode = "w:gz" if path.name.endswith("gz") else "w:xz" if path.name.endswith("xz") else "w"
     with tarfile.open(path, mode, encoding="utf-8", errors="surrogateescape") as tar:
         for member in members:
@@ -165,7 +167,7 @@ def test_threads_read_a_compressed_archive_out_of_order(tmp_path, image_bytes):
     chance = random.Random(5)
     members = [(f"a/{n}.jpg", image_bytes(n) + chance.randbytes(20_000)) for n in range(120)]
     source = open_source(archive(tmp_path / "t.tar.gz", members))
-    records = list(source.records())
+    records = list(image_records(source))
     for start in range(0, len(records), 16):
         records[start : start + 16] = chance.sample(records[start : start + 16], len(records[start : start + 16]))
     records += chance.sample(records, 4)
@@ -181,7 +183,7 @@ def test_few_containers_stay_open_and_short_ones_raise(tmp_path, image_bytes):
         archive(tmp_path / f"s-{n:02}.tar", [("1.jpg", image_bytes(n))])
     source = open_source(tmp_path)
     with ByteReader(max_open=3) as reader:
-        for record in source.records():
+        for record in image_records(source):
             reader.read(source.root, record.path, record.container, record.offset, record.length)
             assert len(reader._open) <= 3
         with pytest.raises(OSError, match="ends before"):

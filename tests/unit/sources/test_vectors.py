@@ -3,6 +3,7 @@ from __future__ import annotations
 import tracemalloc
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ def rows(count: int, dim: int = 8, seed: int = 0) -> np.ndarray:
 def npz(path: Path, names: object, values: np.ndarray, *, packed: bool = False, array: str = ARRAY) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     save = np.savez_compressed if packed else np.savez
-    save(path, **{"name": np.asarray(names), array: values})
+    arrays: dict[str, Any] = {"name": np.asarray(names), array: values}
+    save(path, **arrays)
     return path
 
 

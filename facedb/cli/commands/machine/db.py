@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facedb.cli import completion
 from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.errors import UsageError
@@ -24,12 +25,26 @@ app = typer.Typer(
 )
 
 
-@app.command(epilog="Example: facedb db start")
-def start(ctx: typer.Context) -> None:
+@app.command(epilog="Example: facedb db start, or for tools that need TCP: facedb db start --port 5433")
+def start(
+    ctx: typer.Context,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=1024, max=65535, help="Listen on this port of 127.0.0.1 as well, by password, until it is stopped."
+        ),
+    ] = None,
+) -> None:
     """Start the embedded server and keep it up, also when no facedb runs, until `facedb db stop`."""
     server = _server(ctx)
-    server.keep_up()
-    state_of(ctx).reporter.say("The embedded PostgreSQL runs and stays up; end it with: facedb db stop")
+    server.keep_up(port=port)
+    say = state_of(ctx).reporter.say
+    say("The embedded PostgreSQL runs and stays up; end it with: facedb db stop")
+    tcp = server.status().tcp
+    if tcp is not None:
+        from facedb.db.server.postmaster import DATABASE, USER
+
+        say(f"It listens at {tcp.url(USER, DATABASE)} and its password is in {tcp.password_file}.")
 
 
 @app.command(epilog="Example: facedb db stop")
@@ -97,6 +112,10 @@ def status(
             ("in use", found.in_use),
             ("kept up", found.keep_up),
         ]
+        if found.tcp is not None:
+            from facedb.db.server.postmaster import DATABASE, USER
+
+            rows += [("tcp", found.tcp.url(USER, DATABASE)), ("password file", str(found.tcp.password_file))]
         if found.url is not None:
             rows += _facts(found.url, embedded=True)
     else:
@@ -243,7 +262,13 @@ def _facts(dsn: str, *, embedded: bool) -> list[tuple[str, object]]:
 def index(
     ctx: typer.Context,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Name of the contract; default: the one used last.")
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Name of the contract; default: the one used last.",
+            autocompletion=completion.contracts,
+        ),
     ] = None,
     drop: Annotated[bool, typer.Option("--drop", help="Drop the index instead.")] = False,
 ) -> None:

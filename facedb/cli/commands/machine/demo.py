@@ -11,6 +11,7 @@ from facedb.cli.choices import EngineOption
 from facedb.cli.commands.check import print_verdict
 from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, emit
+from facedb.core.counting import are
 from facedb.core.row import ad_hoc
 
 
@@ -43,7 +44,8 @@ def demo(
         [(m.mistake.kind.value, m.mistake.what, m.found, m.evidence) for m in found.mistakes],
         Format.TABLE,
     )
+    wrong = len(found.false_links)
     typer.echo(
         f"\nOf the flagged pairs {found.true_pairs:,} show one person (of {found.possible_pairs:,} there are) "
-        f"and {found.false_pairs:,} show two; {len(found.false_links):,} links are false alarms."
+        f"and {found.false_pairs:,} show two; {are(wrong, 'link')} {'a false alarm' if wrong == 1 else 'false alarms'}."
     )

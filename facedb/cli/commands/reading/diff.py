@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from facedb.cli import completion
 from facedb.cli.context import LimitOption, database, state_of
-from facedb.cli.output import Format, FormatOption, emit
+from facedb.cli.output import Format, FormatOption, RawOption, emit
 from facedb.core.row import Table, table
 
 
@@ -18,9 +19,17 @@ def diff(
     before: Annotated[int, typer.Argument(help="Number of a scan, as `facedb scans` prints it.", show_default=False)],
     after: Annotated[int, typer.Argument(help="Number of another one.", show_default=False)],
     pairs: Annotated[bool, typer.Option("--pairs", help="Pairs of faces instead of links.")] = False,
-    change: Annotated[str | None, typer.Option("--only", help="Only what is new, gone or changed.")] = None,
+    change: Annotated[
+        str | None,
+        typer.Option(
+            "--only",
+            help="Only what is new, gone or changed.",
+            autocompletion=completion.words("new", "gone", "changed"),
+        ),
+    ] = None,
     limit: LimitOption = None,
     output: FormatOption = Format.TABLE,
+    raw: RawOption = False,
 ) -> None:
     """Print what two scans flagged differently: new, gone and changed, with the reason where it can be known."""
     from facedb.report import diff as comparing
@@ -29,7 +38,7 @@ def diff(
     with database(ctx) as db:
         found = comparing.diff(db, before, after)
     definition: Table[Any] = table(comparing.PairDifference if pairs else comparing.LinkChange)
-    emit(definition, islice(comparing.rows(found, pairs=pairs, change=change), limit), output)
+    emit(definition, islice(comparing.rows(found, pairs=pairs, change=change), limit), output, raw=raw)
     counts = Counter(each.change for each in (found.pairs if pairs else found.links))
     what = "pairs" if pairs else "links"
     state_of(ctx).reporter.say(

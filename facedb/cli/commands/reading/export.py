@@ -8,8 +8,11 @@ from typing import Annotated
 
 import typer
 
+from facedb.cli import completion
 from facedb.cli.commands.reading.results import MinScoreOption, ScanOption
 from facedb.cli.context import DatasetOption, database, state_of
+from facedb.cli.output import RawOption
+from facedb.core.counting import counted
 
 
 class What(StrEnum):
@@ -42,12 +45,19 @@ def export(
             "-f",
             help="csv, jsonl, parquet or npz; links and pairs also published (name1,name2,score); embeddings also npy and face01. "
             "Default: by the suffix.",
+            autocompletion=completion.words("csv", "jsonl", "parquet", "npz", "npy", "face01", "published", "rec"),
         ),
     ] = None,
     dataset: DatasetOption = None,
     scan: ScanOption = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Contract of the embeddings; default: the one used last.")
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Contract of the embeddings; default: the one used last.",
+            autocompletion=completion.contracts,
+        ),
     ] = None,
     min_score: MinScoreOption = None,
     as_is: Annotated[bool, typer.Option("--as-is", help="Leave verdicts out: everything as it is labelled.")] = False,
@@ -60,15 +70,17 @@ def export(
             help="Leave out of a list or .rec the people and photos that this other dataset has as well.",
         ),
     ] = None,
+    raw: RawOption = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Write results to a file, with the verdicts carried out on paper; the file is whole or not there."""
     from facedb.report import export as exporting
 
-    options = exporting.ExportOptions(dataset, scan, model, min_score, as_is, auto, force, without_leaks_of)
+    options = exporting.ExportOptions(dataset, scan, model, min_score, as_is, auto, force, without_leaks_of, raw)
     reporter = state_of(ctx).reporter
     with database(ctx) as db:
         done = exporting.export(db, what.value, out, form=form, options=options, reporter=reporter)
     for remark in done.remarks:
         reporter.say(remark)
-    reporter.say(f"{done.rows:,} rows of {done.what} are in {done.path} ({done.form}).")
+    verb = "is" if done.rows == 1 else "are"
+    reporter.say(f"{counted(done.rows, 'row')} of {done.what} {verb} in {done.path} ({done.form}).")

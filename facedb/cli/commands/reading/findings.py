@@ -9,7 +9,7 @@ import typer
 
 from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, LimitOption, database
-from facedb.cli.output import Format, FormatOption, emit
+from facedb.cli.output import Format, FormatOption, RawOption, emit
 from facedb.core.row import table
 
 
@@ -26,6 +26,7 @@ class FindingClass(StrEnum):
 def findings(
     ctx: typer.Context,
     output: FormatOption = Format.TABLE,
+    raw: RawOption = False,
     limit: LimitOption = None,
     kind: Annotated[FindingClass | None, typer.Option("--class", "-c", help="Only this class.")] = None,
     min_confidence: Annotated[
@@ -48,7 +49,7 @@ def findings(
             if output is Format.TABLE:
                 print_findings([table(work.Finding).row(row) for row in rows])
             else:
-                emit(table(work.Finding), rows, output)
+                emit(table(work.Finding), rows, output, raw=raw)
         if output is Format.TABLE and kind in (None, FindingClass.MERGE):
             for number, lowest, names in work.merge_groups(db, selection):
                 typer.echo(

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from facedb.cli.context import DatasetOption, LimitOption, database, state_of
-from facedb.cli.output import Format, FormatOption, emit
+from facedb.cli.output import Format, FormatOption, RawOption, emit
+from facedb.core.counting import are
 from facedb.core.row import table
 
 ScanOption = Annotated[int | None, typer.Option("--scan", help="Number of the scan; default: the newest finished one.")]
@@ -18,6 +19,7 @@ MinScoreOption = Annotated[float | None, typer.Option("--min-score", help="Only 
 def links(
     ctx: typer.Context,
     output: FormatOption = Format.TABLE,
+    raw: RawOption = False,
     limit: LimitOption = None,
     min_score: MinScoreOption = None,
     dataset: DatasetOption = None,
@@ -34,6 +36,7 @@ def links(
                 table(records.Link),
                 rows,
                 output,
+                raw=raw,
                 narrow=("rank", "identity_a", "identity_b", "pairs", "coverage_a", "coverage_b", "max_score"),
             )
         for line in results.remarks_on_links(db, selection):
@@ -43,6 +46,7 @@ def links(
 def pairs(
     ctx: typer.Context,
     output: FormatOption = Format.TABLE,
+    raw: RawOption = False,
     limit: LimitOption = None,
     min_score: MinScoreOption = None,
     dataset: DatasetOption = None,
@@ -52,7 +56,7 @@ def pairs(
     from facedb.report import records, results
 
     with database(ctx) as db, results.pairs(db, results.Selection(scan, min_score, dataset, limit)) as rows:
-        emit(table(records.Pair), rows, output)
+        emit(table(records.Pair), rows, output, raw=raw)
 
 
 class FaceRole(StrEnum):
@@ -85,6 +89,7 @@ def faces(
 def rejects(
     ctx: typer.Context,
     output: FormatOption = Format.TABLE,
+    raw: RawOption = False,
     limit: LimitOption = None,
     dataset: DatasetOption = None,
     code: Annotated[str | None, typer.Option("--code", help="Only this code, such as no_face.")] = None,
@@ -99,13 +104,13 @@ def rejects(
     if retry:
         with database(ctx) as db:
             count = results.retry_rejects(db, dataset=dataset, code=code)
-        state_of(ctx).reporter.say(f"{count:,} rejects are pending again; `facedb embed` (or `check`) takes them up.")
+        state_of(ctx).reporter.say(f"{are(count, 'reject')} pending again; `facedb embed` (or `check`) takes them up.")
         return
     with database(ctx) as db, results.rejects(db, dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
-        emit(table(records.Reject), rows, output)
+        emit(table(records.Reject), rows, output, raw=raw)
 
 
-def datasets(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
+def datasets(ctx: typer.Context, output: FormatOption = Format.TABLE, raw: RawOption = False) -> None:
     """Print the datasets and how their files stand."""
     from facedb.report import records, results
 
@@ -114,6 +119,7 @@ def datasets(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
             table(records.Dataset),
             results.datasets(db),
             output,
+            raw=raw,
             narrow=("dataset", "files", "embedded", "rejected", "pending", "identities"),
         )
 
@@ -121,6 +127,7 @@ def datasets(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
 def identities(
     ctx: typer.Context,
     output: FormatOption = Format.TABLE,
+    raw: RawOption = False,
     limit: LimitOption = None,
     dataset: DatasetOption = None,
 ) -> None:
@@ -128,10 +135,10 @@ def identities(
     from facedb.report import records, results
 
     with database(ctx) as db, results.identities(db, dataset=dataset, limit=limit) as rows:
-        emit(table(records.Identity), rows, output)
+        emit(table(records.Identity), rows, output, raw=raw)
 
 
-def scans(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
+def scans(ctx: typer.Context, output: FormatOption = Format.TABLE, raw: RawOption = False) -> None:
     """Print the scans, newest first."""
     from facedb.report import records, results
 
@@ -140,5 +147,6 @@ def scans(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
             table(records.Scan),
             results.scans(db),
             output,
+            raw=raw,
             narrow=("scan_id", "status", "threshold", "faces", "pairs", "links", "started_at"),
         )

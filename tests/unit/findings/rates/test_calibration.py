@@ -27,7 +27,8 @@ def measured(noise: float = 0.0, impostors: int = 400_000, seed: int = 0) -> Cal
     genuine, impostor = draw(rng, GENUINE, 20_000), draw(rng, IMPOSTOR, impostors)
     wrong = int(noise * len(genuine))
     genuine[:wrong], impostor[:wrong] = impostor[:wrong].copy(), genuine[:wrong].copy()
-    return calibrate(*(observed(count_scores(v), NONE, len(v), -1.0) for v in (genuine, impostor)))
+    within, across = (observed(count_scores(v), NONE, len(v), -1.0) for v in (genuine, impostor))
+    return calibrate(within, across)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.02, 0.1])
@@ -123,7 +124,7 @@ def test_a_sample_holds_whole_identities_and_counts_every_pair_of_them() -> None
     rows = sample_rows(gallery.labels, faces=60)
     assert len(rows) == 60
     complete = [
-        np.isin(np.flatnonzero(gallery.labels == label), rows).all() for label in np.unique(gallery.labels[rows])
+        bool(np.isin(np.flatnonzero(gallery.labels == label), rows).all()) for label in np.unique(gallery.labels[rows])
     ]
     assert complete.count(False) <= 1
     genuine, impostor = score_pairs(gallery, 1, 2)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from facedb.bench.synthetic import synthetic_gallery
 from facedb.findings.rates.histogram import BINS, count_pairs
-from facedb.findings.rates.sample import draw_pairs, predict_pairs, sample_scores
+from facedb.findings.rates.sample import Prediction, draw_pairs, predict_pairs, sample_scores
 from tests.unit.join.galleries import clustered, every_pair, make_gallery, unit
 
 
@@ -29,15 +29,21 @@ def test_the_interval_of_a_sampled_prediction_holds_the_truth_most_of_the_time(g
     assert np.mean([p.expected for p in predictions]) == pytest.approx(truth, rel=0.2)
 
 
+def threshold_for(prediction: Prediction, pairs: float) -> tuple[float, float]:
+    suggested = prediction.threshold_for(pairs)
+    assert suggested is not None
+    return suggested
+
+
 def test_the_suggested_threshold_gives_about_the_wanted_number_of_pairs(gallery):
     prediction = predict_pairs(gallery, 0.3, sample_rows=2_000)
     wanted = prediction.expected / 5
-    suggested, pairs = prediction.threshold_for(wanted)
+    suggested, pairs = threshold_for(prediction, wanted)
     assert suggested > 0.3
     assert len(every_pair(gallery, suggested)) == pytest.approx(pairs, abs=1)
     assert pairs <= wanted < len(every_pair(gallery, suggested - 0.002))
-    assert prediction.threshold_for(prediction.expected)[0] == 0.3
-    assert prediction.threshold_for(0)[0] < 1.0
+    assert threshold_for(prediction, prediction.expected)[0] == 0.3
+    assert threshold_for(prediction, 0)[0] < 1.0
 
 
 def test_no_threshold_is_suggested_where_copies_alone_are_too_many():

@@ -9,9 +9,10 @@ from facedb.join.blocks import plan_blocks
 from facedb.join.engine import self_test
 from facedb.join.gpu import knn_search
 from facedb.join.gpu.append_search import halves
+from facedb.join.gpu.knn_search import KnnSearcher
 from facedb.join.tiles import Tile
 from tests.unit.join.galleries import clustered, every_pair, make_gallery, triples, unit
-from tests.unit.join.gpu.cpu_devices import append_searcher, knn_searcher
+from tests.unit.join.gpu.cpu_devices import CpuAppend, CpuKnn, append_searcher, knn_searcher
 
 SLOW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -51,27 +52,33 @@ def test_growing_k_cuts_nothing(
         assert found(searcher, gallery, target, first_new) == every_pair(gallery, threshold, first_new)
 
 
+def knn_calls(searcher: KnnSearcher) -> list[tuple[str, int, int]]:
+    held = searcher._devices[0]
+    assert isinstance(held, CpuKnn)
+    return held.calls
+
+
 def test_rows_that_overflow_every_k_are_read_whole():
     centre = np.random.default_rng(0).standard_normal(64)
     vectors = unit(centre + 0.1 * np.random.default_rng(1).standard_normal((400, 64)))
     gallery = make_gallery(vectors, np.repeat([0, 1], 200))
     searcher = knn_searcher(gallery, 0.5, max_k=16, max_columns=1_000)
     assert found(searcher, gallery, 200) == every_pair(gallery, 0.5)
-    assert ("scores", 200, 200) in searcher._devices[0].calls
+    assert ("scores", 200, 200) in knn_calls(searcher)
 
 
 def test_a_clean_gallery_needs_one_small_k():
     gallery = clustered(np.random.default_rng(3), 2_000, 512, 2_000)
     searcher = knn_searcher(gallery, 0.6, max_k=2_048, max_columns=10_000)
     found(searcher, gallery, 1_000)
-    assert {k for kind, _, k in searcher._devices[0].calls if kind == "knn"} == {knn_search.FIRST_K}
+    assert {k for kind, _, k in knn_calls(searcher) if kind == "knn"} == {knn_search.FIRST_K}
 
 
 def test_a_block_inside_is_compared_by_halves_and_only_leaves_are_read_whole():
     gallery = clustered(np.random.default_rng(3), 4_000, 64, 800)
     searcher = knn_searcher(gallery, 0.9, max_k=2_048, max_columns=10_000)
     found(searcher, gallery, 4_000)
-    assert max(rows for kind, rows, _ in searcher._devices[0].calls if kind == "scores") <= 512
+    assert max(rows for kind, rows, _ in knn_calls(searcher) if kind == "scores") <= 512
 
 
 def test_the_knn_searcher_passes_the_self_test():
@@ -107,7 +114,9 @@ def test_overflow_happens_and_is_survived():
     gallery = make_gallery(np.tile(unit(np.ones((1, 64))), (120, 1)), np.arange(120))
     searcher = append_searcher(gallery, 0.5, capacity=10, height=64, width=64)
     assert len(found(searcher, gallery, 100)) == 120 * 119 // 2
-    assert searcher._devices[0].overflows > 0
+    held = searcher._devices[0]
+    assert isinstance(held, CpuAppend)
+    assert held.overflows > 0
     assert self_test("cuda", searcher, gallery) <= searcher.epsilon
     searcher.close()
 

@@ -125,11 +125,11 @@ def low_rank():
 def test_a_long_search_takes_a_prefix_where_it_pays_and_finds_the_same_rows(low_rank, monkeypatch):
     blocks = plan_blocks(low_rank.labels, target_rows=5_000)
     plain = list(join(low_rank, blocks, threshold=0.5, engine="int8", threads=2))
-    told = []
+    told: list[str] = []
     monkeypatch.setattr(prefix_choice, "_WORTH_TRYING_S", 0.0)
     monkeypatch.setattr(int8, "_WORTH_MEASURING", 0.0)
     monkeypatch.setattr(int8, "_WORTH_MEASURING_WITH_AMX", 0.0)
-    real = int8.choose_prefix
+    real = prefix_choice.choose_prefix
     monkeypatch.setattr(int8, "choose_prefix", lambda part, trial, _, threads: real(part, trial, 10**12, threads))
     # A busy machine may time anything: here a prefix pays, and the widest most.
     monkeypatch.setattr(

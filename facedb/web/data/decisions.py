@@ -1,0 +1,291 @@
+"""Decisions: what an answer on the page says in verdicts, written so that nobody overwrites anybody unseen, and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Literal
+
+from facedb.core.errors import ConflictError, NotFoundError, UsageError
+from facedb.core.paths import display
+from facedb.db.connection import Connection
+from facedb.db.queries import load
+from facedb.review import decision_rows as store
+from facedb.web.data import case
+from facedb.web.data.faces import load_faces, shown
+
+SQL = load("web", "decisions")
+
+Answer = Literal["same", "different", "unsure", "wrong-identity", "duplicate"]
+
+_AGREES: dict[tuple[str, str], bool] = {
+    ("merge", "same"): True, ("merge", "different"): False,
+    ("look-alike", "different"): True, ("look-alike", "same"): False,
+    ("stray", "wrong-identity"): True, ("stray", "different"): True, ("stray", "same"): False,
+    ("mixed", "wrong-identity"): True, ("mixed", "different"): True, ("mixed", "same"): False,
+    ("duplicate", "duplicate"): True, ("duplicate", "same"): False, ("duplicate", "different"): False,
+}  # fmt: skip
+
+
+class SaidMeanwhileError(ConflictError):
+    """Somebody said something of the same since the reviewer looked; ``seen`` is what he would have to have seen."""
+
+    def __init__(self, message: str, scan_id: int, rank: int, seen: int) -> None:
+        super().__init__(message)
+        self.scan_id, self.rank, self.seen = scan_id, rank, seen
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An answer to one finding. ``seen``: the newest verdict on it that the reviewer saw (None: whatever there is).
+
+    ``faces``: the images that the answer is about, where it is not about the whole finding. ``target``: the identity where wrong
+    images belong, or whose name stays. ``stays``: the image that stays of copies, where the reviewer chose it.
+    """
+
+    scan_id: int
+    rank: int
+    answer: Answer
+    seen: int | None = None
+    faces: tuple[int, ...] = ()
+    target: int | None = None
+    stays: int | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision that was written: its verdicts, and where its finding stands now (None: the answer was about no finding)."""
+
+    id: int
+    batch: int
+    scan_id: int | None
+    rank: int | None
+    verdicts: tuple[int, ...]
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What was taken back: the findings that are open again, and how many verdicts that made."""
+
+    cases: tuple[tuple[int, int], ...]
+    verdicts: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    face_id: int
+    id: int
+    identity_id: int | None
+    status: str
+    known: bool
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Says:
+    """One verdict to write."""
+
+    kind: Literal["link", "pair", "face"]
+    verdict: str
+    a: int
+    b: int = 0
+    target: int | None = None
+
+
+@dataclass(slots=True)
+class _Subject:
+    """A finding and its images, as an answer needs them."""
+
+    kind: str
+    identity_a: int
+    identity_b: int | None
+    own: list[_Image] = field(default_factory=list)
+
+
+def decide(
+    conn: Connection, sitting_id: int, reviewer: str, wishes: Sequence[Wish], *, batch: int | None = None
+) -> list[Decided]:
+    """Write answers, all of them or none; they are undone together.
+
+    Raises SaidMeanwhileError where somebody said something since ``seen``, NotFoundError for findings and faces that are not
+    there, and UsageError for an answer that says nothing of its subject.
+    """
+    conn.execute(SQL["wait_briefly"])
+    conn.execute(SQL["alone"])
+    decided = []
+    for wish in wishes:
+        last = case.last_word(conn, wish.scan_id, wish.rank)
+        if wish.seen is not None and last > wish.seen:
+            raise SaidMeanwhileError(_who_said(conn, wish, last), wish.scan_id, wish.rank, last)
+        subject = _subject(conn, wish)
+        selected = _images(conn, wish.faces)
+        if subject.kind == "mixed" and selected and wish.answer in ("wrong-identity", "different"):
+            says = list(_split(wish, subject, selected))
+        else:
+            says = list(_about_images(wish, selected) if selected else _about_finding(wish, subject))
+        verdicts = [_say(conn, one, reviewer, wish.note) for one in says]
+        agrees = None if wish.faces and subject.kind != "mixed" else _AGREES.get((subject.kind, wish.answer))
+        row = conn.execute(
+            SQL["add_decision"],
+            {
+                "sitting_id": sitting_id, "batch": batch, "scan_id": wish.scan_id, "rank": wish.rank, "class": subject.kind,
+                "answer": wish.answer, "agrees": agrees,
+            },
+        ).fetchone()  # fmt: skip
+        assert row is not None  # noqa: S101 - insert ... returning always yields a row
+        key, batch = int(row[0]), int(row[1])
+        conn.execute(SQL["add_decision_verdicts"], {"decision_id": key, "verdicts": verdicts})
+        decided.append(Decided(key, batch, wish.scan_id, wish.rank, tuple(verdicts), max([last, *verdicts])))
+    return decided
+
+
+def as_proposed(conn: Connection, wish: Wish) -> Wish:
+    """The answer with what its finding proposes: where a stray belongs, and of copies in two folders which one stays."""
+    subject = _subject(conn, wish)
+    if wish.answer == "wrong-identity" and subject.kind in ("stray", "mixed"):
+        return replace(wish, target=subject.identity_b)
+    if wish.answer == "duplicate" and len({image.identity_id for image in subject.own}) > 1:
+        return replace(wish, stays=case.kept(list(load_faces(conn, [image.face_id for image in subject.own]).values())))
+    return wish
+
+
+def undo(conn: Connection, sitting_id: int, reviewer: str) -> Undone:
+    """Take back the newest decisions of a sitting that were made together.
+
+    Verdicts are only ever added: what stood before is said again in the name of its reviewer, else it is withdrawn. Raises
+    NotFoundError when there is nothing left, and ConflictError where somebody said something of the same since.
+    """
+    conn.execute(SQL["wait_briefly"])
+    conn.execute(SQL["alone"])
+    decisions = conn.execute(SQL["newest_batch"], {"sitting_id": sitting_id}).fetchall()
+    if not decisions:
+        raise NotFoundError("There is nothing to undo: nothing was decided in this sitting.")
+    count = 0
+    for decision_id, _, _ in decisions:
+        for verdict, newest, before, before_says, newest_by in conn.execute(
+            SQL["verdicts_of"], {"decision_id": decision_id}
+        ).fetchall():
+            if newest != verdict:
+                raise ConflictError(f"{display(newest_by)} said something of the same since, so it is not undone.")
+            if before is None or before_says == "withdrawn":
+                conn.execute(SQL["withdraw"], {"verdict_id": verdict, "said_by": reviewer})
+            else:
+                conn.execute(SQL["restate"], {"verdict_id": before})
+            count += 1
+    conn.execute(SQL["mark_undone"], {"ids": [row[0] for row in decisions]})
+    return Undone(tuple((row[1], row[2]) for row in reversed(decisions) if row[1] is not None), count)
+
+
+def _subject(conn: Connection, wish: Wish) -> _Subject:
+    row = conn.execute(case.SQL["subject"], {"scan_id": wish.scan_id, "rank": wish.rank}).fetchone()
+    if row is None:
+        raise NotFoundError(f"Scan {wish.scan_id} has no finding {wish.rank}.")
+    faces = conn.execute(case.SQL["finding_faces"], {"scan_id": wish.scan_id, "rank": wish.rank})
+    return _Subject(row[0], row[1], row[2], _images(conn, [face for face, role in faces if role in ("wrong", "copy")]))
+
+
+def _images(conn: Connection, faces: Sequence[int]) -> list[_Image]:
+    if not faces:
+        return []
+    found = {row[0]: _Image(*row) for row in conn.execute(SQL["images_of_faces"], {"ids": list(faces)})}
+    missing = [key for key in faces if key not in found]
+    if missing:
+        raise NotFoundError(f"There is no face {missing[0]} any more: look at the case again.")
+    images = {found[key].id: found[key] for key in faces}
+    for image in images.values():
+        if image.status != "ready" or image.identity_id is None or not image.known:
+            raise UsageError(f"{shown(image.path)} is gone or has no label, so there is nothing to say of it.")
+    return list(images.values())
+
+
+def _about_finding(wish: Wish, subject: _Subject) -> Iterator[_Says]:
+    """The verdicts of an answer to a whole finding."""
+    answer = wish.answer
+    if subject.kind in ("merge", "look-alike"):
+        if answer not in ("same", "different", "unsure") or subject.identity_b is None:
+            raise UsageError(f"Select the images that are {_WORDS[answer]} first: of two identities one cannot say it.")
+        if wish.target is not None and wish.target not in (subject.identity_a, subject.identity_b):
+            raise UsageError("The name that stays is one of the two.")
+        target = wish.target if answer == "same" else None
+        yield _Says("link", answer, subject.identity_a, subject.identity_b, target)
+    elif subject.kind == "duplicate":
+        yield from _copies(wish, subject)
+    else:
+        for image in subject.own:
+            if answer == "different":
+                yield _Says("face", "wrong-identity", image.id)
+            elif answer == "wrong-identity":
+                yield _wrong(image, wish.target)
+            else:
+                yield _Says("face", answer, image.id)
+
+
+def _split(wish: Wish, subject: _Subject, leaving: Sequence[_Image]) -> Iterator[_Says]:
+    """A mixed folder split otherwise than it was proposed: those of the second group that do not leave are right where they are."""
+    ids = {image.id for image in leaving}
+    if any(image.identity_id != subject.identity_a for image in leaving):
+        raise UsageError("Only images of the mixed folder can leave it.")
+    for image in leaving:
+        yield _wrong(image, wish.target if wish.answer == "wrong-identity" else None)
+    for image in subject.own:
+        if image.id not in ids:
+            yield _Says("face", "same", image.id)
+
+
+def _copies(wish: Wish, subject: _Subject) -> Iterator[_Says]:
+    """Copies of one photo: which of them are, and, where it was chosen or their folders differ, which of them go."""
+    if wish.answer == "wrong-identity":
+        raise UsageError("Select the image that is of the wrong identity first.")
+    for one, other in pairwise(subject.own):
+        yield _Says("pair", wish.answer, one.id, other.id)
+    if wish.answer != "duplicate":
+        return
+    ids = [image.id for image in subject.own]
+    if wish.stays is not None and wish.stays not in ids:
+        raise UsageError("The image that stays is one of the copies.")
+    if wish.stays is not None:
+        for image in subject.own:
+            yield _Says("face", "same" if image.id == wish.stays else "duplicate", image.id)
+
+
+def _about_images(wish: Wish, selected: Sequence[_Image]) -> Iterator[_Says]:
+    """The verdicts of an answer to single images that were selected."""
+    if wish.answer == "wrong-identity":
+        for image in selected:
+            yield _wrong(image, wish.target)
+    elif wish.answer == "duplicate" and len(selected) > 1:
+        for one, other in pairwise(selected):
+            yield _Says("pair", "duplicate", one.id, other.id)
+    elif wish.answer in ("same", "different", "unsure") and len(selected) == 2:
+        yield _Says("pair", wish.answer, selected[0].id, selected[1].id)
+    else:
+        raise UsageError(f"Two images can be {_WORDS[wish.answer]}; {len(selected)} are selected.")
+
+
+_WORDS = {
+    "same": "the same person", "different": "different people", "unsure": "unsure", "duplicate": "one photo twice",
+    "wrong-identity": "of the wrong identity",
+}  # fmt: skip
+
+
+def _wrong(image: _Image, target: int | None) -> _Says:
+    if target == image.identity_id:
+        raise UsageError(f"{shown(image.path)} carries that name already: choose another one.")
+    return _Says("face", "wrong-identity", image.id, target=target)
+
+
+def _say(conn: Connection, one: _Says, reviewer: str, note: str | None) -> int:
+    if one.kind == "link":
+        return store.say_link(conn, one.verdict, one.a, one.b, target=one.target, note=note, said_by=reviewer)
+    if one.kind == "pair":
+        return store.say_pair(conn, one.verdict, one.a, one.b, note=note, said_by=reviewer)
+    return store.say_face(conn, one.verdict, one.a, target=one.target, note=note, said_by=reviewer)
+
+
+def _who_said(conn: Connection, wish: Wish, last: int) -> str:
+    row = conn.execute("select said_by, verdict from facedb.verdict where id = %s", (last,)).fetchone()
+    by, verdict = row or ("Somebody", "something")
+    return f"{display(by)} said {verdict} of finding {wish.rank} while you looked at it."

@@ -1,0 +1,137 @@
+"""Photos: where their bytes are, the faces in them, and what was said of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from facedb.core.errors import NotFoundError
+from facedb.core.paths import from_text
+from facedb.db.connection import Connection
+from facedb.db.queries import load
+from facedb.web.data.faces import Face, load_faces, shown
+
+SQL = load("web", "photos")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the bytes of a photo are, and where in it a face is (``box``, ``landmarks``; None: the photo is the face)."""
+
+    image_id: int
+    root: str
+    path: str
+    container: str | None
+    offset: int | None
+    length: int | None
+    sha256: bytes | None
+    status: str
+    box: tuple[float, float, float, float] | None
+    landmarks: tuple[float, ...] | None
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaceInPhoto:
+    """A face of a photo; ``taken``: it has a vector and stands for the label of the photo."""
+
+    face: Face
+    taken: bool
+    detector_score: float | None
+    landmarks: tuple[float, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoWord:
+    """A verdict on a photo."""
+
+    id: int
+    kind: str
+    verdict: str
+    target: str | None
+    note: str | None
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFinding:
+    """A finding that is about a photo."""
+
+    scan_id: int
+    rank: int
+    kind: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """All that the page shows of a photo."""
+
+    id: int
+    path: str
+    status: str
+    reject_code: str | None
+    reject_detail: str | None
+    bytes: int
+    width: int | None
+    height: int | None
+    format: str | None
+    sha256: str | None
+    identity_id: int | None
+    identity: str | None
+    dataset: str
+    source: str
+    first_seen_at: datetime
+    labelled_by: str
+    address: str
+    model: str | None
+    faces: tuple[FaceInPhoto, ...]
+    findings: tuple[PhotoFinding, ...]
+    history: tuple[PhotoWord, ...]
+
+
+def place_of_face(conn: Connection, face_id: int) -> Place:
+    """Where a face is to be cut from; raises NotFoundError."""
+    return _place(conn.execute(SQL["bytes_of_face"], {"face_id": face_id}).fetchone(), f"face {face_id}")
+
+
+def place_of_image(conn: Connection, image_id: int) -> Place:
+    """Where the bytes of a photo are; raises NotFoundError."""
+    return _place(conn.execute(SQL["bytes_of_image"], {"image_id": image_id}).fetchone(), f"photo {image_id}")
+
+
+def load_photo(conn: Connection, image_id: int) -> Photo:
+    """All that is known of a photo; raises NotFoundError."""
+    row = conn.execute(SQL["image"], {"image_id": image_id}).fetchone()
+    if row is None:
+        raise NotFoundError(f"There is no photo {image_id}.")
+    models = conn.execute(SQL["models_of_image"], {"image_id": image_id}).fetchall()
+    found = []
+    if models:
+        parameters = {"image_id": image_id, "model_id": models[0][0]}
+        found = conn.execute(SQL["faces_of_image"], parameters).fetchall()
+    faces = load_faces(conn, [face for face, *_ in found])
+    history = conn.execute(SQL["history"], {"image_id": image_id}).fetchall()
+    findings = conn.execute(SQL["findings_of_image"], {"image_id": image_id}).fetchall()
+    mark = "" if row[9] is None else row[9][:12]
+    return Photo(*[
+        row[0], shown(row[1]), *row[2:11], None if row[11] is None else shown(row[11]), row[12], shown(row[13]), *row[14:],
+        f"/photos/{image_id}?v={mark}", models[0][1] if models else None,
+        tuple(
+            FaceInPhoto(faces[face], taken, score, None if points is None else tuple(points))
+            for face, taken, score, points in found if face in faces
+        ),
+        tuple(PhotoFinding(*finding) for finding in findings),
+        tuple(PhotoWord(*[*h[:3], None if h[3] is None else shown(h[3]), *h[4:]]) for h in history),
+    ])  # fmt: skip
+
+
+def _place(row: tuple[object, ...] | None, what: str) -> Place:
+    if row is None:
+        raise NotFoundError(f"There is no {what}.")
+    image_id, root, path, container, offset, length, sha256, status, box, landmarks, form = row
+    return Place(
+        image_id, from_text(root), from_text(path), None if container is None else from_text(container), offset, length,  # type: ignore[arg-type]
+        sha256, status, None if box is None else tuple(box), None if landmarks is None else tuple(landmarks), form,  # type: ignore[arg-type]
+    )  # fmt: skip

@@ -1,0 +1,100 @@
+"""Plans as a picture: every change of an image, grouped by where it goes, before and after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from facedb.core.paths import display
+from facedb.db.connection import Connection
+from facedb.db.queries import load
+from facedb.review.plan import PlanView
+from facedb.web.data.faces import Face, load_faces
+
+SQL = load("web", "plans")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of one image; ``face`` to know it by."""
+
+    number: int
+    action: str
+    state: str
+    image_id: int
+    path_from: str
+    path_to: str | None
+    reason: str
+    face: Face | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Images that take the same way: from ``before`` to ``after`` (None: out of the dataset)."""
+
+    action: str
+    before_id: int
+    before: str
+    after_id: int | None
+    after: str | None
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan with its changes; ``movable``: every file of it can be moved, else only labels can be changed."""
+
+    id: int
+    state: str
+    auto: bool
+    labels_only: bool | None
+    created_by: str
+    created_at: datetime
+    steps: int
+    done: int
+    movable: bool
+    groups: tuple[Group, ...]
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A plan in the list of plans."""
+
+    id: int
+    state: str
+    steps: int
+    done: int
+    created_by: str
+    created_at: datetime
+
+
+def picture(conn: Connection, view: PlanView) -> Plan:
+    """A plan as a picture."""
+    rows = conn.execute(SQL["faces_of_images"], {"ids": [step.image_id for step in view.steps]}).fetchall()
+    shown_by: dict[int, int] = dict(rows)
+    faces = load_faces(conn, sorted(shown_by.values()))
+    groups: dict[tuple[str, int, int | None], list[Step]] = {}
+    names: dict[int, str] = {}
+    for s in view.steps:
+        names[s.identity_from] = display(s.name_from)
+        if s.identity_to is not None and s.name_to is not None:
+            names[s.identity_to] = display(s.name_to)
+        face = faces.get(shown_by.get(s.image_id, 0))
+        path_to = None if s.path_to is None else display(s.path_to)
+        step = Step(s.step, s.action, s.state, s.image_id, display(s.path_from), path_to, display(s.reason), face)
+        groups.setdefault((s.action, s.identity_from, s.identity_to), []).append(step)
+    return Plan(
+        view.plan.id, view.plan.state, view.plan.auto, view.plan.labels_only, view.plan.created_by, view.plan.created_at,
+        len(view.steps), sum(step.state == "done" for step in view.steps), all(step.path_to is not None for step in view.steps),
+        tuple(
+            Group(action, before, names[before], after, None if after is None else names[after], tuple(steps))
+            for (action, before, after), steps in groups.items()
+        ),
+        tuple(display(remark) for remark in view.remarks),
+    )  # fmt: skip
+
+
+def listed(conn: Connection) -> list[Summary]:
+    """Every plan, newest first."""
+    return [Summary(*row) for row in conn.execute(SQL["plans"])]

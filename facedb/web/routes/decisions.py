@@ -1,0 +1,72 @@
+"""The API of decisions: one, many at once, and taking them back."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from facedb.core.errors import UsageError
+from facedb.web.data import case, decisions, identities
+from facedb.web.data.decisions import Answer, Decided, Undone, Wish
+from facedb.web.deps import Body, GivenBigint, GivenInteger, GivenText, Integer, PartsHere, Refusal, SessionHere
+
+router = APIRouter(prefix="/api", tags=["decisions"], responses={409: {"model": Refusal}, 404: {"model": Refusal}})
+
+
+class Decision(Body):
+    """An answer. ``target_name`` may be new; ``seen`` is the one of the case that was looked at, or null to overrule."""
+
+    answer: Answer
+    seen: Annotated[int, Field(ge=0, le=2**63 - 1)] | None
+    faces: Annotated[list[GivenBigint], Field(max_length=2000, default_factory=list)]
+    target_id: GivenInteger | None = None
+    target_name: GivenText | None = None
+    stays: GivenBigint | None = None
+    note: GivenText | None = None
+
+
+class CaseSeen(Body):
+    """A case of a list, and the newest verdict on it that the reviewer saw."""
+
+    scan_id: GivenInteger
+    rank: GivenInteger
+    seen: Annotated[int, Field(ge=0, le=2**63 - 1)] | None
+
+
+class Bulk(Body):
+    """One answer to many cases."""
+
+    answer: Answer
+    cases: Annotated[list[CaseSeen], Field(min_length=1, max_length=1000)]
+
+
+@router.post("/cases/{scan_id}/{rank}/decision")
+def decide(parts: PartsHere, session: SessionHere, scan_id: Integer, rank: Integer, said: Decision) -> Decided:
+    """Answer a finding, or say something of some of its images; refused where somebody said something since ``seen``."""
+    with parts.pool.connection() as conn:
+        target = said.target_id
+        if said.target_name is not None:
+            target = identities.new_name(conn, case.find(conn, scan_id, rank).dataset_id, said.target_name)
+        wish = Wish(scan_id, rank, said.answer, said.seen, tuple(said.faces), target, said.stays, said.note)
+        if target is not None and said.target_id is not None:
+            identities.must_exist(conn, target)
+        return decisions.decide(conn, session.sitting_id, session.reviewer, [wish])[0]
+
+
+@router.post("/decisions")
+def decide_many(parts: PartsHere, session: SessionHere, said: Bulk) -> list[Decided]:
+    """Give many findings the same answer, all or none; they are undone together."""
+    if len({(one.scan_id, one.rank) for one in said.cases}) != len(said.cases):
+        raise UsageError("A case is named twice.")
+    with parts.pool.connection() as conn:
+        wishes = [decisions.as_proposed(conn, Wish(one.scan_id, one.rank, said.answer, one.seen)) for one in said.cases]
+        return decisions.decide(conn, session.sitting_id, session.reviewer, wishes)
+
+
+@router.post("/undo")
+def undo(parts: PartsHere, session: SessionHere) -> Undone:
+    """Take back the last decision of this sitting."""
+    with parts.pool.connection() as conn:
+        return decisions.undo(conn, session.sitting_id, session.reviewer)

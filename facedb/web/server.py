@@ -1,0 +1,66 @@
+"""Running the page: a socket, the server, and an end that waits for what is under way."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+import uvicorn
+
+from facedb.core.errors import UsageError
+from facedb.web.app import create_app
+from facedb.web.settings import WebSettings
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket on an address; ``port`` 0 takes any free one. Raises UsageError where it is taken or not this machine's."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        why = getattr(error, "strerror", None) or str(error)
+        raise UsageError(
+            f"The page cannot listen on {host}, port {port}: {why}; choose another with --port."
+        ) from error
+    return listener
+
+
+def serve(settings: WebSettings, reviewer: str, *, ready: Callable[[str], None]) -> None:
+    """Serve the page until Ctrl-C, its ordinary end; ``ready`` is told the address with a token once it can be opened.
+
+    The port of ``settings`` may be 0. Raises UsageError where the address is taken.
+    """
+    with listen(settings.host, settings.port) as listener:
+        settings = replace(settings, port=listener.getsockname()[1])
+        app = create_app(settings)
+        server = _Server(
+            uvicorn.Config(
+                app, log_level="warning", access_log=False, server_header=False, date_header=True, timeout_graceful_shutdown=3,
+                lifespan="on", ws="none", h11_max_incomplete_event_size=64 * 1024,
+            )
+        )  # fmt: skip
+        server.opened = lambda: ready(f"{settings.url()}?token={app.state.parts.sessions.invite(reviewer)}")
+        server.closing = app.state.parts.live.closed.set
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    opened: Callable[[], None]
+    closing: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self.opened()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let the pages that listen for news go first."""
+        self.closing()
+        await super().shutdown(sockets)

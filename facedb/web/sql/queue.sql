@@ -1,0 +1,66 @@
+-- name: scans
+-- Finished scans that have findings or not, newest first, with the datasets they cover.
+select s.id, m.id, m.name, s.threshold, s.faces, s.identities, s.pairs, s.links, s.finished_at,
+       (select coalesce(array_agg(d.name order by d.name), '{}') from facedb.scan_dataset c join facedb.dataset d on d.id = c.dataset_id
+        where c.scan_id = s.id),
+       not exists (select from facedb.scan n where n.status = 'finished' and n.id > s.id and n.model_id = s.model_id and n.scope = s.scope),
+       (select count(*) from facedb.finding f where f.scan_id = s.id)
+from facedb.scan s join facedb.model m on m.id = s.model_id
+where s.status = 'finished' and (%(scan_id)s::integer is null or s.id = %(scan_id)s)
+order by s.id desc;
+
+-- name: cases
+-- Findings in the order of their rank after one, with names and two faces that stand for them; hidden people are left out.
+select c.rank, c.class, c.confidence, c.state, c.answer, c.agrees, c.said_by, coalesce(c.verdict_id, 0),
+       c.identity_a_id, na.name, da.name, c.identity_b_id, nb.name, db.name, f.max_score,
+       array(select w.face_id from facedb.finding_face w
+             join facedb.face t on t.id = w.face_id join facedb.image i on i.id = t.image_id
+             where w.scan_id = c.scan_id and w.rank = c.rank
+             order by array_position('{wrong,copy,example}', w.role), i.identity_id is distinct from c.identity_a_id, w.face_id limit 2)
+       || case when c.class in ('stray', 'mixed') then array(
+             select t.id from facedb.image i join facedb.face t on t.image_id = i.id
+             where i.identity_id = coalesce(c.identity_b_id, c.identity_a_id) and i.status = 'ready' order by t.id limit 1) else '{}' end
+from bi.review_cases c
+join facedb.finding f on f.scan_id = c.scan_id and f.rank = c.rank
+join facedb.identity na on na.id = c.identity_a_id join facedb.dataset da on da.id = na.dataset_id
+left join facedb.identity nb on nb.id = c.identity_b_id left join facedb.dataset db on db.id = nb.dataset_id
+where c.scan_id = %(scan_id)s and c.rank > %(after)s and not c.hidden
+  and (%(class)s::text is null or c.class = %(class)s)
+  and (%(dataset)s::text is null or %(dataset)s in (da.name, db.name))
+  and (%(identity_id)s::integer is null or %(identity_id)s in (c.identity_a_id, c.identity_b_id))
+  and (%(words)s::text is null or na.name ilike %(words)s or nb.name ilike %(words)s)
+  and (%(least)s::real is null or c.confidence >= %(least)s)
+  and (%(most)s::real is null or c.confidence < %(most)s)
+  and (%(state)s = 'all' or (%(state)s = 'open' and c.state <> 'decided') or c.state = %(state)s)
+order by c.rank limit %(limit)s;
+
+-- name: progress
+-- How far the review of a scan is, by class and state. Only what some verdict touches is looked at closely; the rest is open.
+with touched as (
+    select f.rank from facedb.finding f
+    join facedb.verdict v on v.kind = 'link' and v.identity_a = least(f.identity_a, f.identity_b)
+                         and v.identity_b = greatest(f.identity_a, f.identity_b)
+    where f.scan_id = %(scan_id)s and f.class in ('merge', 'look-alike')
+    union
+    select w.rank from facedb.finding_face w
+    join facedb.face a on a.id = w.face_id join facedb.image i on i.id = a.image_id
+    join facedb.verdict v on v.image_a = i.id or v.sha256_a = i.sha256
+    where w.scan_id = %(scan_id)s and w.role in ('wrong', 'copy')
+), looked_at as (
+    select c.class, c.state, c.agrees, count(*) as findings from bi.review_cases c
+    where c.scan_id = %(scan_id)s and c.rank = any(array(select rank from touched)) and not c.hidden group by 1, 2, 3
+), every as (
+    select f.class, count(*) as findings from facedb.finding f
+    where f.scan_id = %(scan_id)s
+      and not exists (select from facedb.hidden_identity h where h.identity_id in (f.identity_a, f.identity_b))
+    group by 1
+)
+select class, state, agrees, findings from looked_at
+union all
+select e.class, 'open', null, e.findings - coalesce((select sum(l.findings) from looked_at l where l.class = e.class), 0) from every e;
+
+-- name: pace
+-- Decisions of a sitting that count, all of them and those of the last ten minutes, and when the first of those was made.
+select count(*), count(*) filter (where decided_at > now() - interval '10 minutes'),
+       extract(epoch from now() - min(decided_at) filter (where decided_at > now() - interval '10 minutes'))
+from facedb.decision where sitting_id = %(sitting_id)s and undone_at is null;

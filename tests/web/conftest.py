@@ -1,0 +1,163 @@
+"""A checked demo to review: its database is made once and cloned for each test, as is its folder where files are moved."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import uvicorn
+from starlette.testclient import TestClient
+
+from facedb.core.progress import Silent
+from facedb.db.connection import Database
+from facedb.demo.dataset import write_dataset
+from facedb.demo.run import SEED, demo
+from facedb.web.app import create_app
+from facedb.web.server import listen
+from facedb.web.settings import WebSettings
+from tests.conftest import Server
+
+PORT = 8765
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The drawings in ``folder``, checked in the database called ``name``; ``cache`` holds their thumbnails."""
+
+    name: str
+    folder: Path
+    cache: Path
+
+
+@pytest.fixture(scope="session")
+def checked(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Checked:
+    """The demo, checked once for all tests of this worker; the drawings are made once for all workers."""
+    home = tmp_path_factory.mktemp("review")
+    base = tmp_path_factory.getbasetemp()
+    drawn = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "drawn-for-review"
+    with (drawn.with_suffix(".lock")).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        write_dataset(drawn, seed=SEED)
+    name = f"demo_{secrets.token_hex(4)}"
+    server.administer(f"create database {{}} template {template}", name)
+    demo(
+        Database(server.database(name), embedded=True),
+        drawn,
+        home / "cache",
+        seed=SEED,
+        engine="auto",
+        reporter=Silent(),
+    )
+    return Checked(name, drawn, home / "cache")
+
+
+@pytest.fixture
+def demo_database(server: Server, checked: Checked) -> Iterator[Database]:
+    """The checked demo in a database of this test's own; its files are shared, so no test may move them."""
+    name = f"test_{secrets.token_hex(4)}"
+    server.administer(f"create database {{}} template {checked.name}", name)
+    yield Database(server.database(name), embedded=True)
+    server.administer("drop database {} with (force)", name)
+
+
+@pytest.fixture
+def own_folder(demo_database: Database, checked: Checked, tmp_path: Path) -> Path:
+    """A copy of the drawings that the test's database points to, for tests that move files."""
+    folder = tmp_path / "faces"
+    shutil.copytree(checked.folder, folder)
+    with demo_database.connection() as conn:
+        conn.execute("update facedb.source set root = %s, location = %s", (str(folder), str(folder)))
+    return folder
+
+
+@pytest.fixture
+def settings(demo_database: Database, checked: Checked) -> WebSettings:
+    """The settings of a page on the test's database."""
+    return WebSettings(demo_database, checked.cache, PORT)
+
+
+@dataclass(frozen=True)
+class Reviewer:
+    """A signed-in client of the API."""
+
+    client: TestClient
+    csrf: str
+
+    def get(self, path: str, **query: object) -> object:
+        """The JSON at a path, which must be there."""
+        answer = self.client.get(path, params={k: str(v) for k, v in query.items()})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def send(self, method: str, path: str, body: object = None, status: int = 200) -> object:
+        """The JSON of an answer to a request that changes something."""
+        answer = self.client.request(method, path, json=body, headers={"x-csrf-token": self.csrf})
+        assert answer.status_code == status, answer.text
+        return answer.json() if answer.content else None
+
+
+Enter = Callable[..., Reviewer]
+
+
+@pytest.fixture
+def enter(settings: WebSettings) -> Iterator[Enter]:
+    """Signs reviewers in: ``enter("ben")``, each with a browser of his own, at one page; ``read_only`` makes another page."""
+    apps = {}
+    with ExitStack() as stack:
+
+        def sign_in(name: str = "ann", *, read_only: bool = False) -> Reviewer:
+            if read_only not in apps:
+                app = create_app(replace(settings, read_only=read_only))
+                stack.enter_context(TestClient(app, base_url=f"http://127.0.0.1:{PORT}"))
+                apps[read_only] = app
+            app = apps[read_only]
+            client = TestClient(app, base_url=f"http://127.0.0.1:{PORT}")
+            token = app.state.parts.sessions.invite(name)
+            assert client.get(f"/?token={token}").status_code == 200
+            return Reviewer(client, client.get("/api/session").json()["csrf"])
+
+        yield sign_in
+
+
+@pytest.fixture
+def ann(enter: Enter) -> Reviewer:
+    """One reviewer."""
+    return enter("ann")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that is served on a port; ``invite`` gives an address that signs a reviewer in."""
+
+    url: str
+    invite: Callable[[str], str]
+
+
+@contextmanager
+def served(settings: WebSettings) -> Iterator[Page]:
+    """The page on a free port, with a real server in a thread."""
+    with listen("127.0.0.1", 0) as listener:
+        here = replace(settings, port=listener.getsockname()[1])
+        app = create_app(here)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, ws="none"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield Page(here.url(), lambda name: f"{here.url()}?token={app.state.parts.sessions.invite(name)}")
+        app.state.parts.live.closed.set()
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def serve(settings: WebSettings) -> Iterator[Page]:
+    """The page of the test's database on a port."""
+    with served(settings) as page:
+        yield page

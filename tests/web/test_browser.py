@@ -1,0 +1,388 @@
+"""The page in a real browser: by keyboard, by two reviewers, in dark and light, and to the last file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Page as Tab
+
+from facedb.check import check
+from facedb.core.progress import Silent
+from facedb.dataset.embed import ModelChoice
+from facedb.db.connection import Database
+from facedb.scan.run import ScanOptions
+from facedb.web.settings import WebSettings
+from tests.web.conftest import Page, served
+
+CHROMIUM = os.environ.get("FACEDB_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+SLOW = 60_000
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here: apt-get install chromium")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+Open = Callable[..., Tab]
+
+
+@pytest.fixture
+def expected() -> list[str]:
+    """What the console may say, to be filled by a test that provokes it."""
+    return []
+
+
+@pytest.fixture
+def visit(browser: Browser, serve: Page, expected: list[str]) -> Iterator[Open]:
+    """Opens the page as a reviewer in a browser of his own; a test fails where the console says anything else."""
+    said: list[str] = []
+    contexts = []
+
+    def opened(name: str = "ann", path: str = "/review", **options: Any) -> Tab:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        contexts.append(context)
+        context.set_default_timeout(SLOW)
+        tab = context.new_page()
+        tab.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+        tab.on("pageerror", lambda error: said.append(str(error)))
+        tab.on(
+            "request",
+            lambda request: said.append(request.url) if not request.url.startswith((serve.url, "blob:")) else None,
+        )
+        tab.goto(serve.invite(name))
+        tab.wait_for_url("**/review*", timeout=SLOW)
+        if path != "/review":
+            tab.goto(serve.url.rstrip("/") + path)
+        if path.startswith("/review"):
+            expect(tab.locator("body.ready .case-head h1")).to_be_visible(timeout=SLOW)
+        return tab
+
+    yield opened
+    for context in contexts:
+        context.close()
+    surprising = [line for line in said if not any(part in line for part in expected)]
+    assert surprising == [], "the console is empty and no other host is asked"
+
+
+def title(tab: Tab) -> str:
+    """The names in question."""
+    return tab.locator(".case-head h1").text_content() or ""
+
+
+def press(tab: Tab, *keys: str) -> None:
+    """Press keys one after the other, each of which leads to another case."""
+    for key in keys:
+        before = tab.locator(".case-head .rank, .done").first.inner_text()
+        tab.keyboard.press(key)
+        expect(tab.locator(".case-head .rank, .done").first).not_to_have_text(before, timeout=SLOW)
+
+
+def verdicts(db: Database) -> list[tuple[Any, ...]]:
+    """What stands: kind, verdict, who."""
+    with db.connection() as conn:
+        return conn.execute("select kind, verdict, said_by from bi.verdicts order by verdict_id").fetchall()
+
+
+def written(tab: Tab, count: int) -> None:
+    """Wait until the progress says that so many findings are decided."""
+    expect(tab.locator("#progress-text")).to_contain_text(f"{count} of", timeout=SLOW)
+
+
+def test_the_queue_is_walked_and_answered_by_keyboard_alone(visit: Open, demo_database: Database) -> None:
+    tab = visit(path="/review?kind=stray")
+    first = title(tab)
+    press(tab, "ArrowRight", "ArrowDown")
+    press(tab, "ArrowLeft", "ArrowUp")
+    assert title(tab) == first, "arrows go on and back"
+    box = tab.locator("#answer-same").bounding_box()
+    press(tab, "s", "w", "d", "x")
+    assert tab.locator("#answer-same").bounding_box() == box, "the answers stay in their place"
+    written(tab, 4)
+    assert [row[:2] for row in verdicts(demo_database)] == [
+        ("face", "same"), ("face", "wrong-identity"), ("face", "wrong-identity"), ("face", "duplicate"),
+    ]  # fmt: skip
+    tab.keyboard.press("Backspace")
+    written(tab, 3)
+    tab.keyboard.press("Control+z")
+    written(tab, 2)
+    assert [row[1] for row in verdicts(demo_database)] == ["same", "wrong-identity"]
+    expect(tab.locator('#queue li[data-state="decided"]')).to_have_count(2)
+
+
+def test_faces_are_selected_zoomed_and_given_away_by_keyboard(visit: Open, demo_database: Database) -> None:
+    tab = visit(path="/review?kind=merge")
+    before = title(tab)
+    tab.keyboard.press("j")
+    tab.keyboard.press("j")
+    tab.keyboard.press(" ")
+    expect(tab.locator('.face[aria-pressed="true"]')).to_have_count(1)
+    tab.keyboard.press("z")
+    expect(tab.locator("dialog.zoom .picture img")).to_be_visible()
+    path = tab.locator("dialog.zoom .path").inner_text()
+    tab.keyboard.press("j")
+    expect(tab.locator("dialog.zoom .path")).not_to_have_text(path)
+    assert title(tab) == before
+    tab.keyboard.press("z")
+    expect(tab.locator("dialog.zoom")).to_have_count(0)
+    tab.keyboard.press("t")
+    tab.keyboard.type("Brand New")
+    expect(tab.locator('dialog.picker li[aria-selected="true"]')).to_contain_text("New: Brand New")
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#target-name")).to_have_text("Brand New (new)")
+    tab.keyboard.press("w")
+    expect(tab.locator(".face .said").first).to_have_text("wrong identity", timeout=SLOW)
+    with demo_database.connection() as conn:
+        assert conn.execute("select kind, verdict, target from bi.verdicts").fetchall() == [
+            ("face", "wrong-identity", "Brand New")
+        ]
+    tab.keyboard.press("z")
+    expect(tab.locator("dialog.zoom")).to_be_visible()
+    press(tab, "ArrowRight")
+    expect(tab.locator("dialog.zoom")).to_have_count(0)
+
+
+def test_scores_between_faces_show_on_hover(visit: Open) -> None:
+    tab = visit(path="/review?kind=merge")
+    tab.locator('.side[data-side="a"] .face').first.hover()
+    shown = tab.locator('.side[data-side="b"] .face .score').all_inner_texts()
+    assert shown
+    assert all(-1 <= float(value) <= 1 for value in shown)
+    assert max(float(value) for value in shown) > 0.78
+
+
+def test_two_reviewers_do_not_overwrite_each_other(visit: Open, demo_database: Database, expected: list[str]) -> None:
+    # Browsers note every refused request.
+    expected.append("409 (Conflict)")
+    ann, ben = visit("ann"), visit("ben")
+    expect(ann.locator(".notices")).to_contain_text("Open elsewhere: ben", timeout=SLOW)
+    assert title(ann) == title(ben)
+    press(ben, "u")
+    expect(ann.locator(".notices")).to_contain_text("unsure, says ben", timeout=SLOW)
+    before = title(ann)
+    press(ann, "d")
+    refused = ann.locator(".toast", has_text="ben said unsure")
+    expect(refused).to_be_visible(timeout=SLOW)
+    assert [row[2] for row in verdicts(demo_database)] == ["ben"]
+    refused.get_by_role("button", name="Look again").click()
+    expect(ann.locator(".case-head h1")).to_have_text(before, timeout=SLOW)
+    expect(ann.locator(".notices")).to_contain_text("says ben", timeout=SLOW)
+    press(ann, "d")
+    written(ann, 1)
+    assert [row[2] for row in verdicts(demo_database)] == ["ann"]
+
+
+def test_accepting_all_above_a_confidence_shows_a_contact_sheet_first(visit: Open, demo_database: Database) -> None:
+    tab = visit()
+    tab.locator("#accept").click()
+    tab.locator("#accept-kind").select_option("stray")
+    tab.locator("#accept-least").fill("95")
+    tab.get_by_role("button", name="Look at them").click()
+    cards = tab.locator("dialog.sheet .card")
+    expect(cards.first).to_be_visible(timeout=SLOW)
+    count = cards.count()
+    assert count > 2
+    assert verdicts(demo_database) == []
+    cards.nth(1).locator("input").uncheck()
+    tab.locator("dialog.sheet footer .primary").click()
+    written(tab, count - 1)
+    assert [row[:2] for row in verdicts(demo_database)] == [("face", "wrong-identity")] * (count - 1)
+    tab.keyboard.press("Backspace")
+    written(tab, 0)
+    assert verdicts(demo_database) == []
+
+
+def test_several_cases_of_the_list_are_selected_and_decided_once(visit: Open, demo_database: Database) -> None:
+    tab = visit(path="/review?kind=merge")
+    ticks = tab.locator("#queue input[type=checkbox]")
+    ticks.nth(0).click()
+    ticks.nth(2).click(modifiers=["Shift"])
+    expect(tab.locator("#bulk-count")).to_have_text("3 selected:")
+    tab.locator('#bulk [data-answer="different"]').click()
+    tab.locator("dialog.sheet footer .primary").click()
+    written(tab, 3)
+    assert [row[:2] for row in verdicts(demo_database)] == [("link", "different")] * 3
+
+
+def make_mixed(db: Database) -> None:
+    """Make a stray of the demo into a mixed folder whose second group is five faces."""
+    with db.connection() as conn:
+        row = conn.execute(
+            "select rank, identity_a from facedb.finding where scan_id = 1 and class = 'stray' order by rank limit 1"
+        ).fetchone()
+        assert row is not None
+        conn.execute(
+            "update facedb.finding set class = 'mixed', swap_rank = null where scan_id = 1 and rank = %s", (row[0],)
+        )
+        conn.execute("update facedb.finding set swap_rank = null where scan_id = 1")
+        conn.execute("delete from facedb.finding_face where scan_id = 1 and rank = %s", (row[0],))
+        conn.execute(
+            "insert into facedb.finding_face select 1, %s, f.id, 'wrong' from facedb.face f join facedb.image i on i.id = f.image_id"
+            " where i.identity_id = %s order by f.id limit 5", row,
+        )  # fmt: skip
+
+
+def test_a_mixed_folder_is_split_by_dragging_and_by_selecting(visit: Open, demo_database: Database) -> None:
+    make_mixed(demo_database)
+    tab = visit(path="/review?kind=mixed")
+    stays, leaves = tab.locator('[data-group="first"] .face'), tab.locator('[data-group="second"] .face')
+    expect(leaves).to_have_count(5, timeout=SLOW)
+    before = stays.count()
+    leaves.first.drag_to(tab.locator(".group").first)
+    expect(leaves).to_have_count(4)
+    leaves.first.focus()
+    tab.keyboard.press(" ")
+    tab.keyboard.press("g")
+    expect(leaves).to_have_count(3)
+    expect(stays).to_have_count(before + 2)
+    tab.keyboard.press("t")
+    tab.keyboard.type("Second Person")
+    expect(tab.locator('dialog.picker li[aria-selected="true"]')).to_contain_text("New: Second Person")
+    tab.keyboard.press("Enter")
+    tab.keyboard.press("w")
+    written(tab, 1)
+    with demo_database.connection() as conn:
+        rows = conn.execute("select verdict, target, count(*) from bi.verdicts group by 1, 2 order by 1").fetchall()
+    assert rows == [("same", None, 2), ("wrong-identity", "Second Person", 3)]
+
+
+def test_duplicates_are_compared_by_flip_and_slider_and_the_copy_that_stays_is_chosen(
+    visit: Open, demo_database: Database
+) -> None:
+    tab = visit(path="/review?kind=duplicate")
+    tab.keyboard.press("f")
+    expect(tab.locator(".overlay.flip.turned")).to_be_visible()
+    tab.keyboard.press("f")
+    expect(tab.locator(".overlay.flip:not(.turned)")).to_be_visible()
+    tab.get_by_role("button", name="Slider").click()
+    expect(tab.get_by_role("slider")).to_be_visible()
+    tab.keyboard.press("2")
+    expect(tab.locator(".copy.goes")).to_have_count(1)
+    press(tab, "x")
+    written(tab, 1)
+    with demo_database.connection() as conn:
+        rows = conn.execute("select kind, verdict from bi.verdicts order by 1, 2").fetchall()
+    assert rows == [("face", "duplicate"), ("face", "same"), ("pair", "duplicate")]
+
+
+def test_filters_find_and_keys_can_be_given_to_other_actions(visit: Open) -> None:
+    tab = visit()
+    tab.locator("select[name=kind]").select_option("duplicate")
+    expect(tab.locator("#queue li .chip").first).to_have_text("duplicate", timeout=SLOW)
+    tab.locator("select[name=kind]").select_option("")
+    tab.locator("#words").fill("juno")
+    expect(tab.locator("#queue li")).not_to_have_count(17, timeout=SLOW)
+    assert all("juno" in text.lower() for text in tab.locator("#queue li .names").all_inner_texts())
+    tab.locator("#words").blur()
+    tab.keyboard.press("?")
+    tab.get_by_role("button", name="Another key for: Same").click()
+    tab.keyboard.press("y")
+    tab.get_by_role("button", name="Close").last.click()
+    expect(tab.locator("#answer-same kbd")).to_have_text("Y")
+    tab.reload()
+    expect(tab.locator("body.ready")).to_be_attached(timeout=SLOW)
+    expect(tab.locator("#answer-same kbd")).to_have_text("Y")
+    press(tab, "y")
+    written(tab, 1)
+
+
+def test_decisions_become_files_and_back_in_the_page(visit: Open, own_folder: Path) -> None:
+    tab = visit(path="/review?kind=stray")
+    path = tab.locator(".subject .path").inner_text()
+    press(tab, "w")
+    written(tab, 1)
+    tab.goto(tab.url.split("/review")[0] + "/plans")
+    tab.get_by_label("only what I decided in this sitting").check()
+    tab.get_by_role("button", name="Make a plan").click()
+    expect(tab.locator(".way")).to_have_count(1, timeout=SLOW)
+    assert (own_folder / path).exists()
+    tab.get_by_role("button", name="Move the files").click()
+    tab.get_by_role("button", name="Carry it out").click()
+    expect(tab.locator(".plan .chip").first).to_have_text("carried out", timeout=SLOW)
+    assert not (own_folder / path).exists()
+    tab.get_by_role("button", name="Take it back").click()
+    expect(tab.locator(".plan .chip").first).to_have_text("undone", timeout=SLOW)
+    assert (own_folder / path).exists()
+
+
+def test_a_scan_that_finishes_elsewhere_is_announced(visit: Open, demo_database: Database) -> None:
+    tab = visit()
+    tab.wait_for_timeout(1500)
+    with demo_database.connection() as conn:
+        conn.execute(
+            "insert into facedb.scan (model_id, status, threshold, scope, engine, faces, new_faces, identities, finished_at)"
+            " select model_id, 'finished', threshold, scope, engine, faces, 0, identities, now() from facedb.scan where id = 1"
+        )
+    expect(tab.locator(".toast", has_text="Scan 2 is finished")).to_be_visible(timeout=SLOW)
+
+
+CASES = ["/review?kind=merge", "/review?kind=stray", "/review?kind=duplicate"]
+PAGES = [*CASES, "/overview", "/identity/1", "/photo/1", "/scan/1", "/alike?face=1", "/plans"]
+
+
+@pytest.mark.parametrize(("scheme", "paths"), [("light", PAGES), ("dark", [*CASES[1:], "/overview", "/alike?face=1"])])
+def test_axe_finds_nothing_serious_on_any_page(visit: Open, scheme: str, paths: list[str]) -> None:
+    tab = visit(color_scheme=scheme)
+    root = tab.url.split("/review")[0]
+    found = {}
+    for path in paths:
+        tab.goto(root + path)
+        tab.wait_for_load_state("load")
+        if path in CASES:
+            expect(tab.locator("body.ready .case-head h1")).to_be_visible(timeout=SLOW)
+        results = Axe().run(tab).response
+        found[path] = [
+            (v["id"], node["html"][:120], node.get("failureSummary", "")[:200])
+            for v in results["violations"] if v["impact"] in ("serious", "critical") for node in v["nodes"][:3]
+        ]  # fmt: skip
+    assert {path: problems for path, problems in found.items() if problems} == {}
+
+
+def test_nothing_sticks_out_from_a_phone_to_a_wall(visit: Open) -> None:
+    tab = visit()
+    root = tab.url.split("/review")[0]
+    for path in PAGES:
+        tab.goto(root + path)
+        for width in (390, 1280, 2560, 3840):
+            tab.set_viewport_size({"width": width, "height": 844 if width < 500 else 1200})
+            assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, width)
+    tab.goto(root + "/review?kind=merge")
+    expect(tab.locator(".case-body .face img").first).to_be_visible(timeout=SLOW)
+    expect(tab.locator("#answer-different")).to_be_in_viewport()
+
+
+@pytest.mark.real_data
+def test_real_faces_are_walked_by_keyboard(
+    browser: Browser, database: Database, real_data: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "orl"
+    shutil.copytree(real_data / "faces/orl", copy)
+    shutil.copytree(copy / "s7", copy / "s7b")
+    for number in (1, 2, 3):
+        shutil.copy(copy / "s1" / f"{number}.pgm", copy / "s2" / f"copy{number}.pgm")
+    choice = ModelChoice(real_data / "models/mobileface_v2_mit.onnx")
+    check(database, copy, choice, ScanOptions(threshold=0.45, cache_dir=tmp_path / "cache"), reporter=Silent())
+    with served(WebSettings(database, tmp_path / "cache", 0)) as page:
+        tab = browser.new_page()
+        tab.set_default_timeout(SLOW)
+        tab.goto(page.invite("ann"))
+        tab.wait_for_url("**/review*", timeout=SLOW)
+        expect(tab.locator("body.ready .case-head h1")).to_be_visible(timeout=SLOW)
+        expect(tab.locator(".case-body img").first).to_have_js_property("complete", value=True)
+        assert tab.locator(".case-body img").first.evaluate("image => image.naturalWidth") in (92, 192)
+        press(tab, "x", "d", "u")
+        written(tab, 2)
+        tab.close()
+    assert {row[2] for row in verdicts(database)} == {"ann"}
