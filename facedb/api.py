@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from facedb.core.choices import one_of
 from facedb.core.errors import UsageError
 from facedb.core.progress import Reporter, Silent
-from facedb.core.row import table
+from facedb.core.result_columns import table
 from facedb.core.settings import load_settings
 from facedb.db.connection import Database, translated
 from facedb.db.connection import connect as open_database
 from facedb.db.migrate import ensure
 from facedb.report.embeddings import Embeddings
-from facedb.report.records import Dataset, Identity, Link, Pair, Reject, Scan
-from facedb.report.rows import Rows
+from facedb.report.python_results import Rows
+from facedb.report.result_rows import Dataset, Identity, Link, Pair, Reject, Scan
 from facedb.scan.findings import Finding
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from facedb.core.settings import Settings
     from facedb.dataset.embed import EmbedSummary, ModelChoice
     from facedb.dataset.ingest import IngestSummary
-    from facedb.dataset.remembered import Asked
+    from facedb.dataset.remembered_options import Asked
     from facedb.report.diff import LinkChange, PairDifference
     from facedb.report.evaluate import Evaluation
     from facedb.report.export import Exported
@@ -287,7 +287,7 @@ class FaceDB:
         rejected: bool = False,
     ) -> Rows[Link]:
         """Links between identities, strongest first; ``rejected``: also those that a person called different."""
-        from facedb.report import results
+        from facedb.report import reading as results
 
         with results.links(self._open(), results.Selection(scan, min_score, dataset, limit, rejected)) as rows:
             return Rows(table(Link), rows)
@@ -301,7 +301,7 @@ class FaceDB:
         limit: int | None = None,
     ) -> Rows[Pair]:
         """Flagged pairs of faces, highest score first."""
-        from facedb.report import results
+        from facedb.report import reading as results
 
         with results.pairs(self._open(), results.Selection(scan, min_score, dataset, limit)) as rows:
             return Rows(table(Pair), rows)
@@ -324,27 +324,27 @@ class FaceDB:
         self, *, dataset: str | None = None, code: str | None = None, ignored: bool = False, limit: int | None = None
     ) -> Rows[Reject]:
         """Every file that did not become a face, and why; ``ignored``: also those that were never meant to."""
-        from facedb.report import results
+        from facedb.report import reading as results
 
         with results.rejects(self._open(), dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
             return Rows(table(Reject), rows)
 
     def datasets(self) -> Rows[Dataset]:
         """The datasets and how their files stand."""
-        from facedb.report import results
+        from facedb.report import reading as results
 
         return Rows(table(Dataset), results.datasets(self._open()))
 
     def identities(self, *, dataset: str | None = None, limit: int | None = None) -> Rows[Identity]:
         """The identities with their images, faces, links and findings, by dataset and name."""
-        from facedb.report import results
+        from facedb.report import reading as results
 
         with results.identities(self._open(), dataset=dataset, limit=limit) as rows:
             return Rows(table(Identity), rows)
 
     def scans(self) -> Rows[Scan]:
         """The scans, newest first."""
-        from facedb.report import results
+        from facedb.report import reading as results
 
         return Rows(table(Scan), results.scans(self._open()))
 

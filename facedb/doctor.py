@@ -18,7 +18,7 @@ from facedb.db import health, migrate
 from facedb.db.connection import Database, connect, translated
 from facedb.db.server.clusters import clusters
 from facedb.embedding import cuda, session
-from facedb.embedding.files.weights import weights_sha256
+from facedb.embedding.model_files.model_hash import weights_sha256
 from facedb.join.engine import available_engines, choose_engine
 from facedb.join.gpu.nvidia import driver_version, missing_gpu
 from facedb.join.integer import kernels

@@ -45,7 +45,7 @@ def models(incomplete: str) -> list[str]:
     """Offer contracts, the models of this home, and those that can be pulled."""
     from facedb.core.errors import FacedbError
     from facedb.core.settings import load_settings
-    from facedb.embedding.files.registry import KNOWN
+    from facedb.embedding.model_files.registry import KNOWN
 
     try:
         here = {path.stem for path in load_settings().models.glob("*.onnx")}

@@ -15,8 +15,8 @@ import typer
 
 from facedb.core.errors import UsageError
 from facedb.core.paths import display
-from facedb.core.row import Column, Table, Values
-from facedb.report.tables import cell, write_rows
+from facedb.core.result_columns import Column, Table, Values
+from facedb.report.row_files import cell, write_rows
 
 if TYPE_CHECKING:
     from rich.table import Table as Grid

@@ -23,10 +23,10 @@ from facedb.dataset.names import find_datasets
 from facedb.dataset.outcomes import count_outcomes
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
-from facedb.db.work import Work, streamed
+from facedb.db.reconnecting import Work, streamed
 from facedb.embedding.contract import ModelContract
 from facedb.embedding.extract import MIN_FACE
-from facedb.embedding.files.resolve import load_contract
+from facedb.embedding.model_files.resolve import load_contract
 from facedb.embedding.pictures.decode import MAX_PIXELS
 from facedb.embedding.pipeline import Embedder
 from facedb.sources.reading import ByteReader

@@ -27,17 +27,17 @@ from facedb.core.progress import Reporter
 from facedb.core.records import ImageRecord, Int64Array, VectorBatch
 from facedb.dataset import image_rows as store
 from facedb.dataset import source_rows
-from facedb.dataset.changes import AWAY, Hashed, differs, digest, is_void, row_of, to_be_read
+from facedb.dataset.file_changes import AWAY, Hashed, differs, digest, is_void, row_of, to_be_read
 from facedb.dataset.ingest_vectors import VectorOutcome, VectorWriter, given_model
 from facedb.dataset.limits import admit, admit_vectors, refused_by_the_table
 from facedb.dataset.outcomes import count_outcomes
-from facedb.dataset.places import Home, find_home, gone, refuse_if_gone
-from facedb.dataset.remembered import Asked, recall, stored_form
+from facedb.dataset.remembered_options import Asked, recall, stored_form
 from facedb.dataset.same_files import settle_same_files
+from facedb.dataset.source_places import Home, find_home, gone, refuse_if_gone
 from facedb.dataset.source_rows import SourceRow
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
-from facedb.db.work import Work
+from facedb.db.reconnecting import Work
 from facedb.sources.reading import ByteReader
 from facedb.sources.registry import open_source
 from facedb.sources.source import Source

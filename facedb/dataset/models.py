@@ -21,12 +21,12 @@ from facedb.dataset.embed import ModelChoice
 from facedb.dataset.embedding_rows import ModelRow, ModelSummary
 from facedb.db.connection import Database, translated
 from facedb.embedding.contract import DetectorContract, ModelContract
-from facedb.embedding.files import registry
-from facedb.embedding.files.pack import is_pack, read_pack, unpack
-from facedb.embedding.files.resolve import detector_settings, kept_settings, load_contract
-from facedb.embedding.files.trial import try_out
-from facedb.embedding.files.weights import model_files, weights_sha256
 from facedb.embedding.model import FaceModel
+from facedb.embedding.model_files import registry
+from facedb.embedding.model_files.model_hash import model_files, weights_sha256
+from facedb.embedding.model_files.pack import is_pack, read_pack, unpack
+from facedb.embedding.model_files.resolve import detector_settings, kept_settings, load_contract
+from facedb.embedding.model_files.trial import try_out
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from facedb.check import CheckSummary, check
 from facedb.core.progress import Reporter
-from facedb.core.row import table
+from facedb.core.result_columns import table
 from facedb.dataset.embed import ModelChoice
 from facedb.db.connection import Database
 from facedb.demo.comparison import Comparison, compare
 from facedb.demo.dataset import write_dataset
 from facedb.demo.model.embedder import MODEL, THRESHOLD
-from facedb.report import results
+from facedb.report import reading as results
 from facedb.scan.findings import Finding, FindingSelection, findings
 from facedb.scan.run import ScanOptions
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facedb.core.errors import ModelError
 from facedb.core.records import Float32Array
 from facedb.embedding.contract import ModelContract
-from facedb.embedding.files.weights import weights_sha256
+from facedb.embedding.model_files.model_hash import weights_sha256
 from facedb.embedding.session import choose_provider, graph_of, run_session
 
 Crops = NDArray[np.uint8]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from facedb.core.errors import ModelError, first_line
 from facedb.embedding import cuda
-from facedb.embedding.files.weights import model_files
+from facedb.embedding.model_files.model_hash import model_files
 
 PROVIDERS: Final = ("auto", "cpu", "cuda")
 _DTYPES: Final = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}

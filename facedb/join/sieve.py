@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Int64Array
-from facedb.join.quantise import FLOAT32_ROUNDOFF, score_error
+from facedb.join.error_bounds import FLOAT32_ROUNDOFF, score_error
 from facedb.join.score import CHUNK_VALUES, GPU_CHUNK_VALUES, pair_scores, rough_scores
 
 _CHUNK_PAIRS = 1 << 18

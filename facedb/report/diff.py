@@ -17,12 +17,12 @@ import numpy as np
 
 from facedb.core.choices import one_of
 from facedb.core.records import Float32Array, Int64Array
-from facedb.core.row import Real
+from facedb.core.result_columns import Real
 from facedb.db.connection import Connection, Database, translated
 from facedb.report import diff_rows as store
 from facedb.report.diff_sides import GONE, Flagged, Names, Side, fits
 from facedb.scan.scan_rows import ScanRow
-from facedb.scan.scope import find_scan
+from facedb.scan.which_scan import find_scan
 
 CHANGES = ("new", "gone", "changed")
 _REASONS = (None, "another model", "relabelled", "embedded again", "new face", "vanished", "another scope", "threshold")

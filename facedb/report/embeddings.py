@@ -13,10 +13,10 @@ from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array
 from facedb.db.connection import Connection, Database
 from facedb.report import export_rows as store_export
-from facedb.report.rows import to_pandas
+from facedb.report.python_results import to_pandas
 from facedb.review import decision_rows as store_decisions
 from facedb.scan.gallery import GallerySnapshot
-from facedb.scan.scope import find_scope
+from facedb.scan.which_scan import find_scope
 
 if TYPE_CHECKING:
     import pandas as pd

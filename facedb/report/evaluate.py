@@ -18,7 +18,7 @@ from facedb.core.lookup import rows_of
 from facedb.core.machine.blas import one_blas_thread
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array
-from facedb.core.row import As
+from facedb.core.result_columns import As
 from facedb.dataset import embedding_rows as store_embeddings
 from facedb.db.connection import Connection, Database, translated
 from facedb.findings.copies import Hashes
@@ -35,7 +35,7 @@ from facedb.scan import scan_rows as store_scans
 from facedb.scan.finding_rows import ClassRow, MissRow
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
 from facedb.scan.scan_rows import ScanRow
-from facedb.scan.scope import find_scan
+from facedb.scan.which_scan import find_scan
 
 DEFAULT_INJECT = "merge=2%,stray=3%,swap=1%,duplicate=1%"
 _MISSES = 10

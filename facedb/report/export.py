@@ -19,7 +19,7 @@ from facedb.core.counting import counted
 from facedb.core.errors import ConflictError, DatabaseError, InputError, NotFoundError, UsageError
 from facedb.core.paths import display
 from facedb.core.progress import Reporter
-from facedb.core.row import Table, Values, table
+from facedb.core.result_columns import Table, Values, table
 from facedb.core.whole_file import check_free, whole_file
 from facedb.dataset import embedding_rows as store_embeddings
 from facedb.dataset import image_rows as store_ingest
@@ -27,10 +27,11 @@ from facedb.dataset.names import find_datasets
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
 from facedb.report import export_rows as store_export
-from facedb.report import results, vector_files
+from facedb.report import reading as results
+from facedb.report import vector_files
 from facedb.report.embeddings import load_embeddings
-from facedb.report.records import Link, ListedImage, MergedIdentity, Pair, PublishedPair
-from facedb.report.tables import write_rows
+from facedb.report.result_rows import Link, ListedImage, MergedIdentity, Pair, PublishedPair
+from facedb.report.row_files import write_rows
 from facedb.review import decision_rows as store_decisions
 from facedb.review.decision_rows import PlannedImage
 from facedb.review.on_disk import absent
@@ -38,7 +39,7 @@ from facedb.review.on_disk import remarks as not_there
 from facedb.review.plan import Changes, decide
 from facedb.scan import findings
 from facedb.scan import scan_rows as store_scans
-from facedb.scan.scope import find_scan
+from facedb.scan.which_scan import find_scan
 from facedb.sources.archives.recordio import NAMES, IdentityRecordWriter
 from facedb.sources.reading import ByteReader
 

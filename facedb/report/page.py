@@ -28,7 +28,7 @@ from facedb.report.redaction import Redaction
 from facedb.report.thumbnails import Thumbnails
 from facedb.scan import calibrate
 from facedb.scan.calibrate import CalibrateSummary
-from facedb.scan.scope import ScanScope, find_scan
+from facedb.scan.which_scan import ScanScope, find_scan
 
 if TYPE_CHECKING:
     from jinja2 import Environment

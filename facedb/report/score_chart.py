@@ -11,7 +11,7 @@ import numpy as np
 
 from facedb.core.errors import UsageError
 from facedb.core.records import Float64Array
-from facedb.findings.rates.calibration import Calibration, Observed
+from facedb.findings.rates.error_rates import Calibration, Observed
 from facedb.findings.rates.histogram import BIN_EDGES, BINS
 
 if TYPE_CHECKING:
@@ -101,7 +101,12 @@ def _settings() -> Any:
 
 
 def _save(figure: Figure, file: BytesIO, form: str) -> None:
-    figure.savefig(file, format=form, dpi=144, metadata={"Date": None, "Creator": None} if form == "svg" else None)
+    figure.savefig(
+        file,
+        format=form,
+        dpi=144,
+        metadata={"Date": None, "Creator": None, "Format": None, "Type": None} if form == "svg" else None,
+    )
 
 
 def _figure(measured: Calibration, marks: list[Mark], title: str | None) -> Figure:

@@ -20,7 +20,7 @@ from facedb.findings.finding_table import FindingTable, Kind, Role, table
 from facedb.findings.planting import Item
 from facedb.scan import finding_rows as store
 from facedb.scan.finding_rows import MissRow
-from facedb.sources.tables.text_table import TextTable
+from facedb.sources.tables.csv_table import TextTable
 
 CLASSES = ("merge", "stray", "swap", "duplicate", "mixed", "look-alike")
 

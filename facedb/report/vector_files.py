@@ -13,10 +13,10 @@ import numpy as np
 
 from facedb.core.errors import UsageError
 from facedb.core.paths import display
-from facedb.core.row import Real, ad_hoc
+from facedb.core.result_columns import Real, ad_hoc
 from facedb.core.whole_file import whole_file, whole_folder
 from facedb.report.embeddings import Embeddings
-from facedb.report.tables import write_rows
+from facedb.report.row_files import write_rows
 
 _TABLE = ad_hoc({"path": str, "identity": str | None, "ordinal": int, "norm": Real, "vector": object})
 _ROWS_PER_FILE = 10_000

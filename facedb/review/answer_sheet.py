@@ -16,7 +16,7 @@ from facedb.core.errors import InputError
 from facedb.core.paths import display
 from facedb.review.answer_rows import NamedFinding
 from facedb.review.answers import Answer, word_for
-from facedb.sources.tables.text_table import TextTable
+from facedb.sources.tables.csv_table import TextTable
 
 _SAID = ("answer", "decision", "verdict")
 _MARKS = ("accept", "reject")

@@ -30,7 +30,7 @@ from facedb.review import answer_rows as rows
 from facedb.review import decision_rows as store
 from facedb.review.answer_rows import AnswerableFinding
 from facedb.review.verdicts import find_identity
-from facedb.scan.scope import find_scan
+from facedb.scan.which_scan import find_scan
 
 ANSWERS = ("accept", "reject", "unsure")
 MOST = 100_000

@@ -24,7 +24,7 @@ from facedb.review import decision_rows as store
 from facedb.review.checkpoints import reached
 from facedb.review.decision_rows import FolderRow, PlanRow, StepRow
 from facedb.review.on_disk import check_kept
-from facedb.review.tree import FolderState, Tree, parents
+from facedb.review.safe_moves import FolderState, Tree, parents
 
 _APPLICABLE = ("proposed", "applying", "applied", "undoing", "undone")
 _UNDOABLE = ("applying", "applied", "undoing", "undone")

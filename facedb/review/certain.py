@@ -12,7 +12,7 @@ from facedb.findings.confidence import CERTAIN
 from facedb.review import decision_rows as store
 from facedb.review.components import components
 from facedb.review.decision_rows import CertainFinding, VerdictRow
-from facedb.scan.scope import find_scan
+from facedb.scan.which_scan import find_scan
 
 NO_VERDICT = 0
 """The key of what no person said."""

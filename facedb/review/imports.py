@@ -9,8 +9,8 @@ from facedb.core.errors import ConflictError, NotFoundError, UsageError
 from facedb.db.connection import Database
 from facedb.review import answer_rows, answers, verdicts
 from facedb.review.answer_sheet import answers_of, is_sheet, read_sheet
-from facedb.scan.scope import find_scan
-from facedb.sources.tables.text_table import TextTable
+from facedb.scan.which_scan import find_scan
+from facedb.sources.tables.csv_table import TextTable
 
 
 def take(

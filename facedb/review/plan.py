@@ -13,7 +13,7 @@ from facedb.core.counting import counted
 from facedb.core.errors import NotFoundError
 from facedb.core.machine.person import user_name
 from facedb.core.paths import display, to_text
-from facedb.core.row import table
+from facedb.core.result_columns import table
 from facedb.dataset.names import find_datasets
 from facedb.db import audit
 from facedb.db.connection import Connection, Database
@@ -22,10 +22,10 @@ from facedb.review import decision_rows as store
 from facedb.review.certain import NO_VERDICT, certain_findings, without_chains
 from facedb.review.components import components
 from facedb.review.decision_rows import NewStep, PlannedImage, PlanRow, StepRow, VerdictRow
+from facedb.review.new_paths import Places
 from facedb.review.on_disk import absent, is_linked, is_one_file, remarks
-from facedb.review.placing import Places
 from facedb.review.verdicts import find_conflicts
-from facedb.scan.scope import find_scan
+from facedb.scan.which_scan import find_scan
 
 
 @dataclass(frozen=True, slots=True)

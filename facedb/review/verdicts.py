@@ -21,7 +21,7 @@ from facedb.review import decision_rows as store
 from facedb.review import name_rows
 from facedb.review.decision_rows import VerdictRow
 from facedb.review.name_rows import FoundImage, IdentityRow
-from facedb.sources.tables.text_table import TextTable
+from facedb.sources.tables.csv_table import TextTable
 
 ANSWERS: Mapping[str, tuple[str, ...]] = {
     "link": ("same", "different", "unsure", "withdrawn"),

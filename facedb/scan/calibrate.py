@@ -11,13 +11,13 @@ from facedb.core.errors import NotFoundError, UsageError
 from facedb.core.progress import Reporter
 from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection, Database, translated
-from facedb.findings.rates.calibration import SUPPORT, Calibration
+from facedb.findings.rates.error_rates import SUPPORT, Calibration
 from facedb.scan import face_choice, thresholds
 from facedb.scan import scan_rows as store_scans
 from facedb.scan.gallery import GallerySnapshot
 from facedb.scan.run import FaceFilter
-from facedb.scan.scope import find_scan, find_scope
 from facedb.scan.thresholds import Lines
+from facedb.scan.which_scan import find_scan, find_scope
 
 _RATES = (1e-3, 1e-4, 1e-5, 1e-6)
 

@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from facedb.core.records import Float64Array, Int64Array
-from facedb.core.row import As
+from facedb.core.result_columns import As
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 

@@ -13,7 +13,7 @@ import numpy as np
 from facedb.core.choices import one_of, within
 from facedb.core.paths import display
 from facedb.core.records import Float32Array, Int64Array
-from facedb.core.row import As, Real, table
+from facedb.core.result_columns import As, Real, table
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.rows import stream
 from facedb.findings.company import Company
@@ -25,8 +25,8 @@ from facedb.findings.photos import PhotoFacts
 from facedb.findings.pictures.copied import Pictures
 from facedb.join.gallery import Gallery
 from facedb.scan import finding_rows as store
-from facedb.scan.scope import find_scan
-from facedb.scan.sentences import sentences
+from facedb.scan.finding_sentences import sentences
+from facedb.scan.which_scan import find_scan
 
 _NO_NOTES: Mapping[int, str] = MappingProxyType({})
 CLASSES = tuple(kind.word for kind in Kind)

@@ -8,10 +8,10 @@ import numpy as np
 
 from facedb.core.records import Float32Array, Float64Array
 from facedb.db.connection import Connection
+from facedb.findings.rates.genuine_scores import genuine_histogram
 from facedb.findings.rates.histogram import BINS, PairCounts, ScoreHistogram, bin_of, count_pairs, count_scores, edge
 from facedb.findings.rates.impostors import impostor_histogram
-from facedb.findings.rates.sample import sample_scores
-from facedb.findings.rates.within import genuine_histogram
+from facedb.findings.rates.pair_sample import sample_scores
 from facedb.join.gallery import Gallery
 from facedb.scan import scan_rows as store
 

@@ -27,12 +27,12 @@ from facedb.core.records import Float32Array, Int32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
-from facedb.db.work import Work
+from facedb.db.reconnecting import Work
 from facedb.findings.copies import NEAR, Hashes
 from facedb.findings.find import FolderStudy, study_folders
 from facedb.findings.links import roll_up
 from facedb.findings.names import names
-from facedb.findings.rates.sample import predict_pairs
+from facedb.findings.rates.pair_sample import predict_pairs
 from facedb.join.engine import EngineInfo, choose_engine
 from facedb.join.loop import BlockResult, Gallery, Join
 from facedb.join.score import pair_scores
@@ -45,7 +45,6 @@ from facedb.scan.gallery import GalleryFaces, GallerySnapshot
 from facedb.scan.pictures import photo_facts, pictures_of
 from facedb.scan.retention import let_old_ones_go
 from facedb.scan.scan_rows import PairRows, ScanRow
-from facedb.scan.scope import find_scope
 from facedb.scan.thresholds import ThresholdRule
 from facedb.scan.tiles import ledger as scan_ledger
 from facedb.scan.tiles import tile_rows
@@ -53,6 +52,7 @@ from facedb.scan.tiles.claims import Claims, Found
 from facedb.scan.tiles.crew import Crew
 from facedb.scan.tiles.ledger import Ledger, Plan
 from facedb.scan.tiles.tile_rows import TileRow
+from facedb.scan.which_scan import find_scope
 
 _PREDICTION_ROWS = 192
 _POLL_SECONDS = 0.2
@@ -165,7 +165,7 @@ class FaceFilter:
     unlabelled: bool = False
 
     def stored(self) -> dict[str, object]:
-        """As `facedb.scan.scope` keeps it."""
+        """As `facedb.scan.which_scan` keeps it."""
         datasets = None if self.datasets is None else list(self.datasets)
         scope: dict[str, object] = {"datasets": datasets, "min_face": self.min_face, "min_quality": self.min_quality}
         return scope | {"unlabelled": True} if self.unlabelled else scope

@@ -16,13 +16,13 @@ from facedb.dataset.embed import ModelChoice
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.contract import ModelContract
-from facedb.embedding.files.resolve import load_contract
+from facedb.embedding.model_files.resolve import load_contract
 from facedb.embedding.pictures.decode import MAX_PIXELS
 from facedb.embedding.pipeline import Embedder, embed_bytes
 from facedb.join.score import pair_scores
 from facedb.scan import search_rows as store_search
-from facedb.scan.scope import find_scope
 from facedb.scan.search_rows import FoundFace
+from facedb.scan.which_scan import find_scope
 
 
 @dataclass(frozen=True, slots=True)

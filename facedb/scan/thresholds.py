@@ -12,9 +12,9 @@ from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
 from facedb.findings.find import study_folders
 from facedb.findings.odds.two_groups import NEVER
-from facedb.findings.rates.calibration import Calibration, calibrate, observed
+from facedb.findings.rates.error_rates import Calibration, calibrate, observed
+from facedb.findings.rates.face_sample import sample_rows, score_pairs
 from facedb.findings.rates.histogram import BINS, count_label_pairs
-from facedb.findings.rates.score_sample import sample_rows, score_pairs
 from facedb.join.gallery import Gallery
 from facedb.scan import finding_rows as store
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot

@@ -10,14 +10,14 @@ from facedb.sources.archives.rec import RecSource
 from facedb.sources.archives.tar import TarSource
 from facedb.sources.arrays.npy import NpySource
 from facedb.sources.arrays.npz import NpzSource
-from facedb.sources.detect import detect_format
 from facedb.sources.exclude import Excluding
 from facedb.sources.folder import FolderSource
 from facedb.sources.options import SourceOptions
 from facedb.sources.source import Source
-from facedb.sources.tables.listing import ListSource
 from facedb.sources.tables.parquet import ParquetSource
+from facedb.sources.tables.path_list import ListSource
 from facedb.sources.tables.table import CsvSource, JsonLinesSource
+from facedb.sources.which_format import detect_format
 
 _SOURCES: dict[str, Callable[[Path, SourceOptions], Source]] = {
     "folder": FolderSource,

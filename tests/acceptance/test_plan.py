@@ -456,7 +456,7 @@ def test_a_folder_that_was_read_only_takes_its_files_back_before_it_is_read_only
         (root / folder).chmod(0o555)
     before = look(root)
     plan = make_plan(database).plan.id
-    monkeypatch.setattr("facedb.review.tree.Tree.check_writable", lambda *_: None)
+    monkeypatch.setattr("facedb.review.safe_moves.Tree.check_writable", lambda *_: None)
     link = os.link
 
     def refuse(source: str, target: str, **options: Any) -> None:
@@ -465,7 +465,7 @@ def test_a_folder_that_was_read_only_takes_its_files_back_before_it_is_read_only
                 raise PermissionError(13, "Permission denied")
         link(source, target, **options)
 
-    monkeypatch.setattr("facedb.review.tree._NO_LINKS_HERE", ())
+    monkeypatch.setattr("facedb.review.safe_moves._NO_LINKS_HERE", ())
     monkeypatch.setattr(os, "link", refuse)
     with pytest.raises(InputError, match="cannot be moved") as caught:
         apply(database, plan, yes=True, reporter=SILENT)

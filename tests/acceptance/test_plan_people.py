@@ -11,8 +11,8 @@ import pytest
 import facedb
 from facedb.api import FaceDB
 from facedb.db.connection import Database
-from facedb.report import results
-from facedb.report.results import Selection
+from facedb.report import reading as results
+from facedb.report.reading import Selection
 from facedb.review import verdicts
 from tests.acceptance.trees import look
 from tests.acceptance.world import Command, block_model, people, portrait, save

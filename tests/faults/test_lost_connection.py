@@ -20,9 +20,9 @@ from facedb.core.progress import Silent, Task
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.migrate import ensure
+from facedb.db.reconnecting import Work, streamed
 from facedb.db.server.embedded import EmbeddedServer
 from facedb.db.server.process import read_pid_file
-from facedb.db.work import Work, streamed
 from facedb.scan.run import ScanOptions, scan
 
 FAST = {"fsync": "off", "shared_buffers": "16MB"}

@@ -9,7 +9,7 @@ import typer
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.errors import UsageError
-from facedb.core.row import ad_hoc
+from facedb.core.result_columns import ad_hoc
 
 if TYPE_CHECKING:
     from facedb.review.erasure import Forgotten, Subject

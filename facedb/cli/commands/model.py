@@ -10,7 +10,7 @@ import typer
 from facedb.cli.choices import PresetOption, SetOption, key_values
 from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
-from facedb.core.row import ad_hoc, texts
+from facedb.core.result_columns import ad_hoc, texts
 
 _LISTED = ad_hoc(
     {"kind": str, "name": str, "digest": str | None, "dim": int | None, "embeddings": int | None, "where": str}
@@ -50,7 +50,7 @@ def add(
 def list_models(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
     """Print the contracts in the database, the files in the models folder and what can be pulled."""
     from facedb.dataset import models
-    from facedb.embedding.files.registry import KNOWN
+    from facedb.embedding.model_files.registry import KNOWN
 
     folder = settings_from(ctx).models
     with database(ctx) as db:

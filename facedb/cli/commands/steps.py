@@ -39,7 +39,7 @@ from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.counting import are
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
 from facedb.core.paths import display
-from facedb.core.row import ad_hoc
+from facedb.core.result_columns import ad_hoc
 from facedb.sources.options import IdentityFrom
 
 _FORMATS = ("auto", "folder", "list", "csv", "jsonl", "parquet", "npz", "npy", "rec", "tar")

@@ -19,7 +19,7 @@ from facedb.core.errors import ModelError
 from facedb.core.records import Float32Array, Int64Array
 from facedb.embedding.contract import DetectorContract
 from facedb.embedding.detection import scrfd, yunet
-from facedb.embedding.files.weights import weights_sha256
+from facedb.embedding.model_files.model_hash import weights_sha256
 from facedb.embedding.session import Graph, graph_of, open_session, run_session
 
 _MAX_CANDIDATES: Final = 5000

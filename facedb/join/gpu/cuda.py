@@ -14,11 +14,11 @@ import numpy as np
 
 from facedb.core.records import Float64Array, Int64Array
 from facedb.join.engine import EngineInfo
+from facedb.join.error_bounds import TENSOR_CORE_ROUNDOFF, score_error
 from facedb.join.gallery import Gallery
 from facedb.join.gpu.append_search import AppendSearcher
 from facedb.join.gpu.device_rows import DeviceRows, scale_of
 from facedb.join.gpu.nvidia import missing_gpu
-from facedb.join.quantise import TENSOR_CORE_ROUNDOFF, score_error
 from facedb.join.sieve import Hits, Sieve
 from facedb.join.tiles import Tile
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from facedb.core.records import Int64Array
+from facedb.join.error_bounds import MAX_NORM, SLACK
 from facedb.join.gallery import Gallery
-from facedb.join.quantise import MAX_NORM, SLACK
 from facedb.join.sieve import Sieve
 
 FLOAT16_SCALE = 256.0

@@ -17,10 +17,10 @@ from typing import Any, Literal
 import numpy as np
 
 from facedb.core.records import Float32Array, Int64Array
+from facedb.join.error_bounds import TENSOR_CORE_ROUNDOFF, score_error
 from facedb.join.gallery import Gallery
 from facedb.join.gpu.cuda import CudaDevice
 from facedb.join.gpu.device_rows import DeviceRows, scale_of
-from facedb.join.quantise import TENSOR_CORE_ROUNDOFF, score_error
 from facedb.join.sieve import Hits, Sieve
 
 _MEMORY_SHARE = 0.6

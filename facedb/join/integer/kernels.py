@@ -16,8 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.join.error_bounds import aligned_empty
 from facedb.join.integer import numkong_kernel, onnx_kernel
-from facedb.join.quantise import aligned_empty
 
 HEIGHT, WIDTH = 512, 512
 """Rows and columns of a tile: its int32 products (1 MB) stay in the second-level cache."""

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from facedb.core.machine.blas import one_blas_thread
 from facedb.core.records import Float32Array, Float64Array
-from facedb.join.quantise import FLOAT32_ROUNDOFF, MAX_NORM, SLACK, aligned_empty, score_error
+from facedb.join.error_bounds import FLOAT32_ROUNDOFF, MAX_NORM, SLACK, aligned_empty, score_error
 
 REMAINDER_CODES = 8
 

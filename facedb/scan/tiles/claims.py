@@ -14,7 +14,7 @@ from typing import Self
 import psycopg
 
 from facedb.db.connection import Connection
-from facedb.db.work import Work
+from facedb.db.reconnecting import Work
 from facedb.scan import scan_rows
 from facedb.scan.scan_rows import PairRows
 from facedb.scan.tiles import tile_rows

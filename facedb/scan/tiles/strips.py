@@ -16,7 +16,7 @@ from facedb.dataset.embedding_rows import ModelRow, partition
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, read_columns
 from facedb.db.queries import load
-from facedb.db.work import Work
+from facedb.db.reconnecting import Work
 from facedb.scan.scan_rows import array_text
 
 SQL = load("scan", "tiles")

@@ -19,7 +19,7 @@ from facedb.core.records import Int64Array
 from facedb.dataset import embedding_rows
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection, Database, translated
-from facedb.db.work import Work
+from facedb.db.reconnecting import Work
 from facedb.join.engine import choose_engine
 from facedb.join.loop import Block, BlockResult, Gallery, Join
 from facedb.scan import scan_rows

@@ -17,7 +17,7 @@ from facedb.sources.archives.recfile import Place, RecFile
 from facedb.sources.archives.recordio import HEADER, NAMES, RecordHeader, parse_header
 from facedb.sources.files import judge_head
 from facedb.sources.options import SourceOptions
-from facedb.sources.tables.text_table import TextTable
+from facedb.sources.tables.csv_table import TextTable
 
 _COMPANIONS = (".idx", ".lst", "property", NAMES)
 

@@ -20,7 +20,7 @@ from facedb.sources.extensions import has_image_extension
 from facedb.sources.identity import IdentityRule, identity_rule
 from facedb.sources.options import SourceOptions
 from facedb.sources.tables.columns import IDENTITY_NAMES, PATH_NAMES, column_of, identity_column, label
-from facedb.sources.tables.text_table import TextTable
+from facedb.sources.tables.csv_table import TextTable
 
 _FEATURES = "features.npy"
 _IDS = "object_ids.npy"

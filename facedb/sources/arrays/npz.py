@@ -25,7 +25,7 @@ from facedb.sources.identity import identity_rule
 from facedb.sources.options import SourceOptions
 from facedb.sources.source import ROWS_PER_BATCH
 from facedb.sources.tables.columns import PATH_NAMES, VECTOR_NAMES, column_of, label
-from facedb.sources.tables.listing import named_file
+from facedb.sources.tables.path_list import named_file
 from facedb.sources.tables.table import vector_name
 
 _SMALL = 4 << 20

@@ -27,7 +27,6 @@ from facedb.sources.identity import identity_rule
 from facedb.sources.options import SourceOptions
 from facedb.sources.paths import below
 from facedb.sources.tables.columns import IDENTITY_NAMES, PATH_NAMES, VECTOR_NAMES, BadRowError, Columns, column_of
-from facedb.sources.tables.listing import LONGEST_PATH, named_file
 from facedb.sources.tables.parquet_pictures import (
     PictureColumn,
     open_parquet,
@@ -35,6 +34,7 @@ from facedb.sources.tables.parquet_pictures import (
     picture_column,
     rows_per_batch,
 )
+from facedb.sources.tables.path_list import LONGEST_PATH, named_file
 from facedb.sources.tables.table import TableRows, holds_vectors
 
 _LONGEST_CELL = 1 << 20

@@ -24,9 +24,9 @@ from facedb.sources.tables.columns import (
     column_of,
     has_path_column,
 )
+from facedb.sources.tables.csv_table import LONGEST_LINE, TextTable
 from facedb.sources.tables.layouts import recognise
-from facedb.sources.tables.listing import LONGEST_PATH, by_layout, count_lines, is_there, named_file
-from facedb.sources.tables.text_table import LONGEST_LINE, TextTable
+from facedb.sources.tables.path_list import LONGEST_PATH, by_layout, count_lines, is_there, named_file
 
 _EXPORT = {"path", "ordinal", "norm", "vector"}
 _TOO_LONG = f"The line has more than {LONGEST_LINE:,} characters, the most that is read."
@@ -169,7 +169,7 @@ def as_vector(cell: Any) -> Float32Array:
 
 
 class CsvSource:
-    """A csv or tsv file, read as `facedb.sources.tables.text_table` finds it written; without a header, of a known layout."""
+    """A csv or tsv file, read as `facedb.sources.tables.csv_table` finds it written; without a header, of a known layout."""
 
     format = "csv"
     remarks: Sequence[str] = ()

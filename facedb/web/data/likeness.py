@@ -15,8 +15,8 @@ from facedb.db.connection import Connection
 from facedb.embedding.pipeline import Embedder, embed_bytes
 from facedb.join.score import pair_scores
 from facedb.scan import search_rows
-from facedb.scan.scope import find_scope
 from facedb.scan.search import embedder_of
+from facedb.scan.which_scan import find_scope
 from facedb.web.data.faces import Face, identity_faces, load_faces, load_vectors
 from facedb.web.data.identities import centre
 

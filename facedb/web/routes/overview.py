@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from facedb.report import results
+from facedb.report import reading as results
 from facedb.web.data import overview, queue
 from facedb.web.data.overview import Dataset, Distribution, Noise, Noisy, Reject, RejectCount
 from facedb.web.deps import AskedText, Integer, Parts, PartsHere, SessionHere, parts

@@ -16,8 +16,8 @@ from facedb.dataset.embed import ModelChoice, embed
 from facedb.dataset.ingest import ingest
 from facedb.dataset.model_options import ModelOptions, NoModelError, choose
 from facedb.db.connection import Database
-from facedb.embedding.files import presets, registry
-from facedb.embedding.files.registry import KnownModel
+from facedb.embedding.model_files import presets, registry
+from facedb.embedding.model_files.registry import KnownModel
 from tests.acceptance.world import Inside, block_model, people
 from tests.unit.embedding.conftest import build_model, build_scrfd
 

@@ -12,12 +12,12 @@ import pytest
 from psycopg import sql
 
 from facedb.core.progress import Silent
-from facedb.core.row import Kind, table
+from facedb.core.result_columns import Kind, table
 from facedb.dataset.outcomes import count_outcomes
 from facedb.db import roles
 from facedb.db.connection import Database
 from facedb.report.export import ExportOptions, export
-from facedb.report.records import Dataset, Identity, Link, Pair, Reject, Scan
+from facedb.report.result_rows import Dataset, Identity, Link, Pair, Reject, Scan
 from facedb.review.verdicts import Statement, say
 from facedb.scan.findings import Finding
 from facedb.scan.run import ScanOptions, scan

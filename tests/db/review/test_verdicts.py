@@ -13,8 +13,8 @@ from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageEr
 from facedb.core.progress import Silent
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Connection, Database
-from facedb.report import results
-from facedb.report.results import Selection
+from facedb.report import reading as results
+from facedb.report.reading import Selection
 from facedb.review import verdicts
 from facedb.review.verdicts import Statement, conflicts, listed, say
 from facedb.scan.run import ScanOptions, scan

@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
-from facedb.report import results
+from facedb.report import reading as results
 from facedb.scan.findings import FindingSelection, findings
 from facedb.scan.run import ScanOptions, ScanSummary, scan
 from tests.db.population import Population, unit

@@ -8,10 +8,10 @@ import pytest
 from facedb.core.errors import NotFoundError, UsageError
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
-from facedb.report import results
+from facedb.report import reading as results
 from facedb.report.export import ExportOptions, cleaned
 from facedb.scan.run import ScanOptions, ScanSummary, scan
-from facedb.scan.scope import find_scan, find_scope
+from facedb.scan.which_scan import find_scan, find_scope
 from tests.db.population import Population, clustered
 
 FACES = ["ann", "bob", "ann", "bob", "cy", "cy"]

@@ -16,7 +16,7 @@ import pytest
 from facedb.core.errors import ConflictError, NotFoundError, UsageError
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
-from facedb.db.work import Work
+from facedb.db.reconnecting import Work
 from facedb.scan import scan_rows
 from facedb.scan.run import ScanOptions, scan
 from facedb.scan.scan_rows import PairRows

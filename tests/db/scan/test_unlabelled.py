@@ -11,10 +11,10 @@ from facedb.core.errors import ConflictError, NotFoundError, UsageError
 from facedb.core.progress import Silent
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
-from facedb.report import results
+from facedb.report import reading as results
 from facedb.report.case_rows import cases
 from facedb.report.export import Exported, ExportOptions, export
-from facedb.report.records import Pair
+from facedb.report.result_rows import Pair
 from facedb.review.answers import Answer, answer
 from facedb.scan.findings import Finding, FindingSelection, findings
 from facedb.scan.run import ScanOptions, ScanSummary, scan

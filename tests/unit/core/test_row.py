@@ -15,9 +15,9 @@ import pytest
 
 from facedb.core.choices import one_of, within
 from facedb.core.errors import UsageError
-from facedb.core.row import As, Kind, Real, ad_hoc, table
-from facedb.report.rows import Rows
-from facedb.report.tables import arrow_schema, write_rows
+from facedb.core.result_columns import As, Kind, Real, ad_hoc, table
+from facedb.report.python_results import Rows
+from facedb.report.row_files import arrow_schema, write_rows
 
 
 @dataclass(frozen=True, slots=True)

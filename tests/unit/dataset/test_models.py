@@ -12,9 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from facedb.core.errors import ConflictError, ModelError, UsageError
 from facedb.dataset import models
-from facedb.embedding.files.resolve import load_contract
-from facedb.embedding.files.trial import try_out
 from facedb.embedding.model import FaceModel
+from facedb.embedding.model_files.resolve import load_contract
+from facedb.embedding.model_files.trial import try_out
 from tests.unit.embedding.conftest import SIDE, MakeModel, build_model, build_scrfd
 
 TOLD = {"colour": "rgb", "mean": "0", "std": "1", "template": "box"}

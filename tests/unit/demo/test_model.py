@@ -17,7 +17,7 @@ from facedb.demo.drawing.face import draw_face
 from facedb.demo.drawing.quality import equal_error_rate, separation
 from facedb.demo.model.embedder import MODEL, THRESHOLD
 from facedb.demo.model.train import HELD_OUT_FROM, TRAINING_FROM
-from facedb.embedding.files.resolve import load_contract
+from facedb.embedding.model_files.resolve import load_contract
 
 
 @pytest.fixture(scope="module")

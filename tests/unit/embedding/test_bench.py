@@ -9,7 +9,7 @@ import pytest
 from facedb.bench.embedding import EmbedSetup, bench_embed
 from facedb.core.errors import InputError
 from facedb.core.records import ImageResult
-from facedb.embedding.files.resolve import load_contract
+from facedb.embedding.model_files.resolve import load_contract
 from tests.unit.embedding.conftest import MakeModel, encode, picture
 
 TOLD = {"colour": "rgb", "mean": "0", "std": "1", "template": "arcface"}

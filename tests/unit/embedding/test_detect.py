@@ -11,7 +11,7 @@ from facedb.core.errors import ModelError
 from facedb.embedding.contract import DetectorContract
 from facedb.embedding.detection.detect import Detector, best_first, suppress
 from facedb.embedding.detection.yunet import STRIDES, decode_heads
-from facedb.embedding.files.weights import weights_sha256
+from facedb.embedding.model_files.model_hash import weights_sha256
 from tests.unit.embedding.conftest import MakeModel
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from facedb.core.errors import ModelError
-from facedb.embedding.files.weights import weights_sha256
+from facedb.embedding.model_files.model_hash import weights_sha256
 from tests.unit.embedding.conftest import MakeModel, encode, picture
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from facedb.core.errors import ModelError
 from facedb.embedding import cuda
-from facedb.embedding.files.resolve import load_contract
 from facedb.embedding.model import FaceModel
+from facedb.embedding.model_files.resolve import load_contract
 from facedb.embedding.session import runtime
 from tests.unit.embedding.conftest import DIM, SIDE, MakeModel
 

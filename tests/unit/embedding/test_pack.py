@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from facedb.core.errors import ConflictError, ModelError
-from facedb.embedding.files.pack import is_pack, read_pack, unpack
+from facedb.embedding.model_files.pack import is_pack, read_pack, unpack
 from tests.unit.embedding.conftest import build_model, build_scrfd
 
 

@@ -15,7 +15,7 @@ from facedb.core import rejects
 from facedb.core.errors import ModelError, UsageError
 from facedb.core.records import ImageResult, ImageTask
 from facedb.embedding.extract import Extracted, FaceCrop
-from facedb.embedding.files.resolve import load_contract
+from facedb.embedding.model_files.resolve import load_contract
 from facedb.embedding.pipeline import Embedder, embed_bytes, finish
 from tests.unit.embedding.conftest import DIM, MakeModel, encode, picture
 

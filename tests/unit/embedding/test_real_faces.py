@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from facedb.core.records import Float64Array, ImageResult, ImageTask
-from facedb.embedding.files.resolve import load_contract
+from facedb.embedding.model_files.resolve import load_contract
 from facedb.embedding.pipeline import Embedder, embed_bytes
 
 pytestmark = pytest.mark.real_data

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from facedb.core.errors import ModelError, NotFoundError
-from facedb.embedding.files.presets import KNOWN_WEIGHTS
-from facedb.embedding.files.registry import KNOWN, KnownModel, identify, known, pull
+from facedb.embedding.model_files.presets import KNOWN_WEIGHTS
+from facedb.embedding.model_files.registry import KNOWN, KnownModel, identify, known, pull
 
 CONTENT = bytes(range(256)) * 1200
 TINY = KnownModel(

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from facedb.core.errors import ModelError
-from facedb.embedding.files.presets import PRESETS
-from facedb.embedding.files.resolve import load_contract
-from facedb.embedding.files.weights import weights_sha256
+from facedb.embedding.model_files.model_hash import weights_sha256
+from facedb.embedding.model_files.presets import PRESETS
+from facedb.embedding.model_files.resolve import load_contract
 from tests.unit.embedding.conftest import DIM, SIDE, MakeModel, build_scrfd
 
 TOLD = {"colour": "rgb", "mean": "0", "std": "1", "template": "box"}

@@ -12,7 +12,7 @@ from facedb.core.errors import ModelError
 from facedb.core.records import ImageTask
 from facedb.embedding.detection.detect import Detector
 from facedb.embedding.detection.scrfd import decode_level
-from facedb.embedding.files.resolve import detector_contract, is_detector, load_contract
+from facedb.embedding.model_files.resolve import detector_contract, is_detector, load_contract
 from facedb.embedding.pipeline import Embedder
 from tests.unit.embedding.conftest import MakeModel, build_scrfd, encode, picture
 

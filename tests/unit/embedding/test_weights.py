@@ -12,8 +12,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from facedb.core.errors import ModelError
-from facedb.embedding.files.onnxfile import external_data
-from facedb.embedding.files.weights import model_files, weights_sha256
+from facedb.embedding.model_files.model_hash import model_files, weights_sha256
+from facedb.embedding.model_files.onnxfile import external_data
 from facedb.embedding.session import open_session
 
 

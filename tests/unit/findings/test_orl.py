@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facedb.core.records import ImageTask
-from facedb.embedding.files.resolve import load_contract
+from facedb.embedding.model_files.resolve import load_contract
 from facedb.embedding.pipeline import Embedder
 from facedb.findings.copies import Hashes
 from facedb.findings.finding_table import Kind

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facedb.join.error_bounds import quantise_int8, score_error
 from facedb.join.integer.int8 import probe
-from facedb.join.quantise import quantise_int8, score_error
 from tests.unit.join.galleries import clustered, every_pair, run, unit
 
 

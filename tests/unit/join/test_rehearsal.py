@@ -4,8 +4,8 @@ import pytest
 from facedb.core.errors import EngineError
 from facedb.join import engine
 from facedb.join.engine import open_searcher
+from facedb.join.error_bounds import quantise_int8
 from facedb.join.exact import ExactSearcher
-from facedb.join.quantise import quantise_int8
 from facedb.join.rehearsal import planted_gallery, rehearse
 from facedb.join.sieve import Hits, Sieve
 from tests.unit.join.galleries import ENGINES, clustered, every_pair

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from facedb.core.records import ImageRecord, VectorBatch
-from facedb.core.row import table
+from facedb.core.result_columns import table
 from facedb.report import vector_files
 from facedb.report.embeddings import Embeddings
-from facedb.report.records import ListedImage
-from facedb.report.tables import write_rows
+from facedb.report.result_rows import ListedImage
+from facedb.report.row_files import write_rows
 from facedb.sources.archives.recordio import IdentityRecordWriter
 from facedb.sources.options import SourceOptions
 from facedb.sources.registry import open_source

@@ -11,7 +11,7 @@ import pytest
 
 from facedb.core.errors import ConflictError, InputError
 from facedb.review import checkpoints
-from facedb.review.tree import FolderState, Tree, parents
+from facedb.review.safe_moves import FolderState, Tree, parents
 
 DATA = b"the bytes of a photo" * 1000
 SHA = hashlib.sha256(DATA).digest()

@@ -10,8 +10,8 @@ import pytest
 
 from facedb.core.errors import InputError, UsageError
 from facedb.sources.archives.recordio import IdentityRecordWriter
-from facedb.sources.detect import detect_format
 from facedb.sources.registry import FORMATS, open_source
+from facedb.sources.which_format import detect_format
 from tests.unit.sources.helpers import put
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from facedb.core.errors import InputError, UsageError
-from facedb.sources.detect import detect_format
 from facedb.sources.exclude import pattern
 from facedb.sources.junk import left_aside
 from facedb.sources.registry import open_source
 from facedb.sources.shards import expand
+from facedb.sources.which_format import detect_format
 from tests.unit.sources.helpers import put, read_all, vectors, verdicts
 
 

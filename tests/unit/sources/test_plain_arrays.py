@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facedb.core.errors import InputError
-from facedb.sources.detect import detect_format
+from facedb.sources.which_format import detect_format
 from tests.unit.sources.helpers import put, vectors, verdicts
 
 ROWS = np.random.default_rng(4).normal(size=(3, 8)).astype(np.float32)

@@ -8,7 +8,7 @@ import pytest
 
 from facedb.core.errors import InputError
 from facedb.sources.registry import open_source
-from facedb.sources.tables.text_table import LONGEST_LINE, TextTable
+from facedb.sources.tables.csv_table import LONGEST_LINE, TextTable
 from tests.unit.sources.helpers import images, put, verdicts
 
 

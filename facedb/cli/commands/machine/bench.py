@@ -15,7 +15,7 @@ import typer
 from facedb.cli.choices import DetectorOption, ModelOption, PresetOption, ThreadsOption, model_choice, model_options
 from facedb.cli.context import database, state_of
 from facedb.cli.output import Format, FormatOption, emit
-from facedb.core.row import ad_hoc, texts
+from facedb.core.result_columns import ad_hoc, texts
 
 if TYPE_CHECKING:
     from facedb.bench.database import DbRow

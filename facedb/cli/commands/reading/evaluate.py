@@ -15,7 +15,7 @@ from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.errors import UsageError
-from facedb.core.row import table
+from facedb.core.result_columns import table
 
 if TYPE_CHECKING:
     from facedb.report.evaluate import Evaluation

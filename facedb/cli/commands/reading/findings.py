@@ -10,7 +10,7 @@ import typer
 from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, LimitOption, database
 from facedb.cli.output import Format, FormatOption, RawOption, emit
-from facedb.core.row import table
+from facedb.core.result_columns import table
 
 
 class FindingClass(StrEnum):

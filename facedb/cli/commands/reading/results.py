@@ -10,7 +10,7 @@ import typer
 from facedb.cli.context import DatasetOption, LimitOption, database, state_of
 from facedb.cli.output import Format, FormatOption, RawOption, emit
 from facedb.core.counting import are
-from facedb.core.row import ad_hoc, table
+from facedb.core.result_columns import ad_hoc, table
 
 ScanOption = Annotated[int | None, typer.Option("--scan", help="Number of the scan; default: the newest finished one.")]
 MinScoreOption = Annotated[float | None, typer.Option("--min-score", help="Only rows whose score reaches this.")]
@@ -27,7 +27,8 @@ def links(
     rejected: Annotated[bool, typer.Option("--all", help="Also links that a person called different.")] = False,
 ) -> None:
     """Print the links between identities, strongest first; what a person called different is left out."""
-    from facedb.report import records, results
+    from facedb.report import reading as results
+    from facedb.report import result_rows as records
 
     with database(ctx) as db:
         selection = results.Selection(scan, min_score, dataset, limit, rejected)
@@ -53,7 +54,8 @@ def pairs(
     scan: ScanOption = None,
 ) -> None:
     """Print the flagged pairs of faces, highest score first."""
-    from facedb.report import records, results
+    from facedb.report import reading as results
+    from facedb.report import result_rows as records
 
     with database(ctx) as db, results.pairs(db, results.Selection(scan, min_score, dataset, limit)) as rows:
         emit(table(records.Pair), rows, output, raw=raw)
@@ -77,7 +79,8 @@ def faces(
     scan: ScanOption = None,
 ) -> None:
     """Print the faces of photos that show several: which one took part, who the bystanders are, and whom a photo also shows."""
-    from facedb.report import records, results
+    from facedb.report import reading as results
+    from facedb.report import result_rows as records
 
     with (
         database(ctx) as db,
@@ -99,7 +102,8 @@ def rejects(
     ] = False,
 ) -> None:
     """Print every file that did not become a face, and why."""
-    from facedb.report import records, results
+    from facedb.report import reading as results
+    from facedb.report import result_rows as records
 
     if retry:
         with database(ctx) as db:
@@ -112,7 +116,8 @@ def rejects(
 
 def datasets(ctx: typer.Context, output: FormatOption = Format.TABLE, raw: RawOption = False) -> None:
     """Print the datasets and how their files stand."""
-    from facedb.report import records, results
+    from facedb.report import reading as results
+    from facedb.report import result_rows as records
 
     with database(ctx) as db:
         emit(
@@ -132,7 +137,8 @@ def identities(
     dataset: DatasetOption = None,
 ) -> None:
     """Print the identities with their images, and what the newest scan says of them."""
-    from facedb.report import records, results
+    from facedb.report import reading as results
+    from facedb.report import result_rows as records
 
     with database(ctx) as db, results.identities(db, dataset=dataset, limit=limit) as rows:
         emit(table(records.Identity), rows, output, raw=raw)
@@ -155,7 +161,8 @@ def scans(
     Old ones end by themselves: after a finished scan the 5 newest of its gallery stay (keep_scans in facedb.toml, 0: all), and
     those on which a verdict, a plan or an evaluation rests.
     """
-    from facedb.report import records, results
+    from facedb.report import reading as results
+    from facedb.report import result_rows as records
 
     if prune is not None:
         _prune_scans(ctx, prune, yes, output)

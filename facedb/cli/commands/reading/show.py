@@ -52,7 +52,7 @@ def show(
     from facedb.report.page import PageOptions, write_report
     from facedb.report.thumbnails import Thumbnails
     from facedb.review import answers
-    from facedb.scan.scope import find_scan
+    from facedb.scan.which_scan import find_scan
 
     ranks = answers.numbers(numbers)
     settings, reporter = settings_from(ctx), state_of(ctx).reporter

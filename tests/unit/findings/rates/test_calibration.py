@@ -7,9 +7,9 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from facedb.findings.rates.calibration import Calibration, Observed, calibrate, observed, wilson
+from facedb.findings.rates.error_rates import Calibration, Observed, calibrate, observed, wilson
+from facedb.findings.rates.face_sample import sample_rows, score_pairs
 from facedb.findings.rates.histogram import BINS, count_scores
-from facedb.findings.rates.score_sample import sample_rows, score_pairs
 from facedb.join.gallery import Gallery
 from tests.unit.findings.people import Crowd, folders
 

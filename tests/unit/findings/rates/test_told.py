@@ -6,10 +6,10 @@ import numpy as np
 
 from facedb.findings.copies import Hashes
 from facedb.findings.find import find, study_folders
-from facedb.findings.rates.calibration import Calibration, calibrate, observed
+from facedb.findings.rates.error_rates import Calibration, calibrate, observed
+from facedb.findings.rates.genuine_scores import genuine_histogram
 from facedb.findings.rates.histogram import BINS, bin_of, count_scores
 from facedb.findings.rates.impostors import impostor_histogram
-from facedb.findings.rates.within import genuine_histogram
 from facedb.join.blocks import plan_blocks
 from facedb.join.gallery import Gallery
 from facedb.join.loop import join

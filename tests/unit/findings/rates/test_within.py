@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facedb.findings import folders
-from facedb.findings.rates import within
+from facedb.findings.rates import genuine_scores as within
+from facedb.findings.rates.genuine_scores import genuine_histogram
 from facedb.findings.rates.histogram import count_pairs, count_scores
-from facedb.findings.rates.within import genuine_histogram
 from tests.unit.join.galleries import make_gallery, unit
 
 

@@ -7,10 +7,10 @@ import threading
 import faiss
 import numpy as np
 
+from facedb.join.error_bounds import FLOAT32_ROUNDOFF, score_error
 from facedb.join.gallery import Gallery
 from facedb.join.gpu.append_search import AppendSearcher
 from facedb.join.gpu.knn_search import KnnSearcher
-from facedb.join.quantise import FLOAT32_ROUNDOFF, score_error
 from facedb.join.sieve import Sieve
 
 

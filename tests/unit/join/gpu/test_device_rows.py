@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from facedb.join.error_bounds import score_error
 from facedb.join.gpu.device_rows import DeviceRows, rounded, widened
-from facedb.join.quantise import score_error
 from tests.unit.join.galleries import clustered, make_gallery, unit
 
 

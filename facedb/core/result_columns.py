@@ -1,7 +1,7 @@
 """What a result looks like: one frozen dataclass per result says its columns, their order, their types and their names.
 
 Everything that shows or stores such rows follows it: the SELECT (`facedb.db.rows`), files, stdout and Arrow
-(`facedb.report.tables`), and the objects of the Python API. A column is called like its attribute, except where that
+(`facedb.report.row_files`), and the objects of the Python API. A column is called like its attribute, except where that
 is a word of Python's (``class``, ``from``): then ``Annotated[str, As("class")]`` names it.
 """
 

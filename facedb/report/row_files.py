@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from facedb.core.formula import defused
 from facedb.core.paths import to_text
-from facedb.core.row import Column, Kind, Table, Values
+from facedb.core.result_columns import Column, Kind, Table, Values
 
 if TYPE_CHECKING:
     import pyarrow as pa

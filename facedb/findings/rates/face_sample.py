@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Int64Array
-from facedb.findings.rates.calibration import Observed, observed
+from facedb.findings.rates.error_rates import Observed, observed
 from facedb.findings.rates.histogram import BINS
 from facedb.join.gallery import Gallery
 

@@ -12,7 +12,7 @@ from facedb.dataset.limits import fits
 from facedb.db.connection import Connection
 from facedb.review import decision_rows as store
 from facedb.review.decision_rows import PlannedImage
-from facedb.review.tree import exists
+from facedb.review.safe_moves import exists
 from facedb.sources.identity import IdentityRule, identity_rule
 from facedb.sources.junk import left_aside
 from facedb.sources.options import SourceOptions

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from facedb.core.errors import ModelError
-from facedb.embedding.files import foreign, onnxfile
+from facedb.embedding.model_files import foreign, onnxfile
 
 _CHUNK = 1 << 20
 

@@ -21,8 +21,8 @@ from facedb.sources.identity import IdentityRule, identity_rule
 from facedb.sources.options import SourceOptions
 from facedb.sources.paths import below
 from facedb.sources.tables.columns import BadRowError, Columns, has_path_column, label
+from facedb.sources.tables.csv_table import TextTable
 from facedb.sources.tables.layouts import Layout, recognise
-from facedb.sources.tables.text_table import TextTable
 
 _CHUNK = 1 << 16
 LONGEST_PATH = 4096

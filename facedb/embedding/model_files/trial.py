@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from facedb.core.errors import ModelError
 from facedb.embedding.contract import ModelContract
-from facedb.embedding.files.weights import model_files
+from facedb.embedding.model_files.model_hash import model_files
 
 LIMIT_S: Final = 30.0
 """A run of one picture that takes longer is taken for one that never ends."""
@@ -48,7 +48,7 @@ def try_out(
     }
     try:
         done = subprocess.run(
-            [sys.executable, "-c", "from facedb.embedding.files.trial import main; main()"],
+            [sys.executable, "-c", "from facedb.embedding.model_files.trial import main; main()"],
             input=json.dumps(request),
             capture_output=True,
             text=True,
@@ -79,7 +79,7 @@ def main() -> None:
     """The other side: reads a request as JSON from stdin, answers on stdout."""
     request = json.load(sys.stdin)
     _bound(request["memory"])
-    from facedb.embedding.files.resolve import is_detector, load_contract
+    from facedb.embedding.model_files.resolve import is_detector, load_contract
 
     path = Path(request["path"])
     notes: list[str] = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from facedb.core.row import As, Real
+from facedb.core.result_columns import As, Real
 from facedb.scan.findings import IDENTITY_A, IDENTITY_B
 
 

@@ -14,8 +14,8 @@ from facedb.core.errors import ModelError
 from facedb.embedding.contract import LAYOUTS, DetectorContract, ModelContract
 from facedb.embedding.detection.detect import Heads, heads_of
 from facedb.embedding.detection.scrfd import NMS_IOU, SCORE_THRESHOLD
-from facedb.embedding.files.presets import KNOWN_WEIGHTS, PRESETS
-from facedb.embedding.files.weights import weights_sha256
+from facedb.embedding.model_files.model_hash import weights_sha256
+from facedb.embedding.model_files.presets import KNOWN_WEIGHTS, PRESETS
 from facedb.embedding.session import Graph, Tensor, graph_of, open_session, run_session
 
 KEYS: Final = ("name", "size", "layout", "colour", "mean", "std", "template", "margin", "output", "precision", "faces")
