@@ -48,8 +48,18 @@ if TYPE_CHECKING:
     from facedb.scan.search import Match
 
 __all__ = [
-    "Dataset", "Embeddings", "FaceDB", "Finding", "Identity", "Link", "Pair", "Reject", "Rows", "Scan", "connect",
-]  # fmt: skip
+    "Dataset",
+    "Embeddings",
+    "FaceDB",
+    "Finding",
+    "Identity",
+    "Link",
+    "Pair",
+    "Reject",
+    "Rows",
+    "Scan",
+    "connect",
+]
 
 PathLike = str | os.PathLike[str]
 Threshold = float | Literal["auto"]
@@ -137,9 +147,15 @@ class FaceDB:
         )
         options = self._options(threshold, fmr, engine=engine, threads=threads, full=full)
         return check(
-            self._open(), Path(folder), choice, options, dataset=dataset, source_format=source_format,
-            source_options={"exclude": tuple(exclude)} if exclude else None, reporter=self._reporter,
-        )  # fmt: skip
+            self._open(),
+            Path(folder),
+            choice,
+            options,
+            dataset=dataset,
+            source_format=source_format,
+            source_options={"exclude": tuple(exclude)} if exclude else None,
+            reporter=self._reporter,
+        )
 
     def ingest(
         self,
@@ -161,10 +177,17 @@ class FaceDB:
         from facedb.dataset.ingest import ingest
 
         return ingest(
-            self._open(), Path(source), dataset=dataset, source_format=source_format, contract=contract, prune=prune,
-            options=options, moved_from=None if moved_from is None else os.fspath(moved_from), allow_empty=allow_empty,
+            self._open(),
+            Path(source),
+            dataset=dataset,
+            source_format=source_format,
+            contract=contract,
+            prune=prune,
+            options=options,
+            moved_from=None if moved_from is None else os.fspath(moved_from),
+            allow_empty=allow_empty,
             reporter=self._reporter,
-        )  # fmt: skip
+        )
 
     def embed(
         self,
@@ -204,9 +227,15 @@ class FaceDB:
         from facedb.scan.run import scan
 
         options = self._options(
-            threshold, fmr, engine=engine, threads=threads, full=full, datasets=tuple(datasets), model=model,
+            threshold,
+            fmr,
+            engine=engine,
+            threads=threads,
+            full=full,
+            datasets=tuple(datasets),
+            model=model,
             unlabelled=unlabelled,
-        )  # fmt: skip
+        )
         return scan(self._open(), options, reporter=self._reporter)
 
     def _options(self, threshold: Threshold | None, fmr: float | None, **more: Any) -> ScanOptions:
@@ -317,8 +346,13 @@ class FaceDB:
         with closing(db.open()) as conn, translated(db.dsn):
             key = None if identity is None else find_identity(conn, identity, dataset)
             return load_embeddings(
-                db, conn, model=model, dataset=None if key is not None else dataset, identity_id=key, reporter=self._reporter
-            )  # fmt: skip
+                db,
+                conn,
+                model=model,
+                dataset=None if key is not None else dataset,
+                identity_id=key,
+                reporter=self._reporter,
+            )
 
     def rejects(
         self, *, dataset: str | None = None, code: str | None = None, ignored: bool = False, limit: int | None = None
@@ -376,8 +410,14 @@ class FaceDB:
         if top < 1:
             raise UsageError(f"A search gives at least one face, not {top}.")
         found = work.search(
-            self._open(), Path(image), model_name=model, top=top, min_score=min_score, approximate=approximate, faces=faces
-        )  # fmt: skip
+            self._open(),
+            Path(image),
+            model_name=model,
+            top=top,
+            min_score=min_score,
+            approximate=approximate,
+            faces=faces,
+        )
         return Rows(table(work.Match), found)
 
     def calibrate(
@@ -423,9 +463,16 @@ class FaceDB:
         if truth is not None:
             return work.against_truth(self._open(), Path(truth), scan=scan, dataset=dataset)
         return work.inject(
-            self._open(), inject or work.DEFAULT_INJECT, seed, scan=scan, dataset=dataset, engine=engine, threads=threads,
-            cache_dir=self._settings.cache, reporter=self._reporter,
-        )  # fmt: skip
+            self._open(),
+            inject or work.DEFAULT_INJECT,
+            seed,
+            scan=scan,
+            dataset=dataset,
+            engine=engine,
+            threads=threads,
+            cache_dir=self._settings.cache,
+            reporter=self._reporter,
+        )
 
     # Decisions -----------------------------------------------------------------------------------------------------
 

@@ -44,12 +44,16 @@ def check(
     """
     choose_engine(options.engine)
     taken = ingest(
-        db, folder, dataset=dataset, source_format=source_format, options=source_options, moved_from=moved_from,
-        count=False, reporter=reporter,
-    )  # fmt: skip
-    embedded = embed(
-        db, choice, dataset=taken.dataset, threads=options.threads, pause=pause, reporter=reporter
-    )  # fmt: skip
+        db,
+        folder,
+        dataset=dataset,
+        source_format=source_format,
+        options=source_options,
+        moved_from=moved_from,
+        count=False,
+        reporter=reporter,
+    )
+    embedded = embed(db, choice, dataset=taken.dataset, threads=options.threads, pause=pause, reporter=reporter)
     if not embedded.faces:
         raise InputError(
             f"No face was found in {folder}: {taken.ignored:,} files are ignored and {taken.rejected + embedded.rejected:,} "

@@ -65,9 +65,12 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
     sensors = read_sensors()
     hottest = max((s.celsius for s in sensors), default=None)
     yield Diagnosis(
-        "temperature", "ok" if sensors else "warning",
-        f"{len(sensors)} sensors, hottest {hottest:.0f} °C" if hottest is not None else "no sensor can be read, so --max-temp cannot guard",
-    )  # fmt: skip
+        "temperature",
+        "ok" if sensors else "warning",
+        f"{len(sensors)} sensors, hottest {hottest:.0f} °C"
+        if hottest is not None
+        else "no sensor can be read, so --max-temp cannot guard",
+    )
     yield _disk(settings)
     yield from _database(settings)
     yield _left_behind(settings)
@@ -95,9 +98,11 @@ def _exclusive(subject: str, names: tuple[str, ...]) -> Diagnosis:
         return Diagnosis(subject, "problem", "not installed", "install facedb[cpu] or facedb[gpu]")
     if len(found) > 1:
         return Diagnosis(
-            subject, "problem",
-            f"{' and '.join(found)} are both installed and share one directory", "uninstall both, then install one of them",
-        )  # fmt: skip
+            subject,
+            "problem",
+            f"{' and '.join(found)} are both installed and share one directory",
+            "uninstall both, then install one of them",
+        )
     return Diagnosis(subject, "ok", found[0])
 
 
@@ -152,9 +157,11 @@ def _models(db: Database) -> Iterator[Diagnosis]:
                 faults.append(str(error))
         said = "; ".join(faults) or f"{path}, as its contract says"
         yield Diagnosis(
-            f"model {name}", "warning" if faults else "ok", said,
+            f"model {name}",
+            "warning" if faults else "ok",
+            said,
             "put the file back, or embed with --model from its new place" if faults else "",
-        )  # fmt: skip
+        )
 
 
 def _room(settings: Settings, db: Database) -> Iterator[Diagnosis]:

@@ -61,9 +61,15 @@ def shown_bar(title: str, total: int | None, unit: str) -> Iterator[Bar]:
     bars: tuple[ProgressColumn, ...] = (BarColumn(bar_width=12),) if total is not None else (SpinnerColumn(),)
     left: tuple[ProgressColumn, ...] = (TimeRemainingColumn(),) if total is not None else ()
     progress = Progress(
-        TextColumn("{task.description}"), *bars, _Count(), _Rate(), TimeElapsedColumn(), *left,
-        console=console, transient=True,
-    )  # fmt: skip
+        TextColumn("{task.description}"),
+        *bars,
+        _Count(),
+        _Rate(),
+        TimeElapsedColumn(),
+        *left,
+        console=console,
+        transient=True,
+    )
     started = time.monotonic()
     with progress:
         yield Bar(progress, title, total, unit)

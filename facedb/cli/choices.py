@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 ModelOption = Annotated[
     str | None,
     typer.Option(
-        "--model", "-m",
+        "--model",
+        "-m",
         help="Face model: an .onnx file, an InsightFace pack, or the name of a model; default: the one this dataset had before.",
         autocompletion=completion.models,
     ),
-]  # fmt: skip
+]
 DetectorOption = Annotated[
     str | None,
     typer.Option(
@@ -73,10 +74,12 @@ ProviderOption = Annotated[
 MaxPixelsOption = Annotated[
     int | None,
     typer.Option(
-        "--max-pixels", min=1, metavar="N",
+        "--max-pixels",
+        min=1,
+        metavar="N",
         help="Largest photo to decode, in pixels; default: max_pixels of the settings, else 100,000,000. JPEGs above it are reduced.",
     ),
-]  # fmt: skip
+]
 YesOption = Annotated[
     bool,
     typer.Option("--yes", "-y", help="Where no model is named or remembered: fetch YuNet and SFace without asking."),
@@ -87,11 +90,13 @@ ThreadsOption = Annotated[
 ThresholdOption = Annotated[
     str,
     typer.Option(
-        "--threshold", "-t", metavar="SCORE|auto",
+        "--threshold",
+        "-t",
+        metavar="SCORE|auto",
         help="Flag pairs whose cosine similarity reaches this; auto: chosen from your data, saying why.",
         autocompletion=completion.words("auto"),
     ),
-]  # fmt: skip
+]
 FmrOption = Annotated[
     float | None,
     typer.Option(
@@ -136,10 +141,11 @@ CoolToOption = Annotated[
 MovedFromOption = Annotated[
     str | None,
     typer.Option(
-        "--moved-from", metavar="OLD",
+        "--moved-from",
+        metavar="OLD",
         help="The source was at OLD and is here now: what is known of it stays. OLD is a path or a dataset.",
     ),
-]  # fmt: skip
+]
 
 DEFAULT_THRESHOLD = str(THRESHOLD)
 

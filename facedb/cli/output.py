@@ -41,8 +41,10 @@ def watch_stdout() -> None:
     old.flush()
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(_WatchedStdout(old.fileno(), "w", closefd=False)),
-        encoding=old.encoding, errors="backslashreplace", line_buffering=old.isatty(),
-    )  # fmt: skip
+        encoding=old.encoding,
+        errors="backslashreplace",
+        line_buffering=old.isatty(),
+    )
 
 
 class Format(StrEnum):

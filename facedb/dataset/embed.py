@@ -94,15 +94,25 @@ def open_embedder(
     """The embedder of a choice; says what was assumed of its contract. Raises ModelError where files do not fit."""
     notes: list[str] = []
     contract = load_contract(
-        choice.weights, preset=choice.preset, detector=choice.detector, faces=choice.faces,
-        overrides=choice.overrides, notes=notes,
-    )  # fmt: skip
+        choice.weights,
+        preset=choice.preset,
+        detector=choice.detector,
+        faces=choice.faces,
+        overrides=choice.overrides,
+        notes=notes,
+    )
     for note in notes:
         reporter.say(note)
     embedder = Embedder(
-        choice.weights, contract, choice.detector, provider=choice.provider, batch=batch, threads=threads,
-        min_face=choice.min_face, max_pixels=choice.max_pixels or MAX_PIXELS,
-    )  # fmt: skip
+        choice.weights,
+        contract,
+        choice.detector,
+        provider=choice.provider,
+        batch=batch,
+        threads=threads,
+        min_face=choice.min_face,
+        max_pixels=choice.max_pixels or MAX_PIXELS,
+    )
     for note in embedder.notes:
         reporter.say(note)
     return embedder
@@ -120,10 +130,15 @@ def detection_key(contract: ModelContract) -> str:
 def register(conn: Connection, contract: ModelContract, choice: ModelChoice) -> ModelRow:
     """The row of a contract, made if it is not there."""
     return store.add_model(
-        conn, name=contract.name, digest=contract.digest(), contract=contract.to_dict(), dim=contract.dim,
-        detection=detection_key(contract), weights_path=str(choice.weights.absolute()),
+        conn,
+        name=contract.name,
+        digest=contract.digest(),
+        contract=contract.to_dict(),
+        dim=contract.dim,
+        detection=detection_key(contract),
+        weights_path=str(choice.weights.absolute()),
         detector_path=None if choice.detector is None else str(choice.detector.absolute()),
-    )  # fmt: skip
+    )
 
 
 def _say_if_changed(conn: Connection, contract: ModelContract, choice: ModelChoice, reporter: Reporter) -> None:

@@ -199,9 +199,16 @@ def pending(conn: Connection, model_id: int, dataset_id: int | None) -> Iterator
         for row in cursor:
             box, landmarks = row[6], row[7]
             yield PendingImage(
-                row[0], from_text(row[1]), from_text(row[2]), None if row[3] is None else from_text(row[3]), row[4], row[5],
-                None if box is None else tuple(box), None if landmarks is None else tuple(landmarks), row[8],
-            )  # fmt: skip
+                row[0],
+                from_text(row[1]),
+                from_text(row[2]),
+                None if row[3] is None else from_text(row[3]),
+                row[4],
+                row[5],
+                None if box is None else tuple(box),
+                None if landmarks is None else tuple(landmarks),
+                row[8],
+            )
 
 
 def unchanged(conn: Connection, hashes: Mapping[int, bytes | None]) -> set[int]:
@@ -257,11 +264,17 @@ def write_results(conn: Connection, model: ModelRow, results: Sequence[ImageResu
             known[image_id, face.ordinal] = face_id
             copy.write_row(
                 (
-                    face_id, image_id, model.detection, face.ordinal, None if face.box is None else list(face.box),
-                    None if face.landmarks is None else list(face.landmarks), face.detector_score, face.size_px,
+                    face_id,
+                    image_id,
+                    model.detection,
+                    face.ordinal,
+                    None if face.box is None else list(face.box),
+                    None if face.landmarks is None else list(face.landmarks),
+                    face.detector_score,
+                    face.size_px,
                     face.sharpness,
                 )
-            )  # fmt: skip
+            )
     return copy_embeddings(
         conn,
         model,

@@ -110,12 +110,32 @@ def is_void(row: store.ImageRow, before: store.KnownImage) -> bool:
 def differs(row: store.ImageRow, before: store.KnownImage) -> bool:
     """Whether a row says anything else than the table does."""
     label = before.identity_id if before.labelled_by == "person" else row.identity_id
-    now = (row.size, row.mtime_ns, row.sha256, row.status, row.reject_code, label,
-           row.container, row.container_offset, row.container_length, _face_of(row), row.extra or None)  # fmt: skip
+    now = (
+        row.size,
+        row.mtime_ns,
+        row.sha256,
+        row.status,
+        row.reject_code,
+        label,
+        row.container,
+        row.container_offset,
+        row.container_length,
+        _face_of(row),
+        row.extra or None,
+    )
     return now != (
-        before.size, before.mtime_ns, before.sha256, before.status, before.reject_code, before.identity_id,
-        before.container, before.container_offset, before.container_length, _face_of(before), before.extra,
-    )  # fmt: skip
+        before.size,
+        before.mtime_ns,
+        before.sha256,
+        before.status,
+        before.reject_code,
+        before.identity_id,
+        before.container,
+        before.container_offset,
+        before.container_length,
+        _face_of(before),
+        before.extra,
+    )
 
 
 def _face_of(image: store.ImageRow | store.KnownImage) -> tuple[bytes, bytes]:

@@ -151,9 +151,23 @@ def reserve_ids(conn: Connection, table: str, n: int) -> list[int]:
 
 
 _IMAGE_COLUMNS = (
-    "id", "source_id", "identity_id", "status", "reject_code", "reject_detail", "path", "bytes", "mtime_ns", "sha256",
-    "container", "container_offset", "container_length", "box", "landmarks", "extra",
-)  # fmt: skip
+    "id",
+    "source_id",
+    "identity_id",
+    "status",
+    "reject_code",
+    "reject_detail",
+    "path",
+    "bytes",
+    "mtime_ns",
+    "sha256",
+    "container",
+    "container_offset",
+    "container_length",
+    "box",
+    "landmarks",
+    "extra",
+)
 
 
 def insert_images(conn: Connection, source_id: int, rows: Sequence[ImageRow]) -> None:
@@ -165,12 +179,24 @@ def insert_images(conn: Connection, source_id: int, rows: Sequence[ImageRow]) ->
         for row in rows:
             copy.write_row(
                 (
-                    row.id, source_id, row.identity_id, row.status, row.reject_code, row.reject_detail,
-                    to_text(row.path), row.size, row.mtime_ns, row.sha256, _text(row.container),
-                    row.container_offset, row.container_length, _list(row.box), _list(row.landmarks),
+                    row.id,
+                    source_id,
+                    row.identity_id,
+                    row.status,
+                    row.reject_code,
+                    row.reject_detail,
+                    to_text(row.path),
+                    row.size,
+                    row.mtime_ns,
+                    row.sha256,
+                    _text(row.container),
+                    row.container_offset,
+                    row.container_length,
+                    _list(row.box),
+                    _list(row.landmarks),
                     _json(row.extra),
                 )
-            )  # fmt: skip
+            )
 
 
 def update_images(conn: Connection, rows: Sequence[ImageRow]) -> None:
@@ -181,15 +207,24 @@ def update_images(conn: Connection, rows: Sequence[ImageRow]) -> None:
         SQL["update_image"],
         [
             {
-                "id": row.id, "identity_id": row.identity_id, "status": row.status, "reject_code": row.reject_code,
-                "reject_detail": row.reject_detail, "bytes": row.size, "mtime_ns": row.mtime_ns, "sha256": row.sha256,
-                "container": _text(row.container), "container_offset": row.container_offset,
-                "container_length": row.container_length, "box": _list(row.box), "landmarks": _list(row.landmarks),
+                "id": row.id,
+                "identity_id": row.identity_id,
+                "status": row.status,
+                "reject_code": row.reject_code,
+                "reject_detail": row.reject_detail,
+                "bytes": row.size,
+                "mtime_ns": row.mtime_ns,
+                "sha256": row.sha256,
+                "container": _text(row.container),
+                "container_offset": row.container_offset,
+                "container_length": row.container_length,
+                "box": _list(row.box),
+                "landmarks": _list(row.landmarks),
                 "extra": _json(row.extra),
             }
             for row in rows
         ],
-    )  # fmt: skip
+    )
 
 
 def _text(value: str | None) -> str | None:
@@ -321,9 +356,18 @@ def merge_moved(conn: Connection, source_id: int, moved: Sequence[MovedImage]) -
 
 
 _PLACE = (
-    "path", "bytes", "mtime_ns", "status", "container", "container_offset", "container_length", "box", "landmarks",
-    "extra", "identity_id",
-)  # fmt: skip
+    "path",
+    "bytes",
+    "mtime_ns",
+    "status",
+    "container",
+    "container_offset",
+    "container_length",
+    "box",
+    "landmarks",
+    "extra",
+    "identity_id",
+)
 
 
 def _keep_renamed(conn: Connection, before: Sequence[tuple[Any, ...]], new_identities: Sequence[int]) -> None:

@@ -162,15 +162,35 @@ def ingest(
         if reader.new or reader.changed or reader.moved or reader.vanished or pruned:
             work.unit(
                 lambda conn: audit.note(
-                    conn, "ingest", "dataset", dataset_id, new=reader.new, changed=reader.changed, moved=reader.moved,
-                    vanished=reader.vanished, pruned=pruned,
+                    conn,
+                    "ingest",
+                    "dataset",
+                    dataset_id,
+                    new=reader.new,
+                    changed=reader.changed,
+                    moved=reader.moved,
+                    vanished=reader.vanished,
+                    pruned=pruned,
                 )
-            )  # fmt: skip
+            )
         return IngestSummary(
-            home.dataset, dataset_id, source_id, source.format, reader.seen, reader.new, reader.changed, reader.moved,
-            reader.unchanged, reader.vanished, pruned, counts.ready, counts.ignored, counts.rejected, counts.identities,
+            home.dataset,
+            dataset_id,
+            source_id,
+            source.format,
+            reader.seen,
+            reader.new,
+            reader.changed,
+            reader.moved,
+            reader.unchanged,
+            reader.vanished,
+            pruned,
+            counts.ready,
+            counts.ignored,
+            counts.rejected,
+            counts.identities,
             work.unit(lambda conn: store.count_vanished(conn, source_id)),
-        )  # fmt: skip
+        )
 
 
 def _gone(work: Work, known: SourceRow, place: Path) -> Callable[[str], InputError]:

@@ -37,9 +37,15 @@ def given_model(conn: Connection, name: str, dim: int) -> ModelRow:
     contract = {"kind": DETECTION, "name": name, "dim": dim}
     digest = hashlib.sha256(json.dumps(contract, sort_keys=True).encode()).hexdigest()
     return store_embeddings.add_model(
-        conn, name=name, digest=digest, contract=contract, dim=dim, detection=DETECTION,
-        weights_path=None, detector_path=None,
-    )  # fmt: skip
+        conn,
+        name=name,
+        digest=digest,
+        contract=contract,
+        dim=dim,
+        detection=DETECTION,
+        weights_path=None,
+        detector_path=None,
+    )
 
 
 class VectorWriter:
@@ -90,9 +96,10 @@ class VectorWriter:
         ids[fresh] = store_ingest.reserve_ids(self._conn, "image", len(fresh))
         unit, norms, usable = normalise(raw)
         store_ingest.copy_vector_images(
-            self._conn, self._source_id,
+            self._conn,
+            self._source_id,
             [(int(ids[k]), labels[k], batch.paths[k], 4 * raw.shape[1], hashes[k]) for k in fresh],
-        )  # fmt: skip
+        )
         store_ingest.update_vector_images(self._conn, [(int(ids[k]), hashes[k]) for k in changed], relabelled, back)
         rows = np.r_[fresh, changed].astype(np.int64)
         self._write_faces(ids, rows[usable[rows]], unit, norms)
@@ -115,9 +122,7 @@ class VectorWriter:
         rows = rows[~met]
         if len(rows) == len(batch.paths):
             return batch
-        return VectorBatch(
-            [batch.paths[k] for k in rows], [batch.identities[k] for k in rows], batch.vectors[rows]
-        )  # fmt: skip
+        return VectorBatch([batch.paths[k] for k in rows], [batch.identities[k] for k in rows], batch.vectors[rows])
 
     def _write_faces(self, ids: Int64Array, rows: NDArray[np.int64], unit: Float32Array, norms: Float32Array) -> None:
         if len(rows):

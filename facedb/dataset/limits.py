@@ -45,9 +45,16 @@ def admit(record: ImageRecord) -> ImageRecord:
             rejects.TOO_LARGE, f"The file has {record.size:,} bytes; a photo has at most {FILE_BYTES:,}."
         )
     return replace(
-        record, path=path, identity=identity, problem=problem, box=box, landmarks=landmarks, size=_size(record.size),
-        mtime_ns=storable_time(record.mtime_ns), ignored=None if problem else record.ignored,
-    )  # fmt: skip
+        record,
+        path=path,
+        identity=identity,
+        problem=problem,
+        box=box,
+        landmarks=landmarks,
+        size=_size(record.size),
+        mtime_ns=storable_time(record.mtime_ns),
+        ignored=None if problem else record.ignored,
+    )
 
 
 def admit_vectors(batch: VectorBatch) -> tuple[VectorBatch, list[ImageRecord]]:

@@ -106,9 +106,14 @@ def named_choice(options: ModelOptions, models_dir: Path, reporter: Reporter) ->
     if options.detector is not None:
         detector = _detector(options.detector, models_dir)
     return ModelChoice(
-        weights=weights or find_file(options.model, models_dir), detector=detector, preset=preset, faces=options.faces,
-        overrides=dict(options.overrides), provider=options.provider, max_pixels=options.max_pixels,
-    )  # fmt: skip
+        weights=weights or find_file(options.model, models_dir),
+        detector=detector,
+        preset=preset,
+        faces=options.faces,
+        overrides=dict(options.overrides),
+        provider=options.provider,
+        max_pixels=options.max_pixels,
+    )
 
 
 def _detector(name: str, models_dir: Path) -> Path | None:

@@ -211,10 +211,18 @@ def _copy(source: Path, parts: tuple[Path, ...], target: Path) -> None:
 
 def _toml(contract: ModelContract, detector: Mapping[str, Any]) -> str:
     lines = {
-        "name": contract.name, "size": list(contract.input_size), "layout": contract.layout, "colour": contract.colour,
-        "mean": list(contract.mean), "std": list(contract.std), "template": contract.template,
-        "margin": contract.margin, "output": contract.output_name, "precision": contract.precision, "faces": contract.faces,
-    }  # fmt: skip
+        "name": contract.name,
+        "size": list(contract.input_size),
+        "layout": contract.layout,
+        "colour": contract.colour,
+        "mean": list(contract.mean),
+        "std": list(contract.std),
+        "template": contract.template,
+        "margin": contract.margin,
+        "output": contract.output_name,
+        "precision": contract.precision,
+        "faces": contract.faces,
+    }
     # JSON strings, numbers and lists are TOML values as well.
     text = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items())
     if detector:

@@ -69,10 +69,13 @@ def place_source(
     conn.execute(
         SQL["place_source"],
         {
-            "source_id": source_id, "location": to_text(location), "root": to_text(root), "format": source_format,
+            "source_id": source_id,
+            "location": to_text(location),
+            "root": to_text(root),
+            "format": source_format,
             "options": Jsonb(dict(options)),
         },
-    )  # fmt: skip
+    )
 
 
 def count_ready(conn: Connection, source_id: int) -> int:

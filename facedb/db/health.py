@@ -57,9 +57,11 @@ def look(db: Database) -> Iterator[Health]:
             )
         for pid, role, program, seconds in conn.execute(SQL["locks"]).fetchall():
             yield Health(
-                "stale lock", "warning", f"process {pid} of {role} ({program or 'unnamed'}) holds a lock, idle for {seconds // 3600} h",
+                "stale lock",
+                "warning",
+                f"process {pid} of {role} ({program or 'unnamed'}) holds a lock, idle for {seconds // 3600} h",
                 f"end that facedb, or: select pg_terminate_backend({pid})",
-            )  # fmt: skip
+            )
         if wipe.due(db):
             yield Health(
                 "forgotten", "problem", "what was forgotten is not wiped from the files yet", "facedb forget --yes"
@@ -73,10 +75,12 @@ def _server(conn: Connection, db: Database) -> Iterator[Health]:
     version, number, encoding, vector, offered, size, clock, _, replica = row
     enough = number >= migrate.OLDEST_SERVER
     yield Health(
-        "database", "ok" if enough else "problem",
-        f"PostgreSQL {version}, {db.describe()}, {size / 1e6:,.1f} MB" + (", a replica that only reads" if replica else ""),
+        "database",
+        "ok" if enough else "problem",
+        f"PostgreSQL {version}, {db.describe()}, {size / 1e6:,.1f} MB"
+        + (", a replica that only reads" if replica else ""),
         "" if enough else f"name a server of PostgreSQL {migrate.OLDEST_SERVER // 10000} or newer",
-    )  # fmt: skip
+    )
     least = ".".join(map(str, migrate.OLDEST_PGVECTOR))
     if vector is None and offered is None:
         yield Health("pgvector", "problem", "not on this server", f"install pgvector {least} or newer on the server")
@@ -95,9 +99,11 @@ def _server(conn: Connection, db: Database) -> Iterator[Health]:
     after = time.time()
     off = max(clock - after, before - clock, 0.0)
     yield Health(
-        "clock", "ok" if off < _CLOCK_SECONDS else "warning", f"the database's is {off:.1f} s off this machine's",
+        "clock",
+        "ok" if off < _CLOCK_SECONDS else "warning",
+        f"the database's is {off:.1f} s off this machine's",
         "" if off < _CLOCK_SECONDS else "set both by NTP: what is newer is told by these clocks",
-    )  # fmt: skip
+    )
 
 
 def _tables(conn: Connection) -> Health:

@@ -299,8 +299,11 @@ def check_server(connection: Connection, *, embedded: bool) -> None:
         with connection.transaction():
             connection.execute("create extension if not exists vector")
     except (
-        errors.InsufficientPrivilege, errors.UndefinedFile, errors.FeatureNotSupported, errors.InvalidSchemaName,
-    ) as error:  # fmt: skip
+        errors.InsufficientPrivilege,
+        errors.UndefinedFile,
+        errors.FeatureNotSupported,
+        errors.InvalidSchemaName,
+    ) as error:
         raise SchemaError(
             f"The extension pgvector cannot be created ({error.diag.message_primary}); "
             "have it installed on the server, then have an administrator run: create extension vector"

@@ -42,9 +42,13 @@ def demo(db: Database, folder: Path, cache_dir: Path, *, seed: int, engine: str,
 
         planted = write_dataset(folder, seed=seed, progress=progress)
     summary = check(
-        db, folder, ModelChoice(MODEL), ScanOptions(threshold=THRESHOLD, engine=engine, cache_dir=cache_dir),
-        dataset=DATASET if seed == SEED else f"{DATASET}-{seed}", reporter=reporter,
-    )  # fmt: skip
+        db,
+        folder,
+        ModelChoice(MODEL),
+        ScanOptions(threshold=THRESHOLD, engine=engine, cache_dir=cache_dir),
+        dataset=DATASET if seed == SEED else f"{DATASET}-{seed}",
+        reporter=reporter,
+    )
     with results.pairs(db, results.Selection(scan=summary.scan.scan.id)) as rows:
         pairs = [(row[1], row[3]) for row in rows]
     with findings(db, FindingSelection(scan=summary.scan.scan.id, kind="duplicate")) as rows:

@@ -202,9 +202,18 @@ def _grouped(
     at_home = np.bincount(at[folder == home[at]], minlength=len(home)) if len(rows) else np.empty(0, np.int64)
     there = np.bincount(at[folder == away[at]], minlength=len(home)) if len(rows) else np.empty(0, np.int64)
     return table(
-        Kind.DUPLICATE, weakest[several], (at, rows, np.full(len(rows), Role.COPY)),
-        identity_a=parts.labels[home] if len(home) else np.empty(0), identity_b=np.where(away >= 0, parts.labels[away], -1),
-        faces_a=at_home, faces_b=there, size_a=parts.sizes[home],
-        size_b=np.where(away >= 0, parts.sizes[away], 0), max_score=high[several], mean_score=low[several],
-        distance=bits[several], equal=weakest[several] >= EQUAL, agreement=agreed[several],
-    )  # fmt: skip
+        Kind.DUPLICATE,
+        weakest[several],
+        (at, rows, np.full(len(rows), Role.COPY)),
+        identity_a=parts.labels[home] if len(home) else np.empty(0),
+        identity_b=np.where(away >= 0, parts.labels[away], -1),
+        faces_a=at_home,
+        faces_b=there,
+        size_a=parts.sizes[home],
+        size_b=np.where(away >= 0, parts.sizes[away], 0),
+        max_score=high[several],
+        mean_score=low[several],
+        distance=bits[several],
+        equal=weakest[several] >= EQUAL,
+        agreement=agreed[several],
+    )

@@ -105,9 +105,15 @@ def find(
     parts, peeled, who, rules, odds = study.parts, study.peeled, study.who, study.rules, study.odds
     near = nearest_few(rows_a, rows_b, scores, NEAR)
     copies = find_copies(
-        gallery.vectors, gallery.groups, parts, hashes, np.r_[peeled.near_a, rows_a[near]],
-        np.r_[peeled.near_b, rows_b[near]], np.r_[peeled.near_score, scores[near]], pictures,
-    )  # fmt: skip
+        gallery.vectors,
+        gallery.groups,
+        parts,
+        hashes,
+        np.r_[peeled.near_a, rows_a[near]],
+        np.r_[peeled.near_b, rows_b[near]],
+        np.r_[peeled.near_score, scores[near]],
+        pictures,
+    )
     pairs = _Pairs(rows_a, rows_b, scores)
     strays, mixed = _beside_cores(gallery, parts, who, rules, odds, peeled, pairs, copies)
     copies = copies.only(~_told_as_strays(len(gallery), strays, copies))
@@ -303,9 +309,20 @@ def _folders_of_one(parts: Folders, likeness: Likeness) -> tuple[NDArray[np.bool
     links, count = likeness.links, np.arange(len(at))
     nearest = np.where(is_a, likeness.best_b[at], likeness.best_a[at])
     return single, table(
-        Kind.STRAY, likeness.confidence[at],
-        (np.r_[count, count], np.r_[image[at], nearest], np.r_[np.full(len(at), Role.WRONG), np.full(len(at), Role.EXAMPLE)]),
-        identity_a=parts.labels[home], identity_b=parts.labels[other], faces_a=1,
-        faces_b=np.where(is_a, links.faces_b[at], links.faces_a[at]), size_a=1, size_b=parts.sizes[other],
-        max_score=links.max_score[at], mean_score=links.mean_score[at], sameness=likeness.sameness[at],
-    )  # fmt: skip
+        Kind.STRAY,
+        likeness.confidence[at],
+        (
+            np.r_[count, count],
+            np.r_[image[at], nearest],
+            np.r_[np.full(len(at), Role.WRONG), np.full(len(at), Role.EXAMPLE)],
+        ),
+        identity_a=parts.labels[home],
+        identity_b=parts.labels[other],
+        faces_a=1,
+        faces_b=np.where(is_a, links.faces_b[at], links.faces_a[at]),
+        size_a=1,
+        size_b=parts.sizes[other],
+        max_score=links.max_score[at],
+        mean_score=links.mean_score[at],
+        sameness=likeness.sameness[at],
+    )

@@ -101,10 +101,21 @@ class FindingTable:
 _DIGITS = 5
 _MEMBERS = ("member_finding", "member_row", "member_role")
 _WHOLE: dict[str, Any] = {
-    "kind": np.int8, "equal": np.int8, "identity_a": np.int64, "identity_b": np.int64, "faces_a": np.int64, "faces_b": np.int64,
-    "size_a": np.int64, "size_b": np.int64, "distance": np.int64, "group": np.int64, "partner": np.int64,
-    "member_finding": np.int64, "member_row": np.int64, "member_role": np.int8,
-}  # fmt: skip
+    "kind": np.int8,
+    "equal": np.int8,
+    "identity_a": np.int64,
+    "identity_b": np.int64,
+    "faces_a": np.int64,
+    "faces_b": np.int64,
+    "size_a": np.int64,
+    "size_b": np.int64,
+    "distance": np.int64,
+    "group": np.int64,
+    "partner": np.int64,
+    "member_finding": np.int64,
+    "member_row": np.int64,
+    "member_role": np.int8,
+}
 _DEFAULTS: dict[str, float] = {
     "identity_b": -1,
     "distance": -1,

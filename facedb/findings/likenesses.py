@@ -95,11 +95,19 @@ def namesakes(
     best_a, best_b = (np.array([pair[side] for pair in best], np.int64) for side in (0, 1))
     at = np.arange(len(a))
     return table(
-        Kind.MERGE, sure, (np.r_[at, at], np.r_[best_a, best_b], np.full(2 * len(at), Role.EXAMPLE)),
-        identity_a=parts.labels[a], identity_b=parts.labels[b], faces_a=1, faces_b=1, size_a=parts.sizes[a],
-        size_b=parts.sizes[b], max_score=pair_scores(vectors, best_a, best_b), mean_score=who.core_scores(a, b),
+        Kind.MERGE,
+        sure,
+        (np.r_[at, at], np.r_[best_a, best_b], np.full(2 * len(at), Role.EXAMPLE)),
+        identity_a=parts.labels[a],
+        identity_b=parts.labels[b],
+        faces_a=1,
+        faces_b=1,
+        size_a=parts.sizes[a],
+        size_b=parts.sizes[b],
+        max_score=pair_scores(vectors, best_a, best_b),
+        mean_score=who.core_scores(a, b),
         sameness=who.core_sameness(a, b),
-    )  # fmt: skip
+    )
 
 
 def _best_between(
@@ -156,10 +164,20 @@ def find_likenesses(likeness: Likeness, told: NDArray[np.bool_]) -> FindingTable
         np.full(2 * len(kept), Role.EXAMPLE),
     )
     found = table(
-        Kind.LOOK_ALIKE, likeness.confidence[kept], members, identity_a=links.identity_a[kept],
-        identity_b=links.identity_b[kept], faces_a=links.faces_a[kept], faces_b=links.faces_b[kept],
-        size_a=links.size_a[kept], size_b=links.size_b[kept], max_score=links.max_score[kept],
-        mean_score=links.mean_score[kept], sameness=likeness.sameness[kept], group=group, lowest=lowest,
-    )  # fmt: skip
+        Kind.LOOK_ALIKE,
+        likeness.confidence[kept],
+        members,
+        identity_a=links.identity_a[kept],
+        identity_b=links.identity_b[kept],
+        faces_a=links.faces_a[kept],
+        faces_b=links.faces_b[kept],
+        size_a=links.size_a[kept],
+        size_b=links.size_b[kept],
+        max_score=links.max_score[kept],
+        mean_score=links.mean_score[kept],
+        sameness=likeness.sameness[kept],
+        group=group,
+        lowest=lowest,
+    )
     found.kind[merge] = Kind.MERGE
     return found

@@ -69,8 +69,19 @@ def roll_up(
     centroid = _centroid_scores(vectors, codes, a, b)
     coverage = np.maximum(faces_a / sizes[a], faces_b / sizes[b])
     rank = np.lexsort((b, a, -mean, -coverage, -highest))
-    columns: tuple[NDArray[Any], ...] = (names[a].astype(np.int64), names[b].astype(np.int64), counts, faces_a, faces_b, sizes[a], sizes[b],
-               highest, mean, median, centroid)  # fmt: skip
+    columns: tuple[NDArray[Any], ...] = (
+        names[a].astype(np.int64),
+        names[b].astype(np.int64),
+        counts,
+        faces_a,
+        faces_b,
+        sizes[a],
+        sizes[b],
+        highest,
+        mean,
+        median,
+        centroid,
+    )
     return Links(*(column[rank] for column in columns))
 
 

@@ -72,8 +72,9 @@ def peel(
     for rows, members in _large(parts):
         _peel_large(vectors, groups, rows, members, cut, group, own_mean, own_best)
     joined = [np.concatenate([part[k] for part in found]) if found else np.empty(0) for k in range(3)]
-    return Peeled(group, own_mean, own_best, joined[0].astype(np.int64), joined[1].astype(np.int64),
-                  joined[2].astype(np.float32))  # fmt: skip
+    return Peeled(
+        group, own_mean, own_best, joined[0].astype(np.int64), joined[1].astype(np.int64), joined[2].astype(np.float32)
+    )
 
 
 def _large(parts: Folders) -> Iterator[tuple[Int64Array, Int64Array]]:

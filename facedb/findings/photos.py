@@ -75,6 +75,10 @@ def find_photos(parts: Folders, facts: PhotoFacts, images: NDArray[np.integer]) 
     rows = rows[first]
     folder = parts.folder_of[rows]
     return table(
-        Kind.PHOTO, sure[rows], (np.arange(len(rows)), rows, np.full(len(rows), Role.WRONG)),
-        identity_a=parts.labels[folder], faces_a=1, size_a=parts.sizes[folder],
-    )  # fmt: skip
+        Kind.PHOTO,
+        sure[rows],
+        (np.arange(len(rows)), rows, np.full(len(rows), Role.WRONG)),
+        identity_a=parts.labels[folder],
+        faces_a=1,
+        size_a=parts.sizes[folder],
+    )

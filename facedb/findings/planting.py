@@ -171,8 +171,10 @@ def _grown(
     has_look: NDArray[np.bool_] = hashes.has_look[source]
     return Planted(
         Gallery(np.ascontiguousarray(vectors[order]), labels[order], groups[order]),
-        Hashes(content[order], look[order], has_look[order]), source[order], tuple(items),
-    )  # fmt: skip
+        Hashes(content[order], look[order], has_look[order]),
+        source[order],
+        tuple(items),
+    )
 
 
 def _resaved(vectors: Float32Array, rng: np.random.Generator) -> Float32Array:

@@ -42,13 +42,20 @@ def find_mixed(
     rows, at = asides.rows[mine], place[asides.at[mine]]
     folder = asides.folder[second]
     return table(
-        Kind.MIXED, sure, (at, rows, np.full(len(rows), Role.WRONG)),
-        identity_a=parts.labels[folder], identity_b=np.where(known, parts.labels[other], -1),
-        faces_a=asides.faces[second], size_a=parts.sizes[folder], size_b=np.where(known, parts.sizes[other], 0),
-        max_score=_best_to_core(peeled, rows, at, len(second)), mean_score=asides.between_score[second],
-        own_score=asides.own[second], sameness=asides.between[second],
+        Kind.MIXED,
+        sure,
+        (at, rows, np.full(len(rows), Role.WRONG)),
+        identity_a=parts.labels[folder],
+        identity_b=np.where(known, parts.labels[other], -1),
+        faces_a=asides.faces[second],
+        size_a=parts.sizes[folder],
+        size_b=np.where(known, parts.sizes[other], 0),
+        max_score=_best_to_core(peeled, rows, at, len(second)),
+        mean_score=asides.between_score[second],
+        own_score=asides.own[second],
+        sameness=asides.between[second],
         margin=np.where(known, asides.sameness[second] - asides.between[second], np.nan),
-    )  # fmt: skip
+    )
 
 
 def _cohesion(who: Persons, asides: Asides, which: Int64Array) -> Float64Array:
@@ -103,13 +110,24 @@ def find_strays(
         np.r_[np.full(len(kept), Role.WRONG), np.full(int(has_example.sum()), Role.EXAMPLE)],
     )
     return table(
-        Kind.STRAY, sure[kept], members, identity_a=parts.labels[folder[kept]],
-        identity_b=np.where(target >= 0, parts.labels[target], -1), faces_a=1, size_a=parts.sizes[folder[kept]],
-        size_b=np.where(target >= 0, parts.sizes[target], 0), max_score=best[kept], mean_score=score[kept],
-        own_score=own_score[kept], own_best=peeled.own_best[rows[kept]], usual=usual[folder[kept]], spread=spread[folder[kept]],
-        sameness=like[kept], margin=like[kept] - np.nan_to_num(own[kept]),
+        Kind.STRAY,
+        sure[kept],
+        members,
+        identity_a=parts.labels[folder[kept]],
+        identity_b=np.where(target >= 0, parts.labels[target], -1),
+        faces_a=1,
+        size_a=parts.sizes[folder[kept]],
+        size_b=np.where(target >= 0, parts.sizes[target], 0),
+        max_score=best[kept],
+        mean_score=score[kept],
+        own_score=own_score[kept],
+        own_best=peeled.own_best[rows[kept]],
+        usual=usual[folder[kept]],
+        spread=spread[folder[kept]],
+        sameness=like[kept],
+        margin=like[kept] - np.nan_to_num(own[kept]),
         runner_up=np.where(target >= 0, like[kept] - runner_up[kept], np.nan),
-    )  # fmt: skip
+    )
 
 
 def _stories(

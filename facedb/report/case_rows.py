@@ -81,8 +81,26 @@ def cases(
         "limit": limit,
     }
     for row in conn.execute(SQL["cases"], wanted).fetchall():
-        (rank, kind, confidence, a_id, name_a, b_id, name_b, faces_a, faces_b, size_a, size_b, best, mean, detail, verdict, by, note,
-         model_id) = row  # fmt: skip
+        (
+            rank,
+            kind,
+            confidence,
+            a_id,
+            name_a,
+            b_id,
+            name_b,
+            faces_a,
+            faces_b,
+            size_a,
+            size_b,
+            best,
+            mean,
+            detail,
+            verdict,
+            by,
+            note,
+            model_id,
+        ) = row
         members = conn.execute(SQL["members"], {"scan_id": scan_id, "rank": rank}).fetchall()
         roles: dict[int, str] = dict(members)
         own = [key for key, role in members if role in ("wrong", "copy")]
@@ -102,10 +120,26 @@ def cases(
         shown = own[: 2 * faces]
         found = _faces(conn, [*shown, *scores], roles, scores)
         yield Case(
-            rank, kind, confidence, display(from_text(name_a)), None if name_b is None else display(from_text(name_b)), faces_a, faces_b,
-            size_a, size_b, best, mean, detail, verdict, by, note,
-            *(tuple(found[key] for key in keys if key in found) for keys in (shown, [k for k, _ in side_a], [k for k, _ in side_b])),
-        )  # fmt: skip
+            rank,
+            kind,
+            confidence,
+            display(from_text(name_a)),
+            None if name_b is None else display(from_text(name_b)),
+            faces_a,
+            faces_b,
+            size_a,
+            size_b,
+            best,
+            mean,
+            detail,
+            verdict,
+            by,
+            note,
+            *(
+                tuple(found[key] for key in keys if key in found)
+                for keys in (shown, [k for k, _ in side_a], [k for k, _ in side_b])
+            ),
+        )
 
 
 def _faces(
@@ -134,8 +168,17 @@ def _face(row: tuple[Any, ...], roles: dict[int, str], scores: dict[int, float |
         size,
     ) = row
     place = Place(
-        image_id, from_text(root), from_text(path), None if container is None else from_text(container), offset, length, sha256,
-        status, None if box is None else tuple(box), None if points is None else tuple(points), form,
-    )  # fmt: skip
+        image_id,
+        from_text(root),
+        from_text(path),
+        None if container is None else from_text(container),
+        offset,
+        length,
+        sha256,
+        status,
+        None if box is None else tuple(box),
+        None if points is None else tuple(points),
+        form,
+    )
     identity = "" if name is None else display(from_text(name))
     return CaseFace(key, identity, display(place.path), roles.get(key), scores.get(key), width, height, size, place)

@@ -99,11 +99,14 @@ class PairChanges(Sequence[PairChange]):
         before, after = float(c.before[at]), float(c.after[at])
         a, b = int(c.face_a[at]), int(c.face_b[at])
         return PairChange(
-            CHANGES[c.change[at]], (int(c.low[at]), int(c.high[at])),
-            None if np.isnan(before) else before, None if np.isnan(after) else after,
+            CHANGES[c.change[at]],
+            (int(c.low[at]), int(c.high[at])),
+            None if np.isnan(before) else before,
+            None if np.isnan(after) else after,
             (self._names.names[c.name_a[at]], self._names.names[c.name_b[at]]),
-            (self._paths.get(a, GONE), self._paths.get(b, GONE)), _REASONS[c.reason[at]],
-        )  # fmt: skip
+            (self._paths.get(a, GONE), self._paths.get(b, GONE)),
+            _REASONS[c.reason[at]],
+        )
 
     def __iter__(self) -> Iterator[PairChange]:
         return (self[k] for k in range(len(self)))
@@ -157,22 +160,41 @@ def _compare(conn: Connection, one: Side, two: Side, *, by_image: bool) -> ScanD
     both, other, reason = both[differs], other[differs], reason[differs]
     nan = np.float32(np.nan)
     parts = (
-        (0, second, new, np.full(len(new), nan), second.score[new], _reason_of_one(conn, two, one, second, new, "new face"),
-         np.full(len(new), -1), links[1][new]),
-        (1, first, gone, first.score[gone], np.full(len(gone), nan), _reason_of_one(conn, one, two, first, gone, "vanished"),
-         links[0][gone], np.full(len(gone), -1)),
+        (
+            0,
+            second,
+            new,
+            np.full(len(new), nan),
+            second.score[new],
+            _reason_of_one(conn, two, one, second, new, "new face"),
+            np.full(len(new), -1),
+            links[1][new],
+        ),
+        (
+            1,
+            first,
+            gone,
+            first.score[gone],
+            np.full(len(gone), nan),
+            _reason_of_one(conn, one, two, first, gone, "vanished"),
+            links[0][gone],
+            np.full(len(gone), -1),
+        ),
         (2, second, other, first.score[both], second.score[other], reason, links[0][both], links[1][other]),
-    )  # fmt: skip
+    )
     columns = _Changed(
         np.concatenate([np.full(len(at), change, np.int64) for change, _, at, *_ in parts]),
-        *(np.concatenate([getattr(side, name)[at] for _, side, at, *_ in parts]) for name in ("low", "high", "face_a", "face_b")),
+        *(
+            np.concatenate([getattr(side, name)[at] for _, side, at, *_ in parts])
+            for name in ("low", "high", "face_a", "face_b")
+        ),
         *(np.concatenate([part[k] for part in parts]) for k in (3, 4, 5)),
         *(
             np.concatenate([names.codes(int(side is second), getattr(side, name)[at]) for _, side, at, *_ in parts])
             for name in ("face_a", "face_b")
         ),
         *(np.concatenate([part[k] for part in parts]) for k in (6, 7)),
-    )  # fmt: skip
+    )
     paths = store.face_paths(conn, np.unique(np.concatenate([columns.face_a, columns.face_b])))
     columns = _sorted(columns, paths)
     changed = _link_changes(names, columns, (first, second), links)
@@ -201,8 +223,10 @@ def _reason_of_both(
     if one.scan.model_id != two.scan.model_id:
         reason[score] = _REASONS.index("another model")
         return reason, np.flatnonzero(score)
-    ends = [(one.label(getattr(first, f)[at]), two.label(getattr(second, f)[other]), two.label(getattr(first, f)[at]))
-            for f in ("face_a", "face_b")]  # fmt: skip
+    ends = [
+        (one.label(getattr(first, f)[at]), two.label(getattr(second, f)[other]), two.label(getattr(first, f)[at]))
+        for f in ("face_a", "face_b")
+    ]
     relabelled = np.zeros(len(at), bool)
     known = np.ones(len(at), bool)
     for here, there, same_there in ends:

@@ -152,9 +152,17 @@ def inject(
         names = _names(conn, planted.items)
         paths = _paths(conn, faces, planted)
         return _kept(
-            conn, found_scan, graded, "inject", spec, seed, found_scan.threshold,
-            [_miss(item, names, paths) for item in _missed(graded)], scan_seconds, findings_seconds,
-        )  # fmt: skip
+            conn,
+            found_scan,
+            graded,
+            "inject",
+            spec,
+            seed,
+            found_scan.threshold,
+            [_miss(item, names, paths) for item in _missed(graded)],
+            scan_seconds,
+            findings_seconds,
+        )
 
 
 def against_truth(db: Database, file: Path, *, scan: int | None, dataset: str | None) -> Evaluation:
@@ -234,19 +242,40 @@ def _kept(
     classes = tuple(_class(graded, name) for name in dict.fromkeys(item.kind for item in graded.items))
     found = int((graded.rank_of > 0).sum())
     values = {
-        "scan_id": scan.id, "kind": kind, "spec": spec, "seed": seed, "threshold": threshold, "planted": count,
-        "found": found, "findings": len(graded.hit), "average_precision": precision if count else None,
-        "scan_seconds": scan_seconds, "findings_seconds": findings_seconds,
-    }  # fmt: skip
+        "scan_id": scan.id,
+        "kind": kind,
+        "spec": spec,
+        "seed": seed,
+        "threshold": threshold,
+        "planted": count,
+        "found": found,
+        "findings": len(graded.hit),
+        "average_precision": precision if count else None,
+        "scan_seconds": scan_seconds,
+        "findings_seconds": findings_seconds,
+    }
     first = tuple(misses[:_MISSES])
     key = store.write_evaluation(conn, values, classes, curve, first)
     conn.commit()
     marks = sorted({k for k in (10, 20, 50, 100, 200, 500, 1000, 5000, count) if 0 < k <= max(count, 10)})
     at_ranks = tuple((k, graded.precision_at(k), graded.recall_at(k)) for k in marks)
     return Evaluation(
-        key, scan.id, spec, seed, threshold, count, found, len(graded.hit), precision, scan_seconds, findings_seconds,
-        classes, at_ranks, curve, first,
-    )  # fmt: skip
+        key,
+        scan.id,
+        spec,
+        seed,
+        threshold,
+        count,
+        found,
+        len(graded.hit),
+        precision,
+        scan_seconds,
+        findings_seconds,
+        classes,
+        at_ranks,
+        curve,
+        first,
+    )
 
 
 def _class(graded: Grade, name: str) -> ClassRow:
@@ -254,9 +283,13 @@ def _class(graded: Grade, name: str) -> ClassRow:
     ranks = graded.rank_of[np.array(chosen)]
     found = ranks[ranks > 0]
     return ClassRow(
-        name, len(ranks), len(found), graded.average_precision_of(chosen),
-        int(found.min()) if len(found) else None, int(found.max()) if len(found) else None,
-    )  # fmt: skip
+        name,
+        len(ranks),
+        len(found),
+        graded.average_precision_of(chosen),
+        int(found.min()) if len(found) else None,
+        int(found.max()) if len(found) else None,
+    )
 
 
 def _missed(graded: Grade) -> list[Item]:

@@ -93,15 +93,28 @@ def write_report(db: Database, file: Path, cache: Path, options: PageOptions, re
             raise NotFoundError(f"Scan {scope.scan.id} has no finding {min(missing)}: see `facedb findings --all`.")
         facts = {} if options.ranks is not None else _facts(conn, scope, veil)
     if options.ranks is None:
-        facts |= _rates(calibrate.calibrate(
-            db, scan=scope.scan.id, dataset=None, model=None, sample=False, reporter=reporter
-        ))  # fmt: skip
+        facts |= _rates(
+            calibrate.calibrate(db, scan=scope.scan.id, dataset=None, model=None, sample=False, reporter=reporter)
+        )
     pictures = {} if options.redact else _pictures(found, cache, reporter)
     shown = [_redacted(case, veil, everybody) for case in found] if veil is not None else found
-    page = _environment().get_template("report.html").render(
-        cases=shown, pictures=pictures, scan=scope.scan, model=scope.model.name, made_at=datetime.now(UTC), version=VERSION,
-        redacted=options.redact, sheet=options.ranks is not None, only_open=options.only_open, certain=CERTAIN, **facts,
-    )  # fmt: skip
+    page = (
+        _environment()
+        .get_template("report.html")
+        .render(
+            cases=shown,
+            pictures=pictures,
+            scan=scope.scan,
+            model=scope.model.name,
+            made_at=datetime.now(UTC),
+            version=VERSION,
+            redacted=options.redact,
+            sheet=options.ranks is not None,
+            only_open=options.only_open,
+            certain=CERTAIN,
+            **facts,
+        )
+    )
     data = page.encode("utf-8", "backslashreplace")
     with whole_file(file) as out:
         out.write(data)
@@ -123,9 +136,15 @@ def _facts(conn: Connection, scope: ScanScope, veil: Redaction | None) -> dict[s
         rejects = [replace(one, path=display(from_text(one.path))) for one in rejects]
     began, ended = page_rows.scan_times(conn, scan.id)
     return {
-        "datasets": datasets, "rejects": rejects, "leaks": leaks, "classes": page_rows.class_counts(conn, scan.id, LIKELY, CERTAIN),
-        "began": began, "ended": ended, "contract": _contract(scope), "versions": _versions() | page_rows.server(conn),
-    }  # fmt: skip
+        "datasets": datasets,
+        "rejects": rejects,
+        "leaks": leaks,
+        "classes": page_rows.class_counts(conn, scan.id, LIKELY, CERTAIN),
+        "began": began,
+        "ended": ended,
+        "contract": _contract(scope),
+        "versions": _versions() | page_rows.server(conn),
+    }
 
 
 def _contract(scope: ScanScope) -> dict[str, str]:
@@ -159,9 +178,13 @@ def _rates(found: CalibrateSummary) -> dict[str, Any]:
         marks.append(score_chart.Mark("this scan", found.scan_threshold))
     marks = [mark for mark in marks if mark.score < 1]
     return {
-        "chart": score_chart.inline_svg(found.calibration, marks), "rates": list(found.rows()), "rate_remarks": list(found.remarks()),
-        "false_pairs": found.calibration.false_pairs(found.scan_threshold) if found.scan_threshold is not None else None,
-    }  # fmt: skip
+        "chart": score_chart.inline_svg(found.calibration, marks),
+        "rates": list(found.rows()),
+        "rate_remarks": list(found.remarks()),
+        "false_pairs": found.calibration.false_pairs(found.scan_threshold)
+        if found.scan_threshold is not None
+        else None,
+    }
 
 
 def _pictures(found: Sequence[Case], cache: Path, reporter: Reporter) -> dict[int, _Picture]:
@@ -198,10 +221,16 @@ def _redacted(case: Case, veil: Redaction, everybody: Sequence[str]) -> Case:
         return tuple(replace(face, identity=veil.person(face.identity), path=veil.path(face.path)) for face in faces)
 
     return replace(
-        case, identity_a=veil.person(case.identity_a), identity_b=None if case.identity_b is None else veil.person(case.identity_b),
+        case,
+        identity_a=veil.person(case.identity_a),
+        identity_b=None if case.identity_b is None else veil.person(case.identity_b),
         sentence=veil.sentence(case.sentence, everybody, [face.path for face in case.faces]),
-        verdict_by=None, verdict_note=None, subject=veiled(case.subject), a=veiled(case.a), b=veiled(case.b),
-    )  # fmt: skip
+        verdict_by=None,
+        verdict_note=None,
+        subject=veiled(case.subject),
+        a=veiled(case.a),
+        b=veiled(case.b),
+    )
 
 
 def _environment() -> Environment:

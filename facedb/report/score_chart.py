@@ -134,10 +134,16 @@ def _figure(measured: Calibration, marks: list[Mark], title: str | None) -> Figu
         axes.axvline(mark.score, color=_INK, linewidth=0.9, linestyle=(0, (4, 3)))
         right = mark.score > first + 0.8 * (last - first)
         axes.annotate(
-            f"{mark.name} {mark.score:.3f}", (mark.score, 1.0), xycoords=("data", "axes fraction"),
-            xytext=(-4 if right else 4, -11 - 12 * k), ha="right" if right else "left", textcoords="offset points", color=_INK,
-            fontsize=8.5, parse_math=False,
-        )  # fmt: skip
+            f"{mark.name} {mark.score:.3f}",
+            (mark.score, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(-4 if right else 4, -11 - 12 * k),
+            ha="right" if right else "left",
+            textcoords="offset points",
+            color=_INK,
+            fontsize=8.5,
+            parse_math=False,
+        )
     axes.grid(color=_GRID, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.tick_params(colors=_MUTED, length=3)

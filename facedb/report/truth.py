@@ -106,8 +106,13 @@ def _findings(conn: Connection, scan_id: int) -> FindingTable:
     role = np.array([roles[name] for row in rows for name in row[8]], np.int8)
     columns = [np.array([row[k] for row in rows], np.int64) for k in (3, 4, 5, 6)]
     found = table(
-        Kind.MERGE, np.array([row[2] for row in rows], np.float64), (of_finding, images, role),
-        identity_a=columns[0], identity_b=columns[1], faces_a=columns[2], size_a=columns[3],
-    )  # fmt: skip
+        Kind.MERGE,
+        np.array([row[2] for row in rows], np.float64),
+        (of_finding, images, role),
+        identity_a=columns[0],
+        identity_b=columns[1],
+        faces_a=columns[2],
+        size_a=columns[3],
+    )
     found.kind[:] = [kinds[row[1]] for row in rows]
     return found

@@ -49,9 +49,14 @@ def _rows(found: Embeddings) -> Iterator[tuple[Any, ...]]:
 
 def _npz(file: BinaryIO, found: Embeddings) -> None:
     np.savez(
-        file, path=np.array(found.paths, np.str_), identity=np.array([name or "" for name in found.identities], np.str_),
-        ordinal=np.array(found.ordinals, np.int32), norm=found.norms, vector=found.vectors, model=np.array(found.model),
-    )  # fmt: skip
+        file,
+        path=np.array(found.paths, np.str_),
+        identity=np.array([name or "" for name in found.identities], np.str_),
+        ordinal=np.array(found.ordinals, np.int32),
+        norm=found.norms,
+        vector=found.vectors,
+        model=np.array(found.model),
+    )
 
 
 def _parquet(file: BinaryIO, found: Embeddings) -> None:

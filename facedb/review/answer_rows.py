@@ -59,11 +59,19 @@ def answerable(conn: Connection, scan_id: int, ranks: Sequence[int]) -> dict[int
         images.setdefault(rank, {})[key] = AnswerableImage(key, from_text(path), identity, status, known)
     return {
         rank: AnswerableFinding(
-            rank, kind, a, from_text(name_a), b, None if name_b is None else from_text(name_b), dataset, faces, size,
+            rank,
+            kind,
+            a,
+            from_text(name_a),
+            b,
+            None if name_b is None else from_text(name_b),
+            dataset,
+            faces,
+            size,
             tuple(images.get(rank, {}).values()),
         )
         for rank, kind, a, name_a, b, name_b, dataset, faces, size in conn.execute(SQL["findings"], wanted)
-    }  # fmt: skip
+    }
 
 
 def named(conn: Connection, scan_id: int) -> list[NamedFinding]:

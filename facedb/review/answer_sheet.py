@@ -68,9 +68,18 @@ def read_sheet(file: Path, table: TextTable) -> Iterator[Line]:
                 "reject or unsure."
             )
         yield Line(
-            number, _rank(file, number, row["rank"]), kind, row.get("identity_a"), row.get("identity_b", ""), _images(row.get("images")),
-            said, word, row.get("to") or row.get("target") or None, row.get("note") or None, row.get("by") or None,
-        )  # fmt: skip
+            number,
+            _rank(file, number, row["rank"]),
+            kind,
+            row.get("identity_a"),
+            row.get("identity_b", ""),
+            _images(row.get("images")),
+            said,
+            word,
+            row.get("to") or row.get("target") or None,
+            row.get("note") or None,
+            row.get("by") or None,
+        )
 
 
 def answers_of(file: Path, lines: Sequence[Line], findings: Sequence[NamedFinding]) -> list[Answer]:

@@ -38,12 +38,41 @@ MOST = 100_000
 
 _LINKS = {"same": {"merge": "accept", "look-alike": "reject"}, "different": {"merge": "reject", "look-alike": "accept"}}
 _WORDS = {
-    "accept": "accept", "accepted": "accept", "yes": "accept", "y": "accept", "true": "accept", "1": "accept", "ok": "accept",
-    "right": "accept", "correct": "accept", "agree": "accept", "✓": "accept", "✔": "accept", "ja": "accept", "oui": "accept",
-    "wahr": "accept", "vrai": "accept", "reject": "reject", "rejected": "reject", "no": "reject", "n": "reject", "false": "reject",
-    "0": "reject", "incorrect": "reject", "disagree": "reject", "✗": "reject", "✘": "reject", "nein": "reject", "non": "reject",
-    "falsch": "reject", "faux": "reject", "unsure": "unsure", "?": "unsure", "maybe": "unsure", "unknown": "unsure",
-}  # fmt: skip
+    "accept": "accept",
+    "accepted": "accept",
+    "yes": "accept",
+    "y": "accept",
+    "true": "accept",
+    "1": "accept",
+    "ok": "accept",
+    "right": "accept",
+    "correct": "accept",
+    "agree": "accept",
+    "✓": "accept",
+    "✔": "accept",
+    "ja": "accept",
+    "oui": "accept",
+    "wahr": "accept",
+    "vrai": "accept",
+    "reject": "reject",
+    "rejected": "reject",
+    "no": "reject",
+    "n": "reject",
+    "false": "reject",
+    "0": "reject",
+    "incorrect": "reject",
+    "disagree": "reject",
+    "✗": "reject",
+    "✘": "reject",
+    "nein": "reject",
+    "non": "reject",
+    "falsch": "reject",
+    "faux": "reject",
+    "unsure": "unsure",
+    "?": "unsure",
+    "maybe": "unsure",
+    "unknown": "unsure",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -289,12 +289,18 @@ def _take(work: _Work, step: StepRow) -> None:
     if now is not None and now.path in (step.path_from, step.path_to):
         leaves = step.identity_to is None
         store.place_image(
-            work.conn, step.image_id, step.source_id, path=step.path_to,
+            work.conn,
+            step.image_id,
+            step.source_id,
+            path=step.path_to,
             identity_id=step.identity_from if step.identity_to is None else step.identity_to,
-            labelled_by=step.labelled_by if leaves else "source", status="vanished" if leaves else "ready",
-            size=status.st_size, mtime_ns=storable_time(status.st_mtime_ns) or 0, sha256=step.sha256,
+            labelled_by=step.labelled_by if leaves else "source",
+            status="vanished" if leaves else "ready",
+            size=status.st_size,
+            mtime_ns=storable_time(status.st_mtime_ns) or 0,
+            sha256=step.sha256,
             detail=f"Taken out by plan {work.plan.id}: {step.reason}." if leaves else None,
-        )  # fmt: skip
+        )
     store.set_step_state(work.conn, work.plan.id, step.step, "done")
     work.commit("step")
 
@@ -347,10 +353,18 @@ def _take_back(work: _Work, step: StepRow) -> None:
     now = store.image_now(work.conn, step.image_id)
     if now is not None and now.path in (step.path_from, step.path_to):
         store.place_image(
-            work.conn, step.image_id, step.source_id, path=step.path_from, identity_id=step.identity_from,
-            labelled_by=step.labelled_by, status="ready", size=status.st_size, mtime_ns=storable_time(status.st_mtime_ns) or 0,
-            sha256=step.sha256, detail=None,
-        )  # fmt: skip
+            work.conn,
+            step.image_id,
+            step.source_id,
+            path=step.path_from,
+            identity_id=step.identity_from,
+            labelled_by=step.labelled_by,
+            status="ready",
+            size=status.st_size,
+            mtime_ns=storable_time(status.st_mtime_ns) or 0,
+            sha256=step.sha256,
+            detail=None,
+        )
     store.set_step_state(work.conn, work.plan.id, step.step, "undone")
     work.commit("step undone")
 

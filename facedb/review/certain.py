@@ -93,12 +93,28 @@ def _row(
 ) -> VerdictRow:
     stray = kind == "face"
     return VerdictRow(
-        id=NO_VERDICT, kind=kind, verdict=verdict, identity_a=finding.name_a, path_a=None,
-        identity_b=None if stray else finding.name_b, path_b=None, target=finding.name_b if stray else None, note=None,
-        said_by=who, said_at=when, dataset_a=finding.dataset, dataset_b=None, identity_a_id=identity_a,
-        identity_b_id=identity_b, image_a_id=image_a, image_b_id=image_b,
-        target_id=finding.identity_b if stray else None, pairs=None, faces_a=None, faces_b=None,
-    )  # fmt: skip
+        id=NO_VERDICT,
+        kind=kind,
+        verdict=verdict,
+        identity_a=finding.name_a,
+        path_a=None,
+        identity_b=None if stray else finding.name_b,
+        path_b=None,
+        target=finding.name_b if stray else None,
+        note=None,
+        said_by=who,
+        said_at=when,
+        dataset_a=finding.dataset,
+        dataset_b=None,
+        identity_a_id=identity_a,
+        identity_b_id=identity_b,
+        image_a_id=image_a,
+        image_b_id=image_b,
+        target_id=finding.identity_b if stray else None,
+        pairs=None,
+        faces_a=None,
+        faces_b=None,
+    )
 
 
 def _subject(verdict: VerdictRow) -> tuple[object, ...]:

@@ -173,9 +173,10 @@ def say_link(
     """Write a verdict on two identities with the evidence of now; ``target`` keeps its name. Returns its key."""
     a, b = sorted((identity_a, identity_b))
     return _say(
-        conn, "say_link",
+        conn,
+        "say_link",
         {"verdict": verdict, "identity_a": a, "identity_b": b, "target": target, "note": note, "said_by": said_by},
-    )  # fmt: skip
+    )
 
 
 def say_pair(conn: Connection, verdict: str, image_a: int, image_b: int, *, note: str | None, said_by: str) -> int:
@@ -260,15 +261,24 @@ def add_plan(
         SQL["add_step"],
         [
             {
-                "plan_id": plan_id, "step": number, "action": step.action, "source_id": step.source_id,
-                "image_id": step.image_id, "sha256": step.sha256, "identity_from": step.identity_from,
-                "identity_to": step.identity_to, "labelled_by": step.labelled_by, "path_from": to_text(step.path_from),
-                "path_to": None if step.path_to is None else to_text(step.path_to), "reason": step.reason,
-                "verdict_id": step.verdict_id, "kept_image": step.kept_image,
+                "plan_id": plan_id,
+                "step": number,
+                "action": step.action,
+                "source_id": step.source_id,
+                "image_id": step.image_id,
+                "sha256": step.sha256,
+                "identity_from": step.identity_from,
+                "identity_to": step.identity_to,
+                "labelled_by": step.labelled_by,
+                "path_from": to_text(step.path_from),
+                "path_to": None if step.path_to is None else to_text(step.path_to),
+                "reason": step.reason,
+                "verdict_id": step.verdict_id,
+                "kept_image": step.kept_image,
             }
             for number, step in enumerate(steps, 1)
         ],
-    )  # fmt: skip
+    )
     return plan_id
 
 
@@ -324,12 +334,16 @@ def add_folders(conn: Connection, plan_id: int, folders: Sequence[FolderRow]) ->
         SQL["add_folder"],
         [
             {
-                "plan_id": plan_id, "source_id": f.source_id, "path": to_text(f.path), "existed": f.existed, "mode": f.mode,
+                "plan_id": plan_id,
+                "source_id": f.source_id,
+                "path": to_text(f.path),
+                "existed": f.existed,
+                "mode": f.mode,
                 "mtime_ns": f.mtime_ns,
             }
             for f in folders
         ],
-    )  # fmt: skip
+    )
 
 
 def folders(conn: Connection, plan_id: int) -> list[FolderRow]:
@@ -363,10 +377,17 @@ def place_image(
     conn.execute(
         SQL["place_image"],
         {
-            "image_id": image_id, "path": to_text(path), "identity_id": identity_id, "labelled_by": labelled_by,
-            "status": status, "bytes": size, "mtime_ns": mtime_ns, "sha256": sha256, "detail": detail,
+            "image_id": image_id,
+            "path": to_text(path),
+            "identity_id": identity_id,
+            "labelled_by": labelled_by,
+            "status": status,
+            "bytes": size,
+            "mtime_ns": mtime_ns,
+            "sha256": sha256,
+            "detail": detail,
         },
-    )  # fmt: skip
+    )
 
 
 def label_image(conn: Connection, image_id: int, identity_id: int | None, labelled_by: str) -> None:

@@ -163,12 +163,21 @@ def _rows(conn: Connection, subject: Subject) -> _Done:
     return _Done(
         key,
         Forgotten(
-            images=row[0], faces=row[1], embeddings=row[2], identities=row[3], pairs=sum(n for _, n in pairs), links=links,
-            findings=findings, scans=len(scans), verdicts=verdicts, plan_steps=sum(n for _, n in steps), evaluation_misses=misses,
+            images=row[0],
+            faces=row[1],
+            embeddings=row[2],
+            identities=row[3],
+            pairs=sum(n for _, n in pairs),
+            links=links,
+            findings=findings,
+            scans=len(scans),
+            verdicts=verdicts,
+            plan_steps=sum(n for _, n in steps),
+            evaluation_misses=misses,
             same_bytes_elsewhere=row[4],
         ),
         models,
-    )  # fmt: skip
+    )
 
 
 def _finish(conn: Connection, subject: Subject, done: _Done, counts: Forgotten) -> None:

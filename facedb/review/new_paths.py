@@ -81,7 +81,7 @@ class Places:
             path.casefold() in given
             or store.paths_taken(self._conn, image.source_id, [path])
             or exists(image.root, path)
-        ):  # fmt: skip
+        ):
             number += 1
             path = _numbered(wanted, number, self._longest(image.root))
         given.add(path.casefold())

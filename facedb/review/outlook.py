@@ -52,7 +52,12 @@ def outlook(db: Database, verdicts: Collection[int], *, dataset: str | None = No
             path = display(changes.images[key].path)
             where = "" if change.identity_to is None else f" to {display(names[change.identity_to][0])}"
             own.append(f"{_WORDS[change.action]} {path}{where}")
-    remarks = tuple(line for line in changes.remarks) if len(changes.remarks) <= _FEW else (
-        *changes.remarks[:_FEW], f"And {len(changes.remarks) - _FEW:,} more remarks: facedb plan shows them.",
-    )  # fmt: skip
+    remarks = (
+        tuple(line for line in changes.remarks)
+        if len(changes.remarks) <= _FEW
+        else (
+            *changes.remarks[:_FEW],
+            f"And {len(changes.remarks) - _FEW:,} more remarks: facedb plan shows them.",
+        )
+    )
     return Outlook(Counter(change.action for change in changes.by_image.values()), tuple(own), remarks)

@@ -72,11 +72,17 @@ class PlanView:
         """The steps as a person reads them."""
         return [
             PlannedStep(
-                s.step, s.action, to_text(s.path_from), to_text(s.name_from), None if s.name_to is None else to_text(s.name_to),
-                None if s.path_to is None else to_text(s.path_to), s.reason, s.state,
+                s.step,
+                s.action,
+                to_text(s.path_from),
+                to_text(s.name_from),
+                None if s.name_to is None else to_text(s.name_to),
+                None if s.path_to is None else to_text(s.path_to),
+                s.reason,
+                s.state,
             )
             for s in self.steps
-        ]  # fmt: skip
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +183,21 @@ def plans(db: Database) -> list[PlanSummary]:
 def _again(conn: Connection, plan_id: int) -> list[NewStep]:
     return [
         NewStep(
-            s.action, s.source_id, s.image_id, s.sha256, s.identity_from, s.identity_to, s.labelled_by, s.path_from, s.path_to,
-            s.reason, s.verdict_id, s.kept_image,
+            s.action,
+            s.source_id,
+            s.image_id,
+            s.sha256,
+            s.identity_from,
+            s.identity_to,
+            s.labelled_by,
+            s.path_from,
+            s.path_to,
+            s.reason,
+            s.verdict_id,
+            s.kept_image,
         )
         for s in store.steps(conn, plan_id)
-    ]  # fmt: skip
+    ]
 
 
 def decide(
@@ -306,9 +322,10 @@ def _duplicates(standing: Sequence[VerdictRow], changes: Changes) -> None:
     What is not on the disk neither stays nor goes, and of one file under two names none does.
     """
     pairs = [
-        v for v in standing
+        v
+        for v in standing
         if v.kind == "pair" and v.verdict == "duplicate" and {v.image_a_id, v.image_b_id} <= changes.images.keys()
-    ]  # fmt: skip
+    ]
     for group in components((v.image_a_id or 0, v.image_b_id or 0) for v in pairs):
         left = [changes.images[key] for key in group]
         left = [image for image in left if changes.final(image) is not None]
@@ -387,9 +404,18 @@ def _steps(conn: Connection, changes: Changes) -> list[NewStep]:
         assert image.identity_id is not None  # noqa: S101 - and whose label is
         steps.append(
             NewStep(
-                change.action, image.source_id, image.id, image.sha256, image.identity_id, change.identity_to,
-                image.labelled_by, image.path, path, change.reason,
-                None if change.verdict_id == NO_VERDICT else change.verdict_id, change.kept,
+                change.action,
+                image.source_id,
+                image.id,
+                image.sha256,
+                image.identity_id,
+                change.identity_to,
+                image.labelled_by,
+                image.path,
+                path,
+                change.reason,
+                None if change.verdict_id == NO_VERDICT else change.verdict_id,
+                change.kept,
             )
-        )  # fmt: skip
+        )
     return steps

@@ -254,8 +254,14 @@ def _statements(file: Path, table: TextTable) -> Iterator[Statement]:
         if verdict not in ANSWERS.get(kind, ()):
             raise InputError(f"{where}: nobody can say {verdict!r} of a {kind!r}; see `facedb verdict --help`.")
         yield Statement(
-            kind, a, verdict, row.get("b") or None, row.get("target") or None, row.get("note") or None, row.get("by") or None
-        )  # fmt: skip
+            kind,
+            a,
+            verdict,
+            row.get("b") or None,
+            row.get("target") or None,
+            row.get("note") or None,
+            row.get("by") or None,
+        )
 
 
 def statement_of(row: Mapping[str, object]) -> Statement:
@@ -278,8 +284,14 @@ def say_all(db: Database, file: Path, *, dataset: str | None = None, by: str | N
     with db.connection() as conn:
         for number, statement in enumerate(statements, 1):
             said = Statement(
-                statement.kind, statement.a, statement.verdict, statement.b, statement.target, statement.note, statement.by or by
-            )  # fmt: skip
+                statement.kind,
+                statement.a,
+                statement.verdict,
+                statement.b,
+                statement.target,
+                statement.note,
+                statement.by or by,
+            )
             try:
                 keys.append(_say(conn, said, dataset))
             except (UsageError, NotFoundError, ConflictError) as error:
@@ -302,11 +314,18 @@ def listed(
         rows = store.verdicts(conn, dataset=dataset, kind=kind, history=history)
     return [
         Verdict(
-            v.id, v.kind, v.verdict, _text(subject(v, "a")), _text(subject(v, "b")), _text(v.target), v.note, v.said_by,
+            v.id,
+            v.kind,
+            v.verdict,
+            _text(subject(v, "a")),
+            _text(subject(v, "b")),
+            _text(v.target),
+            v.note,
+            v.said_by,
             v.said_at,
         )
         for v in rows[:limit]
-    ]  # fmt: skip
+    ]
 
 
 def _text(name: str | None) -> str | None:

@@ -89,10 +89,27 @@ class CalibrateSummary:
         fewest, largest = c.false_pairs_interval(threshold)
         missed = c.cleaned_miss(threshold)
         return ErrorRates(
-            name, threshold, c.cleaned_fmr(threshold), least, most, c.false_pairs(threshold), fewest, largest, match.rate, match.low,
-            match.high, int(match.pairs), _real(missed.rate), missed.low, missed.high, _real(miss.rate), miss.low, miss.high,
-            int(miss.pairs), basis,
-        )  # fmt: skip
+            name,
+            threshold,
+            c.cleaned_fmr(threshold),
+            least,
+            most,
+            c.false_pairs(threshold),
+            fewest,
+            largest,
+            match.rate,
+            match.low,
+            match.high,
+            int(match.pairs),
+            _real(missed.rate),
+            missed.low,
+            missed.high,
+            _real(miss.rate),
+            miss.low,
+            miss.high,
+            int(miss.pairs),
+            basis,
+        )
 
     def remarks(self, fmr: float | None = None) -> Iterator[str]:
         """What a person should know beside the rows."""

@@ -68,9 +68,13 @@ class FaceChoice:
             folder, score = told.get(k, (-1, 0.0))
             fit = float(self.choice.fit[k])
             yield (
-                int(self.every.face_ids[k]), Part(int(self.choice.part[k])).word, int(self.choice.faces[k]), None if fit != fit else fit,
-                int(study.parts.labels[folder]) if folder >= 0 else None, score if folder >= 0 else None,
-            )  # fmt: skip
+                int(self.every.face_ids[k]),
+                Part(int(self.choice.part[k])).word,
+                int(self.choice.faces[k]),
+                None if fit != fit else fit,
+                int(study.parts.labels[folder]) if folder >= 0 else None,
+                score if folder >= 0 else None,
+            )
 
     def note(self, face_id: int) -> str | None:
         """What a finding about a face should say of its photo, where that shows several."""

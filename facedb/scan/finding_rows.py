@@ -18,10 +18,29 @@ from facedb.db.queries import load
 SQL = load("scan", "findings")
 
 FINDING_COLUMNS = (
-    "rank", "class", "confidence", "identity_a", "identity_b", "faces_a", "faces_b", "size_a", "size_b", "max_score",
-    "mean_score", "own_score", "own_best", "own_usual", "own_spread", "sameness", "margin", "hash_distance", "group_number",
-    "group_lowest", "swap_rank", "detail",
-)  # fmt: skip
+    "rank",
+    "class",
+    "confidence",
+    "identity_a",
+    "identity_b",
+    "faces_a",
+    "faces_b",
+    "size_a",
+    "size_b",
+    "max_score",
+    "mean_score",
+    "own_score",
+    "own_best",
+    "own_usual",
+    "own_spread",
+    "sameness",
+    "margin",
+    "hash_distance",
+    "group_number",
+    "group_lowest",
+    "swap_rank",
+    "detail",
+)
 
 
 def write_findings(
@@ -172,8 +191,15 @@ def write_evaluation(
     assert row is not None  # noqa: S101 - insert ... returning always yields a row
     key = int(row[0])
     for c in classes:
-        parameters = {"evaluation_id": key, "class": c.name, "planted": c.planted, "found": c.found,
-                      "average_precision": c.average_precision, "first_rank": c.first_rank, "last_rank": c.last_rank}  # fmt: skip
+        parameters = {
+            "evaluation_id": key,
+            "class": c.name,
+            "planted": c.planted,
+            "found": c.found,
+            "average_precision": c.average_precision,
+            "first_rank": c.first_rank,
+            "last_rank": c.last_rank,
+        }
         conn.execute(SQL["add_evaluation_class"], parameters)
     ranks, precisions, recalls = ([point[k] for point in curve] for k in range(3))
     conn.execute(
@@ -183,7 +209,13 @@ def write_evaluation(
     for number, miss in enumerate(misses, start=1):
         conn.execute(
             SQL["add_evaluation_miss"],
-            {"evaluation_id": key, "number": number, "class": miss.name, "identity_a": miss.identity_a,
-             "identity_b": miss.identity_b, "images": list(miss.images)},
-        )  # fmt: skip
+            {
+                "evaluation_id": key,
+                "number": number,
+                "class": miss.name,
+                "identity_a": miss.identity_a,
+                "identity_b": miss.identity_b,
+                "images": list(miss.images),
+            },
+        )
     return key

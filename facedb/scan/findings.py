@@ -145,14 +145,30 @@ def finding_rows(
     ranks = range(1, len(found) + 1)
     details = [f"{text} {notes[k]}" if k in notes else text for k, text in enumerate(sentences(found, photos))]
     return zip(
-        ranks, [Kind(kind).word for kind in found.kind.tolist()], found.confidence.tolist(),
-        _known(found.identity_a, found.identity_a >= 0), _known(found.identity_b, found.identity_b >= 0),
-        found.faces_a.tolist(), found.faces_b.tolist(), found.size_a.tolist(), found.size_b.tolist(),
-        _real(found.max_score), _real(found.mean_score),
-        _real(found.own_score), _real(found.own_best), _real(found.usual), _real(found.spread), _real(found.sameness),
-        _real(found.margin), _known(found.distance, found.distance >= 0), _known(found.group, found.group > 0),
-        _real(found.lowest), _known(found.partner + 1, found.partner >= 0), details, strict=True,
-    )  # fmt: skip
+        ranks,
+        [Kind(kind).word for kind in found.kind.tolist()],
+        found.confidence.tolist(),
+        _known(found.identity_a, found.identity_a >= 0),
+        _known(found.identity_b, found.identity_b >= 0),
+        found.faces_a.tolist(),
+        found.faces_b.tolist(),
+        found.size_a.tolist(),
+        found.size_b.tolist(),
+        _real(found.max_score),
+        _real(found.mean_score),
+        _real(found.own_score),
+        _real(found.own_best),
+        _real(found.usual),
+        _real(found.spread),
+        _real(found.sameness),
+        _real(found.margin),
+        _known(found.distance, found.distance >= 0),
+        _known(found.group, found.group > 0),
+        _real(found.lowest),
+        _known(found.partner + 1, found.partner >= 0),
+        details,
+        strict=True,
+    )
 
 
 def _faces(found: FindingTable, face_ids: Int64Array) -> Iterator[tuple[int, int, str]]:
@@ -200,9 +216,14 @@ def findings(db: Database, selection: FindingSelection) -> Iterator[Iterator[tup
     with closing(db.open()) as conn, translated(db.dsn):
         scan = find_scan(conn, selection.scan, [selection.dataset]).scan
         parameters = {
-            "scan_id": scan.id, "class": selection.kind, "min_confidence": selection.min_confidence,
-            "dataset": selection.dataset, "open": selection.open, "denied": selection.denied, "limit": selection.limit,
-        }  # fmt: skip
+            "scan_id": scan.id,
+            "class": selection.kind,
+            "min_confidence": selection.min_confidence,
+            "dataset": selection.dataset,
+            "open": selection.open,
+            "denied": selection.denied,
+            "limit": selection.limit,
+        }
         yield stream(conn, store.SQL["findings"], table(Finding), parameters)
 
 

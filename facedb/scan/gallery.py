@@ -32,12 +32,22 @@ from facedb.scan.gallery_cache import Append, GalleryCache, Living
 SQL = load("scan", "scan")
 
 _FACE_COLUMNS = [
-    Column("id", "int8"), Column("face_id", "int8"), Column("image_id", "int8"), Column("identity_id", "int4"),
-    Column("dataset_id", "int4"), Column("present", "int4"), Column("size_px", "float4"), Column("sharpness", "float4"),
+    Column("id", "int8"),
+    Column("face_id", "int8"),
+    Column("image_id", "int8"),
+    Column("identity_id", "int4"),
+    Column("dataset_id", "int4"),
+    Column("present", "int4"),
+    Column("size_px", "float4"),
+    Column("sharpness", "float4"),
     Column("roll", "float4"),
-    Column("norm", "float4"), Column("has_content", "int4"), Column("content", "bytea", 8), Column("has_look", "int4"),
-    Column("look", "int8"), Column("mark", "int8"),
-]  # fmt: skip
+    Column("norm", "float4"),
+    Column("has_content", "int4"),
+    Column("content", "bytea", 8),
+    Column("has_look", "int4"),
+    Column("look", "int8"),
+    Column("mark", "int8"),
+]
 _PAGE_BYTES = 8192
 # A quarter of a megabyte at d = 512: 256 and 32 vectors took a tenth longer.
 _ROWS_PER_MESSAGE = 128
@@ -112,10 +122,19 @@ class GallerySnapshot:
         keep = keep[np.lexsort((rows["face_id"][keep], rows["identity_id"][keep]))]
         bits = rows["content"].view(">i8").astype(np.int64) & np.int64(2**63 - 1)
         return GalleryFaces(
-            rows["id"], rows["face_id"], rows["image_id"], rows["identity_id"], rows["dataset_id"], rows["size_px"],
-            rows["sharpness"], rows["roll"], rows["norm"], np.where(rows["has_content"] != 0, bits, np.int64(-1)), rows["look"],
+            rows["id"],
+            rows["face_id"],
+            rows["image_id"],
+            rows["identity_id"],
+            rows["dataset_id"],
+            rows["size_px"],
+            rows["sharpness"],
+            rows["roll"],
+            rows["norm"],
+            np.where(rows["has_content"] != 0, bits, np.int64(-1)),
+            rows["look"],
             rows["has_look"] != 0,
-        ).take(keep)  # fmt: skip
+        ).take(keep)
 
     def vectors(self, embedding_ids: Int64Array, *, connections: int = 2, reporter: Reporter) -> Float32Array:
         """The unit vectors of ``embedding_ids``, some of those that ``faces`` gave, as float32 (n, dim), row k for id k.
@@ -183,9 +202,12 @@ class GallerySnapshot:
         )
         rows_per_page = max(1, _PAGE_BYTES // (4 * self._model.dim + 64))
         query = sql.SQL(SQL["packed"]).format(
-            embedding=partition("embedding", self._model.id), first=sql.Literal(first_page), end=sql.Literal(end_page),
-            step=sql.Literal(max(1, _ROWS_PER_MESSAGE // rows_per_page)), wanted=wanted,
-        )  # fmt: skip
+            embedding=partition("embedding", self._model.id),
+            first=sql.Literal(first_page),
+            end=sql.Literal(end_page),
+            step=sql.Literal(max(1, _ROWS_PER_MESSAGE // rows_per_page)),
+            wanted=wanted,
+        )
         with closing(_reading(self._connect())) as conn:
             conn.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(self._snapshot)))
             yield from read_packed_vectors(conn.cursor(), query, self._model.dim)

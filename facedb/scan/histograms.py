@@ -62,14 +62,25 @@ def write(
         flagged = flagged * (np.arange(BINS) >= edge(threshold)) + below
     told = np.bincount(bin_of(flagged_scores), mated, minlength=BINS).astype(np.float64)
     store.write_histogram(
-        conn, scan_id, "impostor", counted=flagged, sampled=None if everything else found.impostor.counts,
-        total=found.totals.impostor, counted_from=-1.0 if everything else threshold, mated=told,
-    )  # fmt: skip
+        conn,
+        scan_id,
+        "impostor",
+        counted=flagged,
+        sampled=None if everything else found.impostor.counts,
+        total=found.totals.impostor,
+        counted_from=-1.0 if everything else threshold,
+        mated=told,
+    )
     every = found.all_genuine_counted
     store.write_histogram(
-        conn, scan_id, "genuine", counted=found.genuine.counts if every else None,
-        sampled=None if every else found.genuine.counts, total=found.totals.genuine, counted_from=-1.0 if every else None,
-    )  # fmt: skip
+        conn,
+        scan_id,
+        "genuine",
+        counted=found.genuine.counts if every else None,
+        sampled=None if every else found.genuine.counts,
+        total=found.totals.genuine,
+        counted_from=-1.0 if every else None,
+    )
 
 
 def write_none(conn: Connection, scan_id: int) -> None:

@@ -44,6 +44,8 @@ def photo_facts(faces: GalleryFaces, every: GalleryFaces) -> PhotoFacts:
     images, counts = np.unique(every.image_ids, return_counts=True)
     shown = counts[np.searchsorted(images, faces.image_ids)]
     return PhotoFacts(
-        shown.astype(np.int64), faces.roll.astype(np.float64), faces.sharpness.astype(np.float64),
+        shown.astype(np.int64),
+        faces.roll.astype(np.float64),
+        faces.sharpness.astype(np.float64),
         faces.size_px.astype(np.float64),
-    )  # fmt: skip
+    )

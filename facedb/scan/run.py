@@ -280,9 +280,10 @@ def _expect_memory(faces: int, dim: int) -> None:
     """Refuse a gallery that this machine cannot hold before it is loaded, rather than fail after the search."""
     # The vectors, their codes with the packed copy of a kernel, and per face its keys, labels and the folders it is compared with.
     memory.expect(
-        faces * (6 * dim + _BYTES_PER_FACE) + _WORKING_BYTES, f"A scan of {faces:,} faces x {dim} values",
+        faces * (6 * dim + _BYTES_PER_FACE) + _WORKING_BYTES,
+        f"A scan of {faces:,} faces x {dim} values",
         "free some, scan fewer datasets at once (--datasets), or take a machine with more.",
-    )  # fmt: skip
+    )
 
 
 class _Run:
@@ -486,9 +487,20 @@ class _Run:
             seen = replace(seen, names=names({key: name for key, (name, _) in labels.items()}))
         photos = photo_facts(faces, faces if self._choice.every is None else self._choice.every)
         found = compute_findings(
-            conn, scan_id, self._gallery, study, faces.face_ids, hashes, rows_a, rows_b, pairs.score, seen, self._choice.note,
-            pictures_of(conn, faces.image_ids), photos,
-        )  # fmt: skip
+            conn,
+            scan_id,
+            self._gallery,
+            study,
+            faces.face_ids,
+            hashes,
+            rows_a,
+            rows_b,
+            pairs.score,
+            seen,
+            self._choice.note,
+            pictures_of(conn, faces.image_ids),
+            photos,
+        )
         histograms.write(conn, scan_id, measured, pairs.score, found.mated, self._threshold)
         store.finish_scan(
             conn, scan_id, pairs=len(pairs), links=len(links), certain_above=study.odds.certain_above(study.ends)

@@ -198,8 +198,11 @@ def write_pairs(conn: Connection, scan_id: int, pairs: PairRows) -> None:
     """COPY flagged pairs into the partition of their scan."""
     if len(pairs):
         values: dict[str, NDArray[Any] | int | float] = {
-            "face_a": pairs.face_a, "face_b": pairs.face_b, "score": pairs.score, "scan_id": scan_id,
-        }  # fmt: skip
+            "face_a": pairs.face_a,
+            "face_b": pairs.face_b,
+            "score": pairs.score,
+            "scan_id": scan_id,
+        }
         write_columns(conn.cursor(), partition("flagged_pair", scan_id), _PAIR_COLUMNS, values)
 
 
@@ -222,11 +225,20 @@ def abandon_scan(conn: Connection, scan_id: int) -> None:
 
 
 _LINK_COLUMNS = [
-    Column("scan_id", "int4"), Column("rank", "int4"), Column("identity_a", "int4"), Column("identity_b", "int4"),
-    Column("pairs", "int8"), Column("faces_a", "int4"), Column("faces_b", "int4"), Column("size_a", "int4"),
-    Column("size_b", "int4"), Column("max_score", "float4"), Column("mean_score", "float4"),
-    Column("median_score", "float4"), Column("centroid_score", "float4"),
-]  # fmt: skip
+    Column("scan_id", "int4"),
+    Column("rank", "int4"),
+    Column("identity_a", "int4"),
+    Column("identity_b", "int4"),
+    Column("pairs", "int8"),
+    Column("faces_a", "int4"),
+    Column("faces_b", "int4"),
+    Column("size_a", "int4"),
+    Column("size_b", "int4"),
+    Column("max_score", "float4"),
+    Column("mean_score", "float4"),
+    Column("median_score", "float4"),
+    Column("centroid_score", "float4"),
+]
 
 
 def write_links(conn: Connection, scan_id: int, columns: Mapping[str, NDArray[Any]]) -> None:
@@ -252,12 +264,22 @@ def write_histogram(
     for source, counts in (("counted", counted), ("sampled", sampled)):
         if counts is not None and counts.any():
             bins = np.flatnonzero(counts)
-            parameters = {"scan_id": scan_id, "kind": kind, "source": source, "bins": bins.tolist(),
-                          "counts": counts[bins].tolist(),
-                          "mated": mated[bins].tolist() if mated is not None and source == "counted" else None}  # fmt: skip
+            parameters = {
+                "scan_id": scan_id,
+                "kind": kind,
+                "source": source,
+                "bins": bins.tolist(),
+                "counts": counts[bins].tolist(),
+                "mated": mated[bins].tolist() if mated is not None and source == "counted" else None,
+            }
             conn.execute(SQL["add_histogram"], parameters)
-    parameters = {"scan_id": scan_id, "kind": kind, "total": total, "counted_from": counted_from,
-                  "sampled": 0 if sampled is None else int(sampled.sum())}  # fmt: skip
+    parameters = {
+        "scan_id": scan_id,
+        "kind": kind,
+        "total": total,
+        "counted_from": counted_from,
+        "sampled": 0 if sampled is None else int(sampled.sum()),
+    }
     conn.execute(SQL["add_total"], parameters)
 
 

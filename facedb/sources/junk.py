@@ -8,10 +8,23 @@ from facedb.core.records import Problem
 from facedb.sources import problems
 
 _FOLDERS = (
-    "@eaDir", "@tmp", "@Recycle", "@Recently-Snapshot", "@sharebin", "#recycle", "#snapshot", "$RECYCLE.BIN", "RECYCLER",
-    "System Volume Information", "lost+found", "__MACOSX", "__pycache__", "Network Trash Folder", "Temporary Items",
+    "@eaDir",
+    "@tmp",
+    "@Recycle",
+    "@Recently-Snapshot",
+    "@sharebin",
+    "#recycle",
+    "#snapshot",
+    "$RECYCLE.BIN",
+    "RECYCLER",
+    "System Volume Information",
+    "lost+found",
+    "__MACOSX",
+    "__pycache__",
+    "Network Trash Folder",
+    "Temporary Items",
     "TheVolumeSettingsFolder",
-)  # fmt: skip
+)
 _FILES = ("Thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "Picasa.ini", "Icon\r")
 _ENDS = ("@SynoEAStream", "@SynoResource")
 

@@ -42,10 +42,14 @@ def create_app(settings: WebSettings) -> FastAPI:
         made.pool.close()
 
     app = FastAPI(
-        title="facedb review", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
+        title="facedb review",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
         openapi_url="/api/openapi.json",
         responses={401: {"model": Refusal}, 403: {"model": Refusal}, 422: {"model": Refusal}},
-    )  # fmt: skip
+    )
     app.state.parts = made
     add_handlers(app)
     for module in (account, cases, decisions, identities, photos, plans, overview, views):

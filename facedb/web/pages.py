@@ -24,18 +24,24 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     """A template as an answer; it knows the text, the session (None: nobody) and whether anything may be written."""
     parts = request.app.state.parts
     shared = {
-        "session": getattr(request.state, "session", None), "read_only": parts.settings.read_only, "version": __version__,
-        "path": request.url.path, "request_scan": values.get("scan_id"),
-    }  # fmt: skip
+        "session": getattr(request.state, "session", None),
+        "read_only": parts.settings.read_only,
+        "version": __version__,
+        "path": request.url.path,
+        "request_scan": values.get("scan_id"),
+    }
     return HTMLResponse(_environment().get_template(template).render(**(shared | values)), status)
 
 
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("facedb.web", "templates"), autoescape=select_autoescape(default=True), undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=PackageLoader("facedb.web", "templates"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.globals |= {"t": text, "data": _data, "all_text": TEXT}
     environment.filters |= {
         "count": _count,

@@ -40,10 +40,17 @@ def serve(settings: WebSettings, reviewer: str, *, ready: Callable[[str], None])
         app = create_app(settings)
         server = _Server(
             uvicorn.Config(
-                app, log_level="warning", access_log=False, server_header=False, date_header=True, timeout_graceful_shutdown=3,
-                lifespan="on", ws="none", h11_max_incomplete_event_size=64 * 1024,
+                app,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                date_header=True,
+                timeout_graceful_shutdown=3,
+                lifespan="on",
+                ws="none",
+                h11_max_incomplete_event_size=64 * 1024,
             )
-        )  # fmt: skip
+        )
         server.opened = lambda: ready(f"{settings.url()}?token={app.state.parts.sessions.invite(reviewer)}")
         server.closing = app.state.parts.live.closed.set
         with suppress(KeyboardInterrupt):

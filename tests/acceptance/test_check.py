@@ -178,8 +178,12 @@ def test_a_reader_that_goes_away_is_no_error(checked: Checked) -> None:
     for arguments in (f"pairs --scan {newest} --format csv", "links --limit 3"):
         done = subprocess.run(
             ["/bin/bash", "-c", f"set -o pipefail; '{PROGRAM}' {arguments} | head -1"],
-            env=checked.facedb.environment, capture_output=True, text=True, check=False, cwd=checked.facedb.home,
-        )  # fmt: skip
+            env=checked.facedb.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=checked.facedb.home,
+        )
         assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 1)
 
 

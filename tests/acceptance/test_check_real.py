@@ -55,8 +55,9 @@ def test_copied_faces_and_a_split_folder_are_exactly_the_top_links(
     assert "8 of 403 faces are new or changed" in after.err
     links = facedb("links", "--format", "json").json
     assert {frozenset((row["identity_a"], row["identity_b"])) for row in links[:2]} == {
-        frozenset(("s1", "s2")), frozenset(("s7", "s7b"))
-    }  # fmt: skip
+        frozenset(("s1", "s2")),
+        frozenset(("s7", "s7b")),
+    }
     split = next(row for row in links if "s7b" in (row["identity_a"], row["identity_b"]))
     assert (split["coverage_a"], split["coverage_b"]) == (1, 1)
     assert max(row["max_score"] for row in links if row["rank"] > 2) < min(row["max_score"] for row in links[:2])

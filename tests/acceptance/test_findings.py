@@ -15,9 +15,22 @@ import pytest
 from tests.acceptance.world import Command, Said, block_model, people
 
 COLUMNS = [
-    "rank", "class", "confidence", "identity_a", "identity_b", "images", "faces_a", "faces_b", "coverage_a", "coverage_b",
-    "max_score", "mean_score", "own_score", "detail", "verdict",
-]  # fmt: skip
+    "rank",
+    "class",
+    "confidence",
+    "identity_a",
+    "identity_b",
+    "images",
+    "faces_a",
+    "faces_b",
+    "coverage_a",
+    "coverage_b",
+    "max_score",
+    "mean_score",
+    "own_score",
+    "detail",
+    "verdict",
+]
 
 
 class World:
@@ -145,13 +158,25 @@ def test_mistakes_made_in_a_copy_of_real_faces_are_the_first_findings(real_data:
         (folder / "s15" / f"{shot}.pgm").rename(folder / "s14" / f"of-s15-{shot}.pgm")
     facedb = Command(place)
     models = real_data / "models"
-    facedb("check", folder, "--model", models / "mobileface_v2_mit.onnx", "--detector", models / "yunet_s_dynamic.onnx",
-           "--threshold", "0.45")  # fmt: skip
+    facedb(
+        "check",
+        folder,
+        "--model",
+        models / "mobileface_v2_mit.onnx",
+        "--detector",
+        models / "yunet_s_dynamic.onnx",
+        "--threshold",
+        "0.45",
+    )
     rows = list(csv.DictReader(io.StringIO(facedb("findings", "--format", "csv").out)))
     first = sorted((row["class"], row["identity_a"], row["identity_b"]) for row in rows[:6])
     assert first == [
-        ("duplicate", "s9", ""), ("merge", "s7", "s7b"), ("mixed", "s14", ""),
-        ("stray", "s2", "s1"), ("stray", "s2", "s1"), ("stray", "s2", "s1"),
-    ]  # fmt: skip
+        ("duplicate", "s9", ""),
+        ("merge", "s7", "s7b"),
+        ("mixed", "s14", ""),
+        ("stray", "s2", "s1"),
+        ("stray", "s2", "s1"),
+        ("stray", "s2", "s1"),
+    ]
     alike = {frozenset({row["identity_a"], row["identity_b"]}): row for row in rows if row["class"] == "look-alike"}
     assert float(alike[frozenset({"s6", "s31"})]["confidence"]) < 0.1

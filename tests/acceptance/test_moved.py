@@ -85,8 +85,19 @@ class Walk:
     def step(self) -> None:
         """One command, which may be refused, and what must hold after it."""
         command = self.random.choice(
-            [self.check, self.check_into, self.check_by_link, self.plan, self.plan, self.apply, self.apply, self.undo, self.move, self.tell]
-        )  # fmt: skip
+            [
+                self.check,
+                self.check_into,
+                self.check_by_link,
+                self.plan,
+                self.plan,
+                self.apply,
+                self.apply,
+                self.undo,
+                self.move,
+                self.tell,
+            ]
+        )
         refused = ""
         try:
             command()

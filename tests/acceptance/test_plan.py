@@ -102,8 +102,9 @@ def test_quarantined_images_are_gone_from_the_dataset_and_keep_their_verdicts(da
             "select path, file_status, detail from bi.files where path like '.facedb%' order by 1"
         ).fetchall()
     assert [row[:2] for row in found] == [
-        (".facedb-quarantine/bob/1.png", "vanished"), (".facedb-quarantine/bob/nobody.png", "vanished"),
-    ]  # fmt: skip
+        (".facedb-quarantine/bob/1.png", "vanished"),
+        (".facedb-quarantine/bob/nobody.png", "vanished"),
+    ]
     assert found[1][2] == f"Taken out by plan {plan}: not bob, says eve."
     assert any(row.a == ".facedb-quarantine/bob/nobody.png" for row in listed(database, kind="face"))
 
@@ -278,9 +279,11 @@ def test_the_folder_that_holds_the_file_can_be_the_identity(database: Database, 
     _say(database, Statement("link", "x", "same", "y"))
     view = make_plan(database)
     assert {(s.path_from, s.path_to) for s in view.steps} == {
-        ("2024/y/1.png", "2024/x/1-2.png"), ("2024/y/2.png", "2024/x/2-2.png"),
-        ("2025/y/1.png", "2024/x/1-3.png"), ("2025/y/2.png", "2024/x/2-3.png"),
-    }  # fmt: skip
+        ("2024/y/1.png", "2024/x/1-2.png"),
+        ("2024/y/2.png", "2024/x/2-2.png"),
+        ("2025/y/1.png", "2024/x/1-3.png"),
+        ("2025/y/2.png", "2024/x/2-3.png"),
+    }
     before = look(root)
     apply(database, view.plan.id, yes=True, reporter=SILENT)
     found = ingest(database, root, dataset="years", options=options, reporter=SILENT)

@@ -22,8 +22,12 @@ def _killed(db: Database, plan: int, command: str, at: int, links: str) -> bool:
     """Whether the command was killed at checkpoint ``at``; False when it came to its end before."""
     done = subprocess.run(
         [sys.executable, _SCRIPT, db.dsn, str(plan), command, str(at), links],
-        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return done.returncode == -signal.SIGKILL
 

@@ -67,8 +67,11 @@ def test_what_a_person_said_holds_over_everything_that_comes_after(db: FaceDB, d
         assert twins in _links(db, rejected=True)
         said = verdicts.listed(database)
         assert [(row.kind, row.verdict) for row in said] == [
-            ("pair", "different"), ("face", "wrong-identity"), ("link", "same"), ("link", "different"),
-        ]  # fmt: skip
+            ("pair", "different"),
+            ("face", "wrong-identity"),
+            ("link", "same"),
+            ("link", "different"),
+        ]
         assert not any("gone" in f"{row.a} {row.b}" for row in said)
 
     in_force()

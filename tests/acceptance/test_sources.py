@@ -75,8 +75,13 @@ def as_tar_gz(folder: Path, paths: list[str], out: Path) -> list[object]:
 
 
 FORMATS: dict[str, Callable[[Path, list[str], Path], list[object]]] = {
-    "list": as_list, "csv": as_csv, "parquet": as_parquet, "rec": as_rec, "tar": as_tar, "targz": as_tar_gz,
-}  # fmt: skip
+    "list": as_list,
+    "csv": as_csv,
+    "parquet": as_parquet,
+    "rec": as_rec,
+    "tar": as_tar,
+    "targz": as_tar_gz,
+}
 
 
 class Answers:

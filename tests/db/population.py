@@ -34,9 +34,15 @@ def add_model(conn: Connection, dim: int, name: str = "test") -> ModelRow:
     """A contract that nobody can run."""
     digest = hashlib.sha256(f"{name}{dim}".encode()).hexdigest()
     return store_embeddings.add_model(
-        conn, name=name, digest=digest, contract={"name": name}, dim=dim, detection="test", weights_path=None,
+        conn,
+        name=name,
+        digest=digest,
+        contract={"name": name},
+        dim=dim,
+        detection="test",
+        weights_path=None,
         detector_path=None,
-    )  # fmt: skip
+    )
 
 
 @dataclass
@@ -71,11 +77,30 @@ class Population:
             keys = store_ingest.identity_ids(conn, dataset_id, {name for name in identities if name})
             images = store_ingest.reserve_ids(conn, "image", -(-n // per_image))
             labels = identities[::per_image]
-            store_ingest.insert_images(conn, source_id, [
-                ImageRow(image, keys[name] if name else None, "ready", None, None, f"{name}/{image}.png", 100, 1,
-                         hashlib.sha256(str(image).encode()).digest(), None, None, None, None, None, None)
-                for image, name in zip(images, labels, strict=True)
-            ])  # fmt: skip
+            store_ingest.insert_images(
+                conn,
+                source_id,
+                [
+                    ImageRow(
+                        image,
+                        keys[name] if name else None,
+                        "ready",
+                        None,
+                        None,
+                        f"{name}/{image}.png",
+                        100,
+                        1,
+                        hashlib.sha256(str(image).encode()).digest(),
+                        None,
+                        None,
+                        None,
+                        None,
+                        None,
+                        None,
+                    )
+                    for image, name in zip(images, labels, strict=True)
+                ],
+            )
             faces = store_ingest.reserve_ids(conn, "face", n)
             with conn.cursor() as cursor:
                 cursor.executemany(

@@ -96,8 +96,9 @@ def test_verdicts_in_bulk_are_all_written_or_none(db: FaceDB) -> None:
     ]
     assert len(db.say_all(rows, by="eve")) == 2
     assert [(v.a, v.b, v.verdict, v.by) for v in db.verdicts()] == [
-        ("p2", "p3", "different", "eve"), ("p0", "p1", "same", "ann"),
-    ]  # fmt: skip
+        ("p2", "p3", "different", "eve"),
+        ("p0", "p1", "same", "ann"),
+    ]
     assert len(db.say_all(pd.DataFrame(rows), by="eve")) == 2
     assert len(db.verdicts(history=True)) == 4
     with pytest.raises(NotFoundError):

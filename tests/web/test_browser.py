@@ -112,8 +112,11 @@ def test_the_queue_is_walked_and_answered_by_keyboard_alone(visit: Open, demo_da
     assert tab.locator("#answer-same").bounding_box() == box, "the answers stay in their place"
     written(tab, 4)
     assert [row[:2] for row in verdicts(demo_database)] == [
-        ("face", "same"), ("face", "wrong-identity"), ("face", "wrong-identity"), ("face", "duplicate"),
-    ]  # fmt: skip
+        ("face", "same"),
+        ("face", "wrong-identity"),
+        ("face", "wrong-identity"),
+        ("face", "duplicate"),
+    ]
     tab.keyboard.press("Backspace")
     written(tab, 3)
     tab.keyboard.press("Control+z")
@@ -230,8 +233,9 @@ def make_mixed(db: Database) -> None:
         conn.execute("delete from facedb.finding_face where scan_id = 1 and rank = %s", (row[0],))
         conn.execute(
             "insert into facedb.finding_face select 1, %s, f.id, 'wrong' from facedb.face f join facedb.image i on i.id = f.image_id"
-            " where i.identity_id = %s order by f.id limit 5", row,
-        )  # fmt: skip
+            " where i.identity_id = %s order by f.id limit 5",
+            row,
+        )
 
 
 def test_a_mixed_folder_is_split_by_dragging_and_by_selecting(visit: Open, demo_database: Database) -> None:
@@ -345,8 +349,10 @@ def test_axe_finds_nothing_serious_on_any_page(visit: Open, scheme: str, paths: 
         results = Axe().run(tab).response
         found[path] = [
             (v["id"], node["html"][:120], node.get("failureSummary", "")[:200])
-            for v in results["violations"] if v["impact"] in ("serious", "critical") for node in v["nodes"][:3]
-        ]  # fmt: skip
+            for v in results["violations"]
+            if v["impact"] in ("serious", "critical")
+            for node in v["nodes"][:3]
+        ]
     assert {path: problems for path, problems in found.items() if problems} == {}
 
 

@@ -78,9 +78,15 @@ def test_a_case_shows_both_sides_with_the_scores_that_float64_gives(ann: Reviewe
 
 @pytest.mark.parametrize(
     ("kind", "answer", "says"),
-    [("merge", "same", "link"), ("merge", "different", "link"), ("stray", "wrong-identity", "face"), ("stray", "same", "face"),
-     ("duplicate", "duplicate", "pair"), ("duplicate", "different", "pair")],
-)  # fmt: skip
+    [
+        ("merge", "same", "link"),
+        ("merge", "different", "link"),
+        ("stray", "wrong-identity", "face"),
+        ("stray", "same", "face"),
+        ("duplicate", "duplicate", "pair"),
+        ("duplicate", "different", "pair"),
+    ],
+)
 def test_an_answer_is_a_verdict_in_the_name_of_its_reviewer_and_leaves_the_queue(
     ann: Reviewer, demo_database: Database, kind: str, answer: str, says: str
 ) -> None:
@@ -261,10 +267,13 @@ def test_read_only_shows_everything_and_changes_nothing(enter: Enter, demo_datab
     looker = enter("eve", read_only=True)
     rank = first(looker, "merge")
     for method, path, body in [
-        ("POST", f"/api/cases/1/{rank}/decision", {"answer": "same", "seen": 0}), ("POST", "/api/undo", None),
-        ("POST", "/api/plans", {}), ("PUT", "/api/identities/1/hidden", None), ("POST", f"/api/cases/1/{rank}/open", None),
+        ("POST", f"/api/cases/1/{rank}/decision", {"answer": "same", "seen": 0}),
+        ("POST", "/api/undo", None),
+        ("POST", "/api/plans", {}),
+        ("PUT", "/api/identities/1/hidden", None),
+        ("POST", f"/api/cases/1/{rank}/open", None),
         ("POST", "/api/invitations", {"reviewer": "eve"}),
-    ]:  # fmt: skip
+    ]:
         refused: Any = looker.send(method, path, body, status=403)
         assert refused["code"] == "read_only"
     assert standing(demo_database) == []

@@ -62,8 +62,9 @@ def list_models(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None
     here = {path.name for path in models.files(folder)}
     rows += [
         ("to pull", k.name, k.sha256[:12], None, None, f"{k.role}, {k.size / 1e6:.1f} MB, {k.licence}")
-        for k in KNOWN if k.file_name not in here
-    ]  # fmt: skip
+        for k in KNOWN
+        if k.file_name not in here
+    ]
     emit(_LISTED, rows, output)
 
 
@@ -134,10 +135,16 @@ def pull(ctx: typer.Context, name: Annotated[str, typer.Argument(help="yunet or 
     )
     emit(
         texts("key", "value"),
-        [("name", known.name), ("role", known.role), ("file", str(path)), ("sha256", known.sha256), ("licence", known.licence),
-         ("source", known.source)],
+        [
+            ("name", known.name),
+            ("role", known.role),
+            ("file", str(path)),
+            ("sha256", known.sha256),
+            ("licence", known.licence),
+            ("source", known.source),
+        ],
         Format.TABLE,
-    )  # fmt: skip
+    )
 
 
 def _contract_rows(contract: object) -> list[tuple[str, object]]:

@@ -94,28 +94,73 @@ def ingest(
 
     reporter = state_of(ctx).reporter
     options = given_options(
-        ctx, identity_from=identity_from, identity_regex=identity_regex, follow_links=follow_links, root=root,
-        vector_array=vector_array, name_array=name_array, ids_csv=ids_csv, image_path=image_path, exclude=exclude,
-    )  # fmt: skip
+        ctx,
+        identity_from=identity_from,
+        identity_regex=identity_regex,
+        follow_links=follow_links,
+        root=root,
+        vector_array=vector_array,
+        name_array=name_array,
+        ids_csv=ids_csv,
+        image_path=image_path,
+        exclude=exclude,
+    )
     with database(ctx) as db:
         done = run(
-            db, source, dataset=dataset, source_format=source_format, options=options, contract=contract,
-            prune=prune and yes, moved_from=moved_from, allow_empty=allow_empty, reporter=reporter,
-        )  # fmt: skip
+            db,
+            source,
+            dataset=dataset,
+            source_format=source_format,
+            options=options,
+            contract=contract,
+            prune=prune and yes,
+            moved_from=moved_from,
+            allow_empty=allow_empty,
+            reporter=reporter,
+        )
     if prune and not yes and done.prunable:
         reporter.say(
             f"{are(done.prunable, 'image')} gone from the source; the rows, faces and embeddings are still there. "
             f"Drop them with: facedb ingest {display(source)} --prune --yes"
         )
     emit(
-        ad_hoc({"dataset": str} | dict.fromkeys(
-            ("seen", "new", "changed", "moved", "unchanged", "vanished", "pruned", "ready", "rejected", "ignored", "identities"),
-            int,
-        )),
-        [(done.dataset, done.seen, done.new, done.changed, done.moved, done.unchanged, done.vanished, done.pruned,
-          done.ready, done.rejected, done.ignored, done.identities)],
+        ad_hoc(
+            {"dataset": str}
+            | dict.fromkeys(
+                (
+                    "seen",
+                    "new",
+                    "changed",
+                    "moved",
+                    "unchanged",
+                    "vanished",
+                    "pruned",
+                    "ready",
+                    "rejected",
+                    "ignored",
+                    "identities",
+                ),
+                int,
+            )
+        ),
+        [
+            (
+                done.dataset,
+                done.seen,
+                done.new,
+                done.changed,
+                done.moved,
+                done.unchanged,
+                done.vanished,
+                done.pruned,
+                done.ready,
+                done.rejected,
+                done.ignored,
+                done.identities,
+            )
+        ],
         Format.TABLE,
-    )  # fmt: skip
+    )
 
 
 def embed(
@@ -143,9 +188,15 @@ def embed(
         choice = model_choice(ctx, db, options, dataset=dataset, yes=yes)
         reporter = state_of(ctx).reporter
         done = run(
-            db, choice, dataset=dataset, retry=retry, threads=threads, batch=batch, pause=guard(max_temp, cool_to, reporter),
+            db,
+            choice,
+            dataset=dataset,
+            retry=retry,
+            threads=threads,
+            batch=batch,
+            pause=guard(max_temp, cool_to, reporter),
             reporter=reporter,
-        )  # fmt: skip
+        )
     emit(
         ad_hoc(
             {"model": str, "images_done": int, "seconds": float}
@@ -232,7 +283,19 @@ def scan(
             | dict.fromkeys(("faces", "new_faces", "identities", "comparisons", "pairs", "links"), int)
             | {"engine": str, "join_seconds": float}
         ),
-        [(done.id, done.threshold, done.faces, done.new_faces, done.identities, done.comparisons, done.pairs, done.links,
-          done.engine, round(done.join_seconds, 3))],
+        [
+            (
+                done.id,
+                done.threshold,
+                done.faces,
+                done.new_faces,
+                done.identities,
+                done.comparisons,
+                done.pairs,
+                done.links,
+                done.engine,
+                round(done.join_seconds, 3),
+            )
+        ],
         output,
-    )  # fmt: skip
+    )

@@ -122,10 +122,13 @@ def _members(archive: Path) -> list[zipfile.ZipInfo]:
         return []
     hidden = ("__MACOSX/", "._")
     return [
-        member for member in members
-        if member.filename.lower().endswith(".onnx") and not member.is_dir()
-        and not member.filename.startswith(hidden[0]) and not PurePosixPath(member.filename).name.startswith(hidden[1])
-    ]  # fmt: skip
+        member
+        for member in members
+        if member.filename.lower().endswith(".onnx")
+        and not member.is_dir()
+        and not member.filename.startswith(hidden[0])
+        and not PurePosixPath(member.filename).name.startswith(hidden[1])
+    ]
 
 
 def _is_there(path: Path, member: zipfile.ZipInfo) -> bool:

@@ -134,9 +134,13 @@ def compare(who: Persons, faces: Float32Array, home: Int64Array) -> tuple[float,
     upper = np.flatnonzero(z >= _LOWEST + start_bin * _STEP)
     weight = total / len(z)
     pairs = CorePairs(
-        total, np.asarray(bins[:start_bin] * weight, np.float64), a[upper].astype(np.int64), b[upper].astype(np.int64),
-        np.asarray(score[upper], np.float64), np.full(len(upper), weight),
-    )  # fmt: skip
+        total,
+        np.asarray(bins[:start_bin] * weight, np.float64),
+        a[upper].astype(np.int64),
+        b[upper].astype(np.int64),
+        np.asarray(score[upper], np.float64),
+        np.full(len(upper), weight),
+    )
     return mean, spread, pairs
 
 

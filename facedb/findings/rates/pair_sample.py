@@ -40,9 +40,12 @@ class Prediction:
         """This prediction with the pairs, of ``scores`` float32 (m,), that are flagged for certain besides."""
         known = len(scores)
         return replace(
-            self, expected=self.expected + known, low=self.low + known, high=self.high + known,
+            self,
+            expected=self.expected + known,
+            low=self.low + known,
+            high=self.high + known,
             expected_by_bin=self.expected_by_bin + count_scores(scores),
-        )  # fmt: skip
+        )
 
     def threshold_for(self, max_pairs: float) -> tuple[float, float] | None:
         """The lowest threshold (a bin edge, not below the one asked for) expected to flag at most ``max_pairs``, and how many.

@@ -78,9 +78,13 @@ def model() -> bytes:
         *(_text(1, name) for name in ("rows", "columns", "zero")), _text(2, "products"), _text(4, "MatMulInteger")
     )
     graph = _message(
-        _bytes(1, node), _text(2, "products"), _bytes(5, zero), _bytes(11, _value("rows", _UINT8)),
-        _bytes(11, _value("columns", _INT8)), _bytes(12, _value("products", _INT32)),
-    )  # fmt: skip
+        _bytes(1, node),
+        _text(2, "products"),
+        _bytes(5, zero),
+        _bytes(11, _value("rows", _UINT8)),
+        _bytes(11, _value("columns", _INT8)),
+        _bytes(12, _value("products", _INT32)),
+    )
     return _message(_number(1, 8), _bytes(7, graph), _bytes(8, _number(2, 10)))
 
 

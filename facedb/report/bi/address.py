@@ -27,9 +27,13 @@ class Address:
         if self.sslmode is not None:
             query["sslmode"] = self.sslmode
         return URL.create(
-            "postgresql", username=self.user or None, host=None if socket else self.host, port=self.port, database=self.database,
+            "postgresql",
+            username=self.user or None,
+            host=None if socket else self.host,
+            port=self.port,
+            database=self.database,
             query=query,
-        ).render_as_string(hide_password=False)  # fmt: skip
+        ).render_as_string(hide_password=False)
 
 
 def address_of(dsn: str, *, user: str | None = None) -> Address:
@@ -39,6 +43,9 @@ def address_of(dsn: str, *, user: str | None = None) -> Address:
     if "," in host:
         raise UsageError("The DSN names several hosts: give one that the tool can reach, with --dsn.")
     return Address(
-        host, int(str(parts.get("port") or 5432)), str(parts.get("dbname") or "facedb"),
-        user or str(parts.get("user") or ""), None if parts.get("sslmode") is None else str(parts["sslmode"]),
-    )  # fmt: skip
+        host,
+        int(str(parts.get("port") or 5432)),
+        str(parts.get("dbname") or "facedb"),
+        user or str(parts.get("user") or ""),
+        None if parts.get("sslmode") is None else str(parts["sslmode"]),
+    )

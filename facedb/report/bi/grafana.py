@@ -27,9 +27,14 @@ def write_grafana(folder: Path, address: Address, *, dashboards: str = "/etc/gra
     provider = {
         "apiVersion": 1,
         "providers": [
-            {"name": TITLE, "type": "file", "allowUiUpdates": True, "options": {"path": dashboards, "foldersFromFilesStructure": False}}
+            {
+                "name": TITLE,
+                "type": "file",
+                "allowUiUpdates": True,
+                "options": {"path": dashboards, "foldersFromFilesStructure": False},
+            }
         ],
-    }  # fmt: skip
+    }
     with whole_folder(folder) as place:
         for name, content in (
             ("datasources/facedb.yaml", _datasource(address)),
@@ -48,12 +53,21 @@ def _datasource(address: Address) -> dict[str, Any]:
         "apiVersion": 1,
         "datasources": [
             {
-                "name": TITLE, **_DATASOURCE, "access": "proxy", "url": host, "user": address.user,
-                "jsonData": {"database": address.database, "sslmode": address.sslmode or "disable", "postgresVersion": 1600},
-                "secureJsonData": {"password": f"${PASSWORD_VARIABLE}"}, "editable": True,
+                "name": TITLE,
+                **_DATASOURCE,
+                "access": "proxy",
+                "url": host,
+                "user": address.user,
+                "jsonData": {
+                    "database": address.database,
+                    "sslmode": address.sslmode or "disable",
+                    "postgresVersion": 1600,
+                },
+                "secureJsonData": {"password": f"${PASSWORD_VARIABLE}"},
+                "editable": True,
             }
         ],
-    }  # fmt: skip
+    }
 
 
 def dashboard() -> dict[str, Any]:
@@ -68,28 +82,49 @@ def dashboard() -> dict[str, Any]:
             left += 2 * chart.width
         top += height
     return {
-        "uid": uuid_of("dashboard"), "title": TITLE, "tags": [TITLE], "schemaVersion": 41, "editable": True, "refresh": "",
-        "time": {"from": "now-1y", "to": "now"}, "templating": {"list": []}, "annotations": {"list": []}, "panels": panels,
-    }  # fmt: skip
+        "uid": uuid_of("dashboard"),
+        "title": TITLE,
+        "tags": [TITLE],
+        "schemaVersion": 41,
+        "editable": True,
+        "refresh": "",
+        "time": {"from": "now-1y", "to": "now"},
+        "templating": {"list": []},
+        "annotations": {"list": []},
+        "panels": panels,
+    }
 
 
 def _panel(number: int, chart: Chart, place: dict[str, int]) -> dict[str, Any]:
     timed = chart.x is not None and chart.x.endswith("_at")
     kind = "timeseries" if timed else _PANELS[chart.kind]
     panel: dict[str, Any] = {
-        "id": number, "title": chart.name, "type": kind, "datasource": _DATASOURCE, "gridPos": place,
-        "fieldConfig": {"defaults": {}, "overrides": []}, "options": {},
+        "id": number,
+        "title": chart.name,
+        "type": kind,
+        "datasource": _DATASOURCE,
+        "gridPos": place,
+        "fieldConfig": {"defaults": {}, "overrides": []},
+        "options": {},
         "targets": [
-            {"refId": "A", "datasource": _DATASOURCE, "format": "time_series" if timed else "table", "editorMode": "code",
-             "rawQuery": True, "rawSql": _sql(chart, timed=timed)}
+            {
+                "refId": "A",
+                "datasource": _DATASOURCE,
+                "format": "time_series" if timed else "table",
+                "editorMode": "code",
+                "rawQuery": True,
+                "rawSql": _sql(chart, timed=timed),
+            }
         ],
-    }  # fmt: skip
+    }
     if chart.series is not None and not timed:
         # A bar or line for each value of the series, side by side over x.
         panel["transformations"] = [
-            {"id": "groupingToMatrix",
-             "options": {"columnField": chart.series, "rowField": chart.x, "valueField": chart.metrics[0].name}}
-        ]  # fmt: skip
+            {
+                "id": "groupingToMatrix",
+                "options": {"columnField": chart.series, "rowField": chart.x, "valueField": chart.metrics[0].name},
+            }
+        ]
     if kind == "barchart":
         panel["options"] = {"stacking": "normal", "legend": {"showLegend": True}}
     if kind == "stat":

@@ -212,9 +212,15 @@ class _Pictures(_Rows):
     """Rows that hold their picture; ``place`` is that of the file below the root."""
 
     def __init__(
-        self, name: str, place: str, mtime_ns: int, root: Path, picture: PictureColumn, names: Sequence[str],
+        self,
+        name: str,
+        place: str,
+        mtime_ns: int,
+        root: Path,
+        picture: PictureColumn,
+        names: Sequence[str],
         options: SourceOptions,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(name, [n for k, n in enumerate(names) if k != column_of(names, VECTOR_NAMES)])
         self._place = place
         self._mtime_ns = mtime_ns
@@ -250,9 +256,15 @@ class _Pictures(_Rows):
         if picture is not None:
             data = memoryview(picture.as_buffer())
             record = ImageRecord(
-                name, self._rule(path) if path else None, len(data), self._mtime_ns, self._place, row, len(data),
+                name,
+                self._rule(path) if path else None,
+                len(data),
+                self._mtime_ns,
+                self._place,
+                row,
+                len(data),
                 extra={"path": path} if path else {},
-            )  # fmt: skip
+            )
             record = judge_head(record, bytes(data[:HEAD_BYTES]), expected=True)
         elif path is not None:
             record = named_file(self._root, from_text(path), self._rule)

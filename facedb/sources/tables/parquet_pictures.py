@@ -15,9 +15,22 @@ import pyarrow.parquet as pq
 from facedb.sources.tables.columns import has_path_column
 
 _NAMES = (
-    "image", "img", "picture", "photo", "face", "imagebytes", "imagedata", "jpg", "jpeg", "png", "webp",
-    "bytes", "data", "content", "file",
-)  # fmt: skip
+    "image",
+    "img",
+    "picture",
+    "photo",
+    "face",
+    "imagebytes",
+    "imagedata",
+    "jpg",
+    "jpeg",
+    "png",
+    "webp",
+    "bytes",
+    "data",
+    "content",
+    "file",
+)
 # Under these names bytes are pictures only where nothing else in the row names one.
 _VAGUE = frozenset(("bytes", "data", "content", "file"))
 _BATCH_BYTES = 16 << 20

@@ -50,9 +50,15 @@ class TableRows:
     """
 
     def __init__(
-        self, name: str, root: Path, names: Sequence[str], options: SourceOptions, *,
-        text_form: bool = False, separated: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        root: Path,
+        names: Sequence[str],
+        options: SourceOptions,
+        *,
+        text_form: bool = False,
+        separated: str = "",
+    ) -> None:
         """Raises InputError for columns that name neither images nor embeddings."""
         self._name = name
         self._root = root

@@ -146,26 +146,57 @@ def load_case(conn: Connection, scan_id: int, rank: int, sitting_id: int) -> Cas
     found = find(conn, scan_id, rank)
     gather = _Gather(conn, scan_id, found)
     side_a = Side(
-        found.a_id, shown(found.a_name), found.a_dataset, found.size_a, found.faces_a,
-        identity_size(conn, found.model_id, found.a_id, scan_id), gather.side("a", _GROUP if found.kind == "mixed" else FACES_A_SIDE),
-    )  # fmt: skip
+        found.a_id,
+        shown(found.a_name),
+        found.a_dataset,
+        found.size_a,
+        found.faces_a,
+        identity_size(conn, found.model_id, found.a_id, scan_id),
+        gather.side("a", _GROUP if found.kind == "mixed" else FACES_A_SIDE),
+    )
     side_b = None
     if found.b_id is not None and found.b_name is not None and found.b_dataset is not None:
         side_b = Side(
-            found.b_id, shown(found.b_name), found.b_dataset, found.size_b, found.faces_b,
-            identity_size(conn, found.model_id, found.b_id, scan_id), gather.side("b", FACES_A_SIDE),
-        )  # fmt: skip
+            found.b_id,
+            shown(found.b_name),
+            found.b_dataset,
+            found.size_b,
+            found.faces_b,
+            identity_size(conn, found.model_id, found.b_id, scan_id),
+            gather.side("b", FACES_A_SIDE),
+        )
     next_best = _next_best(conn, gather, scan_id) if found.kind == "stray" else None
     subject = gather.subject()
     faces = [*subject, *side_a.faces, *(side_b.faces if side_b else ()), *(next_best.faces if next_best else ())]
     return Case(
-        scan_id, rank, found.kind, found.confidence, found.detail, found.threshold, found.model_id, found.dataset_id, found.state,
-        found.answer, found.said_by, found.said_at, found.hidden, last_word(conn, scan_id, rank), found.max_score, found.mean_score,
-        found.own_score, found.hash_distance, found.swap_rank, subject, side_a, side_b, next_best,
-        kept(subject) if found.kind == "duplicate" else None, table(gather.vectors.only([face.id for face in faces])),
+        scan_id,
+        rank,
+        found.kind,
+        found.confidence,
+        found.detail,
+        found.threshold,
+        found.model_id,
+        found.dataset_id,
+        found.state,
+        found.answer,
+        found.said_by,
+        found.said_at,
+        found.hidden,
+        last_word(conn, scan_id, rank),
+        found.max_score,
+        found.mean_score,
+        found.own_score,
+        found.hash_distance,
+        found.swap_rank,
+        subject,
+        side_a,
+        side_b,
+        next_best,
+        kept(subject) if found.kind == "duplicate" else None,
+        table(gather.vectors.only([face.id for face in faces])),
         sittings.others_at(conn, scan_id, rank, sitting_id),
         _history(conn, found.a_id, found.b_id, sorted({face.image_id for face in subject})),
-    )  # fmt: skip
+    )
 
 
 def side_faces(conn: Connection, scan_id: int, rank: int, side: str, start: int) -> tuple[tuple[Face, ...], Scores]:
@@ -231,11 +262,15 @@ class _Gather:
         faces = load_faces(self._conn, [mine.ids[k] for k in chosen])
         return tuple(
             replace(
-                faces[mine.ids[k]], linking=bool(linking[k]), best=_rounded(best[k]), likeness=_rounded(likeness[k]),
+                faces[mine.ids[k]],
+                linking=bool(linking[k]),
+                best=_rounded(best[k]),
+                likeness=_rounded(likeness[k]),
                 role=self.found.roles.get(mine.ids[k]),
             )
-            for k in chosen if mine.ids[k] in faces
-        )  # fmt: skip
+            for k in chosen
+            if mine.ids[k] in faces
+        )
 
 
 def _next_best(conn: Connection, gather: _Gather, scan_id: int) -> Side | None:

@@ -20,12 +20,20 @@ SQL = load("web", "decisions")
 Answer = Literal["same", "different", "unsure", "wrong-identity", "duplicate"]
 
 _AGREES: dict[tuple[str, str], bool] = {
-    ("merge", "same"): True, ("merge", "different"): False,
-    ("look-alike", "different"): True, ("look-alike", "same"): False,
-    ("stray", "wrong-identity"): True, ("stray", "different"): True, ("stray", "same"): False,
-    ("mixed", "wrong-identity"): True, ("mixed", "different"): True, ("mixed", "same"): False,
-    ("duplicate", "duplicate"): True, ("duplicate", "same"): False, ("duplicate", "different"): False,
-}  # fmt: skip
+    ("merge", "same"): True,
+    ("merge", "different"): False,
+    ("look-alike", "different"): True,
+    ("look-alike", "same"): False,
+    ("stray", "wrong-identity"): True,
+    ("stray", "different"): True,
+    ("stray", "same"): False,
+    ("mixed", "wrong-identity"): True,
+    ("mixed", "different"): True,
+    ("mixed", "same"): False,
+    ("duplicate", "duplicate"): True,
+    ("duplicate", "same"): False,
+    ("duplicate", "different"): False,
+}
 
 
 class SaidMeanwhileError(ConflictError):
@@ -131,10 +139,15 @@ def decide(
         row = conn.execute(
             SQL["add_decision"],
             {
-                "sitting_id": sitting_id, "batch": batch, "scan_id": wish.scan_id, "rank": wish.rank, "class": subject.kind,
-                "answer": wish.answer, "agrees": agrees,
+                "sitting_id": sitting_id,
+                "batch": batch,
+                "scan_id": wish.scan_id,
+                "rank": wish.rank,
+                "class": subject.kind,
+                "answer": wish.answer,
+                "agrees": agrees,
             },
-        ).fetchone()  # fmt: skip
+        ).fetchone()
         assert row is not None  # noqa: S101 - insert ... returning always yields a row
         key, batch = int(row[0]), int(row[1])
         conn.execute(SQL["add_decision_verdicts"], {"decision_id": key, "verdicts": verdicts})
@@ -266,9 +279,12 @@ def _about_images(wish: Wish, selected: Sequence[_Image]) -> Iterator[_Says]:
 
 
 _WORDS = {
-    "same": "the same person", "different": "different people", "unsure": "unsure", "duplicate": "one photo twice",
+    "same": "the same person",
+    "different": "different people",
+    "unsure": "unsure",
+    "duplicate": "one photo twice",
     "wrong-identity": "of the wrong identity",
-}  # fmt: skip
+}
 
 
 def _wrong(image: _Image, target: int | None) -> _Says:

@@ -88,10 +88,26 @@ def load_faces(conn: Connection, ids: Sequence[int]) -> dict[int, Face]:
     for key, image, identity, name, dataset, path, status, width, height, size, box, px, sharp, others, mark in rows:
         verdict, target, by = said.get(image, (None, None, None))
         faces[key] = Face(
-            key, image, identity, None if name is None else shown(name), dataset, shown(path), status, width, height, size,
-            None if box is None else tuple(box), px, sharp, others, f"/thumbs/{key}?v={mark}", f"/photos/{image}?v={mark}",
-            verdict=verdict, verdict_target=None if target is None else shown(target), verdict_by=by,
-        )  # fmt: skip
+            key,
+            image,
+            identity,
+            None if name is None else shown(name),
+            dataset,
+            shown(path),
+            status,
+            width,
+            height,
+            size,
+            None if box is None else tuple(box),
+            px,
+            sharp,
+            others,
+            f"/thumbs/{key}?v={mark}",
+            f"/photos/{image}?v={mark}",
+            verdict=verdict,
+            verdict_target=None if target is None else shown(target),
+            verdict_by=by,
+        )
     return faces
 
 

@@ -134,10 +134,20 @@ def load_identity(conn: Connection, identity_id: int) -> Identity:
     )
     history = conn.execute(SQL["history"], {"identity_id": key}).fetchall()
     return Identity(
-        key, shown(name), dataset_id, dataset, created_at, hidden_by, model_id, scan_id, total, faces, bystanders,
+        key,
+        shown(name),
+        dataset_id,
+        dataset,
+        created_at,
+        hidden_by,
+        model_id,
+        scan_id,
+        total,
+        faces,
+        bystanders,
         tuple(Linked(link[0], shown(link[1]), *link[2:]) for link in links),
         tuple(Word(*h[:3], *(None if name is None else shown(name) for name in h[3:7]), *h[7:]) for h in history),
-    )  # fmt: skip
+    )
 
 
 def _bystanders(conn: Connection, identity_id: int, scan_id: int | None) -> tuple[Bystander, ...]:

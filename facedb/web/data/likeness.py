@@ -82,9 +82,11 @@ def like_photo(conn: Connection, embedders: Embedders, data: bytes, model_id: in
     if result.problem is not None:
         raise InputError(f"The photo gives no face to search with: {result.problem.detail}")
     return [
-        Likenesses(model.name, _ranked(conn, model, face.vector, top, None), None if face.box is None else tuple(face.box))
+        Likenesses(
+            model.name, _ranked(conn, model, face.vector, top, None), None if face.box is None else tuple(face.box)
+        )
         for face in result.faces
-    ]  # fmt: skip
+    ]
 
 
 def _model(conn: Connection, model_id: int | None) -> ModelRow:
@@ -114,5 +116,6 @@ def _ranked(
     faces = load_faces(conn, [found[k].face_id for k in order])
     return tuple(
         Like(faces[key], round(float(scores[k]), 4), own is not None and faces[key].identity_id == own)
-        for k in order if (key := found[k].face_id) in faces
-    )  # fmt: skip
+        for k in order
+        if (key := found[k].face_id) in faces
+    )

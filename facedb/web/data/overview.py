@@ -117,9 +117,16 @@ def noisiest(conn: Connection, scan_id: int, limit: int = 12) -> list[Noisy]:
     rows = conn.execute(SQL["noisiest"], {"scan_id": scan_id, "limit": limit}).fetchall()
     faces = load_faces(conn, [row[5] for row in rows if row[5] is not None])
     return [
-        Noisy(row[0], shown(row[1]), row[2], row[3], round(float(row[4]), 1), faces[row[5]].thumb if row[5] in faces else None)
+        Noisy(
+            row[0],
+            shown(row[1]),
+            row[2],
+            row[3],
+            round(float(row[4]), 1),
+            faces[row[5]].thumb if row[5] in faces else None,
+        )
         for row in rows
-    ]  # fmt: skip
+    ]
 
 
 def rejects(conn: Connection, code: str | None = None, each: int = 12) -> list[Reject]:
@@ -147,9 +154,14 @@ def distribution(conn: Connection, scan_id: int, threshold: float, faces: int) -
     marks = [Mark("threshold", threshold), Mark("review", lines.review), Mark("certain", lines.certain)]
     genuine = density(measured.genuine).tolist() if measured.genuine.seen else []
     return Distribution(
-        scan_id, 0.01, tuple(round(v, 9) for v in genuine), tuple(round(v, 9) for v in density(measured.impostor).tolist()),
-        measured.genuine.total, measured.impostor.total, tuple(mark for mark in marks if mark.score <= 1),
-    )  # fmt: skip
+        scan_id,
+        0.01,
+        tuple(round(v, 9) for v in genuine),
+        tuple(round(v, 9) for v in density(measured.impostor).tolist()),
+        measured.genuine.total,
+        measured.impostor.total,
+        tuple(mark for mark in marks if mark.score <= 1),
+    )
 
 
 def pulse(conn: Connection) -> Pulse:

@@ -115,16 +115,26 @@ def load_photo(conn: Connection, image_id: int) -> Photo:
     history = conn.execute(SQL["history"], {"image_id": image_id}).fetchall()
     findings = conn.execute(SQL["findings_of_image"], {"image_id": image_id}).fetchall()
     mark = "" if row[9] is None else row[9][:12]
-    return Photo(*[
-        row[0], shown(row[1]), *row[2:11], None if row[11] is None else shown(row[11]), row[12], shown(row[13]), *row[14:],
-        f"/photos/{image_id}?v={mark}", models[0][1] if models else None,
-        tuple(
-            FaceInPhoto(faces[face], taken, score, None if points is None else tuple(points))
-            for face, taken, score, points in found if face in faces
-        ),
-        tuple(PhotoFinding(*finding) for finding in findings),
-        tuple(PhotoWord(*[*h[:3], None if h[3] is None else shown(h[3]), *h[4:]]) for h in history),
-    ])  # fmt: skip
+    return Photo(
+        *[
+            row[0],
+            shown(row[1]),
+            *row[2:11],
+            None if row[11] is None else shown(row[11]),
+            row[12],
+            shown(row[13]),
+            *row[14:],
+            f"/photos/{image_id}?v={mark}",
+            models[0][1] if models else None,
+            tuple(
+                FaceInPhoto(faces[face], taken, score, None if points is None else tuple(points))
+                for face, taken, score, points in found
+                if face in faces
+            ),
+            tuple(PhotoFinding(*finding) for finding in findings),
+            tuple(PhotoWord(*[*h[:3], None if h[3] is None else shown(h[3]), *h[4:]]) for h in history),
+        ]
+    )
 
 
 def _place(row: tuple[object, ...] | None, what: str) -> Place:
@@ -132,6 +142,15 @@ def _place(row: tuple[object, ...] | None, what: str) -> Place:
         raise NotFoundError(f"There is no {what}.")
     image_id, root, path, container, offset, length, sha256, status, box, landmarks, form = row
     return Place(
-        image_id, from_text(root), from_text(path), None if container is None else from_text(container), offset, length,  # type: ignore[arg-type]
-        sha256, status, None if box is None else tuple(box), None if landmarks is None else tuple(landmarks), form,  # type: ignore[arg-type]
-    )  # fmt: skip
+        image_id,
+        from_text(root),
+        from_text(path),
+        None if container is None else from_text(container),
+        offset,
+        length,  # type: ignore[arg-type]
+        sha256,
+        status,
+        None if box is None else tuple(box),
+        None if landmarks is None else tuple(landmarks),
+        form,  # type: ignore[arg-type]
+    )

@@ -85,14 +85,21 @@ def picture(conn: Connection, view: PlanView) -> Plan:
         step = Step(s.step, s.action, s.state, s.image_id, display(s.path_from), path_to, display(s.reason), face)
         groups.setdefault((s.action, s.identity_from, s.identity_to), []).append(step)
     return Plan(
-        view.plan.id, view.plan.state, view.plan.auto, view.plan.labels_only, view.plan.created_by, view.plan.created_at,
-        len(view.steps), sum(step.state == "done" for step in view.steps), all(step.path_to is not None for step in view.steps),
+        view.plan.id,
+        view.plan.state,
+        view.plan.auto,
+        view.plan.labels_only,
+        view.plan.created_by,
+        view.plan.created_at,
+        len(view.steps),
+        sum(step.state == "done" for step in view.steps),
+        all(step.path_to is not None for step in view.steps),
         tuple(
             Group(action, before, names[before], after, None if after is None else names[after], tuple(steps))
             for (action, before, after), steps in groups.items()
         ),
         tuple(display(remark) for remark in view.remarks),
-    )  # fmt: skip
+    )
 
 
 def listed(conn: Connection) -> list[Summary]:

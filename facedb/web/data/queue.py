@@ -118,20 +118,35 @@ def cases(conn: Connection, scan_id: int, chosen: Filter, *, after: int = 0, lim
     rows = conn.execute(
         SQL["cases"],
         {
-            "scan_id": scan_id, "class": chosen.kind, "dataset": chosen.dataset, "identity_id": chosen.identity_id, "words": words,
-            "least": chosen.least, "most": chosen.most, "state": chosen.state, "after": after, "limit": limit,
+            "scan_id": scan_id,
+            "class": chosen.kind,
+            "dataset": chosen.dataset,
+            "identity_id": chosen.identity_id,
+            "words": words,
+            "least": chosen.least,
+            "most": chosen.most,
+            "state": chosen.state,
+            "after": after,
+            "limit": limit,
         },
-    ).fetchall()  # fmt: skip
+    ).fetchall()
     faces = load_faces(conn, sorted({face for row in rows for face in row[15]}))
     return [
         Item(
             *[
-                scan_id, *row[:9], shown(row[9]), row[10], row[11], None if row[12] is None else shown(row[12]), row[13], row[14],
+                scan_id,
+                *row[:9],
+                shown(row[9]),
+                row[10],
+                row[11],
+                None if row[12] is None else shown(row[12]),
+                row[13],
+                row[14],
                 tuple(faces[key] for key in dict.fromkeys(row[15]) if key in faces)[:2],
             ]
         )
         for row in rows
-    ]  # fmt: skip
+    ]
 
 
 def progress(conn: Connection, scan_id: int, sitting_id: int) -> Progress:
@@ -143,10 +158,16 @@ def progress(conn: Connection, scan_id: int, sitting_id: int) -> Progress:
     row = conn.execute(SQL["pace"], {"sitting_id": sitting_id}).fetchone()
     made, recent, seconds = row or (0, 0, None)
     return Progress(
-        scan_id, sum(c.total for c in classes), sum(c.decided for c in classes), sum(c.unsure for c in classes),
-        sum(c.right for c in classes), sum(c.wrong for c in classes), classes, made,
+        scan_id,
+        sum(c.total for c in classes),
+        sum(c.decided for c in classes),
+        sum(c.unsure for c in classes),
+        sum(c.right for c in classes),
+        sum(c.wrong for c in classes),
+        classes,
+        made,
         0.0 if not recent or seconds is None else round(60 * recent / max(float(seconds), 30.0), 1),
-    )  # fmt: skip
+    )
 
 
 def _class(kind: str, counts: Counter[tuple[str, bool | None]]) -> ClassProgress:

@@ -35,9 +35,16 @@ def show_overview(request: Request, parts: PartsHere, scan: AskedInteger = None)
         reject_counts, rejects = overview.reject_counts(conn), overview.rejects(conn)
         hidden = identities.hidden(conn)
     return page(
-        request, "overview.html", datasets=all_datasets(parts), scans=scans, scan=chosen, reject_counts=reject_counts,
-        rejects=rejects, hidden=hidden, **found,
-    )  # fmt: skip
+        request,
+        "overview.html",
+        datasets=all_datasets(parts),
+        scans=scans,
+        scan=chosen,
+        reject_counts=reject_counts,
+        rejects=rejects,
+        hidden=hidden,
+        **found,
+    )
 
 
 @router.get("/scan/{scan_id}")
@@ -87,7 +94,8 @@ def show_plans(request: Request, parts: PartsHere, plan: AskedInteger = None) ->
 
 def _of_scan(conn: Connection, scan: queue.Scan) -> dict[str, Any]:
     return {
-        "noise": overview.noise(conn, scan.id), "noisiest": overview.noisiest(conn, scan.id),
+        "noise": overview.noise(conn, scan.id),
+        "noisiest": overview.noisiest(conn, scan.id),
         "progress": queue.progress(conn, scan.id, 0),
         "scores": overview.distribution(conn, scan.id, scan.threshold, scan.faces),
-    }  # fmt: skip
+    }

@@ -149,9 +149,7 @@ def test_a_file_that_is_gone_is_a_reject_not_an_end(database: Database, folder: 
 
 def test_bad_vectors_become_rejects(database: Database, folder: Path, tmp_path: Path) -> None:
     ingest(database, folder, reporter=Silent())
-    zero = ModelChoice(
-        block_model(tmp_path / "zero.onnx", gain=0.0)
-    )  # fmt: skip
+    zero = ModelChoice(block_model(tmp_path / "zero.onnx", gain=0.0))
     try:
         done = work(database, zero)
     except ModelError as error:
@@ -301,9 +299,10 @@ def test_a_killed_run_is_continued_and_ends_with_the_same_rows(database: Databas
     done = work(database, choice)
     assert (done.done, done.images, done.pending) == (400 - len(kept), 400, 0)
     with database.connection() as conn:
-        assert conn.execute(
-            "select id, face_id from facedb.embedding order by 1 limit %s", (len(kept),)
-        ).fetchall() == kept  # fmt: skip
+        assert (
+            conn.execute("select id, face_id from facedb.embedding order by 1 limit %s", (len(kept),)).fetchall()
+            == kept
+        )
         interrupted = vectors(database, done.model.id)
         conn.execute("delete from facedb.face")
     work(database, choice)

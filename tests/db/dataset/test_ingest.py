@@ -437,9 +437,12 @@ def test_cells_that_the_database_cannot_hold_are_made_storable(database: Databas
 
     table = tree / "odd.parquet"
     columns = {
-        "path": ["p0/0.png", "p0/1.png"], "real": [float("nan"), float("inf")], "text": ["nul\0here", "plain"],
-        "bytes": [b"\x00\xff", None], "lists": [[1.5, float("nan")], []],
-    }  # fmt: skip
+        "path": ["p0/0.png", "p0/1.png"],
+        "real": [float("nan"), float("inf")],
+        "text": ["nul\0here", "plain"],
+        "bytes": [b"\x00\xff", None],
+        "lists": [[1.5, float("nan")], []],
+    }
     pq.write_table(pa.table(columns), table)
     assert take(database, table, dataset="odd").new == 2
     assert take(database, table).unchanged == 2

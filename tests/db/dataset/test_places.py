@@ -74,9 +74,13 @@ def test_every_spelling_of_a_place_is_the_same_source(
     (tree.parent / "above").symlink_to(tree.parent)
     monkeypatch.chdir(tree / "ann")
     place = {
-        "..": "..", "link": str(tree.parent / "link"), "absolute": f"{tree.parent}/./set", "trailing": f"{tree}/",
-        "dots": "../../set/bob/..", "link-above": str(tree.parent / "above" / "set"),
-    }[spelling]  # fmt: skip
+        "..": "..",
+        "link": str(tree.parent / "link"),
+        "absolute": f"{tree.parent}/./set",
+        "trailing": f"{tree}/",
+        "dots": "../../set/bob/..",
+        "link-above": str(tree.parent / "above" / "set"),
+    }[spelling]
     again = take(database, place)
     assert (again.source_id, again.dataset, again.unchanged, again.ready) == (first.source_id, "set", 9, 9)
 

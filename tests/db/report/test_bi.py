@@ -26,9 +26,14 @@ from tests.migrations.test_schema import connect_as, role_of
 
 DIM = 16
 TYPES = {
-    Kind.TEXT: {"text"}, Kind.WHOLE: {"bigint", "integer", "smallint"}, Kind.REAL: {"real"}, Kind.NUMBER: {"double precision"},
-    Kind.FLAG: {"boolean"}, Kind.TIME: {"timestamp with time zone"}, Kind.TEXTS: {"text[]"},
-}  # fmt: skip
+    Kind.TEXT: {"text"},
+    Kind.WHOLE: {"bigint", "integer", "smallint"},
+    Kind.REAL: {"real"},
+    Kind.NUMBER: {"double precision"},
+    Kind.FLAG: {"boolean"},
+    Kind.TIME: {"timestamp with time zone"},
+    Kind.TEXTS: {"text[]"},
+}
 SUMMARIES = ("contracts", "outcome_counts", "datasets", "identities", "shared_photos", "leakage_summary", "models")
 
 
@@ -65,9 +70,16 @@ def plan_of(db: Database, text: str) -> str:
 
 @pytest.mark.parametrize(
     ("row_type", "view"),
-    [(Link, "links"), (Pair, "flagged_pairs"), (Finding, "findings"), (Reject, "rejects"), (Dataset, "datasets"),
-     (Scan, "scans"), (Identity, "identities")],
-)  # fmt: skip
+    [
+        (Link, "links"),
+        (Pair, "flagged_pairs"),
+        (Finding, "findings"),
+        (Reject, "rejects"),
+        (Dataset, "datasets"),
+        (Scan, "scans"),
+        (Identity, "identities"),
+    ],
+)
 def test_a_definition_names_columns_of_its_view_with_their_types(database: Database, row_type: type, view: str) -> None:
     found = dict(
         rows(
@@ -89,22 +101,34 @@ def test_a_file_is_one_row_whatever_contracts_there_are(database: Database, peop
             " join facedb.face f on f.id = e.face_id join facedb.image i on i.id = f.image_id where i.path like 'q%%'",
             [other.id],
         )
-        conn.execute("insert into facedb.embed_reject (image_id, model_id, code, detail) select id, %s, 'no_face', 'x'"
-                     " from facedb.image where path like 'p9/%%'", [other.id])  # fmt: skip
-        conn.execute("delete from facedb.embedding where face_id in (select f.id from facedb.face f join facedb.image i"
-                     " on i.id = f.image_id where i.path like 'p8/%%')")  # fmt: skip
+        conn.execute(
+            "insert into facedb.embed_reject (image_id, model_id, code, detail) select id, %s, 'no_face', 'x'"
+            " from facedb.image where path like 'p9/%%'",
+            [other.id],
+        )
+        conn.execute(
+            "delete from facedb.embedding where face_id in (select f.id from facedb.face f join facedb.image i"
+            " on i.id = f.image_id where i.path like 'p8/%%')"
+        )
     assert rows(database, "select count(*), count(distinct image_id) from bi.files") == [(90, 90)]
     assert rows(database, "select dataset, model, outcome, count(*) from bi.files group by 1, 2, 3 order by 1, 3") == [
-        ("test", "other", "embedded", 30), ("train", "test", "embedded", 54), ("train", "test", "pending", 6),
-    ]  # fmt: skip
+        ("test", "other", "embedded", 30),
+        ("train", "test", "embedded", 54),
+        ("train", "test", "pending", 6),
+    ]
     found = rows(database, "select dataset, model, outcome, count(*) from bi.outcomes group by 1, 2, 3")
     assert Counter({tuple(row[:3]): row[3] for row in found}) == {
-        ("test", "test", "embedded"): 30, ("test", "other", "embedded"): 30, ("train", "test", "embedded"): 54,
-        ("train", "test", "pending"): 6, ("train", "other", "rejected"): 6, ("train", "other", "pending"): 54,
-    }  # fmt: skip
+        ("test", "test", "embedded"): 30,
+        ("test", "other", "embedded"): 30,
+        ("train", "test", "embedded"): 54,
+        ("train", "test", "pending"): 6,
+        ("train", "other", "rejected"): 6,
+        ("train", "other", "pending"): 54,
+    }
     assert rows(database, "select dataset, files, embedded, pending, identities from bi.datasets order by 1") == [
-        ("test", 30, 30, 0, 5), ("train", 60, 54, 6, 10),
-    ]  # fmt: skip
+        ("test", 30, 30, 0, 5),
+        ("train", 60, 54, 6, 10),
+    ]
     assert people.dim == DIM
 
 
@@ -168,8 +192,9 @@ def test_the_latest_rows_are_those_of_the_newest_scan_of_each_dataset_and_each_t
     inside = rows(database, "select count(*) from bi.flagged_pairs where scan_id = %s and dataset = 'train'", only)
     assert rows(database, "select count(*) from bi.latest_flagged_pairs where dataset = 'train'") == inside
     assert rows(database, "select dataset, scan_id from bi.scan_history where is_newest order by 1") == [
-        ("test", both), ("train", only),
-    ]  # fmt: skip
+        ("test", both),
+        ("train", only),
+    ]
     assert people.dim == DIM
 
 

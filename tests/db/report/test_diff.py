@@ -61,8 +61,9 @@ def test_a_lower_threshold_brings_pairs_and_a_higher_one_takes_them(database: Da
     ]
     body: list[Any] = list(rows(diff(database, high, low), pairs=True))
     assert [(r.change, r.identity_a, r.identity_b, r.score_before, r.reason) for r in body] == [
-        ("new", "ann", "bob", None, "threshold"), ("new", "bob", "cid", None, "threshold"),
-    ]  # fmt: skip
+        ("new", "ann", "bob", None, "threshold"),
+        ("new", "bob", "cid", None, "threshold"),
+    ]
     assert isinstance(body[0], PairDifference)
     assert isinstance(next(rows(diff(database, high, low), pairs=False)), LinkChange)
     with pytest.raises(UsageError, match="did you mean 'gone'"):

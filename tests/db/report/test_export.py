@@ -148,10 +148,12 @@ def test_embeddings_survive_every_format_bit_for_bit(
     else:
         text = "" if form == "parquet" else file.read_text()
         rows = (
-            pq.read_table(file).to_pylist() if form == "parquet"
-            else [json.loads(line) for line in text.splitlines()] if form == "jsonl"
+            pq.read_table(file).to_pylist()
+            if form == "parquet"
+            else [json.loads(line) for line in text.splitlines()]
+            if form == "jsonl"
             else list(csv.DictReader(text.splitlines()))
-        )  # fmt: skip
+        )
         names = [row["identity"] for row in rows]
         vectors = np.array([json.loads(r["vector"]) if form == "csv" else r["vector"] for r in rows], np.float32)
     assert sorted((n, v.tobytes()) for n, v in zip(names, vectors, strict=True)) == _vectors(database)
@@ -159,9 +161,16 @@ def test_embeddings_survive_every_format_bit_for_bit(
 
 
 CLEANED = {
-    "ann/1.png": "ann", "ann/2.png": "ann", "ann/3.png": "ann", "anna/1.png": "ann", "anna/2.png": "ann",
-    "anna/deep/3.png": "ann", "bob/stray.png": "ann", "bob/twice.png": "bob", "cid/only.png": "cid",
-}  # fmt: skip
+    "ann/1.png": "ann",
+    "ann/2.png": "ann",
+    "ann/3.png": "ann",
+    "anna/1.png": "ann",
+    "anna/2.png": "ann",
+    "anna/deep/3.png": "ann",
+    "bob/stray.png": "ann",
+    "bob/twice.png": "bob",
+    "cid/only.png": "cid",
+}
 
 
 def test_the_cleaned_list_carries_the_verdicts_out_on_paper(database: Database, root: Path, tmp_path: Path) -> None:

@@ -55,8 +55,11 @@ def test_certain_findings_become_steps_and_others_do_not(folders: Database) -> N
     _find(folders, "look-alike", 0.99, "c", "d")
     _find(folders, "mixed", 0.99, "c", images=1)
     assert _steps(folders) == {
-        ("merge", "b", "a"), ("move", "d", "e"), ("quarantine", "c", None), ("drop", "e", None),
-    }  # fmt: skip
+        ("merge", "b", "a"),
+        ("move", "d", "e"),
+        ("quarantine", "c", None),
+        ("drop", "e", None),
+    }
     view = make_plan(folders, auto=True)
     assert {step.verdict_id for step in view.steps} == {None}
     assert "finding 1 of scan 1 (confidence 0.990)" in view.steps[0].reason

@@ -86,8 +86,10 @@ def test_no_file_of_the_database_and_of_the_cache_holds_the_vectors_of_a_forgott
         assert holders(use.home, vectors[k]) == []
     assert all(holders(data, vectors[k]) for k in (0, 89))
     with db.connection() as conn:
-        assert conn.execute("select count(*) from pg_stats where schemaname = 'facedb' and most_common_vals::text like '%person 01%'"
-                            " or histogram_bounds::text like '%person 01%'").fetchone() == (0,)  # fmt: skip
+        assert conn.execute(
+            "select count(*) from pg_stats where schemaname = 'facedb' and most_common_vals::text like '%person 01%'"
+            " or histogram_bounds::text like '%person 01%'"
+        ).fetchone() == (0,)
     assert not wipe.due(db)
 
 
@@ -107,9 +109,16 @@ def test_what_hangs_on_a_person_goes_and_all_else_stays_and_the_next_scan_is_tha
     assert dry == done
     after = counts(database)
     assert {name: before[name] - after[name] for name in before} == {
-        "image": 3, "face": 3, "embedding": 3, "identity": 1, "flagged_pair": done.pairs, "link": done.links,
-        "finding": done.findings, "verdict": 1, "plan_step": 3,
-    }  # fmt: skip
+        "image": 3,
+        "face": 3,
+        "embedding": 3,
+        "identity": 1,
+        "flagged_pair": done.pairs,
+        "link": done.links,
+        "finding": done.findings,
+        "verdict": 1,
+        "plan_step": 3,
+    }
     assert done.pairs > 0
     assert done.links > 0
     summary = scan(database, OPTIONS, reporter=Silent())

@@ -47,8 +47,10 @@ def test_the_newest_verdict_stands_and_the_older_ones_are_kept(database: Databas
 
 
 @pytest.mark.usefixtures("folders")
-@pytest.mark.parametrize("statement", ["update facedb.verdict set verdict = 'same'", "delete from facedb.verdict",
-                                       "truncate facedb.verdict cascade"])  # fmt: skip
+@pytest.mark.parametrize(
+    "statement",
+    ["update facedb.verdict set verdict = 'same'", "delete from facedb.verdict", "truncate facedb.verdict cascade"],
+)
 def test_the_table_refuses_to_change_or_lose_a_verdict(
     database: Database, connection: Connection, statement: str
 ) -> None:
@@ -75,11 +77,14 @@ def test_forgetting_on_purpose_may_delete_verdicts(database: Database, connectio
 
 
 def test_a_renamed_folder_a_moved_file_and_a_prune_leave_verdicts_in_force(database: Database, folders: Path) -> None:
-    say(database, [
-        _link("ann", "bob", "different"),
-        Statement("face", "cid/0.png", "same", by="eve"),
-        Statement("pair", "ann/0.png", "different", "cid/1.png", by="eve"),
-    ])  # fmt: skip
+    say(
+        database,
+        [
+            _link("ann", "bob", "different"),
+            Statement("face", "cid/0.png", "same", by="eve"),
+            Statement("pair", "ann/0.png", "different", "cid/1.png", by="eve"),
+        ],
+    )
     (folders / "ann").rename(folders / "zoe")
     (folders / "cid" / "0.png").rename(folders / "cid" / "first.png")
     take(database, folders)
@@ -133,16 +138,19 @@ def test_two_images_held_apart_contradict_identities_called_the_same_unless_one_
 
 
 @pytest.mark.usefixtures("folders")
-@pytest.mark.parametrize(("statement", "error", "said"), [
-    (Statement("link", "ann", "duplicate", "bob"), UsageError, "same, different, unsure"),
-    (Statement("link", "ann", "same", "nobody"), NotFoundError, "no identity 'nobody'"),
-    (Statement("link", "ann", "same", "ann"), UsageError, "two different ones"),
-    (Statement("pair", "ann/0.png", "same"), UsageError, "names two"),
-    (Statement("face", "ann/9.png", "duplicate"), NotFoundError, "no image"),
-    (Statement("face", "ann/0.png", "duplicate", target="bob"), UsageError, "leave the target out"),
-    (Statement("face", "ann/0.png", "wrong-identity", target="ann"), UsageError, "already"),
-    (Statement("folder", "ann", "same"), UsageError, "a link, a pair or a face"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("statement", "error", "said"),
+    [
+        (Statement("link", "ann", "duplicate", "bob"), UsageError, "same, different, unsure"),
+        (Statement("link", "ann", "same", "nobody"), NotFoundError, "no identity 'nobody'"),
+        (Statement("link", "ann", "same", "ann"), UsageError, "two different ones"),
+        (Statement("pair", "ann/0.png", "same"), UsageError, "names two"),
+        (Statement("face", "ann/9.png", "duplicate"), NotFoundError, "no image"),
+        (Statement("face", "ann/0.png", "duplicate", target="bob"), UsageError, "leave the target out"),
+        (Statement("face", "ann/0.png", "wrong-identity", target="ann"), UsageError, "already"),
+        (Statement("folder", "ann", "same"), UsageError, "a link, a pair or a face"),
+    ],
+)
 def test_what_cannot_be_said_is_refused_in_one_sentence(
     database: Database, statement: Statement, error: type[Exception], said: str
 ) -> None:

@@ -73,8 +73,9 @@ def test_a_scan_leaves_its_findings_ranked_with_names_and_paths(database: Databa
     done = run(database)
     rows = read(database)
     assert [(r["class"], r["identity_a"], r["identity_b"]) for r in rows] == [
-        ("stray", "p01", "p05"), ("merge", "p03", "p20"),
-    ]  # fmt: skip
+        ("stray", "p01", "p05"),
+        ("merge", "p03", "p20"),
+    ]
     assert [r["rank"] for r in rows] == [1, 2]
     stray, merge = rows
     assert [str(path)[:3] for path in stray["images"]] == ["p01", "p05"]  # type: ignore[attr-defined]
@@ -171,8 +172,9 @@ def test_the_distribution_view_adds_up_to_all_pairs(database: Database) -> None:
     with database.connection() as conn:
         rows = conn.execute(
             "select kind, sum(pairs), max(all_pairs), min(score_from), max(score_to) from bi.score_distribution "
-            "where scan_id = %s group by kind", (done.scan.id,),
-        ).fetchall()  # fmt: skip
+            "where scan_id = %s group by kind",
+            (done.scan.id,),
+        ).fetchall()
     assert {row[0] for row in rows} == {"genuine", "impostor"}
     for kind, pairs, total, low, high in rows:
         # The impostor pairs below the threshold are scaled up from a sample drawn with replacement.
@@ -246,10 +248,12 @@ def test_planted_mistakes_are_found_and_kept_per_scan_without_touching_labels(da
     assert found.found == found.planted
     with database.connection() as conn:
         assert conn.execute(state).fetchone() == before
-        rows = conn.execute("select class, planted, found, all_planted, spec from bi.evaluations where evaluation_id = %s",
-                            (found.key,)).fetchall()  # fmt: skip
-        points = conn.execute("select count(*), max(recall) from facedb.evaluation_point where evaluation_id = %s",
-                              (found.key,)).fetchone()  # fmt: skip
+        rows = conn.execute(
+            "select class, planted, found, all_planted, spec from bi.evaluations where evaluation_id = %s", (found.key,)
+        ).fetchall()
+        points = conn.execute(
+            "select count(*), max(recall) from facedb.evaluation_point where evaluation_id = %s", (found.key,)
+        ).fetchone()
     assert {row[0]: row[1] for row in rows} == {"merge": 2, "stray": 4, "swap": 2, "duplicate": 2}
     assert all(row[3:] == (found.planted, spec) for row in rows)
     assert points == (len(found.curve), 1.0)

@@ -64,8 +64,9 @@ def test_a_scan_that_something_rests_on_stays(database: Database) -> None:
     with database.connection() as conn:
         a, b = conn.execute(
             "select na.name, nb.name from facedb.link l join facedb.identity na on na.id = l.identity_a"
-            " join facedb.identity nb on nb.id = l.identity_b where scan_id = %s limit 1", [first]
-        ).fetchone() or ("", "")  # fmt: skip
+            " join facedb.identity nb on nb.id = l.identity_b where scan_id = %s limit 1",
+            [first],
+        ).fetchone() or ("", "")
     verdicts.say(database, [verdicts.Statement("link", a, "different", b)])
     others = scanned(population, 3)
     assert prune(database, 1, yes=False).scans == tuple(others[:-1])

@@ -235,9 +235,19 @@ def test_links_equal_a_plain_count(database: Database) -> None:
         centroid = float(means[0] @ means[1] / np.linalg.norm(means[0]) / np.linalg.norm(means[1]))
         coverage = max(sides[0] / sizes[0], sides[1] / sizes[1])
         expected.append(
-            (-max(scores), -coverage, -float(np.mean(scores)), x, y, len(pairs), *sides, *sizes,
-             float(np.median(scores)), centroid)
-        )  # fmt: skip
+            (
+                -max(scores),
+                -coverage,
+                -float(np.mean(scores)),
+                x,
+                y,
+                len(pairs),
+                *sides,
+                *sizes,
+                float(np.median(scores)),
+                centroid,
+            )
+        )
     expected.sort()
     with database.connection() as conn:
         found = conn.execute(

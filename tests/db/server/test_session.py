@@ -28,10 +28,18 @@ from tests.conftest import Server
 @pytest.mark.parametrize(
     "variable",
     [
-        "PGCHANNELBINDING=require", "PGSERVICE=prod", "PGHOSTADDR=10.255.255.1", "PGTZ=Nowhere", "PGSSLMODE=bogus",
-        "PGOPTIONS=-c work_mem=x", "PGDATABASE=another", "PGPORT=1", "PGMAXPROTOCOLVERSION=9.9", "PGSSLNEGOTIATION=direct",
+        "PGCHANNELBINDING=require",
+        "PGSERVICE=prod",
+        "PGHOSTADDR=10.255.255.1",
+        "PGTZ=Nowhere",
+        "PGSSLMODE=bogus",
+        "PGOPTIONS=-c work_mem=x",
+        "PGDATABASE=another",
+        "PGPORT=1",
+        "PGMAXPROTOCOLVERSION=9.9",
+        "PGSSLNEGOTIATION=direct",
     ],
-)  # fmt: skip
+)
 def test_no_variable_of_libpq_redirects_the_embedded_server(
     database: Database, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
@@ -47,12 +55,18 @@ def test_no_variable_of_libpq_redirects_the_embedded_server(
 @pytest.mark.parametrize(
     ("setting", "bad", "good"),
     [
-        ("DateStyle", "German", "ISO, YMD"), ("TimeZone", "Asia/Kolkata", "UTC"), ("statement_timeout", "3s", "0"),
-        ("search_path", "nowhere", "public"), ("standard_conforming_strings", "off", "on"), ("bytea_output", "escape", "hex"),
-        ("client_encoding", "LATIN1", "UTF8"), ("idle_in_transaction_session_timeout", "5", "0"),
-        ("default_transaction_isolation", "serializable", "read committed"), ("IntervalStyle", "iso_8601", "postgres"),
+        ("DateStyle", "German", "ISO, YMD"),
+        ("TimeZone", "Asia/Kolkata", "UTC"),
+        ("statement_timeout", "3s", "0"),
+        ("search_path", "nowhere", "public"),
+        ("standard_conforming_strings", "off", "on"),
+        ("bytea_output", "escape", "hex"),
+        ("client_encoding", "LATIN1", "UTF8"),
+        ("idle_in_transaction_session_timeout", "5", "0"),
+        ("default_transaction_isolation", "serializable", "read committed"),
+        ("IntervalStyle", "iso_8601", "postgres"),
     ],
-)  # fmt: skip
+)
 def test_what_a_database_is_told_to_use_does_not_reach_facedb(
     database: Database, setting: str, bad: str, good: str
 ) -> None:
@@ -93,10 +107,12 @@ def test_pgvector_is_found_in_whatever_schema_it_is(empty_database: Database, sc
 @pytest.mark.parametrize(
     "dsn",
     [
-        "postgresql://alice:s3cr3t@pass@dbhost/faces", "postgresql://alice:top/s3cr3t@dbhost/faces",
-        "postgres://alice:@s3cr3t@dbhost", "host=s3cr3t@dbhost user=alice",
+        "postgresql://alice:s3cr3t@pass@dbhost/faces",
+        "postgresql://alice:top/s3cr3t@dbhost/faces",
+        "postgres://alice:@s3cr3t@dbhost",
+        "host=s3cr3t@dbhost user=alice",
     ],
-)  # fmt: skip
+)
 def test_what_follows_an_unescaped_sign_of_a_password_is_not_printed(dsn: str) -> None:
     with pytest.raises(ConfigError, match="%40") as caught:
         describe(dsn)

@@ -28,8 +28,11 @@ def offered(line: str, home: Path, dsn: str | None = None) -> list[str]:
         environment["FACEDB_DSN"] = dsn
     done = subprocess.run(
         [sys.executable, "-c", "import sys; sys.argv = ['facedb']; from facedb.cli.start import main; main()"],
-        env=environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stderr == ""
     return done.stdout.split()
 

@@ -81,10 +81,16 @@ def test_no_digit_is_lost_where_the_terminal_is_narrow(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        (None, ""), (True, "yes"), (False, "no"), (0.123456, "0.1235"), (1234567, "1,234,567"), ("a\tb", "a\\tb"),
-        ({"k": [1]}, '{"k": [1]}'), ("\u202eevil", "\\u202eevil"),
+        (None, ""),
+        (True, "yes"),
+        (False, "no"),
+        (0.123456, "0.1235"),
+        (1234567, "1,234,567"),
+        ("a\tb", "a\\tb"),
+        ({"k": [1]}, '{"k": [1]}'),
+        ("\u202eevil", "\\u202eevil"),
     ],
-)  # fmt: skip
+)
 def test_a_value_as_a_person_reads_it(value: object, shown: str) -> None:
     assert text(value) == shown
 

@@ -9,8 +9,17 @@ from facedb.cli.progress import ConsoleReporter, human
 
 @pytest.mark.parametrize(
     ("n", "shown"),
-    [(0, "0"), (950, "950"), (999, "999"), (1000, "1.0k"), (1234, "1.2k"), (3_400_000, "3.4M"), (5.6e9, "5.6G"), (7.8e12, "7.8T")],
-)  # fmt: skip
+    [
+        (0, "0"),
+        (950, "950"),
+        (999, "999"),
+        (1000, "1.0k"),
+        (1234, "1.2k"),
+        (3_400_000, "3.4M"),
+        (5.6e9, "5.6G"),
+        (7.8e12, "7.8T"),
+    ],
+)
 def test_counts_are_short(n: float, shown: str) -> None:
     assert human(n) == shown
 

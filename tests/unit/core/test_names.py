@@ -16,10 +16,17 @@ JOSE = "José Martí"
 @pytest.mark.parametrize(
     "typed",
     [
-        unicodedata.normalize("NFD", JOSE), "José\u00a0Martí", "José\u200b Martí", "\ufeffJosé Martí", "José  Martí ",
-        "José\u2009Martí", "Jo\u00adsé Martí", "\u202aJosé Martí\u202c", "José\tMartí",
+        unicodedata.normalize("NFD", JOSE),
+        "José\u00a0Martí",
+        "José\u200b Martí",
+        "\ufeffJosé Martí",
+        "José  Martí ",
+        "José\u2009Martí",
+        "Jo\u00adsé Martí",
+        "\u202aJosé Martí\u202c",
+        "José\tMartí",
     ],
-)  # fmt: skip
+)
 def test_a_name_is_found_by_what_it_looks_like_both_ways(typed: str) -> None:
     assert alike(typed, [JOSE, "Jose Marti", "Josef"]) == [JOSE]
     assert alike(JOSE, [typed, "Jose Marti"]) == [typed]

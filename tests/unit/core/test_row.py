@@ -41,9 +41,17 @@ ROWS = [
     Example("stray", "ann", 1, 2, 0.5, 0.125, 0.5, False, datetime(2026, 1, 1, tzinfo=UTC), ()),
 ]
 TYPES = [
-    pa.string(), pa.string(), pa.int64(), pa.int64(), pa.float32(), pa.float32(), pa.float64(), pa.bool_(),
-    pa.timestamp("us", tz="UTC"), pa.list_(pa.string()),
-]  # fmt: skip
+    pa.string(),
+    pa.string(),
+    pa.int64(),
+    pa.int64(),
+    pa.float32(),
+    pa.float32(),
+    pa.float64(),
+    pa.bool_(),
+    pa.timestamp("us", tz="UTC"),
+    pa.list_(pa.string()),
+]
 
 
 def test_columns_are_named_and_typed_by_the_fields() -> None:

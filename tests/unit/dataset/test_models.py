@@ -85,10 +85,22 @@ def test_half_a_model_that_an_earlier_version_kept_is_replaced(tmp_path: Path, m
 
 def test_every_setting_that_set_takes_is_kept(tmp_path: Path, make_model: MakeModel) -> None:
     given = {
-        "name": "other", "size": "32", "layout": "NCHW", "colour": "bgr", "mean": "1,2,3", "std": "4", "template": "arcface",
-        "margin": "0.2", "output": "embedding", "precision": "tf32", "faces": "all", "detector.min_side": "64",
-        "detector.max_side": "1280", "detector.score_threshold": "0.6", "detector.nms_iou": "0.25",
-    }  # fmt: skip
+        "name": "other",
+        "size": "32",
+        "layout": "NCHW",
+        "colour": "bgr",
+        "mean": "1,2,3",
+        "std": "4",
+        "template": "arcface",
+        "margin": "0.2",
+        "output": "embedding",
+        "precision": "tf32",
+        "faces": "all",
+        "detector.min_side": "64",
+        "detector.max_side": "1280",
+        "detector.score_threshold": "0.6",
+        "detector.nms_iou": "0.25",
+    }
     detector = build_scrfd(tmp_path / "detector.onnx")
     added = models.add(make_model(), tmp_path / "models", name="kept", preset=None, overrides=given)
     said = load_contract(make_model(), detector=detector, overrides=given)

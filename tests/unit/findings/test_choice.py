@@ -44,9 +44,12 @@ class Photos:
         """The choice, and the person that each photo takes part with (by photo)."""
         rows = np.arange(len(self.labels)) if order is None else order
         found = choose_faces(
-            np.stack(self.vectors)[rows], np.array(self.labels)[rows], np.array(self.photos)[rows],
-            np.array(self.areas)[rows], np.array(self.offsets)[rows],
-        )  # fmt: skip
+            np.stack(self.vectors)[rows],
+            np.array(self.labels)[rows],
+            np.array(self.photos)[rows],
+            np.array(self.areas)[rows],
+            np.array(self.offsets)[rows],
+        )
         chosen = rows[found.chosen]
         by_photo = dict(
             zip(np.array(self.photos)[chosen].tolist(), np.array(self.person)[chosen].tolist(), strict=True)

@@ -34,8 +34,12 @@ def test_no_edges_make_no_groups() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.dictionaries(st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda e: e[0] < e[1]),
-                       st.integers(1, 100).map(lambda v: v / 100)))  # fmt: skip
+@given(
+    st.dictionaries(
+        st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda e: e[0] < e[1]),
+        st.integers(1, 100).map(lambda v: v / 100),
+    )
+)
 def test_members_are_all_joined_and_the_lowest_weight_is_told(edges: Edges) -> None:
     groups, lowest = group(edges)
     for number in set(groups.values()):

@@ -37,9 +37,20 @@ def slow(vectors: np.ndarray, labels: list[int], pairs: list[tuple[int, int, flo
         dot = math.fsum(x * y for x, y in zip(*means, strict=True))
         centroid = dot / (lengths[0] * lengths[1]) if all(lengths) else 0.0
         rows.append(
-            (a, b, len(found), faces_a, faces_b, size_a, size_b, max(scores), statistics.fmean(scores),
-             statistics.median(scores), centroid)
-        )  # fmt: skip
+            (
+                a,
+                b,
+                len(found),
+                faces_a,
+                faces_b,
+                size_a,
+                size_b,
+                max(scores),
+                statistics.fmean(scores),
+                statistics.median(scores),
+                centroid,
+            )
+        )
     return sorted(rows, key=lambda r: (-r[7], -max(r[3] / r[5], r[4] / r[6]), -r[8], r[0], r[1]))
 
 

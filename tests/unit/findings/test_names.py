@@ -20,11 +20,18 @@ from tests.unit.findings.odds.crowds import known
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("Sato_Ken", "Ken_Sato"), ("Noer_Moeis", "Noer_Muis"), ("Chyung_Dai-chul", "Dai_Chul_Chyung"),
-        ("John_Barnett", "John_Burnett"), ("J_Smith", "John_Smith"), ("Вера Зимина", "Vera Zimina"),  # noqa: RUF001
-        ("George_Bush", "George_W_Bush"), ("José Muñoz", "Jose Munoz"), ("Madonna", "madonna"), ("Bob Hall Jr", "Bob Hall"),
+        ("Sato_Ken", "Ken_Sato"),
+        ("Noer_Moeis", "Noer_Muis"),
+        ("Chyung_Dai-chul", "Dai_Chul_Chyung"),
+        ("John_Barnett", "John_Burnett"),
+        ("J_Smith", "John_Smith"),
+        ("Вера Зимина", "Vera Zimina"),  # noqa: RUF001
+        ("George_Bush", "George_W_Bush"),
+        ("José Muñoz", "Jose Munoz"),
+        ("Madonna", "madonna"),
+        ("Bob Hall Jr", "Bob Hall"),
     ],
-)  # fmt: skip
+)
 def test_spellings_of_one_name_agree(one: str, other: str) -> None:
     assert agree(words(one), words(other))
     assert agree(words(other), words(one))
@@ -33,10 +40,14 @@ def test_spellings_of_one_name_agree(one: str, other: str) -> None:
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("John_Smith", "John_Jones"), ("Laura_Bush", "George_Bush"), ("James_W_Kennedy", "James_Watt"), ("Kim", "Kim_Lee"),
-        ("s1", "s2"), ("Michael_J_Fox", "Michael_Jordan"),
+        ("John_Smith", "John_Jones"),
+        ("Laura_Bush", "George_Bush"),
+        ("James_W_Kennedy", "James_Watt"),
+        ("Kim", "Kim_Lee"),
+        ("s1", "s2"),
+        ("Michael_J_Fox", "Michael_Jordan"),
     ],
-)  # fmt: skip
+)
 def test_other_names_do_not(one: str, other: str) -> None:
     assert not agree(words(one), words(other))
     assert not agree(words(other), words(one))

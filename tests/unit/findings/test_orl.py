@@ -86,8 +86,11 @@ def test_the_look_alikes_of_orl_are_no_merges(orl: Faces) -> None:
     found = scan(orl.gallery, orl.hashes)
     # s28/1 and s28/6 are one pose taken twice: the only thing that looks like a mistake in the clean set.
     assert [row for row in told(found) if row[0] != "duplicate"] == []
-    alike = {(int(a), int(b)): c for a, b, c, k in zip(found.identity_a, found.identity_b, found.confidence, found.kind, strict=True)
-             if k == Kind.LOOK_ALIKE}  # fmt: skip
+    alike = {
+        (int(a), int(b)): c
+        for a, b, c, k in zip(found.identity_a, found.identity_b, found.confidence, found.kind, strict=True)
+        if k == Kind.LOOK_ALIKE
+    }
     assert {(7, 17), (6, 31)} <= set(alike)
     assert max(alike.values()) < 0.1
 

@@ -11,9 +11,11 @@ from facedb.scan.finding_sentences import sentences
 
 NAN = float("nan")
 FACTS = PhotoFacts(
-    np.array([1, 3, 1, 1, 1, 1]), np.array([5.0, -3.0, 92.0, -178.0, NAN, 0.0]), np.array([6.0, 6.0, 6.0, 6.0, 0.4, NAN]),
+    np.array([1, 3, 1, 1, 1, 1]),
+    np.array([5.0, -3.0, 92.0, -178.0, NAN, 0.0]),
+    np.array([6.0, 6.0, 6.0, 6.0, 0.4, NAN]),
     np.array([90.0, 90.0, 90.0, 90.0, 90.0, 18.0]),
-)  # fmt: skip
+)
 
 
 def found() -> FindingTable:
@@ -23,8 +25,13 @@ def found() -> FindingTable:
 def test_each_fault_is_told_and_a_good_photo_is_not() -> None:
     assert found().member_row.tolist() == [1, 2, 3, 4, 5]
     assert [FACTS.faults(row) for row in range(6)] == [
-        Fault(0), Fault.SEVERAL, Fault.TURNED, Fault.TURNED, Fault.BLURRED, Fault.TINY,
-    ]  # fmt: skip
+        Fault(0),
+        Fault.SEVERAL,
+        Fault.TURNED,
+        Fault.TURNED,
+        Fault.BLURRED,
+        Fault.TINY,
+    ]
     assert sentences(found(), FACTS) == [
         "It shows 3 faces.",
         "Its face is on its side (92 degrees clockwise), so the orientation of the file may be wrong.",

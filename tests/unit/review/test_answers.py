@@ -35,13 +35,23 @@ def test_what_names_no_finding_is_refused(word: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "said", "word"),
     [
-        ("merge", "Accept", "accept"), ("merge", "same", "accept"), ("merge", "different", "reject"),
-        ("look-alike", "different", "accept"), ("look-alike", "same", "reject"), ("stray", "wrong-identity", "accept"),
-        ("stray", "same", "reject"), ("mixed", "TRUE", "accept"), ("duplicate", "duplicate", "accept"),
-        ("duplicate", "different", "reject"), ("duplicate", "nein", "reject"), ("stray", "?", "unsure"), ("stray", "wrong", None),
-        ("merge", "duplicate", None), ("stray", "different", None),
+        ("merge", "Accept", "accept"),
+        ("merge", "same", "accept"),
+        ("merge", "different", "reject"),
+        ("look-alike", "different", "accept"),
+        ("look-alike", "same", "reject"),
+        ("stray", "wrong-identity", "accept"),
+        ("stray", "same", "reject"),
+        ("mixed", "TRUE", "accept"),
+        ("duplicate", "duplicate", "accept"),
+        ("duplicate", "different", "reject"),
+        ("duplicate", "nein", "reject"),
+        ("stray", "?", "unsure"),
+        ("stray", "wrong", None),
+        ("merge", "duplicate", None),
+        ("stray", "different", None),
     ],
-)  # fmt: skip
+)
 def test_words_of_spreadsheets_say_yes_or_no_of_their_class(kind: str, said: str, word: str | None) -> None:
     assert word_for(kind, said) == word
 

@@ -17,9 +17,32 @@ WHOLE = re.compile(r"""\bt\(\s*["']([\w.\-]+)["']\s*[,)]""")
 ASKED = re.compile(r"""["'`]([a-z_]+(?:\.[\w\-]+)+)["'`]""")
 # Keys that are put together from a family and a word.
 FAMILIES = (
-    "class", "plural", "said", "state", "status", "kind", "versus", "key", "hint", "nav", "picture", "refused", "mark", "plan",
-    "compare", "datasets", "scans", "sign_in", "answer", "identity", "stray", "copy", "evidence", "wins", "photo",
-)  # fmt: skip
+    "class",
+    "plural",
+    "said",
+    "state",
+    "status",
+    "kind",
+    "versus",
+    "key",
+    "hint",
+    "nav",
+    "picture",
+    "refused",
+    "mark",
+    "plan",
+    "compare",
+    "datasets",
+    "scans",
+    "sign_in",
+    "answer",
+    "identity",
+    "stray",
+    "copy",
+    "evidence",
+    "wins",
+    "photo",
+)
 
 
 def _used() -> set[str]:

@@ -73,9 +73,17 @@ def join(
     chosen = [name.strip() for name in engines.split(",") if name.strip()] if engines is not None else None
     with database(ctx) if baselines and pgvector_rows else nullcontext() as db:
         report = bench_join.run(
-            size, dim, chosen, threshold, seed, threads, rounds=rounds, baselines=tuple(BASELINES) if baselines else (),
-            others=[] if db is None else [bench_db.pgvector_self_join(db, min(pgvector_rows, size))], reporter=reporter,
-        )  # fmt: skip
+            size,
+            dim,
+            chosen,
+            threshold,
+            seed,
+            threads,
+            rounds=rounds,
+            baselines=tuple(BASELINES) if baselines else (),
+            others=[] if db is None else [bench_db.pgvector_self_join(db, min(pgvector_rows, size))],
+            reporter=reporter,
+        )
     if as_json:
         sys.stdout.write(json.dumps(asdict(report), indent=1) + "\n")
         return
@@ -192,10 +200,15 @@ def embed(
         choice = model_choice(ctx, db, options)
         report = bench_pictures.run(db, folder, choice, threads=threads, repeat=repeat, reporter=state_of(ctx).reporter)
     rows = [
-        (row.leg, row.images, round(row.seconds, 2), None if row.cpu_seconds is None else round(row.cpu_seconds, 2),
-         round(row.images_per_second, 1))
+        (
+            row.leg,
+            row.images,
+            round(row.seconds, 2),
+            None if row.cpu_seconds is None else round(row.cpu_seconds, 2),
+            round(row.images_per_second, 1),
+        )
         for row in report.rows
-    ]  # fmt: skip
+    ]
     emit(
         ad_hoc({"leg": str, "images": int, "seconds": float, "cpu_seconds": float | None, "images_per_second": float}),
         rows,

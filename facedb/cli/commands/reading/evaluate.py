@@ -36,7 +36,8 @@ def evaluate(
     truth: Annotated[
         Path | None,
         typer.Option(
-            "--truth", metavar="FILE",
+            "--truth",
+            metavar="FILE",
             help="Instead: a CSV of real mistakes (class, identity_a, identity_b, images), as facedb findings prints.",
         ),
     ] = None,
@@ -45,7 +46,7 @@ def evaluate(
     scan: ScanOption = None,
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
-) -> None:  # fmt: skip
+) -> None:
     """Measure how well mistakes are found: planted ones, in a copy of the labels in memory, or a list that people made.
 
     Prints average precision and recall by class, precision at ranks, and the first ten misses. Files and labels stay as they are.

@@ -115,8 +115,9 @@ def _print(case: Case, scan_id: int, said: dict[str, str], thumbnails: Thumbnail
     if case.subject:
         _side(f"{titles.get(case.kind, 'In question')}:", case.subject, thumbnails, sizes=case.kind == "duplicate")
     for name, count, size, faces in (
-        (case.names[0], case.faces_a, case.size_a, case.a), (case.names[-1], case.faces_b, case.size_b, case.b)
-    ):  # fmt: skip
+        (case.names[0], case.faces_a, case.size_a, case.a),
+        (case.names[-1], case.faces_b, case.size_b, case.b),
+    ):
         if faces:
             more = f", the first {len(faces)} of them here" if len(faces) == _FACES < size else ""
             concerned = (

@@ -11,9 +11,23 @@ from facedb.embedding.pictures.thumbnail import from_bytes, thumbnail, to_bytes
 from facedb.findings.pictures.registration import Prepared, prepare
 
 ALTERED = (
-    "jpeg 75", "jpeg 30", "brighter", "darker", "grey", "two thirds", "half", "crop 5", "crop 10", "crop one side", "border",
-    "white border", "mirror", "quarter turn", "upside down", "mirror and turn",
-)  # fmt: skip
+    "jpeg 75",
+    "jpeg 30",
+    "brighter",
+    "darker",
+    "grey",
+    "two thirds",
+    "half",
+    "crop 5",
+    "crop 10",
+    "crop one side",
+    "border",
+    "white border",
+    "mirror",
+    "quarter turn",
+    "upside down",
+    "mirror and turn",
+)
 
 
 def photo(seed: int, width: int = 250, height: int = 250, moved: int = 0) -> Image.Image:
@@ -39,18 +53,23 @@ def altered(image: Image.Image, how: str) -> Image.Image:
     """The photo after one of ALTERED."""
     w, h = image.size
     made = {
-        "jpeg 75": lambda: saved(image, 75), "jpeg 30": lambda: saved(image, 30),
+        "jpeg 75": lambda: saved(image, 75),
+        "jpeg 30": lambda: saved(image, 30),
         "brighter": lambda: ImageEnhance.Brightness(image).enhance(1.3),
-        "darker": lambda: ImageEnhance.Brightness(image).enhance(0.7), "grey": lambda: image.convert("L").convert("RGB"),
-        "two thirds": lambda: image.resize((w * 2 // 3, h * 2 // 3)), "half": lambda: image.resize((w // 2, h // 2)),
-        "crop 5": lambda: ImageOps.crop(image, round(w * 0.05)), "crop 10": lambda: ImageOps.crop(image, round(w * 0.10)),
+        "darker": lambda: ImageEnhance.Brightness(image).enhance(0.7),
+        "grey": lambda: image.convert("L").convert("RGB"),
+        "two thirds": lambda: image.resize((w * 2 // 3, h * 2 // 3)),
+        "half": lambda: image.resize((w // 2, h // 2)),
+        "crop 5": lambda: ImageOps.crop(image, round(w * 0.05)),
+        "crop 10": lambda: ImageOps.crop(image, round(w * 0.10)),
         "crop one side": lambda: image.crop((round(w * 0.15), 0, w, h)),
         "border": lambda: ImageOps.expand(image, round(w * 0.1), (0, 0, 0)),
         "white border": lambda: ImageOps.expand(image, (4, 30, 9, 12), (255, 255, 255)),
-        "mirror": lambda: ImageOps.mirror(image), "quarter turn": lambda: image.transpose(Image.Transpose.ROTATE_90),
+        "mirror": lambda: ImageOps.mirror(image),
+        "quarter turn": lambda: image.transpose(Image.Transpose.ROTATE_90),
         "upside down": lambda: image.transpose(Image.Transpose.ROTATE_180),
         "mirror and turn": lambda: ImageOps.mirror(image).transpose(Image.Transpose.ROTATE_270),
-    }  # fmt: skip
+    }
     return saved(made[how](), 88)
 
 
