@@ -31,6 +31,8 @@ _QUALITY = 86
 _FACE_SHARE = 0.68
 _BOX_MARGIN = 0.22
 _VERSION = "1"
+CACHE_BYTES = 2 << 30
+"""The cache is brought below this when the review page starts, the pictures that were not looked at for longest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,22 @@ class Thumbnails:
     def photo(self, place: Place, side: int) -> Thumbnail:
         """The whole photo, its longer side at most ``side`` pixels."""
         return self._made(place, f"photo-{side}", lambda image, _: _within(image, side))
+
+    def tidy(self, limit: int = CACHE_BYTES) -> int:
+        """Delete the pictures that were not used for longest until the cache has at most ``limit`` bytes; returns how many."""
+        files = []
+        for file in self._folder.glob("*/*.jpg"):
+            with suppress(OSError):
+                status = file.stat()
+                files.append((max(status.st_atime, status.st_mtime), status.st_size, file))
+        total, gone = sum(size for _, size, _ in files), 0
+        for _, size, file in sorted(files):
+            if total <= limit:
+                break
+            with suppress(OSError):
+                file.unlink()
+                total, gone = total - size, gone + 1
+        return gone
 
     def _made(self, place: Place, form: str, make: Callable[[Image.Image, Place], Image.Image]) -> Thumbnail:
         kept = self._file(place, form)

@@ -4,31 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from facedb.core.errors import NotFoundError
 from facedb.core.paths import from_text
 from facedb.db.connection import Connection
 from facedb.db.queries import load
+from facedb.report.thumbnails import Place
 from facedb.web.data.faces import Face, load_faces, shown
 
 SQL = load("web", "photos")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the bytes of a photo are, and where in it a face is (``box``, ``landmarks``; None: the photo is the face)."""
-
-    image_id: int
-    root: str
-    path: str
-    container: str | None
-    offset: int | None
-    length: int | None
-    sha256: bytes | None
-    status: str
-    box: tuple[float, float, float, float] | None
-    landmarks: tuple[float, ...] | None
-    format: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +122,7 @@ def load_photo(conn: Connection, image_id: int) -> Photo:
     )
 
 
-def _place(row: tuple[object, ...] | None, what: str) -> Place:
+def _place(row: tuple[Any, ...] | None, what: str) -> Place:
     if row is None:
         raise NotFoundError(f"There is no {what}.")
     image_id, root, path, container, offset, length, sha256, status, box, landmarks, form = row
@@ -147,10 +132,10 @@ def _place(row: tuple[object, ...] | None, what: str) -> Place:
         from_text(path),
         None if container is None else from_text(container),
         offset,
-        length,  # type: ignore[arg-type]
+        length,
         sha256,
         status,
         None if box is None else tuple(box),
         None if landmarks is None else tuple(landmarks),
-        form,  # type: ignore[arg-type]
+        form,
     )
