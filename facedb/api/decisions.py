@@ -1,0 +1,135 @@
+"""Deciding: verdicts, plans, and carrying them out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from facedb.api.opened import Opened, PathLike
+from facedb.core.choices import one_of
+from facedb.core.result_columns import table
+from facedb.report.python_results import Rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from facedb.report.export import Exported
+    from facedb.review.answers import Answered
+    from facedb.review.apply import Outcome
+    from facedb.review.plan import PlanSummary, PlanView
+    from facedb.review.verdicts import Contradiction, Statement, Verdict
+
+
+class Decisions(Opened):
+    """What people say, and what follows from it."""
+
+    def say(
+        self,
+        kind: Literal["link", "pair", "face"],
+        a: str,
+        verdict: str,
+        b: str | None = None,
+        *,
+        target: str | None = None,
+        note: str | None = None,
+        by: str | None = None,
+        dataset: str | None = None,
+    ) -> int:
+        """Write a verdict on two identities, two images, or one image and its label; returns its key. See `facedb verdict`."""
+        from facedb.review import verdicts
+
+        statement = verdicts.Statement(kind, a, verdict, b, target, note, by)
+        return verdicts.say(self._open(), [statement], dataset=dataset)[0]
+
+    def answer(
+        self,
+        findings: int | Iterable[int],
+        word: Literal["accept", "reject", "unsure"],
+        *,
+        to: str | None = None,
+        note: str | None = None,
+        by: str | None = None,
+        scan: int | None = None,
+        dataset: str | None = None,
+    ) -> list[Answered]:
+        """Say whether findings are right, by their ranks; ``to``: whose an accepted stray is. See `facedb verdict finding`."""
+        from facedb.review import answers
+
+        ranks = [findings] if isinstance(findings, int) else list(findings)
+        given = [answers.Answer(rank, word, to, note, by) for rank in ranks]
+        return answers.answer(self._open(), given, scan=scan, dataset=dataset)
+
+    def say_all(
+        self,
+        statements: PathLike | Iterable[Statement | Mapping[str, Any]] | pd.DataFrame,
+        *,
+        dataset: str | None = None,
+        by: str | None = None,
+    ) -> list[int]:
+        """Write many verdicts, all of them or none; returns their keys.
+
+        ``statements``: a csv of findings whose column verdict was filled with accept, reject or unsure; or one with the columns
+        kind, a, b, verdict and, where wanted, target, note, by; the same as mappings
+        or a data frame; or `facedb.review.verdicts.Statement`. ``by`` is who says what names nobody.
+        """
+        from facedb.review import imports, verdicts
+
+        if isinstance(statements, (str, os.PathLike)):
+            return imports.take(self._open(), Path(statements), dataset=dataset, by=by)
+        if hasattr(statements, "to_dict"):
+            statements = statements.to_dict("records")
+        said = [s if isinstance(s, verdicts.Statement) else verdicts.statement_of(s) for s in statements]
+        return verdicts.say(self._open(), [replace(s, by=s.by or by) for s in said], dataset=dataset)
+
+    def verdicts(self, *, dataset: str | None = None, kind: str | None = None, history: bool = False) -> Rows[Verdict]:
+        """The verdicts that stand, newest first; ``history``: also what something newer replaced."""
+        from facedb.review import verdicts
+
+        found = verdicts.listed(self._open(), dataset=dataset, kind=kind, history=history)
+        return Rows(table(verdicts.Verdict), found)
+
+    def conflicts(self) -> Rows[Contradiction]:
+        """Verdicts that cannot all be true."""
+        from facedb.review import verdicts
+
+        found = [conflict.row() for conflict in verdicts.conflicts(self._open())]
+        return Rows(table(verdicts.Contradiction), found)
+
+    def plans(self) -> Rows[PlanSummary]:
+        """The plans, newest first, and how far they are carried out."""
+        from facedb.review import plan
+
+        return Rows(table(plan.PlanSummary), plan.plans(self._open()))
+
+    def plan(self, *, dataset: str | None = None, auto: bool = False) -> PlanView:
+        """Turn verdicts (``auto``: and certain findings) into a plan of steps; touches no file."""
+        from facedb.review.plan import make_plan
+
+        return make_plan(self._open(), dataset=dataset, auto=auto)
+
+    def apply(self, plan: int, *, yes: bool = False, labels_only: bool = False) -> Outcome:
+        """Carry a plan out; without ``yes`` everything is checked and nothing is changed."""
+        from facedb.review.apply import apply
+
+        return apply(self._open(), plan, yes=yes, labels_only=labels_only, reporter=self._reporter)
+
+    def undo(self, plan: int, *, yes: bool = False) -> Outcome:
+        """Take back what a plan did; without ``yes`` everything is checked and nothing is changed."""
+        from facedb.review.apply import undo
+
+        return undo(self._open(), plan, yes=yes, reporter=self._reporter)
+
+    def export(self, what: str, path: PathLike, *, form: str | None = None, **options: Any) -> Exported:
+        """Write ``what`` (list, merge-map, links, pairs, findings, embeddings, rec) to a file; see `facedb export`.
+
+        ``options`` are those of `facedb.report.export.ExportOptions`; raises UsageError for others.
+        """
+        from facedb.report.export import ExportOptions, export
+
+        for name in options:
+            one_of("An option of an export", name, [f.name for f in fields(ExportOptions)])
+        chosen = ExportOptions(**options)
+        return export(self._open(), what, Path(path), form=form, options=chosen, reporter=self._reporter)

@@ -1,0 +1,216 @@
+"""Reading: findings, links, pairs, embeddings and what else was found, as frozen rows."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facedb.api.opened import Opened, PathLike
+from facedb.core.errors import UsageError
+from facedb.core.result_columns import table
+from facedb.db.connection import translated
+from facedb.report.embeddings import Embeddings
+from facedb.report.python_results import Rows
+from facedb.report.result_rows import Dataset, Identity, Link, Pair, Reject, Scan
+from facedb.scan.findings import Finding
+
+if TYPE_CHECKING:
+    from facedb.report.diff import LinkChange, PairDifference
+    from facedb.report.evaluate import Evaluation
+    from facedb.scan.calibrate import ErrorRates
+    from facedb.scan.search import Match
+
+
+class Results(Opened):
+    """What was found."""
+
+    def findings(
+        self,
+        *,
+        scan: int | None = None,
+        kind: str | None = None,
+        min_confidence: float | None = None,
+        dataset: str | None = None,
+        open_only: bool = False,
+        denied: bool = False,
+        limit: int | None = None,
+    ) -> Rows[Finding]:
+        """What looks wrong, the most certain first. Default: the newest scan.
+
+        ``open_only`` leaves out what somebody has decided; ``denied`` adds what a person said is not so.
+        """
+        from facedb.scan import findings
+
+        selection = findings.FindingSelection(scan, kind, min_confidence, dataset, open_only, denied, limit)
+        with findings.findings(self._open(), selection) as rows:
+            return Rows(table(Finding), rows)
+
+    def links(
+        self,
+        *,
+        scan: int | None = None,
+        min_score: float | None = None,
+        dataset: str | None = None,
+        limit: int | None = None,
+        rejected: bool = False,
+    ) -> Rows[Link]:
+        """Links between identities, strongest first; ``rejected``: also those that a person called different."""
+        from facedb.report import reading as results
+
+        with results.links(self._open(), results.Selection(scan, min_score, dataset, limit, rejected)) as rows:
+            return Rows(table(Link), rows)
+
+    def pairs(
+        self,
+        *,
+        scan: int | None = None,
+        min_score: float | None = None,
+        dataset: str | None = None,
+        limit: int | None = None,
+    ) -> Rows[Pair]:
+        """Flagged pairs of faces, highest score first."""
+        from facedb.report import reading as results
+
+        with results.pairs(self._open(), results.Selection(scan, min_score, dataset, limit)) as rows:
+            return Rows(table(Pair), rows)
+
+    def embeddings(
+        self, identity: str | None = None, *, model: str | None = None, dataset: str | None = None
+    ) -> Embeddings:
+        """The embeddings of an identity (``name`` or ``dataset/name``; default: of all) under a model (the one used last)."""
+        from facedb.report.embeddings import load_embeddings
+        from facedb.review.verdicts import find_identity
+
+        db = self._open()
+        with closing(db.open()) as conn, translated(db.dsn):
+            key = None if identity is None else find_identity(conn, identity, dataset)
+            return load_embeddings(
+                db,
+                conn,
+                model=model,
+                dataset=None if key is not None else dataset,
+                identity_id=key,
+                reporter=self._reporter,
+            )
+
+    def rejects(
+        self, *, dataset: str | None = None, code: str | None = None, ignored: bool = False, limit: int | None = None
+    ) -> Rows[Reject]:
+        """Every file that did not become a face, and why; ``ignored``: also those that were never meant to."""
+        from facedb.report import reading as results
+
+        with results.rejects(self._open(), dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
+            return Rows(table(Reject), rows)
+
+    def datasets(self) -> Rows[Dataset]:
+        """The datasets and how their files stand."""
+        from facedb.report import reading as results
+
+        return Rows(table(Dataset), results.datasets(self._open()))
+
+    def identities(self, *, dataset: str | None = None, limit: int | None = None) -> Rows[Identity]:
+        """The identities with their images, faces, links and findings, by dataset and name."""
+        from facedb.report import reading as results
+
+        with results.identities(self._open(), dataset=dataset, limit=limit) as rows:
+            return Rows(table(Identity), rows)
+
+    def scans(self) -> Rows[Scan]:
+        """The scans, newest first."""
+        from facedb.report import reading as results
+
+        return Rows(table(Scan), results.scans(self._open()))
+
+    def diff(
+        self, before: int, after: int, *, pairs: bool = False, change: str | None = None, limit: int | None = None
+    ) -> Rows[LinkChange] | Rows[PairDifference]:
+        """What scan ``after`` flagged differently from ``before``: links, or ``pairs``; ``change``: only new, gone or changed."""
+        from facedb.report import diff as comparing
+
+        comparing.check_change(change)
+        found = islice(comparing.rows(comparing.diff(self._open(), before, after), pairs=pairs, change=change), limit)
+        if pairs:
+            return Rows(table(comparing.PairDifference), found)
+        return Rows(table(comparing.LinkChange), found)
+
+    def search(
+        self,
+        image: PathLike,
+        *,
+        top: int = 20,
+        min_score: float | None = None,
+        model: str | None = None,
+        faces: str = "all",
+        approximate: bool = False,
+    ) -> Rows[Match]:
+        """The ``top`` faces of the gallery most like each face of a photo; ``faces``: which of its faces (all, largest, …)."""
+        from facedb.scan import search as work
+
+        if top < 1:
+            raise UsageError(f"A search gives at least one face, not {top}.")
+        found = work.search(
+            self._open(),
+            Path(image),
+            model_name=model,
+            top=top,
+            min_score=min_score,
+            approximate=approximate,
+            faces=faces,
+        )
+        return Rows(table(work.Match), found)
+
+    def calibrate(
+        self,
+        *,
+        threshold: float | None = None,
+        fmr: float | None = None,
+        scan: int | None = None,
+        dataset: str | None = None,
+        model: str | None = None,
+        sample: bool = False,
+    ) -> Rows[ErrorRates]:
+        """Error rates at thresholds: at the two lines (review and certain), round rates, ``threshold`` and ``fmr``.
+
+        From the newest scan, from ``scan``, or with ``sample`` from a sample of the gallery under ``model``.
+        """
+        from facedb.scan import calibrate as work
+        from facedb.scan.thresholds import ThresholdRule
+
+        if fmr is not None:
+            ThresholdRule(fmr)
+        found = work.calibrate(
+            self._open(), scan=scan, dataset=dataset, model=model, sample=sample, reporter=self._reporter
+        )
+        return Rows(table(work.ErrorRates), found.rows(threshold, fmr), found.remarks(fmr))
+
+    def evaluate(
+        self,
+        *,
+        inject: str | None = None,
+        seed: int = 7,
+        truth: PathLike | None = None,
+        scan: int | None = None,
+        dataset: str | None = None,
+        engine: str = "auto",
+        threads: int | None = None,
+    ) -> Evaluation:
+        """How well mistakes are found: planted ones (``inject``, in memory), or those of a csv that people made (``truth``)."""
+        from facedb.report import evaluate as work
+
+        if truth is not None and inject is not None:
+            raise UsageError("Give inject or truth, not both.")
+        if truth is not None:
+            return work.against_truth(self._open(), Path(truth), scan=scan, dataset=dataset)
+        return work.inject(
+            self._open(),
+            inject or work.DEFAULT_INJECT,
+            seed,
+            scan=scan,
+            dataset=dataset,
+            engine=engine,
+            threads=threads,
+            cache_dir=self._settings.cache,
+            reporter=self._reporter,
+        )
