@@ -15,7 +15,7 @@ from facedb.findings.rates.error_rates import SUPPORT, Calibration
 from facedb.scan import face_choice, thresholds
 from facedb.scan import scan_rows as store_scans
 from facedb.scan.gallery import GallerySnapshot
-from facedb.scan.run import FaceFilter
+from facedb.scan.loading import FaceFilter
 from facedb.scan.thresholds import Lines
 from facedb.scan.which_scan import find_scan, find_scope
 

@@ -1,0 +1,202 @@
+"""What a scan reads before it searches: which faces it is about, the threshold, what is left to do, and the vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from facedb.core.counting import are, counted
+from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS, THRESHOLD
+from facedb.core.errors import NotFoundError, UsageError
+from facedb.core.machine import memory
+from facedb.core.progress import Reporter, Silent
+from facedb.core.records import Float32Array, Int32Array, Int64Array
+from facedb.dataset.embedding_rows import ModelRow
+from facedb.db.connection import Connection, Database
+from facedb.findings.copies import NEAR
+from facedb.scan import face_choice, thresholds
+from facedb.scan.face_choice import FaceChoice
+from facedb.scan.gallery import GalleryFaces, GallerySnapshot
+from facedb.scan.thresholds import ThresholdRule
+from facedb.scan.tiles import ledger as scan_ledger
+from facedb.scan.tiles.ledger import Plan
+
+_PREDICTION_ROWS = 192
+_POLL_SECONDS = 0.2
+_BYTES_PER_FACE = 400
+WORKING_BYTES = 256 << 20
+
+# Stored scores are rounded to float32; within this of the threshold only the float64 score can tell (2^-24 for scores below 1).
+_ROUNDING = 2.0**-23
+
+
+_BYTES_PER_FACE = 400
+WORKING_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """What to scan and how. ``datasets`` empty: all; ``min_face`` pixels, ``min_quality`` sharpness: faces below stay out.
+
+    ``threshold`` is a score, the rule that chooses one from the gallery, or None: the usual one. ``unlabelled``: compare the faces that
+    have no label, each with every other, and tell duplicates; False: those that have one; None: the former where nothing is labelled.
+    ``workers`` processes share the search, this one among them, each with ``threads`` threads (default: the cores that each gets).
+    ``names``: labels that look like names are evidence.
+    ``keep_scans`` finished scans of the gallery stay afterwards, 0: all.
+    """
+
+    threshold: float | ThresholdRule | None
+    datasets: tuple[str, ...] = ()
+    model: str | None = None
+    engine: str = "auto"
+    threads: int | None = None
+    workers: int = 1
+    block_rows: int = BLOCK_ROWS
+    connections: int = CONNECTIONS
+    full: bool = False
+    max_pairs: int | None = MAX_PAIRS
+    min_face: float | None = None
+    min_quality: float | None = None
+    unlabelled: bool | None = None
+    cache_dir: Path | None = None
+    models_dir: Path | None = None
+    keep_scans: int = 0
+    names: bool = True
+
+    def __post_init__(self) -> None:
+        if isinstance(self.threshold, (int, float)) and not -1 <= self.threshold <= 1:
+            raise UsageError(f"A threshold is a cosine similarity between -1 and 1, not {self.threshold:g}.")
+
+
+@dataclass(frozen=True, slots=True)
+class FaceFilter:
+    """Which faces of a gallery a scan compares: of ``datasets`` (None: all), no side below ``min_face`` pixels, no sharpness below
+    ``min_quality``."""
+
+    datasets: tuple[int, ...] | None = None
+    min_face: float | None = None
+    min_quality: float | None = None
+    unlabelled: bool = False
+
+    def stored(self) -> dict[str, object]:
+        """As `facedb.scan.which_scan` keeps it."""
+        datasets = None if self.datasets is None else list(self.datasets)
+        scope: dict[str, object] = {"datasets": datasets, "min_face": self.min_face, "min_quality": self.min_quality}
+        return scope | {"unlabelled": True} if self.unlabelled else scope
+
+    def faces(self, faces: GalleryFaces) -> GalleryFaces:
+        """The faces with a label that pass, or those without; a size or sharpness that was never measured passes.
+
+        Those without get one of their own each, which is negative and belongs to their embedding, so that every face is compared
+        with every other by whoever works on the scan.
+        """
+        if self.unlabelled:
+            faces = replace(faces, identity_ids=np.where(faces.identity_ids > 0, 0, own_labels(faces.embedding_ids)))
+        keep = faces.identity_ids < 0 if self.unlabelled else faces.identity_ids > 0
+        if self.datasets is not None:
+            keep &= np.isin(faces.dataset_ids, np.array(self.datasets, np.int32))
+        if self.min_face is not None:
+            keep &= ~(faces.size_px < self.min_face)
+        if self.min_quality is not None:
+            keep &= ~(faces.sharpness < self.min_quality)
+        return faces.take(np.flatnonzero(keep))
+
+
+def own_labels(embedding_ids: Int64Array) -> Int32Array:
+    if len(embedding_ids) and int(embedding_ids.max()) > np.iinfo(np.int32).max:
+        raise UsageError("This database has numbered more embeddings than faces without labels can be told apart by.")
+    return (-embedding_ids).astype(np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """What a scan reads before it searches; each method is a unit of work, with a snapshot of its own."""
+
+    db: Database
+    model: ModelRow
+    chosen: FaceFilter
+    scope: dict[str, object]
+    options: ScanOptions
+    reporter: Reporter
+
+    def threshold(self, conn: Connection) -> float:
+        """The threshold, which a rule chooses from the gallery."""
+        rule = self.options.threshold
+        if self.chosen.unlabelled and isinstance(rule, ThresholdRule):
+            raise UsageError(
+                "A threshold cannot be chosen from faces without labels; give one, such as --threshold 0.93."
+            )
+        if rule is None:
+            return NEAR if self.chosen.unlabelled else THRESHOLD
+        if not isinstance(rule, ThresholdRule):
+            return rule
+        with GallerySnapshot(self.db.open, self.model, self.options.cache_dir) as snapshot:
+            faces = self._one_a_photo(conn, snapshot, snapshot.faces(), Silent()).faces
+            return thresholds.choose(conn, self.model.id, self.scope, rule, faces, snapshot, self.reporter)
+
+    def plan(self, threshold: float, conn: Connection) -> tuple[Plan, FaceChoice, Float32Array]:
+        """What is to be done, with which face of each photo, and the vectors for it; none where a finished scan is the answer."""
+        options = self.options
+        with GallerySnapshot(self.db.open, self.model, options.cache_dir) as snapshot:
+            there = snapshot.faces()
+            choice = self._one_a_photo(conn, snapshot, there, self.reporter)
+            faces = choice.faces
+            if not len(faces) and (options.datasets or options.model or self.chosen.unlabelled):
+                raise NotFoundError(
+                    f"No {'unlabelled' if self.chosen.unlabelled else 'labelled'} face of {self.model.name} would be compared: "
+                    "embed first, or loosen --datasets, --min-face, --min-quality."
+                )
+            self._say_who_is_compared(there, len(faces))
+            plan = scan_ledger.plan(
+                conn,
+                self.model.id,
+                self.scope,
+                faces,
+                threshold,
+                full=options.full,
+                block_rows=options.block_rows,
+                reporter=self.reporter,
+            )
+            conn.commit()
+            if plan.finished is not None:
+                return plan, choice, np.empty((0, self.model.dim), np.float32)
+            expect_memory(len(plan.faces), self.model.dim)
+            vectors = choice.vectors_of(plan.faces.embedding_ids)
+            if vectors is None:
+                vectors = snapshot.vectors(
+                    plan.faces.embedding_ids, connections=options.connections, reporter=self.reporter
+                )
+            return plan, choice, vectors
+
+    def _one_a_photo(
+        self, conn: Connection, snapshot: GallerySnapshot, there: GalleryFaces, reporter: Reporter
+    ) -> FaceChoice:
+        faces = self.chosen.faces(there)
+        if self.chosen.unlabelled:
+            # Without a folder no face of a photo is the one that is meant.
+            return FaceChoice(faces)
+        return face_choice.choose(conn, self.model, faces, snapshot, self.options.connections, reporter)
+
+    def _say_who_is_compared(self, there: GalleryFaces, compared: int) -> None:
+        if self.chosen.unlabelled:
+            self.reporter.say(
+                f"{counted(compared, 'face')} without a label: each is compared with every other, and only duplicates are told."
+            )
+            return
+        others = len(replace(self.chosen, unlabelled=True).faces(there))
+        if others:
+            self.reporter.say(
+                f"{are(others, 'face')} without a label and not compared; `facedb scan --unlabelled` finds duplicates among them."
+            )
+
+
+def expect_memory(faces: int, dim: int) -> None:
+    """Refuse a gallery that this machine cannot hold before it is loaded, rather than fail after the search."""
+    # The vectors, their codes with the packed copy of a kernel, and per face its keys, labels and the folders it is compared with.
+    memory.expect(
+        faces * (6 * dim + _BYTES_PER_FACE) + WORKING_BYTES,
+        f"A scan of {faces:,} faces x {dim} values",
+        "free some, scan fewer datasets at once (--datasets), or take a machine with more.",
+    )
