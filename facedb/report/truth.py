@@ -1,6 +1,6 @@
 """A list of mistakes that people made, to grade findings against: a CSV with the columns of `facedb findings`.
 
-``class`` (merge, stray, duplicate or mixed; look-alike rows are no mistakes and are passed over), ``identity_a``, ``identity_b``
+``class`` (merge, stray, duplicate or mixed; look-alike and photo rows are no mistakes of labels and are passed over), ``identity_a``, ``identity_b``
 and ``images`` (paths, as a JSON list or separated by semicolons). A merge needs both identities, a stray its image, a duplicate two
 images or more, a mixed folder its identity. So the output of ``facedb findings --format csv``, with the wrong rows deleted and the
 missing ones added, is such a list.
@@ -22,7 +22,8 @@ from facedb.scan import finding_rows as store
 from facedb.scan.finding_rows import MissRow
 from facedb.sources.tables.csv_table import TextTable
 
-CLASSES = ("merge", "stray", "swap", "duplicate", "mixed", "look-alike")
+_NO_MISTAKES = ("look-alike", "photo")
+CLASSES = ("merge", "stray", "swap", "duplicate", "mixed", *_NO_MISTAKES)
 
 
 def load(conn: Connection, scan_id: int, file: Path) -> tuple[FindingTable, list[Item], list[MissRow]]:
@@ -50,7 +51,7 @@ def _read(file: Path) -> list[MissRow]:
             raise InputError(
                 f"{file}, row {number}: the class is one of {', '.join(CLASSES)}; not {row.get('class')!r}."
             )
-        if row["class"] != "look-alike":
+        if row["class"] not in _NO_MISTAKES:
             images = _paths(file, number, row.get("images", ""))
             listed.append(MissRow(row["class"], row["identity_a"], row.get("identity_b") or None, tuple(images)))
     return listed

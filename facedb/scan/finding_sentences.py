@@ -111,7 +111,7 @@ def _duplicate(found: FindingTable, k: int, count: int) -> str:
     if not isnan(found.agreement[k]):
         return (
             f"The same photo {times}{place}, saved again or altered: laid over each other the pictures agree to "
-            f"{100 * found.agreement[k]:.1f} % (two photos of one sitting: below 90); the faces score {found.mean_score[k]:.3f}."
+            f"{100 * found.agreement[k]:.1f} %; the faces score {found.mean_score[k]:.3f}."
         )
     bits = (
         "no hashes to compare" if found.distance[k] < 0 else f"{int(found.distance[k])} of 64 bits of the hash differ"

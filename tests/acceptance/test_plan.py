@@ -251,7 +251,7 @@ def test_labels_only_changes_the_table_and_leaves_the_files_alone(database: Data
 def test_images_in_a_container_can_be_relabelled_but_not_moved(database: Database, tmp_path: Path) -> None:
     export(database, "rec", tmp_path / "train.rec", options=ExportOptions(as_is=True), reporter=SILENT)
     ingest(database, tmp_path / "train.rec", dataset="packed", reporter=SILENT)
-    _say(database, Statement("link", "packed/0", "same", "packed/1"))
+    _say(database, Statement("link", "packed/anna", "same", "packed/bob"))
     view = make_plan(database, dataset="packed")
     assert {(s.action, s.path_to) for s in view.steps} == {("merge", None)}
     with pytest.raises(UsageError, match="--labels-only"):

@@ -47,5 +47,18 @@ def test_pictures_of_any_shape_can_be_compared(size: tuple[int, int]) -> None:
 def test_more_agreement_never_makes_a_copy_less_sure() -> None:
     sure = sureness(np.linspace(-1, 1, 400))
     assert (np.diff(sure) >= 0).all()
-    assert sureness(np.array([FROM]))[0] == 0.5
-    assert sureness(np.array([0.974]))[0] > 0.99
+
+
+def test_copies_among_photos_that_differ_are_sure_and_photos_of_a_studio_are_not() -> None:
+    press = np.random.default_rng(0).normal(0.15, 0.1, 300).clip(0.01, 0.5)
+    assert (sureness(np.r_[press, 0.975, 0.99])[-2:] > 0.99).all()
+    # A camera and a head that stand still: the most alike of 300 pairs is where the rest of them lead one to expect it.
+    studio = np.tanh(np.random.default_rng(0).normal(0.7, 0.5, 300).clip(0.01, 2.3))
+    assert studio.max() > FROM
+    assert sureness(studio).max() < 0.9
+    assert sureness(np.r_[studio, 0.9995])[-1] > 0.9
+
+
+def test_a_set_of_copies_alone_is_known_as_that() -> None:
+    assert (sureness(np.random.default_rng(1).uniform(0.975, 0.998, 40)) > 0.99).all()
+    assert sureness(np.array([0.99]))[0] > 0.9
