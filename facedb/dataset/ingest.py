@@ -321,7 +321,12 @@ class _Ingest:
     def check_usable(self, place: Path, dataset: str) -> None:
         """Raise InputError where the source was read and nothing of it can be used; its rows are there and say why."""
         failed = [code for code in self._reasons if code in rejects.REJECTED]
-        if self._ready or not (failed or (self._reasons and self._source.format != "folder")):
+        # Another name of a file that the dataset has is of use: it says so.
+        if (
+            self._ready
+            or self._reasons[rejects.SAME_FILE]
+            or not (failed or (self._reasons and self._source.format != "folder"))
+        ):
             return
         (code, count), *others = self._reasons.most_common()
         more = f", {sum(n for _, n in others):,} for other reasons" if others else ""

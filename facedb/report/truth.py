@@ -1,6 +1,6 @@
 """A list of mistakes that people made, to grade findings against: a CSV with the columns of `facedb findings`.
 
-``class`` (merge, stray, duplicate or mixed; look-alike and photo rows are no mistakes of labels and are passed over), ``identity_a``, ``identity_b``
+``class`` (merge, stray, duplicate or mixed; look-alike and photo rows are no mistakes and are passed over), ``identity_a``, ``identity_b``
 and ``images`` (paths, as a JSON list or separated by semicolons). A merge needs both identities, a stray its image, a duplicate two
 images or more, a mixed folder its identity. So the output of ``facedb findings --format csv``, with the wrong rows deleted and the
 missing ones added, is such a list.
