@@ -16,7 +16,7 @@ from facedb.findings.finding_table import FindingTable, Kind, Role, table
 from facedb.findings.folders import Folders
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.pictures.agreement import FROM, sureness
-from facedb.findings.pictures.candidates import alike_by_hash
+from facedb.findings.pictures.candidates import FAR_BITS, alike_by_hash, nearest_bits
 from facedb.findings.pictures.copied import Pictures, look
 from facedb.join.score import pair_scores
 
@@ -88,7 +88,9 @@ def find_copies(
     by_score = np.where(score >= NEAR, np.minimum(of_copy(score, distance), NEAR_EQUAL), 0.0)
     seen = np.full(len(a), np.nan)
     if pictures is not None:
-        seen[~content] = _looked_at(pictures, images, a[~content], b[~content], score[~content])
+        near = ~content & (nearest_bits(pictures.views, a, b) <= FAR_BITS)
+        seen[~content] = 0.0
+        seen[near] = _looked_at(pictures, images, a[near], b[near], score[near])
     by_look = np.minimum(sureness(np.nan_to_num(seen)), NEAR_EQUAL)
     sure = np.where(equal, EQUAL, np.where(np.isnan(seen), by_score, by_look))
     kept = sure >= _FROM

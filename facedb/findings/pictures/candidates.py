@@ -11,8 +11,24 @@ from facedb.core.records import Int64Array
 VIEWS: Final = 11
 """Hashes of a picture: of its eight turns, then of three crops."""
 NEAR_BITS: Final = 8
+FAR_BITS: Final = 12
+"""Pictures whose nearest views differ in more than these of 64 bits are not laid over each other, which takes 20 ms a pair: drawings of
+one kind differ in 16 at the median of the pairs whose faces are alike."""
 _PARTS: Final = ((0, 21), (21, 21), (42, 22))
 _CROWD: Final = 64
+
+
+def nearest_bits(views: Int64Array, rows_a: Int64Array, rows_b: Int64Array) -> Int64Array:
+    """The fewest bits (m,) in which a view of one picture of each pair differs from the other as it is; 0 where one has no hash."""
+    value = views.view(np.uint64)
+    least = np.zeros(len(rows_a), np.int64)
+    for start in range(0, len(rows_a), 1 << 16):
+        a, b = value[rows_a[start : start + (1 << 16)]], value[rows_b[start : start + (1 << 16)]]
+        there = np.bitwise_count(a[:, :1] ^ b).astype(np.int64) + 64 * (b == 0)
+        back = np.bitwise_count(b[:, :1] ^ a).astype(np.int64) + 64 * (a == 0)
+        known = (a[:, 0] != 0) & (b[:, 0] != 0)
+        least[start : start + len(a)] = np.where(known, np.minimum(there.min(axis=1), back.min(axis=1)), 0)
+    return least
 
 
 def alike_by_hash(views: Int64Array) -> tuple[Int64Array, Int64Array]:
