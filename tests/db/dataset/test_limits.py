@@ -25,17 +25,25 @@ def found(db: Database) -> dict[str, tuple[str, str | None]]:
 
 
 @pytest.mark.parametrize(
-    "line",
-    [f"{LONG}.png,ann", f"b.png,{LONG}", "b.png," + "é" * 1400, f"{'日/' * 900}x.png,ann"],
+    ("line", "code"),
+    [
+        # The reader of tables stops at this path before the limits of the table here are asked.
+        (f"{LONG}.png,ann", "bad_record"),
+        (f"b.png,{LONG}", "bad_name"),
+        ("b.png," + "é" * 1400, "bad_name"),
+        (f"{'日/' * 900}x.png,ann", "bad_name"),
+    ],
     ids=["path", "label", "accents", "deep"],
 )
-def test_a_path_or_label_beyond_a_b_tree_is_one_reject(database: Database, tmp_path: Path, line: str) -> None:
+def test_a_path_or_label_beyond_a_b_tree_is_one_reject(
+    database: Database, tmp_path: Path, line: str, code: str
+) -> None:
     grow(tmp_path, {"a.png": png("a"), "b.png": png("b"), "c.png": png("c")})
     (tmp_path / "t.csv").write_text(f"path,identity\na.png,ann\n{line}\nc.png,cy\n")
     for again in range(2):
         done = ingest(database, tmp_path / "t.csv", reporter=Silent())
         assert (done.seen, done.ready, done.rejected, done.new) == (3, 2, 1, 0 if again else 3)
-    assert {code for status, code in found(database).values() if status == "rejected"} <= {"bad_name", "bad_record"}
+    assert {given for status, given in found(database).values() if status == "rejected"} == {code}
 
 
 @pytest.mark.parametrize("seconds", [10_000_000_000, -10_000_000_000, 0, -1], ids=["2286", "1653", "1970", "before"])

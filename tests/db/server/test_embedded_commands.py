@@ -104,7 +104,7 @@ def test_psql_reads_the_views_with_the_url_while_facedb_is_idle_and_while_it_run
 def test_status_starts_nothing_and_tells_versions_of_a_running_server(shell: Shell, settled: Shell) -> None:
     assert status(shell)["exists"] is False
     # A log of each run is kept there, and no database.
-    assert not (shell.home / "postgres").exists()
+    assert {entry.name for entry in shell.home.iterdir()} == {"logs"}
     assert settled.quick("db", "start").returncode == ExitCode.OK
     found = status(settled)
     assert found["running"] is True
@@ -133,7 +133,7 @@ def test_a_server_behind_a_dsn_is_upgraded_by_command_and_never_started(shell: S
     for command in ("start", "stop"):
         assert shell.quick("db", command, FACEDB_DSN=dsn).returncode == ExitCode.USAGE
     # A log of each run is kept there, and no database.
-    assert not (shell.home / "postgres").exists()
+    assert {entry.name for entry in shell.home.iterdir()} == {"logs"}
 
 
 def test_an_unreachable_server_is_a_database_error_without_its_password(shell: Shell) -> None:
