@@ -9,7 +9,7 @@ import numpy as np
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.confidence import LIKELY
 from facedb.findings.folders import Folders
-from facedb.findings.names import Names
+from facedb.findings.names.evidence import Names
 from facedb.findings.odds.two_groups import TwoGroups
 from facedb.findings.persons import Persons, best_other
 
@@ -30,8 +30,16 @@ class Company:
     known: float = 0.0
     names: Names | None = None
 
-    def weigh(self, odds: TwoGroups, sure: Float64Array, labels_a: Int64Array, labels_b: Int64Array) -> Float64Array:
-        """The probability (m,) of one person, ``sure`` (m,), once company is taken into account.
+    def weigh(
+        self,
+        odds: TwoGroups,
+        sure: Float64Array,
+        relatives: Float64Array,
+        labels_a: Int64Array,
+        labels_b: Int64Array,
+    ) -> Float64Array:
+        """The probability (m,) of one person, ``sure`` (m,) by the faces and ``relatives`` (m,) that of relatives, once company and names
+        are taken into account.
 
         A guessed face may be the other person of its photo: that somebody known is a bystander there competes with the merge.
         """
@@ -43,7 +51,10 @@ class Company:
                 found[k] = found[k] * TOGETHER / (1 - found[k] + found[k] * TOGETHER)
             if a in self.guessed or b in self.guessed:
                 found[k] *= trust
-        return found if self.names is None else self.names.weigh(found, labels_a, labels_b)
+        if self.names is None:
+            return found
+        level = self.names.levels(labels_a, labels_b)
+        return self.names.weights(found, relatives, level).weigh(found, relatives, level)
 
 
 @dataclass(frozen=True, slots=True)

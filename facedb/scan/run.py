@@ -29,7 +29,7 @@ from facedb.db.reconnecting import Work
 from facedb.findings.copies import Hashes
 from facedb.findings.find import FolderStudy, study_folders
 from facedb.findings.links import roll_up
-from facedb.findings.names import names
+from facedb.findings.names.evidence import names
 from facedb.findings.rates.pair_sample import predict_pairs
 from facedb.join.engine import EngineInfo, choose_engine
 from facedb.join.loop import BlockResult, Gallery, Join
