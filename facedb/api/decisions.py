@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from facedb.report.export import Exported
     from facedb.review.answers import Answered
-    from facedb.review.apply import Outcome
+    from facedb.review.files.apply import Outcome
     from facedb.review.plan import PlanSummary, PlanView
     from facedb.review.verdicts import Contradiction, Statement, Verdict
 
@@ -112,13 +112,13 @@ class Decisions(Opened):
 
     def apply(self, plan: int, *, yes: bool = False, labels_only: bool = False) -> Outcome:
         """Carry a plan out; without ``yes`` everything is checked and nothing is changed."""
-        from facedb.review.apply import apply
+        from facedb.review.files.apply import apply
 
         return apply(self._open(), plan, yes=yes, labels_only=labels_only, reporter=self._reporter)
 
     def undo(self, plan: int, *, yes: bool = False) -> Outcome:
         """Take back what a plan did; without ``yes`` everything is checked and nothing is changed."""
-        from facedb.review.apply import undo
+        from facedb.review.files.apply import undo
 
         return undo(self._open(), plan, yes=yes, reporter=self._reporter)
 

@@ -17,9 +17,9 @@ from facedb.report.result_rows import Dataset, Identity, Link, Pair, Reject, Sca
 from facedb.scan.findings import Finding
 
 if TYPE_CHECKING:
-    from facedb.report.diff import LinkChange, PairDifference
+    from facedb.report.comparison.diff import LinkChange, PairDifference
     from facedb.report.evaluate import Evaluation
-    from facedb.scan.calibrate import ErrorRates
+    from facedb.scan.scores.calibrate import ErrorRates
     from facedb.scan.search import Match
 
 
@@ -127,7 +127,7 @@ class Results(Opened):
         self, before: int, after: int, *, pairs: bool = False, change: str | None = None, limit: int | None = None
     ) -> Rows[LinkChange] | Rows[PairDifference]:
         """What scan ``after`` flagged differently from ``before``: links, or ``pairs``; ``change``: only new, gone or changed."""
-        from facedb.report import diff as comparing
+        from facedb.report.comparison import diff as comparing
 
         comparing.check_change(change)
         found = islice(comparing.rows(comparing.diff(self._open(), before, after), pairs=pairs, change=change), limit)
@@ -175,8 +175,8 @@ class Results(Opened):
 
         From the newest scan, from ``scan``, or with ``sample`` from a sample of the gallery under ``model``.
         """
-        from facedb.scan import calibrate as work
-        from facedb.scan.thresholds import ThresholdRule
+        from facedb.scan.scores import calibrate as work
+        from facedb.scan.scores.thresholds import ThresholdRule
 
         if fmr is not None:
             ThresholdRule(fmr)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from facedb.core.errors import ConflictError
-from facedb.core.paths import from_text, to_text
+from facedb.core.files.paths import from_text, to_text
 from facedb.core.progress import Reporter
 from facedb.core.records import ImageResult, ImageTask
 from facedb.core.rejects import CHANGED, TOO_LARGE, Rejected, problem

@@ -10,7 +10,7 @@ import numpy as np
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from facedb.core.paths import escaped_text, from_text, to_text
+from facedb.core.files.paths import escaped_text, from_text, to_text
 from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, write_columns

@@ -22,19 +22,19 @@ import psycopg
 from facedb.core import rejects
 from facedb.core.counting import counted
 from facedb.core.errors import ConflictError, InputError, UsageError, first_line
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.core.progress import Reporter
 from facedb.core.records import ImageRecord, Int64Array, VectorBatch
 from facedb.dataset import image_rows as store
-from facedb.dataset import source_rows
 from facedb.dataset.file_changes import AWAY, Hashed, differs, digest, is_void, row_of, to_be_read
 from facedb.dataset.ingest_vectors import VectorOutcome, VectorWriter, given_model
 from facedb.dataset.limits import admit, admit_vectors, refused_by_the_table
 from facedb.dataset.outcomes import count_outcomes
-from facedb.dataset.remembered_options import Asked, recall, stored_form
+from facedb.dataset.places import source_rows
+from facedb.dataset.places.remembered_options import Asked, recall, stored_form
+from facedb.dataset.places.source_places import Home, find_home, gone, refuse_if_gone
+from facedb.dataset.places.source_rows import SourceRow
 from facedb.dataset.same_files import settle_same_files
-from facedb.dataset.source_places import Home, find_home, gone, refuse_if_gone
-from facedb.dataset.source_rows import SourceRow
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.reconnecting import Work

@@ -13,7 +13,7 @@ from facedb.core.progress import Reporter, Silent
 from facedb.dataset import embedding_rows as store
 from facedb.dataset.embed import ModelChoice
 from facedb.dataset.models import find_file, offered
-from facedb.dataset.source_places import find_home
+from facedb.dataset.places.source_places import find_home
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.model_files.pack import Pack, is_pack, read_pack, unpack
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from facedb.core.errors import ConflictError, ModelError, NotFoundError, UsageError
+from facedb.core.files.whole_file import whole_file, whole_folder
 from facedb.core.progress import Reporter
-from facedb.core.whole_file import whole_file, whole_folder
 from facedb.dataset import embedding_rows as store
 from facedb.dataset.embed import ModelChoice
 from facedb.dataset.embedding_rows import ModelRow, ModelSummary

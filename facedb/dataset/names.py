@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from facedb.core import names as spelling
 from facedb.core.errors import NotFoundError
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.dataset import image_rows
 from facedb.db.connection import Connection
 

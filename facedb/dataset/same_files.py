@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.core.rejects import OTHER_LABEL, SAME_FILE
-from facedb.dataset import source_rows as store
-from facedb.dataset.source_rows import EqualFile
+from facedb.dataset.places import source_rows as store
+from facedb.dataset.places.source_rows import EqualFile
 from facedb.db.connection import Connection
 
 ALIAS_CODES = (SAME_FILE, OTHER_LABEL)

@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 
 from facedb.core.lookup import places
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.asides import find_asides, settle_ties
-from facedb.findings.company import Company
 from facedb.findings.confidence import LIKELY, Rules
 from facedb.findings.copies import EQUAL, NEAR, Hashes, find_copies
+from facedb.findings.cores.asides import find_asides, settle_ties
+from facedb.findings.cores.company import Company
+from facedb.findings.cores.folders import Folders, folders
+from facedb.findings.cores.peel import Peeled, nearest_few, peel
+from facedb.findings.cores.persons import Ends, Persons, ends, folder_sums, mean_scores, noise, persons
 from facedb.findings.finding_table import FindingTable, Kind, Role, ranked, table
-from facedb.findings.folders import Folders, folders
 from facedb.findings.likenesses import Likeness, compare_cores, find_likenesses, namesakes
 from facedb.findings.odds.two_groups import TwoGroups, two_groups
-from facedb.findings.peel import Peeled, nearest_few, peel
-from facedb.findings.persons import Ends, Persons, ends, folder_sums, mean_scores, noise, persons
 from facedb.findings.photos import PhotoFacts, find_photos
 from facedb.findings.pictures.copied import Pictures
 from facedb.findings.rates.told import told_pairs

@@ -17,10 +17,10 @@ from psycopg import errors
 from facedb.core.choices import ending
 from facedb.core.counting import counted
 from facedb.core.errors import ConflictError, DatabaseError, InputError, NotFoundError, UsageError
-from facedb.core.paths import display
+from facedb.core.files.paths import display
+from facedb.core.files.whole_file import check_free, whole_file
 from facedb.core.progress import Reporter
 from facedb.core.result_columns import Table, Values, table
-from facedb.core.whole_file import check_free, whole_file
 from facedb.dataset import embedding_rows as store_embeddings
 from facedb.dataset import image_rows as store_ingest
 from facedb.dataset.names import find_datasets
@@ -34,8 +34,8 @@ from facedb.report.result_rows import Link, ListedImage, MergedIdentity, Pair, P
 from facedb.report.row_files import write_rows
 from facedb.review import decision_rows as store_decisions
 from facedb.review.decision_rows import PlannedImage
-from facedb.review.on_disk import absent
-from facedb.review.on_disk import remarks as not_there
+from facedb.review.files.on_disk import absent
+from facedb.review.files.on_disk import remarks as not_there
 from facedb.review.plan import Changes, decide
 from facedb.scan import findings
 from facedb.scan import scan_rows as store_scans

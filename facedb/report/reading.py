@@ -9,7 +9,7 @@ from typing import Any
 
 from facedb.core.choices import one_of
 from facedb.core.counting import counted
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.core.rejects import IGNORED, REJECTED
 from facedb.core.result_columns import Table, table
 from facedb.dataset import embedding_rows as store_embeddings

@@ -23,8 +23,8 @@ from itertools import pairwise
 
 from facedb.core.choices import ending
 from facedb.core.errors import ConflictError, NotFoundError, UsageError
+from facedb.core.files.paths import display
 from facedb.core.machine.person import user_name
-from facedb.core.paths import display
 from facedb.db.connection import Connection, Database
 from facedb.review import answer_rows as rows
 from facedb.review import decision_rows as store

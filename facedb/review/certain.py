@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import combinations, pairwise
 
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.db.connection import Connection
 from facedb.findings.confidence import CERTAIN
 from facedb.review import decision_rows as store

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from facedb.core.paths import from_text, to_text
+from facedb.core.files.paths import from_text, to_text
 from facedb.db import audit
 from facedb.db.connection import Connection
 from facedb.db.locks import Claim, claim

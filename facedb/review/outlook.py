@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.db.connection import Database
 from facedb.review import decision_rows as store
 from facedb.review.plan import decide

@@ -11,8 +11,8 @@ from datetime import datetime
 
 from facedb.core.counting import counted
 from facedb.core.errors import NotFoundError
+from facedb.core.files.paths import display, to_text
 from facedb.core.machine.person import user_name
-from facedb.core.paths import display, to_text
 from facedb.core.result_columns import table
 from facedb.dataset.names import find_datasets
 from facedb.db import audit
@@ -22,8 +22,8 @@ from facedb.review import decision_rows as store
 from facedb.review.certain import NO_VERDICT, certain_findings, without_chains
 from facedb.review.components import components
 from facedb.review.decision_rows import NewStep, PlannedImage, PlanRow, StepRow, VerdictRow
-from facedb.review.new_paths import Places
-from facedb.review.on_disk import absent, is_linked, is_one_file, remarks
+from facedb.review.files.new_paths import Places
+from facedb.review.files.on_disk import absent, is_linked, is_one_file, remarks
 from facedb.review.verdicts import find_conflicts
 from facedb.scan.which_scan import find_scan
 

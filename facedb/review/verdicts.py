@@ -12,9 +12,9 @@ from pathlib import Path
 
 from facedb.core.choices import ending, one_of
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
+from facedb.core.files.paths import display, from_text, to_text
 from facedb.core.machine.person import user_name
 from facedb.core.names import alike, looks
-from facedb.core.paths import display, from_text, to_text
 from facedb.dataset.names import find_datasets, nearest
 from facedb.db.connection import Connection, Database
 from facedb.review import decision_rows as store

@@ -11,14 +11,14 @@ from typing import Annotated, Any, Final
 import numpy as np
 
 from facedb.core.choices import one_of, within
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.core.records import Float32Array, Int64Array
 from facedb.core.result_columns import As, Real, table
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.rows import stream
-from facedb.findings.company import Company
 from facedb.findings.confidence import CERTAIN, LIKELY
 from facedb.findings.copies import Hashes
+from facedb.findings.cores.company import Company
 from facedb.findings.find import ALONE, Findings, FolderStudy, find, unlabelled_copies
 from facedb.findings.finding_table import FindingTable, Kind, Role
 from facedb.findings.photos import PhotoFacts

@@ -35,7 +35,7 @@ from facedb.join.engine import EngineInfo, choose_engine
 from facedb.join.loop import BlockResult, Gallery, Join
 from facedb.join.score import pair_scores
 from facedb.join.tiles import cpu_count
-from facedb.scan import finding_rows, histograms
+from facedb.scan import finding_rows
 from facedb.scan import scan_rows as store
 from facedb.scan.face_choice import FaceChoice
 from facedb.scan.findings import compute_copies, compute_findings
@@ -43,6 +43,7 @@ from facedb.scan.loading import WORKING_BYTES, FaceFilter, Loading, ScanOptions
 from facedb.scan.pictures import photo_facts, pictures_of
 from facedb.scan.retention import let_old_ones_go
 from facedb.scan.scan_rows import PairRows, ScanRow
+from facedb.scan.scores import histograms
 from facedb.scan.tiles import ledger as scan_ledger
 from facedb.scan.tiles import tile_rows
 from facedb.scan.tiles.claims import Claims, Found

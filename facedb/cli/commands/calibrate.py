@@ -43,9 +43,9 @@ def calibrate(
 
     Two lines are kept apart: pairs are worth a look above *review*, and hardly ever chance above *certain*.
     """
-    from facedb.report import score_chart
-    from facedb.scan import calibrate as work
-    from facedb.scan.thresholds import ThresholdRule
+    from facedb.report.pictures import score_chart
+    from facedb.scan.scores import calibrate as work
+    from facedb.scan.scores.thresholds import ThresholdRule
 
     if fmr is not None:
         ThresholdRule(fmr)

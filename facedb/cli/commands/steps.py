@@ -38,7 +38,7 @@ from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.counting import are
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.core.result_columns import ad_hoc
 from facedb.sources.options import IdentityFrom
 

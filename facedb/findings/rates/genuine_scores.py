@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facedb.core.records import Float32Array
-from facedb.findings.folders import batches, folders, scores_within, shared_images
+from facedb.findings.cores.folders import batches, folders, scores_within, shared_images
 from facedb.findings.rates.histogram import BINS, ScoreHistogram, count_pairs, count_scores
 from facedb.join.gallery import Gallery
 

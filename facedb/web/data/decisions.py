@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Literal
 
 from facedb.core.errors import ConflictError, NotFoundError, UsageError
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 from facedb.review import decision_rows as store

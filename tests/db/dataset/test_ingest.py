@@ -376,7 +376,7 @@ def test_names_that_are_not_utf8_and_names_with_newlines_keep_their_bytes(databa
         picture(folder / os.fsdecode(name) / os.fsdecode(name + b".png"), k)
     done = take(database, folder)
     assert (done.seen, done.ready, done.identities) == (len(names), len(names), len(names))
-    from facedb.core.paths import from_text
+    from facedb.core.files.paths import from_text
 
     on_disk = {os.fsencode(p.relative_to(folder)) for p in folder.rglob("*.png")}
     assert {os.fsencode(from_text(path)) for path in rows(database)} == on_disk

@@ -23,9 +23,9 @@ from facedb.db.connection import Database
 from facedb.findings.rates.histogram import BINS, count_scores
 from facedb.join.engine import available_engines
 from facedb.join.gallery import Gallery
-from facedb.scan import histograms as distributions
 from facedb.scan import scan_rows as store_scans
 from facedb.scan.run import ScanOptions, ScanSummary, scan
+from facedb.scan.scores import histograms as distributions
 from facedb.scan.tiles import tile_rows
 from tests.db.population import Population, clustered, exact_scores, unit
 

@@ -18,7 +18,7 @@ from facedb.report.result_rows import Pair
 from facedb.review.answers import Answer, answer
 from facedb.scan.findings import Finding, FindingSelection, findings
 from facedb.scan.run import ScanOptions, ScanSummary, scan
-from facedb.scan.thresholds import ThresholdRule
+from facedb.scan.scores.thresholds import ThresholdRule
 from tests.db.population import Population, clustered, unit
 
 SILENT = Silent()

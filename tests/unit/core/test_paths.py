@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facedb.core.errors import InputError
-from facedb.core.paths import display, from_text, to_text
+from facedb.core.files.paths import display, from_text, to_text
 
 names = st.binary().map(os.fsdecode) | st.text(st.characters(codec="utf-8")) | st.text().map("bytes:".__add__)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facedb.report.redaction import Redaction
+from facedb.report.html.redaction import Redaction
 
 
 def test_one_name_has_one_pseudonym_in_every_report_of_a_database() -> None:

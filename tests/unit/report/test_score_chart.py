@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from facedb.core.errors import UsageError
-from facedb.report.score_chart import Mark, as_text, inline_svg, write
+from facedb.report.pictures.score_chart import Mark, as_text, inline_svg, write
 from tests.unit.findings.rates.test_calibration import measured
 
 MARKS = [Mark("review above", 0.3), Mark("certain above", 0.5)]

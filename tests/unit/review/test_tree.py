@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from facedb.core.errors import ConflictError, InputError
-from facedb.review import checkpoints
-from facedb.review.safe_moves import FolderState, Tree, parents
+from facedb.review.files import checkpoints
+from facedb.review.files.safe_moves import FolderState, Tree, parents
 
 DATA = b"the bytes of a photo" * 1000
 SHA = hashlib.sha256(DATA).digest()

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facedb.findings import folders
+from facedb.findings.cores import folders
 from facedb.findings.rates import genuine_scores as within
 from facedb.findings.rates.genuine_scores import genuine_histogram
 from facedb.findings.rates.histogram import count_pairs, count_scores

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.core.progress import Reporter
 from facedb.dataset import image_rows as store_ingest
-from facedb.dataset import source_rows
 from facedb.dataset.limits import storable_time
 from facedb.dataset.outcomes import count_outcomes
+from facedb.dataset.places import source_rows
 from facedb.db.connection import Connection, Database, translated
 from facedb.review import decision_rows as store
-from facedb.review.checkpoints import reached
 from facedb.review.decision_rows import FolderRow, PlanRow, StepRow
-from facedb.review.on_disk import check_kept
-from facedb.review.safe_moves import FolderState, Tree, parents
+from facedb.review.files.checkpoints import reached
+from facedb.review.files.on_disk import check_kept
+from facedb.review.files.safe_moves import FolderState, Tree, parents
 
 _APPLICABLE = ("proposed", "applying", "applied", "undoing", "undone")
 _UNDOABLE = ("applying", "applied", "undoing", "undone")

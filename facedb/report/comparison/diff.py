@@ -19,8 +19,8 @@ from facedb.core.choices import one_of
 from facedb.core.records import Float32Array, Int64Array
 from facedb.core.result_columns import Real
 from facedb.db.connection import Connection, Database, translated
-from facedb.report import diff_rows as store
-from facedb.report.diff_sides import GONE, Flagged, Names, Side, fits
+from facedb.report.comparison import diff_rows as store
+from facedb.report.comparison.diff_sides import GONE, Flagged, Names, Side, fits
 from facedb.scan.scan_rows import ScanRow
 from facedb.scan.which_scan import find_scan
 

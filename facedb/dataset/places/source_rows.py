@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from facedb.core.paths import from_text, to_text
+from facedb.core.files.paths import from_text, to_text
 from facedb.dataset.image_rows import SQL, count
 from facedb.db.connection import Connection
 

@@ -7,12 +7,12 @@ import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from facedb.core.paths import QUARANTINE
+from facedb.core.files.paths import QUARANTINE
 from facedb.dataset.limits import fits
 from facedb.db.connection import Connection
 from facedb.review import decision_rows as store
 from facedb.review.decision_rows import PlannedImage
-from facedb.review.safe_moves import exists
+from facedb.review.files.safe_moves import exists
 from facedb.sources.identity import IdentityRule, identity_rule
 from facedb.sources.junk import left_aside
 from facedb.sources.options import SourceOptions

@@ -9,7 +9,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.sources.options import SourceOptions
 
 Asked = SourceOptions | Mapping[str, Any] | None

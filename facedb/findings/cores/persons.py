@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
-from facedb.findings.folders import Folders
+from facedb.findings.cores.folders import Folders
 from facedb.join.gallery import Gallery
 
 # A folder of few faces says little about itself: its own mean score counts as much as this many typical pairs do.

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
 from facedb.findings.confidence import Rules
-from facedb.findings.folders import Folders
-from facedb.findings.persons import Persons, best_other
+from facedb.findings.cores.folders import Folders
+from facedb.findings.cores.persons import Persons, best_other
 
 _THIRD = 3
 _SURE = 0.7

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.folders import folders
-from facedb.findings.persons import Ends, ends, folder_sums
+from facedb.findings.cores.folders import folders
+from facedb.findings.cores.persons import Ends, ends, folder_sums
 
 FITS = 0.45
 """A face fits a core when its mean score to it lies this share of the way from impostor to genuine."""

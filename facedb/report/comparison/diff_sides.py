@@ -9,8 +9,8 @@ import numpy as np
 from facedb.core.lookup import Lookup, places
 from facedb.core.records import Float32Array, Int64Array
 from facedb.db.connection import Connection
-from facedb.report import diff_rows as store
-from facedb.report.diff_rows import FaceFacts
+from facedb.report.comparison import diff_rows as store
+from facedb.report.comparison.diff_rows import FaceFacts
 from facedb.scan.scan_rows import ScanRow, ledger, read_pairs
 
 GONE = "(gone)"

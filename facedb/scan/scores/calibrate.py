@@ -12,11 +12,12 @@ from facedb.core.progress import Reporter
 from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection, Database, translated
 from facedb.findings.rates.error_rates import SUPPORT, Calibration
-from facedb.scan import face_choice, thresholds
+from facedb.scan import face_choice
 from facedb.scan import scan_rows as store_scans
 from facedb.scan.gallery import GallerySnapshot
 from facedb.scan.loading import FaceFilter
-from facedb.scan.thresholds import Lines
+from facedb.scan.scores import thresholds
+from facedb.scan.scores.thresholds import Lines
 from facedb.scan.which_scan import find_scan, find_scope
 
 _RATES = (1e-3, 1e-4, 1e-5, 1e-6)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from psycopg import sql
 
+from facedb.core.files.paths import from_text
 from facedb.core.lookup import rows_of
-from facedb.core.paths import from_text
 from facedb.core.records import Int64Array
 from facedb.dataset.embedding_rows import partition
 from facedb.db.connection import Connection

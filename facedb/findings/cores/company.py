@@ -8,10 +8,10 @@ import numpy as np
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.confidence import LIKELY
-from facedb.findings.folders import Folders
+from facedb.findings.cores.folders import Folders
+from facedb.findings.cores.persons import Persons, best_other
 from facedb.findings.names import Names
 from facedb.findings.odds.two_groups import TwoGroups
-from facedb.findings.persons import Persons, best_other
 
 TOGETHER = 0.01
 """Two people who stand in one photo are one person so many times less likely (a mirror, a collage that was not seen to be one, a

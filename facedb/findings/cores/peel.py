@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Int32Array, Int64Array
-from facedb.findings.folders import BoolArray, Folders, batches, scores_within, shared_images
+from facedb.findings.cores.folders import BoolArray, Folders, batches, scores_within, shared_images
 
 FAR = 0.75
 """Altered copies that score below this are not found by their faces: mirrored, grey, brighter and framed ones scored 0.78 to 0.99."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from facedb.core.errors import UsageError
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 
 
 def check_free(path: Path, *, force: bool) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
-from facedb.core.paths import display, to_text
+from facedb.core.files.paths import display, to_text
 from facedb.core.progress import Reporter
-from facedb.dataset import source_rows as store
-from facedb.dataset.source_rows import SourceRow
+from facedb.dataset.places import source_rows as store
+from facedb.dataset.places.source_rows import SourceRow
 from facedb.db.connection import Connection
 
 VECTOR_FORMATS = ("npz", "npy")

@@ -20,9 +20,9 @@ from types import TracebackType
 from typing import Literal, Self
 
 from facedb.core.errors import ConflictError, InputError
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.dataset.limits import storable_time
-from facedb.review.checkpoints import reached
+from facedb.review.files.checkpoints import reached
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -15,19 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facedb.core.errors import NotFoundError
-from facedb.core.paths import display, from_text
+from facedb.core.files.paths import display, from_text
+from facedb.core.files.whole_file import whole_file
 from facedb.core.progress import Reporter
 from facedb.core.version import VERSION
-from facedb.core.whole_file import whole_file
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.overlap import available_cpus
 from facedb.findings.confidence import CERTAIN, LIKELY
-from facedb.report import page_rows, score_chart
 from facedb.report.case_rows import Case, CaseFace, cases
-from facedb.report.redaction import Redaction
-from facedb.report.thumbnails import Thumbnails
-from facedb.scan import calibrate
-from facedb.scan.calibrate import CalibrateSummary
+from facedb.report.html import page_rows
+from facedb.report.html.redaction import Redaction
+from facedb.report.pictures import score_chart
+from facedb.report.pictures.thumbnails import Thumbnails
+from facedb.scan.scores import calibrate
+from facedb.scan.scores.calibrate import CalibrateSummary
 from facedb.scan.which_scan import ScanScope, find_scan
 
 if TYPE_CHECKING:
