@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
     from facedb.report.export import Exported
     from facedb.review.answers import Answered
-    from facedb.review.files.apply import Outcome
+    from facedb.review.contradictions import Contradiction
+    from facedb.review.files.carrying import Outcome
     from facedb.review.plan import PlanSummary, PlanView
-    from facedb.review.verdicts import Contradiction, Statement, Verdict
+    from facedb.review.verdicts import Statement, Verdict
 
 
 class Decisions(Opened):
@@ -93,10 +94,10 @@ class Decisions(Opened):
 
     def conflicts(self) -> Rows[Contradiction]:
         """Verdicts that cannot all be true."""
-        from facedb.review import verdicts
+        from facedb.review import contradictions
 
-        found = [conflict.row() for conflict in verdicts.conflicts(self._open())]
-        return Rows(table(verdicts.Contradiction), found)
+        found = [conflict.row() for conflict in contradictions.conflicts(self._open())]
+        return Rows(table(contradictions.Contradiction), found)
 
     def plans(self) -> Rows[PlanSummary]:
         """The plans, newest first, and how far they are carried out."""

@@ -31,10 +31,11 @@ from facedb.bench.synthetic import synthetic_gallery
 from facedb.core.errors import FacedbError
 from facedb.core.progress import Silent
 from facedb.core.records import VectorBatch
-from facedb.dataset import image_rows as store_ingest
+from facedb.dataset import dataset_rows
 from facedb.dataset.embedding_rows import ModelRow, partition
 from facedb.dataset.ingest import ingest
 from facedb.dataset.ingest_vectors import VectorWriter, given_model
+from facedb.dataset.places import source_rows
 from facedb.db import migrate
 from facedb.db.connection import Connection, Database
 from facedb.db.copy import Column, write_columns
@@ -75,10 +76,10 @@ def scratch(db: Database) -> Iterator[Database]:
 def fill(conn: Connection, size: int, dim: int, seed: int = 0) -> ModelRow:
     """A synthetic gallery in the tables, as an ingest of vectors leaves it."""
     made = synthetic_gallery(size, dim, seed=seed).gallery
-    dataset = store_ingest.add_dataset(conn, "bench")
-    source = store_ingest.add_source(conn, dataset, "/bench", "/bench", "npy", {})
+    dataset = dataset_rows.add_dataset(conn, "bench")
+    source = source_rows.add_source(conn, dataset, "/bench", "/bench", "npy", {})
     names = [f"p{label}" for label in made.labels]
-    ids = store_ingest.identity_ids(conn, dataset, names)
+    ids = dataset_rows.identity_ids(conn, dataset, names)
     model = given_model(conn, "bench", dim)
     writer = VectorWriter(conn, source, model)
     for start in range(0, size, _BATCH):

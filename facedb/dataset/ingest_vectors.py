@@ -16,6 +16,7 @@ from facedb.core.records import Float32Array, Int64Array, VectorBatch
 from facedb.core.vectors import normalise
 from facedb.dataset import embedding_rows as store_embeddings
 from facedb.dataset import image_rows as store_ingest
+from facedb.dataset import vector_rows
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection
 
@@ -74,7 +75,7 @@ class VectorWriter:
                 f"The vectors have {batch.vectors.shape[1]} values here and {self._model.dim} before: "
                 "ingest different models under different --contract names."
             )
-        known = store_ingest.find_vectors(self._conn, self._source_id, batch.paths)
+        known = vector_rows.find_vectors(self._conn, self._source_id, batch.paths)
         whole, batch = batch, self._first_of_each_path(batch, known)
         raw = np.ascontiguousarray(batch.vectors, np.float32)
         hashes = _row_hashes(raw)
@@ -95,12 +96,12 @@ class VectorWriter:
         ids = np.array([0 if b is None else b.id for b in before], np.int64)
         ids[fresh] = store_ingest.reserve_ids(self._conn, "image", len(fresh))
         unit, norms, usable = normalise(raw)
-        store_ingest.copy_vector_images(
+        vector_rows.copy_vector_images(
             self._conn,
             self._source_id,
             [(int(ids[k]), labels[k], batch.paths[k], 4 * raw.shape[1], hashes[k]) for k in fresh],
         )
-        store_ingest.update_vector_images(self._conn, [(int(ids[k]), hashes[k]) for k in changed], relabelled, back)
+        vector_rows.update_vector_images(self._conn, [(int(ids[k]), hashes[k]) for k in changed], relabelled, back)
         rows = np.r_[fresh, changed].astype(np.int64)
         self._write_faces(ids, rows[usable[rows]], unit, norms)
         self._reject(ids[rows[~usable[rows]]])

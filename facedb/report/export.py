@@ -21,8 +21,8 @@ from facedb.core.files.paths import display
 from facedb.core.files.whole_file import check_free, whole_file
 from facedb.core.progress import Reporter
 from facedb.core.result_columns import Table, Values, table
+from facedb.dataset import dataset_rows
 from facedb.dataset import embedding_rows as store_embeddings
-from facedb.dataset import image_rows as store_ingest
 from facedb.dataset.names import find_datasets
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
@@ -33,10 +33,10 @@ from facedb.report.embeddings import load_embeddings
 from facedb.report.result_rows import Link, ListedImage, MergedIdentity, Pair, PublishedPair
 from facedb.report.row_files import write_rows
 from facedb.review import decision_rows as store_decisions
+from facedb.review.changes import Changes, decide
 from facedb.review.decision_rows import PlannedImage
 from facedb.review.files.on_disk import absent
 from facedb.review.files.on_disk import remarks as not_there
-from facedb.review.plan import Changes, decide
 from facedb.scan import findings
 from facedb.scan import scan_rows as store_scans
 from facedb.scan.which_scan import find_scan
@@ -154,7 +154,7 @@ def _write(db: Database, what: str, path: Path, chosen: str, options: ExportOpti
 def _dataset_meant(db: Database, scan_id: int | None, reporter: Reporter) -> str | None:
     """The one dataset that the scan covers (default: the newest), said aloud where there are others; None: all of them."""
     with db.connection() as conn:
-        names = {key: name for name, key in store_ingest.datasets(conn)}
+        names = {key: name for name, key in dataset_rows.datasets(conn)}
         covered: Sequence[int] = ()
         if scan_id is not None or store_scans.latest_scan(conn) is not None:
             covered = find_scan(conn, scan_id).datasets or ()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from facedb.core.files.paths import display
 from facedb.db.connection import Database
 from facedb.review import decision_rows as store
-from facedb.review.plan import decide
+from facedb.review.changes import decide
 
 _WORDS = {"merge": "merge", "move": "move", "quarantine": "quarantine", "drop": "drop"}
 _FEW = 3

@@ -396,7 +396,7 @@ def test_a_plan_that_is_half_undone_can_go_forward_again(
             raise KeyboardInterrupt
 
     stop.left = 3  # type: ignore[attr-defined]
-    monkeypatch.setattr("facedb.review.files.apply.reached", stop)
+    monkeypatch.setattr("facedb.review.files.carrying.reached", stop)
     with pytest.raises(KeyboardInterrupt):
         undo(database, plan, yes=True, reporter=SILENT)
     monkeypatch.undo()

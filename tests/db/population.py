@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from facedb.dataset import dataset_rows
 from facedb.dataset import embedding_rows as store_embeddings
 from facedb.dataset import image_rows as store_ingest
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.dataset.image_rows import ImageRow
+from facedb.dataset.places import source_rows
 from facedb.db.connection import Connection, Database
 
 Triple = tuple[int, int, float]
@@ -71,10 +73,10 @@ class Population:
         """Add faces with these unit vectors float32 (n, dim) under these labels; returns the keys of the faces (n,)."""
         n = len(vectors)
         with self.db.connection() as conn:
-            dataset_id = store_ingest.add_dataset(conn, dataset)
+            dataset_id = dataset_rows.add_dataset(conn, dataset)
             place = f"/{dataset}"
-            source_id = store_ingest.add_source(conn, dataset_id, place, place, "folder", {})
-            keys = store_ingest.identity_ids(conn, dataset_id, {name for name in identities if name})
+            source_id = source_rows.add_source(conn, dataset_id, place, place, "folder", {})
+            keys = dataset_rows.identity_ids(conn, dataset_id, {name for name in identities if name})
             images = store_ingest.reserve_ids(conn, "image", -(-n // per_image))
             labels = identities[::per_image]
             store_ingest.insert_images(
@@ -127,8 +129,8 @@ class Population:
     def relabel(self, faces: Sequence[int] | np.ndarray, identity: str, dataset: str = "faces") -> None:
         """Put the images of ``faces`` under another label."""
         with self.db.connection() as conn:
-            dataset_id = store_ingest.add_dataset(conn, dataset)
-            key = store_ingest.identity_ids(conn, dataset_id, [identity])[identity]
+            dataset_id = dataset_rows.add_dataset(conn, dataset)
+            key = dataset_rows.identity_ids(conn, dataset_id, [identity])[identity]
             conn.execute(
                 "update facedb.image set identity_id = %s"
                 " where id in (select image_id from facedb.face where id = any(%s))",

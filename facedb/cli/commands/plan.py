@@ -13,7 +13,7 @@ from facedb.core.result_columns import table
 
 if TYPE_CHECKING:
     from facedb.core.progress import Reporter
-    from facedb.review.files.apply import Outcome
+    from facedb.review.files.carrying import Outcome
 
 PlanArgument = Annotated[
     int, typer.Argument(help="Number of the plan, as `facedb plan` prints it.", show_default=False)

@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from facedb.core.files.paths import from_text, to_text
 from facedb.dataset.image_rows import SQL, count
 from facedb.db.connection import Connection
+from facedb.db.locks import Claim, claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,3 +140,31 @@ def image_place(conn: Connection, image_id: int) -> ImagePlace | None:
     return ImagePlace(
         from_text(root), source_format, from_text(path), None if container is None else from_text(container), *rest
     )
+
+
+def add_source(
+    conn: Connection, dataset_id: int, location: str, root: str, source_format: str, options: Mapping[str, Any]
+) -> int:
+    """The key of a source, made if it is not there; its options are brought up to date."""
+    row = conn.execute(
+        SQL["add_source"],
+        {
+            "dataset_id": dataset_id,
+            "location": to_text(location),
+            "root": to_text(root),
+            "format": source_format,
+            "options": Jsonb(dict(options)),
+        },
+    ).fetchone()
+    assert row is not None  # noqa: S101 - insert ... returning always yields a row
+    return int(row[0])
+
+
+def lock_source(conn: Connection, source_id: int) -> Claim:
+    """Take the session's lock on a source; False when another ingest of it runs."""
+    return claim(conn, "ingest", source_id)
+
+
+def source_is_read(conn: Connection, source_id: int) -> None:
+    """Note that the source was read to its end."""
+    conn.execute(SQL["source_is_read"], {"source_id": source_id})

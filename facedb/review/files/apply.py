@@ -8,36 +8,26 @@ the files say how far the step that was under way came, and it is finished from 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 
-from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
+from facedb.core.errors import ConflictError, InputError, UsageError
 from facedb.core.files.paths import display
 from facedb.core.progress import Reporter
-from facedb.dataset import image_rows as store_ingest
 from facedb.dataset.limits import storable_time
 from facedb.dataset.outcomes import count_outcomes
 from facedb.dataset.places import source_rows
 from facedb.db.connection import Connection, Database, translated
 from facedb.review import decision_rows as store
-from facedb.review.decision_rows import FolderRow, PlanRow, StepRow
+from facedb.review import plan_rows
+from facedb.review.files.carrying import Carrying, Outcome
 from facedb.review.files.checkpoints import reached
 from facedb.review.files.on_disk import check_kept
-from facedb.review.files.safe_moves import FolderState, Tree, parents
+from facedb.review.files.safe_moves import FolderState, parents
+from facedb.review.plan_rows import FolderRow, StepRow
 
 _APPLICABLE = ("proposed", "applying", "applied", "undoing", "undone")
 _UNDOABLE = ("applying", "applied", "undoing", "undone")
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A plan and its steps as they stand afterwards; ``changed`` how many steps this call took, or would take when dry."""
-
-    plan: PlanRow
-    steps: tuple[StepRow, ...]
-    changed: int
-    dry: bool
 
 
 def apply(
@@ -57,7 +47,7 @@ def apply(
     where a file or label changed since the plan was made, a name is taken, or another process is at work. Nothing is
     touched before every step that is left has been checked.
     """
-    with closing(db.open()) as conn, translated(db.dsn), _Work(conn, plan_id, _APPLICABLE, hard_links) as work:
+    with closing(db.open()) as conn, translated(db.dsn), Carrying(conn, plan_id, _APPLICABLE, hard_links) as work:
         if work.plan.state == "applied":
             return work.outcome(0, dry=False)
         if work.plan.state in ("undoing", "undone"):
@@ -85,7 +75,7 @@ def undo(db: Database, plan_id: int, *, yes: bool = False, hard_links: bool = Tr
 
     Raises what `apply` raises: a file that changed since stays where it is, and so does everything else.
     """
-    with closing(db.open()) as conn, translated(db.dsn), _Work(conn, plan_id, _UNDOABLE, hard_links) as work:
+    with closing(db.open()) as conn, translated(db.dsn), Carrying(conn, plan_id, _UNDOABLE, hard_links) as work:
         if work.plan.state == "undone":
             return work.outcome(0, dry=False)
         if work.plan.labels_only:
@@ -102,77 +92,10 @@ def undo(db: Database, plan_id: int, *, yes: bool = False, hard_links: bool = Tr
     return outcome
 
 
-class _Work:
-    """A plan that this session alone works on, with the trees that it is about; no ingest of them runs meanwhile."""
-
-    def __init__(self, conn: Connection, plan_id: int, states: Sequence[str], hard_links: bool) -> None:
-        self.conn = conn
-        self.plan = _claimed(conn, plan_id, states)
-        self.steps = store.steps(conn, plan_id)
-        self._roots = {step.source_id: step.root for step in self.steps}
-        self._hard_links = hard_links
-        self._stack = ExitStack()
-        self._trees: dict[int, Tree] = {}
-
-    def __enter__(self) -> _Work:
-        for source_id, root in self._roots.items():
-            claimed = store_ingest.lock_source(self.conn, source_id)
-            if not claimed:
-                raise ConflictError(
-                    f"{display(root)} is being ingested right now{claimed.holder}; wait for it, then run this again."
-                )
-        self.conn.commit()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
-
-    def tree(self, source_id: int) -> Tree:
-        """The files of a source; raises InputError where its root cannot be opened."""
-        if source_id not in self._trees:
-            tree = Tree(self._roots[source_id], hard_links=self._hard_links)
-            self._trees[source_id] = self._stack.enter_context(tree)
-        return self._trees[source_id]
-
-    def commit(self, point: str) -> None:
-        """Commit, and say so to a test that watches."""
-        reached(f"before {point}")
-        self.conn.commit()
-        reached(point)
-
-    def reopen(self) -> None:
-        """Take the plan up again after an undo."""
-        store.reopen_plan(self.conn, self.plan.id)
-        plan = store.find_plan(self.conn, self.plan.id)
-        assert plan is not None  # noqa: S101 - it is locked by this session
-        self.plan, self.steps = plan, store.steps(self.conn, plan.id)
-
-    def outcome(self, changed: int, *, dry: bool) -> Outcome:
-        """How the plan stands now."""
-        plan = store.find_plan(self.conn, self.plan.id)
-        assert plan is not None  # noqa: S101 - it is locked by this session
-        return Outcome(plan, tuple(store.steps(self.conn, plan.id)), changed, dry)
-
-
-def _claimed(conn: Connection, plan_id: int, states: Sequence[str]) -> PlanRow:
-    claimed = store.lock_plan(conn, plan_id)
-    if not claimed:
-        raise ConflictError(f"Another facedb is carrying out plan {plan_id} right now{claimed.holder}; wait for it.")
-    plan = store.find_plan(conn, plan_id)
-    if plan is None:
-        raise NotFoundError(f"There is no plan {plan_id}: see `facedb plans`.")
-    if plan.state not in states:
-        advice = {
-            "proposed": "nothing was done that could be undone",
-        }[plan.state]
-        raise ConflictError(f"Plan {plan_id} is {plan.state}: {advice}.")
-    return plan
-
-
 # Files -------------------------------------------------------------------------------------------------------------
 
 
-def _check_files(work: _Work, todo: Iterable[StepRow]) -> None:
+def _check_files(work: Carrying, todo: Iterable[StepRow]) -> None:
     """Refuse before anything is touched when a step cannot be taken."""
     begun = work.plan.state == "applying"
     problems = []
@@ -203,7 +126,7 @@ def _cannot(step: StepRow, error: OSError) -> str:
     return f"{display(step.path_from)} cannot be moved to {display(step.path_to or '')}: {error.strerror or error}."
 
 
-def _check_kept(work: _Work, step: StepRow) -> None:
+def _check_kept(work: Carrying, step: StepRow) -> None:
     """Raise ConflictError where the image that a dropped one is a duplicate of is not what it was."""
     if step.action != "drop":
         return
@@ -233,11 +156,11 @@ def _refuse(problems: Sequence[str]) -> None:
         raise ConflictError(f"{problems[0]} Nothing was changed.{more}")
 
 
-def _apply_files(work: _Work, todo: Sequence[StepRow], reporter: Reporter) -> None:
+def _apply_files(work: Carrying, todo: Sequence[StepRow], reporter: Reporter) -> None:
     conn, plan_id = work.conn, work.plan.id
     if work.plan.state == "proposed":
-        store.set_plan_state(conn, plan_id, "applying", labels_only=False)
-        store.add_folders(conn, plan_id, list(_folders(work)))
+        plan_rows.set_plan_state(conn, plan_id, "applying", labels_only=False)
+        plan_rows.add_folders(conn, plan_id, list(_folders(work)))
         work.commit("begun")
     with reporter.task(f"apply plan {plan_id}", len(todo), "images") as task:
         for step in todo:
@@ -247,14 +170,14 @@ def _apply_files(work: _Work, todo: Sequence[StepRow], reporter: Reporter) -> No
                 raise _stopped(work, step, error) from error
             task.advance()
     emptied = {(step.source_id, path) for step in work.steps for path in parents(step.path_from)[1:]}
-    for folder in store.folders(conn, plan_id):
+    for folder in plan_rows.folders(conn, plan_id):
         if folder.existed and (folder.source_id, folder.path) in emptied:
             work.tree(folder.source_id).remove_empty_folder(folder.path)
-    store.set_plan_state(conn, plan_id, "applied")
+    plan_rows.set_plan_state(conn, plan_id, "applied")
     work.commit("applied")
 
 
-def _stopped(work: _Work, step: StepRow, error: OSError) -> InputError:
+def _stopped(work: Carrying, step: StepRow, error: OSError) -> InputError:
     work.conn.rollback()
     return InputError(
         f"{_cannot(step, error)} What was done so far stands; when that is mended, `facedb apply {work.plan.id} --yes` goes on "
@@ -262,7 +185,7 @@ def _stopped(work: _Work, step: StepRow, error: OSError) -> InputError:
     )
 
 
-def _folders(work: _Work) -> Iterable[FolderRow]:
+def _folders(work: Carrying) -> Iterable[FolderRow]:
     """Every folder above a path of the plan as it is now."""
     wanted = {
         (step.source_id, step.root, folder)
@@ -277,7 +200,7 @@ def _folders(work: _Work) -> Iterable[FolderRow]:
         yield FolderRow(source_id, root, path, state is not None, mode, mtime_ns)
 
 
-def _take(work: _Work, step: StepRow) -> None:
+def _take(work: Carrying, step: StepRow) -> None:
     assert step.path_to is not None  # noqa: S101 - checked before the first step
     tree = work.tree(step.source_id)
     if tree.where(step.path_from, step.path_to, step.sha256, begun=True) == "before":
@@ -301,22 +224,22 @@ def _take(work: _Work, step: StepRow) -> None:
             sha256=step.sha256,
             detail=f"Taken out by plan {work.plan.id}: {step.reason}." if leaves else None,
         )
-    store.set_step_state(work.conn, work.plan.id, step.step, "done")
+    plan_rows.set_step_state(work.conn, work.plan.id, step.step, "done")
     work.commit("step")
 
 
-def _taken(work: _Work, step: StepRow) -> bool:
+def _taken(work: Carrying, step: StepRow) -> bool:
     """Whether a step was taken, at least in part; raises ConflictError where its file changed since."""
     if step.path_to is None:
         return False
     return work.tree(step.source_id).where(step.path_to, step.path_from, step.sha256, begun=True) != "after"
 
 
-def _undo_files(work: _Work, reporter: Reporter) -> None:
+def _undo_files(work: Carrying, reporter: Reporter) -> None:
     conn, plan_id = work.conn, work.plan.id
-    store.set_plan_state(conn, plan_id, "undoing")
+    plan_rows.set_plan_state(conn, plan_id, "undoing")
     work.commit("undo begun")
-    folders = store.folders(conn, plan_id)
+    folders = plan_rows.folders(conn, plan_id)
     with reporter.task(f"undo plan {plan_id}", len(work.steps), "images") as task:
         for step in reversed(work.steps):
             if step.state != "undone":
@@ -336,11 +259,11 @@ def _undo_files(work: _Work, reporter: Reporter) -> None:
         if f.existed and f.mode is not None and f.mtime_ns is not None:
             work.tree(f.source_id).restore_folder(f.path, FolderState(f.mode, f.mtime_ns))
             reached("restored folder")
-    store.set_plan_state(conn, plan_id, "undone")
+    plan_rows.set_plan_state(conn, plan_id, "undone")
     work.commit("undone")
 
 
-def _take_back(work: _Work, step: StepRow) -> None:
+def _take_back(work: Carrying, step: StepRow) -> None:
     assert step.path_to is not None  # noqa: S101 - its plan was applied to files
     tree = work.tree(step.source_id)
     if _taken(work, step):
@@ -365,7 +288,7 @@ def _take_back(work: _Work, step: StepRow) -> None:
             sha256=step.sha256,
             detail=None,
         )
-    store.set_step_state(work.conn, work.plan.id, step.step, "undone")
+    plan_rows.set_step_state(work.conn, work.plan.id, step.step, "undone")
     work.commit("step undone")
 
 
@@ -402,18 +325,18 @@ def _check_labels_done(conn: Connection, todo: Iterable[StepRow]) -> None:
     _refuse(problems)
 
 
-def _apply_labels(work: _Work, todo: Iterable[StepRow]) -> None:
+def _apply_labels(work: Carrying, todo: Iterable[StepRow]) -> None:
     """All labels change in one transaction; a label that a person set is one that ingest leaves alone."""
     for step in todo:
         store.label_image(work.conn, step.image_id, step.identity_to, "person")
-        store.set_step_state(work.conn, work.plan.id, step.step, "done")
-    store.set_plan_state(work.conn, work.plan.id, "applied", labels_only=True)
+        plan_rows.set_step_state(work.conn, work.plan.id, step.step, "done")
+    plan_rows.set_plan_state(work.conn, work.plan.id, "applied", labels_only=True)
     work.commit("labels")
 
 
-def _undo_labels(work: _Work, todo: Iterable[StepRow]) -> None:
+def _undo_labels(work: Carrying, todo: Iterable[StepRow]) -> None:
     for step in todo:
         store.label_image(work.conn, step.image_id, step.identity_from, step.labelled_by)
-        store.set_step_state(work.conn, work.plan.id, step.step, "undone")
-    store.set_plan_state(work.conn, work.plan.id, "undone")
+        plan_rows.set_step_state(work.conn, work.plan.id, step.step, "undone")
+    plan_rows.set_plan_state(work.conn, work.plan.id, "undone")
     work.commit("labels undone")

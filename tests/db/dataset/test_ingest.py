@@ -484,7 +484,7 @@ def test_a_vector_that_is_named_twice_has_one_row_in_every_batch(
 def test_a_second_ingest_of_the_same_source_at_once_is_refused(database: Database, tree: Path) -> None:
     take(database, tree)
     with database.connection() as conn:
-        from facedb.dataset.image_rows import lock_source
+        from facedb.dataset.places.source_rows import lock_source
 
         row = conn.execute("select id from facedb.source").fetchone()
         assert row is not None
@@ -522,8 +522,9 @@ import sys
 from pathlib import Path
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
+from facedb.dataset import intake
 from facedb.dataset import ingest
-ingest._BATCH = 5
+intake._BATCH = 5
 ingest.ingest(Database(sys.argv[1], embedded=True), Path(sys.argv[2]), reporter=Silent())
 """
 

@@ -16,7 +16,8 @@ from facedb.db.connection import Connection, Database
 from facedb.report import reading as results
 from facedb.report.reading import Selection
 from facedb.review import verdicts
-from facedb.review.verdicts import Statement, conflicts, listed, say
+from facedb.review.contradictions import conflicts
+from facedb.review.verdicts import Statement, listed, say
 from facedb.scan.run import ScanOptions, scan
 from tests.acceptance.trees import grow, png, take
 from tests.db.population import Population, unit
