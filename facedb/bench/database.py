@@ -40,7 +40,7 @@ from facedb.db import migrate
 from facedb.db.connection import Connection, Database
 from facedb.db.copy import Column, write_columns
 from facedb.join.gallery import Gallery
-from facedb.scan import scan_rows as scans
+from facedb.scan import scan_rows
 from facedb.scan.gallery import GallerySnapshot
 from facedb.scan.scan_rows import PairRows
 
@@ -119,7 +119,7 @@ def bench_write(db: Database, pairs: int) -> list[DbRow]:
     """Time the writing of ``pairs`` flagged pairs."""
     with scratch(db) as inner, closing(inner.open()) as conn:
         model = fill(conn, 8, 4)
-        scan_id = scans.begin_scan(
+        scan_id = scan_rows.begin_scan(
             conn, model_id=model.id, base_scan_id=None, threshold=0.0, scope={}, engine="bench", identities=0, blocks=[]
         )
         conn.commit()
@@ -127,7 +127,7 @@ def bench_write(db: Database, pairs: int) -> list[DbRow]:
         rng = np.random.default_rng(0)
         low = rng.integers(1, 1 << 40, pairs)
         rows = PairRows(low, low + rng.integers(1, 1 << 20, pairs), rng.random(pairs, np.float32))
-        scans.write_pairs(conn, scan_id, rows)
+        scan_rows.write_pairs(conn, scan_id, rows)
         conn.commit()
         found = conn.execute("select current_setting('data_directory') || '/facedb-bench.copy'").fetchone()
         file = str(found[0]) if found else ""
@@ -149,7 +149,7 @@ def bench_write(db: Database, pairs: int) -> list[DbRow]:
             times = _alternate(
                 {
                     "floor": emptied(lambda: conn.execute(from_file)),
-                    "ours": emptied(lambda: scans.write_pairs(conn, scan_id, rows)),
+                    "ours": emptied(lambda: scan_rows.write_pairs(conn, scan_id, rows)),
                 }
             )
         finally:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from facedb.core.counting import counted
 from facedb.core.files.paths import display
 from facedb.db.connection import Connection
-from facedb.review import decision_rows as store
+from facedb.review import decision_rows
 from facedb.review.certain import certain_findings, without_chains
 from facedb.review.components import components
 from facedb.review.contradictions import find_conflicts
@@ -59,7 +59,7 @@ def decide(
 
     ``only`` leaves out other verdicts, except that they may contradict.
     """
-    everything = standing = store.verdicts(conn, dataset=dataset)
+    everything = standing = decision_rows.verdicts(conn, dataset=dataset)
     if only is not None:
         standing = [v for v in standing if v.id in only]
     changes = Changes()
@@ -69,7 +69,7 @@ def decide(
         everything = [*everything, *found]
         changes.remarks += remarks
     keys = {key for v in standing for key in (v.image_a_id, v.image_b_id) if key is not None}
-    changes.images = {k: i for k, i in store.images_by_key(conn, sorted(keys)).items() if i.status == "ready"}
+    changes.images = {k: i for k, i in decision_rows.images_by_key(conn, sorted(keys)).items() if i.status == "ready"}
     merged = _merge_groups(conn, standing, everything, changes)
     _wrong_faces(conn, standing, changes)
     _duplicates(standing, changes)
@@ -89,9 +89,9 @@ def _merge_groups(
         row = conflict.row()
         changes.remarks.append(f"Not merged: {row.said}, but {row.against}; say one of them anew.")
     ids = [key for group in groups for key in group]
-    changes.names |= store.identity_names(conn, ids)
+    changes.names |= decision_rows.identity_names(conn, ids)
     counts = dict.fromkeys(ids, 0)
-    for image in store.images_of_identities(conn, ids):
+    for image in decision_rows.images_of_identities(conn, ids):
         counts[image.identity_id or 0] += 1
     merged: dict[int, VerdictRow] = {}
     for group in groups:
@@ -129,7 +129,7 @@ def _wrong_faces(conn: Connection, standing: Sequence[VerdictRow], changes: Chan
 
 def _correct(conn: Connection, v: VerdictRow, image: PlannedImage, targets: set[int], changes: Changes) -> None:
     assert image.identity_id is not None  # noqa: S101 - the caller compared it with the verdict's
-    changes.names |= store.identity_names(conn, [*targets, image.identity_id])
+    changes.names |= decision_rows.identity_names(conn, [*targets, image.identity_id])
     if len(targets) > 1:
         either = " and ".join(sorted(changes.names[key][0] for key in targets))
         changes.remarks.append(
@@ -202,12 +202,12 @@ def _duplicates(standing: Sequence[VerdictRow], changes: Changes) -> None:
 
 def _merge_images(conn: Connection, merged: dict[int, VerdictRow], changes: Changes) -> None:
     """Every image of a merged identity that nothing else is to become of goes with it."""
-    for name, count in store.unusable_files(conn, sorted(merged)):
+    for name, count in decision_rows.unusable_files(conn, sorted(merged)):
         what = (
             "is no usable image and stays where it is" if count == 1 else "are no usable images and stay where they are"
         )
         changes.remarks.append(f"{counted(count, 'file')} of {display(name)} {what}.")
-    for image in store.images_of_identities(conn, sorted(merged)):
+    for image in decision_rows.images_of_identities(conn, sorted(merged)):
         changes.images.setdefault(image.id, image)
         if image.id in changes.by_image or image.identity_id is None:
             continue

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from facedb.core.files.paths import display
 from facedb.db.connection import Connection, Database
-from facedb.review import decision_rows as store
+from facedb.review import decision_rows
 from facedb.review.decision_rows import VerdictRow
 from facedb.review.verdicts import subject
 
@@ -44,7 +44,7 @@ class Conflict:
 def conflicts(db: Database) -> list[Conflict]:
     """Standing verdicts that contradict each other."""
     with db.connection() as conn:
-        return find_conflicts(conn, store.verdicts(conn))
+        return find_conflicts(conn, decision_rows.verdicts(conn))
 
 
 def find_conflicts(conn: Connection, standing: Sequence[VerdictRow]) -> list[Conflict]:
@@ -67,7 +67,7 @@ def find_conflicts(conn: Connection, standing: Sequence[VerdictRow]) -> list[Con
         if path is None:
             continue
         missing = [key for key in path if key not in names]
-        names |= {key: name for key, (name, _) in store.identity_names(conn, missing).items()}
+        names |= {key: name for key, (name, _) in decision_rows.identity_names(conn, missing).items()}
         said = [graph[a][b].id for a, b in pairwise(path)]
         chain = tuple(names[key] for key in path)
         found.append(Conflict(chain, v, (*said, v.id), frozenset(path)))
@@ -83,7 +83,7 @@ def _said_apart(conn: Connection, verdict: VerdictRow, wrong: set[int | None]) -
     keys = [verdict.image_a_id, verdict.image_b_id]
     if None in keys or wrong & set(keys):
         return None
-    images = store.images_by_key(conn, [key for key in keys if key is not None])
+    images = decision_rows.images_by_key(conn, [key for key in keys if key is not None])
     labels = [image.identity_id for image in images.values() if image.status == "ready"]
     if len(labels) != 2 or labels[0] is None or labels[1] is None or labels[0] == labels[1]:
         return None

@@ -16,8 +16,7 @@ from facedb.dataset.names import find_datasets
 from facedb.db import audit
 from facedb.db.connection import Connection, Database
 from facedb.db.rows import stream
-from facedb.review import decision_rows as store
-from facedb.review import plan_rows
+from facedb.review import decision_rows, plan_rows
 from facedb.review.certain import NO_VERDICT
 from facedb.review.changes import Changes, decide
 from facedb.review.files.new_paths import Places
@@ -139,7 +138,7 @@ def show_plan(db: Database, plan_id: int) -> PlanView:
 def plans(db: Database) -> list[PlanSummary]:
     """Every plan, newest first."""
     with db.connection() as conn:
-        return [PlanSummary(*row) for row in stream(conn, store.SQL["plans"], table(PlanSummary), {})]
+        return [PlanSummary(*row) for row in stream(conn, decision_rows.SQL["plans"], table(PlanSummary), {})]
 
 
 def _again(conn: Connection, plan_id: int) -> list[NewStep]:
@@ -187,8 +186,8 @@ def _steps(conn: Connection, changes: Changes) -> list[NewStep]:
     order = {"merge": 0, "move": 1, "quarantine": 2, "drop": 3}
     chosen.sort(key=lambda pair: (pair[0].source_id, order[pair[1].action], pair[0].path))
     targets = sorted({change.identity_to for _, change in chosen if change.identity_to is not None})
-    changes.names |= store.identity_names(conn, targets)
-    places = Places(conn, store.images_of_identities(conn, targets))
+    changes.names |= decision_rows.identity_names(conn, targets)
+    places = Places(conn, decision_rows.images_of_identities(conn, targets))
     steps = []
     for image, change in chosen:
         if is_linked(image):

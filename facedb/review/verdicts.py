@@ -15,8 +15,7 @@ from facedb.core.machine.person import user_name
 from facedb.core.names import alike, looks
 from facedb.dataset.names import find_datasets, nearest
 from facedb.db.connection import Connection, Database
-from facedb.review import decision_rows as store
-from facedb.review import name_rows
+from facedb.review import decision_rows, name_rows
 from facedb.review.decision_rows import VerdictRow
 from facedb.review.name_rows import FoundImage, IdentityRow
 from facedb.sources.tables.csv_table import TextTable
@@ -98,16 +97,16 @@ def _say(conn: Connection, statement: Statement, dataset: str | None) -> int:
         wins = None if statement.target is None else find_identity(conn, statement.target, dataset)
         if wins not in (None, a, b):
             raise UsageError(f"The name that stays is one of the two, not {display(str(statement.target))}.")
-        return store.say_link(conn, statement.verdict, a, b, target=wins, note=note, said_by=by)
+        return decision_rows.say_link(conn, statement.verdict, a, b, target=wins, note=note, said_by=by)
     image = find_image(conn, statement.a, dataset)
     if statement.kind == "pair":
         other = find_image(conn, str(statement.b), dataset)
         _differ(image.id, other.id, statement)
-        return store.say_pair(conn, statement.verdict, image.id, other.id, note=note, said_by=by)
+        return decision_rows.say_pair(conn, statement.verdict, image.id, other.id, note=note, said_by=by)
     target = None if statement.target is None else find_identity(conn, statement.target, dataset)
     if target is not None and target == image.identity_id:
         raise UsageError(f"{display(statement.a)} is labelled {statement.target} already: name another identity.")
-    return store.say_face(conn, statement.verdict, image.id, target=target, note=note, said_by=by)
+    return decision_rows.say_face(conn, statement.verdict, image.id, target=target, note=note, said_by=by)
 
 
 def _differ(a: int, b: int, statement: Statement) -> None:
@@ -282,7 +281,7 @@ def listed(
     one_of("The kind of a verdict", kind, ANSWERS)
     with db.connection() as conn:
         find_datasets(conn, [dataset])
-        rows = store.verdicts(conn, dataset=dataset, kind=kind, history=history)
+        rows = decision_rows.verdicts(conn, dataset=dataset, kind=kind, history=history)
     return [
         Verdict(
             v.id,

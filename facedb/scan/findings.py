@@ -24,7 +24,7 @@ from facedb.findings.finding_table import FindingTable, Kind, Role
 from facedb.findings.photos import PhotoFacts
 from facedb.findings.pictures.copied import Pictures
 from facedb.join.gallery import Gallery
-from facedb.scan import finding_rows as store
+from facedb.scan import finding_rows
 from facedb.scan.finding_sentences import sentences
 from facedb.scan.which_scan import find_scan
 
@@ -81,7 +81,7 @@ def compute_findings(
     """
     found = find(gallery, study, rows_a, rows_b, scores, hashes, seen, pictures, photos)
     notes = _notes(conn, found.table, gallery, face_ids, seen, note)
-    store.write_findings(conn, scan_id, finding_rows(found.table, notes, photos), _faces(found.table, face_ids))
+    finding_rows.write_findings(conn, scan_id, _as_rows(found.table, notes, photos), _faces(found.table, face_ids))
     return found
 
 
@@ -97,7 +97,7 @@ def compute_copies(
 ) -> FindingTable:
     """Find the copies among faces without labels and write them as the findings of a scan, as `compute_findings` does."""
     found = unlabelled_copies(gallery, hashes, rows_a, rows_b, scores)
-    store.write_findings(conn, scan_id, finding_rows(found), _faces(found, face_ids))
+    finding_rows.write_findings(conn, scan_id, _as_rows(found), _faces(found, face_ids))
     return found
 
 
@@ -130,7 +130,7 @@ def _notes(
             said = seen.names.in_words(int(found.identity_a[k]), int(found.identity_b[k]))
             if said is not None:
                 notes[k] = said
-    paths = store.image_paths(conn, sorted(set(both.values())))
+    paths = finding_rows.image_paths(conn, sorted(set(both.values())))
     for k, image in both.items():
         notes[k] = (
             f"The two stand in one photo ({display(paths.get(image, ''))}), so they are two people, unless it is a mirror or a collage."
@@ -138,7 +138,7 @@ def _notes(
     return notes
 
 
-def finding_rows(
+def _as_rows(
     found: FindingTable, notes: Mapping[int, str] = _NO_NOTES, photos: PhotoFacts | None = None
 ) -> Iterator[tuple[Any, ...]]:
     """The findings as tuples of ``store_findings.FINDING_COLUMNS``."""
@@ -224,19 +224,19 @@ def findings(db: Database, selection: FindingSelection) -> Iterator[Iterator[tup
             "denied": selection.denied,
             "limit": selection.limit,
         }
-        yield stream(conn, store.SQL["findings"], table(Finding), parameters)
+        yield stream(conn, finding_rows.SQL["findings"], table(Finding), parameters)
 
 
 def merge_groups(db: Database, selection: FindingSelection) -> list[tuple[int, float, list[str]]]:
     """Groups of more than two identities that are proposed as one person: number, lowest sameness between members, names."""
     with closing(db.open()) as conn, translated(db.dsn):
-        return store.group_members(conn, find_scan(conn, selection.scan, [selection.dataset]).scan.id)
+        return finding_rows.group_members(conn, find_scan(conn, selection.scan, [selection.dataset]).scan.id)
 
 
 def finding_counts(db: Database, scan_id: int) -> dict[str, tuple[int, int]]:
     """By class: findings of a scan that are likelier than not, and those that are certain (see `confidence.CERTAIN`)."""
     with closing(db.open()) as conn, translated(db.dsn):
-        return store.finding_counts(conn, scan_id, LIKELY, CERTAIN)
+        return finding_rows.finding_counts(conn, scan_id, LIKELY, CERTAIN)
 
 
 def findings_in_words(counts: dict[str, tuple[int, int]]) -> str:

@@ -21,7 +21,7 @@ from facedb.scan.face_choice import FaceChoice
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
 from facedb.scan.scores import thresholds
 from facedb.scan.scores.thresholds import ThresholdRule
-from facedb.scan.tiles import ledger as scan_ledger
+from facedb.scan.tiles import ledger
 from facedb.scan.tiles.ledger import Plan
 
 _PREDICTION_ROWS = 192
@@ -150,7 +150,7 @@ class Loading:
                     "embed first, or loosen --datasets, --min-face, --min-quality."
                 )
             self._say_who_is_compared(there, len(faces))
-            plan = scan_ledger.plan(
+            plan = ledger.plan(
                 conn,
                 self.model.id,
                 self.scope,

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from facedb.dataset import dataset_rows
-from facedb.dataset import embedding_rows as store_embeddings
-from facedb.dataset import image_rows as store_ingest
+from facedb.dataset import dataset_rows, embedding_rows, image_rows
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.dataset.image_rows import ImageRow
 from facedb.dataset.places import source_rows
@@ -35,7 +33,7 @@ def clustered(rng: np.random.Generator, rows: int, dim: int, centres: int, noise
 def add_model(conn: Connection, dim: int, name: str = "test") -> ModelRow:
     """A contract that nobody can run."""
     digest = hashlib.sha256(f"{name}{dim}".encode()).hexdigest()
-    return store_embeddings.add_model(
+    return embedding_rows.add_model(
         conn,
         name=name,
         digest=digest,
@@ -77,9 +75,9 @@ class Population:
             place = f"/{dataset}"
             source_id = source_rows.add_source(conn, dataset_id, place, place, "folder", {})
             keys = dataset_rows.identity_ids(conn, dataset_id, {name for name in identities if name})
-            images = store_ingest.reserve_ids(conn, "image", -(-n // per_image))
+            images = image_rows.reserve_ids(conn, "image", -(-n // per_image))
             labels = identities[::per_image]
-            store_ingest.insert_images(
+            image_rows.insert_images(
                 conn,
                 source_id,
                 [
@@ -103,7 +101,7 @@ class Population:
                     for image, name in zip(images, labels, strict=True)
                 ],
             )
-            faces = store_ingest.reserve_ids(conn, "face", n)
+            faces = image_rows.reserve_ids(conn, "face", n)
             with conn.cursor() as cursor:
                 cursor.executemany(
                     "insert into facedb.face (id, image_id, detection, ordinal, size_px, sharpness)"
@@ -121,7 +119,7 @@ class Population:
                     ],
                 )
             keys_of_faces = np.array(faces, np.int64)
-            store_embeddings.copy_embeddings(
+            embedding_rows.copy_embeddings(
                 conn, self.model, keys_of_faces, np.asarray(vectors, np.float32), np.ones(n, np.float32)
             )
         return keys_of_faces

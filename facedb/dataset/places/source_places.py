@@ -12,7 +12,7 @@ from typing import Any
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
 from facedb.core.files.paths import display, to_text
 from facedb.core.progress import Reporter
-from facedb.dataset.places import source_rows as store
+from facedb.dataset.places import source_rows
 from facedb.dataset.places.source_rows import SourceRow
 from facedb.db.connection import Connection
 
@@ -46,7 +46,7 @@ def find_home(conn: Connection, location: Path, wanted: str | None, moved_from: 
     place = resolved(location)
     if wanted is not None and not wanted.strip():
         raise UsageError("A dataset needs a name: give one with --dataset.")
-    sources = store.sources(conn)
+    sources = source_rows.sources(conn)
     here = [s for s in sources if same_place(s.location, place) and wanted in (None, s.dataset)]
     known = min(here, key=lambda s: (s.location != str(place), s.id), default=None)
     if moved_from is not None:
@@ -95,7 +95,7 @@ def _moved(
     before = _named(sources, old, wanted)
     if before.location == str(place):
         return Home(place, before.dataset, before)
-    if any(_is_named(before.root, path) for path, _ in store.sample_files(conn, before.id, _SAMPLE)):
+    if any(_is_named(before.root, path) for path, _ in source_rows.sample_files(conn, before.id, _SAMPLE)):
         if same_place(before.location, place):
             return Home(place, before.dataset, before)
         raise ConflictError(
@@ -103,18 +103,18 @@ def _moved(
             "ingest it as a dataset of its own with --dataset NAME."
         )
     if here is not None and here.dataset_id == before.dataset_id:
-        plan = store.plan_of_source(conn, here.id)
+        plan = source_rows.plan_of_source(conn, here.id)
         if plan is not None:
             raise ConflictError(
                 f"Plan {plan} changed files in {display(place)}: take it back with `facedb undo {plan} --yes`, then move."
             )
-        store.absorb_source(conn, here.id, before.id)
+        source_rows.absorb_source(conn, here.id, before.id)
     root = _root_after(before, place)
-    store.place_source(conn, before.id, str(place), root, before.format, _options_after(before, root))
+    source_rows.place_source(conn, before.id, str(place), root, before.format, _options_after(before, root))
     reporter.say(
         f"The dataset {before.dataset} is in {display(place)} from now on, no longer in {display(before.location)}."
     )
-    row = next(s for s in store.sources(conn) if s.id == before.id)
+    row = next(s for s in source_rows.sources(conn) if s.id == before.id)
     return Home(place, row.dataset, row)
 
 
@@ -174,7 +174,7 @@ def _holds(conn: Connection, source: SourceRow, place: Path) -> bool:
     # The root of a list may be where it was: then the list has moved and not what it names.
     if root == source.root:
         return False
-    files = store.sample_files(conn, source.id, _SAMPLE)
+    files = source_rows.sample_files(conn, source.id, _SAMPLE)
     return bool(files) and 2 * sum(_is_file(root, path, size) for path, size in files) >= len(files)
 
 
@@ -200,14 +200,14 @@ def refuse_if_gone(conn: Connection, source: SourceRow, place: Path) -> None:
     if not os.path.lexists(place) and not _is_pattern(place):
         raise gone(conn, source, place, "is not there")
     if source.format in _NAMES_ITS_FILES:
-        files = store.ready_files(conn, source.id)
+        files = source_rows.ready_files(conn, source.id)
         if files and not any(_is_named(source.root, path) for path in files):
             raise gone(conn, source, place, f"names files in {display(source.root)}, of which none is there")
 
 
 def gone(conn: Connection, source: SourceRow, place: Path, how: str) -> InputError:
     """The error that says that a source which is empty or gone is not believed, and what can be done."""
-    known = store.count_ready(conn, source.id)
+    known = source_rows.count_ready(conn, source.id)
     images = "image is" if known == 1 else "images are"
     return InputError(
         f"{display(place)} {how}, and {known:,} {images} known from it: is a disk not mounted? Nothing was changed. "

@@ -19,7 +19,7 @@ from facedb.core.choices import one_of
 from facedb.core.records import Float32Array, Int64Array
 from facedb.core.result_columns import Real
 from facedb.db.connection import Connection, Database, translated
-from facedb.report.comparison import diff_rows as store
+from facedb.report.comparison import diff_rows
 from facedb.report.comparison.diff_sides import GONE, Flagged, Names, Side, fits
 from facedb.scan.scan_rows import ScanRow
 from facedb.scan.which_scan import find_scan
@@ -195,7 +195,7 @@ def _compare(conn: Connection, one: Side, two: Side, *, by_image: bool) -> ScanD
         ),
         *(np.concatenate([part[k] for part in parts]) for k in (6, 7)),
     )
-    paths = store.face_paths(conn, np.unique(np.concatenate([columns.face_a, columns.face_b])))
+    paths = diff_rows.face_paths(conn, np.unique(np.concatenate([columns.face_a, columns.face_b])))
     columns = _sorted(columns, paths)
     changed = _link_changes(names, columns, (first, second), links)
     return ScanDiff(one.scan, two.scan, PairChanges(columns, names, paths), tuple(changed))
@@ -250,7 +250,7 @@ def _reason_of_one(
     reason[(labels[0] >= 0) & (labels[0] == labels[1])] = _REASONS.index("relabelled")
     absent = ~there.has(a), ~there.has(b)
     faces = np.unique(np.concatenate([a[absent[0]], b[absent[1]]]))
-    facts = store.face_facts(conn, faces.tolist())
+    facts = diff_rows.face_facts(conn, faces.tolist())
     outside = np.array([face for face in faces.tolist() if not fits(facts.get(face), there.scan)], np.int64)
     reason[absent[0] | absent[1]] = _REASONS.index(missing)
     out = (absent[0] & np.isin(a, outside)) | (absent[1] & np.isin(b, outside))

@@ -9,7 +9,7 @@ import numpy as np
 from facedb.core.lookup import Lookup, places
 from facedb.core.records import Float32Array, Int64Array
 from facedb.db.connection import Connection
-from facedb.report.comparison import diff_rows as store
+from facedb.report.comparison import diff_rows
 from facedb.report.comparison.diff_rows import FaceFacts
 from facedb.scan.scan_rows import ScanRow, ledger, read_pairs
 
@@ -36,12 +36,12 @@ class Side:
 
     def __init__(self, conn: Connection, scan: ScanRow) -> None:
         self.scan = scan
-        self.detection = store.detection(conn, scan.model_id)
+        self.detection = diff_rows.detection(conn, scan.model_id)
         self.pairs = read_pairs(conn, scan.id)
         blocks = ledger(conn, scan.id)
         ids = np.concatenate([b.embedding_ids for b in blocks]) if blocks else np.empty(0, np.int64)
         labels = np.concatenate([b.identity_ids for b in blocks]) if blocks else np.empty(0, np.int32)
-        members = store.faces_of_embeddings(conn, scan.model_id, ids)
+        members = diff_rows.faces_of_embeddings(conn, scan.model_id, ids)
         known = members > 0
         self._members = Lookup(members[known])
         self._labels = labels[known].astype(np.int64)
@@ -66,7 +66,7 @@ class Side:
         if not by_image:
             order = np.lexsort((b, a))
             return Flagged(a[order], b[order], a[order], b[order], score[order])
-        faces, images = store.images_of_faces(conn, self.flagged)
+        faces, images = diff_rows.images_of_faces(conn, self.flagged)
         # A face whose image was pruned has no image any more; below zero it cannot be mistaken for one.
         at = Lookup(faces)
         ends = [np.where(rows < 0, -x, images[rows]) if len(images) else -x for x in (a, b) for rows in [at.rows(x)]]
@@ -90,8 +90,8 @@ class Names:
         for side in sides:
             labels = side.label(side.flagged)
             unknown = side.flagged[labels < 0]
-            facts = store.face_facts(conn, unknown.tolist())
-            called = store.label_names(conn, np.unique(labels[labels >= 0]).tolist())
+            facts = diff_rows.face_facts(conn, unknown.tolist())
+            called = diff_rows.label_names(conn, np.unique(labels[labels >= 0]).tolist())
             names = [
                 called.get(label) or (facts[face].identity if face in facts else None) or GONE
                 for face, label in zip(side.flagged.tolist(), labels.tolist(), strict=True)

@@ -18,8 +18,7 @@ from facedb.dataset.limits import storable_time
 from facedb.dataset.outcomes import count_outcomes
 from facedb.dataset.places import source_rows
 from facedb.db.connection import Connection, Database, translated
-from facedb.review import decision_rows as store
-from facedb.review import plan_rows
+from facedb.review import decision_rows, plan_rows
 from facedb.review.files.carrying import Carrying, Outcome
 from facedb.review.files.checkpoints import reached
 from facedb.review.files.on_disk import check_kept
@@ -144,7 +143,7 @@ def _check_kept(work: Carrying, step: StepRow) -> None:
 
 
 def _check_row(conn: Connection, step: StepRow) -> None:
-    now = store.image_now(conn, step.image_id)
+    now = decision_rows.image_now(conn, step.image_id)
     planned = (step.path_from, step.identity_from, "ready", step.sha256)
     if now is None or (now.path, now.identity_id, now.status, now.sha256) != planned:
         raise ConflictError(f"{display(step.path_from)} is not what it was when planned: make a new plan.")
@@ -207,11 +206,11 @@ def _take(work: Carrying, step: StepRow) -> None:
         _check_kept(work, step)
     tree.make_folder(parents(step.path_to)[-1])
     status = tree.move(step.path_from, step.path_to, step.sha256)
-    now = store.image_now(work.conn, step.image_id)
+    now = decision_rows.image_now(work.conn, step.image_id)
     # An ingest between a crash and this resumption may have given the row to another file: then it knows better.
     if now is not None and now.path in (step.path_from, step.path_to):
         leaves = step.identity_to is None
-        store.place_image(
+        decision_rows.place_image(
             work.conn,
             step.image_id,
             step.source_id,
@@ -273,9 +272,9 @@ def _take_back(work: Carrying, step: StepRow) -> None:
     else:
         tree.clean_up(step.path_to)
     status = tree.status(step.path_from)
-    now = store.image_now(work.conn, step.image_id)
+    now = decision_rows.image_now(work.conn, step.image_id)
     if now is not None and now.path in (step.path_from, step.path_to):
-        store.place_image(
+        decision_rows.place_image(
             work.conn,
             step.image_id,
             step.source_id,
@@ -309,7 +308,7 @@ def _check_labels(conn: Connection, todo: Iterable[StepRow]) -> None:
 def _check_kept_row(conn: Connection, step: StepRow) -> None:
     if step.kept_image is None:
         return
-    kept = store.image_now(conn, step.kept_image)
+    kept = decision_rows.image_now(conn, step.kept_image)
     if kept is None or kept.status != "ready" or kept.identity_id is None:
         raise ConflictError(
             f"{display(step.path_from)} is a duplicate of an image that is not in the dataset any more: make a new plan."
@@ -319,7 +318,7 @@ def _check_kept_row(conn: Connection, step: StepRow) -> None:
 def _check_labels_done(conn: Connection, todo: Iterable[StepRow]) -> None:
     problems = []
     for step in todo:
-        now = store.image_now(conn, step.image_id)
+        now = decision_rows.image_now(conn, step.image_id)
         if now is not None and (now.identity_id, now.labelled_by) != (step.identity_to, "person"):
             problems.append(f"{display(now.path)} got another label since the plan was carried out.")
     _refuse(problems)
@@ -328,7 +327,7 @@ def _check_labels_done(conn: Connection, todo: Iterable[StepRow]) -> None:
 def _apply_labels(work: Carrying, todo: Iterable[StepRow]) -> None:
     """All labels change in one transaction; a label that a person set is one that ingest leaves alone."""
     for step in todo:
-        store.label_image(work.conn, step.image_id, step.identity_to, "person")
+        decision_rows.label_image(work.conn, step.image_id, step.identity_to, "person")
         plan_rows.set_step_state(work.conn, work.plan.id, step.step, "done")
     plan_rows.set_plan_state(work.conn, work.plan.id, "applied", labels_only=True)
     work.commit("labels")
@@ -336,7 +335,7 @@ def _apply_labels(work: Carrying, todo: Iterable[StepRow]) -> None:
 
 def _undo_labels(work: Carrying, todo: Iterable[StepRow]) -> None:
     for step in todo:
-        store.label_image(work.conn, step.image_id, step.identity_from, step.labelled_by)
+        decision_rows.label_image(work.conn, step.image_id, step.identity_from, step.labelled_by)
         plan_rows.set_step_state(work.conn, work.plan.id, step.step, "undone")
     plan_rows.set_plan_state(work.conn, work.plan.id, "undone")
     work.commit("labels undone")

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from facedb.core.files.paths import QUARANTINE
 from facedb.dataset.limits import fits
 from facedb.db.connection import Connection
-from facedb.review import decision_rows as store
+from facedb.review import decision_rows
 from facedb.review.decision_rows import PlannedImage
 from facedb.review.files.safe_moves import exists
 from facedb.sources.identity import IdentityRule, identity_rule
@@ -79,7 +79,7 @@ class Places:
         # Names are compared without case, so that a plan fits file systems that do not tell A from a.
         while (
             path.casefold() in given
-            or store.paths_taken(self._conn, image.source_id, [path])
+            or decision_rows.paths_taken(self._conn, image.source_id, [path])
             or exists(image.root, path)
         ):
             number += 1

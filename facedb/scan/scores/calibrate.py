@@ -12,8 +12,7 @@ from facedb.core.progress import Reporter
 from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection, Database, translated
 from facedb.findings.rates.error_rates import SUPPORT, Calibration
-from facedb.scan import face_choice
-from facedb.scan import scan_rows as store_scans
+from facedb.scan import face_choice, scan_rows
 from facedb.scan.gallery import GallerySnapshot
 from facedb.scan.loading import FaceFilter
 from facedb.scan.scores import thresholds
@@ -145,7 +144,7 @@ def calibrate(
             try:
                 found = find_scan(conn, scan, [dataset]).scan
             except NotFoundError:
-                if scan is not None or store_scans.latest_scan(conn, find_datasets(conn, [dataset])) is not None:
+                if scan is not None or scan_rows.latest_scan(conn, find_datasets(conn, [dataset])) is not None:
                     raise
         if found is not None:
             measured = thresholds.measure_scan(conn, found.id)

@@ -13,7 +13,7 @@ from facedb.findings.rates.histogram import BINS, PairCounts, ScoreHistogram, bi
 from facedb.findings.rates.impostors import impostor_histogram
 from facedb.findings.rates.pair_sample import sample_scores
 from facedb.join.gallery import Gallery
-from facedb.scan import scan_rows as store
+from facedb.scan import scan_rows
 
 # The same faces give the same sample, so that error rates do not change from scan to scan.
 _SEED = 0
@@ -61,7 +61,7 @@ def write(
         below[min(edge(threshold), BINS) :] = 0
         flagged = flagged * (np.arange(BINS) >= edge(threshold)) + below
     told = np.bincount(bin_of(flagged_scores), mated, minlength=BINS).astype(np.float64)
-    store.write_histogram(
+    scan_rows.write_histogram(
         conn,
         scan_id,
         "impostor",
@@ -72,7 +72,7 @@ def write(
         mated=told,
     )
     every = found.all_genuine_counted
-    store.write_histogram(
+    scan_rows.write_histogram(
         conn,
         scan_id,
         "genuine",
@@ -86,4 +86,4 @@ def write(
 def write_none(conn: Connection, scan_id: int) -> None:
     """Write of a scan of faces without labels that it knows neither genuine nor impostor pairs; the caller commits."""
     for kind in ("impostor", "genuine"):
-        store.write_histogram(conn, scan_id, kind, counted=None, sampled=None, total=0, counted_from=None)
+        scan_rows.write_histogram(conn, scan_id, kind, counted=None, sampled=None, total=0, counted_from=None)

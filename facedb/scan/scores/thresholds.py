@@ -16,7 +16,7 @@ from facedb.findings.rates.error_rates import Calibration, calibrate, observed
 from facedb.findings.rates.face_sample import sample_rows, score_pairs
 from facedb.findings.rates.histogram import BINS, count_label_pairs
 from facedb.join.gallery import Gallery
-from facedb.scan import finding_rows as store
+from facedb.scan import finding_rows
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
 
 FALSE_PAIRS_PER_FACE = 0.01
@@ -75,7 +75,7 @@ def choose(
         reporter.say(f"Threshold {threshold:.3f}: {_why_fmr(measured, rule.fmr, threshold)} {looked_at}")
         return threshold
     found = lines(measured, len(faces), NEVER).review
-    last = store.last_threshold(conn, model_id, scope)
+    last = finding_rows.last_threshold(conn, model_id, scope)
     kept = last is not None and abs(last - found) <= _STAY
     threshold = last if kept and last is not None else found
     because = (
@@ -114,7 +114,7 @@ def measure_sample(
 
 def measure_scan(conn: Connection, scan_id: int) -> Calibration:
     """Calibrate on the distributions that a finished scan left."""
-    found = store.distributions(conn, scan_id, BINS)
+    found = finding_rows.distributions(conn, scan_id, BINS)
     empty = observed(np.zeros(BINS, np.int64), np.zeros(BINS, np.int64), 0, None)
     parts = {kind: observed(d.counted, d.sampled, d.total, d.counted_from) for kind, d in found.items()}
     told = found["impostor"].mated if "impostor" in found else None
@@ -124,7 +124,7 @@ def measure_scan(conn: Connection, scan_id: int) -> Calibration:
 
 def certain_above(conn: Connection, scan_id: int) -> float:
     """Where *certain* begins by the odds of a scan (above 1: nowhere)."""
-    found = store.certain_above(conn, scan_id)
+    found = finding_rows.certain_above(conn, scan_id)
     return NEVER if found is None else found
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facedb.findings.cores import folders
-from facedb.findings.rates import genuine_scores as within
+from facedb.findings.rates import genuine_scores
 from facedb.findings.rates.genuine_scores import genuine_histogram
 from facedb.findings.rates.histogram import count_pairs, count_scores
 from tests.unit.join.galleries import make_gallery, unit
@@ -23,8 +23,8 @@ def test_the_genuine_histogram_counts_each_pair_of_two_photos_once(faces, seed, 
     vectors = unit(np.random.default_rng(seed).standard_normal((len(faces), 16)) + 0.5)
     gallery = make_gallery(vectors, labels, groups)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(within, "_LARGEST_AT_ONCE", largest)
-        patch.setattr(within, "_HELD_SCORES", held)
+        patch.setattr(genuine_scores, "_LARGEST_AT_ONCE", largest)
+        patch.setattr(genuine_scores, "_HELD_SCORES", held)
         patch.setattr(folders, "_BATCH_SCORES", batch)
         histogram = genuine_histogram(gallery)
     a, b = np.triu_indices(len(faces), 1)
