@@ -78,7 +78,7 @@ def fill(conn: Connection, size: int, dim: int, seed: int = 0) -> ModelRow:
     made = synthetic_gallery(size, dim, seed=seed).gallery
     dataset = dataset_rows.add_dataset(conn, "bench")
     source = source_rows.add_source(conn, dataset, "/bench", "/bench", "npy", {})
-    names = [f"p{label}" for label in made.labels]
+    names = [f"p{label}" for label in made.identity_ids]
     ids = dataset_rows.identity_ids(conn, dataset, names)
     model = given_model(conn, "bench", dim)
     writer = VectorWriter(conn, source, model)
@@ -206,7 +206,7 @@ def pgvector_self_join(db: Database, rows: int) -> OtherMethod:
             )
             conn.execute("alter table self_join alter column vec set storage plain")
             columns = [Column("id", "int4"), Column("label", "int4"), Column("vec", "vector", gallery.dim)]
-            values = {"id": np.arange(len(gallery)), "label": gallery.labels, "vec": gallery.vectors}
+            values = {"id": np.arange(len(gallery)), "label": gallery.identity_ids, "vec": gallery.vectors}
             write_columns(conn.cursor(), sql.SQL("self_join"), columns, values)
             _settle(conn)
             started = time.perf_counter()

@@ -198,7 +198,7 @@ def _run(
     planted: Planted, threshold: float, engine: EngineInfo, threads: int | None, reporter: Reporter
 ) -> tuple[FindingTable, float, float]:
     gallery = planted.gallery
-    blocks = plan_blocks(gallery.labels, target_rows=BLOCK_ROWS)
+    blocks = plan_blocks(gallery.identity_ids, target_rows=BLOCK_ROWS)
     rows_a, rows_b, scores = [], [], []
     seconds = 0.0
     with reporter.task("scan", sum(block.comparisons for block in blocks), "pairs") as task:

@@ -124,7 +124,7 @@ def _notes(
         a, b = int(found.identity_a[k]), int(found.identity_b[k])
         row = seen.together.get((min(a, b), max(a, b)))
         if row is not None and found.kind[k] in (Kind.MERGE, Kind.LOOK_ALIKE):
-            both[k] = int(gallery.groups[row])
+            both[k] = int(gallery.image_ids[row])
     if seen.names is not None:
         for k in np.flatnonzero(np.isin(found.kind, (Kind.MERGE, Kind.LOOK_ALIKE))).tolist():
             said = seen.names.in_words(int(found.identity_a[k]), int(found.identity_b[k]))

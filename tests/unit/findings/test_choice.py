@@ -133,7 +133,7 @@ def test_the_choice_does_not_depend_on_the_order_of_the_rows() -> None:
 def test_people_who_stand_in_one_photo_are_hardly_one_person() -> None:
     crowd = Crowd(12, seed=5)
     gallery = folders([*((p + 1, crowd.faces(p, 8)) for p in range(12)), (50, crowd.faces(3, 6))])
-    results = list(join(gallery, plan_blocks(gallery.labels, target_rows=4096), threshold=0.45, engine="exact"))
+    results = list(join(gallery, plan_blocks(gallery.identity_ids, target_rows=4096), threshold=0.45, engine="exact"))
     columns = ("rows_a", "rows_b", "scores")
     rows_a, rows_b, scores = (np.concatenate([getattr(r, name) for r in results]) for name in columns)
     study = study_folders(gallery)
