@@ -74,7 +74,10 @@ def _merge(found: FindingTable, k: int, crowded: set[int]) -> str:
 
 def _stray(found: FindingTable, k: int) -> str:
     if found.size_a[k] == 1:
-        return f"The only image of its folder; against the other identity it scores {_share(found.sameness[k])} of what its own images would."
+        share = _share(found.sameness[k])
+        return (
+            f"The only image of its folder; against the other identity it scores {share} of what its own images would."
+        )
     if isnan(found.own_score[k]):
         own = "Nothing in its folder can be compared with it"
     else:

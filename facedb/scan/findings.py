@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -26,14 +26,11 @@ from facedb.findings.pictures.copied import Pictures
 from facedb.join.gallery import Gallery
 from facedb.scan import finding_rows
 from facedb.scan.finding_sentences import sentences
+from facedb.scan.scan_rows import IDENTITY_A, IDENTITY_B
 from facedb.scan.which_scan import find_scan
 
 _NO_NOTES: Mapping[int, str] = MappingProxyType({})
 CLASSES = tuple(kind.word for kind in Kind)
-
-# Identities of two datasets are told apart by ``dataset/identity``.
-IDENTITY_A: Final = "case when dataset_a <> dataset_b then dataset_a || '/' || identity_a else identity_a end"
-IDENTITY_B: Final = "case when dataset_a <> dataset_b then dataset_b || '/' || identity_b else identity_b end"
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def calibrate(
 ) -> None:
     """Print error rates at thresholds: false match and false non-match rates with denominators and intervals.
 
-    Two lines are kept apart: pairs are worth a look above *review*, and hardly ever chance above *certain*.
+    Two scores stand out: above *review* pairs are worth a look, above *certain* they are hardly ever chance.
     """
     from facedb.report.pictures import score_chart
     from facedb.scan.scores import calibrate as work

@@ -151,7 +151,7 @@ def import_(
     dataset: DatasetOption = None,
     scan: ScanOption = None,
 ) -> None:
-    """Say everything that a csv holds, or nothing when a row of it is wrong. Rows without an answer are left alone."""
+    """Take in every verdict of a csv, or none if a row of it is wrong. Rows without an answer are left alone."""
     from facedb.review import imports
 
     with database(ctx) as db:

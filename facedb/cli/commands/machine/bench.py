@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from facedb.bench.database import DbRow
 
 SizeOption = Annotated[int, typer.Option("--size", min=16, help="Faces in the synthetic gallery.")]
-DimOption = Annotated[int, typer.Option("--dim", min=1, max=2000, help="Values of a vector.")]
+DimOption = Annotated[int, typer.Option("--dim", min=1, max=2000, help="Dimension of the vectors.")]
 
 app = typer.Typer(
     name="bench",
@@ -36,7 +36,7 @@ app = typer.Typer(
 def join(
     ctx: typer.Context,
     size: Annotated[int, typer.Option(min=2, help="Rows of the synthetic gallery.")] = 56_320,
-    dim: Annotated[int, typer.Option(min=1, max=16_000, help="Values of a vector.")] = 512,
+    dim: Annotated[int, typer.Option(min=1, max=16_000, help="Dimension of the vectors.")] = 512,
     engines: Annotated[
         str | None,
         typer.Option(

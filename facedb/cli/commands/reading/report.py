@@ -18,7 +18,7 @@ def report(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="The .html file to write.", show_default=False)],
     findings: Annotated[
-        int, typer.Option("--findings", "-n", min=0, help="Show so many findings with their faces.")
+        int, typer.Option("--findings", "-n", min=0, help="How many findings to show with their faces.")
     ] = 100,
     redact: Annotated[
         bool, typer.Option("--redact", help="Replace faces by silhouettes, and names and files by pseudonyms.")

@@ -72,7 +72,7 @@ def faces(
     ctx: typer.Context,
     output: FormatOption = Format.TABLE,
     limit: LimitOption = None,
-    role: Annotated[FaceRole | None, typer.Option("--role", help="Only faces with this part.")] = None,
+    role: Annotated[FaceRole | None, typer.Option("--role", help="Only faces in this role.")] = None,
     dataset: DatasetOption = None,
     scan: ScanOption = None,
 ) -> None:
@@ -152,7 +152,7 @@ def scans(
             "--prune", min=1, help="Remove all but this many newest finished scans of each gallery; with --yes."
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do remove them; without this they are only named.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove them; without this they are only named.")] = False,
     raw: RawOption = False,
 ) -> None:
     """Print the scans, newest first.
