@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from facedb.core.errors import NotFoundError
-from facedb.core.paths import from_text
+from facedb.core.files.paths import from_text
 from facedb.db.connection import Connection
 from facedb.db.queries import load
-from facedb.report.thumbnails import Place
+from facedb.report.pictures.thumbnails import Place
 from facedb.web.data.faces import Face, load_faces, shown
 
 SQL = load("web", "photos")

@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 
-from facedb.findings.company import Company
 from facedb.findings.confidence import CERTAIN
 from facedb.findings.copies import Hashes
+from facedb.findings.cores.company import Company
 from facedb.findings.find import find, study_folders
 from facedb.findings.finding_table import FindingTable, Kind
 from facedb.findings.names.evidence import names
@@ -126,6 +126,15 @@ def test_names_tell_no_relatives_apart_however_rare_they_are() -> None:
     assert weighed(0.2, 0.7, "Christian_Wulff", "Christiane_Wulff", 300) < CERTAIN
 
 
+def test_two_who_stand_in_one_photo_stay_two_though_their_names_agree() -> None:
+    odds = study_folders(known(1, persons=60, merges=2, strays=0).gallery).odds
+    known_names = names({1: "Ken_Sato", 2: "Kenn_Sato", **{k + 3: name_of(k) for k in range(300)}})
+    one, none = np.array([0.98]), np.zeros(1)
+    company = Company({(1, 2): 0}, names=known_names)
+    assert company.weigh(odds, one, none, np.array([1]), np.array([2]))[0] < 0.5
+    assert Company(names=known_names).weigh(odds, one, none, np.array([1]), np.array([2]))[0] >= CERTAIN
+
+
 def test_names_of_a_large_set_are_compared_in_seconds() -> None:
     started = time.process_time()
     assert names({k: name_of(k) for k in range(5_000)}) is not None
@@ -133,7 +142,9 @@ def test_names_of_a_large_set_are_compared_in_seconds() -> None:
 
 
 def found_with(labels: dict[int, str], gallery: Gallery, threshold: float) -> FindingTable:
-    results = list(join(gallery, plan_blocks(gallery.labels, target_rows=4096), threshold=threshold, engine="int8"))
+    results = list(
+        join(gallery, plan_blocks(gallery.identity_ids, target_rows=4096), threshold=threshold, engine="int8")
+    )
     columns = ("rows_a", "rows_b", "scores")
     rows_a, rows_b, scores = (np.concatenate([getattr(r, name) for r in results]) for name in columns)
     return find(
@@ -143,7 +154,7 @@ def found_with(labels: dict[int, str], gallery: Gallery, threshold: float) -> Fi
 
 def test_two_spellings_make_a_merge_surer_and_reach_below_the_threshold() -> None:
     crowd = known(2, persons=500, merges=20, strays=0)
-    people = np.unique(crowd.gallery.labels).tolist()
+    people = np.unique(crowd.gallery.identity_ids).tolist()
     owner = {label: crowd.person_of(label, []) for label in people}
     labels = {label: name_of(owner[label]) for label in people}
     plain = found_with({label: f"n{label}" for label in people}, crowd.gallery, 0.6)
@@ -166,7 +177,7 @@ def test_two_spellings_make_a_merge_surer_and_reach_below_the_threshold() -> Non
 
 def test_relatives_are_never_certain_by_their_score() -> None:
     crowd = known(2, persons=500, merges=20, strays=0)
-    people = np.unique(crowd.gallery.labels).tolist()
+    people = np.unique(crowd.gallery.identity_ids).tolist()
     labels = {label: f"{name_of(k).split('_')[0]}_{'bergen'}" for k, label in enumerate(people)}
     found = found_with(labels, crowd.gallery, 0.4)
     merges = found.kind == Kind.MERGE
