@@ -11,6 +11,7 @@ from facedb.findings.confidence import LIKELY
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.persons import Persons, best_other
 from facedb.findings.names.evidence import Names
+from facedb.findings.names.spelling import Agreement
 from facedb.findings.odds.two_groups import TwoGroups
 
 TOGETHER = 0.01
@@ -43,20 +44,21 @@ class Company:
 
         A guessed face may be the other person of its photo: that somebody known is a bystander there competes with the merge.
         """
-        found, related = sure.copy(), relatives.copy()
+        found, together = sure.copy(), np.zeros(len(sure), bool)
         merged = max(odds.mated * max(odds.folders - 1, 1), 1e-12)
         trust = self.right * merged / (self.right * merged + (1 - self.right) * self.known) if self.guessed else 1.0
         for k, (a, b) in enumerate(zip(labels_a.tolist(), labels_b.tolist(), strict=True)):
             if (min(a, b), max(a, b)) in self.together:
                 found[k] = found[k] * TOGETHER / (1 - found[k] + found[k] * TOGETHER)
-                # Alike and side by side: if they are two people, they are relatives, whose names may agree too.
-                related[k] = max(relatives[k], sure[k] - found[k])
+                together[k] = True
             if a in self.guessed or b in self.guessed:
                 found[k] *= trust
         if self.names is None:
             return found
         level = self.names.levels(labels_a, labels_b)
-        return self.names.weights(found, related, level).weigh(found, related, level)
+        # Two who stand side by side may well be relatives whose names agree, so there names speak for nothing.
+        level[together & (level >= Agreement.LOOSE)] = Agreement.NONE
+        return self.names.weights(found, relatives, level).weigh(found, relatives, level)
 
 
 @dataclass(frozen=True, slots=True)
