@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from facedb.core.records import Float64Array, Int64Array
 from facedb.core.result_columns import As
 from facedb.db.connection import Connection
 from facedb.db.queries import load
+from facedb.findings.reliability import Tenth
 
 SQL = load("scan", "findings")
 
@@ -185,6 +186,7 @@ def write_evaluation(
     classes: Sequence[ClassRow],
     curve: Sequence[tuple[int, float, float]],
     misses: Sequence[MissRow],
+    reliability: Sequence[Tenth],
 ) -> int:
     """Keep an evaluation; ``values`` are those of the block ``add_evaluation``. Returns its key; the caller commits."""
     row = conn.execute(SQL["add_evaluation"], values).fetchone()
@@ -206,6 +208,9 @@ def write_evaluation(
         SQL["add_evaluation_points"],
         {"evaluation_id": key, "ranks": ranks, "precisions": precisions, "recalls": recalls},
     )
+    for tenth in reliability:
+        if tenth.findings:
+            conn.execute(SQL["add_evaluation_tenth"], {"evaluation_id": key, **asdict(tenth)})
     for number, miss in enumerate(misses, start=1):
         conn.execute(
             SQL["add_evaluation_miss"],
