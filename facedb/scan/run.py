@@ -332,7 +332,7 @@ class _Run:
             pictures_of(conn, faces.image_ids),
             photos,
         )
-        histograms.write(conn, scan_id, measured, pairs.score, found.mated, self._threshold)
+        histograms.write(conn, scan_id, measured, pairs.score, found.told, self._threshold)
         scan_rows.finish_scan(
             conn, scan_id, pairs=len(pairs), links=len(links), certain_above=study.odds.certain_above(study.ends)
         )

@@ -15,3 +15,6 @@ comment on column facedb.evaluation_tenth.above is 'The lower end of the tenth.'
 comment on column facedb.evaluation_tenth.findings is 'Findings whose confidence lies in it.';
 comment on column facedb.evaluation_tenth.confidence is 'Their mean confidence.';
 comment on column facedb.evaluation_tenth.true_findings is 'Those that name a known mistake; of look-alikes, those of one person.';
+
+alter table facedb.score_histogram add doubt double precision check (doubt >= 0);
+comment on column facedb.score_histogram.doubt is 'What the bin adds to the variance of the mated pairs at or above it, since all pairs of two identities stand or fall together; null where it was not counted.';

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facedb.core.records import Float32Array, Float64Array
+from facedb.core.records import Float32Array
 from facedb.db.connection import Connection
 from facedb.findings.rates.genuine_scores import genuine_histogram
 from facedb.findings.rates.histogram import BINS, PairCounts, ScoreHistogram, bin_of, count_pairs, count_scores, edge
 from facedb.findings.rates.impostors import impostor_histogram
 from facedb.findings.rates.pair_sample import sample_scores
+from facedb.findings.rates.told import Told
 from facedb.join.gallery import Gallery
 from facedb.scan import scan_rows
 
@@ -46,12 +47,12 @@ def write(
     scan_id: int,
     found: Distributions,
     flagged_scores: Float32Array,
-    mated: Float64Array,
+    told: Told,
     threshold: float,
 ) -> None:
     """Write the histograms of a scan; the caller commits.
 
-    Impostor pairs at or above ``threshold`` are the flagged ones, of which each is ``mated`` (m,) with that probability; below it
+    Impostor pairs at or above ``threshold`` are the flagged ones, of which the findings have ``told`` (m,); below it
     every pair was counted too, or a sample tells.
     """
     flagged = count_scores(flagged_scores)
@@ -60,7 +61,7 @@ def write(
         below = found.impostor.counts.copy()
         below[min(edge(threshold), BINS) :] = 0
         flagged = flagged * (np.arange(BINS) >= edge(threshold)) + below
-    told = np.bincount(bin_of(flagged_scores), mated, minlength=BINS).astype(np.float64)
+    at = bin_of(flagged_scores)
     scan_rows.write_histogram(
         conn,
         scan_id,
@@ -69,7 +70,8 @@ def write(
         sampled=None if everything else found.impostor.counts,
         total=found.totals.impostor,
         counted_from=-1.0 if everything else threshold,
-        mated=told,
+        mated=np.bincount(at, told.mated, minlength=BINS).astype(np.float64),
+        doubt=np.bincount(at, told.doubt, minlength=BINS).astype(np.float64),
     )
     every = found.all_genuine_counted
     scan_rows.write_histogram(

@@ -46,7 +46,8 @@ delete from facedb.finding where scan_id = %(scan_id)s;
 
 -- name: histograms
 -- The score histograms of a scan, counted and sampled.
-select kind, source, array_agg(bin order by bin), array_agg(count order by bin), array_agg(mated order by bin)
+select kind, source, array_agg(bin order by bin), array_agg(count order by bin), array_agg(mated order by bin),
+       array_agg(doubt order by bin)
 from facedb.score_histogram
 where scan_id = %(scan_id)s group by kind, source;
 

@@ -11,6 +11,7 @@ from facedb.findings.cores.choice import Part
 from facedb.findings.finding_table import Kind
 from facedb.findings.grading import grade
 from facedb.findings.planting import Counts, plant
+from facedb.findings.reliability import calibration_error
 from tests.unit.findings.orl import Faces
 from tests.unit.findings.people import scan, told
 
@@ -30,6 +31,7 @@ def images(*names: str) -> list[str]:
 
 
 def test_planted_mistakes_lead_the_ranks_over_twenty_seeds(orl: Faces) -> None:
+    said = true = 0.0
     for seed in range(20):
         planted = plant(orl.gallery, orl.hashes, COUNTS, seed)
         assert len(planted.items) == 30
@@ -39,6 +41,10 @@ def test_planted_mistakes_lead_the_ranks_over_twenty_seeds(orl: Faces) -> None:
             rank for item, rank in zip(planted.items, done.rank_of, strict=True) if item.kind in ("merge", "duplicate")
         ]
         assert all(1 <= rank <= 30 for rank in ranks), (seed, ranks)
+        assert (calibration_error(done.reliability) or 0) <= 0.05
+        said += sum(t.findings * (t.confidence or 0) for t in done.reliability[5:])
+        true += sum(t.true for t in done.reliability[5:])
+    assert abs(said - true) <= 0.05 * said
 
 
 @pytest.mark.parametrize("threshold", [0.35, 0.55])

@@ -27,11 +27,13 @@ def measured(crowd: Known, threshold: float) -> Calibration:
     a, b, scores = (np.concatenate([getattr(r, name) for r in blocks]) for name in ("rows_a", "rows_b", "scores"))
     found = find(gallery, study_folders(gallery), a, b, scores, Hashes.none(len(gallery)))
     genuine, impostor = genuine_histogram(gallery), impostor_histogram(gallery)
-    told = np.bincount(bin_of(scores), found.mated, minlength=BINS)
+    at = bin_of(scores)
+    mated, doubt = (np.bincount(at, each, minlength=BINS) for each in (found.told.mated, found.told.doubt))
     return calibrate(
         observed(genuine.counts, _NONE, genuine.total, -1.0),
         observed(impostor.counts, _NONE, impostor.total, -1.0),
-        np.r_[np.cumsum(told[::-1])[::-1], 0.0],
+        np.r_[np.cumsum(mated[::-1])[::-1], 0.0],
+        np.r_[np.cumsum(doubt[::-1])[::-1], 0.0],
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from facedb.findings.rates.histogram import count_scores
 from facedb.findings.rates.impostors import impostor_histogram
+from facedb.findings.rates.told import _doubt
 from facedb.join.gallery import Gallery
 from facedb.scan.scores.thresholds import lines
 from tests.unit.findings.odds.crowds import known
@@ -45,3 +47,12 @@ def test_small_galleries_have_every_impostor_pair_counted() -> None:
     scores = (wide @ wide.T)[np.triu(apart, 1)]
     assert found.counted == found.total == len(scores)
     assert np.abs(np.cumsum(found.counts) - np.cumsum(count_scores(scores))).max() <= 2
+
+
+def test_an_uncertain_link_of_many_pairs_widens_the_interval() -> None:
+    scores = np.linspace(0.9, 0.5, 100)
+    pairs = _doubt(np.full(100, 0.2), scores, np.zeros(100, np.int64), np.ones(100, np.int64))
+    apart = _doubt(np.full(100, 0.2), scores, np.arange(100), np.arange(100) + 100)
+    assert pairs.sum() == pytest.approx(100**2 * 0.2 * 0.8)
+    assert apart.sum() == pytest.approx(100 * 0.2 * 0.8)
+    assert pairs[:10].sum() == pytest.approx(10**2 * 0.2 * 0.8)
