@@ -23,7 +23,7 @@ from facedb.core.rejects import Rejected
 from facedb.embedding.overlap import available_cpus
 from facedb.embedding.pictures.align import crop_box, similarity, template_for, warp
 from facedb.embedding.pictures.decode import decode
-from facedb.sources.reading import ByteReader
+from facedb.sources.image_bytes import ByteReader
 
 SIDE = 192
 _QUALITY = 86
