@@ -26,7 +26,7 @@ from facedb.findings.copies import Hashes
 from facedb.findings.find import find, study_folders
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.grading import Grade, grade
-from facedb.findings.pictures.copied import Pictures
+from facedb.findings.pictures.picture_copies import Pictures
 from facedb.findings.pictures.registration import Grey
 from facedb.findings.planting import KINDS, Counts, Item, Planted, plant
 from facedb.findings.reliability import Tenth, calibration_error

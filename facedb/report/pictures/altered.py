@@ -21,7 +21,7 @@ from facedb.embedding.pictures.alter import ALTERATIONS, IN_PLACE, altered
 from facedb.embedding.pictures.decode import decode
 from facedb.findings.planting import Remade
 from facedb.scan.search import embedder_of
-from facedb.sources.reading import ByteReader
+from facedb.sources.image_bytes import ByteReader
 
 
 class AlteredPictures:

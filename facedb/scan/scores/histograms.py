@@ -8,11 +8,11 @@ import numpy as np
 
 from facedb.core.records import Float32Array
 from facedb.db.connection import Connection
+from facedb.findings.rates.explained_pairs import Told
 from facedb.findings.rates.genuine_scores import genuine_histogram
 from facedb.findings.rates.histogram import BINS, PairCounts, ScoreHistogram, bin_of, count_pairs, count_scores, edge
 from facedb.findings.rates.impostors import impostor_histogram
 from facedb.findings.rates.pair_sample import sample_scores
-from facedb.findings.rates.told import Told
 from facedb.join.gallery import Gallery
 from facedb.scan import scan_rows
 

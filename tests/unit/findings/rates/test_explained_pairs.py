@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from facedb.findings.rates.explained_pairs import _doubt
 from facedb.findings.rates.histogram import count_scores
 from facedb.findings.rates.impostors import impostor_histogram
-from facedb.findings.rates.told import _doubt
 from facedb.join.gallery import Gallery
 from facedb.scan.scores.thresholds import lines
 from tests.unit.findings.odds.crowds import known
