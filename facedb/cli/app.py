@@ -15,7 +15,7 @@ from facedb.cli.commands import calibrate, check, forget, model, plan, review, s
 from facedb.cli.commands.machine import bench, db, demo, doctor
 from facedb.cli.commands.reading import bi, diff, evaluate, export, findings, report, results, show
 from facedb.cli.context import State
-from facedb.cli.output import ReaderGoneError, watch_stdout
+from facedb.cli.output import ReaderGoneError, watch_stderr, watch_stdout
 from facedb.cli.progress import ConsoleReporter, complain
 from facedb.cli.start import leave, on_ctrl_c
 from facedb.core.choices import one_of
@@ -121,6 +121,7 @@ def main() -> None:
     """Run the command line and exit with a code of `facedb.core.errors.ExitCode`."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    watch_stderr()
     watch_stdout()
     try:
         code = _run()

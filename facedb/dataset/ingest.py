@@ -37,6 +37,7 @@ from facedb.dataset.source_places import Home, find_home, gone, refuse_if_gone
 from facedb.dataset.source_rows import SourceRow
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
+from facedb.db.locks import wait_briefly
 from facedb.db.reconnecting import Work
 from facedb.sources.reading import ByteReader
 from facedb.sources.registry import open_source
@@ -148,6 +149,7 @@ def ingest(
             # The connection may be what failed; an empty source is dropped by the next run then.
             with suppress(psycopg.Error):
                 work.conn.rollback()
+                wait_briefly(work.conn, 1)
                 source_rows.drop_if_empty(work.conn, source_id, dataset_id)
                 work.conn.commit()
             raise

@@ -12,6 +12,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from facedb.core.disk import is_full, short_of
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
 from facedb.core.paths import display
 from facedb.core.progress import Reporter
@@ -200,7 +201,20 @@ def _sentence(error: Exception, step: StepRow) -> str:
 
 
 def _cannot(step: StepRow, error: OSError) -> str:
-    return f"{display(step.path_from)} cannot be moved to {display(step.path_to or '')}: {error.strerror or error}."
+    room = ""
+    if is_full(error):
+        size = next(
+            (
+                file.stat().st_size
+                for path in (step.path_from, step.path_to or "")
+                if (file := Path(step.root, path)).is_file()
+            ),
+            0,
+        )
+        room = f" ({short_of(Path(step.root, step.path_to or ''), size)})"
+    return (
+        f"{display(step.path_from)} cannot be moved to {display(step.path_to or '')}: {error.strerror or error}{room}."
+    )
 
 
 def _check_kept(work: _Work, step: StepRow) -> None:

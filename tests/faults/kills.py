@@ -1,4 +1,4 @@
-"""The command in a process that is killed at a random moment, forked from one that has imported everything, so that hundreds of kills take minutes."""
+"""Commands killed at a random moment, forked from a process that has imported everything: hundreds of kills take minutes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from facedb.db.connection import Connection, Database
 from tests.acceptance.world import Command
 
 # What the commands of this suite would import one by one.
@@ -111,3 +113,46 @@ def forked() -> Iterator[None]:
     finally:
         sys.path.remove(root)
         forkserver._forkserver._stop()  # type: ignore[attr-defined]
+
+
+def rows(conn: Connection, statement: str) -> list[tuple[Any, ...]]:
+    return conn.execute(statement).fetchall()
+
+
+def assert_nothing_left(db: Database, home: Path, *folders: Path) -> None:
+    """No session, lock, temporary table, prepared transaction, unowned partition or partial file of a killed command."""
+    left: dict[str, object] = {}
+    for _ in range(100):
+        with db.connection() as conn:
+            left = {
+                "sessions": rows(
+                    conn,
+                    "select pid, state, query from pg_stat_activity"
+                    " where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'",
+                ),
+                "locks": rows(
+                    conn,
+                    "select pid, objid from pg_locks where locktype = 'advisory' and database ="
+                    " (select oid from pg_database where datname = current_database())",
+                ),
+                "temporary": rows(conn, "select relname from pg_class where relpersistence = 't'"),
+                "prepared": rows(conn, "select gid from pg_prepared_xacts where database = current_database()"),
+                "partitions": rows(
+                    conn,
+                    "select relname from pg_class where relname ~ '^flagged_pair_[0-9]+$' and relkind = 'r'"
+                    " and substr(relname, 14)::bigint not in (select id from facedb.scan)",
+                ),
+            }
+        if not any(left.values()):
+            break
+        time.sleep(0.05)
+    assert not any(left.values()), left
+    partial_files = [
+        path
+        for folder in (home, *folders)
+        for path in folder.rglob("*")
+        if path.suffix in (".part", ".new", ".tmp") or path.name.startswith(".facedb")
+    ]
+    assert partial_files == []
+    for cache in (home / "facedb" / "cache").glob("*"):
+        assert len(list(cache.glob("vectors-*.f32"))) <= 1

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -17,16 +16,15 @@ import numpy as np
 import pytest
 
 from facedb.core.progress import Silent
-from facedb.dataset.embed import ModelChoice, embed
 from facedb.dataset.ingest import ingest
-from facedb.db.connection import Connection, Database
+from facedb.db.connection import Database
 from facedb.db.server.process import processes
 from facedb.review.plan import make_plan
 from tests.acceptance import trees
 from tests.acceptance.world import Command, block_model, people, picture_of
 from tests.conftest import Server
 from tests.db.population import Population, clustered
-from tests.faults.kills import Killer, forked
+from tests.faults.kills import Killer, assert_nothing_left, forked, rows
 
 KILLS_A_ROUND = 3
 # How often an undisturbed beginning is killed until it ends.
@@ -56,10 +54,6 @@ def copies(server: Server, database: Database) -> Iterator[Callable[[], Database
         server.administer("drop database {} with (force)", name)
 
 
-def rows(conn: Connection, statement: str) -> list[tuple[Any, ...]]:
-    return conn.execute(statement).fetchall()
-
-
 def answers(db: Database) -> dict[str, list[tuple[Any, ...]]]:
     """What the tables say, without keys."""
     with db.connection() as conn:
@@ -75,45 +69,6 @@ def answers(db: Database) -> dict[str, list[tuple[Any, ...]]]:
         return picture
 
 
-def assert_nothing_left(db: Database, home: Path, *folders: Path) -> None:
-    """No session, lock, temporary table, prepared transaction, unowned partition or partial file of a killed command."""
-    left: dict[str, object] = {}
-    for _ in range(100):
-        with db.connection() as conn:
-            left = {
-                "sessions": rows(
-                    conn,
-                    "select pid, state, query from pg_stat_activity"
-                    " where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'",
-                ),
-                "locks": rows(
-                    conn,
-                    "select pid, objid from pg_locks where locktype = 'advisory' and database ="
-                    " (select oid from pg_database where datname = current_database())",
-                ),
-                "temporary": rows(conn, "select relname from pg_class where relpersistence = 't'"),
-                "prepared": rows(conn, "select gid from pg_prepared_xacts where database = current_database()"),
-                "partitions": rows(
-                    conn,
-                    "select relname from pg_class where relname ~ '^flagged_pair_[0-9]+$' and relkind = 'r'"
-                    " and substr(relname, 14)::bigint not in (select id from facedb.scan)",
-                ),
-            }
-        if not any(left.values()):
-            break
-        time.sleep(0.05)
-    assert not any(left.values()), left
-    partial_files = [
-        path
-        for folder in (home, *folders)
-        for path in folder.rglob("*")
-        if path.suffix in (".part", ".new", ".tmp") or path.name.startswith(".facedb")
-    ]
-    assert partial_files == []
-    for cache in (home / "facedb" / "cache").glob("*"):
-        assert len(list(cache.glob("vectors-*.f32"))) <= 1
-
-
 def killed_until_done(
     killer: Killer, copies: Callable[[], Database], command: tuple[object, ...], rounds: int, *folders: Path
 ) -> None:
@@ -123,6 +78,10 @@ def killed_until_done(
     killer.facedb = Command(at.home, dsn=calm.dsn)
     killer.finish(*command)
     expected = answers(calm)
+    # The first run also loads what a fork has not: the moments are those of a second one.
+    killer.longest = 0.0
+    killer.facedb = Command(at.home, dsn=copies().dsn)
+    killer.finish(*command)
     for _ in range(rounds):
         db = copies()
         killer.facedb = Command(at.home, dsn=db.dsn)
