@@ -20,6 +20,7 @@ from facedb.cli.progress import ConsoleReporter, complain
 from facedb.cli.start import leave, on_ctrl_c
 from facedb.core.choices import one_of
 from facedb.core.errors import ExitCode, FacedbError
+from facedb.core.machine import memory
 
 # The base of every complaint about arguments, of whichever click this typer runs on.
 _ArgumentError = cast("type[Exception]", typer.BadParameter.__base__)
@@ -152,9 +153,12 @@ def _run() -> int:
         if sentence:
             complain(sentence)
         return ExitCode.USAGE
-    except MemoryError:
+    except (MemoryError, ImportError, RuntimeError) as error:
+        if not memory.is_short(error):
+            raise
         complain(
-            "The memory did not suffice; everything finished so far is kept: give it more, or do less at once, and run it again."
+            f"The memory did not suffice{memory.limit_in_words()}; everything finished so far is kept: give it more, or do less at once, "
+            "and run it again."
         )
         return ExitCode.FAILED
     except KeyboardInterrupt:
