@@ -15,12 +15,12 @@ from functools import partial
 import numpy as np
 
 from facedb.core.counting import counted
-from facedb.core.errors import ConflictError, TooManyPairsError
+from facedb.core.errors import ConflictError, TooManyPairsError, UsageError
 from facedb.core.lookup import Lookup
 from facedb.core.machine import memory
 from facedb.core.machine.aside import Aside
 from facedb.core.machine.blas import one_blas_thread
-from facedb.core.progress import Reporter
+from facedb.core.progress import Reporter, Task
 from facedb.core.records import Float32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db import audit
@@ -31,7 +31,7 @@ from facedb.findings.find import FolderStudy, study_folders
 from facedb.findings.links import roll_up
 from facedb.findings.names import names
 from facedb.findings.rates.pair_sample import predict_pairs
-from facedb.join.engine import EngineInfo, choose_engine
+from facedb.join.engine import AUTO, EngineInfo, choose_engine
 from facedb.join.loop import BlockResult, Gallery, Join
 from facedb.join.score import pair_scores
 from facedb.join.tiles import cpu_count
@@ -46,15 +46,17 @@ from facedb.scan.scan_rows import PairRows, ScanRow
 from facedb.scan.tiles import ledger as scan_ledger
 from facedb.scan.tiles import tile_rows
 from facedb.scan.tiles.claims import Claims, Found
-from facedb.scan.tiles.crew import Crew
+from facedb.scan.tiles.crew import Crew, Helpers
 from facedb.scan.tiles.ledger import Ledger, Plan
-from facedb.scan.tiles.tile_rows import TileRow
+from facedb.scan.tiles.ray_crew import RayCrew
+from facedb.scan.tiles.tile_rows import Progress, TileRow
 from facedb.scan.which_scan import find_scope
 
 __all__ = ["ScanOptions", "ScanSummary", "scan"]
 
 _PREDICTION_ROWS = 192
 _POLL_SECONDS = 0.2
+_GLANCE_SECONDS = 1.0
 
 # Stored scores are rounded to float32; within this of the threshold only the float64 score can tell (2^-24 for scores below 1).
 _ROUNDING = 2.0**-23
@@ -84,7 +86,7 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
     """
     # Libraries of engines cannot even be loaded in less, and say so in words that help nobody.
     memory.expect(WORKING_BYTES, "A scan of any size", "free some, or raise the limit.")
-    engine = choose_engine(options.engine)
+    engine = _engine(options)
     with closing(Work(db, say=reporter.say)) as work, translated(db.dsn):
         meant = work.unit(lambda conn: find_scope(conn, options.datasets, options.model, models_dir=options.models_dir))
         unlabelled = options.unlabelled
@@ -115,6 +117,47 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
                 let_old_ones_go(db, options.keep_scans, reporter)
                 return summary
             reporter.say("The gallery changed since that scan was begun; scanning what is new.")
+
+
+def _engine(options: ScanOptions) -> EngineInfo:
+    """The engine that searches, which on a Ray cluster each worker chooses for its own machine."""
+    if options.ray is None:
+        return choose_engine(options.engine)
+    if options.workers > 1:
+        raise UsageError("--workers counts processes on this machine; with --ray the cluster says how many there are.")
+    name = options.engine if options.engine != AUTO else choose_engine(AUTO).name
+    return EngineInfo(name, True, f"workers on a Ray cluster, engine {options.engine}")
+
+
+class _Bar:
+    """The one bar of a scan, from the ledger: it moves with whoever works."""
+
+    def __init__(self, task: Task, work: Work, scan_id: int) -> None:
+        self._task, self._work, self._scan_id = task, work, scan_id
+        self._cost = 0.0
+        self._at = self._read()
+        self._total = self._at.left
+
+    def look(self, every: float = 0.0) -> Progress:
+        """Where the scan is, at most ``every`` seconds old."""
+        if every and time.monotonic() < self._looked + max(every, 10 * self._cost):
+            return self._at
+        before, self._at = self._at, self._read()
+        self._task.advance(
+            self._at.comparisons - before.comparisons, f"{self._total - self._at.left:,}/{self._total:,} tiles"
+        )
+        return self._at
+
+    def wait(self) -> None:
+        """Let others work for a moment, and the database count no more than a tenth of the time."""
+        time.sleep(max(_POLL_SECONDS, 10 * self._cost))
+
+    def _read(self) -> Progress:
+        began = time.monotonic()
+        found = self._work.unit(lambda conn: tile_rows.progress(conn, self._scan_id))
+        self._looked = time.monotonic()
+        self._cost = self._looked - began
+        return found
 
 
 class _Run:
@@ -148,7 +191,7 @@ class _Run:
 
     def work(self, model: ModelRow, scope: dict[str, object], pause: scan_ledger.Pause) -> ScanSummary:
         ledger, self._written = self._work.unit(partial(self._begin, model, scope))
-        alone = self._engine.blas
+        alone = self._engine.blas and self._options.ray is None
         # Neither depends on the pairs, so a thread of its own sees to them while this one follows the search.
         with (
             one_blas_thread(),
@@ -192,46 +235,56 @@ class _Run:
         counts, still_open = self._work.unit(
             lambda conn: (tile_rows.tile_counts(conn, scan_id), tile_rows.open_tiles(conn, scan_id))
         )
-        left = {tile.tile: ledger.block(tile).comparisons for tile in still_open}
         self._tiles_found = counts.done
-        if not left:
+        if not still_open:
             return
-        total, pairs = len(left), sum(left.values())
+        pairs = sum(ledger.block(tile).comparisons for tile in still_open)
         self._reporter.say(
-            f"Comparing {counted(len(self._faces), 'face')} ({counted(pairs, 'pair')}, {counted(total, 'tile')}) "
+            f"Comparing {counted(len(self._faces), 'face')} ({counted(pairs, 'pair')}, {counted(len(still_open), 'tile')}) "
             f"with {self._engine.reason}."
         )
         workers = self._options.workers
         threads = self._options.threads or max(1, cpu_count() // workers)
-        with (
-            Crew(self._db, scan_id, workers - 1, engine=self._engine.name, threads=threads) as crew,
-            Join(
-                self._gallery,
-                threshold=self._threshold,
-                engine=self._engine.name,
-                threads=threads,
-                comparisons=pairs // workers,
-            ) as opened,
-            Claims(self._work, self._db.open, scan_id) as claims,
-            self._reporter.task("scan", pairs, "pairs") as task,
-        ):
-            if opened.method:
-                self._reporter.say(opened.method)
-            while left:
-                crew.tend()
-                tile = claims.take()
-                if tile is not None:
-                    self._do(claims, tile, opened.search(ledger.block(tile)))
-                    task.advance(left.pop(tile.tile, 0), f"{total - len(left):,}/{total:,} tiles")
-                    if pause is not None:
-                        pause()
-                    continue
-                still = {row.tile for row in self._work.unit(lambda conn: tile_rows.open_tiles(conn, scan_id))}
-                for gone in left.keys() - still:
-                    task.advance(left.pop(gone), f"{total - len(left):,}/{total:,} tiles")
-                left.update({number: left.get(number, 0) for number in still})
-                if left:
-                    time.sleep(_POLL_SECONDS)
+        with self._helpers(scan_id, threads) as helpers, self._reporter.task("scan", pairs, "pairs") as task:
+            bar = _Bar(task, self._work, scan_id)
+            if not helpers.enough:
+                with (
+                    Join(
+                        self._gallery,
+                        threshold=self._threshold,
+                        engine=self._engine.name,
+                        threads=threads,
+                        comparisons=pairs // workers,
+                    ) as opened,
+                    Claims(self._work, self._db.open, scan_id) as claims,
+                ):
+                    if opened.method:
+                        self._reporter.say(opened.method)
+                    while True:
+                        while (tile := claims.take()) is not None:
+                            self._do(claims, tile, opened.search(ledger.block(tile)))
+                            helpers.tend(free=False)
+                            bar.look(_GLANCE_SECONDS)
+                            if pause is not None:
+                                pause()
+                        if not bar.look().left:
+                            return
+                        helpers.tend(free=False)
+                        bar.wait()
+            while (at := bar.look()).left:
+                helpers.tend(free=at.free > 0)
+                if pause is not None:
+                    pause()
+                bar.wait()
+
+    def _helpers(self, scan_id: int, threads: int) -> Helpers:
+        """Who works on the scan beside this process."""
+        options = self._options
+        if options.ray is None:
+            return Crew(self._db, scan_id, options.workers - 1, engine=self._engine.name, threads=threads)
+        return RayCrew(
+            self._db, scan_id, options.ray, engine=options.engine, threads=options.threads, say=self._reporter.say
+        )
 
     def _do(self, claims: Claims, tile: TileRow, result: BlockResult) -> None:
         face_ids = self._faces.face_ids

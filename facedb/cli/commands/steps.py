@@ -228,6 +228,15 @@ def scan(
         int,
         typer.Option(min=1, help="Processes that share the search on this machine; others join with `facedb work`."),
     ] = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[ADDRESS]",
+            help="Let workers on a Ray cluster do the search, one per GPU or share of cores of its nodes; without an address: "
+            "that of RAY_ADDRESS, else on this machine. Needs the extra ray.",
+            show_default=False,
+        ),
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Search everything anew instead of only what is new.")] = False,
     max_pairs: Annotated[
         int, typer.Option(min=1, help="Stop before the work when more pairs than this are to be expected.")
@@ -262,6 +271,7 @@ def scan(
         engine=engine,
         threads=threads,
         workers=workers,
+        ray=ray,
         block_rows=block_rows,
         connections=connections,
         full=full,

@@ -40,6 +40,13 @@ select count(*), count(*) filter (where status = 'done'),
        count(*) filter (where status = 'claimed' and leased_until >= clock_timestamp())
 from facedb.scan_tile where scan_id = %(scan_id)s;
 
+-- name: progress
+-- Tiles that are left, those that nobody works on, and the pairs of faces that were compared in the others.
+select count(*) filter (where status <> 'done'),
+       count(*) filter (where status = 'pending' or (status = 'claimed' and leased_until < clock_timestamp())),
+       coalesce(sum(comparisons), 0)
+from facedb.scan_tile where scan_id = %(scan_id)s;
+
 -- name: open_tiles
 -- What is left to do.
 select tile, block, first_column, last_column, attempt from facedb.scan_tile

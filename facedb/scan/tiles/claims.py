@@ -31,6 +31,11 @@ class Found:
     seconds: float
 
 
+def worker_name() -> str:
+    """A name that no other worker has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
 class Claims:
     """What one worker has claimed of a scan, as a `with` block: renewed while the block lasts, given back at its end.
 
@@ -39,9 +44,14 @@ class Claims:
     """
 
     def __init__(
-        self, work: Work, connect: Callable[[], Connection], scan_id: int, seconds: float = LEASE_SECONDS
+        self,
+        work: Work,
+        connect: Callable[[], Connection],
+        scan_id: int,
+        seconds: float = LEASE_SECONDS,
+        worker: str | None = None,
     ) -> None:
-        self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.worker = worker or worker_name()
         self._work, self._connect, self._scan_id, self._seconds = work, connect, scan_id, seconds
         self._last = -1
         self._stop = threading.Event()

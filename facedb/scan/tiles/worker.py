@@ -36,12 +36,16 @@ MEMORY = 2 << 30
 
 @dataclass(frozen=True, slots=True)
 class WorkOptions:
-    """How a worker works: ``engine``, ``threads`` (None: all cores it may use), bytes of ``memory`` for strips, ``lease`` in seconds."""
+    """How a worker works: ``engine``, ``threads`` (None: all cores it may use), bytes of ``memory`` for strips, ``lease`` in seconds.
+
+    ``name`` is its name in the ledger, which no other may have (None: one is made up): who started it can give its tile back by it.
+    """
 
     engine: str = "auto"
     threads: int | None = None
     memory: int = MEMORY
     lease: float = LEASE_SECONDS
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ def _work_on(
     with (
         one_blas_thread(),
         closing(TileSearch(session, scan, model, options, engine=engine)) as tile_search,
-        Claims(session, db.open, scan.id, options.lease) as claims,
+        Claims(session, db.open, scan.id, options.lease, options.name) as claims,
         reporter.task(f"scan {scan.id}", counts.tiles - counts.done, "tiles") as task,
     ):
         reporter.say(f"{claims.worker} works on scan {scan.id}: {counts.done:,} of {counts.tiles:,} tiles are done.")
