@@ -19,6 +19,7 @@ _CHUNK_ROWS = 4096
 class Gallery:
     """``vectors`` float32 (n, d), C-contiguous unit rows; the identity (``labels``) and image (``groups``) of each row.
 
+    ``scale`` is that of the int8 codes of a larger gallery of which this is a part (see `quantise_int8`), None for its own.
     Labels and groups are (n,) int32 or int64. Two faces of one image are never flagged, whatever their labels. Raises
     InputError when shapes or types do not fit, a value is not finite, or a row's norm is further than
     ``UNIT_TOLERANCE`` from 1.
@@ -27,6 +28,7 @@ class Gallery:
     vectors: Float32Array
     labels: NDArray[np.integer]
     groups: NDArray[np.integer]
+    scale: float | None = None
 
     def __post_init__(self) -> None:
         vectors = self.vectors

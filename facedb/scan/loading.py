@@ -44,6 +44,7 @@ class ScanOptions:
     have no label, each with every other, and tell duplicates; False: those that have one; None: the former where nothing is labelled.
     ``workers`` processes share the search, this one among them, each with ``threads`` threads (default: the cores that each gets).
     ``ray``: workers on the Ray cluster at this address do the search (empty: the one of RAY_ADDRESS, else one on this machine).
+    ``chunks``: a folder of a disk or an object store through which the vectors go to workers, instead of out of the tables.
     ``names``: labels that look like names are evidence.
     ``keep_scans`` finished scans of the gallery stay afterwards, 0: all.
     """
@@ -66,6 +67,7 @@ class ScanOptions:
     keep_scans: int = 0
     names: bool = True
     ray: str | None = None
+    chunks: str | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.threshold, (int, float)) and not -1 <= self.threshold <= 1:

@@ -17,6 +17,7 @@ from facedb.dataset.outcomes import count_outcomes
 from facedb.db import audit
 from facedb.db.connection import Connection, Database
 from facedb.db.queries import load
+from facedb.scan.tiles import chunks
 
 SQL = load("scan", "retention")
 
@@ -81,6 +82,7 @@ def let_old_ones_go(db: Database, keep: int, reporter: Reporter) -> None:
 
 
 def _drop(conn: Connection, numbers: list[int], keep: int) -> None:
+    chunks.remove(conn, numbers)
     for number in numbers:
         conn.execute(SQL["drop_scan"], {"scan_id": number})
     if numbers:
@@ -114,6 +116,7 @@ def remove_model(db: Database, name: str, *, yes: bool) -> RemovedModel:
             sum(bool(used) for _, used in found),
         )
         if yes:
+            chunks.remove(conn, [number for number, _ in found])
             for number, _ in found:
                 conn.execute(SQL["drop_scan"], {"scan_id": number})
             conn.execute(SQL["drop_model"], {"model_id": model.id})

@@ -43,8 +43,8 @@ from facedb.scan.loading import WORKING_BYTES, FaceFilter, Loading, ScanOptions
 from facedb.scan.pictures import photo_facts, pictures_of
 from facedb.scan.retention import let_old_ones_go
 from facedb.scan.scan_rows import PairRows, ScanRow
+from facedb.scan.tiles import chunks, tile_rows
 from facedb.scan.tiles import ledger as scan_ledger
-from facedb.scan.tiles import tile_rows
 from facedb.scan.tiles.claims import Claims, Found
 from facedb.scan.tiles.crew import Crew, Helpers
 from facedb.scan.tiles.ledger import Ledger, Plan
@@ -191,6 +191,8 @@ class _Run:
 
     def work(self, model: ModelRow, scope: dict[str, object], pause: scan_ledger.Pause) -> ScanSummary:
         ledger, self._written = self._work.unit(partial(self._begin, model, scope))
+        if self._options.chunks is not None:
+            self._work.unit(partial(self._export, ledger, self._options.chunks))
         alone = self._engine.blas and self._options.ray is None
         # Neither depends on the pairs, so a thread of its own sees to them while this one follows the search.
         with (
@@ -204,6 +206,7 @@ class _Run:
             self._search(ledger, pause)
         with one_blas_thread():
             self._work.unit(partial(self._finish, ledger.scan_id, study))
+        self._work.unit(lambda conn: chunks.remove_or_say(conn, ledger.scan_id, self._reporter))
         finished = self._work.unit(lambda conn: store.scan_by_id(conn, ledger.scan_id))
         assert finished is not None  # noqa: S101 - its row was updated above
         return ScanSummary(
@@ -228,6 +231,9 @@ class _Run:
             return ledger, []
         store.write_pairs(conn, ledger.scan_id, carried)
         return ledger, [carried]
+
+    def _export(self, ledger: Ledger, root: str, conn: Connection) -> None:
+        chunks.export(conn, ledger.scan_id, root, self._vectors, ledger.borders, self._reporter)
 
     def _search(self, ledger: Ledger, pause: scan_ledger.Pause) -> None:
         """Search what is left, then wait for the tiles that other workers have in hand, and take over those that they lose."""

@@ -237,6 +237,15 @@ def scan(
             show_default=False,
         ),
     ] = None,
+    chunks: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Folder that all workers reach, or a URL of an object store (s3://…): the vectors are written there once and go with "
+            "the end of the scan; default: workers read them from the database.",
+            show_default=False,
+        ),
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Search everything anew instead of only what is new.")] = False,
     max_pairs: Annotated[
         int, typer.Option(min=1, help="Stop before the work when more pairs than this are to be expected.")
@@ -272,6 +281,7 @@ def scan(
         threads=threads,
         workers=workers,
         ray=ray,
+        chunks=chunks,
         block_rows=block_rows,
         connections=connections,
         full=full,

@@ -18,7 +18,7 @@ from facedb.join.loop import Block, plan_blocks
 from facedb.scan import scan_rows as store
 from facedb.scan.gallery import GalleryFaces
 from facedb.scan.scan_rows import LedgerBlock, ScanRow
-from facedb.scan.tiles import tile_rows
+from facedb.scan.tiles import chunks, tile_rows
 from facedb.scan.tiles.tile_rows import TileRow
 
 Pause = Callable[[], None] | None
@@ -153,6 +153,7 @@ def _resume(
         rows = rows_of(ids, faces.embedding_ids)
         if (rows < 0).any():
             reporter.say(f"Faces of the unfinished scan {scan_id} are gone, so it is given up.")
+            chunks.remove_or_say(conn, scan_id, reporter)
             store.abandon_scan(conn, scan_id)
             conn.commit()
             continue

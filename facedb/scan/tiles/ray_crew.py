@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from facedb import __version__
 from facedb.core.errors import EngineError, FacedbError, UsageError, first_line
 from facedb.core.progress import Silent
+from facedb.core.version import VERSION
 from facedb.db.connection import Database
 from facedb.db.wait import Say
 from facedb.join.tiles import cpu_count
@@ -181,7 +181,7 @@ class RayCrew:
         name = f"ray:{worker_name()}"
         actor = worker.remote()
         options = WorkOptions(self._engine, seat.cores, name=name)
-        result = actor.work.remote(__version__, self._db.dsn, self._db.embedded, self._scan_id, options)
+        result = actor.work.remote(VERSION, self._db.dsn, self._db.embedded, self._scan_id, options)
         self._seated[seat] = _Seated(actor, result, name)
 
     def _see_who_ended(self, wanted: set[Seat]) -> None:
@@ -229,9 +229,9 @@ class _Worker:
 
     def work(self, version: str, dsn: str, embedded: bool, scan_id: int, options: WorkOptions) -> int:
         """Work until no tile is free; returns the number of tiles."""
-        if version != __version__:
+        if version != VERSION:
             raise UsageError(
-                f"A node of the Ray cluster has facedb {__version__} and the scan is of {version}: install one version."
+                f"A node of the Ray cluster has facedb {VERSION} and the scan is of {version}: install one version."
             )
         return work(Database(dsn, embedded), scan_id, options, reporter=Silent()).tiles
 

@@ -20,6 +20,7 @@ from facedb.dataset import embedding_rows
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.reconnecting import Work
+from facedb.db.wait import Say, silent
 from facedb.join.engine import choose_engine
 from facedb.join.loop import Block, BlockResult, Gallery, Join
 from facedb.scan import scan_rows
@@ -95,7 +96,7 @@ def _work_on(
     tiles = pairs = lost = 0
     with (
         one_blas_thread(),
-        closing(TileSearch(session, scan, model, options, engine=engine)) as tile_search,
+        closing(TileSearch(session, scan, model, options, engine=engine, say=reporter.say)) as tile_search,
         Claims(session, db.open, scan.id, options.lease, options.name) as claims,
         reporter.task(f"scan {scan.id}", counts.tiles - counts.done, "tiles") as task,
     ):
@@ -115,8 +116,10 @@ def _work_on(
 class TileSearch:
     """Searches tiles of one scan with what fits into ``memory`` bytes: the whole gallery, taken in once, or the strips of each tile."""
 
-    def __init__(self, session: Work, scan: ScanRow, model: ModelRow, options: WorkOptions, *, engine: str) -> None:
-        self._strips = Strips(session, scan.id, model, options.memory)
+    def __init__(
+        self, session: Work, scan: ScanRow, model: ModelRow, options: WorkOptions, *, engine: str, say: Say = silent
+    ) -> None:
+        self._strips = Strips(session, scan.id, model, options.memory, say)
         self._threshold, self._engine, self._threads = scan.threshold, engine, options.threads
         sizes = session.unit(lambda conn: tile_rows.strip_sizes(conn, scan.id))
         self._borders = [0, *accumulate(sizes)]
@@ -124,6 +127,10 @@ class TileSearch:
         # The vectors, their copy while the gallery is put together, and what an engine holds beside it.
         self._fits = 3 * 4 * self._borders[-1] * model.dim <= options.memory
         self._whole: tuple[Int64Array, Join] | None = None
+        # What is left for each of those who work on it now.
+        at = session.unit(lambda conn: tile_rows.tile_counts(conn, scan.id))
+        share = (at.tiles - at.done) / max(at.tiles, 1) / (at.claimed + 1)
+        self._comparisons = int(share * Block(0, 0, self._borders[-1]).comparisons)
 
     def close(self) -> None:
         """Give the memory of the engine back."""
@@ -135,25 +142,28 @@ class TileSearch:
         """The flagged pairs of one tile."""
         if self._fits:
             if self._whole is None:
-                self._whole = self._open(range(len(self._borders) - 1))
+                self._whole = self._open(range(len(self._borders) - 1), self._comparisons)
             face_ids, opened = self._whole
             return _found(opened.search(self._ledger.block(tile)), face_ids)
         columns = [k for k in range(tile.first_column, tile.last_column + 1) if k != tile.block]
-        face_ids, opened = self._open([*columns, tile.block])
+        face_ids, opened = self._open([*columns, tile.block], self._ledger.block(tile).comparisons)
         with opened:
             start = len(face_ids) - (self._borders[tile.block + 1] - self._borders[tile.block])
             stop = None if tile.last_column == tile.block else start
             return _found(opened.search(Block(tile.tile, start, len(face_ids), 0, stop)), face_ids)
 
-    def _open(self, blocks: Iterable[int]) -> tuple[Int64Array, Join]:
-        """The faces of some blocks, in that order, and a join over them."""
+    def _open(self, blocks: Iterable[int], comparisons: int) -> tuple[Int64Array, Join]:
+        """The faces of some blocks, in that order, and a join over them for so many ``comparisons``."""
         parts = [self._strips.get(k) for k in blocks]
         gallery = Gallery(
             np.concatenate([part.vectors for part in parts]),
             np.concatenate([part.identity_ids for part in parts]),
             np.concatenate([part.image_ids for part in parts]),
+            self._strips.scale,
         )
-        opened = Join(gallery, threshold=self._threshold, engine=self._engine, threads=self._threads)
+        opened = Join(
+            gallery, threshold=self._threshold, engine=self._engine, threads=self._threads, comparisons=comparisons
+        )
         return np.concatenate([part.face_ids for part in parts]), opened
 
 

@@ -12,6 +12,7 @@ import struct
 import sys
 import threading
 import time
+from typing import Any
 
 import ray
 from ray.cluster_utils import Cluster
@@ -35,7 +36,7 @@ def main(dsn: str) -> None:
     loopback_up()
     ledger.cut.__defaults__ = (128,)
     db = Database(dsn, embedded=True)
-    node = {"num_cpus": 1, "object_store_memory": 80 << 20}
+    node: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80 << 20}
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
     others = [cluster.add_node(**node) for _ in range(2)]
     events: list[str] = []
