@@ -14,7 +14,7 @@ from facedb.findings.odds.tail import Tail, fit_tail
 from facedb.findings.persons import Persons
 
 _PAIRS = 10_000_000
-_ROWS = 256
+_SCORES = 1 << 20
 _EDGES = np.array([1, 2, 3, 5, 9, 17, 33])
 _STEP = 0.05
 _LOWEST = -8.0
@@ -106,33 +106,41 @@ def compare(who: Persons, faces: Float32Array, home: Int64Array) -> tuple[float,
     rows = filled[np.linspace(0, count - 1, taken).astype(np.int64)] if taken < count else filled
     place = np.full(len(who.faces), -1, np.int64)
     place[rows] = np.arange(len(rows))
-    scores, firsts, seconds = [], [], []
-    for start in range(0, len(rows), _ROWS):
-        mine = rows[start : start + _ROWS]
-        score = (who.centres[mine] @ who.centres[filled].T).ravel()
-        # Each pair once: of two chosen cores the first one looks.
+    # Chosen core k looks at all but those chosen up to itself, so that each pair is met once.
+    met = taken * count - taken * (taken + 1) // 2
+    score, a, b = np.empty(met, np.float32), np.empty(met, np.int32), np.empty(met, np.int32)
+    end, step = 0, max(1, _SCORES // max(count, 1))
+    for first in range(0, len(rows), step):
+        mine = rows[first : first + step]
         wanted = np.flatnonzero(
             ((place[filled][None, :] < 0) | (place[filled][None, :] > place[mine][:, None])).ravel()
         )
         at, other = np.divmod(wanted, count)
-        scores.append(score[wanted])
-        firsts.append(mine[at].astype(np.int32))
-        seconds.append(filled[other].astype(np.int32))
-    score = np.concatenate(scores) if scores else np.empty(0, np.float32)
-    a = np.concatenate(firsts) if firsts else np.empty(0, np.int32)
-    b = np.concatenate(seconds) if seconds else np.empty(0, np.int32)
+        part = slice(end, end + len(wanted))
+        score[part] = (who.centres[mine] @ who.centres[filled].T).ravel()[wanted]
+        a[part], b[part] = mine[at], filled[other]
+        end = part.stop
     if len(score) < 3:
         return 0.0, Spread(_PRIOR_SPREAD**2, 0.0, 0.0), CorePairs(total, np.zeros(_BODY_OF_FEW), *_none())
     mean = float(np.mean(score, dtype=np.float64))
     single = _single_faces(who, faces, home, filled)
     spread = fit_spread(*_cells(who, mean, a, b, score, single))
-    z = (score.astype(np.float64) - mean) / np.sqrt(spread.variance(who.faces[a], who.faces[b]))
-    bins = np.bincount(np.clip((z - _LOWEST) / _STEP, 0, _BINS - 1).astype(np.int64), minlength=_BINS)
-    wanted_in_tail = min(_MOST_IN_TAIL, max(len(z) // 100, min(200, len(z) // 10)))
+    parts = [slice(start, start + _SCORES) for start in range(0, met, _SCORES)]
+
+    def standard(part: slice) -> Float64Array:
+        deviation = np.sqrt(spread.variance(who.faces[a[part]], who.faces[b[part]]))
+        return np.asarray((score[part].astype(np.float64) - mean) / deviation)
+
+    bins = np.zeros(_BINS, np.int64)
+    for part in parts:
+        bins += np.bincount(np.clip((standard(part) - _LOWEST) / _STEP, 0, _BINS - 1).astype(np.int64), minlength=_BINS)
+    wanted_in_tail = min(_MOST_IN_TAIL, max(met // 100, min(200, met // 10)))
     above = np.cumsum(bins[::-1])[::-1]
     start_bin = max(int(np.searchsorted(-above, -wanted_in_tail)), int(-_LOWEST / _STEP) + 1)
-    upper = np.flatnonzero(z >= _LOWEST + start_bin * _STEP)
-    weight = total / len(z)
+    upper = np.concatenate(
+        [part.start + np.flatnonzero(standard(part) >= _LOWEST + start_bin * _STEP) for part in parts]
+    )
+    weight = total / met
     pairs = CorePairs(
         total,
         np.asarray(bins[:start_bin] * weight, np.float64),
@@ -167,25 +175,36 @@ def _cells(
     single: list[tuple[Int64Array, Float64Array]],
 ) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array]:
     """Variances by sizes, as `fit_spread` takes them: of core pairs, and of single faces, which count as much as those do."""
-    found: list[tuple[Float64Array, ...]] = [_by_size(who.faces[a], who.faces[b], score - mean, 1.0)]
+    found: list[tuple[Float64Array, ...]] = [_by_size(who.faces, a, b, score, mean, 1.0)]
+    every = np.arange(int(who.faces.max()) + 1)
     for size, values in single:
         if len(values):
-            found.append(_by_size(np.ones(len(size), np.int64), size, values - mean, len(score) / len(values)))
+            found.append(_by_size(every, np.ones(len(size), np.int64), size, values, mean, len(score) / len(values)))
     variance, alone, product, weight = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return variance, alone, product, weight
 
 
 def _by_size(
-    a: NDArray[np.integer], b: NDArray[np.integer], away: NDArray[np.floating], weight: float
+    sizes: NDArray[np.integer],
+    a: NDArray[np.integer],
+    b: NDArray[np.integer],
+    score: NDArray[np.floating],
+    mean: float,
+    weight: float,
 ) -> tuple[Float64Array, ...]:
+    """Variance, 1 / n_a + 1 / n_b, 1 / (n_a n_b) and weight of the pairs of sets ``a`` and ``b`` (m,) of ``sizes``, by size."""
     kinds = len(_EDGES) + 1
-    cell = np.searchsorted(_EDGES, a, side="right") * kinds + np.searchsorted(_EDGES, b, side="right")
-    each = np.bincount(cell, minlength=kinds * kinds).astype(np.float64)
-    there = each > 0
-    one, other = 1.0 / a, 1.0 / b
-    columns = (away.astype(np.float64) ** 2, one + other, one * other)
-    sums = (np.bincount(cell, column, minlength=kinds * kinds)[there] / each[there] for column in columns)
-    return (*sums, each[there] * weight)
+    sums = np.zeros((4, kinds * kinds))
+    for start in range(0, len(score), _SCORES):
+        part = slice(start, start + _SCORES)
+        size_a, size_b = sizes[a[part]], sizes[b[part]]
+        cell = np.searchsorted(_EDGES, size_a, side="right") * kinds + np.searchsorted(_EDGES, size_b, side="right")
+        one, other = 1.0 / size_a, 1.0 / size_b
+        columns = (None, (score[part].astype(np.float64) - mean) ** 2, one + other, one * other)
+        sums += [np.bincount(cell, column, minlength=kinds * kinds) for column in columns]
+    there = sums[0] > 0
+    each, *rest = sums[:, there]
+    return (*(column / each for column in rest), each * weight)
 
 
 def strangers(mean: float, spread: Spread, pairs: CorePairs, z: Float64Array, chance: Float64Array) -> Strangers:
