@@ -157,6 +157,7 @@ def _rows(conn: Connection, subject: Subject) -> _Done:
     findings = _count(conn, "drop_findings")
     conn.execute(SQL["part_swaps"])
     links = _count(conn, "drop_links")
+    conn.execute(SQL["drop_link_parts"])
     conn.execute(SQL["recount_scans"])
     conn.execute(SQL["forget_on"])
     verdicts = _count(conn, "drop_verdicts")

@@ -45,6 +45,7 @@ class ScanOptions:
     ``workers`` processes share the search, this one among them, each with ``threads`` threads (default: the cores that each gets).
     ``ray``: workers on the Ray cluster at this address do the search (empty: the one of RAY_ADDRESS, else one on this machine).
     ``chunks``: a folder of a disk or an object store through which the vectors go to workers, instead of out of the tables.
+    ``links_only``: of the flagged pairs of two identities the best one is kept, and what the link says of all; such a scan is not built on.
     ``names``: labels that look like names are evidence.
     ``keep_scans`` finished scans of the gallery stay afterwards, 0: all.
     """
@@ -68,6 +69,7 @@ class ScanOptions:
     names: bool = True
     ray: str | None = None
     chunks: str | None = None
+    links_only: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.threshold, (int, float)) and not -1 <= self.threshold <= 1:
@@ -165,6 +167,7 @@ class Loading:
                 threshold,
                 full=options.full,
                 block_rows=options.block_rows,
+                may_build=not options.links_only,
                 reporter=self.reporter,
             )
             conn.commit()

@@ -7,7 +7,6 @@ not marked, workers share them (`facedb work`), and the rows are the same howeve
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +19,7 @@ from facedb.core.lookup import Lookup
 from facedb.core.machine import memory
 from facedb.core.machine.aside import Aside
 from facedb.core.machine.blas import one_blas_thread
-from facedb.core.progress import Reporter, Task
+from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db import audit
@@ -30,12 +29,13 @@ from facedb.findings.copies import Hashes
 from facedb.findings.find import FolderStudy, study_folders
 from facedb.findings.links import roll_up
 from facedb.findings.names import names
+from facedb.findings.rates.histogram import count_scores
 from facedb.findings.rates.pair_sample import predict_pairs
 from facedb.join.engine import AUTO, EngineInfo, choose_engine
 from facedb.join.loop import BlockResult, Gallery, Join
 from facedb.join.score import pair_scores
 from facedb.join.tiles import cpu_count
-from facedb.scan import finding_rows, histograms
+from facedb.scan import finding_rows, histograms, rolled_up
 from facedb.scan import scan_rows as store
 from facedb.scan.face_choice import FaceChoice
 from facedb.scan.findings import compute_copies, compute_findings
@@ -43,19 +43,19 @@ from facedb.scan.loading import WORKING_BYTES, FaceFilter, Loading, ScanOptions
 from facedb.scan.pictures import photo_facts, pictures_of
 from facedb.scan.retention import let_old_ones_go
 from facedb.scan.scan_rows import PairRows, ScanRow
-from facedb.scan.tiles import chunks, tile_rows
+from facedb.scan.tiles import chunks, link_parts, tile_rows
 from facedb.scan.tiles import ledger as scan_ledger
+from facedb.scan.tiles.bar import Bar
 from facedb.scan.tiles.claims import Claims, Found
 from facedb.scan.tiles.crew import Crew, Helpers
 from facedb.scan.tiles.ledger import Ledger, Plan
 from facedb.scan.tiles.ray_crew import RayCrew
-from facedb.scan.tiles.tile_rows import Progress, TileRow
+from facedb.scan.tiles.tile_rows import TileRow
 from facedb.scan.which_scan import find_scope
 
 __all__ = ["ScanOptions", "ScanSummary", "scan"]
 
 _PREDICTION_ROWS = 192
-_POLL_SECONDS = 0.2
 _GLANCE_SECONDS = 1.0
 
 # Stored scores are rounded to float32; within this of the threshold only the float64 score can tell (2^-24 for scores below 1).
@@ -94,7 +94,10 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
             unlabelled = work.unit(lambda conn: store.is_unlabelled(conn, meant.datasets))
         model = meant.model
         chosen = FaceFilter(meant.datasets, options.min_face, options.min_quality, unlabelled)
+        if options.links_only and unlabelled:
+            raise UsageError("Faces without labels have no links: leave --links-only out, or give --labelled.")
         scope = chosen.stored() | ({} if options.names else {"names": False})
+        scope |= {"links_only": True} if options.links_only else {}
         loading = Loading(db, model, chosen, scope, options, reporter)
         threshold = work.unit(loading.threshold)
 
@@ -127,37 +130,6 @@ def _engine(options: ScanOptions) -> EngineInfo:
         raise UsageError("--workers counts processes on this machine; with --ray the cluster says how many there are.")
     name = options.engine if options.engine != AUTO else choose_engine(AUTO).name
     return EngineInfo(name, True, f"workers on a Ray cluster, engine {options.engine}")
-
-
-class _Bar:
-    """The one bar of a scan, from the ledger: it moves with whoever works."""
-
-    def __init__(self, task: Task, work: Work, scan_id: int) -> None:
-        self._task, self._work, self._scan_id = task, work, scan_id
-        self._cost = 0.0
-        self._at = self._read()
-        self._total = self._at.left
-
-    def look(self, every: float = 0.0) -> Progress:
-        """Where the scan is, at most ``every`` seconds old."""
-        if every and time.monotonic() < self._looked + max(every, 10 * self._cost):
-            return self._at
-        before, self._at = self._at, self._read()
-        self._task.advance(
-            self._at.comparisons - before.comparisons, f"{self._total - self._at.left:,}/{self._total:,} tiles"
-        )
-        return self._at
-
-    def wait(self) -> None:
-        """Let others work for a moment, and the database count no more than a tenth of the time."""
-        time.sleep(max(_POLL_SECONDS, 10 * self._cost))
-
-    def _read(self) -> Progress:
-        began = time.monotonic()
-        found = self._work.unit(lambda conn: tile_rows.progress(conn, self._scan_id))
-        self._looked = time.monotonic()
-        self._cost = self._looked - began
-        return found
 
 
 class _Run:
@@ -252,7 +224,7 @@ class _Run:
         workers = self._options.workers
         threads = self._options.threads or max(1, cpu_count() // workers)
         with self._helpers(scan_id, threads) as helpers, self._reporter.task("scan", pairs, "pairs") as task:
-            bar = _Bar(task, self._work, scan_id)
+            bar = Bar(task, self._work, scan_id)
             if not helpers.enough:
                 with (
                     Join(
@@ -293,11 +265,12 @@ class _Run:
         )
 
     def _do(self, claims: Claims, tile: TileRow, result: BlockResult) -> None:
-        face_ids = self._faces.face_ids
-        pairs = PairRows.between(face_ids[result.rows_a], face_ids[result.rows_b], result.scores)
-        if claims.finish(tile, Found(pairs, result.candidates, result.comparisons, result.seconds)):
+        links_only = self._options.links_only
+        found = Found.of(result, self._faces.face_ids, self._faces.identity_ids, links_only=links_only)
+        if claims.finish(tile, found):
             self._tiles_done += 1
-            self._written.append(pairs)
+            if not links_only:
+                self._written.append(found.pairs)
 
     def _all_pairs(self, conn: Connection, scan_id: int) -> PairRows:
         """Every pair of the scan: what this process wrote, unless others, or an earlier run, have written some."""
@@ -357,7 +330,13 @@ class _Run:
         self, scan_id: int, studied: tuple[histograms.Distributions, FolderStudy] | None, conn: Connection
     ) -> None:
         """Roll pairs up to links and findings, write the histograms and close the scan, all in one transaction."""
-        pairs, faces = self._all_pairs(conn, scan_id), self._faces
+        faces, rolled = self._faces, None
+        if self._options.links_only:
+            rolled = rolled_up.roll_up(conn, scan_id, self._vectors, faces.identity_ids)
+            pairs = rolled.best
+            store.write_pairs(conn, scan_id, pairs)
+        else:
+            pairs = self._all_pairs(conn, scan_id)
         rows_a, rows_b = self._rows(pairs)
         if studied is None:
             hashes = Hashes(faces.content, faces.look, faces.has_look)
@@ -367,7 +346,9 @@ class _Run:
             audit.note(conn, "scan", "scan", scan_id, faces=len(faces), pairs=len(pairs), links=0)
             return
         measured, study = studied
-        links = roll_up(self._vectors, faces.identity_ids, rows_a, rows_b, pairs.score)
+        links = (
+            roll_up(self._vectors, faces.identity_ids, rows_a, rows_b, pairs.score) if rolled is None else rolled.links
+        )
         columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
         store.write_links(conn, scan_id, columns)
         hashes = Hashes(faces.content, faces.look, faces.has_look)
@@ -391,8 +372,12 @@ class _Run:
             pictures_of(conn, faces.image_ids),
             photos,
         )
-        histograms.write(conn, scan_id, measured, pairs.score, found.mated, self._threshold)
-        store.finish_scan(
-            conn, scan_id, pairs=len(pairs), links=len(links), certain_above=study.odds.certain_above(study.ends)
-        )
-        audit.note(conn, "scan", "scan", scan_id, faces=len(faces), pairs=len(pairs), links=len(links))
+        if rolled is None:
+            flagged, mated = count_scores(pairs.score), histograms.count_mated(pairs.score, found.mated)
+        else:
+            flagged, mated = rolled.pairs, rolled_up.count_mated(conn, scan_id, found.mated)
+            link_parts.drop(conn, scan_id)
+        histograms.write(conn, scan_id, measured, flagged, mated, self._threshold)
+        total, certain_above = int(flagged.sum()), study.odds.certain_above(study.ends)
+        store.finish_scan(conn, scan_id, pairs=total, links=len(links), certain_above=certain_above)
+        audit.note(conn, "scan", "scan", scan_id, faces=len(faces), pairs=total, links=len(links))

@@ -237,6 +237,14 @@ def scan(
             show_default=False,
         ),
     ] = None,
+    links_only: Annotated[
+        bool,
+        typer.Option(
+            "--links-only",
+            help="Roll pairs up to links before rows are written, and keep the best pair of each: for galleries where chance makes "
+            "more pairs than a disk holds.",
+        ),
+    ] = False,
     chunks: Annotated[
         str | None,
         typer.Option(
@@ -282,6 +290,7 @@ def scan(
         workers=workers,
         ray=ray,
         chunks=chunks,
+        links_only=links_only,
         block_rows=block_rows,
         connections=connections,
         full=full,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facedb.core.errors import NotFoundError, UsageError
 from facedb.core.machine.blas import one_blas_thread
@@ -22,9 +23,9 @@ from facedb.db.connection import Connection, Database, translated
 from facedb.db.reconnecting import Work
 from facedb.db.wait import Say, silent
 from facedb.join.engine import choose_engine
-from facedb.join.loop import Block, BlockResult, Gallery, Join
+from facedb.join.loop import Block, Gallery, Join
 from facedb.scan import scan_rows
-from facedb.scan.scan_rows import PairRows, ScanRow
+from facedb.scan.scan_rows import ScanRow
 from facedb.scan.tiles import tile_rows
 from facedb.scan.tiles.claims import Claims, Found
 from facedb.scan.tiles.ledger import Ledger, Pause
@@ -113,6 +114,15 @@ def _work_on(
     return WorkSummary((scan.id,), tiles, pairs, lost)
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """Faces with their labels, and a join over them."""
+
+    face_ids: Int64Array
+    labels: NDArray[np.integer]
+    join: Join
+
+
 class TileSearch:
     """Searches tiles of one scan with what fits into ``memory`` bytes: the whole gallery, taken in once, or the strips of each tile."""
 
@@ -126,7 +136,8 @@ class TileSearch:
         self._ledger = Ledger(scan.id, self._borders)
         # The vectors, their copy while the gallery is put together, and what an engine holds beside it.
         self._fits = 3 * 4 * self._borders[-1] * model.dim <= options.memory
-        self._whole: tuple[Int64Array, Join] | None = None
+        self._links_only = scan.links_only
+        self._whole: _Opened | None = None
         # What is left for each of those who work on it now.
         at = session.unit(lambda conn: tile_rows.tile_counts(conn, scan.id))
         share = (at.tiles - at.done) / max(at.tiles, 1) / (at.claimed + 1)
@@ -135,7 +146,7 @@ class TileSearch:
     def close(self) -> None:
         """Give the memory of the engine back."""
         if self._whole is not None:
-            self._whole[1].close()
+            self._whole.join.close()
             self._whole = None
 
     def search(self, tile: TileRow) -> Found:
@@ -143,16 +154,19 @@ class TileSearch:
         if self._fits:
             if self._whole is None:
                 self._whole = self._open(range(len(self._borders) - 1), self._comparisons)
-            face_ids, opened = self._whole
-            return _found(opened.search(self._ledger.block(tile)), face_ids)
+            return self._found(self._whole, self._ledger.block(tile))
         columns = [k for k in range(tile.first_column, tile.last_column + 1) if k != tile.block]
-        face_ids, opened = self._open([*columns, tile.block], self._ledger.block(tile).comparisons)
-        with opened:
-            start = len(face_ids) - (self._borders[tile.block + 1] - self._borders[tile.block])
+        part = self._open([*columns, tile.block], self._ledger.block(tile).comparisons)
+        with part.join:
+            count = len(part.face_ids)
+            start = count - (self._borders[tile.block + 1] - self._borders[tile.block])
             stop = None if tile.last_column == tile.block else start
-            return _found(opened.search(Block(tile.tile, start, len(face_ids), 0, stop)), face_ids)
+            return self._found(part, Block(tile.tile, start, count, 0, stop))
 
-    def _open(self, blocks: Iterable[int], comparisons: int) -> tuple[Int64Array, Join]:
+    def _found(self, opened: _Opened, block: Block) -> Found:
+        return Found.of(opened.join.search(block), opened.face_ids, opened.labels, links_only=self._links_only)
+
+    def _open(self, blocks: Iterable[int], comparisons: int) -> _Opened:
         """The faces of some blocks, in that order, and a join over them for so many ``comparisons``."""
         parts = [self._strips.get(k) for k in blocks]
         gallery = Gallery(
@@ -164,9 +178,4 @@ class TileSearch:
         opened = Join(
             gallery, threshold=self._threshold, engine=self._engine, threads=self._threads, comparisons=comparisons
         )
-        return np.concatenate([part.face_ids for part in parts]), opened
-
-
-def _found(result: BlockResult, face_ids: Int64Array) -> Found:
-    pairs = PairRows.between(face_ids[result.rows_a], face_ids[result.rows_b], result.scores)
-    return Found(pairs, result.candidates, result.comparisons, result.seconds)
+        return _Opened(np.concatenate([part.face_ids for part in parts]), gallery.labels, opened)
