@@ -30,6 +30,7 @@ MOST_THREADS = 16
 """A share of the cores: the threads of one worker have one copy of the vectors, but wait for each other at the end of a tile."""
 _GPU_ENGINES = ("auto", "cuda", "faiss-gpu")
 _LOOK_SECONDS = 1.0
+_CONNECT_SECONDS = 5.0
 _AGAIN_SECONDS = 2.0
 _STORE_BYTES = 80 << 20
 
@@ -152,19 +153,18 @@ class RayCrew:
         self._tell(wanted)
 
     def _connect(self) -> None:
+        address = self._address or os.environ.get("RAY_ADDRESS", "")
+        _expect_listener(address)
         usual: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
         # Ray sets a handler of its own, by which a scan that is told to end would not leave in order.
         handler = signal.getsignal(signal.SIGTERM)
         try:
-            if self._address or os.environ.get("RAY_ADDRESS"):
-                self._ray.init(address=self._address or None, **usual)
+            if address:
+                self._ray.init(address=address, **usual)
             else:
                 self._ray.init(num_cpus=cpu_count(), include_dashboard=False, object_store_memory=_STORE_BYTES, **usual)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise EngineError(
-                f"No Ray cluster answers at {self._address or os.environ.get('RAY_ADDRESS') or 'this machine'} ({first_line(error)}): "
-                "begin one with `ray start --head`, or give --ray without an address."
-            ) from error
+            raise _no_cluster(address, error) from error
         finally:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, handler)
@@ -234,6 +234,24 @@ class _Worker:
                 f"A node of the Ray cluster has facedb {VERSION} and the scan is of {version}: install one version."
             )
         return work(Database(dsn, embedded), scan_id, options, reporter=Silent()).tiles
+
+
+def _expect_listener(address: str) -> None:
+    """Raise EngineError where nobody listens at HOST:PORT, for which Ray itself would wait two minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address, error) from error
+
+
+def _no_cluster(address: str, error: Exception) -> EngineError:
+    return EngineError(
+        f"No Ray cluster answers at {address or 'this machine'} ({first_line(error)}): begin one with `ray start --head`, or give --ray "
+        "without an address."
+    )
 
 
 def _ray() -> Any:
