@@ -17,8 +17,8 @@ from facedb.core.counting import counted
 from facedb.core.errors import ConflictError, TooManyPairsError, UsageError
 from facedb.core.lookup import Lookup
 from facedb.core.machine import memory
-from facedb.core.machine.aside import Aside
 from facedb.core.machine.blas import one_blas_thread
+from facedb.core.machine.in_background import Aside
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
@@ -35,14 +35,14 @@ from facedb.join.engine import AUTO, EngineInfo, choose_engine
 from facedb.join.loop import BlockResult, Gallery, Join
 from facedb.join.score import pair_scores
 from facedb.join.tiles import cpu_count
-from facedb.scan import finding_rows, histograms, rolled_up
-from facedb.scan import scan_rows as store
+from facedb.scan import finding_rows, rolled_up, scan_rows
 from facedb.scan.face_choice import FaceChoice
 from facedb.scan.findings import compute_copies, compute_findings
 from facedb.scan.loading import WORKING_BYTES, FaceFilter, Loading, ScanOptions
 from facedb.scan.pictures import photo_facts, pictures_of
 from facedb.scan.retention import let_old_ones_go
 from facedb.scan.scan_rows import PairRows, ScanRow
+from facedb.scan.scores import histograms
 from facedb.scan.tiles import chunks, link_parts, tile_rows
 from facedb.scan.tiles import ledger as scan_ledger
 from facedb.scan.tiles.bar import Bar
@@ -91,7 +91,7 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
         meant = work.unit(lambda conn: find_scope(conn, options.datasets, options.model, models_dir=options.models_dir))
         unlabelled = options.unlabelled
         if unlabelled is None:
-            unlabelled = work.unit(lambda conn: store.is_unlabelled(conn, meant.datasets))
+            unlabelled = work.unit(lambda conn: scan_rows.is_unlabelled(conn, meant.datasets))
         model = meant.model
         chosen = FaceFilter(meant.datasets, options.min_face, options.min_quality, unlabelled)
         if options.links_only and unlabelled:
@@ -102,7 +102,7 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
         threshold = work.unit(loading.threshold)
 
         def lock(conn: Connection) -> None:
-            claimed = store.lock_scan(conn, model.id, scope, threshold)
+            claimed = scan_rows.lock_scan(conn, model.id, scope, threshold)
             if not claimed:
                 raise ConflictError(
                     f"Another facedb{claimed.holder} is working on a scan with the same parameters; wait for it, then run this again."
@@ -179,7 +179,7 @@ class _Run:
         with one_blas_thread():
             self._work.unit(partial(self._finish, ledger.scan_id, study))
         self._work.unit(lambda conn: chunks.remove_or_say(conn, ledger.scan_id, self._reporter))
-        finished = self._work.unit(lambda conn: store.scan_by_id(conn, ledger.scan_id))
+        finished = self._work.unit(lambda conn: scan_rows.scan_by_id(conn, ledger.scan_id))
         assert finished is not None  # noqa: S101 - its row was updated above
         return ScanSummary(
             finished,
@@ -194,14 +194,14 @@ class _Run:
         """Write the ledger of a new scan with the pairs that it carries over, or take over that of the one to resume."""
         plan = self._plan
         if plan.scan_id is not None:
-            store.set_engine(conn, plan.scan_id, self._engine.name)
+            scan_rows.set_engine(conn, plan.scan_id, self._engine.name)
             return Ledger(plan.scan_id, plan.borders), []
         carried = None if plan.base is None else self._carried(conn, plan.base)
         self._expect_few_enough(plan.first_new, carried)
         ledger = scan_ledger.begin(conn, model.id, scope, plan, self._threshold, self._engine.name)
         if carried is None:
             return ledger, []
-        store.write_pairs(conn, ledger.scan_id, carried)
+        scan_rows.write_pairs(conn, ledger.scan_id, carried)
         return ledger, [carried]
 
     def _export(self, ledger: Ledger, root: str, conn: Connection) -> None:
@@ -276,7 +276,7 @@ class _Run:
         """Every pair of the scan: what this process wrote, unless others, or an earlier run, have written some."""
         counts = tile_rows.tile_counts(conn, scan_id)
         alone = self._plan.scan_id is None and self._tiles_done == counts.tiles
-        return PairRows.join(self._written) if alone else store.read_pairs(conn, scan_id)
+        return PairRows.join(self._written) if alone else scan_rows.read_pairs(conn, scan_id)
 
     def _rows(self, pairs: PairRows) -> tuple[Int64Array, Int64Array]:
         """Gallery rows of the faces of ``pairs``; -1 for a face that is not in the gallery."""
@@ -285,7 +285,7 @@ class _Run:
 
     def _carried(self, conn: Connection, base: ScanRow) -> PairRows:
         """The pairs of the base scan between faces that are carried over, at this scan's threshold."""
-        pairs = store.read_pairs(conn, base.id)
+        pairs = scan_rows.read_pairs(conn, base.id)
         rows_a, rows_b = self._rows(pairs)
         carried = self._plan.first_new
         keep = (rows_a >= 0) & (rows_b >= 0) & (rows_a < carried) & (rows_b < carried)
@@ -334,7 +334,7 @@ class _Run:
         if self._options.links_only:
             rolled = rolled_up.roll_up(conn, scan_id, self._vectors, faces.identity_ids)
             pairs = rolled.best
-            store.write_pairs(conn, scan_id, pairs)
+            scan_rows.write_pairs(conn, scan_id, pairs)
         else:
             pairs = self._all_pairs(conn, scan_id)
         rows_a, rows_b = self._rows(pairs)
@@ -342,7 +342,7 @@ class _Run:
             hashes = Hashes(faces.content, faces.look, faces.has_look)
             histograms.write_none(conn, scan_id)
             compute_copies(conn, scan_id, self._gallery, faces.face_ids, hashes, rows_a, rows_b, pairs.score)
-            store.finish_scan(conn, scan_id, pairs=len(pairs), links=0, certain_above=None)
+            scan_rows.finish_scan(conn, scan_id, pairs=len(pairs), links=0, certain_above=None)
             audit.note(conn, "scan", "scan", scan_id, faces=len(faces), pairs=len(pairs), links=0)
             return
         measured, study = studied
@@ -350,7 +350,7 @@ class _Run:
             roll_up(self._vectors, faces.identity_ids, rows_a, rows_b, pairs.score) if rolled is None else rolled.links
         )
         columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
-        store.write_links(conn, scan_id, columns)
+        scan_rows.write_links(conn, scan_id, columns)
         hashes = Hashes(faces.content, faces.look, faces.has_look)
         seen = self._choice.seen(conn, scan_id, faces, study)
         if self._options.names:
@@ -379,5 +379,5 @@ class _Run:
             link_parts.drop(conn, scan_id)
         histograms.write(conn, scan_id, measured, flagged, mated, self._threshold)
         total, certain_above = int(flagged.sum()), study.odds.certain_above(study.ends)
-        store.finish_scan(conn, scan_id, pairs=total, links=len(links), certain_above=certain_above)
+        scan_rows.finish_scan(conn, scan_id, pairs=total, links=len(links), certain_above=certain_above)
         audit.note(conn, "scan", "scan", scan_id, faces=len(faces), pairs=total, links=len(links))

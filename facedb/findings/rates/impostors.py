@@ -25,12 +25,12 @@ def impostor_histogram(gallery: Gallery) -> ScoreHistogram:
     total = count_pairs(gallery).impostor
     if not total:
         return ScoreHistogram(counts, 0, total)
-    order = np.lexsort((gallery.groups, gallery.labels))
+    order = np.lexsort((gallery.image_ids, gallery.identity_ids))
     wanted = count if count * (count - 1) // 2 <= _PAIRS else max(_FEWEST_ROWS, _PAIRS // count)
     chosen = np.linspace(0, count - 1, wanted).astype(np.int64) if wanted < count else np.arange(count)
     place = np.full(count, count, np.int64)
     place[chosen] = np.arange(len(chosen))
-    labels, groups = gallery.labels[order], gallery.groups[order]
+    labels, groups = gallery.identity_ids[order], gallery.image_ids[order]
     for first in range(0, count, _COLUMNS):
         columns = slice(first, first + _COLUMNS)
         vectors = gallery.vectors[order[columns]]

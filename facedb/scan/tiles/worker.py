@@ -178,4 +178,4 @@ class TileSearch:
         opened = Join(
             gallery, threshold=self._threshold, engine=self._engine, threads=self._threads, comparisons=comparisons
         )
-        return _Opened(np.concatenate([part.face_ids for part in parts]), gallery.labels, opened)
+        return _Opened(np.concatenate([part.face_ids for part in parts]), gallery.identity_ids, opened)

@@ -46,7 +46,7 @@ def found_by(kernel, share, gallery, threshold, *, target=64, threads=2):
     searcher = Int8Searcher(gallery, Sieve(gallery, threshold), threads, kernel=kernel, prefix=prefix)
     if len(gallery):
         self_test("int8", searcher, gallery)
-    blocks = plan_blocks(gallery.labels, target_rows=target)
+    blocks = plan_blocks(gallery.identity_ids, target_rows=target)
     hits = Hits.join([part for block in blocks for part in searcher.search(block)])
     searcher.close()
     return triples(hits.rows_a, hits.rows_b, hits.scores)
@@ -93,11 +93,11 @@ def test_every_way_finds_the_same_pairs_in_every_cut_into_tiles(
     threshold = float(np.sort(scores)[data.draw(st.integers(len(scores) // 2, len(scores) - 1))])
     # As a worker has it that holds a part of a larger gallery, whose scale is coarser.
     scale = None if coarser is None else float(np.float32(127 / np.abs(vectors).max() / coarser))
-    gallery = Gallery(vectors, drawn.labels, drawn.groups, scale)
+    gallery = Gallery(vectors, drawn.identity_ids, drawn.image_ids, scale)
     prefix = None if share is None else prefix_of(dim, share)
     searcher = Int8Searcher(gallery, Sieve(gallery, threshold), 2, kernel=kernel, prefix=prefix)
     self_test("int8", searcher, gallery)
-    borders = [0, *(block.stop for block in plan_blocks(gallery.labels, target_rows=target))]
+    borders = [0, *(block.stop for block in plan_blocks(gallery.identity_ids, target_rows=target))]
     whole = Ledger(1, borders)
     found = [
         within(block, part) for block in map(whole.block, cut(borders, 0, columns)) for part in searcher.search(block)
@@ -175,7 +175,7 @@ def low_rank():
 
 
 def test_a_long_search_takes_a_prefix_where_it_pays_and_finds_the_same_rows(low_rank, monkeypatch):
-    blocks = plan_blocks(low_rank.labels, target_rows=5_000)
+    blocks = plan_blocks(low_rank.identity_ids, target_rows=5_000)
     plain = list(join(low_rank, blocks, threshold=0.5, engine="int8", threads=2))
     told: list[str] = []
     monkeypatch.setattr(prefix_choice, "_WORTH_TRYING_S", 0.0)
