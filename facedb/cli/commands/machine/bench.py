@@ -15,6 +15,7 @@ import typer
 from facedb.cli.choices import DetectorOption, ModelOption, PresetOption, ThreadsOption, model_choice, model_options
 from facedb.cli.context import database, state_of
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.defaults import BLOCK_ROWS
 from facedb.core.result_columns import ad_hoc, texts
 
 if TYPE_CHECKING:
@@ -239,6 +240,12 @@ def plan(
         ),
     ] = None,
     fmr: Annotated[float, typer.Option(min=0, max=1, help="False match rate, for the pairs that chance makes.")] = 1e-6,
+    block_rows: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Faces per block, the height of a tile: the higher, the less is read where memory is short."
+        ),
+    ] = BLOCK_ROWS,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Compute what a scan would take: bytes, operations and seconds, from the kernel of this machine. Nothing is searched."""
@@ -258,7 +265,7 @@ def plan(
         said = (
             f"{tera:g} as given" if tera else f"{best.tera_per_s:.2f} measured here ({best.name}, {processor_name()})"
         )
-    found = estimate(fleet, int(faces), dim, fmr=fmr)
+    found = estimate(fleet, int(faces), dim, fmr=fmr, rows=block_rows)
     rows = [
         ("pairs of faces", found.pairs, f"{found.pairs:.3g}", "n (n - 1) / 2"),
         ("operations", found.operations, f"{found.operations:.3g}", "2 d for each pair"),
@@ -275,7 +282,7 @@ def plan(
             sized(found.read_bytes),
             "every machine once, or the columns of every tile where they do not fit",
         ),
-        ("tiles", found.tiles, f"{found.tiles:,}", "8,192 x 131,072 faces"),
+        ("tiles", found.tiles, f"{found.tiles:,}", f"{block_rows:,} x 131,072 faces"),
         ("pairs by chance", found.chance_pairs, f"{found.chance_pairs:.3g}", f"pairs x the false match rate {fmr:g}"),
         ("their rows, bytes", found.pair_bytes, sized(found.pair_bytes), f"{PAIR_BYTES} for each, indexes included"),
     ]
