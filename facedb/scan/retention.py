@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from psycopg import errors
 
-from facedb.core.errors import FacedbError, NotFoundError
+from facedb.core.errors import FacedbError, InputError, NotFoundError
 from facedb.core.progress import Reporter
 from facedb.dataset import embedding_rows
 from facedb.dataset.outcomes import count_outcomes
@@ -67,6 +67,10 @@ def let_old_ones_go(db: Database, keep: int, reporter: Reporter) -> None:
                 return
             conn.execute(SQL["wait_briefly"])
             _drop(conn, old, keep)
+    except InputError as error:
+        # Vectors of an old scan that lie where nothing can be deleted now: the scan stays with them, and is named.
+        reporter.say(str(error))
+        return
     except FacedbError as error:
         passing = errors.LockNotAvailable | errors.DeadlockDetected | errors.InsufficientPrivilege
         if not isinstance(error.__cause__, passing):

@@ -31,7 +31,7 @@ from facedb.findings.links import roll_up
 from facedb.findings.names import names
 from facedb.findings.rates.histogram import count_scores
 from facedb.findings.rates.pair_sample import predict_pairs
-from facedb.join.engine import AUTO, EngineInfo, choose_engine
+from facedb.join.engine import ENGINE_NAMES, EngineInfo, choose_engine
 from facedb.join.loop import BlockResult, Gallery, Join
 from facedb.join.score import pair_scores
 from facedb.join.tiles import cpu_count
@@ -128,7 +128,8 @@ def _engine(options: ScanOptions) -> EngineInfo:
         return choose_engine(options.engine)
     if options.workers > 1:
         raise UsageError("--workers counts processes on this machine; with --ray the cluster says how many there are.")
-    name = options.engine if options.engine != AUTO else choose_engine(AUTO).name
+    known = options.engine in ENGINE_NAMES
+    name = options.engine if known else choose_engine(options.engine).name
     return EngineInfo(name, True, f"workers on a Ray cluster, engine {options.engine}")
 
 

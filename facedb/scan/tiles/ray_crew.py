@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -116,12 +117,16 @@ class RayCrew:
         return self
 
     def __exit__(self, *error: object) -> None:
+        gone = (self._ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError)
         for worker in self._seated.values():
-            self._ray.kill(worker.actor)
+            # Of a cluster that is gone nothing has to be ended.
+            with suppress(*gone):
+                self._ray.kill(worker.actor)
             release(self._db, self._scan_id, worker.name)
         self._seated = {}
         if self._ours:
-            self._ray.shutdown()
+            with suppress(*gone):
+                self._ray.shutdown()
 
     def tend(self, *, free: bool) -> None:
         """Seat workers on new nodes and replace those that died, and those that left while tiles are ``free`` again.

@@ -52,6 +52,8 @@ def test_dead_nodes_and_those_without_a_core_or_elsewhere_have_no_seat() -> None
 def test_workers_of_this_machine_and_those_of_a_cluster_exclude_each_other(database: Database) -> None:
     with pytest.raises(UsageError, match="--workers counts processes"):
         scan(database, ScanOptions(threshold=0.5, ray="", workers=2), reporter=Silent())
+    with pytest.raises(UsageError, match="no engine 'fast'"):
+        scan(database, ScanOptions(threshold=0.5, ray="", engine="fast"), reporter=Silent())
 
 
 @pytest.mark.skipif(WITH_RAY, reason="Ray is installed")
