@@ -55,6 +55,11 @@ class ScanRow:
     started_at: datetime
     finished_at: datetime | None
 
+    @property
+    def links_only(self) -> bool:
+        """Whether it keeps of each link its best pair alone, and of the others what the link says."""
+        return bool(self.scope.get("links_only"))
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerBlock:
@@ -225,6 +230,7 @@ def set_engine(conn: Connection, scan_id: int, engine: str) -> None:
 def abandon_scan(conn: Connection, scan_id: int) -> None:
     """Give up a running scan that cannot be finished any more, and drop its pairs."""
     conn.execute(SQL["abandon_scan"], {"scan_id": scan_id})
+    conn.execute(SQL["abandon_links"], {"scan_id": scan_id})
     conn.execute(sql.SQL("truncate {}").format(partition("flagged_pair", scan_id)))
 
 

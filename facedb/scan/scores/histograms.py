@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facedb.core.records import Float32Array, Float64Array
+from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.db.connection import Connection
 from facedb.findings.rates.genuine_scores import genuine_histogram
-from facedb.findings.rates.histogram import BINS, PairCounts, ScoreHistogram, bin_of, count_pairs, count_scores, edge
+from facedb.findings.rates.histogram import BINS, PairCounts, ScoreHistogram, bin_of, count_pairs, edge
 from facedb.findings.rates.impostors import impostor_histogram
 from facedb.findings.rates.pair_sample import sample_scores
 from facedb.join.gallery import Gallery
@@ -41,26 +41,29 @@ def measure(gallery: Gallery) -> Distributions:
     return Distributions(totals, genuine, impostor_histogram(gallery), all_counted)
 
 
+def count_mated(scores: Float32Array, mated: Float64Array) -> Float64Array:
+    """How many of the ``scores`` (m,) in each bin are of one person, where each is with the probability ``mated`` (m,): (BINS,)."""
+    return np.bincount(bin_of(scores), mated, minlength=BINS).astype(np.float64)
+
+
 def write(
     conn: Connection,
     scan_id: int,
     found: Distributions,
-    flagged_scores: Float32Array,
+    flagged: Int64Array,
     mated: Float64Array,
     threshold: float,
 ) -> None:
     """Write the histograms of a scan; the caller commits.
 
-    Impostor pairs at or above ``threshold`` are the flagged ones, of which each is ``mated`` (m,) with that probability; below it
-    every pair was counted too, or a sample tells.
+    Impostor pairs at or above ``threshold`` are the ``flagged`` ones, counts (BINS,) of which ``mated`` (BINS,) are of one person by the
+    findings; below it every pair was counted too, or a sample tells.
     """
-    flagged = count_scores(flagged_scores)
     everything = found.impostor.counted == found.impostor.total
     if everything:
         below = found.impostor.counts.copy()
         below[min(edge(threshold), BINS) :] = 0
         flagged = flagged * (np.arange(BINS) >= edge(threshold)) + below
-    told = np.bincount(bin_of(flagged_scores), mated, minlength=BINS).astype(np.float64)
     scan_rows.write_histogram(
         conn,
         scan_id,
@@ -69,7 +72,7 @@ def write(
         sampled=None if everything else found.impostor.counts,
         total=found.totals.impostor,
         counted_from=-1.0 if everything else threshold,
-        mated=told,
+        mated=mated,
     )
     every = found.all_genuine_counted
     scan_rows.write_histogram(
