@@ -6,7 +6,7 @@ const ARROWS = { next: ["ArrowRight", "ArrowDown"], back: ["ArrowLeft", "ArrowUp
 
 /** Action -> key. Arrows go on and back and nothing else, so they are not among these. */
 export const DEFAULTS = {
-  same: "s", different: "d", unsure: "u", wrong: "w", duplicate: "x",
+  same: "s", different: "d", unsure: "u", wrong: "w", duplicate: "x", other: "o",
   undo: "Backspace", next_open: "n", face_next: "j", face_back: "k", select: " ", move: "g", target: "t",
   first: "1", second: "2", zoom: "z", flip: "f", alike: "m", note: "e", help: "?",
 };
