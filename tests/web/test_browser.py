@@ -22,7 +22,7 @@ from facedb.web.settings import WebSettings
 from tests.web.conftest import Page, served
 
 CHROMIUM = os.environ.get("FACEDB_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-SLOW = 60_000
+SLOW = 15_000
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here: apt-get install chromium")
 

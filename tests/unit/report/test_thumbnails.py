@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from facedb.embedding.pictures.decode import Decoded, decode
 from facedb.report import thumbnails
 from facedb.report.thumbnails import SIDE, Place, Thumbnails
 
@@ -50,15 +52,19 @@ def test_a_face_cut_from_a_photo_decoded_small_is_the_one_cut_from_the_whole(
     exif[0x0112] = 6 if turned else 1
     scene().rotate(90 if turned else 0, expand=True).save(buffer, "JPEG", quality=92, exif=exif)
     meant = place(tmp_path, buffer.getvalue(), landmarks)
-    asked: list[float] = []
     cut = pixels(Thumbnails(tmp_path / "small").face(meant).data)
     photo = pixels(Thumbnails(tmp_path / "small").photo(meant, 512).data)
-    whole = thumbnails.decode
-    monkeypatch.setattr(thumbnails, "decode", lambda data, spare: (asked.append(spare(WIDTH, HEIGHT)), whole(data))[1])
+    asked: list[int] = []
+
+    def whole(data: bytes, spare: Callable[[int, int], float]) -> Decoded:
+        asked.append(decode(data, spare=spare).reduction)
+        return decode(data)
+
+    monkeypatch.setattr(thumbnails, "decode", whole)
     wanted = pixels(Thumbnails(tmp_path / "large").face(meant).data)
     assert cut.shape == (SIDE, SIDE, 3)
     assert np.abs(cut - wanted).mean() < 0.5 * np.abs(wanted[:, 1:] - wanted[:, :-1]).mean(), (
         "less than half a pixel off"
     )
     assert np.abs(photo - pixels(Thumbnails(tmp_path / "large").photo(meant, 512).data)).mean() < 3
-    assert min(asked) >= 4, "both were decoded at a quarter"
+    assert min(asked) >= 4, "both were decoded at a quarter of their sides"

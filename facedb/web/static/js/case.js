@@ -2,6 +2,7 @@
 
 import { api, bytes, h, percent, pixels, score, t, toast } from "./core.js";
 import { compare } from "./compare.js";
+import { keyName, keyOf } from "./keys.js";
 import { Faces, grid } from "./faces.js";
 import { boxes, choosable, photoOf } from "./zoom.js";
 
@@ -24,7 +25,7 @@ function drawHead(head, found) {
     h("div.title", {},
       h(`span.chip.${found.kind}`, {}, t(`class.${found.kind}`)),
       h("h1", { tabIndex: -1 }, ...names),
-      h("span.sure", { title: t("case.confidence") }, meter(found.confidence), percent(found.confidence)),
+      h("span.sure", { title: t(`confidence.${found.kind === "look-alike" ? "apart" : "right"}`) }, meter(found.confidence), t(`sure.${found.kind}`, { share: percent(found.confidence) })),
       h("span.rank.muted", {}, t("case.rank", { rank: found.rank, scan: found.scan_id }))),
     h("p.sentence", {}, found.sentence),
     notices(found),
@@ -120,7 +121,7 @@ function whole(face, tools) {
   const hint = h("p.muted", {});
   photoOf(face.image_id).then((photo) => {
     boxes(picture, photo, face.id, null, tools.take);
-    if (choosable(photo)) hint.textContent = t("stray.choose");
+    if (choosable(photo)) hint.replaceChildren(t("stray.choose"), " ", h("kbd", {}, keyName(keyOf("other"))));
   }, () => {});
   return h("div.photo", {}, picture, hint);
 }

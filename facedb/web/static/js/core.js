@@ -64,6 +64,8 @@ export function announce(text) {
 export function toast(text, actions = [], seconds = 6) {
   const box = h("div.toast", { role: "status" }, h("span", {}, text));
   const close = () => box.remove();
+  // Said once more, it takes the place of what was said before.
+  if (!actions.length) [...byId("toasts").children].filter((one) => one.firstChild.textContent === text).forEach((one) => one.remove());
   for (const [label, act] of actions) box.append(h("button", { type: "button", onclick: () => (close(), act()) }, label));
   box.append(h("button.quiet", { type: "button", "aria-label": t("close"), onclick: close }, "×"));
   byId("toasts").append(box);

@@ -212,7 +212,7 @@ function bar() {
     button.querySelector(".hint").textContent = view ? hint(action, kind) : "";
     button.querySelector("kbd").textContent = keyName(keyOf(action));
   }
-  for (const action of ["undo", "flip", "help", "target", "move", "note"]) {
+  for (const action of ["undo", "flip", "help", "target", "move", "note", "bulk"]) {
     const shown = document.querySelector(`[data-key="${action}"]`);
     if (shown) shown.textContent = keyName(keyOf(action));
   }
@@ -304,6 +304,8 @@ const actions = {
     else if (view) location.href = `/alike?identity=${view.found.a.identity_id}`;
   },
   note: write,
+  tick: () => queue.current && queue.tick(queue.current, !queue.ticks.has(queue.current.rank), false),
+  bulk: () => (queue.ticks.size ? byId("bulk")?.querySelector("button").focus() : byId("accept")?.click()),
   help: () => help(bar),
 };
 
@@ -404,11 +406,12 @@ byId("bulk-clear").addEventListener("click", () => queue.untick());
 byId("accept")?.addEventListener("click", async () => {
   const chosen = await bulk.accept();
   if (!chosen) return;
-  const query = new URLSearchParams({ kind: chosen.kind, least: chosen.least, state: "open", limit: 500 });
+  const { answer, ...asked } = chosen;
+  const query = new URLSearchParams({ ...asked, state: "open", limit: 500 });
   const found = await api("GET", `/scans/${scan}/queue?${query}`).catch((error) => (toast(error.message), null));
   if (!found) return;
   if (!found.items.length) toast(t("accept.none"));
-  else await decideAll(found.items, chosen.answer);
+  else await decideAll(found.items, answer);
 });
 
 let seenVerdict = null;
