@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.confidence import SUREST, of_copy
+from facedb.findings.cores.folders import Folders
 from facedb.findings.finding_table import FindingTable, Kind, Role, table
-from facedb.findings.folders import Folders
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.pictures.agreement import FROM, sureness
 from facedb.findings.pictures.candidates import FAR_BITS, alike_by_hash, nearest_bits

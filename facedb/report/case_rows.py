@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facedb.core.paths import display, from_text
+from facedb.core.files.paths import display, from_text
 from facedb.db.connection import Connection
 from facedb.db.queries import load
-from facedb.report.thumbnails import Place
+from facedb.report.pictures.thumbnails import Place
 
 SQL = load("report", "cases")
 

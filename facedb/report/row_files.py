@@ -1,7 +1,7 @@
 """Rows to files and to stdout: csv, json, jsonl, parquet and npz, with the same columns and types in each.
 
 Names that are not UTF-8 are written as their bytes in csv, as a list of files needs it, and in the text form of
-`facedb.core.paths` in the others.
+`facedb.core.files.paths` in the others.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from facedb.core.files.paths import to_text
 from facedb.core.formula import defused
-from facedb.core.paths import to_text
 from facedb.core.result_columns import Column, Kind, Table, Values
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from facedb.core.errors import InputError
-from facedb.core.file_kind import file_kind, is_pointer_or_page
-from facedb.core.image_format import image_format
+from facedb.core.files.file_kind import file_kind, is_pointer_or_page
+from facedb.core.files.image_format import image_format
 from facedb.sources.archives.recordio import MAGIC_BYTES
 from facedb.sources.extensions import has_image_extension
 from facedb.sources.junk import left_aside

@@ -153,7 +153,7 @@ TEXT: Final[dict[str, str]] = {
     "case.elsewhere": "Open elsewhere: {names}",
     "case.answered": "{answer}, says {by}",
     "case.history": "{count} said before",
-    "case.swap": "Finding {rank} points back: perhaps the two were swapped.",
+    "case.swap": "Finding {rank} points the other way: the two may have been swapped.",
     "side.faces": "{count} faces",
     "side.faces.one": "one face",
     "side.linked": "{count} linked ({share})",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from facedb.core.records import Float64Array, Int64Array
+from facedb.findings.cores.folders import Folders
 from facedb.findings.finding_table import FindingTable, Kind, Role
-from facedb.findings.folders import Folders
 
 
 def told_pairs(found: FindingTable, parts: Folders, rows_a: Int64Array, rows_b: Int64Array) -> Float64Array:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from facedb.core.errors import NotFoundError
-from facedb.core.paths import from_text
+from facedb.core.files.paths import from_text
 from facedb.db.connection import Connection
 from facedb.db.queries import load
-from facedb.report.thumbnails import Place
+from facedb.report.pictures.thumbnails import Place
 from facedb.review import taken_faces
 from facedb.review.taken_faces import TakenFace
 from facedb.scan.face_choice import same_place

@@ -23,7 +23,9 @@ NONE = np.zeros(BINS, np.int64)
 def measured(crowd: Known) -> tuple[Calibration, np.ndarray]:
     """The calibration of a scan at THRESHOLD, and the scores of the flagged pairs that are chance in truth."""
     gallery = crowd.gallery
-    blocks = list(join(gallery, plan_blocks(gallery.labels, target_rows=4096), threshold=THRESHOLD, engine="int8"))
+    blocks = list(
+        join(gallery, plan_blocks(gallery.identity_ids, target_rows=4096), threshold=THRESHOLD, engine="int8")
+    )
     a, b, scores = (np.concatenate([getattr(r, name) for r in blocks]) for name in ("rows_a", "rows_b", "scores"))
     found = find(gallery, study_folders(gallery), a, b, scores, Hashes.none(len(gallery)))
     genuine, impostor = genuine_histogram(gallery), impostor_histogram(gallery)
@@ -57,10 +59,12 @@ def test_the_chance_pairs_foretold_are_those_that_are_there() -> None:
 def test_small_galleries_have_every_impostor_pair_counted() -> None:
     crowd = Crowd(9, seed=3)
     gallery = folders([(p + 1, crowd.faces(p, 3 + p)) for p in range(9)])
-    shared = Gallery(gallery.vectors, gallery.labels, np.r_[0, 0, np.arange(2, len(gallery))])
+    shared = Gallery(gallery.vectors, gallery.identity_ids, np.r_[0, 0, np.arange(2, len(gallery))])
     found = impostor_histogram(shared)
     wide = shared.vectors.astype(float)
-    apart = (shared.labels[:, None] != shared.labels[None]) & (shared.groups[:, None] != shared.groups[None])
+    apart = (shared.identity_ids[:, None] != shared.identity_ids[None]) & (
+        shared.image_ids[:, None] != shared.image_ids[None]
+    )
     scores = (wide @ wide.T)[np.triu(apart, 1)]
     assert found.counted == found.total == len(scores)
     assert np.abs(np.cumsum(found.counts) - np.cumsum(count_scores(scores))).max() <= 2
