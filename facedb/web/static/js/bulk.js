@@ -1,6 +1,6 @@
 // Deciding many cases at once, after they were all seen as one sheet.
 
-import { dialog, h, open, percent, t } from "./core.js";
+import { dialog, h, open, sure, t } from "./core.js";
 
 const PROPOSED = { merge: "same", stray: "wrong-identity", duplicate: "duplicate", "look-alike": "different", photo: "same" };
 // Of look-alikes the confidence says how likely they are one person: those are accepted that are below it.
@@ -18,7 +18,7 @@ export async function confirm(items, answer) {
     return h("label.card", {},
       tick, h("span.pair", {}, ...item.faces.map((face) => h("img", { src: face.thumb, alt: "", width: 112, height: 112, loading: "lazy" }))),
       h("span.names", {}, h("span.name", {}, item.a), item.b ? h("span.name", {}, item.b) : null),
-      h("span.muted", {}, `${t(`class.${item.kind}`)} · ${t(`sure.${item.kind}`, { share: percent(item.confidence) })}`));
+      h("span.muted", {}, `${t(`class.${item.kind}`)} · ${sure(item.kind, item.confidence)}`));
   });
   label();
   box.append(h("p.muted", {}, t("bulk.hint")), h("div.cards", {}, ...cards),

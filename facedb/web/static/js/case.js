@@ -1,6 +1,6 @@
 // A case on the page: what is in question, and the two identities beside it.
 
-import { api, bytes, h, percent, pixels, score, t, toast } from "./core.js";
+import { api, bytes, h, percent, pixels, score, sure, t, toast } from "./core.js";
 import { compare } from "./compare.js";
 import { keyName, keyOf } from "./keys.js";
 import { Faces, grid } from "./faces.js";
@@ -25,7 +25,7 @@ function drawHead(head, found) {
     h("div.title", {},
       h(`span.chip.${found.kind}`, {}, t(`class.${found.kind}`)),
       h("h1", { tabIndex: -1 }, ...names),
-      h("span.sure", { title: t(`confidence.${found.kind === "look-alike" ? "apart" : "right"}`) }, meter(found.confidence), t(`sure.${found.kind}`, { share: percent(found.confidence) })),
+      h("span.sure", { title: t(found.kind === "look-alike" ? "case.apart_hint" : "case.confidence") }, meter(found.confidence), sure(found.kind, found.confidence)),
       h("span.rank.muted", {}, t("case.rank", { rank: found.rank, scan: found.scan_id }))),
     h("p.sentence", {}, found.sentence),
     notices(found),

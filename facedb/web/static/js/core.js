@@ -93,6 +93,8 @@ export const kept = {
 
 export const score = (value) => (value === null || value === undefined ? "–" : value.toFixed(3));
 export const percent = (value) => `${Math.round(100 * value)} %`;
+/** How sure a finding is; a look-alike says that two are apart, and its confidence how likely they are one. */
+export const sure = (kind, confidence) => (kind === "look-alike" ? t("case.apart", { share: percent(confidence) }) : percent(confidence));
 export const bytes = (value) =>
   value < 1000 ? `${value} B` : value < 1e6 ? `${(value / 1000).toFixed(value < 1e5 ? 1 : 0)} kB` : `${(value / 1e6).toFixed(1)} MB`;
 export const pixels = (face) => (face.width ? `${face.width} × ${face.height}` : "–");
