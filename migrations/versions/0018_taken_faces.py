@@ -1,4 +1,4 @@
-"""Taken faces: which face of a photo with several stands for its label, where a person said so.
+"""Taken faces: which face of a photo stands for its label, where a person said so; and a secret for pseudonyms.
 
 Revision ID: 0018
 Revises: 0014
@@ -23,6 +23,7 @@ def downgrade() -> None:
     """Drop them; scans choose by themselves again."""
     op.get_bind().exec_driver_sql(
         """
+        drop table facedb.secret;
         drop table facedb.decision_taken_face;
         drop table facedb.taken_face;
         drop function facedb.keep_taken_faces();
