@@ -46,10 +46,10 @@ comment on column facedb.decision.answer is 'same, different, unsure, wrong-iden
 -- What no report tells -------------------------------------------------------------------------------------------------
 
 create table facedb.secret (
-    only boolean primary key default true check (only),
+    one boolean primary key default true check (one),
     key text not null default gen_random_uuid() || '-' || gen_random_uuid()
 );
 insert into facedb.secret default values;
 comment on table facedb.secret is 'One row: what pseudonyms in redacted reports are made with, so that nobody finds a name by trying names.';
-comment on column facedb.secret.only is 'There is one row.';
+comment on column facedb.secret.one is 'There is one row.';
 comment on column facedb.secret.key is 'Random.';
