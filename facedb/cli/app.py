@@ -15,11 +15,12 @@ from facedb.cli.commands import calibrate, check, forget, model, plan, review, s
 from facedb.cli.commands.machine import bench, db, demo, doctor
 from facedb.cli.commands.reading import bi, diff, evaluate, export, findings, report, results, show
 from facedb.cli.context import State
-from facedb.cli.output import ReaderGoneError, watch_stdout
+from facedb.cli.output import ReaderGoneError, watch_stderr, watch_stdout
 from facedb.cli.progress import ConsoleReporter, complain
 from facedb.cli.start import leave, on_ctrl_c
 from facedb.core.choices import one_of
 from facedb.core.errors import ExitCode, FacedbError
+from facedb.core.machine import memory
 
 # The base of every complaint about arguments, of whichever click this typer runs on.
 _ArgumentError = cast("type[Exception]", typer.BadParameter.__base__)
@@ -123,6 +124,7 @@ def main() -> None:
     """Run the command line and exit with a code of `facedb.core.errors.ExitCode`."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    watch_stderr()
     watch_stdout()
     try:
         code = _run()
@@ -153,9 +155,12 @@ def _run() -> int:
         if sentence:
             complain(sentence)
         return ExitCode.USAGE
-    except MemoryError:
+    except (MemoryError, ImportError, RuntimeError) as error:
+        if not memory.is_short(error):
+            raise
         complain(
-            "The memory did not suffice; everything finished so far is kept: give it more, or do less at once, and run it again."
+            f"The memory did not suffice{memory.limit_in_words()}; everything finished so far is kept: give it more, or do less at once, "
+            "and run it again."
         )
         return ExitCode.FAILED
     except KeyboardInterrupt:

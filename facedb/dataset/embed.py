@@ -29,7 +29,7 @@ from facedb.embedding.extract import MIN_FACE
 from facedb.embedding.model_files.resolve import load_contract
 from facedb.embedding.pictures.decode import MAX_PIXELS
 from facedb.embedding.pipeline import Embedder
-from facedb.sources.reading import ByteReader
+from facedb.sources.image_bytes import ByteReader
 
 # A transaction is committed when this many images are through or this much time has passed, whichever comes first.
 _COMMIT_IMAGES = 512

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from facedb.core import rejects
-from facedb.core.plain import storable
+from facedb.core.jsonb_values import storable
 from facedb.core.records import ImageRecord, Problem
 from facedb.dataset import image_rows
 from facedb.dataset.limits import FILE_BYTES

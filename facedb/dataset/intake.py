@@ -24,7 +24,7 @@ from facedb.dataset.places import source_rows
 from facedb.dataset.same_files import settle_same_files
 from facedb.db.connection import Connection
 from facedb.db.reconnecting import Work
-from facedb.sources.reading import ByteReader
+from facedb.sources.image_bytes import ByteReader
 from facedb.sources.source import Source
 
 _MAY_REPEAT = ("list", "csv", "jsonl", "parquet", "npz", "tar")

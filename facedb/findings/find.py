@@ -22,16 +22,16 @@ from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.confidence import LIKELY, Rules
 from facedb.findings.copies import EQUAL, NEAR, Hashes, find_copies
 from facedb.findings.cores.asides import find_asides, settle_ties
-from facedb.findings.cores.company import Company
 from facedb.findings.cores.folders import Folders, folders
 from facedb.findings.cores.peel import Peeled, nearest_few, peel
 from facedb.findings.cores.persons import Ends, Persons, ends, folder_sums, mean_scores, noise, persons
+from facedb.findings.cores.shown_together import Company
 from facedb.findings.finding_table import FindingTable, Kind, Role, ranked, table
 from facedb.findings.likenesses import Likeness, compare_cores, find_likenesses, namesakes
 from facedb.findings.odds.two_groups import TwoGroups, two_groups
 from facedb.findings.photos import PhotoFacts, find_photos
-from facedb.findings.pictures.copied import Pictures
-from facedb.findings.rates.told import told_pairs
+from facedb.findings.pictures.picture_copies import Pictures
+from facedb.findings.rates.explained_pairs import told_pairs
 from facedb.findings.strays import find_mixed, find_strays, swaps
 from facedb.join.gallery import Gallery
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.confidence import LIKELY
-from facedb.findings.cores.company import Company
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.persons import Persons
+from facedb.findings.cores.shown_together import Company
 from facedb.findings.finding_table import FindingTable, Kind, Role, table
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.links import Links, roll_up

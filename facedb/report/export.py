@@ -37,7 +37,7 @@ from facedb.review.files.on_disk import remarks as not_there
 from facedb.scan import findings, scan_rows
 from facedb.scan.which_scan import find_scan
 from facedb.sources.archives.recordio import NAMES, IdentityRecordWriter
-from facedb.sources.reading import ByteReader
+from facedb.sources.image_bytes import ByteReader
 
 ROWS = ("csv", "jsonl", "parquet", "npz")
 FORMATS: dict[str, tuple[str, ...]] = {

@@ -15,8 +15,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from facedb.core.files.paths import to_text
-from facedb.core.formula import defused
 from facedb.core.result_columns import Column, Kind, Table, Values
+from facedb.core.spreadsheet_cells import defused
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +28,7 @@ def write_rows(file: BinaryIO, table: Table[Any], rows: Iterable[Any], form: str
     """Write ``rows`` (frozen rows or their values) as csv, json, jsonl, parquet or npz; returns how many there were.
 
     Streamed but for npz, which is one array a column. ``file`` need not be seekable. Cells of a csv that a spreadsheet would run as
-    formulas are defused (`facedb.core.formula`) unless ``raw``; the other formats hold no formulas.
+    formulas are defused (`facedb.core.spreadsheet_cells`) unless ``raw``; the other formats hold no formulas.
     """
     if form == "csv":
         return _csv(file, table, map(table.values, rows), raw=raw)

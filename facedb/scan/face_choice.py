@@ -15,7 +15,7 @@ from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection
 from facedb.findings.cores.choice import Choice, Part, choose_faces
-from facedb.findings.cores.company import Bystanders, Company, company
+from facedb.findings.cores.shown_together import Bystanders, Company, company
 from facedb.findings.find import FolderStudy
 from facedb.scan import scan_rows
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot

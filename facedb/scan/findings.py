@@ -18,11 +18,11 @@ from facedb.db.connection import Connection, Database, translated
 from facedb.db.rows import stream
 from facedb.findings.confidence import CERTAIN, LIKELY
 from facedb.findings.copies import Hashes
-from facedb.findings.cores.company import Company
+from facedb.findings.cores.shown_together import Company
 from facedb.findings.find import ALONE, Findings, FolderStudy, find, unlabelled_copies
 from facedb.findings.finding_table import FindingTable, Kind, Role
 from facedb.findings.photos import PhotoFacts
-from facedb.findings.pictures.copied import Pictures
+from facedb.findings.pictures.picture_copies import Pictures
 from facedb.join.gallery import Gallery
 from facedb.scan import finding_rows
 from facedb.scan.finding_sentences import sentences

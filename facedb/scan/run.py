@@ -18,8 +18,8 @@ from facedb.core.counting import counted
 from facedb.core.errors import ConflictError, TooManyPairsError
 from facedb.core.lookup import Lookup
 from facedb.core.machine import memory
-from facedb.core.machine.aside import Aside
 from facedb.core.machine.blas import one_blas_thread
+from facedb.core.machine.in_background import Aside
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.machine.aside import checkpoint
+from facedb.core.machine.in_background import checkpoint
 from facedb.core.records import Float32Array, Int64Array
 
 # A batch of folders holds at most this many scores (1 MB), unless one folder alone has more.

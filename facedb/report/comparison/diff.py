@@ -16,6 +16,7 @@ from typing import overload
 import numpy as np
 
 from facedb.core.choices import one_of
+from facedb.core.lookup import places
 from facedb.core.records import Float32Array, Int64Array
 from facedb.core.result_columns import Real
 from facedb.db.connection import Connection, Database, translated
@@ -203,14 +204,13 @@ def _compare(conn: Connection, one: Side, two: Side, *, by_image: bool) -> ScanD
 
 def _matches(first: Flagged, second: Flagged) -> tuple[Int64Array, Int64Array]:
     """Where each pair of ``first`` (m,) is in ``second`` (n,), and the other way; -1 where it is not."""
-    pairs = np.concatenate([np.stack([f.low, f.high], 1) for f in (first, second)])
-    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
-    ordered = pairs[order]
-    # Each side holds a pair once, so equal neighbours are the two sides of one pair, the first side first: lexsort is stable.
-    at = np.flatnonzero((ordered[1:] == ordered[:-1]).all(axis=1))
-    in_second, in_first = np.full(len(first), -1, np.int64), np.full(len(second), -1, np.int64)
-    in_second[order[at]] = order[at + 1] - len(first)
-    in_first[order[at + 1] - len(first)] = order[at]
+    ends = np.unique(np.concatenate([np.unique(part) for f in (first, second) for part in (f.low, f.high)]))
+    # One number for both ends keeps the order of the pairs, so each side is sorted by it already.
+    one, two = (np.searchsorted(ends, f.low) * len(ends) + np.searchsorted(ends, f.high) for f in (first, second))
+    in_second = places(one, two)
+    in_first = np.full(len(second), -1, np.int64)
+    both = np.flatnonzero(in_second >= 0)
+    in_first[in_second[both]] = both
     return in_second, in_first
 
 
@@ -292,20 +292,25 @@ def _link_changes(
             said = _REASONS[reason]
             if said is not None:
                 reasons[key][said] += count
-    before, after = (_by_link(side, keys) for side, keys in zip(sides, links, strict=True))
-    found = [_link_change(names, key, before.get(key), after.get(key), reasons[key]) for key in touched.tolist()]
+    before, after = (_of_links(touched, side, keys) for side, keys in zip(sides, links, strict=True))
+    found = [
+        _link_change(names, key, was, now, reasons[key])
+        for key, was, now in zip(touched.tolist(), before, after, strict=True)
+    ]
     rank = {change: number for number, change in enumerate(CHANGES)}
     return sorted(
         found, key=lambda k: (rank[k.change], -(k.max_after or k.max_before or 0.0), k.identity_a, k.identity_b)
     )
 
 
-def _by_link(pairs: Flagged, links: Int64Array) -> dict[int, tuple[int, float]]:
-    """Pairs and highest score of each link."""
-    order = np.argsort(links, kind="stable")
-    keys, starts, counts = np.unique(links[order], return_index=True, return_counts=True)
-    best = np.maximum.reduceat(pairs.score[order], starts) if len(keys) else np.empty(0, np.float32)
-    return dict(zip(keys.tolist(), zip(counts.tolist(), best.tolist(), strict=True), strict=True))
+def _of_links(wanted: Int64Array, pairs: Flagged, links: Int64Array) -> list[tuple[int, float] | None]:
+    """Pairs and highest score of each link of ``wanted`` (sorted); None where a scan has none. Links that did not change cost nothing."""
+    at = places(links, wanted)
+    mine = at >= 0
+    counts = np.bincount(at[mine], minlength=len(wanted))
+    best = np.full(len(wanted), -np.inf, np.float32)
+    np.maximum.at(best, at[mine], pairs.score[mine])
+    return [(n, score) if n else None for n, score in zip(counts.tolist(), best.tolist(), strict=True)]
 
 
 def _link_change(

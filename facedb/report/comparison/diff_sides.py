@@ -37,7 +37,7 @@ class Side:
     def __init__(self, conn: Connection, scan: ScanRow) -> None:
         self.scan = scan
         self.detection = diff_rows.detection(conn, scan.model_id)
-        self.pairs = read_pairs(conn, scan.id)
+        self._pairs = read_pairs(conn, scan.id)
         blocks = ledger(conn, scan.id)
         ids = np.concatenate([b.embedding_ids for b in blocks]) if blocks else np.empty(0, np.int64)
         labels = np.concatenate([b.identity_ids for b in blocks]) if blocks else np.empty(0, np.int32)
@@ -45,7 +45,7 @@ class Side:
         known = members > 0
         self._members = Lookup(members[known])
         self._labels = labels[known].astype(np.int64)
-        self.flagged = np.unique(np.concatenate([self.pairs.face_a, self.pairs.face_b]))
+        self.flagged = np.unique(np.concatenate([np.unique(self._pairs.face_a), np.unique(self._pairs.face_b)]))
 
     def label(self, faces: Int64Array) -> Int64Array:
         """The label (m,) of each of ``faces`` (m,) in this scan; -1 where it is not known (embedded again since, or absent)."""
@@ -61,11 +61,14 @@ class Side:
         return found
 
     def by_ends(self, conn: Connection, *, by_image: bool) -> Flagged:
-        """Every flagged pair by its faces, or by its images; of two images the best pair counts."""
-        a, b, score = self.pairs.face_a, self.pairs.face_b, self.pairs.score
+        """Every flagged pair by its faces, or by its images; of two images the best pair counts. Can be asked once."""
+        a, b, score = self._pairs.face_a, self._pairs.face_b, self._pairs.score
+        # Asked once: of millions of pairs one order is enough to hold.
+        del self._pairs
         if not by_image:
             order = np.lexsort((b, a))
-            return Flagged(a[order], b[order], a[order], b[order], score[order])
+            a, b = a[order], b[order]
+            return Flagged(a, b, a, b, score[order])
         faces, images = diff_rows.images_of_faces(conn, self.flagged)
         # A face whose image was pruned has no image any more; below zero it cannot be mistaken for one.
         at = Lookup(faces)

@@ -11,20 +11,22 @@ import math
 import os
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from facedb.core.files.paths import from_text
 from facedb.core.rejects import Rejected
 from facedb.embedding.overlap import available_cpus
 from facedb.embedding.pictures.align import Similarity, box_similarity, similarity, template_for, warp
 from facedb.embedding.pictures.decode import Decoded, decode
-from facedb.sources.reading import ByteReader
+from facedb.sources.image_bytes import ByteReader
 
 SIDE = 192
 _QUALITY = 86
@@ -51,6 +53,24 @@ class Place:
     box: tuple[float, float, float, float] | None
     landmarks: tuple[float, ...] | None
     format: str
+
+
+def place_of(row: Sequence[Any]) -> Place:
+    """The place that a query names in the columns of `Place`, names and numbers as the tables hold them."""
+    image_id, root, path, container, offset, length, sha256, status, box, landmarks, form = row
+    return Place(
+        image_id,
+        from_text(root),
+        from_text(path),
+        None if container is None else from_text(container),
+        offset,
+        length,
+        sha256,
+        status,
+        None if box is None else tuple(box),
+        None if landmarks is None else tuple(landmarks),
+        form,
+    )
 
 
 @dataclass(frozen=True, slots=True)

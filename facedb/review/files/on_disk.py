@@ -16,7 +16,7 @@ from facedb.dataset.file_changes import digest
 from facedb.dataset.places.source_places import VECTOR_FORMATS
 from facedb.dataset.places.source_rows import ImagePlace
 from facedb.review.decision_rows import PlannedImage
-from facedb.sources.reading import ByteReader
+from facedb.sources.image_bytes import ByteReader
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,15 @@ from typing import Self
 import psycopg
 
 from facedb.db.connection import Connection
+from facedb.db.locks import wait_briefly
 from facedb.db.reconnecting import Work
 from facedb.scan import scan_rows
 from facedb.scan.scan_rows import PairRows
 from facedb.scan.tiles import tile_rows
 from facedb.scan.tiles.tile_rows import LEASE_SECONDS, TileRow
+
+# Longer than this nobody who leaves waits for what others hold: the lease gives the tile back.
+_END_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,11 @@ class Claims:
 
     def __exit__(self, *error: object) -> None:
         self._stop.set()
-        self._thread.join()
+        self._thread.join(_END_SECONDS)
         # Where the server is gone the lease ends by itself.
         with suppress(psycopg.Error):
             self._work.conn.rollback()
+            wait_briefly(self._work.conn, _END_SECONDS)
             tile_rows.release_tiles(self._work.conn, self._scan_id, self.worker)
             self._work.conn.commit()
 

@@ -10,12 +10,16 @@ from typing import Literal
 from facedb.core.errors import ConflictError, NotFoundError, UsageError
 from facedb.core.files.paths import display
 from facedb.db.connection import Connection
+from facedb.db.locks import wait_briefly
 from facedb.db.queries import load
 from facedb.review import decision_rows, taken_faces
 from facedb.web.data import case
 from facedb.web.data.faces import load_faces, shown
 
 SQL = load("web", "decisions")
+
+# A verdict import may hold the table for long: rather say so than wait for it.
+_PATIENCE_SECONDS = 3.0
 
 Answer = Literal["same", "different", "unsure", "wrong-identity", "duplicate"]
 OTHER_FACE = "other-face"
@@ -124,7 +128,7 @@ def decide(
     Raises SaidMeanwhileError where somebody said something since ``seen``, NotFoundError for findings and faces that are not
     there, and UsageError for an answer that says nothing of its subject.
     """
-    conn.execute(SQL["wait_briefly"])
+    wait_briefly(conn, _PATIENCE_SECONDS)
     conn.execute(SQL["alone"])
     decided = []
     for wish in wishes:
@@ -182,7 +186,7 @@ def undo(conn: Connection, sitting_id: int, reviewer: str) -> Undone:
     Verdicts are only ever added: what stood before is said again in the name of its reviewer, else it is withdrawn. Raises
     NotFoundError when there is nothing left, and ConflictError where somebody said something of the same since.
     """
-    conn.execute(SQL["wait_briefly"])
+    wait_briefly(conn, _PATIENCE_SECONDS)
     conn.execute(SQL["alone"])
     decisions = conn.execute(SQL["newest_batch"], {"sitting_id": sitting_id}).fetchall()
     if not decisions:

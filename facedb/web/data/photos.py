@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from facedb.core.errors import NotFoundError
-from facedb.core.files.paths import from_text
 from facedb.db.connection import Connection
 from facedb.db.queries import load
-from facedb.report.pictures.thumbnails import Place
+from facedb.report.pictures.thumbnails import Place, place_of
 from facedb.review import taken_faces
 from facedb.review.taken_faces import TakenFace
 from facedb.scan.face_choice import same_place
@@ -157,17 +156,4 @@ def _meant(taken: TakenFace, faces: dict[int, Face]) -> int | None:
 def _place(row: tuple[Any, ...] | None, what: str) -> Place:
     if row is None:
         raise NotFoundError(f"There is no {what}.")
-    image_id, root, path, container, offset, length, sha256, status, box, landmarks, form = row
-    return Place(
-        image_id,
-        from_text(root),
-        from_text(path),
-        None if container is None else from_text(container),
-        offset,
-        length,
-        sha256,
-        status,
-        None if box is None else tuple(box),
-        None if landmarks is None else tuple(landmarks),
-        form,
-    )
+    return place_of(row)

@@ -2,10 +2,6 @@
 -- Verdicts are written one reviewer at a time, so that nobody answers what another one is answering; readers do not wait.
 lock table facedb.verdict in share row exclusive mode;
 
--- name: wait_briefly
--- A verdict import may hold the table for long: rather say so than wait for it.
-select set_config('lock_timeout', '3s', true);
-
 -- name: add_decision
 -- An answer; decisions of one stroke share the key of the first as their batch.
 insert into facedb.decision (sitting_id, batch, scan_id, rank, class, answer, agrees)

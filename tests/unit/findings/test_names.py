@@ -7,7 +7,7 @@ import pytest
 
 from facedb.findings.confidence import CERTAIN
 from facedb.findings.copies import Hashes
-from facedb.findings.cores.company import Company
+from facedb.findings.cores.shown_together import Company
 from facedb.findings.find import find, study_folders
 from facedb.findings.finding_table import FindingTable, Kind
 from facedb.findings.names import Names, agree, look_like_names, names, one_surname, weighed, words

@@ -9,7 +9,7 @@ import pytest
 
 from facedb.findings.copies import Hashes
 from facedb.findings.cores.choice import Choice, Part, choose_faces
-from facedb.findings.cores.company import Company
+from facedb.findings.cores.shown_together import Company
 from facedb.findings.find import find, study_folders
 from facedb.findings.finding_table import Kind
 from facedb.join.blocks import plan_blocks

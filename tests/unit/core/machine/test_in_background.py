@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from facedb.core.machine.aside import Aside, checkpoint
+from facedb.core.machine.in_background import Aside, checkpoint
 
 
 def test_the_result_and_the_error_of_the_work_come_back() -> None:
@@ -43,7 +43,7 @@ def test_a_checkpoint_elsewhere_does_nothing() -> None:
 def test_a_process_that_fails_while_numpy_works_aside_ends_by_its_own_error() -> None:
     script = (
         "import numpy as np\n"
-        "from facedb.core.machine.aside import Aside, checkpoint\n"
+        "from facedb.core.machine.in_background import Aside, checkpoint\n"
         "a = np.random.default_rng(0).random((400, 400))\n"
         "def work():\n"
         "    for _ in range(10_000):\n"

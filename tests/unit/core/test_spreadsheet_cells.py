@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from facedb.core.counting import counted
-from facedb.core.formula import armed, defused
+from facedb.core.spreadsheet_cells import armed, defused
 
 FORMULAS = ["=1+1", "+ann", "-bob", "@sum(a1)", "\t=1", "\r=1", "'=1", "''-x", "=cmd|' /C calc'!A0"]
 PLAIN = ["ann", "", "'tis", "a=b", "O'Hara", "1-2", "José", "'", "'ann"]
