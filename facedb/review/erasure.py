@@ -161,6 +161,7 @@ def _rows(conn: Connection, subject: Subject) -> _Done:
     conn.execute(SQL["recount_scans"])
     conn.execute(SQL["forget_on"])
     verdicts = _count(conn, "drop_verdicts")
+    conn.execute(SQL["drop_taken_faces"])
     conn.execute(SQL["clear_known"])
     steps = conn.execute(SQL["drop_steps"]).fetchall()
     plans = [plan for plan, _ in steps]

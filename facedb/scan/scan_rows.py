@@ -298,6 +298,11 @@ def face_boxes(conn: Connection, ids: Sequence[int]) -> list[tuple[Any, ...]]:
     return conn.execute(SQL["face_boxes"], {"ids": list(ids)}).fetchall()
 
 
+def taken_faces(conn: Connection) -> dict[int, tuple[float, float, float, float]]:
+    """By image, the box x, y, w, h in pixels of the face that a person took."""
+    return {image: (x, y, w, h) for image, x, y, w, h in conn.execute(SQL["taken_faces"])}
+
+
 def write_scan_faces(conn: Connection, scan_id: int, rows: Iterable[tuple[Any, ...]]) -> None:
     """Write face, role, faces of its photo, fit, the other identity it is and the score to it; what is there already is replaced."""
     conn.execute("delete from facedb.scan_face where scan_id = %s", (scan_id,))

@@ -136,6 +136,12 @@ where v.identity_a in (select id from gone_identity) or v.identity_b in (select 
    or v.sha256_a in (select sha256 from gone_image) and not exists (select from facedb.image i where i.id = v.image_a)
    or v.sha256_b in (select sha256 from gone_image) and not exists (select from facedb.image i where i.id = v.image_b);
 
+-- name: drop_taken_faces
+-- Where people said their faces are.
+delete from facedb.taken_face t
+where t.image_id in (select id from gone_image)
+   or t.sha256 in (select sha256 from gone_image) and not exists (select from facedb.image i where i.id = t.image_id);
+
 -- name: clear_known
 -- Verdicts on links remember which images were known by the first bytes of their hashes.
 update facedb.verdict v

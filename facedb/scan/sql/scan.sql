@@ -151,6 +151,10 @@ values (%(scan_id)s, %(kind)s, %(total)s, %(counted_from)s, %(sampled)s);
 select f.id, f.box, i.width, i.height from facedb.face f join facedb.image i on i.id = f.image_id
 where f.id = any(%(ids)s) and f.box is not null and i.width is not null and i.height is not null;
 
+-- name: taken_faces
+-- Where the faces are that people took.
+select image_id, box_x, box_y, box_width, box_height from bi.taken_faces;
+
 -- name: add_scan_face
 -- What a face was to a scan.
 insert into facedb.scan_face (scan_id, face_id, role, faces, fit, also_identity, also_score)
