@@ -50,9 +50,15 @@ def write_findings(
     findings: Iterable[Sequence[Any]],
     faces: Iterable[tuple[int, int, str]],
 ) -> None:
-    """COPY findings (tuples of FINDING_COLUMNS) and their faces (rank, face, role); the caller commits."""
+    """COPY findings (tuples of FINDING_COLUMNS) and their faces (rank, face, role); the caller commits.
+
+    Faces whose images were pruned since the scan began have no rows, as if they had been pruned after it.
+    """
     _copy(conn, "finding", ("scan_id", *FINDING_COLUMNS), ((scan_id, *row) for row in findings))
-    _copy(conn, "finding_face", ("scan_id", "rank", "face_id", "role"), ((scan_id, *row) for row in faces))
+    about = list(faces)
+    there = {row[0] for row in conn.execute(SQL["hold_faces"], {"faces": [face for _, face, _ in about]})}
+    kept = ((scan_id, *row) for row in about if row[1] in there)
+    _copy(conn, "finding_face", ("scan_id", "rank", "face_id", "role"), kept)
 
 
 def _copy(conn: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -55,6 +55,11 @@ class ScanRow:
     started_at: datetime
     finished_at: datetime | None
 
+    @property
+    def links_only(self) -> bool:
+        """Whether it keeps of each link its best pair alone, and of the others what the link says."""
+        return bool(self.scope.get("links_only"))
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerBlock:
@@ -225,6 +230,7 @@ def set_engine(conn: Connection, scan_id: int, engine: str) -> None:
 def abandon_scan(conn: Connection, scan_id: int) -> None:
     """Give up a running scan that cannot be finished any more, and drop its pairs."""
     conn.execute(SQL["abandon_scan"], {"scan_id": scan_id})
+    conn.execute(SQL["abandon_links"], {"scan_id": scan_id})
     conn.execute(sql.SQL("truncate {}").format(partition("flagged_pair", scan_id)))
 
 
@@ -295,6 +301,11 @@ def write_histogram(
 def face_boxes(conn: Connection, ids: Sequence[int]) -> list[tuple[Any, ...]]:
     """Key, box (x, y, w, h), and width and height of the photo, of the faces ``ids`` that have a box."""
     return conn.execute(SQL["face_boxes"], {"ids": list(ids)}).fetchall()
+
+
+def taken_faces(conn: Connection) -> dict[int, tuple[float, float, float, float]]:
+    """By image, the box x, y, w, h in pixels of the face that a person took."""
+    return {image: (x, y, w, h) for image, x, y, w, h in conn.execute(SQL["taken_faces"])}
 
 
 def write_scan_faces(conn: Connection, scan_id: int, rows: Iterable[tuple[Any, ...]]) -> None:

@@ -118,7 +118,7 @@ def test_a_rate_chooses_the_threshold_of_a_scan(world: World) -> None:
     said = world.facedb("scan", "--fmr", "1e-4", "--format", "json")
     assert "the false match rate of 0.0001" in said.err
     assert 0 < json.loads(said.out)[0]["threshold"] < 1
-    assert "takes a number such as 0.45, or auto" in world.facedb("scan", "--threshold", "high", code=2).err
+    assert "takes a number such as 0.45, auto" in world.facedb("scan", "--threshold", "high", code=2).err
 
 
 def test_evaluate_plants_grades_and_keeps(world: World) -> None:

@@ -1,3 +1,7 @@
+-- name: hold_faces
+-- Those of some faces that are still there, which stay until this transaction ends.
+select id from facedb.face where id = any(%(faces)s) order by id for key share;
+
 -- name: findings
 -- Findings of a scan in the order of their rank; those that a person denied only with new images, or when all are asked for.
 -- (Composed: the columns.)

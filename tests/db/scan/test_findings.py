@@ -27,7 +27,7 @@ from facedb.scan.findings import (
 )
 from facedb.scan.run import ScanOptions, ScanSummary, scan
 from facedb.scan.scores.calibrate import calibrate, scan_meaning
-from facedb.scan.scores.thresholds import ThresholdRule
+from facedb.scan.scores.thresholds import ThresholdRule, threshold_in_words
 from tests.db.population import Population
 from tests.unit.findings.people import DIM, Crowd
 
@@ -224,6 +224,36 @@ def test_one_identity_gives_no_threshold(database: Database) -> None:
     Population(database, DIM).add(Crowd(1).faces(0, 4), ["alone"] * 4)
     with pytest.raises(UsageError, match="fewer than two identities"):
         scan(database, ScanOptions(threshold=ThresholdRule(), engine="exact"), reporter=Silent())
+
+
+@pytest.mark.parametrize("budget", [20.0, 300.0])
+def test_a_budget_of_pairs_chooses_the_lowest_threshold_that_keeps_it(database: Database, budget: float) -> None:
+    populate(database)
+    talk = Talk()
+    done = scan(database, ScanOptions(ThresholdRule(pairs=budget), engine="exact"), reporter=talk).scan
+    # The set is smaller than the sample, so what is expected is what there is.
+    assert done.pairs <= budget
+    lower = scan(database, ScanOptions(done.threshold - 0.002, engine="exact"), reporter=talk).scan
+    assert lower.pairs > budget
+    assert any(f"at most about {budget:,.0f} pairs" in said for said in talk.said)
+
+
+def test_a_budget_above_the_brake_is_refused_before_anything_is_read(database: Database) -> None:
+    populate(database)
+    options = ScanOptions(ThresholdRule(pairs=1e5), engine="exact", max_pairs=1000)
+    with pytest.raises(UsageError, match="above --max-pairs 1,000"):
+        scan(database, options, reporter=Silent())
+
+
+@pytest.mark.parametrize("text", ["pairs=0", "pairs=-1", "pairs=inf", "pairs=nan", "pairs=", "pairs=many", "0,45"])
+def test_what_is_no_budget_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        threshold_in_words(text)
+
+
+def test_a_budget_is_written_as_people_write_numbers() -> None:
+    assert {threshold_in_words(text) for text in ("pairs=1e7", "PAIRS=10,000,000")} == {ThresholdRule(pairs=1e7)}
+    assert threshold_in_words("0.45") == 0.45
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -1e-3])
