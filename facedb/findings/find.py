@@ -93,11 +93,12 @@ def find(
     seen: Company = ALONE,
     pictures: Pictures | None = None,
     photos: PhotoFacts | None = None,
+    outside: FindingTable | None = None,
 ) -> Findings:
     """Find the mistakes of a gallery.
 
     ``seen`` is what photos with several faces tell; ``pictures`` are those behind the rows, and ``photos`` what was measured of them
-    (None: nothing is known).
+    (None: nothing is known). ``outside`` is what is told of faces without a label, whose rows follow those of the gallery.
 
     ``study`` is `study_folders` of it; ``rows_a``, ``rows_b`` (m,) are the rows of the flagged pairs with ``scores`` float32
     (m,). No other pair is looked at, but every face beside a core is compared with every core.
@@ -134,6 +135,8 @@ def find(
         told.append(find_photos(parts, photos, gallery.groups))
     found = ranked(told)
     mated = told_pairs(found, parts, rows_a, rows_b)
+    if outside is not None:
+        found = ranked([found, outside])
     return Findings(replace(found, partner=swaps(found)), mated, study.ends, rules)
 
 

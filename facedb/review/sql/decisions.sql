@@ -227,15 +227,13 @@ update facedb.image set identity_id = %(identity_id)s, labelled_by = %(labelled_
 
 -- name: certain_findings
 -- Findings of a scan from a confidence up, each with the images of its faces; an image with several faces stands for none of them.
-select f.rank, f.class, f.confidence, f.identity_a, f.identity_b, na.name, nb.name, da.name,
+select f.rank, f.told_class, f.confidence, f.identity_a_id, f.identity_b_id, f.identity_a, f.identity_b, f.dataset_a,
        array(select i.id from facedb.finding_face t
              join facedb.face c on c.id = t.face_id join facedb.image i on i.id = c.image_id
              where t.scan_id = f.scan_id and t.rank = f.rank and t.role in ('wrong', 'copy')
                and not exists (select from facedb.face o where o.image_id = c.image_id and o.detection = c.detection and o.id <> c.id)
              order by i.id)
-from facedb.finding f
-join facedb.identity na on na.id = f.identity_a join facedb.dataset da on da.id = na.dataset_id
-left join facedb.identity nb on nb.id = f.identity_b
-where f.scan_id = %(scan_id)s and f.confidence >= %(certain)s and f.class in ('merge', 'stray', 'duplicate')
-  and (%(dataset)s::text is null or da.name = %(dataset)s)
+from bi.findings f
+where f.scan_id = %(scan_id)s and f.confidence >= %(certain)s and f.told_class in ('merge', 'stray', 'duplicate', 'unlabelled')
+  and (%(dataset)s::text is null or f.dataset_a = %(dataset)s)
 order by f.rank;

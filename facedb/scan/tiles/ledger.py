@@ -76,9 +76,13 @@ def plan(
     *,
     full: bool,
     block_rows: int,
+    outside: Int64Array,
     reporter: Reporter,
 ) -> Plan:
-    """Decide how to come to a complete scan of ``faces`` with the least work, and say so."""
+    """Decide how to come to a complete scan of ``faces`` with the least work, and say so.
+
+    ``outside`` are the embeddings without a label that are told beside them: not compared here, but where others are, findings differ.
+    """
     resumable = _resume(conn, model_id, scope, faces, threshold, full=full, reporter=reporter)
     if resumable is not None:
         return resumable
@@ -86,7 +90,7 @@ def plan(
         for scan_id in store.base_scans(conn, model_id, scope, threshold):
             base = store.scan_by_id(conn, scan_id)
             if base is not None:
-                return _build_on(conn, base, faces, threshold, block_rows, reporter)
+                return _build_on(conn, base, faces, threshold, block_rows, outside, reporter)
         lowest = store.lowest_scanned(conn, model_id, scope)
         if lowest is not None and lowest > threshold:
             reporter.say(f"No scan reached down to {threshold:g} yet (lowest: {lowest:g}), so this is a full scan.")
@@ -167,7 +171,13 @@ def _resume(
 
 
 def _build_on(
-    conn: Connection, base: ScanRow, faces: GalleryFaces, threshold: float, block_rows: int, reporter: Reporter
+    conn: Connection,
+    base: ScanRow,
+    faces: GalleryFaces,
+    threshold: float,
+    block_rows: int,
+    outside: Int64Array,
+    reporter: Reporter,
 ) -> Plan:
     """Carry over what is unchanged since ``base``: the same embedding under the same label."""
     ids, labels = _members(store.ledger(conn, base.id))
@@ -175,7 +185,8 @@ def _build_on(
     unchanged = rows >= 0
     unchanged[unchanged] = labels[rows[unchanged]] == faces.identity_ids[unchanged]
     same = int(unchanged.sum())
-    if same == len(faces) == len(ids) and base.threshold == threshold:
+    alike = same == len(faces) == len(ids) and base.threshold == threshold
+    if alike and np.array_equal(np.sort(outside), store.outsiders(conn, base.id)):
         reporter.say(f"Nothing is new since scan {base.id}; its rows are the answer.")
         return Plan(faces, same, [], finished=base)
     order = np.r_[np.flatnonzero(unchanged), np.flatnonzero(~unchanged)]
