@@ -46,7 +46,8 @@ class FindingTable:
     """Findings as columns (m,), and their faces as columns (f,).
 
     ``kind`` (Kind); ``confidence``; ``identity_a`` and ``identity_b``, labels, -1: none (both
-    for duplicates without labels, and for newcomers; of a face without a label whom it shows, and the next best); ``faces_a``/``faces_b`` of
+    for duplicates without labels, and for newcomers; of a face without a label whom it shows, and the next best);
+    ``faces_a``/``faces_b`` of
     ``size_a``/``size_b`` faces concerned on each side; ``max_score`` and ``mean_score``, NaN where there is none (of the
     flagged pairs for merge and look-alike; to the other core for strays; between the groups for mixed; of the copies,
     there the lowest for the mean); ``own_score``, the mean to the rest of the own core (inside the second group for

@@ -56,9 +56,7 @@ def lesson(told: NDArray[np.floating], true: NDArray[np.bool_]) -> Lesson:
         likelihood = likelihood + count * np.log(seen if yes else 1.0 - seen)
     weight = np.exp(likelihood - likelihood.max())
     weight /= weight.sum()
-    return Lesson(
-        float((weight * _BASES).sum()), float(np.exp((weight * _STEEP).sum())), len(odds), int(said.sum())
-    )
+    return Lesson(float((weight * _BASES).sum()), float(np.exp((weight * _STEEP).sum())), len(odds), int(said.sum()))
 
 
 def _log_odds(told: NDArray[np.floating]) -> Float64Array:

@@ -80,7 +80,8 @@ def compute_findings(
 ) -> Findings:
     """Find the mistakes behind the flagged pairs of a scan and write them as its findings; the caller commits.
 
-    ``study`` is `study_folders` of the gallery; ``face_ids`` (n,) are the keys of its rows, whose labels are keys of identities (then those of the rows of ``outside``),
+    ``study`` is `study_folders` of the gallery; ``face_ids`` (n,) are the keys of its rows, whose labels are keys of identities, then
+    those of the rows of ``outside``,
     ``hashes`` what is known of their files; ``rows_a``, ``rows_b``, ``scores`` (m,) the flagged pairs.
     ``seen`` is what photos with several faces tell, and ``note`` what is to be said of the photo of a face; ``pictures`` and ``photos``
     as `find` takes them.

@@ -166,10 +166,16 @@ class Loading:
             )
             conn.commit()
             if plan.finished is not None:
-                return plan, choice, OutsideFaces(outside.take(np.empty(0, np.int64)), np.empty((0, self.model.dim), np.float32))
+                return (
+                    plan,
+                    choice,
+                    OutsideFaces(outside.take(np.empty(0, np.int64)), np.empty((0, self.model.dim), np.float32)),
+                )
             expect_memory(len(plan.faces) + len(outside), self.model.dim)
             inside = choice.vectors_of(plan.faces.embedding_ids)
-            wanted = outside.embedding_ids if inside is not None else np.r_[plan.faces.embedding_ids, outside.embedding_ids]
+            wanted = (
+                outside.embedding_ids if inside is not None else np.r_[plan.faces.embedding_ids, outside.embedding_ids]
+            )
             vectors = np.empty((0, self.model.dim), np.float32)
             if len(wanted):
                 vectors = snapshot.vectors(wanted, connections=options.connections, reporter=self.reporter)

@@ -56,7 +56,9 @@ class OutsideFaces:
         images = np.r_[labelled.image_ids, self.faces.image_ids]
         blocks = plan_blocks(labels, first_new=self.first, target_rows=block_rows)
         total = sum(block.comparisons for block in blocks)
-        reporter.say(f"{are(len(self), 'face')} outside of all folders: they are told who they may be, and make no links.")
+        reporter.say(
+            f"{are(len(self), 'face')} outside of all folders: they are told who they may be, and make no links."
+        )
         with reporter.task("outside", total, "pairs") as task:
             done = [0]
 
@@ -92,7 +94,7 @@ class OutsideFaces:
 
     def note(self, conn: Connection) -> Callable[[int], str | None]:
         """What is to be said of the photo of a face, where that shows several."""
-        images, of_image, counts = np.unique(self.faces.image_ids, return_inverse=True, return_counts=True)
+        _, of_image, counts = np.unique(self.faces.image_ids, return_inverse=True, return_counts=True)
         several = np.flatnonzero(counts[of_image] > 1)
         faces = dict(zip(self.faces.face_ids[several].tolist(), counts[of_image][several].tolist(), strict=True))
         boxes = {face: tuple(box) for face, box, _, _ in store.face_boxes(conn, list(faces))} if faces else {}

@@ -338,10 +338,9 @@ class _Run:
             seen = replace(seen, names=names({key: name for key, (name, _) in labels.items()}))
         photos = photo_facts(faces, faces if self._choice.every is None else self._choice.every)
         beside = self._outside.faces
-        pictures, told, note = pictures_of(conn, np.r_[faces.image_ids, beside.image_ids]), None, self._choice.note
+        pictures, told = pictures_of(conn, np.r_[faces.image_ids, beside.image_ids]), None
         if strangers is not None:
             told, pictures = tell(strangers, study, pictures)
-            note = either(note, self._outside.note(conn))
         store.write_outsiders(conn, scan_id, beside.embedding_ids, beside.face_ids)
         found = compute_findings(
             conn,
@@ -354,7 +353,7 @@ class _Run:
             rows_b,
             pairs.score,
             seen,
-            note,
+            either(self._choice.note, self._outside.note(conn)),
             pictures,
             photos,
             told,

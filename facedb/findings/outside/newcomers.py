@@ -81,11 +81,11 @@ def newcomers(
     if not likely.any():
         return []
     cut = float(scores[likely].min())
-    found = []
-    for rows in _chains(len(vectors), a[likely], b[likely]):
-        for group in _linked(vectors, images, rows[:_LARGEST], cut):
-            found.append(_newcomer(vectors, one_person, group))
-    found = [one for one in found if one.sure > 0]
+    found = [
+        _newcomer(vectors, one_person, group)
+        for rows in _chains(len(vectors), a[likely], b[likely])
+        for group in _linked(vectors, images, rows[:_LARGEST], cut)
+    ]
     return sorted(found, key=lambda one: (-len(one.faces), int(one.faces[0])))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.confidence import LIKELY
@@ -147,7 +146,9 @@ def _newcomers(
     judge = OnePerson(study.odds, study.ends, scores[apart], total)
     found, used = [], set[int]()
     for one in newcomers(outside.vectors[strange + first], outside.images[strange + first], judge, a, b, scores):
-        free = np.array([k for k in one.faces.tolist() if int(outside.images[strange[k] + first]) not in used], np.int64)
+        free = np.array(
+            [k for k in one.faces.tolist() if int(outside.images[strange[k] + first]) not in used], np.int64
+        )
         if len(np.unique(head[free])) < 2 or len(free) < len(one.faces):
             continue
         used |= set(outside.images[strange[free] + first].tolist())
@@ -239,11 +240,6 @@ def _with_labels(outside: Outside, found: FindingTable) -> FindingTable:
     first_row[finding] = row
     kept = free | (found.member_row == first_row[found.member_finding])
     faces = np.where(label >= 0, 1, loose)
-    columns: dict[str, NDArray[np.integer]] = {
-        "member_finding": found.member_finding[kept],
-        "member_row": found.member_row[kept],
-        "member_role": found.member_role[kept],
-    }
     return replace(
         found,
         identity_a=label,
@@ -253,5 +249,7 @@ def _with_labels(outside: Outside, found: FindingTable) -> FindingTable:
         size_a=size,
         size_b=np.zeros(len(found), np.int64),
         outside=loose.astype(np.int64),
-        **columns,
+        member_finding=found.member_finding[kept],
+        member_row=found.member_row[kept],
+        member_role=found.member_role[kept],
     )

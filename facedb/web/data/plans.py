@@ -30,11 +30,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Images that take the same way: from ``before`` to ``after`` (None: out of the dataset)."""
+    """Images that take the same way: from ``before`` (None: no folder) to ``after`` (None: out of the dataset)."""
 
     action: str
-    before_id: int
-    before: str
+    before_id: int | None
+    before: str | None
     after_id: int | None
     after: str | None
     steps: tuple[Step, ...]
@@ -74,10 +74,11 @@ def picture(conn: Connection, view: PlanView) -> Plan:
     rows = conn.execute(SQL["faces_of_images"], {"ids": [step.image_id for step in view.steps]}).fetchall()
     shown_by: dict[int, int] = dict(rows)
     faces = load_faces(conn, sorted(shown_by.values()))
-    groups: dict[tuple[str, int, int | None], list[Step]] = {}
+    groups: dict[tuple[str, int | None, int | None], list[Step]] = {}
     names: dict[int, str] = {}
     for s in view.steps:
-        names[s.identity_from] = display(s.name_from)
+        if s.identity_from is not None and s.name_from is not None:
+            names[s.identity_from] = display(s.name_from)
         if s.identity_to is not None and s.name_to is not None:
             names[s.identity_to] = display(s.name_to)
         face = faces.get(shown_by.get(s.image_id, 0))
@@ -95,7 +96,14 @@ def picture(conn: Connection, view: PlanView) -> Plan:
         sum(step.state == "done" for step in view.steps),
         all(step.path_to is not None for step in view.steps),
         tuple(
-            Group(action, before, names[before], after, None if after is None else names[after], tuple(steps))
+            Group(
+                action,
+                before,
+                None if before is None else names[before],
+                after,
+                None if after is None else names[after],
+                tuple(steps),
+            )
             for (action, before, after), steps in groups.items()
         ),
         tuple(display(remark) for remark in view.remarks),

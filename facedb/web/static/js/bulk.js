@@ -1,8 +1,8 @@
 // Deciding many cases at once, after they were all seen as one sheet.
 
-import { dialog, h, open, percent, t } from "./core.js";
+import { dialog, h, nameOf, open, page, percent, t } from "./core.js";
 
-const PROPOSED = { merge: "same", stray: "wrong-identity", duplicate: "duplicate", "look-alike": "different" };
+const PROPOSED = { merge: "same", stray: "wrong-identity", duplicate: "duplicate", "look-alike": "different", unlabelled: "same", newcomer: "same" };
 
 /** Show the cases as a contact sheet; the answer is those that are still ticked, or null. */
 export async function confirm(items, answer) {
@@ -15,7 +15,7 @@ export async function confirm(items, answer) {
     tick.addEventListener("change", () => (tick.checked ? chosen.add(item) : chosen.delete(item), label()));
     return h("label.card", {},
       tick, h("span.pair", {}, ...item.faces.map((face) => h("img", { src: face.thumb, alt: "", width: 112, height: 112, loading: "lazy" }))),
-      h("span.names", {}, h("span.name", {}, item.a), item.b ? h("span.name", {}, item.b) : null),
+      h("span.names", {}, h("span.name", {}, nameOf(item)), item.b ? h("span.name", {}, item.b) : null),
       h("span.muted", {}, `${t(`class.${item.kind}`)} · ${percent(item.confidence)}`));
   });
   label();
@@ -28,7 +28,7 @@ export async function confirm(items, answer) {
 export async function accept() {
   const box = dialog(t("accept.title"), "small");
   const kind = h("select", { id: "accept-kind" }, ...Object.keys(PROPOSED).map((one) => h("option", { value: one }, t(`plural.${one}`))));
-  const least = h("input", { type: "number", id: "accept-least", min: 0, max: 100, step: 0.1, value: 99, required: true });
+  const least = h("input", { type: "number", id: "accept-least", min: 0, max: 100, step: 0.1, value: 100 * Number(page.certain), required: true });
   const form = h("form", { method: "dialog" },
     h("label", { htmlFor: "accept-kind" }, t("accept.kind")), kind, h("label", { htmlFor: "accept-least" }, t("accept.least")), least,
     h("p.muted", {}, t("accept.hint")),

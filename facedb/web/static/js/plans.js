@@ -15,7 +15,7 @@ function thumb(step) {
 function group(one) {
   const identity = (id, name) => (id ? h("a", { href: `/identity/${id}` }, name) : h("span", {}, t(`plan.out.${one.action}`)));
   return h("section.way", {},
-    h("div.before", {}, h("h3", {}, identity(one.before_id, one.before)), h("div.faces.small", {}, ...one.steps.map(thumb))),
+    h("div.before", {}, h("h3", {}, one.before_id ? identity(one.before_id, one.before) : t("plan.outside")), h("div.faces.small", {}, ...one.steps.map(thumb))),
     h("div.arrow", { "aria-hidden": "true" }, h("span.chip", {}, t(`plan.action.${one.action}`)), "→"),
     h("div.after", {}, h("h3", {}, identity(one.after_id, one.after)),
       h("ul.paths", {}, ...one.steps.slice(0, 6).map((step) => h("li", {}, step.path_to ?? t("plan.label_only"))),
