@@ -26,7 +26,7 @@ from facedb.report import page_rows, score_chart
 from facedb.report.case_rows import Case, CaseFace, cases
 from facedb.report.redaction import Redaction
 from facedb.report.thumbnails import Thumbnails
-from facedb.scan import calibrate
+from facedb.scan import calibrate, lessons
 from facedb.scan.calibrate import CalibrateSummary
 from facedb.scan.which_scan import ScanScope, find_scan
 
@@ -140,6 +140,7 @@ def _facts(conn: Connection, scope: ScanScope, veil: Redaction | None) -> dict[s
         "rejects": rejects,
         "leaks": leaks,
         "classes": page_rows.class_counts(conn, scan.id, LIKELY, CERTAIN),
+        "record": lessons.record(conn, scan.id).sentence(),
         "began": began,
         "ended": ended,
         "contract": _contract(scope),
@@ -222,7 +223,7 @@ def _redacted(case: Case, veil: Redaction, everybody: Sequence[str]) -> Case:
 
     return replace(
         case,
-        identity_a=veil.person(case.identity_a),
+        identity_a=veil.person(case.identity_a) if case.identity_a else "",
         identity_b=None if case.identity_b is None else veil.person(case.identity_b),
         sentence=veil.sentence(case.sentence, everybody, [face.path for face in case.faces]),
         verdict_by=None,

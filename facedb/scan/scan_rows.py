@@ -291,6 +291,12 @@ def face_boxes(conn: Connection, ids: Sequence[int]) -> list[tuple[Any, ...]]:
     return conn.execute(SQL["face_boxes"], {"ids": list(ids)}).fetchall()
 
 
+def labelled(conn: Connection, dataset_id: int) -> tuple[int, int]:
+    """How many images of a dataset are ready and have a label, and how many labels they have."""
+    row = conn.execute(SQL["labelled"], {"dataset_id": dataset_id}).fetchone()
+    return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+
 def outsiders(conn: Connection, scan_id: int) -> Int64Array:
     """The embeddings without a label that took part in the findings of a scan, int64 (u,), ascending."""
     rows = conn.execute(SQL["outsiders"], {"scan_id": scan_id}).fetchall()

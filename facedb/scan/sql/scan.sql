@@ -153,6 +153,11 @@ where f.id = any(%(ids)s) and f.box is not null and i.width is not null and i.he
 insert into facedb.scan_face (scan_id, face_id, role, faces, fit, also_identity, also_score)
 values (%s, %s, %s, %s, %s, %s, %s);
 
+-- name: labelled
+-- Images of a dataset that have a label, and labels.
+select count(*), count(distinct i.identity_id) from facedb.image i join facedb.source s on s.id = i.source_id
+where s.dataset_id = %(dataset_id)s and i.status = 'ready' and i.identity_id is not null;
+
 -- name: outsiders
 -- The faces without a label that took part in the findings of a scan.
 select embedding_id from facedb.scan_outsider where scan_id = %(scan_id)s order by embedding_id;
