@@ -152,10 +152,23 @@ from bi.findings f
 where f.scan_id = %(scan_id)s and f.rank = any(array(select rank from touched)) and f.agrees is not null;
 
 -- name: answered
--- What people decided of findings of earlier scans of the gallery of a scan.
+-- What people decided of findings of earlier scans of the gallery of a scan, which this scan does not tell: of those it tells, what stands
+-- now counts. A statement is told by the keys of two identities, or of the first image.
 select a.class, a.statement, a.confidence, a.is_true
 from facedb.answered a join facedb.scan s on s.model_id = a.model_id and coalesce(s.scope ->> 'datasets', '') = a.gallery
-where s.id = %(scan_id)s;
+where s.id = %(scan_id)s
+  and not exists (
+      select from facedb.finding f
+      where f.scan_id = s.id and f.class in ('merge', 'look-alike') and a.class in ('merge', 'look-alike')
+        and least(f.identity_a, f.identity_b) = split_part(a.statement, ' ', 2)::bigint
+        and greatest(f.identity_a, f.identity_b) = split_part(a.statement, ' ', 3)::bigint
+  )
+  and not exists (
+      select from facedb.face c
+      join facedb.finding_face w on w.face_id = c.id and w.scan_id = s.id and w.role in ('wrong', 'copy')
+      join facedb.finding f on f.scan_id = w.scan_id and f.rank = w.rank and f.class = a.class
+      where a.class not in ('merge', 'look-alike') and c.image_id = split_part(a.statement, ' ', 2)::bigint
+  );
 
 -- name: keep_answered
 -- Keep what people decided of a finding beyond its scan.
