@@ -16,7 +16,7 @@ _ROWS = 1024
 _ROUNDS = 100
 _SETTLED = 1e-6
 _JEFFREYS = 0.5
-_MOST = 200.0
+_LEAST = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,18 @@ def known(who: Persons, odds: TwoGroups, vectors: Float32Array) -> Known:
     unit = np.maximum(cohesion - who.ends.impostor, 1e-3)
     one = np.ones_like(score)
     # Well above the middle of its distribution, more counts as that much does: the confidence never falls as the score grows.
-    as_person = odds.faces.density(np.minimum(same, odds.faces.middle), one, size) / unit
-    as_relative = odds.faces.relatives(np.minimum(same, odds.faces.middle), one, size) / unit
-    as_stranger = odds.strangers.density(np.maximum(score, odds.strangers.mean), one, size)
-    likely = np.exp(np.clip(np.log(as_person) - np.log(as_stranger), -_MOST, _MOST)) / len(filled)
-    related = RELATIVES * np.exp(np.clip(np.log(as_relative) - np.log(as_stranger), -_MOST, _MOST)) / len(filled)
-    share = 0.5
+    seen = np.clip(same, 0.0, odds.faces.most(one, size))
+    as_person = odds.faces.density(seen, one, size) / unit
+    as_relative = odds.faces.relatives(seen, one, size) / unit
+    chance = odds.strangers.density(np.maximum(score, odds.strangers.mean), one, size)
+    as_stranger = np.log(np.maximum(chance, _LEAST)) + np.log(len(filled))
+    person, relative = np.log(as_person) - as_stranger, np.log(RELATIVES) + np.log(as_relative) - as_stranger
+    # Chance can be unlikely beyond what a float holds, so the likeliest story of each face is the unit.
+    top = np.maximum(np.maximum(person, relative).max(axis=1), 0.0)
+    likely, related = np.exp(person - top[:, None]), np.exp(relative - top[:, None])
+    share, stranger = 0.5, np.exp(-top)
     for _ in range(_ROUNDS):
-        parts = share * likely / (1.0 - share + share * (likely + related).sum(axis=1))[:, None]
+        parts = share * likely / ((1.0 - share) * stranger + share * (likely + related).sum(axis=1))[:, None]
         before, share = share, (float(parts.sum()) + _JEFFREYS) / (count + 2 * _JEFFREYS)
         if abs(share - before) < _SETTLED:
             break

@@ -15,7 +15,7 @@ from facedb.findings.persons import Ends
 _ROUNDS = 100
 _SETTLED = 1e-6
 _JEFFREYS = 0.5
-_MOST = 200.0
+_LEAST = 1e-300
 _LARGEST = 4096
 """Faces that are joined in a chain are looked at together, up to so many: their scores take 64 MB."""
 
@@ -55,11 +55,15 @@ class OnePerson:
         odds, scale = self._odds, self._scale
         unit = max(scale.genuine - scale.impostor, 1e-3)
         same = np.clip((score - scale.impostor) / unit, 0.0, odds.cores.most(a, b))
-        chance = np.log(odds.strangers.density(np.maximum(score, odds.strangers.mean), a, b) * unit)
-        one = self._mated * np.exp(np.clip(np.log(odds.cores.density(same, a, b)) - chance, -_MOST, _MOST))
-        related = self._related * np.exp(np.clip(np.log(odds.cores.relatives(same, a, b)) - chance, -_MOST, _MOST))
+        chance = odds.strangers.density(np.maximum(score, odds.strangers.mean), a, b) * unit
+        chance = np.log(np.maximum(chance, _LEAST))
+        one = np.log(self._mated) + np.log(odds.cores.density(same, a, b)) - chance
+        related = np.log(self._related) + np.log(odds.cores.relatives(same, a, b)) - chance
+        # Chance can be unlikely beyond what a float holds, so the likeliest of the three stories is the unit.
+        top = np.maximum(np.maximum(one, related), 0.0)
+        either = np.exp(one - top) + np.exp(related - top) + (1.0 - self._mated) * np.exp(-top)
         known = 1.0 if odds.cores.folders else UNSEEN
-        return np.asarray(np.minimum(known * one / (one + related + 1.0 - self._mated), SUREST))
+        return np.asarray(np.minimum(known * np.exp(one - top) / either, SUREST))
 
 
 def newcomers(
