@@ -10,8 +10,8 @@ from facedb.core.errors import InputError
 from facedb.core.progress import Reporter
 from facedb.dataset.embed import EmbedSummary, ModelChoice, embed
 from facedb.dataset.ingest import IngestSummary, ingest
-from facedb.dataset.remembered_options import Asked
-from facedb.dataset.source_places import is_known
+from facedb.dataset.places.remembered_options import Asked
+from facedb.dataset.places.source_places import is_known
 from facedb.db.connection import Database
 from facedb.join.engine import choose_engine
 from facedb.scan.level import labels_say_nothing

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from facedb.check import CheckSummary
     from facedb.dataset.embed import EmbedSummary, ModelChoice
     from facedb.dataset.ingest import IngestSummary
-    from facedb.dataset.remembered_options import Asked
+    from facedb.dataset.places.remembered_options import Asked
     from facedb.scan.run import ScanOptions, ScanSummary
     from facedb.sources.options import IdentityFrom
 
@@ -153,7 +153,7 @@ class Work(Opened):
 
     def _options(self, threshold: Threshold | None, fmr: float | None, **more: Any) -> ScanOptions:
         from facedb.scan.run import ScanOptions
-        from facedb.scan.thresholds import ThresholdRule
+        from facedb.scan.scores.thresholds import ThresholdRule
 
         chosen: float | ThresholdRule | None = None
         if fmr is not None or threshold == "auto":

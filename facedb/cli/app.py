@@ -53,10 +53,12 @@ def options(
     ] = None,
     verbose: Annotated[
         bool,
-        typer.Option("--verbose", help="Also every SQL statement by name with its time, on stderr and in the log."),
+        typer.Option(
+            "--verbose", help="Log every SQL statement too, by name with its time, on stderr and in the log file."
+        ),
     ] = False,
     log_format: Annotated[
-        str, typer.Option("--log-format", help="What stderr says as text, or json: one object a line.")
+        str, typer.Option("--log-format", help="How stderr is written: text, or json with one object a line.")
     ] = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")] = False,
     version: Annotated[  # noqa: ARG001 - its callback does the work

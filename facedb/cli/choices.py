@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from facedb.dataset.embed import ModelChoice
     from facedb.dataset.model_options import ModelOptions
     from facedb.db.connection import Database
-    from facedb.scan.thresholds import ThresholdRule
+    from facedb.scan.scores.thresholds import ThresholdRule
 
 ModelOption = Annotated[
     str | None,
@@ -194,7 +194,7 @@ def threshold_choice(ctx: typer.Context, threshold: str, fmr: float | None) -> f
 
     Raises UsageError for what is neither a number nor ``auto``, and for both.
     """
-    from facedb.scan.thresholds import ThresholdRule
+    from facedb.scan.scores.thresholds import ThresholdRule
 
     given = _is_given(ctx, "threshold")
     if fmr is not None:

@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from facedb.core.errors import ConflictError
-from facedb.core.paths import from_text, to_text
+from facedb.core.files.paths import from_text, to_text
 from facedb.core.records import FaceVector, Float32Array, ImageResult, Int64Array, Problem
 from facedb.dataset.image_rows import reserve_ids
 from facedb.db.connection import Connection

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.company import Company
 from facedb.findings.confidence import LIKELY
+from facedb.findings.cores.folders import Folders
+from facedb.findings.cores.persons import Persons
+from facedb.findings.cores.shown_together import Company
 from facedb.findings.finding_table import FindingTable, Kind, Role, table
-from facedb.findings.folders import Folders
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.links import Links, roll_up
 from facedb.findings.names import Names, weighed
 from facedb.findings.odds.two_groups import TwoGroups
-from facedb.findings.persons import Persons
 from facedb.join.score import pair_scores
 
 BELOW_AT_MOST = 0.9

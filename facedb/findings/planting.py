@@ -77,7 +77,7 @@ class _Plot:
     """The labels while they are being spoilt."""
 
     def __init__(self, gallery: Gallery, rng: np.random.Generator) -> None:
-        self.labels = gallery.labels.astype(np.int64)
+        self.labels = gallery.identity_ids.astype(np.int64)
         self.person = self.labels.copy()
         self.items: list[Item] = []
         self._rng = rng
@@ -159,7 +159,7 @@ def _grown(
         elif content[copied[k]] < 0:
             content[copied[k]] = content[row] = fresh + k
     labels = np.r_[plot.labels, np.array(homes, np.int64)]
-    groups = np.r_[gallery.groups.astype(np.int64), int(gallery.groups.max(initial=0)) + 1 + new]
+    groups = np.r_[gallery.image_ids.astype(np.int64), int(gallery.image_ids.max(initial=0)) + 1 + new]
     order = np.argsort(labels, kind="stable")
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))

@@ -19,7 +19,7 @@ from facedb.core.machine.blas import one_blas_thread
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array
 from facedb.core.result_columns import As
-from facedb.dataset import embedding_rows as store_embeddings
+from facedb.dataset import embedding_rows
 from facedb.db.connection import Connection, Database, translated
 from facedb.findings.copies import Hashes
 from facedb.findings.find import find, study_folders
@@ -30,8 +30,7 @@ from facedb.join.engine import AUTO, EngineInfo, choose_engine
 from facedb.join.gallery import Gallery
 from facedb.join.loop import join, plan_blocks
 from facedb.report import truth
-from facedb.scan import finding_rows as store
-from facedb.scan import scan_rows as store_scans
+from facedb.scan import finding_rows, scan_rows
 from facedb.scan.finding_rows import ClassRow, MissRow
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
 from facedb.scan.scan_rows import ScanRow
@@ -179,10 +178,10 @@ def load_gallery(
     db: Database, conn: Connection, scan: ScanRow, cache_dir: Path | None, reporter: Reporter
 ) -> tuple[GalleryFaces, Float32Array]:
     """The faces that a scan compared, under the labels it had, and their vectors; raises InputError when some are gone."""
-    ledger = store_scans.ledger(conn, scan.id)
+    ledger = scan_rows.ledger(conn, scan.id)
     wanted = np.concatenate([b.embedding_ids for b in ledger]) if ledger else np.empty(0, np.int64)
     labels = np.concatenate([b.identity_ids for b in ledger]) if ledger else np.empty(0, np.int32)
-    model = store_embeddings.model_by_id(conn, scan.model_id)
+    model = embedding_rows.model_by_id(conn, scan.model_id)
     assert model is not None  # noqa: S101 - a scan has its model by foreign key
     with GallerySnapshot(db.open, model, cache_dir) as snapshot:
         faces = snapshot.faces()
@@ -199,7 +198,7 @@ def _run(
     planted: Planted, threshold: float, engine: EngineInfo, threads: int | None, reporter: Reporter
 ) -> tuple[FindingTable, float, float]:
     gallery = planted.gallery
-    blocks = plan_blocks(gallery.labels, target_rows=BLOCK_ROWS)
+    blocks = plan_blocks(gallery.identity_ids, target_rows=BLOCK_ROWS)
     rows_a, rows_b, scores = [], [], []
     seconds = 0.0
     with reporter.task("scan", sum(block.comparisons for block in blocks), "pairs") as task:
@@ -255,7 +254,7 @@ def _kept(
         "findings_seconds": findings_seconds,
     }
     first = tuple(misses[:_MISSES])
-    key = store.write_evaluation(conn, values, classes, curve, first)
+    key = finding_rows.write_evaluation(conn, values, classes, curve, first)
     conn.commit()
     marks = sorted({k for k in (10, 20, 50, 100, 200, 500, 1000, 5000, count) if 0 < k <= max(count, 10)})
     at_ranks = tuple((k, graded.precision_at(k), graded.recall_at(k)) for k in marks)
@@ -298,7 +297,7 @@ def _missed(graded: Grade) -> list[Item]:
 
 def _names(conn: Connection, items: Sequence[Item]) -> dict[int, str]:
     ids = sorted({label for item in items for label in (item.label_a, item.label_b)})
-    known = {key: name for key, (name, _) in store.identity_names(conn, ids).items()}
+    known = {key: name for key, (name, _) in finding_rows.identity_names(conn, ids).items()}
     for item in items:
         if item.kind == "merge" and item.label_b not in known:
             known[item.label_b] = f"{known.get(item.label_a, item.label_a)} (second half)"
@@ -309,7 +308,7 @@ def _paths(conn: Connection, faces: GalleryFaces, planted: Planted) -> dict[int,
     """Paths by row of the planted gallery, of the rows that items name."""
     rows = sorted({row for item in planted.items for row in item.rows})
     images = {row: int(faces.image_ids[planted.source[row]]) for row in rows}
-    known = store.image_paths(conn, sorted(set(images.values())))
+    known = finding_rows.image_paths(conn, sorted(set(images.values())))
     return {row: known.get(image, "") for row, image in images.items()}
 
 

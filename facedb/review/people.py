@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from facedb.core import names as spelling
 from facedb.core.errors import ConflictError, NotFoundError, UsageError
-from facedb.core.paths import QUARANTINE, display, from_text, to_text
+from facedb.core.files.paths import QUARANTINE, display, from_text, to_text
 from facedb.dataset.names import find_datasets, nearest
 from facedb.db.connection import Connection
 from facedb.review import name_rows

@@ -12,10 +12,10 @@ from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection
-from facedb.findings.choice import Choice, Part, choose_faces
-from facedb.findings.company import Bystanders, Company, company
+from facedb.findings.cores.choice import Choice, Part, choose_faces
+from facedb.findings.cores.shown_together import Bystanders, Company, company
 from facedb.findings.find import FolderStudy
-from facedb.scan import scan_rows as store
+from facedb.scan import scan_rows
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
 
 FIT = "fit"
@@ -54,7 +54,7 @@ class FaceChoice:
         bystanders = Bystanders(np.ascontiguousarray(self.vectors[beside]), rows)
         also, score = bystanders.also(study.parts, study.who, study.odds)
         told = dict(zip(beside.tolist(), zip(also.tolist(), score.tolist(), strict=True), strict=True))
-        store.write_scan_faces(conn, scan_id, self._rows(several, told, study))
+        scan_rows.write_scan_faces(conn, scan_id, self._rows(several, told, study))
         standing = np.flatnonzero(self.choice.chosen & np.isin(self.every.embedding_ids, faces.embedding_ids))
         at = np.array([row_of[image] for image in self.every.image_ids[standing].tolist()], np.int64)
         fits = at[self.choice.part[standing] == Part.PART]
@@ -126,7 +126,7 @@ def _geometry(
     boxes: dict[int, tuple[float, ...]] = {}
     area, offset = np.zeros(len(faces)), np.zeros(len(faces))
     row_of = dict(zip(faces.face_ids[several].tolist(), several.tolist(), strict=True))
-    for face_id, box, width, height in store.face_boxes(conn, list(row_of)):
+    for face_id, box, width, height in scan_rows.face_boxes(conn, list(row_of)):
         x, y, w, h = box
         boxes[face_id] = tuple(box)
         area[row_of[face_id]] = w * h

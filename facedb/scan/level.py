@@ -11,7 +11,7 @@ from facedb.core.progress import Silent
 from facedb.core.records import Int64Array
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Database, translated
-from facedb.scan import scan_rows as store
+from facedb.scan import scan_rows
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
 
 _CROWDED: Final = 30
@@ -30,8 +30,8 @@ def labels_say_nothing(db: Database, dataset_id: int, model: ModelRow) -> str | 
     one label lie above 95 % of those between labels. Honest labels have most of them there, chance has a twentieth.
     """
     with closing(db.open()) as conn, translated(db.dsn):
-        images, labels = store.labelled(conn, dataset_id)
-        before = store.latest_scan(conn, [dataset_id], model.id)
+        images, labels = scan_rows.labelled(conn, dataset_id)
+        before = scan_rows.latest_scan(conn, [dataset_id], model.id)
     if before is not None or labels < 2 or images < _CROWDED * labels:
         return None
     with GallerySnapshot(db.open, model) as snapshot:

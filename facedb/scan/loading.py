@@ -16,12 +16,13 @@ from facedb.core.records import Int32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection, Database
 from facedb.findings.copies import NEAR
-from facedb.scan import face_choice, thresholds
+from facedb.scan import face_choice
 from facedb.scan.face_choice import FaceChoice
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
 from facedb.scan.outside import OutsideFaces
-from facedb.scan.thresholds import ThresholdRule
-from facedb.scan.tiles import ledger as scan_ledger
+from facedb.scan.scores import thresholds
+from facedb.scan.scores.thresholds import ThresholdRule
+from facedb.scan.tiles import ledger
 from facedb.scan.tiles.ledger import Plan
 
 _PREDICTION_ROWS = 192
@@ -153,7 +154,7 @@ class Loading:
                 )
             outside = self._outside(there, faces)
             self._say_who_is_compared(there, len(faces), len(outside))
-            plan = scan_ledger.plan(
+            plan = ledger.plan(
                 conn,
                 self.model.id,
                 self.scope,

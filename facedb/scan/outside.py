@@ -15,9 +15,9 @@ from facedb.findings.copies import NEAR, Hashes
 from facedb.findings.find import FolderStudy
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.outside.photos import Outside, find_outside
-from facedb.findings.pictures.copied import Pictures
+from facedb.findings.pictures.picture_copies import Pictures
 from facedb.join.loop import Gallery, join, plan_blocks
-from facedb.scan import scan_rows as store
+from facedb.scan import scan_rows
 from facedb.scan.face_choice import which_is_meant
 from facedb.scan.gallery import GalleryFaces
 
@@ -97,7 +97,7 @@ class OutsideFaces:
         _, of_image, counts = np.unique(self.faces.image_ids, return_inverse=True, return_counts=True)
         several = np.flatnonzero(counts[of_image] > 1)
         faces = dict(zip(self.faces.face_ids[several].tolist(), counts[of_image][several].tolist(), strict=True))
-        boxes = {face: tuple(box) for face, box, _, _ in store.face_boxes(conn, list(faces))} if faces else {}
+        boxes = {face: tuple(box) for face, box, _, _ in scan_rows.face_boxes(conn, list(faces))} if faces else {}
         return lambda face: which_is_meant(faces[face], boxes[face]) if face in boxes else None
 
 

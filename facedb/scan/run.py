@@ -18,8 +18,8 @@ from facedb.core.counting import counted
 from facedb.core.errors import ConflictError, TooManyPairsError
 from facedb.core.lookup import Lookup
 from facedb.core.machine import memory
-from facedb.core.machine.aside import Aside
 from facedb.core.machine.blas import one_blas_thread
+from facedb.core.machine.in_background import Aside
 from facedb.core.progress import Reporter
 from facedb.core.records import Int64Array
 from facedb.dataset.embedding_rows import ModelRow
@@ -36,8 +36,7 @@ from facedb.join.engine import EngineInfo, choose_engine
 from facedb.join.loop import BlockResult, Gallery, Join
 from facedb.join.score import pair_scores
 from facedb.join.tiles import cpu_count
-from facedb.scan import finding_rows, histograms, lessons
-from facedb.scan import scan_rows as store
+from facedb.scan import finding_rows, lessons, scan_rows
 from facedb.scan.face_choice import FaceChoice
 from facedb.scan.findings import compute_copies, compute_findings
 from facedb.scan.loading import WORKING_BYTES, FaceFilter, Loading, ScanOptions
@@ -45,6 +44,7 @@ from facedb.scan.outside import OutsideFaces, either, tell
 from facedb.scan.pictures import photo_facts, pictures_of
 from facedb.scan.retention import let_old_ones_go
 from facedb.scan.scan_rows import PairRows, ScanRow
+from facedb.scan.scores import histograms
 from facedb.scan.tiles import ledger as scan_ledger
 from facedb.scan.tiles import tile_rows
 from facedb.scan.tiles.claims import Claims, Found
@@ -91,7 +91,7 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
         meant = work.unit(lambda conn: find_scope(conn, options.datasets, options.model, models_dir=options.models_dir))
         unlabelled = options.unlabelled
         if unlabelled is None:
-            unlabelled = work.unit(lambda conn: store.is_unlabelled(conn, meant.datasets))
+            unlabelled = work.unit(lambda conn: scan_rows.is_unlabelled(conn, meant.datasets))
         model = meant.model
         chosen = FaceFilter(meant.datasets, options.min_face, options.min_quality, unlabelled)
         scope = chosen.stored() | ({} if options.names else {"names": False})
@@ -99,7 +99,7 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
         threshold = work.unit(loading.threshold)
 
         def lock(conn: Connection) -> None:
-            claimed = store.lock_scan(conn, model.id, scope, threshold)
+            claimed = scan_rows.lock_scan(conn, model.id, scope, threshold)
             if not claimed:
                 raise ConflictError(
                     f"Another facedb{claimed.holder} is working on a scan with the same parameters; wait for it, then run this again."
@@ -165,7 +165,7 @@ class _Run:
         strangers = self._look_outside() if study is not None and len(self._outside) else None
         with one_blas_thread():
             self._work.unit(partial(self._finish, ledger.scan_id, study, strangers))
-        finished = self._work.unit(lambda conn: store.scan_by_id(conn, ledger.scan_id))
+        finished = self._work.unit(lambda conn: scan_rows.scan_by_id(conn, ledger.scan_id))
         assert finished is not None  # noqa: S101 - its row was updated above
         return ScanSummary(
             finished,
@@ -180,14 +180,14 @@ class _Run:
         """Write the ledger of a new scan with the pairs that it carries over, or take over that of the one to resume."""
         plan = self._plan
         if plan.scan_id is not None:
-            store.set_engine(conn, plan.scan_id, self._engine.name)
+            scan_rows.set_engine(conn, plan.scan_id, self._engine.name)
             return Ledger(plan.scan_id, plan.borders), []
         carried = None if plan.base is None else self._carried(conn, plan.base)
         self._expect_few_enough(plan.first_new, carried)
         ledger = scan_ledger.begin(conn, model.id, scope, plan, self._threshold, self._engine.name)
         if carried is None:
             return ledger, []
-        store.write_pairs(conn, ledger.scan_id, carried)
+        scan_rows.write_pairs(conn, ledger.scan_id, carried)
         return ledger, [carried]
 
     def _search(self, ledger: Ledger, pause: scan_ledger.Pause) -> None:
@@ -248,7 +248,7 @@ class _Run:
         """Every pair of the scan: what this process wrote, unless others, or an earlier run, have written some."""
         counts = tile_rows.tile_counts(conn, scan_id)
         alone = self._plan.scan_id is None and self._tiles_done == counts.tiles
-        return PairRows.join(self._written) if alone else store.read_pairs(conn, scan_id)
+        return PairRows.join(self._written) if alone else scan_rows.read_pairs(conn, scan_id)
 
     def _rows(self, pairs: PairRows) -> tuple[Int64Array, Int64Array]:
         """Gallery rows of the faces of ``pairs``; -1 for a face that is not in the gallery."""
@@ -257,7 +257,7 @@ class _Run:
 
     def _carried(self, conn: Connection, base: ScanRow) -> PairRows:
         """The pairs of the base scan between faces that are carried over, at this scan's threshold."""
-        pairs = store.read_pairs(conn, base.id)
+        pairs = scan_rows.read_pairs(conn, base.id)
         rows_a, rows_b = self._rows(pairs)
         carried = self._plan.first_new
         keep = (rows_a >= 0) & (rows_b >= 0) & (rows_a < carried) & (rows_b < carried)
@@ -323,14 +323,14 @@ class _Run:
             hashes = Hashes(faces.content, faces.look, faces.has_look)
             histograms.write_none(conn, scan_id)
             compute_copies(conn, scan_id, self._gallery, faces.face_ids, hashes, rows_a, rows_b, pairs.score)
-            store.finish_scan(conn, scan_id, pairs=len(pairs), links=0, certain_above=None)
+            scan_rows.finish_scan(conn, scan_id, pairs=len(pairs), links=0, certain_above=None)
             lessons.follow_on(conn, scan_id)
             audit.note(conn, "scan", "scan", scan_id, faces=len(faces), pairs=len(pairs), links=0)
             return
         measured, study = studied
         links = roll_up(self._vectors, faces.identity_ids, rows_a, rows_b, pairs.score)
         columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
-        store.write_links(conn, scan_id, columns)
+        scan_rows.write_links(conn, scan_id, columns)
         hashes = Hashes(faces.content, faces.look, faces.has_look)
         seen = self._choice.seen(conn, scan_id, faces, study)
         if self._options.names:
@@ -341,7 +341,7 @@ class _Run:
         pictures, told = pictures_of(conn, np.r_[faces.image_ids, beside.image_ids]), None
         if strangers is not None:
             told, pictures = tell(strangers, study, pictures)
-        store.write_outsiders(conn, scan_id, beside.embedding_ids, beside.face_ids)
+        scan_rows.write_outsiders(conn, scan_id, beside.embedding_ids, beside.face_ids)
         found = compute_findings(
             conn,
             scan_id,
@@ -359,7 +359,7 @@ class _Run:
             told,
         )
         histograms.write(conn, scan_id, measured, pairs.score, found.mated, self._threshold)
-        store.finish_scan(
+        scan_rows.finish_scan(
             conn, scan_id, pairs=len(pairs), links=len(links), certain_above=study.odds.certain_above(study.ends)
         )
         lessons.follow_on(conn, scan_id)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,10 @@ from facedb.db.locks import Claim, claim
 from facedb.db.queries import load
 
 SQL = load("scan", "scan")
+
+# Identities of two datasets are told apart by ``dataset/identity``.
+IDENTITY_A: Final = "case when dataset_a <> dataset_b then dataset_a || '/' || identity_a else identity_a end"
+IDENTITY_B: Final = "case when dataset_a <> dataset_b then dataset_b || '/' || identity_b else identity_b end"
 
 _PAIR_COLUMNS = [
     Column("face_a", "int8"),

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.sources.extensions import has_image_extension
 from facedb.sources.junk import left_aside
 

@@ -154,7 +154,7 @@ TEXT: Final[dict[str, str]] = {
     "case.follows": "{answer}, by what was said of others",
     "case.told": "The scan gave it {share}; what was decided since teaches otherwise.",
     "case.history": "{count} said before",
-    "case.swap": "Finding {rank} points back: perhaps the two were swapped.",
+    "case.swap": "Finding {rank} points the other way: the two may have been swapped.",
     "side.faces": "{count} faces",
     "side.faces.one": "one face",
     "side.linked": "{count} linked ({share})",

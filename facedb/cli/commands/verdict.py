@@ -166,7 +166,7 @@ def import_(
     dataset: DatasetOption = None,
     scan: ScanOption = None,
 ) -> None:
-    """Say everything that a csv holds, or nothing when a row of it is wrong. Rows without an answer are left alone."""
+    """Take in every verdict of a csv, or none if a row of it is wrong. Rows without an answer are left alone."""
     from facedb.review import imports
 
     with database(ctx) as db:
@@ -206,10 +206,15 @@ def list_(
 @app.command(epilog="Example: facedb verdict conflicts")
 def conflicts(ctx: typer.Context, output: FormatOption = Format.TABLE, raw: RawOption = False) -> None:
     """Print verdicts that cannot all be true, such as A = B, B = C and A ≠ C."""
-    from facedb.review import verdicts
+    from facedb.review import contradictions
 
     with database(ctx) as db:
-        emit(table(verdicts.Contradiction), [conflict.row() for conflict in verdicts.conflicts(db)], output, raw=raw)
+        emit(
+            table(contradictions.Contradiction),
+            [conflict.row() for conflict in contradictions.conflicts(db)],
+            output,
+            raw=raw,
+        )
 
 
 def _say(ctx: typer.Context, statement: Statement, dataset: str | None) -> None:
@@ -223,12 +228,12 @@ def _say(ctx: typer.Context, statement: Statement, dataset: str | None) -> None:
 
 def _tell(ctx: typer.Context, db: Database, keys: list[int], dataset: str | None) -> None:
     """Say what verdicts contradict, and what a plan would do by them."""
-    from facedb.review import verdicts
+    from facedb.review import contradictions
     from facedb.review.outlook import outlook
 
     say = state_of(ctx).reporter.say
     written = set(keys)
-    for conflict in verdicts.conflicts(db):
+    for conflict in contradictions.conflicts(db):
         if written & set(conflict.verdict_ids):
             row = conflict.row()
             say(f"It contradicts others: {row.said}, but {row.against}. Say one of them anew.")

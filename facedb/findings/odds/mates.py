@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int32Array
-from facedb.findings.folders import Folders
+from facedb.findings.cores.folders import Folders
+from facedb.findings.cores.persons import Persons
 from facedb.findings.odds.spread import Spread, fit_spread
-from facedb.findings.persons import Persons
 
 _SIZES = (1, 2, 3, 6, 12)
 _FOLDERS = 1000

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
+from facedb.findings.cores.persons import Persons
 from facedb.findings.odds.spread import Spread, fit_spread
 from facedb.findings.odds.tail import Tail, fit_tail
-from facedb.findings.persons import Persons
 
 _PAIRS = 10_000_000
 _ROWS = 256

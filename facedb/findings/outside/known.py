@@ -8,8 +8,8 @@ import numpy as np
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.confidence import SUREST
+from facedb.findings.cores.persons import Persons
 from facedb.findings.odds.two_groups import RELATIVES, UNSEEN, TwoGroups
-from facedb.findings.persons import Persons
 
 _CANDIDATES = 8
 _ROWS = 1024

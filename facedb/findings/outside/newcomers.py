@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.confidence import LIKELY, SUREST
+from facedb.findings.cores.persons import Ends
 from facedb.findings.odds.two_groups import RELATIVES, UNSEEN, TwoGroups
-from facedb.findings.persons import Ends
 
 _ROUNDS = 100
 _SETTLED = 1e-6

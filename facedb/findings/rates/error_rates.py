@@ -7,7 +7,7 @@ scores. So next to the rates *as labelled* there are *cleaned* ones, in three st
 1. Mated pairs are taken out of the impostors: those counted pairs that the findings say are of one person, each as far as they are sure
    of it. Where there are no findings yet, their share is twice the rate of impostor scores above the genuine median, as half of the
    mated pairs lie there (a two-component mixture whose components are the two histograms, solved where one is negligible), and
-   mutatis mutandis for the genuine pairs, below the impostor median.
+   the same, mirrored, for the genuine pairs, below the impostor median.
 2. What is left is chance. Down to the last ten such pairs it is counted (below the floor of the counting, sampled).
 3. Beyond, a tail goes on that is fitted to the upper ten thousand of them (`facedb.findings.odds.tail`).
 

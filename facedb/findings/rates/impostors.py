@@ -23,12 +23,12 @@ def impostor_histogram(gallery: Gallery) -> ScoreHistogram:
     total = count_pairs(gallery).impostor
     if not total:
         return ScoreHistogram(counts, 0, total)
-    order = np.lexsort((gallery.groups, gallery.labels))
+    order = np.lexsort((gallery.image_ids, gallery.identity_ids))
     wanted = count if count * (count - 1) // 2 <= _PAIRS else max(_FEWEST_ROWS, _PAIRS // count)
     chosen = np.linspace(0, count - 1, wanted).astype(np.int64) if wanted < count else np.arange(count)
     place = np.full(count, count, np.int64)
     place[chosen] = np.arange(len(chosen))
-    labels, groups, ordered = gallery.labels[order], gallery.groups[order], gallery.vectors[order]
+    labels, groups, ordered = gallery.identity_ids[order], gallery.image_ids[order], gallery.vectors[order]
     for start in range(0, len(chosen), _BLOCK):
         mine = chosen[start : start + _BLOCK]
         first = start if wanted == count else 0

@@ -8,12 +8,11 @@ from itertools import pairwise
 from typing import Literal
 
 from facedb.core.errors import ConflictError, NotFoundError, UsageError
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection
 from facedb.db.queries import load
-from facedb.review import decision_rows as store
-from facedb.review import people
+from facedb.review import decision_rows, people
 from facedb.web.data import case
 from facedb.web.data.faces import load_faces, shown
 
@@ -334,10 +333,10 @@ def _wrong(image: _Image, target: int | None) -> _Says:
 
 def _say(conn: Connection, one: _Says, reviewer: str, note: str | None) -> int:
     if one.kind == "link":
-        return store.say_link(conn, one.verdict, one.a, one.b, target=one.target, note=note, said_by=reviewer)
+        return decision_rows.say_link(conn, one.verdict, one.a, one.b, target=one.target, note=note, said_by=reviewer)
     if one.kind == "pair":
-        return store.say_pair(conn, one.verdict, one.a, one.b, note=note, said_by=reviewer)
-    return store.say_face(conn, one.verdict, one.a, target=one.target, note=note, said_by=reviewer)
+        return decision_rows.say_pair(conn, one.verdict, one.a, one.b, note=note, said_by=reviewer)
+    return decision_rows.say_face(conn, one.verdict, one.a, target=one.target, note=note, said_by=reviewer)
 
 
 def _who_said(conn: Connection, wish: Wish, last: int) -> str:

@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from facedb.core.errors import NotFoundError
-from facedb.core.paths import from_text
 from facedb.db.connection import Connection
 from facedb.db.queries import load
-from facedb.report.thumbnails import Place
+from facedb.report.pictures.thumbnails import Place, place_of
 from facedb.web.data.faces import Face, load_faces, shown
 
 SQL = load("web", "photos")
@@ -125,17 +124,4 @@ def load_photo(conn: Connection, image_id: int) -> Photo:
 def _place(row: tuple[Any, ...] | None, what: str) -> Place:
     if row is None:
         raise NotFoundError(f"There is no {what}.")
-    image_id, root, path, container, offset, length, sha256, status, box, landmarks, form = row
-    return Place(
-        image_id,
-        from_text(root),
-        from_text(path),
-        None if container is None else from_text(container),
-        offset,
-        length,
-        sha256,
-        status,
-        None if box is None else tuple(box),
-        None if landmarks is None else tuple(landmarks),
-        form,
-    )
+    return place_of(row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 from facedb.review.plan import PlanView

@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
-from facedb.report import reading as results
+from facedb.report import reading
 from facedb.scan.findings import FindingSelection, findings
 from facedb.scan.run import ScanOptions, ScanSummary, scan
 from tests.db.population import Population, unit
@@ -81,7 +81,7 @@ def test_a_bystander_makes_no_finding_and_is_told_as_whom_the_photo_also_shows(a
     parts = album.parts(done.scan.id)
     assert parts[own] == ("part", None)
     assert parts[other][0] == "bystander"
-    with results.faces(album.database, scan=None, dataset=None, role="bystander", limit=None) as rows:
+    with reading.faces(album.database, scan=None, dataset=None, role="bystander", limit=None) as rows:
         listed = list(rows)
     assert [(row[0], row[2], row[3], row[5]) for row in listed] == [("p02", "bystander", 2, "p07")]
     with album.database.connection() as conn:

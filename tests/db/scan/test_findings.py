@@ -17,7 +17,6 @@ from facedb.db.connection import Database
 from facedb.findings.rates.histogram import BINS
 from facedb.report import evaluate
 from facedb.review.verdicts import Statement, say
-from facedb.scan.calibrate import calibrate, scan_meaning
 from facedb.scan.findings import (
     Finding,
     FindingSelection,
@@ -27,7 +26,8 @@ from facedb.scan.findings import (
     merge_groups,
 )
 from facedb.scan.run import ScanOptions, ScanSummary, scan
-from facedb.scan.thresholds import ThresholdRule
+from facedb.scan.scores.calibrate import calibrate, scan_meaning
+from facedb.scan.scores.thresholds import ThresholdRule
 from tests.db.population import Population
 from tests.unit.findings.people import DIM, Crowd
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facedb.findings.company import Company
 from facedb.findings.confidence import CERTAIN
 from facedb.findings.copies import Hashes
+from facedb.findings.cores.shown_together import Company
 from facedb.findings.find import find, study_folders
 from facedb.findings.finding_table import FindingTable, Kind
 from facedb.findings.names import Names, agree, look_like_names, names, one_surname, weighed, words
@@ -77,7 +77,9 @@ def test_evidence_multiplies_the_odds_and_chance_names_weigh_little() -> None:
 
 
 def found_with(labels: dict[int, str], gallery: Gallery, threshold: float) -> FindingTable:
-    results = list(join(gallery, plan_blocks(gallery.labels, target_rows=4096), threshold=threshold, engine="int8"))
+    results = list(
+        join(gallery, plan_blocks(gallery.identity_ids, target_rows=4096), threshold=threshold, engine="int8")
+    )
     columns = ("rows_a", "rows_b", "scores")
     rows_a, rows_b, scores = (np.concatenate([getattr(r, name) for r in results]) for name in columns)
     return find(
@@ -98,7 +100,7 @@ def name_of(k: int) -> str:
 
 def test_two_spellings_make_a_merge_surer_and_reach_below_the_threshold() -> None:
     crowd = known(2, persons=500, merges=20, strays=0)
-    people = np.unique(crowd.gallery.labels).tolist()
+    people = np.unique(crowd.gallery.identity_ids).tolist()
     owner = {label: crowd.person_of(label, []) for label in people}
     labels = {label: name_of(owner[label]) for label in people}
     plain = found_with({label: f"n{label}" for label in people}, crowd.gallery, 0.6)
@@ -118,7 +120,7 @@ def test_two_spellings_make_a_merge_surer_and_reach_below_the_threshold() -> Non
 
 def test_relatives_are_never_certain_by_their_score() -> None:
     crowd = known(2, persons=500, merges=20, strays=0)
-    people = np.unique(crowd.gallery.labels).tolist()
+    people = np.unique(crowd.gallery.identity_ids).tolist()
     labels = {label: f"{name_of(k).split('_')[0]}_{'bergen'}" for k, label in enumerate(people)}
     found = found_with(labels, crowd.gallery, 0.4)
     merges = found.kind == Kind.MERGE

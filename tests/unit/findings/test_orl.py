@@ -40,7 +40,7 @@ class Faces:
 
     def relabelled(self, moves: dict[str, int], gone: frozenset[int] = frozenset()) -> tuple[Gallery, Hashes]:
         """The gallery with images (``17/3``) under other labels, without the identities that are ``gone``."""
-        labels = self.gallery.labels.copy()
+        labels = self.gallery.identity_ids.copy()
         for k, path in enumerate(self.files):
             labels[k] = moves.get(f"{path.parent.name[1:]}/{path.stem}", labels[k])
         rows = np.argsort(labels, kind="stable")

@@ -23,8 +23,8 @@ def ask(
     """What is told of faces ``free`` beside a gallery; ``images`` of them, and the ``content`` of all files."""
     first = len(gallery)
     vectors = np.ascontiguousarray(np.r_[gallery.vectors, free])
-    groups = np.r_[gallery.groups, first + (np.arange(len(free)) if images is None else images)]
-    labels = np.r_[gallery.labels, -1 - np.arange(len(free))]
+    groups = np.r_[gallery.image_ids, first + (np.arange(len(free)) if images is None else images)]
+    labels = np.r_[gallery.identity_ids, -1 - np.arange(len(free))]
     results = list(
         join(
             Gallery(vectors, labels, groups),
@@ -39,7 +39,7 @@ def ask(
     outside = Outside(
         first,
         vectors,
-        gallery.labels,
+        gallery.identity_ids,
         groups,
         hashes,
         *(np.concatenate([getattr(r, name) for r in results]) for name in ("rows_a", "rows_b", "scores")),
@@ -77,7 +77,7 @@ def test_a_photo_of_somebody_with_a_folder_is_told_with_whom_and_with_the_next_b
     found = ask(gallery, free)
     assert sorted(told(found, 0.95)) == [("unlabelled", 4, [100]), ("unlabelled", 4, [102]), ("unlabelled", 8, [101])]
     wide = free.astype(np.float64) @ gallery.vectors.astype(np.float64).T
-    means = np.stack([wide[:, gallery.labels == label].mean(axis=1) for label in range(1, PEOPLE + 1)], axis=1)
+    means = np.stack([wide[:, gallery.identity_ids == label].mean(axis=1) for label in range(1, PEOPLE + 1)], axis=1)
     for k in range(len(found)):
         row = found.member_row[(found.member_finding == k) & (found.member_role == Role.WRONG)][0] - 100
         best = np.argsort(-means[row])[:2]
@@ -121,7 +121,7 @@ def test_copies_of_one_photo_are_a_duplicate_and_no_newcomer(crowd: Crowd, galle
 def test_a_copy_of_a_photo_in_a_folder_is_told_as_that_alone(gallery: Gallery) -> None:
     content = np.r_[np.arange(100), 33]
     found = ask(gallery, gallery.vectors[33:34].copy(), content=content)
-    assert told(found, 0) == [("duplicate", int(gallery.labels[33]), [33, 100])]
+    assert told(found, 0) == [("duplicate", int(gallery.identity_ids[33]), [33, 100])]
     assert found.outside.tolist() == [1]
 
 

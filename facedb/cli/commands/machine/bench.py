@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from facedb.bench.database import DbRow
 
 SizeOption = Annotated[int, typer.Option("--size", min=16, help="Faces in the synthetic gallery.")]
-DimOption = Annotated[int, typer.Option("--dim", min=1, max=2000, help="Values of a vector.")]
+DimOption = Annotated[int, typer.Option("--dim", min=1, max=2000, help="Dimension of the vectors.")]
 
 app = typer.Typer(
     name="bench",
@@ -36,7 +36,7 @@ app = typer.Typer(
 def join(
     ctx: typer.Context,
     size: Annotated[int, typer.Option(min=2, help="Rows of the synthetic gallery.")] = 56_320,
-    dim: Annotated[int, typer.Option(min=1, max=16_000, help="Values of a vector.")] = 512,
+    dim: Annotated[int, typer.Option(min=1, max=16_000, help="Dimension of the vectors.")] = 512,
     engines: Annotated[
         str | None,
         typer.Option(
@@ -66,13 +66,13 @@ def join(
     if ctx.invoked_subcommand is not None:
         return
     from facedb.bench import database as bench_db
-    from facedb.bench import joining as bench_join
+    from facedb.bench import joining
     from facedb.bench.methods import BASELINES
 
     reporter = state_of(ctx).reporter
     chosen = [name.strip() for name in engines.split(",") if name.strip()] if engines is not None else None
     with database(ctx) if baselines and pgvector_rows else nullcontext() as db:
-        report = bench_join.run(
+        report = joining.run(
             size,
             dim,
             chosen,
@@ -193,12 +193,12 @@ def embed(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Time embedding: the whole, decoding, the model, writing, and the published loop of one image at a time."""
-    from facedb.bench import pictures as bench_pictures
+    from facedb.bench import pictures
 
     options = model_options(ctx, model, detector, preset)
     with database(ctx) as db:
         choice = model_choice(ctx, db, options)
-        report = bench_pictures.run(db, folder, choice, threads=threads, repeat=repeat, reporter=state_of(ctx).reporter)
+        report = pictures.run(db, folder, choice, threads=threads, repeat=repeat, reporter=state_of(ctx).reporter)
     rows = [
         (
             row.leg,

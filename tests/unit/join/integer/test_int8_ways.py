@@ -43,7 +43,7 @@ def found_by(kernel, share, gallery, threshold, *, target=64, threads=2):
     searcher = Int8Searcher(gallery, Sieve(gallery, threshold), threads, kernel=kernel, prefix=prefix)
     if len(gallery):
         self_test("int8", searcher, gallery)
-    blocks = plan_blocks(gallery.labels, target_rows=target)
+    blocks = plan_blocks(gallery.identity_ids, target_rows=target)
     hits = Hits.join([part for block in blocks for part in searcher.search(block)])
     searcher.close()
     return triples(hits.rows_a, hits.rows_b, hits.scores)
@@ -123,7 +123,7 @@ def low_rank():
 
 
 def test_a_long_search_takes_a_prefix_where_it_pays_and_finds_the_same_rows(low_rank, monkeypatch):
-    blocks = plan_blocks(low_rank.labels, target_rows=5_000)
+    blocks = plan_blocks(low_rank.identity_ids, target_rows=5_000)
     plain = list(join(low_rank, blocks, threshold=0.5, engine="int8", threads=2))
     told: list[str] = []
     monkeypatch.setattr(prefix_choice, "_WORTH_TRYING_S", 0.0)
