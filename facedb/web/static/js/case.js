@@ -11,7 +11,7 @@ export function draw(body, head, found, tools) {
   drawHead(head, found);
   const drawing = { merge: pair, "look-alike": pair, stray, duplicate, mixed, photo: stray, unlabelled: outside, newcomer: outside }[found.kind];
   body.replaceChildren(...drawing(view, tools));
-  body.className = `case-body ${found.kind}`;
+  body.className = `case-body ${{ photo: "stray", unlabelled: "stray" }[found.kind] ?? found.kind}`;
   body.scrollTop = 0;
   return view;
 }
@@ -140,7 +140,7 @@ function stray(view) {
 function outside(view) {
   const { found, faces } = view;
   const alone = found.subject.length === 1;
-  const own = h("section.side.subject", { "aria-label": t("stray.itself") },
+  const own = h(alone ? "section.side.subject" : "section.side", { "aria-label": t("stray.itself") },
     h("header", {}, h("div", {}, h("span.role.muted", {}, t(found.kind === "newcomer" ? "outside.members" : "stray.itself"))),
       h("p.facts.muted", {}, alone ? h("span.path", {}, found.subject[0].path) : h("span", {}, t("side.faces", { count: found.subject.length })))),
     h("div.faces", {}, ...found.subject.map((face) => faces.tile(face, { big: alone }))),

@@ -33,6 +33,10 @@ export const page = document.body.dataset;
 export const said = (kind, answer) =>
   t(["unlabelled", "newcomer"].includes(kind) && ["same", "wrong-identity"].includes(answer) ? `said.outside.${answer}` : `said.${answer}`);
 
+/** The answer as it will stand: of what has no label, who it is or that it stays without one. */
+export const stored = (kind, answer) =>
+  (["unlabelled", "newcomer"].includes(kind) ? { same: "wrong-identity", different: "same" }[answer] : null) ?? answer;
+
 /** The first name of a finding in the queue; what has no label is called by what it is. */
 export const nameOf = (item) => item.a ?? t(item.kind === "newcomer" ? "outside.newcomer" : "outside.no_label");
 export const readOnly = page.readOnly === "true";

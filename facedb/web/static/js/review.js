@@ -1,6 +1,6 @@
 // The review: a queue, a case, and one key for each answer.
 
-import { announce, api, byId, h, page, percent, readOnly, t, toast } from "./core.js";
+import { announce, api, byId, h, page, percent, readOnly, stored, t, toast } from "./core.js";
 import * as bulk from "./bulk.js";
 import { draw, keep, move, notices, regrouped, wins } from "./case.js";
 import { flip } from "./compare.js";
@@ -125,7 +125,7 @@ async function answer(action) {
   flash(action);
   if (whole) {
     item.state = said.answer === "unsure" ? "unsure" : "decided";
-    item.answer = said.answer;
+    item.answer = stored(item.kind, said.answer);
     queue.mark(item);
   }
   fetched.delete(item.rank);
@@ -370,7 +370,7 @@ async function decideAll(items, answer) {
       const item = queue.items.find((other) => other.rank === one.rank);
       fetched.delete(one.rank);
       if (item) {
-        Object.assign(item, { state: answer === "unsure" ? "unsure" : "decided", answer, seen: one.seen });
+        Object.assign(item, { state: answer === "unsure" ? "unsure" : "decided", answer: stored(item.kind, answer), seen: one.seen });
         queue.mark(item);
       }
     });
