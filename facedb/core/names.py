@@ -25,9 +25,8 @@ def looks(name: str) -> str:
     >>> looks("Jose\\u0301\\u00a0 Marti\\u0301\\u200b") == "José Martí"
     True
     """
-    spaced = _SPACES.sub(" ", name)
-    seen = "".join(c for c in spaced if unicodedata.category(c) not in _INVISIBLE and not _is_selector(c))
-    return unicodedata.normalize("NFC", seen).strip()
+    seen = "".join(c for c in name if c.isspace() or not (unicodedata.category(c) in _INVISIBLE or _is_selector(c)))
+    return unicodedata.normalize("NFC", _SPACES.sub(" ", seen)).strip()
 
 
 def alike(typed: str, names: Iterable[str]) -> list[str]:

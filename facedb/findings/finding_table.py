@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any
@@ -28,6 +29,11 @@ class Kind(IntEnum):
     def word(self) -> str:
         """The name that people read."""
         return self.name.lower().replace("_", "-")
+
+    @classmethod
+    def called(cls, word: str) -> Kind:
+        """The class with that name."""
+        return cls[word.upper().replace("-", "_")]
 
 
 class Role(IntEnum):
@@ -152,10 +158,15 @@ def table(kind: Kind, confidence: Float64Array, members: tuple[Any, Any, Any], *
     return FindingTable(**made)
 
 
-def ranked(tables: list[FindingTable]) -> FindingTable:
+Weigh = Callable[[NDArray[np.int8], Float64Array], Float64Array]
+"""What confidences (m,) of kinds (m,) count when findings are ranked."""
+
+
+def ranked(tables: list[FindingTable], weigh: Weigh | None = None) -> FindingTable:
     """All findings, the most confident first, then by class, score and labels; groups and partners keep their meaning.
 
-    What is said of photos alone comes after everything else: it names no mistake.
+    What is said of photos alone comes after everything else: it names no mistake. With ``weigh`` the confidence counts in the rank as
+    that says, and stays what it is.
     """
     sizes = [len(part) for part in tables]
     offsets = np.r_[0, np.cumsum(sizes)].astype(np.int64)
@@ -165,6 +176,7 @@ def ranked(tables: list[FindingTable]) -> FindingTable:
         if field.name in ("member_finding", "partner"):
             parts = [np.where(p >= 0, p + o, -1) for p, o in zip(parts, offsets[:-1], strict=True)]
         columns[field.name] = np.concatenate(parts)
+    weight = columns["confidence"] if weigh is None else weigh(columns["kind"], columns["confidence"])
     score = np.round(np.nan_to_num(columns["max_score"], nan=-2.0), _DIGITS)
     order = np.lexsort(
         (
@@ -172,7 +184,7 @@ def ranked(tables: list[FindingTable]) -> FindingTable:
             columns["identity_a"],
             -score,
             columns["kind"],
-            -np.round(columns["confidence"], _DIGITS),
+            -np.round(weight, _DIGITS),
             columns["kind"] == Kind.PHOTO,
         )
     )

@@ -26,7 +26,7 @@ from facedb.findings.pictures.picture_copies import Pictures
 from facedb.join.gallery import Gallery
 from facedb.scan import finding_rows
 from facedb.scan.finding_sentences import sentences
-from facedb.scan.lessons import Record, record
+from facedb.scan.lessons import Record, record, weigh
 from facedb.scan.scan_rows import IDENTITY_A, IDENTITY_B
 from facedb.scan.which_scan import find_scan
 
@@ -81,9 +81,9 @@ def compute_findings(
     those of the rows of ``outside``,
     ``hashes`` what is known of their files; ``rows_a``, ``rows_b``, ``scores`` (m,) the flagged pairs.
     ``seen`` is what photos with several faces tell, and ``note`` what is to be said of the photo of a face; ``pictures`` and ``photos``
-    as `find` takes them.
+    as `find` takes them. They are ranked by what the verdicts on earlier scans taught.
     """
-    found = find(gallery, study, rows_a, rows_b, scores, hashes, seen, pictures, photos, outside)
+    found = find(gallery, study, rows_a, rows_b, scores, hashes, seen, pictures, photos, outside, weigh(conn, scan_id))
     notes = _notes(conn, found.table, gallery, face_ids, seen, note)
     finding_rows.write_findings(conn, scan_id, _as_rows(found.table, notes, photos), _faces(found.table, face_ids))
     return found

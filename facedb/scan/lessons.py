@@ -10,10 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from facedb.core.records import Float64Array
 from facedb.db.connection import Connection, Database
 from facedb.findings.confidence import CERTAIN
-from facedb.findings.lessons import lesson
+from facedb.findings.finding_table import Kind, Weigh
+from facedb.findings.lessons import Lesson, lesson
 from facedb.scan.finding_rows import SQL
 
 
@@ -49,8 +52,7 @@ def learn(conn: Connection, scans: Iterable[int] | None = None) -> None:
         scans = [row[0] for row in conn.execute(SQL["newest_of_galleries"]).fetchall()]
     for scan_id in scans:
         conn.execute(SQL["forget_lessons"], {"scan_id": scan_id})
-        for kind, of_kind in _by_class(judged(conn, scan_id)):
-            taught = lesson(np.array([one.confidence for one in of_kind]), np.array([one.true for one in of_kind]))
+        for kind, taught in _taught(conn, scan_id).items():
             conn.execute(
                 SQL["add_lesson"],
                 {
@@ -62,6 +64,22 @@ def learn(conn: Connection, scans: Iterable[int] | None = None) -> None:
                     "agreed": taught.agreed,
                 },
             )
+
+
+def weigh(conn: Connection, scan_id: int) -> Weigh | None:
+    """What the verdicts on the scan before teach of the findings of a scan that is being ranked; None: nothing."""
+    row = conn.execute(SQL["newest_before"], {"scan_id": scan_id}).fetchone()
+    taught = {} if row is None else {Kind.called(word): found for word, found in _taught(conn, row[0]).items()}
+    if not taught:
+        return None
+
+    def by_kind(kind: NDArray[np.int8], confidence: Float64Array) -> Float64Array:
+        weight = confidence.copy()
+        for one, found in taught.items():
+            weight[kind == one] = found.confidence(confidence[kind == one])
+        return weight
+
+    return by_kind
 
 
 def learn_in(db: Database) -> None:
@@ -110,5 +128,10 @@ def _live(conn: Connection, scan_id: int) -> list[Judged]:
     return [Judged(*row) for row in conn.execute(SQL["judged"], {"scan_id": scan_id})]
 
 
-def _by_class(found: list[Judged]) -> list[tuple[str, list[Judged]]]:
-    return [(kind, [one for one in found if one.kind == kind]) for kind in sorted({one.kind for one in found})]
+def _taught(conn: Connection, scan_id: int) -> dict[str, Lesson]:
+    found = judged(conn, scan_id)
+    by_class = {kind: [one for one in found if one.kind == kind] for kind in sorted({one.kind for one in found})}
+    return {
+        kind: lesson(np.array([one.confidence for one in some]), np.array([one.true for one in some]))
+        for kind, some in by_class.items()
+    }

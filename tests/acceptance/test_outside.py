@@ -181,3 +181,25 @@ def test_folders_of_many_people_each_are_told_by_the_numbers(facedb: Inside, mod
 def test_large_honest_folders_pass_the_numbers(facedb: Inside, model: Path, tmp_path: Path) -> None:
     checked(facedb, people(tmp_path / "root", 2, 40), model)
     checked(facedb, people(tmp_path / "alone", 1, 60), model)
+
+
+@pytest.mark.real_data
+def test_real_photos_outside_are_told_right(facedb: Inside, tmp_path: Path, real_data: Path) -> None:
+    orl, root, folder = real_data / "faces" / "orl", tmp_path / "orl", real_data / "models"
+    for person in range(1, 15):
+        (root / f"s{person}").mkdir(parents=True)
+        for shot in range(1, 10):
+            shutil.copy(orl / f"s{person}" / f"{shot}.pgm", root / f"s{person}")
+    for person in range(1, 5):
+        shutil.copy(orl / f"s{person}" / "10.pgm", root / f"IMG_{person}.pgm")
+    for shot in range(1, 4):
+        shutil.copy(orl / "s39" / f"{shot}.pgm", root / f"new_{shot}.pgm")
+    shutil.copy(orl / "s40" / "1.pgm", root / "alone.pgm")
+    models = ("--model", folder / "mobileface_v2_mit.onnx", "--detector", folder / "yunet_s_dynamic.onnx")
+    facedb("check", root, *models)
+    rows = [row for row in told(facedb) if row["class"] in ("unlabelled", "newcomer")]
+    certain = {(row["class"], row["identity_a"], row["images"][0]) for row in rows if row["confidence"] >= 0.95}
+    known = {("unlabelled", f"s{person}", f"IMG_{person}.pgm") for person in range(1, 5)}
+    assert known <= certain <= known | {("newcomer", None, "new_1.pgm")}
+    assert [row["images"] for row in rows if row["class"] == "newcomer"] == [[f"new_{n}.pgm" for n in range(1, 4)]]
+    assert max(row["confidence"] for row in rows if row["images"][0] == "alone.pgm") < 0.5

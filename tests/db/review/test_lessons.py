@@ -213,3 +213,21 @@ def test_the_command_says_how_right_it_was(database: Database, strays: int, monk
     said = CliRunner().invoke(app, ["findings", "--limit", "1"])
     assert "Of 2 that were called certain, you agreed with 1." in said.output
     assert strays
+
+
+def test_the_next_scan_ranks_by_what_was_taught(database: Database) -> None:
+    crowd = Crowd(70, seed=4)
+    people = Population(database, DIM)
+    for person in range(64):
+        people.add(crowd.faces(person, 7), [f"p{person:02d}"] * 7)
+    for person in range(50):
+        people.add(crowd.faces((person + 5) % 60, 1), [f"p{person:02d}"])
+    for person in range(60, 64):
+        people.add(crowd.faces(person, 3), [f"again {person}"] * 3)
+    run(database)
+    for one in [f for f in read(database, kind="stray") if f.confidence >= 0.95][:40]:
+        answer(database, [Answer(one.rank, "reject")])
+    run(database)
+    left = [f for f in read(database, open=True) if f.kind in ("merge", "stray")]
+    assert [f.kind for f in left[:4]] == ["merge"] * 4
+    assert [f.confidence for f in left] == sorted((f.confidence for f in left), reverse=True)
