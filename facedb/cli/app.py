@@ -15,11 +15,13 @@ from facedb.cli.commands import calibrate, check, forget, model, plan, review, s
 from facedb.cli.commands.machine import bench, db, demo, doctor
 from facedb.cli.commands.reading import bi, diff, evaluate, export, findings, report, results, show
 from facedb.cli.context import State
-from facedb.cli.output import ReaderGoneError, watch_stdout
+from facedb.cli.optional_value import ValueMayFollow
+from facedb.cli.output import ReaderGoneError, watch_stderr, watch_stdout
 from facedb.cli.progress import ConsoleReporter, complain
 from facedb.cli.start import leave, on_ctrl_c
 from facedb.core.choices import one_of
 from facedb.core.errors import ExitCode, FacedbError
+from facedb.core.machine import memory
 
 # The base of every complaint about arguments, of whichever click this typer runs on.
 _ArgumentError = cast("type[Exception]", typer.BadParameter.__base__)
@@ -77,7 +79,7 @@ app.command(epilog="Example: facedb check photos/ --model arcface.onnx --detecto
 app.command(epilog="Example: facedb demo")(demo.demo)
 app.command(epilog="Example: facedb ingest photos/ --dataset crawl-2026")(steps.ingest)
 app.command(epilog="Example: facedb embed --model arcface.onnx --detector yunet.onnx --dataset crawl-2026")(steps.embed)
-app.command(epilog="Example: facedb scan --threshold 0.45 --datasets train,test")(steps.scan)
+app.command(cls=ValueMayFollow, epilog="Example: facedb scan --threshold 0.45 --datasets train,test")(steps.scan)
 app.command(epilog="Example: facedb work --any --threads 8")(work.work)
 app.command(epilog="Example: facedb links --limit 20")(results.links)
 app.command(epilog="Example: facedb findings --limit 50 --class stray")(findings.findings)
@@ -123,6 +125,7 @@ def main() -> None:
     """Run the command line and exit with a code of `facedb.core.errors.ExitCode`."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    watch_stderr()
     watch_stdout()
     try:
         code = _run()
@@ -153,9 +156,12 @@ def _run() -> int:
         if sentence:
             complain(sentence)
         return ExitCode.USAGE
-    except MemoryError:
+    except (MemoryError, ImportError, RuntimeError) as error:
+        if not memory.is_short(error):
+            raise
         complain(
-            "The memory did not suffice; everything finished so far is kept: give it more, or do less at once, and run it again."
+            f"The memory did not suffice{memory.limit_in_words()}; everything finished so far is kept: give it more, or do less at once, "
+            "and run it again."
         )
         return ExitCode.FAILED
     except KeyboardInterrupt:

@@ -35,6 +35,27 @@ class _WatchedStdout(io.FileIO):
             raise ReaderGoneError from None
 
 
+class _UnheardStderr(io.FileIO):
+    """A stderr whose terminal was closed, whose reader is gone or whose disk is full: talk is lost, the work is not."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return len(memoryview(data).cast("B"))
+
+
+def watch_stderr() -> None:
+    """Let talk that nobody hears any more be no error."""
+    old = sys.stderr
+    sys.stderr = io.TextIOWrapper(
+        io.BufferedWriter(_UnheardStderr(old.fileno(), "w", closefd=False)),
+        encoding=old.encoding,
+        errors="backslashreplace",
+        line_buffering=True,
+    )
+
+
 def watch_stdout() -> None:
     """Make writing to a stdout that nobody reads any more raise ReaderGoneError."""
     old = sys.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType
 
@@ -21,9 +22,19 @@ def on_ctrl_c(handler: Callable[[int, FrameType | None], object]) -> None:
         signal.signal(signal.SIGINT, handler)
 
 
+def fill_streams() -> None:
+    """Put nothing where stdin, stdout or stderr were closed: the next file or socket would take their place, and what is printed."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            while os.open(os.devnull, os.O_RDWR) < number:
+                pass
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - it stays open
+
+
 def main() -> None:
     """Import and run the command line; see `facedb.cli.app.main`."""
     on_ctrl_c(leave)
+    fill_streams()
     from facedb.cli import app
 
     app.main()

@@ -28,6 +28,7 @@ from facedb.dataset.places.source_places import Home, find_home, gone, refuse_if
 from facedb.dataset.places.source_rows import SourceRow
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
+from facedb.db.locks import wait_briefly
 from facedb.db.reconnecting import Work
 from facedb.sources.registry import open_source
 from facedb.sources.source import Source
@@ -133,6 +134,7 @@ def ingest(
             # The connection may be what failed; an empty source is dropped by the next run then.
             with suppress(psycopg.Error):
                 work.conn.rollback()
+                wait_briefly(work.conn, 1)
                 source_rows.drop_if_empty(work.conn, source_id, dataset_id)
                 work.conn.commit()
             raise

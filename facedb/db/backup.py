@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from psycopg.conninfo import make_conninfo
 
 from facedb.core.errors import ConflictError, DatabaseError, InputError, first_line
+from facedb.core.machine.disk import no_room
 from facedb.db import audit, migrate
 from facedb.db.connection import Database, conninfo
 from facedb.db.server.binaries import bin_dir
@@ -32,7 +34,12 @@ def backup(db: Database, file: Path, *, force: bool = False) -> int:
         part.unlink(missing_ok=True)
         # Faces are biometric data: nobody else may read them, whatever the umask is.
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-        _run(db, "pg_dump", ["--format=custom", *_RIGHTS, *schemas, f"--file={part}"])
+        try:
+            _run(db, "pg_dump", ["--format=custom", *_RIGHTS, *schemas, f"--file={part}"])
+        except DatabaseError as error:
+            if os.strerror(errno.ENOSPC) in str(error):
+                raise DatabaseError(str(no_room(file, part.stat().st_size, OSError(errno.ENOSPC, "")))) from error
+            raise
         with part.open("rb") as written:
             os.fsync(written.fileno())
         with db.connection() as connection:

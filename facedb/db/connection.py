@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from facedb.core.errors import ConfigError, ConflictError, DatabaseError, FacedbError, SchemaError
 from facedb.core.settings import Settings
 from facedb.db import session
+from facedb.db.server import room
 from facedb.db.session import Connection, libpq_variables
 from facedb.db.wait import Say, silent
 
@@ -23,11 +25,12 @@ __all__ = ["Connection", "Database", "connect", "conninfo", "describe", "transla
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database that facedb may open connections to; ``embedded`` says that it is facedb's own server."""
+    """One database that facedb may open connections to; ``embedded``: facedb's own server, whose data are at ``place``."""
 
     dsn: str = field(repr=False)
     embedded: bool
     reviver: Callable[[], object] | None = field(default=None, repr=False, compare=False)
+    place: Path | None = field(default=None, repr=False, compare=False)
 
     @contextmanager
     def connection(self, *, autocommit: bool = False) -> Iterator[Connection]:
@@ -52,6 +55,11 @@ class Database:
         if self.reviver is not None:
             self.reviver()
 
+    def expect_room(self) -> None:
+        """Raise DatabaseError while the embedded server has no room on its disk: PostgreSQL itself stops when its log finds none."""
+        if self.place is not None:
+            room.expect(self.place)
+
     def describe(self) -> str:
         """The database in words, without any password."""
         return "the embedded database" if self.embedded else describe(self.dsn)
@@ -74,7 +82,8 @@ def connect(settings: Settings, *, say: Say = silent) -> Iterator[Database]:
     use = EmbeddedServer(settings.home, service_dir=settings.service_dir, say=say)
     dsn = use.acquire()
     try:
-        yield Database(dsn, embedded=True, reviver=use.revive)
+        with room.named(use.place.data):
+            yield Database(dsn, embedded=True, reviver=use.revive, place=use.place.data)
     finally:
         use.release()
 

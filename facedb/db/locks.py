@@ -41,6 +41,11 @@ def claim(conn: Connection, *name: object, shared: bool = False) -> Claim:
         time.sleep(_EVERY_SECONDS)
 
 
+def wait_briefly(conn: Connection, seconds: float) -> None:
+    """Let no statement of the open transaction wait longer than this for what others hold."""
+    conn.execute(SQL["wait_briefly"], {"limit": f"{1000 * seconds:.0f}ms"})
+
+
 def _holder(conn: Connection, words: str) -> str:
     row = conn.execute(SQL["holder"], {"name": words}).fetchone()
     return "" if row is None else f" (process {row[0]} of {row[1]}, {row[2] or 'unnamed'})"

@@ -61,6 +61,7 @@ class Work:
         """
         for last in range(1, _TRIES + 1):
             number = None
+            self._db.expect_room()
             try:
                 result = work(self.conn)
                 number = self._number()

@@ -29,6 +29,8 @@ from facedb.db.wipe import wipe
 from facedb.review.people import find_identity
 from facedb.review.verdicts import below_roots
 from facedb.scan.scan_rows import SQL as SCAN_SQL
+from facedb.scan.tiles import chunks
+from facedb.scan.tiles.chunks import Folder
 
 SQL = load("review", "erasure")
 
@@ -71,11 +73,12 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What was deleted so far: of the thing with ``key``, and under which contracts."""
+    """What was deleted so far: of the thing with ``key``, and under which contracts; ``chunks`` of scans hold its vectors too."""
 
     key: int
     counts: Forgotten
     models: tuple[int, ...]
+    chunks: tuple[Folder, ...]
 
 
 def forget(
@@ -90,7 +93,7 @@ def forget(
         _alone(conn)
         done = _rows(conn, subject)
         caches = list(_caches(conn, home, done.models))
-        counts = replace(done.counts, caches=len(caches))
+        counts = replace(done.counts, caches=len(caches) + len(done.chunks))
         there = _files(conn)
         if files and yes:
             counts = replace(counts, files=sum(_delete(*file) for file in there))
@@ -99,6 +102,8 @@ def forget(
         if not yes:
             conn.rollback()
             return counts
+        for folder in done.chunks:
+            folder.remove()
         # The images are gone with everything that hangs on them only now: the files had to be found before.
         _finish(conn, subject, done, counts)
     for cache in caches:
@@ -145,6 +150,7 @@ def _rows(conn: Connection, subject: Subject) -> _Done:
     row = conn.execute(SQL["count"]).fetchone()
     assert row is not None  # noqa: S101 - counts always yield a row
     models = tuple(row[0] for row in conn.execute(SQL["models"]))
+    in_chunks = tuple(chunks.given_up(conn, models))
     scans = [row[0] for row in conn.execute(SQL["own_scans"], {"dataset": dataset})] if dataset is not None else []
     for scan in scans:
         conn.execute(SQL["drop_scan"], {"scan_id": scan})
@@ -152,9 +158,11 @@ def _rows(conn: Connection, subject: Subject) -> _Done:
     findings = _count(conn, "drop_findings")
     conn.execute(SQL["part_swaps"])
     links = _count(conn, "drop_links")
+    conn.execute(SQL["drop_link_parts"])
     conn.execute(SQL["recount_scans"])
     conn.execute(SQL["forget_on"])
     verdicts = _count(conn, "drop_verdicts")
+    conn.execute(SQL["drop_taken_faces"])
     conn.execute(SQL["clear_known"])
     steps = conn.execute(SQL["drop_steps"]).fetchall()
     plans = [plan for plan, _ in steps]
@@ -178,6 +186,7 @@ def _rows(conn: Connection, subject: Subject) -> _Done:
             same_bytes_elsewhere=row[4],
         ),
         models,
+        in_chunks,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from facedb.core.counting import counted
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
@@ -19,6 +21,7 @@ from facedb.scan import scan_rows
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
 
 FIT = "fit"
+_SAME_PLACE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,8 @@ def choose(
         return FaceChoice(faces)
     vectors = snapshot.vectors(faces.embedding_ids, connections=connections, reporter=reporter)
     boxes, area, offset = _geometry(conn, faces, several)
-    choice = choose_faces(vectors, faces.identity_ids, faces.image_ids, area, offset)
+    taken = _taken(conn, faces, several, boxes)
+    choice = choose_faces(vectors, faces.identity_ids, faces.image_ids, area, offset, taken)
     chosen = faces.take(np.flatnonzero(choice.chosen))
     bystanders = int((choice.part == Part.BYSTANDER).sum())
     photos = len(np.unique(faces.image_ids[several]))
@@ -116,7 +120,41 @@ def choose(
         f"{photos:,} photos show several people: each takes part with the face that fits its folder, {bystanders:,} bystanders do not "
         "(`facedb faces`)."
     )
+    if taken.any():
+        reporter.say(f"{counted(int(taken.sum()), 'photo')} of them with the face that a person took.")
     return FaceChoice(chosen, faces, vectors, choice, boxes)
+
+
+def same_place(box: Sequence[float], boxes: Float64Array) -> int | None:
+    """Which of ``boxes`` float64 (n, 4: x, y, w, h) shows the face that was at ``box``: the one that covers it best, by half at least.
+
+    The measure is intersection over union; None where no box comes near.
+    """
+    x, y, w, h = box
+    wide = np.minimum(x + w, boxes[:, 0] + boxes[:, 2]) - np.maximum(x, boxes[:, 0])
+    high = np.minimum(y + h, boxes[:, 1] + boxes[:, 3]) - np.maximum(y, boxes[:, 1])
+    shared = np.maximum(wide, 0) * np.maximum(high, 0)
+    share = shared / np.maximum(w * h + boxes[:, 2] * boxes[:, 3] - shared, 1e-9)
+    best = int(share.argmax()) if len(share) else 0
+    return best if len(share) and share[best] >= _SAME_PLACE else None
+
+
+def _taken(
+    conn: Connection, faces: GalleryFaces, several: Int64Array, boxes: dict[int, tuple[float, ...]]
+) -> NDArray[np.bool_]:
+    """bool (n,): the faces that people took, met by where they are, since another detector numbers them otherwise."""
+    taken = np.zeros(len(faces), bool)
+    said = scan_rows.taken_faces(conn)
+    rows_of: dict[int, list[int]] = {}
+    for row in several.tolist():
+        image = int(faces.image_ids[row])
+        if image in said and int(faces.face_ids[row]) in boxes:
+            rows_of.setdefault(image, []).append(row)
+    for image, rows in rows_of.items():
+        found = same_place(said[image], np.array([boxes[int(faces.face_ids[row])] for row in rows], np.float64))
+        if found is not None:
+            taken[rows[found]] = True
+    return taken
 
 
 def _geometry(

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 
 from psycopg import errors
 
-from facedb.core.errors import FacedbError, NotFoundError
+from facedb.core.errors import FacedbError, InputError, NotFoundError
 from facedb.core.progress import Reporter
 from facedb.dataset import embedding_rows
 from facedb.dataset.outcomes import count_outcomes
 from facedb.db import audit
 from facedb.db.connection import Connection, Database
+from facedb.db.locks import wait_briefly
 from facedb.db.queries import load
 from facedb.scan import lessons
+from facedb.scan.tiles import chunks
 
 SQL = load("scan", "retention")
 
@@ -65,8 +67,13 @@ def let_old_ones_go(db: Database, keep: int, reporter: Reporter) -> None:
             old = [scan.scan_id for scan in scans(conn, keep) if scan.reason is None]
             if not old:
                 return
-            conn.execute(SQL["wait_briefly"])
+            # A reader of the pairs must not make others wait behind one who waits to drop some.
+            wait_briefly(conn, 3)
             _drop(conn, old, keep)
+    except InputError as error:
+        # Vectors of an old scan that lie where nothing can be deleted now: the scan stays with them, and is named.
+        reporter.say(str(error))
+        return
     except FacedbError as error:
         passing = errors.LockNotAvailable | errors.DeadlockDetected | errors.InsufficientPrivilege
         if not isinstance(error.__cause__, passing):
@@ -82,6 +89,7 @@ def let_old_ones_go(db: Database, keep: int, reporter: Reporter) -> None:
 
 
 def _drop(conn: Connection, numbers: list[int], keep: int) -> None:
+    chunks.remove(conn, numbers)
     for number in numbers:
         lessons.keep(conn, number)
         conn.execute(SQL["drop_scan"], {"scan_id": number})
@@ -116,6 +124,7 @@ def remove_model(db: Database, name: str, *, yes: bool) -> RemovedModel:
             sum(bool(used) for _, used in found),
         )
         if yes:
+            chunks.remove(conn, [number for number, _ in found])
             for number, _ in found:
                 conn.execute(SQL["drop_scan"], {"scan_id": number})
             conn.execute(SQL["drop_model"], {"model_id": model.id})

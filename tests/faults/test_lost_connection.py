@@ -24,6 +24,7 @@ from facedb.db.reconnecting import Work, streamed
 from facedb.db.server.embedded import EmbeddedServer
 from facedb.db.server.process import read_pid_file
 from facedb.scan.run import ScanOptions, scan
+from tests.acceptance.world import Command
 
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
 PEOPLE, EACH, DIM = 60, 20, 16
@@ -255,3 +256,115 @@ def test_a_stream_that_is_cut_hands_out_every_row_once(database: Database) -> No
             threading.Thread(target=cut, args=[database]).start()
             time.sleep(0.3)
     assert met == list(range(1, 9001))
+
+
+def slow_down(db: Database, seconds: float) -> None:
+    """Let every COPY of images take so long at least."""
+    with db.connection() as conn:
+        conn.execute(
+            "create function facedb.wait_a_while() returns trigger language plpgsql as"
+            f" $$ begin perform pg_sleep({seconds}); return null; end $$".encode()
+        )
+        conn.execute(
+            "create trigger slow after insert on facedb.image for each statement execute function facedb.wait_a_while()"
+        )
+
+
+def test_an_ingest_that_is_cut_in_the_middle_of_a_copy_goes_on_and_doubles_nothing(
+    database: Database, tmp_path: Path
+) -> None:
+    source = vectors(tmp_path / "vectors")
+    slow_down(database, 0.4)
+    cuts = 0
+
+    def cut_a_copy() -> None:
+        nonlocal cuts
+        with closing(psycopg.connect(database.dsn, autocommit=True)) as conn:
+            until = time.monotonic() + 30
+            while not cuts and time.monotonic() < until:
+                cuts += conn.execute(
+                    "select count(pg_terminate_backend(pid)) from pg_stat_activity where query ~* '^copy facedb.image'"
+                    " and state = 'active' and pid <> pg_backend_pid() and datname = current_database()"
+                ).fetchone()[0]  # type: ignore[index]
+                time.sleep(0.05)
+
+    cutter = threading.Thread(target=cut_a_copy)
+    cutter.start()
+    taken = ingest(database, source, contract="given", reporter=Silent())
+    cutter.join()
+    assert cuts >= 1
+    assert (taken.new, taken.ready) == (PEOPLE * EACH, PEOPLE * EACH)
+    with database.connection() as conn:
+        counted = conn.execute("select count(*), count(distinct path) from facedb.image").fetchone()
+        embedded = conn.execute("select count(*), count(distinct face_id) from facedb.embedding").fetchone()
+    assert counted == embedded == (PEOPLE * EACH, PEOPLE * EACH)
+
+
+def test_two_units_that_lock_each_other_out_both_get_through_once(database: Database) -> None:
+    with database.connection() as conn:
+        conn.execute("create table counts (k int primary key, n int)")
+        conn.execute("insert into counts values (1, 0), (2, 0)")
+    both = threading.Barrier(2)
+    tries: list[int] = []
+
+    def crosswise(first: int, second: int) -> None:
+        def unit(conn: Connection) -> None:
+            tries.append(first)
+            conn.execute("update counts set n = n + 1 where k = %s", [first])
+            if len(tries) <= 2:
+                both.wait(10)
+            conn.execute("update counts set n = n + 1 where k = %s", [second])
+
+        with closing(Work(database)) as work:
+            work.unit(unit)
+
+    threads = [threading.Thread(target=crosswise, args=each) for each in ((1, 2), (2, 1))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(tries) == 3, "one of the two was ended as a deadlock"
+    with database.connection() as conn:
+        assert conn.execute("select n from counts").fetchall() == [(2,), (2,)]
+
+
+def set_on_the_database(db: Database, setting: str) -> None:
+    with closing(psycopg.connect(db.dsn, autocommit=True)) as conn:
+        name = conn.info.dbname
+        conn.execute(f'alter database "{name}" set {setting}'.encode())
+
+
+@pytest.mark.parametrize("setting", ["statement_timeout = 400", "idle_session_timeout = 400"])
+def test_limits_that_were_meant_for_others_do_not_end_the_work(
+    database: Database, tmp_path: Path, setting: str
+) -> None:
+    source = vectors(tmp_path / "vectors")
+    slow_down(database, 0.6)
+    set_on_the_database(database, setting)
+    waiting = Disturbed(lambda: time.sleep(0.6))
+    ingest(database, source, contract="given", reporter=waiting)
+    assert waiting.said == []
+    assert scan(database, ScanOptions(threshold=0.6, engine="exact"), reporter=Silent()).scan.pairs > 0
+
+
+def test_a_server_that_only_reads_is_said_in_one_sentence(database: Database, tmp_path: Path) -> None:
+    source = vectors(tmp_path / "vectors")
+    set_on_the_database(database, "default_transaction_read_only = on")
+    facedb = Command(tmp_path, dsn=database.dsn)
+    said = facedb("ingest", source, "--contract", "given", code=3)
+    assert "only reads" in said.err
+    assert len(said.err.splitlines()) == 1
+    facedb("datasets")
+
+
+def test_a_server_without_a_connection_left_is_said_in_one_sentence(database: Database, tmp_path: Path) -> None:
+    role = f"lonely_{secrets.token_hex(4)}"
+    with closing(psycopg.connect(database.dsn, autocommit=True)) as conn:
+        conn.execute(f"create role {role} login connection limit 0".encode())
+        try:
+            dsn = database.dsn.replace("facedb@", f"{role}@")
+            said = Command(tmp_path, dsn=dsn)("datasets", code=3)
+        finally:
+            conn.execute(f"drop role {role}".encode())
+    assert "no connection left" in said.err
+    assert len(said.err.splitlines()) == 1

@@ -147,6 +147,47 @@ def face(
     _say(ctx, Statement("face", path, verdict, target=to, note=note, by=by, new=new), dataset)
 
 
+@app.command(epilog="Example: facedb verdict photo ann/9.jpg --at 410,180")
+def photo(
+    ctx: typer.Context,
+    path: Annotated[
+        str, typer.Argument(help="A photo with several faces, as facedb prints its path.", show_default=False)
+    ],
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at", metavar="X,Y", help="A point within the face that is meant, in pixels of the upright photo."
+        ),
+    ] = None,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Take it back: the scan chooses the face that fits its folder.")
+    ] = False,
+    by: ByOption = None,
+    dataset: DatasetOption = None,
+) -> None:
+    """Say which face of a photo stands for its label, from the next scan on; facedb faces prints where they are."""
+    from facedb.core.errors import UsageError
+    from facedb.review import taken_faces
+
+    point = None if at is None else _point(at)
+    if (point is None) != withdraw:
+        raise UsageError("Say which face is meant by --at X,Y, or take that back with --withdraw.")
+    with database(ctx) as db:
+        taken_faces.say(db, path, point, dataset=dataset, by=by)
+        done = "The scan chooses its face again" if withdraw else "That face stands for the photo"
+        state_of(ctx).reporter.say(f"{done}, from the next scan on.")
+
+
+def _point(text: str) -> tuple[float, float]:
+    from facedb.core.errors import UsageError
+
+    try:
+        x, y = (float(part) for part in text.replace(";", ",").split(","))
+    except ValueError:
+        raise UsageError(f"A point is two numbers such as 410,180, not {text!r}.") from None
+    return x, y
+
+
 @app.command(
     "import",
     epilog="Example: facedb findings --format csv > reviewed.csv, fill its column verdict, and: facedb verdict import reviewed.csv",

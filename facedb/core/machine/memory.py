@@ -10,7 +10,11 @@ from facedb.core.errors import FacedbError
 
 _CGROUP = Path("/sys/fs/cgroup")
 # A limit on addresses also counts the stacks and arenas of threads, of which most is never touched.
-_ADDRESSES = 128 << 20
+_ADDRESSES = 384 << 20
+
+
+# What the loader of libraries says.
+_NOT_LOADED = ("cannot allocate memory", "Cannot allocate memory", "failed to map segment")
 
 
 class TooLittleMemoryError(FacedbError):
@@ -30,6 +34,20 @@ def expect(needed: int, what: str, advice: str) -> None:
         raise TooLittleMemoryError(
             f"{what} takes about {needed / 1e6:,.0f} MB of memory and {room / 1e6:,.0f} MB can be had: {advice}"
         )
+
+
+def is_short(error: BaseException) -> bool:
+    """Whether an error says that there was no memory: for an array, a thread, or a library that was to be loaded."""
+    if isinstance(error, MemoryError):
+        return True
+    said = str(error)
+    return "start new thread" in said or (_limit() is not None and any(words in said for words in _NOT_LOADED))
+
+
+def limit_in_words() -> str:
+    """The limit of addresses of this process in brackets, empty where there is none."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return "" if soft == resource.RLIM_INFINITY else f" (the limit of this process, ulimit -v, is {soft / 1e6:,.0f} MB)"
 
 
 def _machine() -> int | None:

@@ -7,6 +7,7 @@ whether a server runs: also after a SIGKILL, a reboot, or from another container
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -26,7 +27,7 @@ import psycopg
 
 from facedb.core.errors import DatabaseError
 from facedb.db import session
-from facedb.db.server import binaries, clusters, loopback
+from facedb.db.server import binaries, clusters, loopback, room
 from facedb.db.server.account import SERVICE_DIR, Account, Place, give, initdb_account, own_directory
 from facedb.db.server.process import appended, processes, read_pid_file, read_unlinked, serves, spawn, tail
 from facedb.db.server.tuning import server_settings
@@ -194,11 +195,16 @@ class Postmaster:
         wait = Wait(self.say)
         while self._answering_url() is None:
             if process.poll() is not None:
-                raise DatabaseError(f"The embedded PostgreSQL did not start: {tail(self.place.log, log_begin)}")
+                raise DatabaseError(self._why(log_begin, "The embedded PostgreSQL did not start", self.place.data))
             if wait.on("PostgreSQL to start or to recover from a crash") > _START_SECONDS:
                 process.terminate()
                 raise DatabaseError(f"The embedded PostgreSQL takes too long to start; see {self.place.log}.")
             time.sleep(0.01)
+
+    def _why(self, log_begin: int, what: str, data: Path) -> str:
+        """What the log says of a failure, but for a full disk, of which PostgreSQL says that the data may be corrupted."""
+        said = tail(self.place.log, log_begin)
+        return room.full(data) if os.strerror(errno.ENOSPC) in said else f"{what}: {said}"
 
     def _initdb(self, lock: int) -> None:
         """Make the data directory under another name and rename it, so that a killed initdb leaves nothing behind."""
@@ -234,7 +240,7 @@ class Postmaster:
                 process.wait()
                 raise
         if code != 0:
-            raise DatabaseError(f"The embedded database could not be created: {tail(self.place.log, begin)}")
+            raise DatabaseError(self._why(begin, "The embedded database could not be created", fresh))
 
     def _spawn(
         self, program: str, arguments: Sequence[str], log: int, account: Account, lock: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 _MIB = 1 << 20
@@ -42,11 +43,17 @@ def _shared_buffers_mib() -> int:
 
 
 def _memory() -> int:
-    """The bytes of memory of this machine, or of the container around this process."""
+    """The bytes of memory of this machine, of the container around this process, or of its limit, which the server inherits."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     machine = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     limit = Path("/sys/fs/cgroup/memory.max")
     allowed = limit.read_text().strip() if limit.is_file() else "max"
-    return min(machine, int(allowed)) if allowed.isdigit() else machine
+    limits = [
+        machine,
+        *([int(allowed)] if allowed.isdigit() else []),
+        *([soft] if soft != resource.RLIM_INFINITY else []),
+    ]
+    return min(limits)
 
 
 def _small_shared_memory() -> bool:

@@ -6,6 +6,10 @@ select pg_try_advisory_lock(hashtextextended(%(name)s, 0));
 -- Take a lock that others may share; false when another session has it alone.
 select pg_try_advisory_lock_shared(hashtextextended(%(name)s, 0));
 
+-- name: wait_briefly
+-- Nothing in this transaction waits longer for what others hold.
+select set_config('lock_timeout', %(limit)s, true);
+
 -- name: holder
 -- Who has a lock: any login of the database can take it.
 select a.pid, a.usename, a.application_name

@@ -91,12 +91,12 @@ def main() -> None:
                 path, preset=request["preset"], overrides=request["overrides"], notes=notes, limit_s=request["limit_s"]
             )
         answer = {"contract": None if contract is None else contract.to_dict(), "notes": notes}
-    except ModelError as fault:
+    except (ModelError, MemoryError) as fault:
         answer = {"fault": str(fault)}
-    except MemoryError:
-        answer = {
-            "fault": f"{path.name} asks for more than {request['memory'] / 2**30:.0f} GiB of memory, so it is not taken."
-        }
+        # What ONNX Runtime says when it gets none, as long as it is the C++ library that notices.
+        if isinstance(fault, MemoryError) or "bad_alloc" in str(fault):
+            much = f"{request['memory'] / 2**30:.0f} GiB"
+            answer = {"fault": f"{path.name} asks for more than {much} of memory, so it is not taken."}
     sys.stdout.write(json.dumps(answer))
 
 

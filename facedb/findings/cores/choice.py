@@ -66,14 +66,17 @@ def choose_faces(
     images: NDArray[np.integer],
     area: Float64Array,
     offset: Float64Array,
+    taken: NDArray[np.bool_] | None = None,
 ) -> Choice:
     """Choose a face for every photo.
 
     ``vectors`` float32 (n, d), ``labels``, ``images`` (n,): all faces; ``area`` (n,) of the box and ``offset`` (n,) of its middle from
-    that of the photo, in any unit. Depends on neither the order of the rows nor on earlier choices.
+    that of the photo, in any unit; ``taken`` (n,): faces that people took, which stand for their photo whatever the rest tells.
+    Depends on neither the order of the rows nor on earlier choices.
     """
     count = len(vectors)
-    work = _Work(vectors, np.asarray(labels, np.int64), images, area, offset)
+    by_person = np.zeros(count, bool) if taken is None else taken
+    work = _Work(vectors, np.asarray(labels, np.int64), images, area, offset, by_person)
     for _ in range(_ROUNDS):
         if not work.choose_by_core():
             break
@@ -91,7 +94,7 @@ def choose_faces(
 
 
 class _Work:
-    """The choice while it is being made: ``chosen`` bool (n,), ``open`` bool (n,) for faces of photos that have not chosen."""
+    """The choice while it is being made: ``chosen`` bool (n,); ``several``, the photos that have one to make."""
 
     def __init__(
         self,
@@ -100,17 +103,18 @@ class _Work:
         images: NDArray[np.integer],
         area: Float64Array,
         offset: Float64Array,
+        by_person: NDArray[np.bool_],
     ) -> None:
         self.vectors, self.labels, self.area, self.offset = vectors, labels, area, offset
         _, self.photo, sizes = np.unique(images, return_inverse=True, return_counts=True)
         self.faces = sizes[self.photo].astype(np.int64)
         self.chosen = self.faces == 1
-        self.open = ~self.chosen
         self.guessed = np.zeros(len(vectors), bool)
         self.parts = folders(labels, images)
         self.scale = self._scale()
-        self.again = self._again()
-        self.several = self._photos()
+        self.again = self._again() & ~by_person
+        self.chosen |= by_person
+        self.several = [rows for rows in self._photos() if not by_person[rows].any()]
 
     def _scale(self) -> Ends:
         """The scale of the photos that show one face; of all faces where those are few."""

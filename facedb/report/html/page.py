@@ -77,7 +77,8 @@ def write_report(db: Database, file: Path, cache: Path, options: PageOptions, re
     """Write the report of a scan to ``file``. Raises NotFoundError where there is no such scan."""
     with closing(db.open()) as conn, translated(db.dsn):
         scope = find_scan(conn, options.scan, [options.dataset])
-        veil = Redaction(page_rows.secret(conn)) if options.redact else None
+        # A sentence may name somebody who is no side of its finding.
+        veil = Redaction(page_rows.secret(conn), page_rows.names(conn)) if options.redact else None
         found = list(
             cases(
                 conn,
@@ -88,8 +89,6 @@ def write_report(db: Database, file: Path, cache: Path, options: PageOptions, re
                 faces=FACES_A_SIDE,
             )
         )
-        # A sentence may name somebody who is no side of its finding.
-        everybody = page_rows.names(conn) if veil is not None else []
         missing = set(options.ranks or ()) - {case.rank for case in found}
         if missing:
             raise NotFoundError(f"Scan {scope.scan.id} has no finding {min(missing)}: see `facedb findings --all`.")
@@ -99,7 +98,7 @@ def write_report(db: Database, file: Path, cache: Path, options: PageOptions, re
             calibrate.calibrate(db, scan=scope.scan.id, dataset=None, model=None, sample=False, reporter=reporter)
         )
     pictures = {} if options.redact else _pictures(found, cache, reporter)
-    shown = [_redacted(case, veil, everybody) for case in found] if veil is not None else found
+    shown = [_redacted(case, veil) for case in found] if veil is not None else found
     page = (
         _environment()
         .get_template("report.html")
@@ -219,7 +218,7 @@ def _drawn(thumbnails: Thumbnails) -> Callable[[CaseFace], _Picture]:
     return draw
 
 
-def _redacted(case: Case, veil: Redaction, everybody: Sequence[str]) -> Case:
+def _redacted(case: Case, veil: Redaction) -> Case:
     def veiled(faces: tuple[CaseFace, ...]) -> tuple[CaseFace, ...]:
         return tuple(replace(face, identity=veil.person(face.identity), path=veil.path(face.path)) for face in faces)
 
@@ -227,7 +226,7 @@ def _redacted(case: Case, veil: Redaction, everybody: Sequence[str]) -> Case:
         case,
         identity_a=veil.person(case.identity_a) if case.identity_a else "",
         identity_b=None if case.identity_b is None else veil.person(case.identity_b),
-        sentence=veil.sentence(case.sentence, everybody, [face.path for face in case.faces]),
+        sentence=veil.sentence(case.sentence, [face.path for face in case.faces]),
         verdict_by=None,
         verdict_note=None,
         subject=veiled(case.subject),

@@ -7,6 +7,7 @@ The cache can be deleted at any time; its names hold the hash of the photo, so t
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import tempfile
 import threading
@@ -23,8 +24,8 @@ from PIL import Image
 from facedb.core.files.paths import from_text
 from facedb.core.rejects import Rejected
 from facedb.embedding.overlap import available_cpus
-from facedb.embedding.pictures.align import crop_box, similarity, template_for, warp
-from facedb.embedding.pictures.decode import decode
+from facedb.embedding.pictures.align import Similarity, box_similarity, similarity, template_for, warp
+from facedb.embedding.pictures.decode import Decoded, decode
 from facedb.sources.image_bytes import ByteReader
 
 SIDE = 192
@@ -32,7 +33,7 @@ _QUALITY = 86
 # The face template fills this much of a thumbnail, so that hair and chin are seen as well.
 _FACE_SHARE = 0.68
 _BOX_MARGIN = 0.22
-_VERSION = "1"
+_VERSION = "2"
 CACHE_BYTES = 2 << 30
 """The cache is brought below this when the review page starts, the pictures that were not looked at for longest first."""
 
@@ -94,11 +95,18 @@ class Thumbnails:
 
     def face(self, place: Place) -> Thumbnail:
         """A face as a square of SIDE pixels, upright and centred where its landmarks are known."""
-        return self._made(place, f"face-{SIDE}", _cut_face)
+        return self._made(
+            place, f"face-{SIDE}", _cut_face, lambda width, height: _pixels_per_pixel(place, width, height)
+        )
 
     def photo(self, place: Place, side: int) -> Thumbnail:
         """The whole photo, its longer side at most ``side`` pixels."""
-        return self._made(place, f"photo-{side}", lambda image, _: _within(image, side))
+        return self._made(
+            place,
+            f"photo-{side}",
+            lambda found, _: _within(found.image, side),
+            lambda width, height: max(width, height) / side,
+        )
 
     def tidy(self, limit: int = CACHE_BYTES) -> int:
         """Delete the pictures that were not used for longest until the cache has at most ``limit`` bytes; returns how many."""
@@ -116,7 +124,13 @@ class Thumbnails:
                 total, gone = total - size, gone + 1
         return gone
 
-    def _made(self, place: Place, form: str, make: Callable[[Image.Image, Place], Image.Image]) -> Thumbnail:
+    def _made(
+        self,
+        place: Place,
+        form: str,
+        make: Callable[[Decoded, Place], Image.Image],
+        spare: Callable[[int, int], float],
+    ) -> Thumbnail:
         kept = self._file(place, form)
         if kept is not None:
             with suppress(OSError):
@@ -128,7 +142,7 @@ class Thumbnails:
                 data = self._reader.read(Path(place.root), place.path, place.container, place.offset, place.length)
                 if place.sha256 is not None and hashlib.sha256(data).digest() != place.sha256:
                     return Thumbnail(b"", "changed")
-                encoded = _encoded(make(decode(data).image, place))
+                encoded = _encoded(make(decode(data, spare=spare), place))
         except OSError:
             return Thumbnail(b"", "gone" if place.sha256 is not None else "no_photo")
         except Rejected:
@@ -145,16 +159,34 @@ class Thumbnails:
         return self._folder / name[:2] / name
 
 
-def _cut_face(image: Image.Image, place: Place) -> Image.Image:
+def _upright(place: Place, reduction: int = 1) -> Similarity | None:
+    """The map from a photo, decoded at ``1 / reduction`` of its sides, to the thumbnail of a face; None: nobody knows where it is."""
     if place.landmarks is not None:
-        points = np.asarray(place.landmarks, np.float64).reshape(5, 2)
+        # Landmarks count from the centre of the first pixel.
+        points = (np.asarray(place.landmarks, np.float64).reshape(5, 2) + 0.5) / reduction - 0.5
         centre = (SIDE - 1) / 2
         template = (template_for(SIDE, SIDE) - centre) * _FACE_SHARE + centre
         with suppress(Rejected):
-            return warp(image, similarity(points, template), SIDE, SIDE)
+            return similarity(points, template)
     if place.box is not None:
+        x, y, w, h = (value / reduction for value in place.box)
+        if w > 0 and h > 0 and all(map(math.isfinite, (x, y, w, h))):
+            return box_similarity((x, y, w, h), _BOX_MARGIN, SIDE, SIDE)
+    return None
+
+
+def _pixels_per_pixel(place: Place, width: int, height: int) -> float:
+    """How many pixels of the photo, along a side, one of the thumbnail shows."""
+    forward = _upright(place)
+    return min(width, height) / SIDE if forward is None else 1 / max(forward.scale, 1e-6)
+
+
+def _cut_face(found: Decoded, place: Place) -> Image.Image:
+    image = found.image
+    forward = _upright(place, found.reduction)
+    if forward is not None:
         with suppress(Rejected):
-            return crop_box(image, place.box, _BOX_MARGIN, SIDE, SIDE)
+            return warp(image, forward, SIDE, SIDE)
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     square = image.crop((left, top, left + side, top + side))

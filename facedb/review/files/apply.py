@@ -13,6 +13,7 @@ from pathlib import Path
 
 from facedb.core.errors import ConflictError, InputError, UsageError
 from facedb.core.files.paths import display
+from facedb.core.machine.disk import is_full, short_of
 from facedb.core.progress import Reporter
 from facedb.dataset.limits import storable_time
 from facedb.dataset.outcomes import count_outcomes
@@ -122,7 +123,20 @@ def _sentence(error: Exception, step: StepRow) -> str:
 
 
 def _cannot(step: StepRow, error: OSError) -> str:
-    return f"{display(step.path_from)} cannot be moved to {display(step.path_to or '')}: {error.strerror or error}."
+    room = ""
+    if is_full(error):
+        size = next(
+            (
+                file.stat().st_size
+                for path in (step.path_from, step.path_to or "")
+                if (file := Path(step.root, path)).is_file()
+            ),
+            0,
+        )
+        room = f" ({short_of(Path(step.root, step.path_to or ''), size)})"
+    return (
+        f"{display(step.path_from)} cannot be moved to {display(step.path_to or '')}: {error.strerror or error}{room}."
+    )
 
 
 def _check_kept(work: Carrying, step: StepRow) -> None:

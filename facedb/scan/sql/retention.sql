@@ -21,10 +21,6 @@ select r.id, r.model_id, r.status,
        coalesce(pg_total_relation_size(to_regclass('facedb.flagged_pair_' || r.id)), 0)
 from ranked r order by r.id;
 
--- name: wait_briefly
--- A reader of the pairs must not make others wait behind one who waits to drop some.
-select set_config('lock_timeout', '3s', true);
-
 -- name: drop_scan
 -- A scan with its pairs, links, findings, histograms and ledger.
 select facedb.drop_scan(%(scan_id)s);

@@ -2,10 +2,6 @@
 -- Verdicts are written one reviewer at a time, so that nobody answers what another one is answering; readers do not wait.
 lock table facedb.verdict in share row exclusive mode;
 
--- name: wait_briefly
--- A verdict import may hold the table for long: rather say so than wait for it.
-select set_config('lock_timeout', '3s', true);
-
 -- name: add_decision
 -- An answer; decisions of one stroke share the key of the first as their batch.
 insert into facedb.decision (sitting_id, batch, scan_id, rank, class, answer, agrees)
@@ -16,6 +12,20 @@ returning id, batch;
 -- name: add_decision_verdicts
 -- What it became.
 insert into facedb.decision_verdict (decision_id, verdict_id) select %(decision_id)s, v from unnest(%(verdicts)s::bigint[]) as v;
+
+-- name: add_decision_taken_faces
+-- The faces that it took.
+insert into facedb.decision_taken_face (decision_id, taken_face_id) select %(decision_id)s, t from unnest(%(taken)s::bigint[]) as t;
+
+-- name: taken_faces_of
+-- The faces that a decision took: the photo, the newest word on it, the one before, and how many verdicts came with it.
+select t.image_id, t.id, n.id, n.said_by,
+       (select o.id from facedb.taken_face o where o.image_id = t.image_id and o.id < t.id order by o.id desc limit 1),
+       (select count(*) from facedb.decision_verdict v where v.decision_id = d.decision_id)
+from facedb.decision_taken_face d
+join facedb.taken_face t on t.id = d.taken_face_id
+cross join lateral (select o.id, o.said_by from facedb.taken_face o where o.image_id = t.image_id order by o.id desc limit 1) n
+where d.decision_id = %(decision_id)s;
 
 -- name: newest_batch
 -- The newest stroke of a sitting that was not taken back.

@@ -162,3 +162,29 @@ def test_a_fifth_of_the_photos_with_a_bystander_beside_take_the_right_face() -> 
             truth.append(who)
     _, people = photos.choose()
     assert np.mean([a == b for a, b in zip(people, truth, strict=True)]) >= 0.99
+
+
+def test_the_face_that_a_person_took_stands_for_its_photo_whatever_fits() -> None:
+    photos = album()
+    photos.add(0, 0, 5)
+    photos.add(9, 10, 11)
+    photos.add(9, 11)
+    photos.add(9, 11)
+    found, by_photo = photos.choose()
+    assert by_photo[-4:] == [0, 11, 11, 11]
+    taken = np.zeros(len(photos.labels), bool)
+    first, second = (np.flatnonzero(np.array(photos.photos) == photos.photos[-1] - k) for k in (3, 2))
+    taken[[first[1], second[0]]] = True
+    found = choose_faces(
+        np.stack(photos.vectors),
+        np.array(photos.labels),
+        np.array(photos.photos),
+        np.array(photos.areas),
+        np.array(photos.offsets),
+        taken,
+    )
+    assert found.chosen[taken].all()
+    assert not found.chosen[[first[0], second[1]]].any()
+    assert found.part[first[1]] == Part.NONE_FITS, "that it does not fit its folder is still said"
+    assert np.bincount(np.array(photos.photos)[found.chosen]).tolist() == [1] * (photos.photos[-1] + 1)
+    assert not found.guessed[taken].any()

@@ -1,0 +1,126 @@
+"""Half the memory that a command usually takes: the same rows from smaller pieces, or a refusal with the numbers before the work starts."""
+
+from __future__ import annotations
+
+import re
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facedb.core.progress import Silent
+from facedb.dataset.ingest import ingest
+from facedb.db.connection import Database
+from facedb.scan.run import ScanOptions, scan
+from tests.acceptance.world import Command, block_model, people
+
+ROWS, DIM = 16_000, 512
+
+
+@pytest.fixture
+def vectors(tmp_path: Path) -> Path:
+    """33 MB of embeddings of 4,000 people."""
+    folder = tmp_path / "vectors"
+    folder.mkdir()
+    rng = np.random.default_rng(1)
+    centres = rng.standard_normal((ROWS // 4, DIM)).astype(np.float32)
+    rows = np.repeat(centres, 4, axis=0) + 0.8 * rng.standard_normal((ROWS, DIM)).astype(np.float32)
+    np.save(folder / "0000.features.npy", rows)
+    np.save(folder / "0000.object_ids.npy", np.array([f"p{k // 4:04}/{k}.jpg" for k in range(ROWS)]))
+    return folder
+
+
+def usual_need(facedb: Command, *arguments: object) -> int:
+    """The most addresses that a command takes when nobody limits it, in bytes."""
+    most = 0
+    with facedb.start(*arguments) as process:
+        while process.poll() is None:
+            try:
+                status = Path(f"/proc/{process.pid}/status").read_text()
+            except OSError:
+                break
+            found = re.search(r"VmPeak:\s+(\d+) kB", status)
+            most = max(most, int(found[1]) * 1024 if found else 0)
+            time.sleep(0.01)
+        said = process.communicate()[1].decode()
+    assert process.returncode == 0, said
+    return most
+
+
+def limited(facedb: Command, bytes_: int, *arguments: object) -> tuple[int, str, str]:
+    """A command with no more addresses than this: its exit code, what it printed, and what it said."""
+    process = facedb.start(*arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (bytes_, bytes_)))
+    out, said = (part.decode() for part in process.communicate(timeout=120))
+    return process.returncode, out, said
+
+
+def assert_done_or_refused(code: int, said: str) -> bool:
+    """Whether it was done; where not, the sentence says what is needed and what there is, or that memory did not suffice."""
+    assert "Traceback" not in said, said
+    if code == 0:
+        return True
+    assert code > 0, f"it was taken down by signal {-code}: {said}"
+    # OpenBLAS ends the process itself when it gets no buffer.
+    refusals = r"takes about [\d,]+ MB of memory and [\d,]+ MB can be had|memory did not suffice|OpenBLAS error: Memory allocation"
+    assert re.search(refusals, said), said
+    return False
+
+
+def test_a_scan_at_half_of_its_memory_has_the_same_rows_or_is_refused_with_the_numbers(
+    database: Database, vectors: Path, tmp_path: Path
+) -> None:
+    ingest(database, vectors, contract="given", reporter=Silent())
+    facedb = Command(tmp_path, dsn=database.dsn)
+    need = usual_need(facedb, "scan", "--threshold", 0.5)
+    code, _, said = limited(facedb, need // 2, "scan", "--threshold", 0.5, "--full")
+    if assert_done_or_refused(code, said):
+        with database.connection() as conn:
+            assert len(conn.execute("select distinct faces, pairs, links from facedb.scan").fetchall()) == 1
+    else:
+        assert "takes about" in said, "a refusal comes before the work, from an estimate"
+        with database.connection() as conn:
+            assert conn.execute("select count(*) from facedb.scan").fetchone() == (1,)
+    assert facedb("scan", "--threshold", 0.5).out
+
+
+def vectors_in(vectors: Path, _photos: Path, _place: Path) -> tuple[object, ...]:
+    return ("ingest", vectors, "--dataset", "again", "--contract", "other")
+
+
+def photos_in(_vectors: Path, photos: Path, _place: Path) -> tuple[object, ...]:
+    return ("ingest", photos)
+
+
+def checked(_vectors: Path, photos: Path, place: Path) -> tuple[object, ...]:
+    return ("check", photos, "--model", block_model(place / "blocks.onnx"), "--threshold", 0.3)
+
+
+def found(_vectors: Path, _photos: Path, _place: Path) -> tuple[object, ...]:
+    return ("findings", "--limit", 50)
+
+
+def exported(_vectors: Path, _photos: Path, place: Path) -> tuple[object, ...]:
+    return ("export", "embeddings", place / "all.npz", "--force")
+
+
+def told(_vectors: Path, _photos: Path, place: Path) -> tuple[object, ...]:
+    return ("report", place / "noise.html", "--force")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("share", [0.7, 0.5, 0.35])
+@pytest.mark.parametrize("what", [vectors_in, photos_in, checked, found, exported, told])
+def test_every_command_is_done_or_refused_at_a_share_of_its_memory(
+    database: Database, vectors: Path, tmp_path: Path, what: Callable[..., tuple[object, ...]], share: float
+) -> None:
+    ingest(database, vectors, contract="given", reporter=Silent())
+    scan(database, ScanOptions(threshold=0.5), reporter=Silent())
+    facedb = Command(tmp_path, dsn=database.dsn)
+    arguments = what(vectors, people(tmp_path / "photos", 3, 3), tmp_path)
+    need = usual_need(facedb, *arguments)
+    code, _, said = limited(facedb, int(share * need), *arguments)
+    assert_done_or_refused(code, said)
+    facedb(*arguments)

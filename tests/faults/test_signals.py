@@ -1,0 +1,249 @@
+"""Ctrl-C, SIGTERM, a closed terminal, a reader that is gone: the end is clean, quick and has the right exit code."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import signal
+import subprocess
+import termios
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+
+from facedb.core.progress import Silent
+from facedb.dataset.ingest import ingest
+from facedb.db.connection import Database
+from facedb.review.plan import make_plan
+from facedb.review.verdicts import Statement, say
+from facedb.scan.run import ScanOptions, scan
+from tests.acceptance.world import PROGRAM, Command, block_model, people
+from tests.db.population import Population, clustered
+from tests.faults.kills import assert_nothing_left
+
+LONGEST_SECONDS = 10.0
+HANG_UP = "terminal"
+
+
+@pytest.fixture
+def facedb(database: Database, tmp_path: Path) -> Command:
+    return Command(tmp_path, dsn=database.dsn)
+
+
+def held(db: Database, table: str) -> psycopg.Connection[Any]:
+    """Hold a table so that whoever writes to it stands still in the middle of its work."""
+    conn = psycopg.connect(db.dsn)
+    conn.execute(f"lock table facedb.{table} in share mode")
+    return conn
+
+
+def waits(db: Database) -> bool:
+    """Whether a command stands before the table."""
+    with psycopg.connect(db.dsn) as conn:
+        return conn.execute(
+            "select exists (select from pg_locks where not granted and database ="
+            " (select oid from pg_database where datname = current_database()))"
+        ).fetchone() == (True,)
+
+
+def ended(
+    facedb: Command, arguments: tuple[object, ...], how: signal.Signals | str, ready: Callable[[], bool]
+) -> tuple[int, str, float]:
+    """Start a command, end it in this way once it is ``ready``; its exit code, what it said on stderr, and the seconds it took."""
+    master = terminal = -1
+    more: dict[str, Any] = {}
+    if how == HANG_UP:
+        master, terminal = pty.openpty()
+        more = {"stdin": terminal, "stdout": terminal, "stderr": terminal, "start_new_session": True}
+        more["preexec_fn"] = lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    with facedb.start(*arguments, **more) as process:
+        deadline = time.monotonic() + 60
+        while process.poll() is None and not ready():
+            assert time.monotonic() < deadline, "it never came so far"
+            time.sleep(0.02)
+        assert process.poll() is None, process.communicate()
+        begun = time.monotonic()
+        if how == HANG_UP:
+            os.close(terminal)
+            os.close(master)
+        else:
+            process.send_signal(int(how))
+        said = b"" if how == HANG_UP else process.communicate(timeout=60)[1]
+        code = process.wait(60)
+        return code, said.decode(), time.monotonic() - begun
+
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, HANG_UP]
+
+
+def some(*quick: signal.Signals | str) -> list[Any]:
+    """Every way to end a command; in the gate only some."""
+    return [pytest.param(how, marks=() if how in quick else pytest.mark.long) for how in SIGNALS]
+
+
+def assert_in_order(db: Database, facedb: Command, end: tuple[int, str, float], *folders: Path) -> None:
+    code, said, seconds = end
+    assert code == 130, said
+    assert "Traceback" not in said
+    assert not said or said.splitlines()[-1].startswith("facedb: interrupted; ")
+    assert seconds < LONGEST_SECONDS
+    assert_nothing_left(db, facedb.home, *folders)
+
+
+@pytest.mark.parametrize("how", some(signal.SIGINT))
+def test_an_ingest_is_ended(database: Database, facedb: Command, tmp_path: Path, how: signal.Signals | str) -> None:
+    folder = people(tmp_path / "photos", 3, 3)
+    with held(database, "image"):
+        end = ended(facedb, ("ingest", folder), how, lambda: waits(database))
+    assert_in_order(database, facedb, end, folder)
+    assert "9" in facedb("ingest", folder).out
+
+
+@pytest.mark.parametrize("how", some(HANG_UP))
+def test_an_embed_is_ended(database: Database, facedb: Command, tmp_path: Path, how: signal.Signals | str) -> None:
+    folder = people(tmp_path / "photos", 40, 10)
+    ingest(database, folder, reporter=Silent())
+    model = block_model(tmp_path / "slow.onnx", slow=1500)
+
+    def begun() -> bool:
+        with psycopg.connect(database.dsn) as conn:
+            return conn.execute("select exists (select from facedb.model)").fetchone() == (True,)
+
+    end = ended(facedb, ("embed", "--model", model, "--threads", 1), how, begun)
+    assert_in_order(database, facedb, end, folder)
+
+
+@pytest.mark.parametrize("command", ["work", pytest.param("scan", marks=pytest.mark.long)])
+@pytest.mark.parametrize("how", some(signal.SIGTERM))
+def test_a_search_is_ended(database: Database, facedb: Command, how: signal.Signals | str, command: str) -> None:
+    population = Population(database, 32)
+    population.add(clustered(np.random.default_rng(1), 3000, 32, 40), [f"p{k // 3:04}" for k in range(3000)])
+    scanning = ("scan", "--threshold", 0.97, "--engine", "exact", "--block-rows", 8, "--threads", 1)
+
+    def begun(status: str) -> bool:
+        with psycopg.connect(database.dsn) as conn:
+            row = conn.execute("select count(*) from facedb.scan_tile where status = %s", [status]).fetchone()
+        return row is not None and row[0] > 0
+
+    end = ended(facedb, scanning, how, lambda: begun("done"))
+    assert_in_order(database, facedb, end)
+    if command == "work":
+        end = ended(facedb, ("work", "--any", "--engine", "exact"), how, lambda: begun("claimed"))
+        assert_in_order(database, facedb, end)
+
+
+@pytest.mark.parametrize("how", some(signal.SIGHUP))
+def test_a_check_is_ended(database: Database, facedb: Command, tmp_path: Path, how: signal.Signals | str) -> None:
+    folder, model = people(tmp_path / "photos", 4, 3), block_model(tmp_path / "blocks.onnx")
+    arguments = ("check", folder, "--model", model, "--threshold", 0.3)
+    with held(database, "scan_block"):
+        end = ended(facedb, arguments, how, lambda: waits(database))
+    assert_in_order(database, facedb, end, folder)
+    facedb(*arguments)
+
+
+@pytest.mark.parametrize("how", some(signal.SIGINT))
+@pytest.mark.parametrize("command", ["apply", pytest.param("undo", marks=pytest.mark.long)])
+def test_an_apply_or_undo_is_ended_between_two_steps_and_goes_on(
+    database: Database, facedb: Command, tmp_path: Path, how: signal.Signals | str, command: str
+) -> None:
+    root = people(tmp_path / "photos", 2, 12)
+    ingest(database, root, dataset="people", reporter=Silent())
+    say(database, [Statement("link", "person000", "same", "person001", by="eve")])
+    plan = make_plan(database).plan.id
+    before = sorted(path.relative_to(root) for path in root.rglob("*.png"))
+    if command == "undo":
+        facedb("apply", plan, "--yes")
+    with held(database, "plan_step"):
+        end = ended(facedb, (command, plan, "--yes"), how, lambda: waits(database))
+    assert_in_order(database, facedb, end, root)
+    facedb(command, plan, "--yes")
+    if command == "apply":
+        facedb("undo", plan, "--yes")
+    assert sorted(path.relative_to(root) for path in root.rglob("*.png")) == before
+
+
+@pytest.mark.parametrize("how", some(signal.SIGTERM))
+def test_an_export_leaves_no_part_of_a_file(
+    database: Database, facedb: Command, tmp_path: Path, how: signal.Signals | str
+) -> None:
+    ingest(database, people(tmp_path / "photos", 3, 3), reporter=Silent())
+    target = tmp_path / "out"
+    target.mkdir()
+    with psycopg.connect(database.dsn) as conn:
+        conn.execute("lock table facedb.image in access exclusive mode")
+        end = ended(facedb, ("export", "list", target / "all.csv"), how, lambda: waits(database))
+    assert_in_order(database, facedb, end)
+    assert list(target.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", some(HANG_UP))
+def test_a_review_ends_as_it_usually_does(facedb: Command, tmp_path: Path, how: signal.Signals | str) -> None:
+    said = tmp_path / "address"
+    with said.open("wb") as out:
+        master, terminal = pty.openpty()
+        process = subprocess.Popen(
+            [str(PROGRAM), "review", "--no-open", "--port", "0"],
+            env=facedb.environment,
+            stdin=terminal,
+            stdout=out,
+            stderr=terminal,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        while not said.stat().st_size:
+            assert process.poll() is None
+            time.sleep(0.02)
+        begun = time.monotonic()
+        if how == HANG_UP:
+            os.close(terminal)
+            os.close(master)
+            assert process.wait(30) == 0
+        else:
+            process.send_signal(int(how))
+            assert process.wait(30) == 0
+            os.close(terminal)
+            os.close(master)
+    assert time.monotonic() - begun < LONGEST_SECONDS
+
+
+def test_readers_that_have_seen_enough_are_served(database: Database, facedb: Command) -> None:
+    population = Population(database, 16)
+    population.add(clustered(np.random.default_rng(1), 600, 16, 4), [f"p{k // 3:04}" for k in range(600)])
+    scan(database, ScanOptions(threshold=0.6, engine="exact"), reporter=Silent())
+    for what in ("pairs", "findings"):
+        reader, writer = os.pipe()
+        with facedb.start(what, "--format", "csv", stdout=writer) as process:
+            os.close(writer)
+            os.read(reader, 10)
+            os.close(reader)
+            said = process.communicate(timeout=60)[1].decode()
+        assert (process.returncode, said) == (0, ""), what
+
+
+@pytest.mark.parametrize("closed", [(2,), (0, 1, 2)], ids=["stderr", "all"])
+def test_streams_that_were_closed_before_the_start_are_no_error(facedb: Command, closed: tuple[int, ...]) -> None:
+    shell = "".join(f" {number}>&-" if number else " <&-" for number in closed)
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" "$@"{shell}', str(PROGRAM), "datasets"],
+        env=facedb.environment,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr
+
+
+def test_talk_that_finds_no_room_costs_the_talk(facedb: Command, tmp_path: Path) -> None:
+    folder = people(tmp_path / "photos", 2, 2)
+    with Path("/dev/full").open("wb") as full, facedb.start("ingest", folder, stderr=full) as process:
+        out = process.communicate(timeout=60)[0].decode()
+    assert process.returncode == 0
+    assert "photos" in out
