@@ -12,6 +12,10 @@ from facedb.findings.cores.folders import Folders
 from facedb.findings.finding_table import FindingTable, Kind, Role
 
 
+_BEYOND = 0.025
+"""What is surer than this lies beyond either end of an interval of 95 %."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """Of pairs (m,): ``mated`` float64, the probability that they show one person, and ``doubt`` float64, what each adds to the
@@ -63,7 +67,8 @@ def _doubt(mated: Float64Array, scores: NDArray[np.floating], one: Int64Array, o
     start = np.maximum.accumulate(np.where(fresh, np.arange(len(order)), 0))
     place = np.empty(len(order))
     place[order] = np.arange(len(order)) - start
-    return np.asarray(mated * (1 - mated) * (2 * place + 1))
+    doubted = np.minimum(mated, 1 - mated) >= _BEYOND
+    return np.where(doubted, mated * (1 - mated) * (2 * place + 1), 0.0)
 
 
 def _copied(found: FindingTable, labels: Int64Array, rows_a: Int64Array, rows_b: Int64Array) -> Float64Array:
