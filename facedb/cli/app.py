@@ -15,6 +15,7 @@ from facedb.cli.commands import calibrate, check, forget, model, plan, review, s
 from facedb.cli.commands.machine import bench, db, demo, doctor
 from facedb.cli.commands.reading import bi, diff, evaluate, export, findings, report, results, show
 from facedb.cli.context import State
+from facedb.cli.optional_value import ValueMayFollow
 from facedb.cli.output import ReaderGoneError, watch_stderr, watch_stdout
 from facedb.cli.progress import ConsoleReporter, complain
 from facedb.cli.start import leave, on_ctrl_c
@@ -78,7 +79,7 @@ app.command(epilog="Example: facedb check photos/ --model arcface.onnx --detecto
 app.command(epilog="Example: facedb demo")(demo.demo)
 app.command(epilog="Example: facedb ingest photos/ --dataset crawl-2026")(steps.ingest)
 app.command(epilog="Example: facedb embed --model arcface.onnx --detector yunet.onnx --dataset crawl-2026")(steps.embed)
-app.command(epilog="Example: facedb scan --threshold 0.45 --datasets train,test")(steps.scan)
+app.command(cls=ValueMayFollow, epilog="Example: facedb scan --threshold 0.45 --datasets train,test")(steps.scan)
 app.command(epilog="Example: facedb work --any --threads 8")(work.work)
 app.command(epilog="Example: facedb links --limit 20")(results.links)
 app.command(epilog="Example: facedb findings --limit 50 --class stray")(findings.findings)

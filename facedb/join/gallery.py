@@ -19,6 +19,7 @@ _CHUNK_ROWS = 4096
 class Gallery:
     """``vectors`` float32 (n, d), C-contiguous unit rows; the identity and the image of each row, by key.
 
+    ``scale`` is that of the int8 codes of a larger gallery of which this is a part (see `quantise_int8`), None for its own.
     ``identity_ids`` and ``image_ids`` are (n,) int32 or int64. Two faces of one image are never flagged, whoever they are. Raises
     InputError when shapes or types do not fit, a value is not finite, or a row's norm is further than
     ``UNIT_TOLERANCE`` from 1.
@@ -27,6 +28,7 @@ class Gallery:
     vectors: Float32Array
     identity_ids: NDArray[np.integer]
     image_ids: NDArray[np.integer]
+    scale: float | None = None
 
     def __post_init__(self) -> None:
         vectors = self.vectors

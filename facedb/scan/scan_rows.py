@@ -55,6 +55,11 @@ class ScanRow:
     started_at: datetime
     finished_at: datetime | None
 
+    @property
+    def links_only(self) -> bool:
+        """Whether it keeps of each link its best pair alone, and of the others what the link says."""
+        return bool(self.scope.get("links_only"))
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerBlock:
@@ -225,6 +230,7 @@ def set_engine(conn: Connection, scan_id: int, engine: str) -> None:
 def abandon_scan(conn: Connection, scan_id: int) -> None:
     """Give up a running scan that cannot be finished any more, and drop its pairs."""
     conn.execute(SQL["abandon_scan"], {"scan_id": scan_id})
+    conn.execute(SQL["abandon_links"], {"scan_id": scan_id})
     conn.execute(sql.SQL("truncate {}").format(partition("flagged_pair", scan_id)))
 
 
@@ -263,8 +269,12 @@ def write_histogram(
     total: int,
     counted_from: float | None,
     mated: Float64Array | None = None,
+    doubt: Float64Array | None = None,
 ) -> None:
-    """Write the histograms of one kind, int64 counts by bin, with their denominator; ``mated`` of the counted pairs are of one person."""
+    """Write the histograms of one kind, int64 counts by bin, with their denominator.
+
+    ``mated`` of the counted pairs are of one person, and ``doubt`` is what each bin adds to the variance of that.
+    """
     for source, counts in (("counted", counted), ("sampled", sampled)):
         if counts is not None and counts.any():
             bins = np.flatnonzero(counts)
@@ -275,6 +285,7 @@ def write_histogram(
                 "bins": bins.tolist(),
                 "counts": counts[bins].tolist(),
                 "mated": mated[bins].tolist() if mated is not None and source == "counted" else None,
+                "doubt": doubt[bins].tolist() if doubt is not None and source == "counted" else None,
             }
             conn.execute(SQL["add_histogram"], parameters)
     parameters = {

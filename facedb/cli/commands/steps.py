@@ -228,6 +228,32 @@ def scan(
         int,
         typer.Option(min=1, help="Processes that share the search on this machine; others join with `facedb work`."),
     ] = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[ADDRESS]",
+            help="Let workers on a Ray cluster do the search, one per GPU or share of cores of its nodes; without an address: "
+            "that of RAY_ADDRESS, else on this machine. Needs the extra ray.",
+            show_default=False,
+        ),
+    ] = None,
+    links_only: Annotated[
+        bool,
+        typer.Option(
+            "--links-only",
+            help="Roll pairs up to links before rows are written, and keep the best pair of each: for galleries where chance makes "
+            "more pairs than a disk holds.",
+        ),
+    ] = False,
+    chunks: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Folder that all workers reach, or a URL of an object store (s3://…): the vectors are written there once and go with "
+            "the end of the scan; default: workers read them from the database.",
+            show_default=False,
+        ),
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Search everything anew instead of only what is new.")] = False,
     max_pairs: Annotated[
         int, typer.Option(min=1, help="Stop before the search begins if more pairs than this are expected.")
@@ -262,6 +288,9 @@ def scan(
         engine=engine,
         threads=threads,
         workers=workers,
+        ray=ray,
+        chunks=chunks,
+        links_only=links_only,
         block_rows=block_rows,
         connections=connections,
         full=full,

@@ -21,6 +21,7 @@ _FEW_FOLDERS = 5
 _LOW_SHARE = 0.3
 _LEAST_DISTANCE = 0.1
 _ROWS = 4096
+_SCORES_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +199,9 @@ def best_other(
     best, second = np.full(count, -1.0), np.full(count, -1.0)
     filled = np.flatnonzero(who.faces > 0)
     cohesion, middles = who.cohesion[filled], who.centres[filled]
-    for start in range(0, count, 1024):
-        part = slice(start, min(start + 1024, count))
+    step = max(16, _SCORES_AT_ONCE // max(len(filled), 1))
+    for start in range(0, count, step):
+        part = slice(start, min(start + step, count))
         scores = (centres[part] @ middles.T).astype(np.float64)
         mine = cohesion[None, :] if own is None else own[part, None]
         same = who.sameness(scores, mine, cohesion[None, :])

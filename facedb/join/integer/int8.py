@@ -63,7 +63,7 @@ class Int8Searcher:
         self._gallery, self._sieve, self._threads, self._kernel = gallery, sieve, threads, kernel
         self.method, self.upper_bound = method, prefix is not None
         if prefix is None:
-            quantised = quantise_int8(gallery.vectors, threads=threads)
+            quantised = quantise_int8(gallery.vectors, threads=threads, scale=gallery.scale)
             codes, self._scale = quantised.codes, quantised.scale
             self.epsilon = score_error(quantised.error, gallery.dim, 0.0)
         else:

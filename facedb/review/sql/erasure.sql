@@ -104,6 +104,12 @@ where (f.scan_id, f.identity_a) in (select scan_id, identity_id from touched)
 update facedb.finding f set swap_rank = null
 where f.swap_rank is not null and not exists (select from facedb.finding o where o.scan_id = f.scan_id and o.rank = f.swap_rank);
 
+-- name: drop_link_parts
+-- The same of a scan that was begun and not finished.
+delete from facedb.link_part l
+where (l.scan_id, l.identity_a) in (select scan_id, identity_id from touched)
+   or (l.scan_id, l.identity_b) in (select scan_id, identity_id from touched);
+
 -- name: drop_links
 -- Links of these labels: their counts and scores hold the faces.
 delete from facedb.link l

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facedb.core.records import Float32Array, Float64Array
+from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.db.connection import Connection
+from facedb.findings.rates.explained_pairs import Told
 from facedb.findings.rates.genuine_scores import genuine_histogram
-from facedb.findings.rates.histogram import BINS, PairCounts, ScoreHistogram, bin_of, count_pairs, count_scores, edge
+from facedb.findings.rates.histogram import BINS, PairCounts, ScoreHistogram, bin_of, count_pairs, edge
 from facedb.findings.rates.impostors import impostor_histogram
 from facedb.findings.rates.pair_sample import sample_scores
 from facedb.join.gallery import Gallery
@@ -41,26 +42,39 @@ def measure(gallery: Gallery) -> Distributions:
     return Distributions(totals, genuine, impostor_histogram(gallery), all_counted)
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """By bin (BINS,): how many of the flagged pairs the findings take for one person, and what that adds to the variance of their
+    number from the highest score down (`facedb.findings.rates.explained_pairs`)."""
+
+    mated: Float64Array
+    doubt: Float64Array
+
+
+def explained(scores: Float32Array, told: Told) -> Explained:
+    """What the findings have ``told`` (m,) of flagged pairs with ``scores`` (m,)."""
+    at = bin_of(scores)
+    return Explained(*(np.bincount(at, part, minlength=BINS).astype(np.float64) for part in (told.mated, told.doubt)))
+
+
 def write(
     conn: Connection,
     scan_id: int,
     found: Distributions,
-    flagged_scores: Float32Array,
-    mated: Float64Array,
+    flagged: Int64Array,
+    told: Explained,
     threshold: float,
 ) -> None:
     """Write the histograms of a scan; the caller commits.
 
-    Impostor pairs at or above ``threshold`` are the flagged ones, of which each is ``mated`` (m,) with that probability; below it
+    Impostor pairs at or above ``threshold`` are the ``flagged`` ones, counts (BINS,), of which the findings have ``told``; below it
     every pair was counted too, or a sample tells.
     """
-    flagged = count_scores(flagged_scores)
     everything = found.impostor.counted == found.impostor.total
     if everything:
         below = found.impostor.counts.copy()
         below[min(edge(threshold), BINS) :] = 0
         flagged = flagged * (np.arange(BINS) >= edge(threshold)) + below
-    told = np.bincount(bin_of(flagged_scores), mated, minlength=BINS).astype(np.float64)
     scan_rows.write_histogram(
         conn,
         scan_id,
@@ -69,7 +83,8 @@ def write(
         sampled=None if everything else found.impostor.counts,
         total=found.totals.impostor,
         counted_from=-1.0 if everything else threshold,
-        mated=told,
+        mated=told.mated,
+        doubt=told.doubt,
     )
     every = found.all_genuine_counted
     scan_rows.write_histogram(

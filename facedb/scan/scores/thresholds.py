@@ -8,13 +8,13 @@ import numpy as np
 
 from facedb.core.errors import UsageError
 from facedb.core.progress import Reporter
-from facedb.core.records import Int64Array
+from facedb.core.records import Float64Array, Int64Array
 from facedb.db.connection import Connection
 from facedb.findings.find import study_folders
 from facedb.findings.odds.two_groups import NEVER
 from facedb.findings.rates.error_rates import Calibration, calibrate, observed
 from facedb.findings.rates.face_sample import sample_rows, score_pairs
-from facedb.findings.rates.histogram import BINS, count_label_pairs
+from facedb.findings.rates.histogram import BIN_EDGES, BINS, count_label_pairs
 from facedb.join.gallery import Gallery
 from facedb.scan import finding_rows
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
@@ -28,13 +28,31 @@ _MISSED = 0.25
 
 @dataclass(frozen=True, slots=True)
 class ThresholdRule:
-    """How to choose a threshold: the false match rate ``fmr``, or automatically (None)."""
+    """How to choose a threshold: by the false match rate ``fmr``, so that about ``pairs`` are flagged, or automatically (neither)."""
 
     fmr: float | None = None
+    pairs: float | None = None
 
     def __post_init__(self) -> None:
+        if self.pairs is not None and not 1 <= self.pairs < float("inf"):
+            raise UsageError(f"A budget of pairs is a number from 1 up, such as pairs=1e7; not {self.pairs:g}.")
         if self.fmr is not None and not 0 < self.fmr < 1:
             raise UsageError(f"A false match rate lies between 0 and 1, such as 1e-5; not {self.fmr:g}.")
+
+
+def threshold_in_words(text: str) -> float | ThresholdRule:
+    """What a person writes for a threshold: a number, ``auto`` or ``pairs=NUMBER``; raises UsageError for anything else."""
+    said = text.strip().lower()
+    budget = said.startswith("pairs=")
+    if said == "auto":
+        return ThresholdRule()
+    try:
+        number = float(said.removeprefix("pairs=").replace(",", "") if budget else said)
+    except ValueError:
+        raise UsageError(
+            f"--threshold takes a number such as 0.45, auto, or a budget such as pairs=1e7; not {text!r}."
+        ) from None
+    return ThresholdRule(pairs=number) if budget else number
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +85,8 @@ def choose(
     An automatic threshold stays what it was in the last scan of this gallery when it would move by 0.02 or less: a lower
     one would make every old pair be searched again. Raises UsageError when there are no two identities to compare.
     """
+    if rule.pairs is not None:
+        return _for_pairs(faces, snapshot, rule.pairs, reporter)
     measured, _, looked_at = measure_sample(faces, snapshot, reporter)
     if not measured.impostor.seen:
         raise UsageError("A threshold cannot be chosen from faces of fewer than two identities; give --threshold.")
@@ -100,6 +120,13 @@ def measure_sample(
     faces: GalleryFaces, snapshot: GallerySnapshot, reporter: Reporter
 ) -> tuple[Calibration, float, str]:
     """Calibrate on a sample of the labelled ``faces``; where *certain* begins by the odds of the sample; and how large it is."""
+    gallery, measured, looked_at = _sampled(faces, snapshot, reporter)
+    study = study_folders(gallery)
+    return measured, study.odds.certain_above(study.ends), looked_at
+
+
+def _sampled(faces: GalleryFaces, snapshot: GallerySnapshot, reporter: Reporter) -> tuple[Gallery, Calibration, str]:
+    """A sample of ``faces``, the rates of all of them by it, and how large it is."""
     rows: Int64Array = sample_rows(faces.identity_ids)
     sampled = faces.take(rows)
     vectors = snapshot.vectors(sampled.embedding_ids, reporter=reporter)
@@ -108,8 +135,25 @@ def measure_sample(
     measured = calibrate(*score_pairs(gallery, totals.genuine, totals.impostor))
     persons = len(np.unique(sampled.identity_ids))
     looked_at = f"(From {len(rows):,} faces of {persons:,} identities.)"
-    study = study_folders(gallery)
-    return measured, study.odds.certain_above(study.ends), looked_at
+    return gallery, measured, looked_at
+
+
+def _for_pairs(faces: GalleryFaces, snapshot: GallerySnapshot, pairs: float, reporter: Reporter) -> float:
+    """The lowest threshold at which at most about ``pairs`` are expected to be flagged, by chance or not; needs no labels."""
+    _, measured, looked_at = _sampled(faces, snapshot, reporter)
+    if not measured.impostor.seen:
+        raise UsageError("A threshold cannot be chosen from faces of fewer than two identities; give --threshold.")
+    # Pairs of one person under two labels are flagged too; beyond what the sample shows the fitted tail tells.
+    expected = np.maximum(measured.impostor.above(), measured.fmr) * measured.impostor.total
+    enough = np.flatnonzero(expected <= pairs)
+    if not len(enough) or BIN_EDGES[enough[0]] >= 1.0:
+        raise UsageError(f"No threshold is expected to flag as few as {pairs:,.0f} pairs here: give --threshold.")
+    threshold = float(BIN_EDGES[enough[0]])
+    reporter.say(
+        f"Threshold {threshold:.3f}, chosen so that at most about {pairs:,.0f} pairs are flagged: "
+        f"{expected[enough[0]]:,.0f} are to be expected. {looked_at}"
+    )
+    return threshold
 
 
 def measure_scan(conn: Connection, scan_id: int) -> Calibration:
@@ -117,9 +161,14 @@ def measure_scan(conn: Connection, scan_id: int) -> Calibration:
     found = finding_rows.distributions(conn, scan_id, BINS)
     empty = observed(np.zeros(BINS, np.int64), np.zeros(BINS, np.int64), 0, None)
     parts = {kind: observed(d.counted, d.sampled, d.total, d.counted_from) for kind, d in found.items()}
-    told = found["impostor"].mated if "impostor" in found else None
-    mated = None if told is None else np.r_[np.cumsum(told[::-1])[::-1], 0.0]
-    return calibrate(parts.get("genuine", empty), parts.get("impostor", empty), mated)
+    chance = found.get("impostor")
+    mated, variance = (_above(told) for told in ((chance.mated, chance.doubt) if chance else (None, None)))
+    return calibrate(parts.get("genuine", empty), parts.get("impostor", empty), mated, variance)
+
+
+def _above(by_bin: Float64Array | None) -> Float64Array | None:
+    """The sum (BINS + 1,) of what lies at or above each edge."""
+    return None if by_bin is None else np.r_[np.cumsum(by_bin[::-1])[::-1], 0.0]
 
 
 def certain_above(conn: Connection, scan_id: int) -> float:

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from facedb.core.lookup import rows_of
-from facedb.core.progress import Reporter
+from facedb.core.progress import Reporter, Silent
 from facedb.core.records import Int32Array, Int64Array
 from facedb.db.connection import Connection
 from facedb.join.loop import Block, plan_blocks
 from facedb.scan import scan_rows
 from facedb.scan.gallery import GalleryFaces
 from facedb.scan.scan_rows import LedgerBlock, ScanRow
-from facedb.scan.tiles import tile_rows
+from facedb.scan.tiles import chunks, tile_rows
 from facedb.scan.tiles.tile_rows import TileRow
 
 Pause = Callable[[], None] | None
@@ -76,9 +76,13 @@ def plan(
     *,
     full: bool,
     block_rows: int,
+    may_build: bool = True,
     reporter: Reporter,
 ) -> Plan:
-    """Decide how to come to a complete scan of ``faces`` with the least work, and say so."""
+    """Decide how to come to a complete scan of ``faces`` with the least work, and say so.
+
+    Without ``may_build`` an earlier scan is the answer or of no use, because it has not kept every pair.
+    """
     resumable = _resume(conn, model_id, scope, faces, threshold, full=full, reporter=reporter)
     if resumable is not None:
         return resumable
@@ -86,7 +90,9 @@ def plan(
         for scan_id in scan_rows.base_scans(conn, model_id, scope, threshold):
             base = scan_rows.scan_by_id(conn, scan_id)
             if base is not None:
-                return _build_on(conn, base, faces, threshold, block_rows, reporter)
+                built = _build_on(conn, base, faces, threshold, block_rows, reporter if may_build else Silent())
+                if may_build or built.finished is not None:
+                    return built
         lowest = scan_rows.lowest_scanned(conn, model_id, scope)
         if lowest is not None and lowest > threshold:
             reporter.say(f"No scan reached down to {threshold:g} yet (lowest: {lowest:g}), so this is a full scan.")
@@ -153,6 +159,7 @@ def _resume(
         rows = rows_of(ids, faces.embedding_ids)
         if (rows < 0).any():
             reporter.say(f"Faces of the unfinished scan {scan_id} are gone, so it is given up.")
+            chunks.remove_or_say(conn, scan_id, reporter)
             scan_rows.abandon_scan(conn, scan_id)
             conn.commit()
             continue

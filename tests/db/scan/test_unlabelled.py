@@ -111,6 +111,12 @@ def test_labelled_faces_are_compared_as_ever_and_those_without_a_label_when_aske
 
 
 @pytest.mark.usefixtures("shop")
+def test_a_budget_of_pairs_chooses_the_threshold_of_faces_without_labels(database: Database) -> None:
+    done = scan(database, ScanOptions(ThresholdRule(pairs=10), engine="exact"), reporter=SILENT).scan
+    assert 3 <= done.pairs <= 10
+
+
+@pytest.mark.usefixtures("shop")
 def test_a_threshold_cannot_be_chosen_from_faces_without_labels(database: Database) -> None:
     with pytest.raises(UsageError, match="without labels"):
         scan(database, ScanOptions(ThresholdRule(), engine="exact"), reporter=SILENT)

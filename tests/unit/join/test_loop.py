@@ -221,7 +221,7 @@ def test_arrays_that_do_not_fit_together_are_refused():
         make_gallery(vectors, np.arange(2), np.arange(3))
     with pytest.raises(InputError, match="float32"):
         Gallery(vectors.astype(np.float64), np.arange(3), np.arange(3))
-    with pytest.raises(InputError, match="groups"):
+    with pytest.raises(InputError, match="image_ids"):
         Gallery(vectors, np.arange(3), np.arange(3).astype(np.float32))
 
 
