@@ -111,6 +111,8 @@ TEXT: Final[dict[str, str]] = {
     "filter.any_confidence": "any confidence",
     "filter.from": "{share} % and up",
     "filter.words": "Find a name",
+    "filter.only": "only {name}",
+    "filter.everybody": "Show everybody again",
     "none.title": "Nothing to review yet",
     "none.text": "No scan is finished. Check a folder of faces, then come back:",
     "done.title": "Nothing left under this filter",

@@ -332,6 +332,23 @@ def test_look_alikes_and_ticked_cases_are_answered_together_by_keyboard(visit: O
     assert [row[:2] for row in verdicts(demo_database)] == [("link", "different")] * count
 
 
+def test_the_findings_of_one_identity_say_whose_they_are_and_let_everybody_back_in(
+    visit: Open, demo_database: Database
+) -> None:
+    with demo_database.connection() as conn:
+        row = conn.execute(
+            "select identity_a_id, identity_a from bi.findings where class = 'stray' order by rank limit 1"
+        ).fetchone()
+    assert row is not None
+    tab = visit(path=f"/review?identity_id={row[0]}")
+    expect(tab.locator("#only")).to_contain_text(f"only {row[1]}", timeout=SLOW)
+    few = tab.locator("#queue li").count()
+    assert all(row[1] in text for text in tab.locator("#queue li .names").all_inner_texts())
+    tab.locator("#only").click()
+    expect(tab.locator("#queue li").nth(few)).to_be_attached(timeout=SLOW)
+    expect(tab.locator("#only")).to_be_hidden()
+
+
 def test_filters_find_and_keys_can_be_given_to_other_actions(visit: Open) -> None:
     tab = visit()
     tab.locator("select[name=kind]").select_option("duplicate")
