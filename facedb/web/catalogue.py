@@ -277,6 +277,7 @@ TEXT: Final[dict[str, str]] = {
     "zoom.choose": "{count} faces were found in this photo; the blue box stands for the label. Click another one to take it instead.",
     # Live
     "live.running": "Scan {scan} is running: {done} of {total} parts",
+    "live.embedding": "Faces are being embedded: {count} since this page was opened",
     "live.finished": "Scan {scan} is finished.",
     "live.show": "Show",
     # Overview

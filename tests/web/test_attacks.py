@@ -70,6 +70,13 @@ def test_a_token_signs_in_once_by_a_cookie_that_scripts_and_other_sites_do_not_g
     assert again.get(f"/?token={token}").status_code == 401
 
 
+def test_a_token_is_not_used_up_while_the_database_is_away(stranger: Stranger, demo_database: Database) -> None:
+    browser = stranger(db=replace(demo_database, dsn=demo_database.dsn.replace("?", "_away?")))
+    app: Any = browser.app
+    token = app.state.parts.sessions.invite("ann")
+    assert [browser.get(f"/?token={token}").status_code for _ in range(2)] == [503, 503]
+
+
 @pytest.mark.parametrize(
     "host", ["evil.example", f"evil.example:{PORT}", "127.0.0.1:1", f"127.0.0.1.evil.example:{PORT}", ""]
 )

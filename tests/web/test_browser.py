@@ -359,6 +359,7 @@ def test_filters_find_and_keys_can_be_given_to_other_actions(visit: Open) -> Non
     assert all("fenn" in text.lower() for text in tab.locator("#queue li .names").all_inner_texts())
     tab.locator("#words").blur()
     tab.keyboard.press("?")
+    assert tab.locator("dialog.help").evaluate("box => box.scrollWidth <= box.clientWidth"), "no key is cut off"
     tab.get_by_role("button", name="Another key for: Same").click()
     tab.keyboard.press("y")
     tab.get_by_role("button", name="Close").last.click()
@@ -392,6 +393,9 @@ def test_decisions_become_files_and_back_in_the_page(visit: Open, own_folder: Pa
 def test_a_scan_that_finishes_elsewhere_is_announced(visit: Open, demo_database: Database) -> None:
     tab = visit()
     tab.wait_for_timeout(1500)
+    with demo_database.connection() as conn:
+        conn.execute("select setval('facedb.embedding_id', nextval('facedb.embedding_id') + 1233)")
+    expect(tab.locator("#live")).to_have_text(re.compile("embedded: 1,234"), timeout=SLOW)
     with demo_database.connection() as conn:
         conn.execute(
             "insert into facedb.scan (model_id, status, threshold, scope, engine, faces, new_faces, identities, finished_at)"
