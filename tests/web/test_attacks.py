@@ -214,6 +214,10 @@ def test_every_field_takes_sql_as_text(ann: Reviewer, demo_database: Database) -
         {"answer": "wrong-identity", "seen": 0, "target_name": EVIL, "note": EVIL},
     )
     ann.send("POST", "/api/plans", {"dataset": EVIL}, status=404)
+    ann.send("POST", f"/api/photos/1/face?x={EVIL}", {"face_id": EVIL, "seen": 0}, status=422)
+    invited: Any = ann.send("POST", "/api/invitations", {"reviewer": EVIL})
+    assert ann.client.get(invited["url"].split(str(PORT))[1]).status_code == 200
+    assert ann.client.get("/api/session").json()["reviewer"] == EVIL
     with demo_database.connection() as conn:
         assert conn.execute("select target, note from bi.verdicts").fetchall() == [(EVIL, EVIL)]
 
