@@ -237,10 +237,11 @@ def _tasks(images: Iterable[PendingImage], reader: ByteReader, hashes: dict[int,
     """What is pending; the hash that each image was ingested with is noted in ``hashes``."""
     for image in images:
         hashes[image.id] = image.sha256
-        yield ImageTask(image.id, partial(_read, reader, image), image.box, image.landmarks)
+        yield ImageTask(image.id, partial(read_image, reader, image), image.box, image.landmarks)
 
 
-def _read(reader: ByteReader, image: PendingImage) -> bytes:
+def read_image(reader: ByteReader, image: PendingImage) -> bytes:
+    """The bytes of an image; raises OSError where they cannot be read, Rejected where they are not those it was ingested with."""
     data = reader.read(Path(image.root), image.path, image.container, image.container_offset, image.container_length)
     if image.sha256 is not None and hashlib.sha256(data).digest() != image.sha256:
         raise Rejected(problem(CHANGED))

@@ -31,7 +31,7 @@ from facedb.findings.likenesses import Likeness, compare_cores, find_likenesses,
 from facedb.findings.odds.two_groups import TwoGroups, two_groups
 from facedb.findings.photos import PhotoFacts, find_photos
 from facedb.findings.pictures.picture_copies import Pictures
-from facedb.findings.rates.explained_pairs import told_pairs
+from facedb.findings.rates.explained_pairs import Told, told_pairs
 from facedb.findings.strays import find_mixed, find_strays, swaps
 from facedb.join.gallery import Gallery
 
@@ -46,11 +46,11 @@ ALONE = Company()
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The ranked ``table`` with what it was measured against: the scale's ``ends`` and the ``rules``; ``mated`` float64 (m,), how far
-    each flagged pair is explained as two faces of one person."""
+    """The ranked ``table`` with what it was measured against: the scale's ``ends`` and the ``rules``; ``told`` is
+    what the findings say of the flagged pairs (m,)."""
 
     table: FindingTable
-    mated: Float64Array
+    told: Told
     ends: Ends
     rules: Rules
 
@@ -133,8 +133,8 @@ def find(
     if photos is not None:
         told.append(find_photos(parts, photos, gallery.image_ids))
     found = ranked(told)
-    mated = told_pairs(found, parts, rows_a, rows_b)
-    return Findings(replace(found, partner=swaps(found)), mated, study.ends, rules)
+    told_of = told_pairs(found, parts, rows_a, rows_b, scores)
+    return Findings(replace(found, partner=swaps(found)), told_of, study.ends, rules)
 
 
 def unlabelled_copies(

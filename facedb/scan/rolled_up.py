@@ -13,6 +13,7 @@ from facedb.db.connection import Connection
 from facedb.findings.links import Links, put_together, statistics
 from facedb.findings.rates.histogram import BINS, bin_of
 from facedb.scan.scan_rows import PairRows
+from facedb.scan.scores.histograms import Explained
 from facedb.scan.tiles import link_parts
 
 _AT_ONCE = 1 << 18
@@ -44,12 +45,16 @@ def roll_up(conn: Connection, scan_id: int, vectors: Float32Array, labels: NDArr
     return RolledUp(links, best, counter.counts().astype(np.int64))
 
 
-def count_mated(conn: Connection, scan_id: int, likely: Float64Array) -> Float64Array:
-    """Of the pairs in each bin those that are of one person, (BINS,), where every pair of link k is with the probability ``likely[k]``."""
-    counter = _Counter()
+def explained(conn: Connection, scan_id: int, likely: Float64Array) -> Explained:
+    """What the findings say of the pairs in each bin, where every pair of link k is of one person with the probability ``likely[k]``.
+
+    The pairs of a link stand or fall together, so the j-th of them from the highest score down adds p (1 - p) (2 j + 1) to the variance.
+    """
+    mated, doubt = _Counter(), _Counter()
     for link, each in zip(link_parts.links(conn, scan_id), likely.tolist(), strict=True):
-        counter.add(link.scores, each)
-    return counter.counts()
+        mated.add(link.scores, each)
+        doubt.add(np.sort(link.scores)[::-1], each * (1 - each) * (2 * np.arange(len(link.scores)) + 1))
+    return Explained(mated.counts(), doubt.counts())
 
 
 class _Counter:
@@ -57,11 +62,11 @@ class _Counter:
 
     def __init__(self) -> None:
         self._counts = np.zeros(BINS)
-        self._waiting: list[tuple[Float32Array, float]] = []
+        self._waiting: list[tuple[Float32Array, Float64Array]] = []
         self._held = 0
 
-    def add(self, scores: Float32Array, weight: float) -> None:
-        self._waiting.append((scores, weight))
+    def add(self, scores: Float32Array, weights: float | Float64Array) -> None:
+        self._waiting.append((scores, np.broadcast_to(weights, len(scores))))
         self._held += len(scores)
         if self._held > _AT_ONCE:
             self.counts()
@@ -69,7 +74,7 @@ class _Counter:
     def counts(self) -> Float64Array:
         if self._waiting:
             scores = np.concatenate([scores for scores, _ in self._waiting])
-            weights = np.repeat([weight for _, weight in self._waiting], [len(each) for each, _ in self._waiting])
+            weights = np.concatenate([weights for _, weights in self._waiting])
             self._counts += np.bincount(bin_of(scores), weights, minlength=BINS)
             self._waiting, self._held = [], 0
         return self._counts

@@ -28,7 +28,7 @@ from facedb.db.reconnecting import Work
 from facedb.findings.copies import Hashes
 from facedb.findings.find import FolderStudy, study_folders
 from facedb.findings.links import roll_up
-from facedb.findings.names import names
+from facedb.findings.names.evidence import names
 from facedb.findings.rates.histogram import count_scores
 from facedb.findings.rates.pair_sample import predict_pairs
 from facedb.join.engine import ENGINE_NAMES, EngineInfo, choose_engine
@@ -374,11 +374,11 @@ class _Run:
             photos,
         )
         if rolled is None:
-            flagged, mated = count_scores(pairs.score), histograms.count_mated(pairs.score, found.mated)
+            flagged, explained = count_scores(pairs.score), histograms.explained(pairs.score, found.told)
         else:
-            flagged, mated = rolled.pairs, rolled_up.count_mated(conn, scan_id, found.mated)
+            flagged, explained = rolled.pairs, rolled_up.explained(conn, scan_id, found.told.mated)
             link_parts.drop(conn, scan_id)
-        histograms.write(conn, scan_id, measured, flagged, mated, self._threshold)
+        histograms.write(conn, scan_id, measured, flagged, explained, self._threshold)
         total, certain_above = int(flagged.sum()), study.odds.certain_above(study.ends)
         scan_rows.finish_scan(conn, scan_id, pairs=total, links=len(links), certain_above=certain_above)
         audit.note(conn, "scan", "scan", scan_id, faces=len(faces), pairs=total, links=len(links))

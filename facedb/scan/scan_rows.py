@@ -269,8 +269,12 @@ def write_histogram(
     total: int,
     counted_from: float | None,
     mated: Float64Array | None = None,
+    doubt: Float64Array | None = None,
 ) -> None:
-    """Write the histograms of one kind, int64 counts by bin, with their denominator; ``mated`` of the counted pairs are of one person."""
+    """Write the histograms of one kind, int64 counts by bin, with their denominator.
+
+    ``mated`` of the counted pairs are of one person, and ``doubt`` is what each bin adds to the variance of that.
+    """
     for source, counts in (("counted", counted), ("sampled", sampled)):
         if counts is not None and counts.any():
             bins = np.flatnonzero(counts)
@@ -281,6 +285,7 @@ def write_histogram(
                 "bins": bins.tolist(),
                 "counts": counts[bins].tolist(),
                 "mated": mated[bins].tolist() if mated is not None and source == "counted" else None,
+                "doubt": doubt[bins].tolist() if doubt is not None and source == "counted" else None,
             }
             conn.execute(SQL["add_histogram"], parameters)
     parameters = {

@@ -1,7 +1,7 @@
 """Scans that many machines share: where the vectors travel, and links rolled up before rows are written.
 
 Revision ID: 0020
-Revises: 0014
+Revises: 0018
 """
 
 from pathlib import Path

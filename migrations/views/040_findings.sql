@@ -158,7 +158,7 @@ create view bi.evaluations as
 select e.id as evaluation_id, e.scan_id, m.name as model, e.kind, e.spec, e.seed, e.threshold, c.class, c.planted, c.found,
        c.average_precision, c.first_rank, c.last_rank, e.planted as all_planted, e.found as all_found, e.findings,
        e.average_precision as all_average_precision, e.scan_seconds, e.findings_seconds, e.evaluated_at,
-       s.dataset, s.is_latest, s.is_newest, c.found::double precision / c.planted as recall
+       s.dataset, s.is_latest, s.is_newest, c.found::double precision / c.planted as recall, e.calibration_error
 from facedb.evaluation e
 join bi.scans s on s.scan_id = e.scan_id
 join facedb.model m on m.id = s.model_id
@@ -188,6 +188,27 @@ comment on column bi.evaluations.dataset is 'The datasets of the scan.';
 comment on column bi.evaluations.is_latest is 'Whether the scan is the newest finished one of a dataset under its contract.';
 comment on column bi.evaluations.is_newest is 'The same under any contract.';
 comment on column bi.evaluations.recall is 'found / planted of the class.';
+comment on column bi.evaluations.calibration_error is 'Expected calibration error over all findings: how far confidence and precision are apart, on average.';
+
+create view bi.reliability as
+select t.evaluation_id, e.scan_id, s.dataset, e.kind, e.spec, t.above as confidence_from, t.above + 0.1 as confidence_to, t.findings, t.confidence,
+       t.true_findings, t.true_findings::double precision / t.findings as precision, e.calibration_error
+from facedb.evaluation_tenth t
+join facedb.evaluation e on e.id = t.evaluation_id
+join bi.scans s on s.scan_id = e.scan_id;
+comment on view bi.reliability is 'Whether findings are true as often as their confidence says: one row per evaluation and tenth of the confidence that has findings.';
+comment on column bi.reliability.evaluation_id is 'Key of the evaluation.';
+comment on column bi.reliability.scan_id is 'Key of the scan.';
+comment on column bi.reliability.dataset is 'The datasets of the scan.';
+comment on column bi.reliability.kind is 'inject: planted mistakes; truth: a list that people made.';
+comment on column bi.reliability.spec is 'What was planted, or the name of the list.';
+comment on column bi.reliability.confidence_from is 'Lower end of the tenth.';
+comment on column bi.reliability.confidence_to is 'Upper end of the tenth.';
+comment on column bi.reliability.findings is 'Findings in it; those about photos are left out.';
+comment on column bi.reliability.confidence is 'Their mean confidence.';
+comment on column bi.reliability.true_findings is 'Those that are true.';
+comment on column bi.reliability.precision is 'true_findings / findings.';
+comment on column bi.reliability.calibration_error is 'Expected calibration error of the evaluation.';
 
 -- The impostor scores from the threshold up were all counted; below it a random sample is scaled to the whole.
 create view bi.score_distribution as

@@ -10,7 +10,8 @@ from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.confidence import LIKELY
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.persons import Persons, best_other
-from facedb.findings.names import Names
+from facedb.findings.names.evidence import Names
+from facedb.findings.names.spelling import Agreement
 from facedb.findings.odds.two_groups import TwoGroups
 
 TOGETHER = 0.01
@@ -30,20 +31,34 @@ class Company:
     known: float = 0.0
     names: Names | None = None
 
-    def weigh(self, odds: TwoGroups, sure: Float64Array, labels_a: Int64Array, labels_b: Int64Array) -> Float64Array:
-        """The probability (m,) of one person, ``sure`` (m,), once company is taken into account.
+    def weigh(
+        self,
+        odds: TwoGroups,
+        sure: Float64Array,
+        relatives: Float64Array,
+        labels_a: Int64Array,
+        labels_b: Int64Array,
+    ) -> Float64Array:
+        """The probability (m,) of one person, ``sure`` (m,) by the faces and ``relatives`` (m,) that of relatives, once company and names
+        are taken into account.
 
         A guessed face may be the other person of its photo: that somebody known is a bystander there competes with the merge.
         """
-        found = sure.copy()
+        found, together = sure.copy(), np.zeros(len(sure), bool)
         merged = max(odds.mated * max(odds.folders - 1, 1), 1e-12)
         trust = self.right * merged / (self.right * merged + (1 - self.right) * self.known) if self.guessed else 1.0
         for k, (a, b) in enumerate(zip(labels_a.tolist(), labels_b.tolist(), strict=True)):
             if (min(a, b), max(a, b)) in self.together:
                 found[k] = found[k] * TOGETHER / (1 - found[k] + found[k] * TOGETHER)
+                together[k] = True
             if a in self.guessed or b in self.guessed:
                 found[k] *= trust
-        return found if self.names is None else self.names.weigh(found, labels_a, labels_b)
+        if self.names is None:
+            return found
+        level = self.names.levels(labels_a, labels_b)
+        # Two who stand side by side may well be relatives whose names agree, so there names speak for nothing.
+        level[together & (level >= Agreement.LOOSE)] = Agreement.NONE
+        return self.names.weights(found, relatives, level).weigh(found, relatives, level)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.cores.folders import Folders
 from facedb.findings.finding_table import FindingTable, Kind, Role
 
 
-def told_pairs(found: FindingTable, parts: Folders, rows_a: Int64Array, rows_b: Int64Array) -> Float64Array:
-    """The probability (m,) by the findings that the rows of each pair show one person.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Of pairs (m,): ``mated`` float64, the probability that they show one person, and ``doubt`` float64, what each adds to the
+    variance of the number of such pairs, from the highest score down."""
+
+    mated: Float64Array
+    doubt: Float64Array
+
+
+def told_pairs(
+    found: FindingTable, parts: Folders, rows_a: Int64Array, rows_b: Int64Array, scores: NDArray[np.floating]
+) -> Told:
+    """What the findings say of the pairs of rows (m,), which have ``scores`` (m,).
 
     A stray shows the other identity of its finding, a copy in a foreign folder one of the two; the rest of a folder shows its own. Two
-    identities are one as far as a merge (or look-alike) is sure of it.
+    identities are one as far as a merge (or look-alike) is sure of it. All pairs of two identities stand or fall together: k of them,
+    mated with the probability p, have the variance k^2 p (1 - p).
     """
     labels = parts.labels[parts.folder_of]
     shown, trust = labels.copy(), np.ones(len(labels))
@@ -35,7 +50,20 @@ def told_pairs(found: FindingTable, parts: Folders, rows_a: Int64Array, rows_b: 
     likely = np.where(first == second, both, 0.0)
     for k in np.flatnonzero(first != second).tolist():
         likely[k] = both[k] * links.get((int(first[k]), int(second[k])), 0.0)
-    return np.maximum(likely, _copied(found, labels, rows_a, rows_b))
+    mated = np.maximum(likely, _copied(found, labels, rows_a, rows_b))
+    # Pairs that a face makes with its own people rest on the finding about that face.
+    doubtful = np.where(trust[rows_a] < trust[rows_b], rows_a, rows_b)
+    return Told(mated, _doubt(mated, scores, first, np.where(first == second, -1 - doubtful, second)))
+
+
+def _doubt(mated: Float64Array, scores: NDArray[np.floating], one: Int64Array, other: Int64Array) -> Float64Array:
+    """What each pair adds to the variance, where pairs with the same ``one`` and ``other`` stand or fall together."""
+    order = np.lexsort((-scores, other, one))
+    fresh = np.r_[True, (np.diff(one[order]) != 0) | (np.diff(other[order]) != 0)] if len(order) else np.empty(0, bool)
+    start = np.maximum.accumulate(np.where(fresh, np.arange(len(order)), 0))
+    place = np.empty(len(order))
+    place[order] = np.arange(len(order)) - start
+    return np.asarray(mated * (1 - mated) * (2 * place + 1))
 
 
 def _copied(found: FindingTable, labels: Int64Array, rows_a: Int64Array, rows_b: Int64Array) -> Float64Array:

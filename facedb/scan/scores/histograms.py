@@ -8,6 +8,7 @@ import numpy as np
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.db.connection import Connection
+from facedb.findings.rates.explained_pairs import Told
 from facedb.findings.rates.genuine_scores import genuine_histogram
 from facedb.findings.rates.histogram import BINS, PairCounts, ScoreHistogram, bin_of, count_pairs, edge
 from facedb.findings.rates.impostors import impostor_histogram
@@ -41,9 +42,19 @@ def measure(gallery: Gallery) -> Distributions:
     return Distributions(totals, genuine, impostor_histogram(gallery), all_counted)
 
 
-def count_mated(scores: Float32Array, mated: Float64Array) -> Float64Array:
-    """How many of the ``scores`` (m,) in each bin are of one person, where each is with the probability ``mated`` (m,): (BINS,)."""
-    return np.bincount(bin_of(scores), mated, minlength=BINS).astype(np.float64)
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """By bin (BINS,): how many of the flagged pairs the findings take for one person, and what that adds to the variance of their
+    number from the highest score down (`facedb.findings.rates.explained_pairs`)."""
+
+    mated: Float64Array
+    doubt: Float64Array
+
+
+def explained(scores: Float32Array, told: Told) -> Explained:
+    """What the findings have ``told`` (m,) of flagged pairs with ``scores`` (m,)."""
+    at = bin_of(scores)
+    return Explained(*(np.bincount(at, part, minlength=BINS).astype(np.float64) for part in (told.mated, told.doubt)))
 
 
 def write(
@@ -51,13 +62,13 @@ def write(
     scan_id: int,
     found: Distributions,
     flagged: Int64Array,
-    mated: Float64Array,
+    told: Explained,
     threshold: float,
 ) -> None:
     """Write the histograms of a scan; the caller commits.
 
-    Impostor pairs at or above ``threshold`` are the ``flagged`` ones, counts (BINS,) of which ``mated`` (BINS,) are of one person by the
-    findings; below it every pair was counted too, or a sample tells.
+    Impostor pairs at or above ``threshold`` are the ``flagged`` ones, counts (BINS,), of which the findings have ``told``; below it
+    every pair was counted too, or a sample tells.
     """
     everything = found.impostor.counted == found.impostor.total
     if everything:
@@ -72,7 +83,8 @@ def write(
         sampled=None if everything else found.impostor.counts,
         total=found.totals.impostor,
         counted_from=-1.0 if everything else threshold,
-        mated=mated,
+        mated=told.mated,
+        doubt=told.doubt,
     )
     every = found.all_genuine_counted
     scan_rows.write_histogram(

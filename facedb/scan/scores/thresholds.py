@@ -8,7 +8,7 @@ import numpy as np
 
 from facedb.core.errors import UsageError
 from facedb.core.progress import Reporter
-from facedb.core.records import Int64Array
+from facedb.core.records import Float64Array, Int64Array
 from facedb.db.connection import Connection
 from facedb.findings.find import study_folders
 from facedb.findings.odds.two_groups import NEVER
@@ -161,9 +161,14 @@ def measure_scan(conn: Connection, scan_id: int) -> Calibration:
     found = finding_rows.distributions(conn, scan_id, BINS)
     empty = observed(np.zeros(BINS, np.int64), np.zeros(BINS, np.int64), 0, None)
     parts = {kind: observed(d.counted, d.sampled, d.total, d.counted_from) for kind, d in found.items()}
-    told = found["impostor"].mated if "impostor" in found else None
-    mated = None if told is None else np.r_[np.cumsum(told[::-1])[::-1], 0.0]
-    return calibrate(parts.get("genuine", empty), parts.get("impostor", empty), mated)
+    chance = found.get("impostor")
+    mated, variance = (_above(told) for told in ((chance.mated, chance.doubt) if chance else (None, None)))
+    return calibrate(parts.get("genuine", empty), parts.get("impostor", empty), mated, variance)
+
+
+def _above(by_bin: Float64Array | None) -> Float64Array | None:
+    """The sum (BINS + 1,) of what lies at or above each edge."""
+    return None if by_bin is None else np.r_[np.cumsum(by_bin[::-1])[::-1], 0.0]
 
 
 def certain_above(conn: Connection, scan_id: int) -> float:

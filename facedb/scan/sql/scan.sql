@@ -137,9 +137,10 @@ delete from facedb.link_part where scan_id = %(scan_id)s;
 
 -- name: add_histogram
 -- Counts of scores of one kind.
-insert into facedb.score_histogram (scan_id, kind, source, bin, count, mated)
-select %(scan_id)s, %(kind)s, %(source)s, bin, count, mated
-from unnest(%(bins)s::integer[], %(counts)s::bigint[], %(mated)s::double precision[]) as h(bin, count, mated);
+insert into facedb.score_histogram (scan_id, kind, source, bin, count, mated, doubt)
+select %(scan_id)s, %(kind)s, %(source)s, bin, count, mated, doubt
+from unnest(%(bins)s::integer[], %(counts)s::bigint[], %(mated)s::double precision[], %(doubt)s::double precision[])
+    as h(bin, count, mated, doubt);
 
 -- name: add_total
 -- Their denominator.

@@ -10,7 +10,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from facedb.core.errors import InputError, NotFoundError, UsageError
+from facedb.core.errors import InputError, ModelError, NotFoundError, UsageError
 from facedb.core.progress import Silent
 from facedb.core.result_columns import table
 from facedb.db.connection import Database
@@ -281,12 +281,29 @@ def test_planted_mistakes_are_found_and_kept_per_scan_without_touching_labels(da
         rows = conn.execute(
             "select class, planted, found, all_planted, spec from bi.evaluations where evaluation_id = %s", (found.key,)
         ).fetchall()
+        tenths = conn.execute(
+            "select confidence_from, findings, true_findings, precision, calibration_error from bi.reliability"
+            " where evaluation_id = %s order by 1",
+            (found.key,),
+        ).fetchall()
         points = conn.execute(
             "select count(*), max(recall) from facedb.evaluation_point where evaluation_id = %s", (found.key,)
         ).fetchone()
     assert {row[0]: row[1] for row in rows} == {"merge": 2, "stray": 4, "swap": 2, "duplicate": 2}
     assert all(row[3:] == (found.planted, spec) for row in rows)
     assert points == (len(found.curve), 1.0)
+    assert [(t[0], t[1], t[2]) for t in tenths] == [
+        (t.above, t.findings, t.true) for t in found.reliability if t.findings
+    ]
+    assert sum(t[1] for t in tenths) == found.findings
+    assert all(t[3] == t[2] / t[1] and t[4] == found.calibration_error for t in tenths)
+
+
+def test_faces_whose_model_is_not_there_cannot_be_saved_again(database: Database) -> None:
+    populate(database)
+    run(database)
+    with pytest.raises(ModelError, match="came without their model"):
+        evaluate.inject(database, "resaved=2", 7, engine="exact", threads=1, reporter=Silent())
 
 
 @pytest.mark.parametrize("spec", ["stray", "stray=x", "typo=3", "stray=-1"])

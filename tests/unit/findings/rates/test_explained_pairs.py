@@ -3,48 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from facedb.findings.copies import Hashes
-from facedb.findings.find import find, study_folders
-from facedb.findings.rates.error_rates import Calibration, calibrate, observed
-from facedb.findings.rates.genuine_scores import genuine_histogram
-from facedb.findings.rates.histogram import BINS, bin_of, count_scores
+from facedb.findings.rates.explained_pairs import _doubt
+from facedb.findings.rates.histogram import count_scores
 from facedb.findings.rates.impostors import impostor_histogram
-from facedb.join.blocks import plan_blocks
 from facedb.join.gallery import Gallery
-from facedb.join.loop import join
-from tests.unit.findings.odds.crowds import Known, known
+from facedb.scan.scores.thresholds import lines
+from tests.unit.findings.odds.crowds import known
 from tests.unit.findings.people import Crowd, folders
+from tests.unit.findings.rates.chance import chance_scores, measured
 
 THRESHOLD = 0.4
-NONE = np.zeros(BINS, np.int64)
-
-
-def measured(crowd: Known) -> tuple[Calibration, np.ndarray]:
-    """The calibration of a scan at THRESHOLD, and the scores of the flagged pairs that are chance in truth."""
-    gallery = crowd.gallery
-    blocks = list(
-        join(gallery, plan_blocks(gallery.identity_ids, target_rows=4096), threshold=THRESHOLD, engine="int8")
-    )
-    a, b, scores = (np.concatenate([getattr(r, name) for r in blocks]) for name in ("rows_a", "rows_b", "scores"))
-    found = find(gallery, study_folders(gallery), a, b, scores, Hashes.none(len(gallery)))
-    genuine, impostor = genuine_histogram(gallery), impostor_histogram(gallery)
-    told = np.bincount(bin_of(scores), found.mated, minlength=BINS)
-    return (
-        calibrate(
-            observed(genuine.counts, NONE, genuine.total, -1.0),
-            observed(impostor.counts, NONE, impostor.total, -1.0),
-            np.r_[np.cumsum(told[::-1])[::-1], 0.0],
-        ),
-        scores[crowd.person[a] != crowd.person[b]],
-    )
 
 
 def test_the_chance_pairs_foretold_are_those_that_are_there() -> None:
     held = looked_at = 0
     for seed in range(6):
-        found, chance = measured(known(seed, effective=35.0))
-        for threshold in (THRESHOLD, 0.42, 0.45):
+        crowd = known(seed, effective=35.0)
+        found, chance = measured(crowd, THRESHOLD), chance_scores(crowd)
+        review = lines(found, len(crowd.person), 2.0).review
+        for threshold in (THRESHOLD, 0.42, 0.45, review, found.threshold_for(1e-5)):
             true = int((chance >= threshold).sum())
             if true < 10:
                 continue
@@ -52,7 +31,7 @@ def test_the_chance_pairs_foretold_are_those_that_are_there() -> None:
             assert true / 1.5 <= found.false_pairs(threshold) <= true * 1.5, (seed, threshold)
             low, high = found.false_pairs_interval(threshold)
             held += low <= true <= high
-    assert looked_at >= 6
+    assert looked_at >= 12
     assert held >= 0.9 * looked_at
 
 
@@ -68,3 +47,12 @@ def test_small_galleries_have_every_impostor_pair_counted() -> None:
     scores = (wide @ wide.T)[np.triu(apart, 1)]
     assert found.counted == found.total == len(scores)
     assert np.abs(np.cumsum(found.counts) - np.cumsum(count_scores(scores))).max() <= 2
+
+
+def test_an_uncertain_link_of_many_pairs_widens_the_interval() -> None:
+    scores = np.linspace(0.9, 0.5, 100)
+    pairs = _doubt(np.full(100, 0.2), scores, np.zeros(100, np.int64), np.ones(100, np.int64))
+    apart = _doubt(np.full(100, 0.2), scores, np.arange(100), np.arange(100) + 100)
+    assert pairs.sum() == pytest.approx(100**2 * 0.2 * 0.8)
+    assert apart.sum() == pytest.approx(100 * 0.2 * 0.8)
+    assert pairs[:10].sum() == pytest.approx(10**2 * 0.2 * 0.8)
