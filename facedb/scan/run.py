@@ -89,6 +89,9 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
     # Libraries of engines cannot even be loaded in less, and say so in words that help nobody.
     memory.expect(WORKING_BYTES, "A scan of any size", "free some, or raise the limit.")
     engine = _engine(options)
+    if options.chunks is not None:
+        # A place that means nothing is refused before a scan is begun.
+        chunks.Folder(options.chunks)
     with closing(Work(db, say=reporter.say)) as work, translated(db.dsn):
         meant = work.unit(lambda conn: find_scope(conn, options.datasets, options.model, models_dir=options.models_dir))
         unlabelled = options.unlabelled

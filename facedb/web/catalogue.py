@@ -121,6 +121,8 @@ TEXT: Final[dict[str, str]] = HINTS | {
     "filter.any_confidence": "any confidence",
     "filter.from": "{share} % and up",
     "filter.words": "Find a name",
+    "filter.only": "only {name}",
+    "filter.everybody": "Show everybody again",
     "none.title": "Nothing to review yet",
     "none.text": "No scan is finished. Check a folder of faces, then come back:",
     "done.title": "Nothing left under this filter",
@@ -257,6 +259,7 @@ TEXT: Final[dict[str, str]] = HINTS | {
     "zoom.choose": "{count} faces were found in this photo; the blue box stands for the label. Click another one to take it instead.",
     # Live
     "live.running": "Scan {scan} is running: {done} of {total} parts",
+    "live.embedding": "Faces are being embedded: {count} since this page was opened",
     "live.finished": "Scan {scan} is finished.",
     "live.show": "Show",
     # Overview

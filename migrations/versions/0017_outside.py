@@ -1,7 +1,7 @@
 """Outside: photos that lie in no folder are asked about and answered, and verdicts teach the confidences.
 
 Revision ID: 0017
-Revises: 0020
+Revises: 0016
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0017"
-down_revision = "0020"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

@@ -40,6 +40,21 @@ export class Queue {
       if (value !== null && value !== undefined) field.value = value;
     }
     this.identity = asked.get("identity_id");
+    if (this.identity) this.sayWhom();
+  }
+
+  /** The queue is about one identity: say so, and let everybody back in by a click. */
+  async sayWhom() {
+    const only = byId("only");
+    const found = await api("GET", `/identities/${this.identity}`).catch(() => null);
+    only.replaceChildren(h("span.name", {}, t("filter.only", { name: found?.name ?? this.identity })), " ×");
+    only.setAttribute("aria-label", t("filter.everybody"));
+    only.hidden = false;
+    only.addEventListener("click", () => {
+      this.identity = null;
+      only.hidden = true;
+      this.reload();
+    }, { once: true });
   }
 
   query() {
