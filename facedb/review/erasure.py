@@ -27,7 +27,7 @@ from facedb.db.queries import load
 from facedb.db.wait import Say
 from facedb.db.wipe import wipe
 from facedb.review.verdicts import below_roots, find_identity
-from facedb.scan.scan_rows import SQL as SCAN_SQL
+from facedb.scan.gallery import cache_folder
 
 SQL = load("review", "erasure")
 
@@ -259,9 +259,7 @@ def _caches(conn: Connection, home: Path | None, models: Sequence[int]) -> Itera
     """What facedb keeps beside the database of these vectors and photos: galleries, small pictures, logs of earlier runs."""
     if home is None:
         return
-    row = conn.execute(SCAN_SQL["cluster_identity"]).fetchone()
-    if row is not None:
-        yield from (place for model in models if (place := home / "cache" / f"{row[0]}-{row[1]}-{model}").is_dir())
+    yield from (place for model in models if (place := cache_folder(conn, home / "cache", model)).is_dir())
     yield from (place for place in (home / "cache" / "thumbs", home / "logs") if place.is_dir())
 
 
