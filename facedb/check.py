@@ -10,7 +10,7 @@ from facedb.core.errors import InputError
 from facedb.core.progress import Reporter
 from facedb.dataset.embed import EmbedSummary, ModelChoice, embed
 from facedb.dataset.ingest import IngestSummary, ingest
-from facedb.dataset.remembered_options import Asked
+from facedb.dataset.places.remembered_options import Asked
 from facedb.db.connection import Database
 from facedb.join.engine import choose_engine
 from facedb.scan.run import ScanOptions, ScanSummary, scan

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
     from facedb.report.export import Exported
     from facedb.review.answers import Answered
-    from facedb.review.apply import Outcome
+    from facedb.review.contradictions import Contradiction
+    from facedb.review.files.carrying import Outcome
     from facedb.review.plan import PlanSummary, PlanView
-    from facedb.review.verdicts import Contradiction, Statement, Verdict
+    from facedb.review.verdicts import Statement, Verdict
 
 
 class Decisions(Opened):
@@ -93,10 +94,10 @@ class Decisions(Opened):
 
     def conflicts(self) -> Rows[Contradiction]:
         """Verdicts that cannot all be true."""
-        from facedb.review import verdicts
+        from facedb.review import contradictions
 
-        found = [conflict.row() for conflict in verdicts.conflicts(self._open())]
-        return Rows(table(verdicts.Contradiction), found)
+        found = [conflict.row() for conflict in contradictions.conflicts(self._open())]
+        return Rows(table(contradictions.Contradiction), found)
 
     def plans(self) -> Rows[PlanSummary]:
         """The plans, newest first, and how far they are carried out."""
@@ -112,13 +113,13 @@ class Decisions(Opened):
 
     def apply(self, plan: int, *, yes: bool = False, labels_only: bool = False) -> Outcome:
         """Carry a plan out; without ``yes`` everything is checked and nothing is changed."""
-        from facedb.review.apply import apply
+        from facedb.review.files.apply import apply
 
         return apply(self._open(), plan, yes=yes, labels_only=labels_only, reporter=self._reporter)
 
     def undo(self, plan: int, *, yes: bool = False) -> Outcome:
         """Take back what a plan did; without ``yes`` everything is checked and nothing is changed."""
-        from facedb.review.apply import undo
+        from facedb.review.files.apply import undo
 
         return undo(self._open(), plan, yes=yes, reporter=self._reporter)
 

@@ -6,7 +6,7 @@ import os
 import weakref
 from contextlib import ExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 
 from facedb.core.errors import UsageError
 from facedb.core.progress import Reporter
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from facedb.core.settings import Settings
 
 PathLike = str | os.PathLike[str]
-Threshold = float | Literal["auto"]
+Threshold = float | str
 
 
 class Opened:

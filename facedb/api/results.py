@@ -17,9 +17,9 @@ from facedb.report.result_rows import Dataset, Identity, Link, Pair, Reject, Sca
 from facedb.scan.findings import Finding
 
 if TYPE_CHECKING:
-    from facedb.report.diff import LinkChange, PairDifference
+    from facedb.report.comparison.diff import LinkChange, PairDifference
     from facedb.report.evaluate import Evaluation
-    from facedb.scan.calibrate import ErrorRates
+    from facedb.scan.scores.calibrate import ErrorRates
     from facedb.scan.search import Match
 
 
@@ -57,9 +57,9 @@ class Results(Opened):
         rejected: bool = False,
     ) -> Rows[Link]:
         """Links between identities, strongest first; ``rejected``: also those that a person called different."""
-        from facedb.report import reading as results
+        from facedb.report import reading
 
-        with results.links(self._open(), results.Selection(scan, min_score, dataset, limit, rejected)) as rows:
+        with reading.links(self._open(), reading.Selection(scan, min_score, dataset, limit, rejected)) as rows:
             return Rows(table(Link), rows)
 
     def pairs(
@@ -71,9 +71,9 @@ class Results(Opened):
         limit: int | None = None,
     ) -> Rows[Pair]:
         """Flagged pairs of faces, highest score first."""
-        from facedb.report import reading as results
+        from facedb.report import reading
 
-        with results.pairs(self._open(), results.Selection(scan, min_score, dataset, limit)) as rows:
+        with reading.pairs(self._open(), reading.Selection(scan, min_score, dataset, limit)) as rows:
             return Rows(table(Pair), rows)
 
     def embeddings(
@@ -99,35 +99,35 @@ class Results(Opened):
         self, *, dataset: str | None = None, code: str | None = None, ignored: bool = False, limit: int | None = None
     ) -> Rows[Reject]:
         """Every file that did not become a face, and why; ``ignored``: also those that were never meant to."""
-        from facedb.report import reading as results
+        from facedb.report import reading
 
-        with results.rejects(self._open(), dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
+        with reading.rejects(self._open(), dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
             return Rows(table(Reject), rows)
 
     def datasets(self) -> Rows[Dataset]:
         """The datasets and how their files stand."""
-        from facedb.report import reading as results
+        from facedb.report import reading
 
-        return Rows(table(Dataset), results.datasets(self._open()))
+        return Rows(table(Dataset), reading.datasets(self._open()))
 
     def identities(self, *, dataset: str | None = None, limit: int | None = None) -> Rows[Identity]:
         """The identities with their images, faces, links and findings, by dataset and name."""
-        from facedb.report import reading as results
+        from facedb.report import reading
 
-        with results.identities(self._open(), dataset=dataset, limit=limit) as rows:
+        with reading.identities(self._open(), dataset=dataset, limit=limit) as rows:
             return Rows(table(Identity), rows)
 
     def scans(self) -> Rows[Scan]:
         """The scans, newest first."""
-        from facedb.report import reading as results
+        from facedb.report import reading
 
-        return Rows(table(Scan), results.scans(self._open()))
+        return Rows(table(Scan), reading.scans(self._open()))
 
     def diff(
         self, before: int, after: int, *, pairs: bool = False, change: str | None = None, limit: int | None = None
     ) -> Rows[LinkChange] | Rows[PairDifference]:
         """What scan ``after`` flagged differently from ``before``: links, or ``pairs``; ``change``: only new, gone or changed."""
-        from facedb.report import diff as comparing
+        from facedb.report.comparison import diff as comparing
 
         comparing.check_change(change)
         found = islice(comparing.rows(comparing.diff(self._open(), before, after), pairs=pairs, change=change), limit)
@@ -175,8 +175,8 @@ class Results(Opened):
 
         From the newest scan, from ``scan``, or with ``sample`` from a sample of the gallery under ``model``.
         """
-        from facedb.scan import calibrate as work
-        from facedb.scan.thresholds import ThresholdRule
+        from facedb.scan.scores import calibrate as work
+        from facedb.scan.scores.thresholds import ThresholdRule
 
         if fmr is not None:
             ThresholdRule(fmr)

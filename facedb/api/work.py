@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from facedb.check import CheckSummary
     from facedb.dataset.embed import EmbedSummary, ModelChoice
     from facedb.dataset.ingest import IngestSummary
-    from facedb.dataset.remembered_options import Asked
+    from facedb.dataset.places.remembered_options import Asked
     from facedb.scan.run import ScanOptions, ScanSummary
 
 
@@ -44,8 +44,8 @@ class Work(Opened):
 
         ``model`` and ``detector`` are .onnx files or names of known models, a pack of InsightFace names both; without a model the
         one that the dataset had before is taken, and the detector with it (detector="none": the images are faces already).
-        ``threshold`` is a cosine similarity, or "auto"; ``fmr`` a false match rate that chooses it. ``exclude`` are globs of
-        what is left out, as --exclude takes them.
+        ``threshold`` is a cosine similarity, "auto", or a budget of pairs ("pairs=1e7"); ``fmr`` a false match rate that chooses it.
+        ``exclude`` are globs of what is left out, as --exclude takes them.
         """
         from facedb.check import check
 
@@ -147,13 +147,13 @@ class Work(Opened):
 
     def _options(self, threshold: Threshold | None, fmr: float | None, **more: Any) -> ScanOptions:
         from facedb.scan.run import ScanOptions
-        from facedb.scan.thresholds import ThresholdRule
+        from facedb.scan.scores.thresholds import ThresholdRule, threshold_in_words
 
         chosen: float | ThresholdRule | None = None
-        if fmr is not None or threshold == "auto":
+        if fmr is not None:
             chosen = ThresholdRule(fmr)
         elif threshold is not None:
-            chosen = float(threshold)
+            chosen = threshold_in_words(threshold) if isinstance(threshold, str) else float(threshold)
         return ScanOptions(
             threshold=chosen,
             cache_dir=self._settings.cache,

@@ -31,15 +31,16 @@ from facedb.bench.synthetic import synthetic_gallery
 from facedb.core.errors import FacedbError
 from facedb.core.progress import Silent
 from facedb.core.records import VectorBatch
-from facedb.dataset import image_rows as store_ingest
+from facedb.dataset import dataset_rows
 from facedb.dataset.embedding_rows import ModelRow, partition
 from facedb.dataset.ingest import ingest
 from facedb.dataset.ingest_vectors import VectorWriter, given_model
+from facedb.dataset.places import source_rows
 from facedb.db import migrate
 from facedb.db.connection import Connection, Database
 from facedb.db.copy import Column, write_columns
 from facedb.join.gallery import Gallery
-from facedb.scan import scan_rows as scans
+from facedb.scan import scan_rows
 from facedb.scan.gallery import GallerySnapshot
 from facedb.scan.scan_rows import PairRows
 
@@ -75,10 +76,10 @@ def scratch(db: Database) -> Iterator[Database]:
 def fill(conn: Connection, size: int, dim: int, seed: int = 0) -> ModelRow:
     """A synthetic gallery in the tables, as an ingest of vectors leaves it."""
     made = synthetic_gallery(size, dim, seed=seed).gallery
-    dataset = store_ingest.add_dataset(conn, "bench")
-    source = store_ingest.add_source(conn, dataset, "/bench", "/bench", "npy", {})
-    names = [f"p{label}" for label in made.labels]
-    ids = store_ingest.identity_ids(conn, dataset, names)
+    dataset = dataset_rows.add_dataset(conn, "bench")
+    source = source_rows.add_source(conn, dataset, "/bench", "/bench", "npy", {})
+    names = [f"p{label}" for label in made.identity_ids]
+    ids = dataset_rows.identity_ids(conn, dataset, names)
     model = given_model(conn, "bench", dim)
     writer = VectorWriter(conn, source, model)
     for start in range(0, size, _BATCH):
@@ -118,7 +119,7 @@ def bench_write(db: Database, pairs: int) -> list[DbRow]:
     """Time the writing of ``pairs`` flagged pairs."""
     with scratch(db) as inner, closing(inner.open()) as conn:
         model = fill(conn, 8, 4)
-        scan_id = scans.begin_scan(
+        scan_id = scan_rows.begin_scan(
             conn, model_id=model.id, base_scan_id=None, threshold=0.0, scope={}, engine="bench", identities=0, blocks=[]
         )
         conn.commit()
@@ -126,7 +127,7 @@ def bench_write(db: Database, pairs: int) -> list[DbRow]:
         rng = np.random.default_rng(0)
         low = rng.integers(1, 1 << 40, pairs)
         rows = PairRows(low, low + rng.integers(1, 1 << 20, pairs), rng.random(pairs, np.float32))
-        scans.write_pairs(conn, scan_id, rows)
+        scan_rows.write_pairs(conn, scan_id, rows)
         conn.commit()
         found = conn.execute("select current_setting('data_directory') || '/facedb-bench.copy'").fetchone()
         file = str(found[0]) if found else ""
@@ -148,7 +149,7 @@ def bench_write(db: Database, pairs: int) -> list[DbRow]:
             times = _alternate(
                 {
                     "floor": emptied(lambda: conn.execute(from_file)),
-                    "ours": emptied(lambda: scans.write_pairs(conn, scan_id, rows)),
+                    "ours": emptied(lambda: scan_rows.write_pairs(conn, scan_id, rows)),
                 }
             )
         finally:
@@ -205,7 +206,7 @@ def pgvector_self_join(db: Database, rows: int) -> OtherMethod:
             )
             conn.execute("alter table self_join alter column vec set storage plain")
             columns = [Column("id", "int4"), Column("label", "int4"), Column("vec", "vector", gallery.dim)]
-            values = {"id": np.arange(len(gallery)), "label": gallery.labels, "vec": gallery.vectors}
+            values = {"id": np.arange(len(gallery)), "label": gallery.identity_ids, "vec": gallery.vectors}
             write_columns(conn.cursor(), sql.SQL("self_join"), columns, values)
             _settle(conn)
             started = time.perf_counter()

@@ -120,7 +120,7 @@ def run(
         reporter.task("bench", rounds * (len(names) + len(baselines) + len(others)), "methods") as task,
     ):
         np.save(Path(folder) / "vectors.npy", made.vectors)
-        np.save(Path(folder) / "labels.npy", made.labels)
+        np.save(Path(folder) / "labels.npy", made.identity_ids)
         for _ in range(rounds):
             for name in [*names, *baselines]:
                 alone = _run_alone(Path(folder), name, threshold, threads, size)
@@ -128,7 +128,7 @@ def run(
                 task.advance()
             for other in others:
                 rows = min(other.rows, size)
-                part = Gallery(made.vectors[:rows], made.labels[:rows], made.groups[:rows])
+                part = Gallery(made.vectors[:rows], made.identity_ids[:rows], made.image_ids[:rows])
                 timed.setdefault(other.name, (rows, []))[1].append(other.run(part, threshold))
                 task.advance()
     measured = {name: (rows, min(runs, key=lambda run: run.seconds)) for name, (rows, runs) in timed.items()}

@@ -58,7 +58,7 @@ def inverted_file(gallery: Gallery, threshold: float, threads: int) -> Pairs:
     scores, columns = index.search(gallery.vectors, 10)
     rows, place = np.nonzero((scores >= threshold) & (columns >= 0))
     rows_a, rows_b = columns[rows, place], rows
-    apart = gallery.labels[rows_a] != gallery.labels[rows_b]
+    apart = gallery.identity_ids[rows_a] != gallery.identity_ids[rows_b]
     low, high = np.minimum(rows_a, rows_b)[apart], np.maximum(rows_a, rows_b)[apart]
     keys = np.unique(low * len(gallery) + high)
     return keys // len(gallery), keys % len(gallery)
@@ -94,7 +94,7 @@ def engine_pairs(
     engine: str, gallery: Gallery, threshold: float, threads: int, say: Callable[[str], None] | None = None
 ) -> Pairs:
     """`join` with one of facedb's engines."""
-    blocks = plan_blocks(gallery.labels, target_rows=BLOCK_ROWS)
+    blocks = plan_blocks(gallery.identity_ids, target_rows=BLOCK_ROWS)
     results = list(join(gallery, blocks, threshold=threshold, engine=engine, threads=threads, say=say))
     return _joined([(result.rows_a, result.rows_b) for result in results])
 
@@ -135,7 +135,7 @@ def _blas(package: str) -> list[str]:
 
 
 def _cross(gallery: Gallery, rows_a: Int64Array, rows_b: Int64Array) -> Pairs:
-    wanted = (rows_a < rows_b) & (gallery.labels[rows_a] != gallery.labels[rows_b])
+    wanted = (rows_a < rows_b) & (gallery.identity_ids[rows_a] != gallery.identity_ids[rows_b])
     return rows_a[wanted].astype(np.int64), rows_b[wanted].astype(np.int64)
 
 

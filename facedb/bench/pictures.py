@@ -11,7 +11,7 @@ from facedb.bench.embedding import EmbedBench, EmbedSetup, bench_embed
 from facedb.core.errors import InputError
 from facedb.core.progress import Reporter, Silent
 from facedb.core.records import ImageRecord, ImageResult
-from facedb.dataset import embedding_rows as store_embeddings
+from facedb.dataset import embedding_rows
 from facedb.dataset.embed import ModelChoice, open_embedder, register
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
@@ -41,7 +41,7 @@ def run(
             images = [row[0] for row in conn.execute("select id from facedb.image where status = 'ready' order by id")]
 
             def write(results: Sequence[ImageResult]) -> None:
-                store_embeddings.write_results(conn, model, [_as_image(r, images) for r in results])
+                embedding_rows.write_results(conn, model, [_as_image(r, images) for r in results])
                 # Images taken several times would meet their own rows, so nothing is kept.
                 conn.rollback()
 

@@ -15,6 +15,7 @@ from facedb.cli.commands import calibrate, check, forget, model, plan, review, s
 from facedb.cli.commands.machine import bench, db, demo, doctor
 from facedb.cli.commands.reading import bi, diff, evaluate, export, findings, report, results, show
 from facedb.cli.context import State
+from facedb.cli.optional_value import ValueMayFollow
 from facedb.cli.output import ReaderGoneError, watch_stderr, watch_stdout
 from facedb.cli.progress import ConsoleReporter, complain
 from facedb.cli.start import leave, on_ctrl_c
@@ -54,10 +55,12 @@ def options(
     ] = None,
     verbose: Annotated[
         bool,
-        typer.Option("--verbose", help="Also every SQL statement by name with its time, on stderr and in the log."),
+        typer.Option(
+            "--verbose", help="Log every SQL statement too, by name with its time, on stderr and in the log file."
+        ),
     ] = False,
     log_format: Annotated[
-        str, typer.Option("--log-format", help="What stderr says as text, or json: one object a line.")
+        str, typer.Option("--log-format", help="How stderr is written: text, or json with one object a line.")
     ] = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")] = False,
     version: Annotated[  # noqa: ARG001 - its callback does the work
@@ -76,7 +79,7 @@ app.command(epilog="Example: facedb check photos/ --model arcface.onnx --detecto
 app.command(epilog="Example: facedb demo")(demo.demo)
 app.command(epilog="Example: facedb ingest photos/ --dataset crawl-2026")(steps.ingest)
 app.command(epilog="Example: facedb embed --model arcface.onnx --detector yunet.onnx --dataset crawl-2026")(steps.embed)
-app.command(epilog="Example: facedb scan --threshold 0.45 --datasets train,test")(steps.scan)
+app.command(cls=ValueMayFollow, epilog="Example: facedb scan --threshold 0.45 --datasets train,test")(steps.scan)
 app.command(epilog="Example: facedb work --any --threads 8")(work.work)
 app.command(epilog="Example: facedb links --limit 20")(results.links)
 app.command(epilog="Example: facedb findings --limit 50 --class stray")(findings.findings)

@@ -20,7 +20,7 @@ from rich.progress import Task as RichTask
 from rich.text import Text
 
 from facedb.cli.progress import human
-from facedb.core.paths import shown
+from facedb.core.files.paths import shown
 
 # Work that ends sooner than this shows no bar.
 _SHOW_AFTER_SECONDS = 1.0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from facedb.dataset.embed import ModelChoice
     from facedb.dataset.model_options import ModelOptions
     from facedb.db.connection import Database
-    from facedb.scan.thresholds import ThresholdRule
+    from facedb.scan.scores.thresholds import ThresholdRule
 
 ModelOption = Annotated[
     str | None,
@@ -92,9 +92,10 @@ ThresholdOption = Annotated[
     typer.Option(
         "--threshold",
         "-t",
-        metavar="SCORE|auto",
-        help="Flag pairs whose cosine similarity reaches this; auto: chosen from your data, saying why.",
-        autocompletion=completion.words("auto"),
+        metavar="SCORE|auto|pairs=N",
+        help="Flag pairs whose cosine similarity reaches this; auto: chosen from your data, saying why; pairs=1e7: so that about as "
+        "many are flagged.",
+        autocompletion=completion.words("auto", "pairs="),
     ),
 ]
 FmrOption = Annotated[
@@ -184,9 +185,9 @@ def key_values(texts: list[str] | None) -> dict[str, str]:
 def threshold_choice(ctx: typer.Context, threshold: str, fmr: float | None) -> float | ThresholdRule | None:
     """A threshold, the rule that chooses it, or None where nobody said one.
 
-    Raises UsageError for what is neither a number nor ``auto``, and for both.
+    Raises UsageError for what is neither a number, nor ``auto``, nor ``pairs=NUMBER``, and for a false match rate beside it.
     """
-    from facedb.scan.thresholds import ThresholdRule
+    from facedb.scan.scores.thresholds import ThresholdRule, threshold_in_words
 
     given = _is_given(ctx, "threshold")
     if fmr is not None:
@@ -195,12 +196,7 @@ def threshold_choice(ctx: typer.Context, threshold: str, fmr: float | None) -> f
         return ThresholdRule(fmr)
     if not given:
         return None
-    if threshold.strip().lower() == "auto":
-        return ThresholdRule()
-    try:
-        return float(threshold)
-    except ValueError:
-        raise UsageError(f"--threshold takes a number such as 0.45, or auto; not {threshold!r}.") from None
+    return threshold_in_words(threshold)
 
 
 def model_options(

@@ -56,9 +56,9 @@ def models(incomplete: str) -> list[str]:
 
 
 def _dataset_names(connection: Connection) -> list[str]:
-    from facedb.dataset import image_rows
+    from facedb.dataset import dataset_rows
 
-    return sorted(name for name, _ in image_rows.datasets(connection))
+    return sorted(name for name, _ in dataset_rows.datasets(connection))
 
 
 def _contract_names(connection: Connection) -> list[str]:

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Sequence
 
 from facedb.cli.output import Format, emit, text
-from facedb.core.paths import display, from_text
+from facedb.core.files.paths import display, from_text
 from facedb.core.result_columns import table
 from facedb.scan.findings import Finding
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 import typer
 
 from facedb.core.errors import UsageError
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.core.result_columns import Column, Table, Values
 from facedb.report.row_files import cell, write_rows
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
+from facedb.core.files.paths import shown
 from facedb.core.machine.runlog import LOGGER, SQL_LOGGER, JsonLines
-from facedb.core.paths import shown
 from facedb.core.progress import Task
 
 _PLAIN_LINE_EVERY_SECONDS = 10.0

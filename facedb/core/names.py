@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 
 _INVISIBLE = {"Cf", "Cc"}
 _SPACES = re.compile(r"\s+")

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from facedb.core.errors import ConflictError
-from facedb.core.paths import from_text, to_text
+from facedb.core.files.paths import from_text, to_text
 from facedb.core.progress import Reporter
 from facedb.core.records import ImageResult, ImageTask
 from facedb.core.rejects import CHANGED, TOO_LARGE, Rejected, problem
-from facedb.dataset import embedding_rows as store
+from facedb.dataset import embedding_rows
 from facedb.dataset.embedding_rows import ModelRow, PendingImage
 from facedb.dataset.names import find_datasets
 from facedb.dataset.outcomes import count_outcomes
@@ -29,7 +29,7 @@ from facedb.embedding.extract import MIN_FACE
 from facedb.embedding.model_files.resolve import load_contract
 from facedb.embedding.pictures.decode import MAX_PIXELS
 from facedb.embedding.pipeline import Embedder
-from facedb.sources.reading import ByteReader
+from facedb.sources.image_bytes import ByteReader
 
 # A transaction is committed when this many images are through or this much time has passed, whichever comes first.
 _COMMIT_IMAGES = 512
@@ -129,7 +129,7 @@ def detection_key(contract: ModelContract) -> str:
 
 def register(conn: Connection, contract: ModelContract, choice: ModelChoice) -> ModelRow:
     """The row of a contract, made if it is not there."""
-    return store.add_model(
+    return embedding_rows.add_model(
         conn,
         name=contract.name,
         digest=contract.digest(),
@@ -142,7 +142,7 @@ def register(conn: Connection, contract: ModelContract, choice: ModelChoice) -> 
 
 
 def _say_if_changed(conn: Connection, contract: ModelContract, choice: ModelChoice, reporter: Reporter) -> None:
-    earlier = store.weights_known_as(conn, contract.name, str(choice.weights.absolute()))
+    earlier = embedding_rows.weights_known_as(conn, contract.name, str(choice.weights.absolute()))
     if earlier and contract.weights_sha256 not in earlier:
         reporter.say(
             f"{choice.weights.name} has other weights than before ({contract.weights_sha256[:12]}…, not "
@@ -179,19 +179,19 @@ def embed(
         model = work.unit(lambda conn: register(conn, embedder.contract, choice))
 
         def lock(conn: Connection) -> None:
-            claimed = store.lock_embed(conn, model.id, dataset_id)
+            claimed = embedding_rows.lock_embed(conn, model.id, dataset_id)
             if not claimed:
                 raise ConflictError(
                     f"Another facedb{claimed.holder} is embedding with {model.name} right now; wait for it, then run this again."
                 )
 
         work.keep(lock)
-        work.unit(lambda conn: store.remember_choice(conn, dataset_id, choice.to_json()))
+        work.unit(lambda conn: embedding_rows.remember_choice(conn, dataset_id, choice.to_json()))
         if retry:
-            work.unit(lambda conn: store.retry_rejects(conn, model.id, found))
+            work.unit(lambda conn: embedding_rows.retry_rejects(conn, model.id, found))
         elif choice.max_pixels is not None:
-            work.unit(lambda conn: store.retry_rejects(conn, model.id, found, TOO_LARGE))
-        todo = work.unit(lambda conn: store.count_pending(conn, model.id, dataset_id))
+            work.unit(lambda conn: embedding_rows.retry_rejects(conn, model.id, found, TOO_LARGE))
+        todo = work.unit(lambda conn: embedding_rows.count_pending(conn, model.id, dataset_id))
         started = time.monotonic()
         done = 0
         hashes: dict[int, bytes | None] = {}
@@ -221,15 +221,15 @@ def _write(
 ) -> None:
     """Write a group of results, but for images that are not any more what the run began with."""
     # Another process may have ingested other bytes under the same path meanwhile: those stay pending.
-    valid = store.unchanged(conn, begun_with)
-    store.write_results(conn, model, [result for result in group if result.image_id in valid])
+    valid = embedding_rows.unchanged(conn, begun_with)
+    embedding_rows.write_results(conn, model, [result for result in group if result.image_id in valid])
 
 
 def _pending(
     db: Database, model_id: int, dataset_id: int | None, reporter: Reporter
 ) -> Generator[PendingImage, None, None]:
     yield from streamed(
-        db, lambda conn: store.pending(conn, model_id, dataset_id), lambda image: image.id, say=reporter.say
+        db, lambda conn: embedding_rows.pending(conn, model_id, dataset_id), lambda image: image.id, say=reporter.say
     )
 
 
@@ -237,10 +237,11 @@ def _tasks(images: Iterable[PendingImage], reader: ByteReader, hashes: dict[int,
     """What is pending; the hash that each image was ingested with is noted in ``hashes``."""
     for image in images:
         hashes[image.id] = image.sha256
-        yield ImageTask(image.id, partial(_read, reader, image), image.box, image.landmarks)
+        yield ImageTask(image.id, partial(read_image, reader, image), image.box, image.landmarks)
 
 
-def _read(reader: ByteReader, image: PendingImage) -> bytes:
+def read_image(reader: ByteReader, image: PendingImage) -> bytes:
+    """The bytes of an image; raises OSError where they cannot be read, Rejected where they are not those it was ingested with."""
     data = reader.read(Path(image.root), image.path, image.container, image.container_offset, image.container_length)
     if image.sha256 is not None and hashlib.sha256(data).digest() != image.sha256:
         raise Rejected(problem(CHANGED))
@@ -261,6 +262,6 @@ def _timed_groups(results: Iterator[ImageResult]) -> Iterator[list[ImageResult]]
 
 
 def _summary(conn: Connection, model: ModelRow, dataset_id: int | None, done: int, seconds: float) -> EmbedSummary:
-    outcome = store.count_outcomes(conn, model.id, dataset_id)
-    pending = store.count_pending(conn, model.id, dataset_id)
+    outcome = embedding_rows.count_outcomes(conn, model.id, dataset_id)
+    pending = embedding_rows.count_pending(conn, model.id, dataset_id)
     return EmbedSummary(model, done, seconds, outcome.images, outcome.faces, outcome.rejected, pending)

@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from facedb.core.errors import ConflictError
-from facedb.core.paths import from_text, to_text
+from facedb.core.files.paths import from_text, to_text
 from facedb.core.records import FaceVector, Float32Array, ImageResult, Int64Array, Problem
 from facedb.dataset.image_rows import reserve_ids
 from facedb.db.connection import Connection
@@ -196,19 +196,27 @@ def pending(conn: Connection, model_id: int, dataset_id: int | None) -> Iterator
         cursor.execute(SQL["pending"], {"model_id": model_id, "dataset_id": dataset_id})
         # Held over the commit: embedding a large dataset takes hours, and an open transaction would keep vacuum away.
         conn.commit()
-        for row in cursor:
-            box, landmarks = row[6], row[7]
-            yield PendingImage(
-                row[0],
-                from_text(row[1]),
-                from_text(row[2]),
-                None if row[3] is None else from_text(row[3]),
-                row[4],
-                row[5],
-                None if box is None else tuple(box),
-                None if landmarks is None else tuple(landmarks),
-                row[8],
-            )
+        yield from map(_pending_image, cursor)
+
+
+def images_with_bytes(conn: Connection, image_ids: Sequence[int]) -> list[PendingImage]:
+    """Where the bytes of images are, those that came as vectors left out, in an order in which containers are read forward."""
+    return [_pending_image(row) for row in conn.execute(SQL["images_with_bytes"], {"ids": list(image_ids)})]
+
+
+def _pending_image(row: tuple[Any, ...]) -> PendingImage:
+    box, landmarks = row[6], row[7]
+    return PendingImage(
+        row[0],
+        from_text(row[1]),
+        from_text(row[2]),
+        None if row[3] is None else from_text(row[3]),
+        row[4],
+        row[5],
+        None if box is None else tuple(box),
+        None if landmarks is None else tuple(landmarks),
+        row[8],
+    )
 
 
 def unchanged(conn: Connection, hashes: Mapping[int, bytes | None]) -> set[int]:

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from facedb.core import rejects
-from facedb.core.plain import storable
+from facedb.core.jsonb_values import storable
 from facedb.core.records import ImageRecord, Problem
-from facedb.dataset import image_rows as store
+from facedb.dataset import image_rows
 from facedb.dataset.limits import FILE_BYTES
 from facedb.dataset.same_files import ALIAS_CODES
 
@@ -49,7 +49,7 @@ def digest(full_path: Path) -> bytes:
         os.close(fd)
 
 
-def to_be_read(record: ImageRecord, before: store.KnownImage | None) -> bool:
+def to_be_read(record: ImageRecord, before: image_rows.KnownImage | None) -> bool:
     """Whether the bytes must be hashed: everything that should be an image, unless size, time and place are as before."""
     if record.ignored or record.problem:
         return False
@@ -61,11 +61,11 @@ def to_be_read(record: ImageRecord, before: store.KnownImage | None) -> bool:
 
 def row_of(
     record: ImageRecord,
-    before: store.KnownImage | None,
+    before: image_rows.KnownImage | None,
     found: Hashed | None,
     identities: Mapping[str, int],
     image_id: int,
-) -> store.ImageRow:
+) -> image_rows.ImageRow:
     """The row that a record makes, with what stays of the row that it had ``before`` (None: it is new)."""
     problem = record.problem
     if found is not None and isinstance(found.result, OSError):
@@ -81,7 +81,7 @@ def row_of(
     if status == "ready" and before is not None and before.reject_code in ALIAS_CODES and sha256 == before.sha256:
         # Which names are one file is settled at the end; until then what was found the last time holds.
         status, why = before.status, Problem(str(before.reject_code), before.reject_detail or "")
-    return store.ImageRow(
+    return image_rows.ImageRow(
         id=image_id,
         identity_id=identities[record.identity] if record.identity else None,
         status=status,
@@ -100,14 +100,14 @@ def row_of(
     )
 
 
-def is_void(row: store.ImageRow, before: store.KnownImage) -> bool:
+def is_void(row: image_rows.ImageRow, before: image_rows.KnownImage) -> bool:
     """Whether what models made of an image does not hold any more; a file that is only out of reach keeps it."""
     if row.sha256 != before.sha256 or _face_of(row) != _face_of(before):
         return True
     return row.status != "ready" and row.reject_code not in (*AWAY, *ALIAS_CODES)
 
 
-def differs(row: store.ImageRow, before: store.KnownImage) -> bool:
+def differs(row: image_rows.ImageRow, before: image_rows.KnownImage) -> bool:
     """Whether a row says anything else than the table does."""
     label = before.identity_id if before.labelled_by == "person" else row.identity_id
     now = (
@@ -138,6 +138,6 @@ def differs(row: store.ImageRow, before: store.KnownImage) -> bool:
     )
 
 
-def _face_of(image: store.ImageRow | store.KnownImage) -> tuple[bytes, bytes]:
+def _face_of(image: image_rows.ImageRow | image_rows.KnownImage) -> tuple[bytes, bytes]:
     """Box and landmarks as the table keeps them, in float32: what a model cuts out depends on them."""
     return np.array(image.box or (), np.float32).tobytes(), np.array(image.landmarks or (), np.float32).tobytes()

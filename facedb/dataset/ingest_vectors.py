@@ -14,8 +14,7 @@ from facedb.core import rejects
 from facedb.core.errors import InputError
 from facedb.core.records import Float32Array, Int64Array, VectorBatch
 from facedb.core.vectors import normalise
-from facedb.dataset import embedding_rows as store_embeddings
-from facedb.dataset import image_rows as store_ingest
+from facedb.dataset import embedding_rows, image_rows, vector_rows
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection
 
@@ -36,7 +35,7 @@ def given_model(conn: Connection, name: str, dim: int) -> ModelRow:
     """The contract of vectors that somebody else computed: all that is known is the name the user gave and the dimension."""
     contract = {"kind": DETECTION, "name": name, "dim": dim}
     digest = hashlib.sha256(json.dumps(contract, sort_keys=True).encode()).hexdigest()
-    return store_embeddings.add_model(
+    return embedding_rows.add_model(
         conn,
         name=name,
         digest=digest,
@@ -74,7 +73,7 @@ class VectorWriter:
                 f"The vectors have {batch.vectors.shape[1]} values here and {self._model.dim} before: "
                 "ingest different models under different --contract names."
             )
-        known = store_ingest.find_vectors(self._conn, self._source_id, batch.paths)
+        known = vector_rows.find_vectors(self._conn, self._source_id, batch.paths)
         whole, batch = batch, self._first_of_each_path(batch, known)
         raw = np.ascontiguousarray(batch.vectors, np.float32)
         hashes = _row_hashes(raw)
@@ -93,21 +92,21 @@ class VectorWriter:
             if b is not None and b.identity_id != label and b.labelled_by == "source"
         ]
         ids = np.array([0 if b is None else b.id for b in before], np.int64)
-        ids[fresh] = store_ingest.reserve_ids(self._conn, "image", len(fresh))
+        ids[fresh] = image_rows.reserve_ids(self._conn, "image", len(fresh))
         unit, norms, usable = normalise(raw)
-        store_ingest.copy_vector_images(
+        vector_rows.copy_vector_images(
             self._conn,
             self._source_id,
             [(int(ids[k]), labels[k], batch.paths[k], 4 * raw.shape[1], hashes[k]) for k in fresh],
         )
-        store_ingest.update_vector_images(self._conn, [(int(ids[k]), hashes[k]) for k in changed], relabelled, back)
+        vector_rows.update_vector_images(self._conn, [(int(ids[k]), hashes[k]) for k in changed], relabelled, back)
         rows = np.r_[fresh, changed].astype(np.int64)
         self._write_faces(ids, rows[usable[rows]], unit, norms)
         self._reject(ids[rows[~usable[rows]]])
         self._last = np.sort(ids)
         return VectorOutcome(ids, len(fresh), len(changed), len(whole.paths) - len(batch.paths))
 
-    def _first_of_each_path(self, batch: VectorBatch, known: Mapping[str, store_ingest.KnownImage]) -> VectorBatch:
+    def _first_of_each_path(self, batch: VectorBatch, known: Mapping[str, image_rows.KnownImage]) -> VectorBatch:
         """The batch without rows whose path came before, in it or in an earlier one: an input has one row."""
         unseen: dict[str, int] = {}
         for k, path in enumerate(batch.paths):
@@ -126,13 +125,13 @@ class VectorWriter:
 
     def _write_faces(self, ids: Int64Array, rows: NDArray[np.int64], unit: Float32Array, norms: Float32Array) -> None:
         if len(rows):
-            faces = store_embeddings.copy_plain_faces(self._conn, ids[rows], DETECTION)
-            store_embeddings.copy_embeddings(self._conn, self._model, faces, unit[rows], norms[rows])
+            faces = embedding_rows.copy_plain_faces(self._conn, ids[rows], DETECTION)
+            embedding_rows.copy_embeddings(self._conn, self._model, faces, unit[rows], norms[rows])
 
     def _reject(self, image_ids: Int64Array) -> None:
         if len(image_ids):
             problem = rejects.problem(rejects.BAD_VECTOR, "The vector is zero or holds values that are not finite.")
-            store_embeddings.add_rejects(self._conn, self._model.id, [(int(i), problem) for i in image_ids])
+            embedding_rows.add_rejects(self._conn, self._model.id, [(int(i), problem) for i in image_ids])
 
 
 def _row_hashes(raw: Float32Array) -> list[bytes]:

@@ -13,8 +13,8 @@ import numpy as np
 
 from facedb.core import rejects
 from facedb.core.errors import InputError
-from facedb.core.image_format import LARGEST_FILE
-from facedb.core.paths import to_text
+from facedb.core.files.image_format import LARGEST_FILE
+from facedb.core.files.paths import to_text
 from facedb.core.records import ImageRecord, Problem, VectorBatch
 
 NAME_BYTES = 2600

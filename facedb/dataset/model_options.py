@@ -10,10 +10,10 @@ from typing import Any
 
 from facedb.core.errors import ModelError, UsageError
 from facedb.core.progress import Reporter, Silent
-from facedb.dataset import embedding_rows as store
+from facedb.dataset import embedding_rows
 from facedb.dataset.embed import ModelChoice
 from facedb.dataset.models import find_file, offered
-from facedb.dataset.source_places import find_home
+from facedb.dataset.places.source_places import find_home
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.model_files.pack import Pack, is_pack, read_pack, unpack
 
@@ -90,7 +90,7 @@ def choose(
 def is_contract(db: Database, name: str) -> bool:
     """Whether a name is that of a contract, or the beginning of its digest; raises ConflictError where it is that of several."""
     with closing(db.open()) as conn, translated(db.dsn):
-        return store.model_by_name(conn, name) is not None
+        return embedding_rows.model_by_name(conn, name) is not None
 
 
 def named_choice(options: ModelOptions, models_dir: Path, reporter: Reporter) -> ModelChoice:
@@ -168,7 +168,7 @@ def _remembered(
         home = find_home(conn, source, dataset, moved_from, Silent())
         conn.rollback()
         dataset = home.dataset
-    choices = [ModelChoice.from_json(values) for values in store.remembered_choices(conn, dataset)]
+    choices = [ModelChoice.from_json(values) for values in embedding_rows.remembered_choices(conn, dataset)]
     if any(choice != choices[0] for choice in choices):
         raise UsageError(
             "The datasets were embedded with different models: name a dataset with --dataset, or a model with --model."

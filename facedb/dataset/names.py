@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from facedb.core import names as spelling
 from facedb.core.errors import NotFoundError
-from facedb.core.paths import display
-from facedb.dataset import image_rows
+from facedb.core.files.paths import display
+from facedb.dataset import dataset_rows
 from facedb.db.connection import Connection
 
 
@@ -19,7 +19,7 @@ def find_datasets(conn: Connection, names: Sequence[str | None]) -> tuple[int, .
     wanted = [name for name in names if name is not None]
     if not wanted:
         return None
-    there = dict(image_rows.datasets(conn))
+    there = dict(dataset_rows.datasets(conn))
     return tuple(sorted(there[find_dataset_name(there, name)] for name in wanted))
 
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.core.rejects import OTHER_LABEL, SAME_FILE
-from facedb.dataset import source_rows as store
-from facedb.dataset.source_rows import EqualFile
+from facedb.dataset.places import source_rows
+from facedb.dataset.places.source_rows import EqualFile
 from facedb.db.connection import Connection
 
 ALIAS_CODES = (SAME_FILE, OTHER_LABEL)
@@ -44,17 +44,17 @@ def settle_same_files(conn: Connection, dataset_id: int) -> tuple[int, int]:
 
     Returns how many names are another name of a file, and how many of those carry another label. The caller commits.
     """
-    store.lock_dataset(conn, dataset_id)
+    source_rows.lock_dataset(conn, dataset_id)
     changes: list[Change] = []
     roots: dict[str, str | None] = {}
     aliases = relabelled = 0
-    for _, group in groupby(store.equal_files(conn, dataset_id), key=lambda file: file.sha256):
+    for _, group in groupby(source_rows.equal_files(conn, dataset_id), key=lambda file: file.sha256):
         for change, code in _settled(list(group), roots):
             aliases += code is not None
             relabelled += code == OTHER_LABEL
             if change is not None:
                 changes.append(change)
-    store.settle(conn, changes)
+    source_rows.settle(conn, changes)
     return aliases, relabelled
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
 
-from facedb.core.disk import no_room
 from facedb.core.errors import ConflictError, DatabaseError, InputError, first_line
+from facedb.core.machine.disk import no_room
 from facedb.db import audit, migrate
 from facedb.db.connection import Database, conninfo
 from facedb.db.server.binaries import bin_dir

@@ -14,7 +14,7 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
 from facedb.core.errors import ConfigError, ConflictError, DatabaseError, FacedbError, SchemaError, UsageError
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.core.settings import Settings
 from facedb.db import session
 from facedb.db.server import room

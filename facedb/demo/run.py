@@ -13,7 +13,7 @@ from facedb.db.connection import Database
 from facedb.demo.comparison import Comparison, compare
 from facedb.demo.dataset import write_dataset
 from facedb.demo.model.embedder import MODEL, THRESHOLD
-from facedb.report import reading as results
+from facedb.report import reading
 from facedb.scan.findings import Finding, FindingSelection, findings
 from facedb.scan.run import ScanOptions
 
@@ -49,7 +49,7 @@ def demo(db: Database, folder: Path, cache_dir: Path, *, seed: int, engine: str,
         dataset=DATASET if seed == SEED else f"{DATASET}-{seed}",
         reporter=reporter,
     )
-    with results.pairs(db, results.Selection(scan=summary.scan.scan.id)) as rows:
+    with reading.pairs(db, reading.Selection(scan=summary.scan.scan.id)) as rows:
         pairs = [(row[1], row[3]) for row in rows]
     with findings(db, FindingSelection(scan=summary.scan.scan.id, kind="duplicate")) as rows:
         copies = [table(Finding).row(row).images for row in rows]

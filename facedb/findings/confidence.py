@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float64Array
-from facedb.findings.persons import Noise
+from facedb.findings.cores.persons import Noise
 
 MOST = 9.2
 SUREST = float(1.0 / (1.0 + np.exp(-MOST)))

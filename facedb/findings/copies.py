@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.confidence import SUREST, of_copy
+from facedb.findings.cores.folders import Folders
 from facedb.findings.finding_table import FindingTable, Kind, Role, table
-from facedb.findings.folders import Folders
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.pictures.agreement import FROM, sureness
 from facedb.findings.pictures.candidates import FAR_BITS, alike_by_hash, nearest_bits
-from facedb.findings.pictures.copied import Pictures, look
+from facedb.findings.pictures.picture_copies import Pictures, look
 from facedb.join.score import pair_scores
 
 NEAR = 0.93

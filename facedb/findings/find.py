@@ -19,19 +19,19 @@ from numpy.typing import NDArray
 
 from facedb.core.lookup import places
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.asides import find_asides, settle_ties
-from facedb.findings.company import Company
 from facedb.findings.confidence import LIKELY, Rules
 from facedb.findings.copies import EQUAL, NEAR, Hashes, find_copies
+from facedb.findings.cores.asides import find_asides, settle_ties
+from facedb.findings.cores.folders import Folders, folders
+from facedb.findings.cores.peel import Peeled, nearest_few, peel
+from facedb.findings.cores.persons import Ends, Persons, ends, folder_sums, mean_scores, noise, persons
+from facedb.findings.cores.shown_together import Company
 from facedb.findings.finding_table import FindingTable, Kind, Role, ranked, table
-from facedb.findings.folders import Folders, folders
 from facedb.findings.likenesses import Likeness, compare_cores, find_likenesses, namesakes
 from facedb.findings.odds.two_groups import TwoGroups, two_groups
-from facedb.findings.peel import Peeled, nearest_few, peel
-from facedb.findings.persons import Ends, Persons, ends, folder_sums, mean_scores, noise, persons
 from facedb.findings.photos import PhotoFacts, find_photos
-from facedb.findings.pictures.copied import Pictures
-from facedb.findings.rates.told import told_pairs
+from facedb.findings.pictures.picture_copies import Pictures
+from facedb.findings.rates.explained_pairs import Told, told_pairs
 from facedb.findings.strays import find_mixed, find_strays, swaps
 from facedb.join.gallery import Gallery
 
@@ -46,11 +46,11 @@ ALONE = Company()
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The ranked ``table`` with what it was measured against: the scale's ``ends`` and the ``rules``; ``mated`` float64 (m,), how far
-    each flagged pair is explained as two faces of one person."""
+    """The ranked ``table`` with what it was measured against: the scale's ``ends`` and the ``rules``; ``told`` is
+    what the findings say of the flagged pairs (m,)."""
 
     table: FindingTable
-    mated: Float64Array
+    told: Told
     ends: Ends
     rules: Rules
 
@@ -69,11 +69,11 @@ class FolderStudy:
 
 def study_folders(gallery: Gallery) -> FolderStudy:
     """Take the folders apart; the time goes into the scores inside them (sum of squared folder sizes)."""
-    parts = folders(gallery.labels, gallery.groups)
+    parts = folders(gallery.identity_ids, gallery.image_ids)
     sums = folder_sums(gallery.vectors, parts)
     scale = ends(gallery.vectors, parts, sums)
     cut = scale.cut(PEEL_SHARE)
-    peeled = peel(gallery.vectors, gallery.groups, parts, cut=cut, near=NEAR)
+    peeled = peel(gallery.vectors, gallery.image_ids, parts, cut=cut, near=NEAR)
     who = persons(gallery.vectors, parts, scale, sums, peeled.group)
     if settle_ties(gallery.vectors, parts, who, peeled.group):
         who = persons(gallery.vectors, parts, scale, sums, peeled.group)
@@ -106,7 +106,7 @@ def find(
     near = nearest_few(rows_a, rows_b, scores, NEAR)
     copies = find_copies(
         gallery.vectors,
-        gallery.groups,
+        gallery.image_ids,
         parts,
         hashes,
         np.r_[peeled.near_a, rows_a[near]],
@@ -131,19 +131,19 @@ def find(
     if seen.names is not None:
         told.append(namesakes(gallery.vectors, parts, who, odds, seen.names, likeness, explained))
     if photos is not None:
-        told.append(find_photos(parts, photos, gallery.groups))
+        told.append(find_photos(parts, photos, gallery.image_ids))
     found = ranked(told)
-    mated = told_pairs(found, parts, rows_a, rows_b)
-    return Findings(replace(found, partner=swaps(found)), mated, study.ends, rules)
+    told_of = told_pairs(found, parts, rows_a, rows_b, scores)
+    return Findings(replace(found, partner=swaps(found)), told_of, study.ends, rules)
 
 
 def unlabelled_copies(
     gallery: Gallery, hashes: Hashes, rows_a: Int64Array, rows_b: Int64Array, scores: Float32Array
 ) -> FindingTable:
     """Find the same photo twice among faces without labels, whatever ``gallery`` carries as such; arrays as in `find`."""
-    parts = folders(np.zeros(len(gallery), np.int64), gallery.groups)
+    parts = folders(np.zeros(len(gallery), np.int64), gallery.image_ids)
     near = scores >= NEAR
-    copies = find_copies(gallery.vectors, gallery.groups, parts, hashes, rows_a[near], rows_b[near], scores[near])
+    copies = find_copies(gallery.vectors, gallery.image_ids, parts, hashes, rows_a[near], rows_b[near], scores[near])
     return ranked([replace(copies, identity_a=np.full(len(copies), -1))])
 
 
@@ -175,7 +175,7 @@ def _measure_again(gallery: Gallery, parts: Folders, peeled: Peeled) -> None:
         if len(inside) == 0 or len(inside) * 2 > len(rows):
             continue
         score = gallery.vectors[rows] @ gallery.vectors[inside].T
-        apart = gallery.groups[rows][:, None] != gallery.groups[inside][None, :]
+        apart = gallery.image_ids[rows][:, None] != gallery.image_ids[inside][None, :]
         others = apart.sum(axis=1)
         mean = np.where(apart, score, 0).sum(axis=1) / np.maximum(others, 1)
         peeled.own_mean[rows] = np.where(others > 0, mean, np.nan)
@@ -266,7 +266,7 @@ def _copies_across(gallery: Gallery, peeled: Peeled, copies: FindingTable) -> ND
 
 def _whole_images(gallery: Gallery, rows: Int64Array) -> NDArray[np.bool_]:
     """Every face (n,) of the images of ``rows``: a copy is a copy with all that it shows."""
-    whole: NDArray[np.bool_] = np.isin(gallery.groups, gallery.groups[rows])
+    whole: NDArray[np.bool_] = np.isin(gallery.image_ids, gallery.image_ids[rows])
     return whole
 
 

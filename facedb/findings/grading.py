@@ -1,4 +1,4 @@
-"""Grading findings against known mistakes: precision, recall, average precision, and what was missed."""
+"""Grading findings against known mistakes: precision, recall, average precision, what was missed, and whether confidences hold."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.finding_table import FindingTable, Kind, Role
 from facedb.findings.planting import Item
+from facedb.findings.reliability import Tenth, reliability
 
 
 @dataclass(frozen=True, slots=True)
 class Grade:
     """How findings met ``items``: ``rank_of`` int64 (items,), the rank (from 1) of the first finding that names each, 0: missed;
-    ``hit`` int64 (findings,), how many items a finding was the first to name.
+    ``hit`` int64 (findings,), how many items a finding was the first to name; ``reliability`` by tenths of their confidence.
 
     Average precision is the mean over the items of the precision at their rank, (findings up to there that named an item
     first) / rank, where a missed item counts 0. So an unneeded finding and a mistake that is told twice both cost precision.
@@ -24,6 +25,7 @@ class Grade:
     items: tuple[Item, ...]
     rank_of: Int64Array
     hit: Int64Array
+    reliability: tuple[Tenth, ...]
 
     @property
     def average_precision(self) -> float:
@@ -60,6 +62,8 @@ def grade(found: FindingTable, items: Sequence[Item]) -> Grade:
     A merge is named by a merge of its two labels (or a stray that is alone in its folder); a stray or a face of a swap by
     a stray finding of its row or a mixed folder whose second person has it; a copy by a duplicate with both rows. A copy
     in a foreign folder is a stray as well, so either class names it. A mixed folder is named by a mixed finding of its label.
+    For the reliability every finding that names an item is true, also where another one did so before; findings about photos state no
+    mistake and do not count.
     """
     of_labels: dict[tuple[int, int], list[int]] = {}
     of_folder: dict[int, list[int]] = {}
@@ -75,6 +79,7 @@ def grade(found: FindingTable, items: Sequence[Item]) -> Grade:
                 copy = item.kind in ("duplicate", "resaved")
                 (copies if copy else of_row).setdefault(row, []).append(k)
     rank_of, hit = np.zeros(len(items), np.int64), np.zeros(len(found), np.int64)
+    true = np.zeros(len(found), bool)
     starts = np.searchsorted(found.member_finding, np.arange(len(found) + 1))
     for k in range(len(found)):
         members = slice(int(starts[k]), int(starts[k + 1]))
@@ -92,10 +97,15 @@ def grade(found: FindingTable, items: Sequence[Item]) -> Grade:
             named += of_folder.get(int(found.identity_a[k]), [])
         if kind == Kind.MERGE or (kind == Kind.STRAY and found.size_a[k] == 1):
             named += of_labels.get(_pair(int(found.identity_a[k]), int(found.identity_b[k])), [])
+        true[k] = bool(named)
+        if kind == Kind.LOOK_ALIKE:
+            # Its confidence is that of one person, though it names no mistake.
+            true[k] = _pair(int(found.identity_a[k]), int(found.identity_b[k])) in of_labels
         first = [i for i in named if rank_of[i] == 0]
         rank_of[first] = k + 1
         hit[k] = len(first)
-    return Grade(tuple(items), rank_of, hit)
+    statements = found.kind != Kind.PHOTO
+    return Grade(tuple(items), rank_of, hit, reliability(found.confidence[statements], true[statements]))
 
 
 def _across(item: Item) -> bool:

@@ -8,26 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.company import Company
 from facedb.findings.confidence import LIKELY
+from facedb.findings.cores.folders import Folders
+from facedb.findings.cores.persons import Persons
+from facedb.findings.cores.shown_together import Company
 from facedb.findings.finding_table import FindingTable, Kind, Role, table
-from facedb.findings.folders import Folders
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.links import Links, roll_up
-from facedb.findings.names import Names, weighed
+from facedb.findings.names.evidence import Names
 from facedb.findings.odds.two_groups import TwoGroups
-from facedb.findings.persons import Persons
 from facedb.join.score import pair_scores
 
 BELOW_AT_MOST = 0.9
 """A merge that no flagged pair speaks for is one to look at: names do not make it certain."""
+TOLD_FROM = 0.25
+"""Pairs that only their names led to are told from this confidence on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
     """Links between folders ``a`` < ``b`` (indices of `Folders`, (m,)) with the sameness of their cores and the confidence
-    that they are one person, ``by_faces`` without company and names; ``best_a``, ``best_b`` are the rows of their best pair, the one in
-    ``a`` first."""
+    that they are one person; ``by_faces`` and ``relatives`` are the probabilities of one person and of relatives without company and
+    names; ``best_a``, ``best_b`` are the rows of their best pair, the one in ``a`` first."""
 
     links: Links
     a: Int64Array
@@ -35,6 +37,7 @@ class Likeness:
     sameness: Float64Array
     confidence: Float64Array
     by_faces: Float64Array
+    relatives: Float64Array
     best_a: Int64Array
     best_b: Int64Array
 
@@ -60,10 +63,10 @@ def compare_cores(
     sameness = who.core_sameness(a, b)
     sameness[(who.faces[a] == 0) | (who.faces[b] == 0)] = 0.0
     best_a, best_b = _best_pairs(parts, links, rows_a, rows_b, scores)
-    by_faces = odds.of_cores(who, a, b)
-    sure = seen.weigh(odds, by_faces, links.identity_a, links.identity_b)
+    by_faces, relatives = odds.shares(who, who.core_scores(a, b), a, b)
+    sure = seen.weigh(odds, by_faces, relatives, links.identity_a, links.identity_b)
     sure[(who.faces[a] == 0) | (who.faces[b] == 0)] = 0.0
-    return Likeness(links, a, b, sameness, sure, by_faces, best_a, best_b)
+    return Likeness(links, a, b, sameness, sure, by_faces, relatives, best_a, best_b)
 
 
 def namesakes(
@@ -75,21 +78,28 @@ def namesakes(
     linked: Likeness,
     hidden: NDArray[np.bool_],
 ) -> FindingTable:
-    """Merges of identities whose names agree and that no flagged pair links: told where they are likelier than not, which takes a score
-    beyond what chance gives among pairs with such names.
+    """Merges of identities whose names agree and that no flagged pair links, as ones to look at.
+
+    Their confidence weighs the score against what chance gives among all pairs with such names, so names alone tell nothing.
 
     ``linked`` are the links, ``hidden`` bool (n,) rows whose pairs are explained already.
     """
     links = linked.links
     there = set(zip(links.identity_a.tolist(), links.identity_b.tolist(), strict=True))
-    labels = np.array([pair for pair in known.agreeing() if pair not in there], np.int64).reshape(-1, 2)
-    labels = labels[np.isin(labels, parts.labels).all(axis=1)]
+    close = [(*pair, level) for pair, level in sorted(known.close.items()) if pair not in there]
+    labels = np.array(close, np.int64).reshape(-1, 3)
+    labels = labels[np.isin(labels[:, :2], parts.labels).all(axis=1)]
     a, b = np.searchsorted(parts.labels, labels[:, 0]), np.searchsorted(parts.labels, labels[:, 1])
     full = (who.faces[a] > 0) & (who.faces[b] > 0)
-    a, b = a[full], b[full]
-    weight = known.weight(linked.by_faces, links.identity_a, links.identity_b)
-    sure = np.array([min(weighed(p, weight), BELOW_AT_MOST) for p in odds.of_cores(who, a, b).tolist()], np.float64)
-    told = sure >= LIKELY
+    a, b, level = a[full], b[full], labels[full, 2]
+    one, relatives = odds.shares(who, who.core_scores(a, b), a, b)
+    weights = known.weights(
+        np.r_[linked.by_faces, one],
+        np.r_[linked.relatives, relatives],
+        np.r_[known.levels(links.identity_a, links.identity_b), level],
+    )
+    sure = np.minimum(weights.weigh(one, relatives, level), BELOW_AT_MOST)
+    told = sure >= TOLD_FROM
     a, b, sure = a[told], b[told], sure[told]
     best = [_best_between(vectors, parts, hidden, one, two) for one, two in zip(a.tolist(), b.tolist(), strict=True)]
     best_a, best_b = (np.array([pair[side] for pair in best], np.int64) for side in (0, 1))

@@ -67,22 +67,64 @@ def roll_up(
         np.concatenate(each) for each in list(zip(*parts, strict=True))[1:]
     )
     centroid = _centroid_scores(vectors, codes, a, b)
-    coverage = np.maximum(faces_a / sizes[a], faces_b / sizes[b])
-    rank = np.lexsort((b, a, -mean, -coverage, -highest))
-    columns: tuple[NDArray[Any], ...] = (
-        names[a].astype(np.int64),
-        names[b].astype(np.int64),
-        counts,
-        faces_a,
-        faces_b,
-        sizes[a],
-        sizes[b],
-        highest,
-        mean,
-        median,
-        centroid,
+    return _ranked(
+        Links(
+            names[a].astype(np.int64),
+            names[b].astype(np.int64),
+            counts,
+            faces_a,
+            faces_b,
+            sizes[a],
+            sizes[b],
+            highest,
+            mean,
+            median,
+            centroid,
+        )
     )
-    return Links(*(column[rank] for column in columns))
+
+
+def put_together(
+    vectors: Float32Array, labels: NDArray[np.integer], identities: Int64Array, faces: Int64Array, told: Float64Array
+) -> Links:
+    """Links as `roll_up` makes them, out of pairs that were rolled up before.
+
+    ``identities`` (m, 2) are the labels of each link, the smaller one first, ``faces`` (m, 2) how many faces of each side are in a
+    flagged pair, ``told`` (m, 4) what `statistics` says of its scores.
+    """
+    names, codes = np.unique(labels, return_inverse=True)
+    sizes = np.bincount(codes, minlength=len(names)).astype(np.int64)
+    a, b = np.searchsorted(names, identities[:, 0]), np.searchsorted(names, identities[:, 1])
+    centroid = _centroid_scores(vectors, codes.astype(np.int32), a, b)
+    counts, highest, mean, median = told.T
+    return _ranked(
+        Links(
+            identities[:, 0],
+            identities[:, 1],
+            counts.astype(np.int64),
+            faces[:, 0],
+            faces[:, 1],
+            sizes[a],
+            sizes[b],
+            highest,
+            mean,
+            median,
+            centroid,
+        )
+    )
+
+
+def statistics(scores: Float32Array) -> tuple[float, float, float, float]:
+    """How many ``scores`` (m,) a link has, in ascending order, the highest, their mean and median, by the very additions of `roll_up`."""
+    ordered, count = scores.astype(np.float64), len(scores)
+    mean = float(np.add.reduceat(ordered, [0])[0]) / count
+    return count, float(ordered[-1]), mean, float(ordered[(count - 1) // 2] + ordered[count // 2]) / 2
+
+
+def _ranked(links: Links) -> Links:
+    coverage = np.maximum(links.faces_a / links.size_a, links.faces_b / links.size_b)
+    rank = np.lexsort((links.identity_b, links.identity_a, -links.mean_score, -coverage, -links.max_score))
+    return Links(*(getattr(links, name)[rank] for name in Links.__slots__))
 
 
 def _keys(codes: Int32Array, names: int, rows_a: Int64Array, rows_b: Int64Array) -> Int64Array:

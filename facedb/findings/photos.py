@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.confidence import LIKELY, confidence
+from facedb.findings.cores.folders import Folders
 from facedb.findings.finding_table import FindingTable, Kind, Role, table
-from facedb.findings.folders import Folders
 
 TINY: Final = 32.0
 """Faces whose shorter side has fewer pixels are tiny."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,21 +48,40 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Remade:
+    """The face of a picture that was altered and embedded again: its unit ``vector`` float32 (d,), the hash of the picture, and ``how``
+    it was altered."""
+
+    vector: Float32Array
+    look: int
+    how: str
+
+
+Remake = Callable[[Sequence[int]], Mapping[int, Remade]]
+"""Alters the pictures of rows of a gallery and embeds them again; leaves out those that show no face any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Planted:
-    """A gallery with mistakes: its rows come from ``source`` (n,) of the clean one; ``items`` name rows of this gallery."""
+    """A gallery with mistakes: its rows come from ``source`` (n,) of the clean one; ``items`` name rows of this gallery.
+
+    ``altered`` are the rows whose picture was altered, and how.
+    """
 
     gallery: Gallery
     hashes: Hashes
     source: Int64Array
     items: tuple[Item, ...]
+    altered: Mapping[int, str]
 
 
-def plant(gallery: Gallery, hashes: Hashes, counts: Counts, seed: int) -> Planted:
+def plant(gallery: Gallery, hashes: Hashes, counts: Counts, seed: int, remake: Remake | None = None) -> Planted:
     """Plant mistakes, the same for the same ``seed``; no face takes part in two of them.
 
     Split identities had at least four faces, and the new label takes half of them; a folder that a face is taken from
-    keeps two at least. Copies go by turns into their own and into another folder. A photo saved again has a vector that scores
-    0.97 to 0.997 with the original, and a hash with two bits flipped. Plants fewer where the gallery is too small for all.
+    keeps two at least. Copies go by turns into their own and into another folder. Photos saved again are those that ``remake`` gives
+    back; without it, as for vectors that have no pictures, they have a vector that scores 0.97 to 0.997 with the original, and a hash
+    with two bits flipped. Plants fewer where the gallery is too small for all.
     """
     rng = np.random.default_rng(seed)
     plot = _Plot(gallery, rng)
@@ -70,14 +90,19 @@ def plant(gallery: Gallery, hashes: Hashes, counts: Counts, seed: int) -> Plante
     plot.swap(counts.swap)
     copied, homes = plot.copy(counts.duplicate)
     again, homes_again = plot.copy(counts.resaved)
-    return _grown(gallery, hashes, plot, copied + again, homes + homes_again, len(copied), rng)
+    remade: Mapping[int, Remade] = {}
+    if remake is not None:
+        remade = remake(again) if again else {}
+        kept = [k for k, row in enumerate(again) if row in remade]
+        again, homes_again = [again[k] for k in kept], [homes_again[k] for k in kept]
+    return _grown(gallery, hashes, plot, copied + again, homes + homes_again, len(copied), remade, rng)
 
 
 class _Plot:
     """The labels while they are being spoilt."""
 
     def __init__(self, gallery: Gallery, rng: np.random.Generator) -> None:
-        self.labels = gallery.labels.astype(np.int64)
+        self.labels = gallery.identity_ids.astype(np.int64)
         self.person = self.labels.copy()
         self.items: list[Item] = []
         self._rng = rng
@@ -141,6 +166,7 @@ def _grown(
     copied: list[int],
     homes: list[int],
     exact: int,
+    remade: Mapping[int, Remade],
     rng: np.random.Generator,
 ) -> Planted:
     """The spoilt gallery with its copies, sorted by label as a scan wants it."""
@@ -149,17 +175,23 @@ def _grown(
     vectors, look = gallery.vectors[source], hashes.look[source]
     content = hashes.content[source]
     again = count + new[new >= exact]
-    vectors[again] = _resaved(vectors[again], rng)
+    if remade:
+        vectors[again] = np.stack([remade[row].vector for row in source[again].tolist()])
+    else:
+        vectors[again] = _resaved(vectors[again], rng)
     fresh = int(content.max(initial=0)) + 1
     for k in new.tolist():
         row = count + k
         if k >= exact:
             content[row] = fresh + k
+            if remade:
+                look[row] = remade[copied[k]].look
+                continue
             look[row] ^= np.int64(sum(1 << int(bit) for bit in rng.choice(63, _RESAVED_BITS, replace=False)))
         elif content[copied[k]] < 0:
             content[copied[k]] = content[row] = fresh + k
     labels = np.r_[plot.labels, np.array(homes, np.int64)]
-    groups = np.r_[gallery.groups.astype(np.int64), int(gallery.groups.max(initial=0)) + 1 + new]
+    groups = np.r_[gallery.image_ids.astype(np.int64), int(gallery.image_ids.max(initial=0)) + 1 + new]
     order = np.argsort(labels, kind="stable")
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
@@ -174,6 +206,7 @@ def _grown(
         Hashes(content[order], look[order], has_look[order]),
         source[order],
         tuple(items),
+        {int(place[row]): remade[int(source[row])].how for row in again.tolist()} if remade else {},
     )
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.asides import Asides
 from facedb.findings.confidence import LIKELY, SUREST, Rules
+from facedb.findings.cores.asides import Asides
+from facedb.findings.cores.folders import Folders
+from facedb.findings.cores.peel import Peeled
+from facedb.findings.cores.persons import Persons, mean_scores
 from facedb.findings.finding_table import FindingTable, Kind, Role, table
-from facedb.findings.folders import Folders
 from facedb.findings.odds.two_groups import TwoGroups
-from facedb.findings.peel import Peeled
-from facedb.findings.persons import Persons, mean_scores
 from facedb.join.score import pair_scores
 
 _FROM = 0.25

@@ -38,19 +38,19 @@ class Block:
         return rows * (min(self.end, self.start) - self.column) + inside
 
 
-def plan_blocks(labels: NDArray[np.integer], *, first_new: int = 0, target_rows: int) -> list[Block]:
+def plan_blocks(identity_ids: NDArray[np.integer], *, first_new: int = 0, target_rows: int) -> list[Block]:
     """Cut the rows from ``first_new`` on into blocks of at most ``target_rows``, on identity borders where they exist.
 
-    ``labels`` (n,) are sorted by identity from ``first_new`` on. A block ends at the last identity border within its
+    ``identity_ids`` (n,) are sorted by identity from ``first_new`` on. A block ends at the last identity border within its
     target. An identity with more than ``target_rows`` faces is split all the same: a block stays a bounded piece of
     work, and comparisons inside one identity are never flagged, so no pair depends on where the border falls.
     """
     if target_rows < 1:
         raise UsageError("A block needs at least one row: raise target_rows.")
-    count = len(labels)
+    count = len(identity_ids)
     if not 0 <= first_new <= count:
         raise UsageError(f"first_new is {first_new}, outside the gallery of {count} rows.")
-    fresh = labels[first_new:]
+    fresh = identity_ids[first_new:]
     borders = np.append(np.flatnonzero(fresh[1:] != fresh[:-1]) + 1 + first_new, count)
     blocks: list[Block] = []
     start = first_new

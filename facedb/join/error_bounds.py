@@ -61,8 +61,8 @@ def aligned_empty(shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
     return raw[start : start + size].view(dtype).reshape(shape)
 
 
-def quantise_int8(vectors: Float32Array, *, threads: int = 1) -> Int8Vectors:
-    """Round ``vectors``, float32 (n, d), to int8 with one scale, 127 / max |x|, chunk by chunk.
+def quantise_int8(vectors: Float32Array, *, threads: int = 1, scale: float | None = None) -> Int8Vectors:
+    """Round ``vectors``, float32 (n, d), to int8 with one ``scale``, by default 127 / max |x| and never more, chunk by chunk.
 
     The error is measured in float32 and still proven: with y = fl(x s) and q = rint(y), the residual y - q is exact
     in float32, |x s - y| <= 2**-24 |x s|, and the computed sum of its d squares is at most d 2**-24 / (1 - d 2**-24)
@@ -79,10 +79,10 @@ def quantise_int8(vectors: Float32Array, *, threads: int = 1) -> Int8Vectors:
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         # A float32 scale, so that the scaling below multiplies by exactly the number that divides the codes.
-        scale = np.float32(127.0 / max(pool.map(peak, parts)))
+        factor = np.float32(127.0 / max(pool.map(peak, parts)) if scale is None else scale)
 
         def encode(part: slice) -> float:
-            scaled = vectors[part] * scale
+            scaled = vectors[part] * factor
             rounded = np.rint(scaled)
             np.clip(rounded, -127.0, 127.0, out=rounded)
             codes[part, :dim] = rounded
@@ -91,4 +91,4 @@ def quantise_int8(vectors: Float32Array, *, threads: int = 1) -> Int8Vectors:
             return float(np.einsum("ij,ij->i", scaled, scaled).max())
 
         residual = float(np.sqrt(max(pool.map(encode, parts)))) * (1.0 + dim * 2.0**-23)
-    return Int8Vectors(codes, float(scale), residual / float(scale) + 2.0**-24 * MAX_NORM)
+    return Int8Vectors(codes, float(factor), residual / float(factor) + 2.0**-24 * MAX_NORM)

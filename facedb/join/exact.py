@@ -26,7 +26,9 @@ class ExactSearcher:
         self.epsilon = score_error(0.0, gallery.dim, 2.0**-53)
 
     def search(self, block: Block) -> Iterator[Hits]:
-        yield from work_off(cut_tiles(block, self._gallery.labels, _HEIGHT, _WIDTH), self._threads, self._make_worker)
+        yield from work_off(
+            cut_tiles(block, self._gallery.identity_ids, _HEIGHT, _WIDTH), self._threads, self._make_worker
+        )
 
     def approximate(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
         vectors = self._gallery.vectors

@@ -42,7 +42,7 @@ class FaissCpuSearcher:
         before = self._faiss.omp_get_max_threads()
         self._faiss.omp_set_num_threads(self._threads)
         try:
-            for tile in cut_tiles(block, self._gallery.labels, _HEIGHT, _WIDTH):
+            for tile in cut_tiles(block, self._gallery.identity_ids, _HEIGHT, _WIDTH):
                 column_stop = min(tile.column_stop, tile.row_stop)
                 limits, _, columns = self._range_search(
                     vectors[tile.row : tile.row_stop], vectors[tile.column : column_stop], self._radius

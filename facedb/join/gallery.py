@@ -17,22 +17,24 @@ _CHUNK_ROWS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """``vectors`` float32 (n, d), C-contiguous unit rows; the identity (``labels``) and image (``groups``) of each row.
+    """``vectors`` float32 (n, d), C-contiguous unit rows; the identity and the image of each row, by key.
 
-    Labels and groups are (n,) int32 or int64. Two faces of one image are never flagged, whatever their labels. Raises
+    ``scale`` is that of the int8 codes of a larger gallery of which this is a part (see `quantise_int8`), None for its own.
+    ``identity_ids`` and ``image_ids`` are (n,) int32 or int64. Two faces of one image are never flagged, whoever they are. Raises
     InputError when shapes or types do not fit, a value is not finite, or a row's norm is further than
     ``UNIT_TOLERANCE`` from 1.
     """
 
     vectors: Float32Array
-    labels: NDArray[np.integer]
-    groups: NDArray[np.integer]
+    identity_ids: NDArray[np.integer]
+    image_ids: NDArray[np.integer]
+    scale: float | None = None
 
     def __post_init__(self) -> None:
         vectors = self.vectors
         if vectors.ndim != 2 or vectors.dtype != np.float32 or not vectors.flags.c_contiguous:
             raise InputError(f"A gallery is a C-contiguous float32 matrix, not {vectors.dtype} {vectors.shape}.")
-        for name, values in (("labels", self.labels), ("groups", self.groups)):
+        for name, values in (("identity_ids", self.identity_ids), ("image_ids", self.image_ids)):
             if values.shape != (len(vectors),) or values.dtype not in (np.dtype(np.int32), np.dtype(np.int64)):
                 raise InputError(
                     f"{name} must be {len(vectors)} int32 or int64 values, not {values.dtype} {values.shape}."

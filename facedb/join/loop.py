@@ -63,7 +63,7 @@ class Join:
         chosen = choose_engine(engine)
         if any_identity:
             # Every face an identity of its own, so neither tiles nor sieve nor a kernel on a GPU need to know a second rule.
-            gallery = Gallery(gallery.vectors, np.arange(len(gallery)), gallery.groups)
+            gallery = Gallery(gallery.vectors, np.arange(len(gallery)), gallery.image_ids)
         self._searcher = open_searcher(
             chosen.name, gallery, Sieve(gallery, threshold), threads or cpu_count(), comparisons
         )

@@ -49,7 +49,7 @@ def rehearse(name: str, open_planted: Callable[[Gallery, Sieve], Searcher], dim:
     gallery, threshold = planted_gallery(dim)
     searcher = open_planted(gallery, Sieve(gallery, threshold))
     try:
-        blocks = plan_blocks(gallery.labels, target_rows=_BLOCK_ROWS)
+        blocks = plan_blocks(gallery.identity_ids, target_rows=_BLOCK_ROWS)
         found = Hits.join([hits for block in blocks for hits in searcher.search(block)])
     finally:
         searcher.close()
@@ -68,7 +68,7 @@ def _flagged(gallery: Gallery, threshold: float) -> tuple[np.ndarray, np.ndarray
     """Rows a < b of the flagged pairs by the definition; a float64 matrix product leaves out those that cannot be."""
     wide = gallery.vectors.astype(np.float64)
     rows_a, rows_b = np.nonzero(np.triu(wide @ wide.T >= threshold - 1e-6, 1))
-    apart = gallery.labels[rows_a] != gallery.labels[rows_b]
+    apart = gallery.identity_ids[rows_a] != gallery.identity_ids[rows_b]
     rows_a, rows_b = rows_a[apart], rows_b[apart]
     reached = pair_scores(gallery.vectors, rows_a, rows_b) >= threshold
     return rows_a[reached], rows_b[reached]

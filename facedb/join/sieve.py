@@ -42,13 +42,13 @@ class Faces(Protocol):
     @property
     def vectors(self) -> Any: ...
     @property
-    def labels(self) -> Any: ...
+    def identity_ids(self) -> Any: ...
     @property
-    def groups(self) -> Any: ...
+    def image_ids(self) -> Any: ...
 
 
 class Sieve:
-    """Keeps, of the pairs an engine proposes, those that are flagged: labels differ, images differ, score >= threshold.
+    """Keeps, of the pairs an engine proposes, those that are flagged: identities differ, images differ, score >= threshold.
 
     Holds no state between calls, so threads share one. ``threshold`` is a float64 and compared with the float64 score. The
     arrays of ``faces`` may be on a GPU (CuPy): then the pairs are scored there, by the same code and with the same bits, and
@@ -78,10 +78,10 @@ class Sieve:
         return Hits.join(found)
 
     def _keep_chunk(self, rows: NDArray[np.integer], columns: NDArray[np.integer]) -> Hits:
-        vectors, labels, groups = self._faces.vectors, self._faces.labels, self._faces.groups
-        wanted = np.flatnonzero((columns < rows) & (labels[rows] != labels[columns]))
+        vectors, identities, images = self._faces.vectors, self._faces.identity_ids, self._faces.image_ids
+        wanted = np.flatnonzero((columns < rows) & (identities[rows] != identities[columns]))
         rows_b, rows_a = rows[wanted].astype(np.int64), columns[wanted].astype(np.int64)
-        apart = groups[rows_a] != groups[rows_b]
+        apart = images[rows_a] != images[rows_b]
         if not apart.all():
             rows_a, rows_b = rows_a[apart], rows_b[apart]
         candidates = len(rows_a)

@@ -24,7 +24,7 @@ class Tile(NamedTuple):
     column_stop: int
 
 
-def cut_tiles(block: Block, labels: NDArray[np.integer], height: int, width: int) -> Iterator[Tile]:
+def cut_tiles(block: Block, identity_ids: NDArray[np.integer], height: int, width: int) -> Iterator[Tile]:
     """The tiles of ``block`` against its columns, up to its own diagonal; columns start at multiples of ``width``.
 
     So the first and the last panel may reach beyond the columns of a part of a block; `within` drops what they find there.
@@ -34,12 +34,12 @@ def cut_tiles(block: Block, labels: NDArray[np.integer], height: int, width: int
     panel of columns stays in the cache while the rows pass by.
     """
     rows = [(start, min(start + height, block.stop)) for start in range(block.start, block.stop, height)]
-    row_label = [_only_label(labels[start:stop]) for start, stop in rows]
+    row_identity = [_only_identity(identity_ids[start:stop]) for start, stop in rows]
     for column in range(block.column - block.column % width, block.end, width):
-        column_stop = min(column + width, len(labels))
-        column_label = _only_label(labels[column:column_stop])
-        for (start, stop), label in zip(rows, row_label, strict=True):
-            if stop > column + 1 and (label is None or label != column_label):
+        column_stop = min(column + width, len(identity_ids))
+        column_identity = _only_identity(identity_ids[column:column_stop])
+        for (start, stop), label in zip(rows, row_identity, strict=True):
+            if stop > column + 1 and (label is None or label != column_identity):
                 yield Tile(start, stop, column, column_stop)
 
 
@@ -51,9 +51,9 @@ def within(block: Block, hits: Hits) -> Hits:
     return hits if keep.all() else Hits(hits.rows_a[keep], hits.rows_b[keep], hits.scores[keep], hits.candidates)
 
 
-def _only_label(labels: NDArray[np.integer]) -> int | None:
-    first = int(labels[0])
-    return first if int(labels[-1]) == first and bool((labels == first).all()) else None
+def _only_identity(identity_ids: NDArray[np.integer]) -> int | None:
+    first = int(identity_ids[0])
+    return first if int(identity_ids[-1]) == first and bool((identity_ids == first).all()) else None
 
 
 def cpu_count() -> int:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facedb.core.paths import display, from_text
+from facedb.core.files.paths import display, from_text
 from facedb.db.connection import Connection
 from facedb.db.queries import load
-from facedb.report.thumbnails import Place
+from facedb.report.pictures.thumbnails import Place, place_of
 
 SQL = load("report", "cases")
 
@@ -149,36 +149,7 @@ def _faces(
 
 
 def _face(row: tuple[Any, ...], roles: dict[int, str], scores: dict[int, float | None]) -> CaseFace:
-    (
-        key,
-        name,
-        image_id,
-        root,
-        path,
-        container,
-        offset,
-        length,
-        sha256,
-        status,
-        box,
-        points,
-        form,
-        width,
-        height,
-        size,
-    ) = row
-    place = Place(
-        image_id,
-        from_text(root),
-        from_text(path),
-        None if container is None else from_text(container),
-        offset,
-        length,
-        sha256,
-        status,
-        None if box is None else tuple(box),
-        None if points is None else tuple(points),
-        form,
-    )
+    key, name, *where, width, height, size = row
+    place = place_of(where)
     identity = "" if name is None else display(from_text(name))
     return CaseFace(key, identity, display(place.path), roles.get(key), scores.get(key), width, height, size, place)

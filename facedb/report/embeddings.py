@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facedb.core.paths import to_text
+from facedb.core.files.paths import to_text
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array
 from facedb.db.connection import Connection, Database
-from facedb.report import export_rows as store_export
+from facedb.report import export_rows
 from facedb.report.python_results import to_pandas
-from facedb.review import decision_rows as store_decisions
+from facedb.review import decision_rows
 from facedb.scan.gallery import GallerySnapshot
 from facedb.scan.which_scan import find_scope
 
@@ -82,10 +82,10 @@ def load_embeddings(
     """
     chosen = find_scope(conn, [dataset], model).model
     final = final or {}
-    faces = store_export.embedded_faces(conn, chosen.id, dataset=dataset, identity_id=identity_id)
+    faces = export_rows.embedded_faces(conn, chosen.id, dataset=dataset, identity_id=identity_id)
     faces = [face for face in faces if face.image_id not in final or final[face.image_id] is not None]
     wanted = {key for key in final.values() if key is not None}
-    names = {key: name for key, (name, _) in store_decisions.identity_names(conn, sorted(wanted)).items()}
+    names = {key: name for key, (name, _) in decision_rows.identity_names(conn, sorted(wanted)).items()}
     labels = [names[final[f.image_id] or 0] if f.image_id in final else f.identity for f in faces]
     order = sorted(
         range(len(faces)), key=lambda k: (labels[k] is None, labels[k] or "", faces[k].path, faces[k].ordinal)

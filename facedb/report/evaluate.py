@@ -19,21 +19,26 @@ from facedb.core.machine.blas import one_blas_thread
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array
 from facedb.core.result_columns import As
-from facedb.dataset import embedding_rows as store_embeddings
+from facedb.dataset import embedding_rows
 from facedb.db.connection import Connection, Database, translated
+from facedb.embedding.pictures.thumbnail import from_bytes
 from facedb.findings.copies import Hashes
 from facedb.findings.find import find, study_folders
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.grading import Grade, grade
+from facedb.findings.pictures.picture_copies import Pictures
+from facedb.findings.pictures.registration import Grey
 from facedb.findings.planting import KINDS, Counts, Item, Planted, plant
+from facedb.findings.reliability import Tenth, calibration_error
 from facedb.join.engine import AUTO, EngineInfo, choose_engine
 from facedb.join.gallery import Gallery
 from facedb.join.loop import join, plan_blocks
 from facedb.report import truth
-from facedb.scan import finding_rows as store
-from facedb.scan import scan_rows as store_scans
+from facedb.report.pictures.altered import AlteredPictures
+from facedb.scan import finding_rows, scan_rows
 from facedb.scan.finding_rows import ClassRow, MissRow
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
+from facedb.scan.pictures import pictures_of
 from facedb.scan.scan_rows import ScanRow
 from facedb.scan.which_scan import find_scan
 
@@ -66,7 +71,11 @@ class RankScore:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """How an evaluation went: per class, at ranks, the curve, and the first misses; ``key`` is that of its row."""
+    """How an evaluation went: per class, at ranks, the curve, by tenths of the confidence, and the first misses.
+
+    ``key`` is that of its row; ``calibration_error`` is the expected calibration error over all findings but those about photos, None
+    where there are none.
+    """
 
     key: int
     scan_id: int
@@ -83,6 +92,8 @@ class Evaluation:
     at_ranks: tuple[tuple[int, float, float], ...]
     curve: tuple[tuple[int, float, float], ...]
     misses: tuple[MissRow, ...]
+    reliability: tuple[Tenth, ...]
+    calibration_error: float | None
 
     def scores(self) -> list[ClassScore]:
         """A row for each class and one for all of them."""
@@ -126,15 +137,19 @@ def inject(
 ) -> Evaluation:
     """Plant mistakes in a copy of the labels of a scan's gallery, run the very same search and findings, and grade them.
 
-    Only memory and the tables of evaluations are written to. Raises NotFoundError without a
-    finished scan, UsageError for a bad ``spec``.
+    Only memory, a temporary folder for altered pictures, and the tables of evaluations are written to. Raises NotFoundError without a
+    finished scan, UsageError for a bad ``spec`` or pictures to alter that are not there, ModelError without the model to embed them.
     """
     with closing(db.open()) as conn, translated(db.dsn):
         found_scan = find_scan(conn, scan, [dataset]).scan
         faces, vectors = load_gallery(db, conn, found_scan, cache_dir, reporter)
         gallery = Gallery(vectors, faces.identity_ids.astype(np.int64), faces.image_ids)
         counts = parse_inject(spec, len(faces), len(np.unique(faces.identity_ids)))
-        planted = plant(gallery, Hashes(faces.content, faces.look, faces.has_look), counts, seed)
+        model = embedding_rows.model_by_id(conn, found_scan.model_id)
+        assert model is not None  # noqa: S101 - a scan has its model by foreign key
+        remake = AlteredPictures(conn, model, faces.image_ids, vectors, reporter)
+        hashes = Hashes(faces.content, faces.look, faces.has_look)
+        planted = plant(gallery, hashes, counts, seed, remake if counts.resaved else None)
         if not planted.items:
             raise UsageError(f"Nothing was planted: {len(faces):,} faces are too few for {spec}.")
         short = {f.name: getattr(counts, f.name) for f in fields(counts)}
@@ -145,8 +160,9 @@ def inject(
                 reporter.say(
                     f"Only {there} of {wanted} {kind} mistakes could be planted: the folders are too small for more."
                 )
+        pictures = _pictures(conn, faces, planted, remake)
         table, scan_seconds, findings_seconds = _run(
-            planted, found_scan.threshold, choose_engine(engine), threads, reporter
+            planted, pictures, found_scan.threshold, choose_engine(engine), threads, reporter
         )
         graded = grade(table, planted.items)
         names = _names(conn, planted.items)
@@ -179,10 +195,10 @@ def load_gallery(
     db: Database, conn: Connection, scan: ScanRow, cache_dir: Path | None, reporter: Reporter
 ) -> tuple[GalleryFaces, Float32Array]:
     """The faces that a scan compared, under the labels it had, and their vectors; raises InputError when some are gone."""
-    ledger = store_scans.ledger(conn, scan.id)
+    ledger = scan_rows.ledger(conn, scan.id)
     wanted = np.concatenate([b.embedding_ids for b in ledger]) if ledger else np.empty(0, np.int64)
     labels = np.concatenate([b.identity_ids for b in ledger]) if ledger else np.empty(0, np.int32)
-    model = store_embeddings.model_by_id(conn, scan.model_id)
+    model = embedding_rows.model_by_id(conn, scan.model_id)
     assert model is not None  # noqa: S101 - a scan has its model by foreign key
     with GallerySnapshot(db.open, model, cache_dir) as snapshot:
         faces = snapshot.faces()
@@ -195,11 +211,38 @@ def load_gallery(
     return members, vectors
 
 
+def _pictures(conn: Connection, faces: GalleryFaces, planted: Planted, remade: AlteredPictures) -> Pictures | None:
+    """The pictures of a planted gallery: a copy has that of its original, an altered one its own; None where there are none."""
+    known = pictures_of(conn, faces.image_ids)
+    if known is None:
+        return None
+    views = known.views[planted.source]
+    images = planted.gallery.image_ids
+    original = dict(zip(images.tolist(), faces.image_ids[planted.source].tolist(), strict=True))
+    own: dict[int, Grey] = {}
+    for row in planted.altered:
+        facts = remade.facts[int(planted.source[row])]
+        views[row] = facts.views
+        own[int(images[row])] = from_bytes(facts.thumbnail)
+
+    def load(wanted: Sequence[int]) -> dict[int, Grey]:
+        there = known.load(sorted({original[key] for key in wanted if key not in own}))
+        found = {key: own[key] if key in own else there.get(original[key]) for key in wanted}
+        return {key: grey for key, grey in found.items() if grey is not None}
+
+    return Pictures(views, load)
+
+
 def _run(
-    planted: Planted, threshold: float, engine: EngineInfo, threads: int | None, reporter: Reporter
+    planted: Planted,
+    pictures: Pictures | None,
+    threshold: float,
+    engine: EngineInfo,
+    threads: int | None,
+    reporter: Reporter,
 ) -> tuple[FindingTable, float, float]:
     gallery = planted.gallery
-    blocks = plan_blocks(gallery.labels, target_rows=BLOCK_ROWS)
+    blocks = plan_blocks(gallery.identity_ids, target_rows=BLOCK_ROWS)
     rows_a, rows_b, scores = [], [], []
     seconds = 0.0
     with reporter.task("scan", sum(block.comparisons for block in blocks), "pairs") as task:
@@ -218,6 +261,7 @@ def _run(
             np.concatenate(rows_b),
             np.concatenate(scores),
             planted.hashes,
+            pictures=pictures,
         )
     return found.table, seconds, time.perf_counter() - started
 
@@ -241,6 +285,7 @@ def _kept(
     precision = graded.average_precision
     classes = tuple(_class(graded, name) for name in dict.fromkeys(item.kind for item in graded.items))
     found = int((graded.rank_of > 0).sum())
+    error = calibration_error(graded.reliability)
     values = {
         "scan_id": scan.id,
         "kind": kind,
@@ -253,9 +298,10 @@ def _kept(
         "average_precision": precision if count else None,
         "scan_seconds": scan_seconds,
         "findings_seconds": findings_seconds,
+        "calibration_error": error,
     }
     first = tuple(misses[:_MISSES])
-    key = store.write_evaluation(conn, values, classes, curve, first)
+    key = finding_rows.write_evaluation(conn, values, classes, curve, first, graded.reliability)
     conn.commit()
     marks = sorted({k for k in (10, 20, 50, 100, 200, 500, 1000, 5000, count) if 0 < k <= max(count, 10)})
     at_ranks = tuple((k, graded.precision_at(k), graded.recall_at(k)) for k in marks)
@@ -275,6 +321,8 @@ def _kept(
         at_ranks,
         curve,
         first,
+        graded.reliability,
+        error,
     )
 
 
@@ -298,7 +346,7 @@ def _missed(graded: Grade) -> list[Item]:
 
 def _names(conn: Connection, items: Sequence[Item]) -> dict[int, str]:
     ids = sorted({label for item in items for label in (item.label_a, item.label_b)})
-    known = {key: name for key, (name, _) in store.identity_names(conn, ids).items()}
+    known = {key: name for key, (name, _) in finding_rows.identity_names(conn, ids).items()}
     for item in items:
         if item.kind == "merge" and item.label_b not in known:
             known[item.label_b] = f"{known.get(item.label_a, item.label_a)} (second half)"
@@ -309,8 +357,9 @@ def _paths(conn: Connection, faces: GalleryFaces, planted: Planted) -> dict[int,
     """Paths by row of the planted gallery, of the rows that items name."""
     rows = sorted({row for item in planted.items for row in item.rows})
     images = {row: int(faces.image_ids[planted.source[row]]) for row in rows}
-    known = store.image_paths(conn, sorted(set(images.values())))
-    return {row: known.get(image, "") for row, image in images.items()}
+    known = finding_rows.image_paths(conn, sorted(set(images.values())))
+    how = {row: f" ({name})" for row, name in planted.altered.items()}
+    return {row: known.get(image, "") + how.get(row, "") for row, image in images.items()}
 
 
 def _miss(item: Item, names: dict[int, str], paths: dict[int, str]) -> MissRow:

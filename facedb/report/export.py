@@ -17,31 +17,27 @@ from psycopg import errors
 from facedb.core.choices import ending
 from facedb.core.counting import counted
 from facedb.core.errors import ConflictError, DatabaseError, InputError, NotFoundError, UsageError
-from facedb.core.paths import display
+from facedb.core.files.paths import display
+from facedb.core.files.whole_file import check_free, whole_file
 from facedb.core.progress import Reporter
 from facedb.core.result_columns import Table, Values, table
-from facedb.core.whole_file import check_free, whole_file
-from facedb.dataset import embedding_rows as store_embeddings
-from facedb.dataset import image_rows as store_ingest
+from facedb.dataset import dataset_rows, embedding_rows
 from facedb.dataset.names import find_datasets
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
-from facedb.report import export_rows as store_export
-from facedb.report import reading as results
-from facedb.report import vector_files
+from facedb.report import export_rows, reading, vector_files
 from facedb.report.embeddings import load_embeddings
 from facedb.report.result_rows import Link, ListedImage, MergedIdentity, Pair, PublishedPair
 from facedb.report.row_files import write_rows
-from facedb.review import decision_rows as store_decisions
+from facedb.review import decision_rows
+from facedb.review.changes import Changes, decide
 from facedb.review.decision_rows import PlannedImage
-from facedb.review.on_disk import absent
-from facedb.review.on_disk import remarks as not_there
-from facedb.review.plan import Changes, decide
-from facedb.scan import findings
-from facedb.scan import scan_rows as store_scans
+from facedb.review.files.on_disk import absent
+from facedb.review.files.on_disk import remarks as not_there
+from facedb.scan import findings, scan_rows
 from facedb.scan.which_scan import find_scan
 from facedb.sources.archives.recordio import NAMES, IdentityRecordWriter
-from facedb.sources.reading import ByteReader
+from facedb.sources.image_bytes import ByteReader
 
 ROWS = ("csv", "jsonl", "parquet", "npz")
 FORMATS: dict[str, tuple[str, ...]] = {
@@ -154,9 +150,9 @@ def _write(db: Database, what: str, path: Path, chosen: str, options: ExportOpti
 def _dataset_meant(db: Database, scan_id: int | None, reporter: Reporter) -> str | None:
     """The one dataset that the scan covers (default: the newest), said aloud where there are others; None: all of them."""
     with db.connection() as conn:
-        names = {key: name for name, key in store_ingest.datasets(conn)}
+        names = {key: name for name, key in dataset_rows.datasets(conn)}
         covered: Sequence[int] = ()
-        if scan_id is not None or store_scans.latest_scan(conn) is not None:
+        if scan_id is not None or scan_rows.latest_scan(conn) is not None:
             covered = find_scan(conn, scan_id).datasets or ()
     if len(names) > 1 and len(covered) == 1:
         reporter.say(f"Of the dataset {names[covered[0]]}, as the scan; --dataset takes another one.")
@@ -182,8 +178,8 @@ def _selected(db: Database, what: str, options: ExportOptions) -> Iterator[tuple
         with findings.findings(db, chosen) as found:
             yield table(findings.Finding), found
         return
-    selection = results.Selection(options.scan, options.min_score, options.dataset, rejected=options.as_is)
-    with results.links(db, selection) if what == "links" else results.pairs(db, selection) as rows:
+    selection = reading.Selection(options.scan, options.min_score, options.dataset, rejected=options.as_is)
+    with reading.links(db, selection) if what == "links" else reading.pairs(db, selection) as rows:
         yield table(Link if what == "links" else Pair), rows
 
 
@@ -211,14 +207,14 @@ def cleaned(conn: Connection, options: ExportOptions) -> tuple[list[tuple[Planne
     In a dataset where nothing has a label every image has an empty one. Raises NotFoundError where no image stays.
     """
     changes = _changes(conn, options)
-    model = store_embeddings.model_in_use(conn, find_datasets(conn, [options.dataset]))
-    faceless = store_export.without_face(conn, model.id) if model is not None else set()
-    names = {key: name for key, name, _ in store_export.identities(conn, options.dataset)}
-    leaks = store_export.Leaks()
+    model = embedding_rows.model_in_use(conn, find_datasets(conn, [options.dataset]))
+    faceless = export_rows.without_face(conn, model.id) if model is not None else set()
+    names = {key: name for key, name, _ in export_rows.identities(conn, options.dataset)}
+    leaks = export_rows.Leaks()
     if options.without_leaks_of is not None:
         find_datasets(conn, [options.without_leaks_of])
-        leaks = store_export.leaks(conn, options.without_leaks_of)
-    there = store_decisions.images_of_dataset(conn, options.dataset)
+        leaks = export_rows.leaks(conn, options.without_leaks_of)
+    there = decision_rows.images_of_dataset(conn, options.dataset)
     gone = absent(there)
     chosen: list[tuple[PlannedImage, str]] = []
     without_label: list[PlannedImage] = []
@@ -263,14 +259,14 @@ def _changes(conn: Connection, options: ExportOptions) -> Changes:
 
 
 def _name(conn: Connection, identity: int) -> str:
-    return store_decisions.identity_names(conn, [identity])[identity][0]
+    return decision_rows.identity_names(conn, [identity])[identity][0]
 
 
 def _merge_map(db: Database, path: Path, form: str, options: ExportOptions) -> Exported:
     with db.connection() as conn:
         find_datasets(conn, [options.dataset])
         changes = _changes(conn, options)
-        found = store_export.identities(conn, options.dataset)
+        found = export_rows.identities(conn, options.dataset)
         names = {key: name for key, name, _ in found}
     rows = [(dataset, name, names.get(changes.head(key), name)) for key, name, dataset in found]
     with whole_file(path) as file:
@@ -282,7 +278,7 @@ def _embeddings(db: Database, path: Path, form: str, options: ExportOptions, rep
     with closing(db.open()) as conn, translated(db.dsn):
         find_datasets(conn, [options.dataset])
         changes = _changes(conn, options)
-        gone = absent(store_decisions.images_of_dataset(conn, options.dataset))
+        gone = absent(decision_rows.images_of_dataset(conn, options.dataset))
         final = {key: change.identity_to for key, change in changes.by_image.items()} | dict.fromkeys(gone.images)
         found = load_embeddings(db, conn, model=options.model, dataset=options.dataset, final=final, reporter=reporter)
     if not len(found):
@@ -301,8 +297,8 @@ def _rec(db: Database, path: Path, options: ExportOptions, reporter: Reporter) -
     _check_property(prefix.parent / "property", force=options.force)
     with db.connection() as conn:
         chosen, remarks = cleaned(conn, options)
-        size = store_export.common_size(conn, options.dataset) or (112, 112)
-        places = store_export.places(conn, [image.id for image, _ in chosen if image.container is not None])
+        size = export_rows.common_size(conn, options.dataset) or (112, 112)
+        places = export_rows.places(conn, [image.id for image, _ in chosen if image.container is not None])
     if any(image.format in ("npz", "npy") for image, _ in chosen):
         raise UsageError("A .rec file holds images, and this dataset holds vectors without images: export embeddings.")
     if not any(identity for _, identity in chosen):

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated
 
 from facedb.core.result_columns import As, Real
-from facedb.scan.findings import IDENTITY_A, IDENTITY_B
+from facedb.scan.scan_rows import IDENTITY_A, IDENTITY_B
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Rows to files and to stdout: csv, json, jsonl, parquet and npz, with the same columns and types in each.
 
 Names that are not UTF-8 are written as their bytes in csv, as a list of files needs it, and in the text form of
-`facedb.core.paths` in the others.
+`facedb.core.files.paths` in the others.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from facedb.core.formula import defused
-from facedb.core.paths import to_text
+from facedb.core.files.paths import to_text
 from facedb.core.result_columns import Column, Kind, Table, Values
+from facedb.core.spreadsheet_cells import defused
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +28,7 @@ def write_rows(file: BinaryIO, table: Table[Any], rows: Iterable[Any], form: str
     """Write ``rows`` (frozen rows or their values) as csv, json, jsonl, parquet or npz; returns how many there were.
 
     Streamed but for npz, which is one array a column. ``file`` need not be seekable. Cells of a csv that a spreadsheet would run as
-    formulas are defused (`facedb.core.formula`) unless ``raw``; the other formats hold no formulas.
+    formulas are defused (`facedb.core.spreadsheet_cells`) unless ``raw``; the other formats hold no formulas.
     """
     if form == "csv":
         return _csv(file, table, map(table.values, rows), raw=raw)

@@ -18,7 +18,7 @@ from facedb.core.errors import InputError
 from facedb.db.connection import Connection
 from facedb.findings.finding_table import FindingTable, Kind, Role, table
 from facedb.findings.planting import Item
-from facedb.scan import finding_rows as store
+from facedb.scan import finding_rows
 from facedb.scan.finding_rows import MissRow
 from facedb.sources.tables.csv_table import TextTable
 
@@ -32,8 +32,8 @@ def load(conn: Connection, scan_id: int, file: Path) -> tuple[FindingTable, list
     Raises InputError for a list that cannot be read or names what the scan does not have.
     """
     listed = _read(file)
-    identities = store.scan_identities(conn, scan_id)
-    images = store.scan_images(conn, scan_id, sorted({path for row in listed for path in row.images}))
+    identities = finding_rows.scan_identities(conn, scan_id)
+    images = finding_rows.scan_images(conn, scan_id, sorted({path for row in listed for path in row.images}))
     items = [_item(file, number, row, identities, images) for number, row in enumerate(listed, start=2)]
     return _findings(conn, scan_id), items, listed
 
@@ -99,7 +99,7 @@ def _item(
 
 
 def _findings(conn: Connection, scan_id: int) -> FindingTable:
-    rows = store.finding_rows(conn, scan_id)
+    rows = finding_rows.finding_rows(conn, scan_id)
     roles = {role.name.lower(): role for role in Role}
     kinds = {kind.word: kind for kind in Kind}
     of_finding = np.repeat(np.arange(len(rows)), [len(row[7]) for row in rows])

@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from facedb.core.errors import UsageError
-from facedb.core.paths import display
+from facedb.core.files.paths import display
+from facedb.core.files.whole_file import whole_file, whole_folder
 from facedb.core.result_columns import Real, ad_hoc
-from facedb.core.whole_file import whole_file, whole_folder
 from facedb.report.embeddings import Embeddings
 from facedb.report.row_files import write_rows
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from facedb.core.paths import from_text
+from facedb.core.files.paths import from_text
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facedb.core.errors import InputError
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.review.answer_rows import NamedFinding
 from facedb.review.answers import Answer, word_for
 from facedb.sources.tables.csv_table import TextTable

@@ -23,11 +23,10 @@ from itertools import pairwise
 
 from facedb.core.choices import ending
 from facedb.core.errors import ConflictError, NotFoundError, UsageError
+from facedb.core.files.paths import display
 from facedb.core.machine.person import user_name
-from facedb.core.paths import display
 from facedb.db.connection import Connection, Database
-from facedb.review import answer_rows as rows
-from facedb.review import decision_rows as store
+from facedb.review import answer_rows, decision_rows
 from facedb.review.answer_rows import AnswerableFinding
 from facedb.review.verdicts import find_identity
 from facedb.scan.which_scan import find_scan
@@ -154,7 +153,7 @@ def answer(
     """
     with db.connection() as conn:
         scan_id = find_scan(conn, scan, [dataset]).scan.id
-        found = rows.answerable(conn, scan_id, [one.rank for one in answers])
+        found = answer_rows.answerable(conn, scan_id, [one.rank for one in answers])
         missing = [one.rank for one in answers if one.rank not in found]
         if missing:
             raise NotFoundError(f"Scan {scan_id} has no finding {missing[0]}: see `facedb findings --all`.")
@@ -165,7 +164,7 @@ def meanings(conn: Connection, scan_id: int, ranks: Sequence[int]) -> dict[int, 
     """What each answer would say of findings of a scan, in a sentence without its full stop, by rank and answer."""
     return {
         rank: {word: _sentence(finding, word, finding.name_b) for word in ANSWERS}
-        for rank, finding in rows.answerable(conn, scan_id, ranks).items()
+        for rank, finding in answer_rows.answerable(conn, scan_id, ranks).items()
     }
 
 
@@ -216,10 +215,10 @@ def meaning(finding: AnswerableFinding, word: str, target: int | None) -> Iterat
 
 def _say(conn: Connection, one: Says, note: str | None, by: str) -> int:
     if one.kind == "link":
-        return store.say_link(conn, one.verdict, one.a, one.b, note=note, said_by=by)
+        return decision_rows.say_link(conn, one.verdict, one.a, one.b, note=note, said_by=by)
     if one.kind == "pair":
-        return store.say_pair(conn, one.verdict, one.a, one.b, note=note, said_by=by)
-    return store.say_face(conn, one.verdict, one.a, target=one.target, note=note, said_by=by)
+        return decision_rows.say_pair(conn, one.verdict, one.a, one.b, note=note, said_by=by)
+    return decision_rows.say_face(conn, one.verdict, one.a, target=one.target, note=note, said_by=by)
 
 
 def _sentence(finding: AnswerableFinding, word: str, target: str | None) -> str:

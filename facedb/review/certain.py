@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import combinations, pairwise
 
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.db.connection import Connection
 from facedb.findings.confidence import CERTAIN
-from facedb.review import decision_rows as store
+from facedb.review import decision_rows
 from facedb.review.components import components
 from facedb.review.decision_rows import CertainFinding, VerdictRow
 from facedb.scan.which_scan import find_scan
@@ -23,7 +23,7 @@ def certain_findings(conn: Connection, standing: Sequence[VerdictRow], dataset: 
     scan = find_scan(conn, datasets=[dataset]).scan
     said = {_subject(v) for v in standing}
     rows = []
-    for finding in store.certain_findings(conn, scan.id, CERTAIN, dataset):
+    for finding in decision_rows.certain_findings(conn, scan.id, CERTAIN, dataset):
         who = f"finding {finding.rank} of scan {scan.id} (confidence {finding.confidence:.3f})"
         rows += [row for row in _as_verdicts(finding, who, scan.started_at) if _subject(row) not in said]
     return rows

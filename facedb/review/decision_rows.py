@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from facedb.core.paths import from_text, to_text
+from facedb.core.files.paths import from_text, to_text
 from facedb.db import audit
 from facedb.db.connection import Connection
-from facedb.db.locks import Claim, claim
 from facedb.db.queries import load
-
-# What is done when a plan comes to a state.
-_ACTS = {"applied": "apply", "undone": "undo"}
 
 SQL = load("review", "decisions")
 
@@ -66,62 +62,6 @@ class PlannedImage:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanRow:
-    """A plan and how far it is."""
-
-    id: int
-    state: str
-    auto: bool
-    labels_only: bool | None
-    created_by: str
-    created_at: datetime
-    applied_at: datetime | None
-    undone_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class NewStep:
-    """A step that is about to be planned; paths below the root of the source."""
-
-    action: str
-    source_id: int
-    image_id: int
-    sha256: bytes
-    identity_from: int
-    identity_to: int | None
-    labelled_by: str
-    path_from: str
-    path_to: str | None
-    reason: str
-    verdict_id: int | None
-    kept_image: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StepRow:
-    """A step of a plan; ``root`` is what both paths are below."""
-
-    step: int
-    action: str
-    state: str
-    source_id: int
-    root: str
-    format: str
-    image_id: int
-    sha256: bytes
-    identity_from: int
-    name_from: str
-    identity_to: int | None
-    name_to: str | None
-    labelled_by: str
-    path_from: str
-    path_to: str | None
-    reason: str
-    verdict_id: int | None
-    kept_image: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class CertainFinding:
     """A finding that a plan may act on; ``image_ids`` the images that are wrong, or copies of each other."""
 
@@ -134,18 +74,6 @@ class CertainFinding:
     name_b: str | None
     dataset: str
     image_ids: list[int]
-
-
-@dataclass(frozen=True, slots=True)
-class FolderRow:
-    """A folder as it was before a plan touched it; ``path`` is empty for the root."""
-
-    source_id: int
-    root: str
-    path: str
-    existed: bool
-    mode: int | None
-    mtime_ns: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +100,7 @@ def say_link(
 ) -> int:
     """Write a verdict on two identities with the evidence of now; ``target`` keeps its name. Returns its key."""
     a, b = sorted((identity_a, identity_b))
-    return _say(
+    return added(
         conn,
         "say_link",
         {"verdict": verdict, "identity_a": a, "identity_b": b, "target": target, "note": note, "said_by": said_by},
@@ -182,17 +110,18 @@ def say_link(
 def say_pair(conn: Connection, verdict: str, image_a: int, image_b: int, *, note: str | None, said_by: str) -> int:
     """Write a verdict on two images; returns its key."""
     a, b = sorted((image_a, image_b))
-    return _say(conn, "say_pair", {"verdict": verdict, "image_a": a, "image_b": b, "note": note, "said_by": said_by})
+    return added(conn, "say_pair", {"verdict": verdict, "image_a": a, "image_b": b, "note": note, "said_by": said_by})
 
 
 def say_face(conn: Connection, verdict: str, image: int, *, target: int | None, note: str | None, said_by: str) -> int:
     """Write a verdict on an image and its label; returns its key."""
-    return _say(
+    return added(
         conn, "say_face", {"verdict": verdict, "image_a": image, "target": target, "note": note, "said_by": said_by}
     )
 
 
-def _say(conn: Connection, query: str, parameters: Mapping[str, Any]) -> int:
+def added(conn: Connection, query: str, parameters: Mapping[str, Any]) -> int:
+    """The key of the row that a query of ``decisions.sql`` inserts; a verdict is noted in the audit."""
     row = conn.execute(SQL[query], parameters).fetchone()
     assert row is not None  # noqa: S101 - insert ... returning always yields a row
     if "verdict" in parameters:
@@ -205,7 +134,7 @@ def verdicts(
 ) -> list[VerdictRow]:
     """The verdicts that stand, newest first; with ``history`` also those that something newer replaced."""
     rows = conn.execute(SQL["history" if history else "standing"], {"dataset": dataset, "kind": kind})
-    return [VerdictRow(*_decoded(row, 3, 4, 5, 6, 7)) for row in rows]
+    return [VerdictRow(*decoded(row, 3, 4, 5, 6, 7)) for row in rows]
 
 
 def rejected_links(
@@ -243,113 +172,13 @@ def images_of_dataset(conn: Connection, dataset: str | None) -> list[PlannedImag
 
 
 def _images(conn: Connection, query: str, parameters: Mapping[str, Any]) -> list[PlannedImage]:
-    return [PlannedImage(*_decoded(row, 3, 8, 9)) for row in conn.execute(SQL[query], parameters)]
+    return [PlannedImage(*decoded(row, 3, 8, 9)) for row in conn.execute(SQL[query], parameters)]
 
 
 def paths_taken(conn: Connection, source_id: int, paths: Sequence[str]) -> set[str]:
     """Which of ``paths`` the source has a row for, whatever its status."""
     rows = conn.execute(SQL["paths_taken"], {"source_id": source_id, "paths": [to_text(path) for path in paths]})
     return {from_text(row[0]) for row in rows}
-
-
-def add_plan(
-    conn: Connection, steps: Sequence[NewStep], *, auto: bool, created_by: str, scan_id: int | None = None
-) -> int:
-    """Write a plan with its steps, numbered from 1 in their order; returns its key. ``scan_id``: whose findings it takes up."""
-    plan_id = _say(conn, "add_plan", {"auto": auto, "created_by": created_by, "scan_id": scan_id})
-    conn.cursor().executemany(
-        SQL["add_step"],
-        [
-            {
-                "plan_id": plan_id,
-                "step": number,
-                "action": step.action,
-                "source_id": step.source_id,
-                "image_id": step.image_id,
-                "sha256": step.sha256,
-                "identity_from": step.identity_from,
-                "identity_to": step.identity_to,
-                "labelled_by": step.labelled_by,
-                "path_from": to_text(step.path_from),
-                "path_to": None if step.path_to is None else to_text(step.path_to),
-                "reason": step.reason,
-                "verdict_id": step.verdict_id,
-                "kept_image": step.kept_image,
-            }
-            for number, step in enumerate(steps, 1)
-        ],
-    )
-    return plan_id
-
-
-def find_plan(conn: Connection, plan_id: int | None) -> PlanRow | None:
-    """A plan by key, or the newest one; None where there is none."""
-    name = "newest_plan" if plan_id is None else "find_plan"
-    row = conn.execute(SQL[name], {"plan_id": plan_id}).fetchone()
-    return None if row is None else PlanRow(*row)
-
-
-def steps(conn: Connection, plan_id: int) -> list[StepRow]:
-    """The steps of a plan in order."""
-    return [StepRow(*_decoded(row, 4, 9, 11, 13, 14)) for row in conn.execute(SQL["steps"], {"plan_id": plan_id})]
-
-
-def old_plans(conn: Connection, keep: int) -> list[int]:
-    """The plans that nothing is left of to undo or to finish, but for the ``keep`` newest plans."""
-    return [row[0] for row in conn.execute(SQL["old_plans"], {"keep": keep})]
-
-
-def drop_plans(conn: Connection, numbers: Sequence[int]) -> None:
-    """Remove plans with their steps."""
-    conn.execute(SQL["drop_plans"], {"plans": list(numbers)})
-
-
-def lock_plan(conn: Connection, plan_id: int) -> Claim:
-    """Claim a plan for this session; False when another process carries it out."""
-    return claim(conn, "plan", plan_id)
-
-
-def reopen_plan(conn: Connection, plan_id: int) -> None:
-    """Make a plan that was undone, or is being undone, one that can be carried out again."""
-    conn.execute(SQL["reopen_steps"], {"plan_id": plan_id})
-    conn.execute(SQL["forget_folders"], {"plan_id": plan_id})
-    conn.execute(SQL["reopen_plan"], {"plan_id": plan_id})
-
-
-def set_plan_state(conn: Connection, plan_id: int, state: str, labels_only: bool | None = None) -> None:
-    """Note how far a plan is."""
-    conn.execute(SQL["set_plan_state"], {"plan_id": plan_id, "state": state, "labels_only": labels_only})
-    if state in _ACTS:
-        audit.note(conn, _ACTS[state], "plan", plan_id)
-
-
-def set_step_state(conn: Connection, plan_id: int, step: int, state: str) -> None:
-    """Note how far a step is."""
-    conn.execute(SQL["set_step_state"], {"plan_id": plan_id, "step": step, "state": state})
-
-
-def add_folders(conn: Connection, plan_id: int, folders: Sequence[FolderRow]) -> None:
-    """Note folders as they are before the first step; what was noted first stays."""
-    conn.cursor().executemany(
-        SQL["add_folder"],
-        [
-            {
-                "plan_id": plan_id,
-                "source_id": f.source_id,
-                "path": to_text(f.path),
-                "existed": f.existed,
-                "mode": f.mode,
-                "mtime_ns": f.mtime_ns,
-            }
-            for f in folders
-        ],
-    )
-
-
-def folders(conn: Connection, plan_id: int) -> list[FolderRow]:
-    """The folders of a plan, the deepest first."""
-    rows = conn.execute(SQL["folders"], {"plan_id": plan_id})
-    return [FolderRow(row[0], from_text(row[1]), from_text(row[2]), *row[3:]) for row in rows]
 
 
 def image_now(conn: Connection, image_id: int) -> ImageNow | None:
@@ -398,9 +227,9 @@ def label_image(conn: Connection, image_id: int, identity_id: int | None, labell
 def certain_findings(conn: Connection, scan_id: int, certain: float, dataset: str | None) -> list[CertainFinding]:
     """Merges, strays and duplicates of a scan whose confidence reaches ``certain``, by rank."""
     rows = conn.execute(SQL["certain_findings"], {"scan_id": scan_id, "certain": certain, "dataset": dataset})
-    return [CertainFinding(*_decoded(row, 5, 6)) for row in rows]
+    return [CertainFinding(*decoded(row, 5, 6)) for row in rows]
 
 
-def _decoded(row: Sequence[Any], *places: int) -> list[Any]:
+def decoded(row: Sequence[Any], *places: int) -> list[Any]:
     """A row with the names at ``places`` as file names again."""
     return [from_text(value) if k in places and value is not None else value for k, value in enumerate(row)]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from facedb.core.errors import ConflictError, InputError, NotFoundError
-from facedb.core.paths import display, from_text, to_text
+from facedb.core.files.paths import display, from_text, to_text
 from facedb.dataset.file_changes import digest
 from facedb.dataset.names import find_datasets
 from facedb.dataset.outcomes import count_outcomes
@@ -28,6 +28,8 @@ from facedb.db.wait import Say
 from facedb.db.wipe import wipe
 from facedb.review.verdicts import below_roots, find_identity
 from facedb.scan.gallery import cache_folder
+from facedb.scan.tiles import chunks
+from facedb.scan.tiles.chunks import Folder
 
 SQL = load("review", "erasure")
 
@@ -70,11 +72,12 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What was deleted so far: of the thing with ``key``, and under which contracts."""
+    """What was deleted so far: of the thing with ``key``, and under which contracts; ``chunks`` of scans hold its vectors too."""
 
     key: int
     counts: Forgotten
     models: tuple[int, ...]
+    chunks: tuple[Folder, ...]
 
 
 def forget(
@@ -89,7 +92,7 @@ def forget(
         _alone(conn)
         done = _rows(conn, subject)
         caches = list(_caches(conn, home, done.models))
-        counts = replace(done.counts, caches=len(caches))
+        counts = replace(done.counts, caches=len(caches) + len(done.chunks))
         there = _files(conn)
         if files and yes:
             counts = replace(counts, files=sum(_delete(*file) for file in there))
@@ -98,6 +101,8 @@ def forget(
         if not yes:
             conn.rollback()
             return counts
+        for folder in done.chunks:
+            folder.remove()
         # The images are gone with everything that hangs on them only now: the files had to be found before.
         _finish(conn, subject, done, counts)
     for cache in caches:
@@ -144,6 +149,7 @@ def _rows(conn: Connection, subject: Subject) -> _Done:
     row = conn.execute(SQL["count"]).fetchone()
     assert row is not None  # noqa: S101 - counts always yield a row
     models = tuple(row[0] for row in conn.execute(SQL["models"]))
+    in_chunks = tuple(chunks.given_up(conn, models))
     scans = [row[0] for row in conn.execute(SQL["own_scans"], {"dataset": dataset})] if dataset is not None else []
     for scan in scans:
         conn.execute(SQL["drop_scan"], {"scan_id": scan})
@@ -151,9 +157,11 @@ def _rows(conn: Connection, subject: Subject) -> _Done:
     findings = _count(conn, "drop_findings")
     conn.execute(SQL["part_swaps"])
     links = _count(conn, "drop_links")
+    conn.execute(SQL["drop_link_parts"])
     conn.execute(SQL["recount_scans"])
     conn.execute(SQL["forget_on"])
     verdicts = _count(conn, "drop_verdicts")
+    conn.execute(SQL["drop_taken_faces"])
     conn.execute(SQL["clear_known"])
     steps = conn.execute(SQL["drop_steps"]).fetchall()
     plans = [plan for plan, _ in steps]
@@ -177,6 +185,7 @@ def _rows(conn: Connection, subject: Subject) -> _Done:
             same_bytes_elsewhere=row[4],
         ),
         models,
+        in_chunks,
     )
 
 

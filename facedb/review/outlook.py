@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.db.connection import Database
-from facedb.review import decision_rows as store
-from facedb.review.plan import decide
+from facedb.review import decision_rows
+from facedb.review.changes import decide
 
 _WORDS = {"merge": "merge", "move": "move", "quarantine": "quarantine", "drop": "drop"}
 _FEW = 3
@@ -45,7 +45,7 @@ def outlook(db: Database, verdicts: Collection[int], *, dataset: str | None = No
     with db.connection() as conn:
         changes = decide(conn, dataset=dataset)
         targets = {change.identity_to for change in changes.by_image.values() if change.identity_to is not None}
-        names = changes.names | store.identity_names(conn, sorted(targets - changes.names.keys()))
+        names = changes.names | decision_rows.identity_names(conn, sorted(targets - changes.names.keys()))
     own = []
     for key, change in changes.by_image.items():
         if change.verdict_id in verdicts:

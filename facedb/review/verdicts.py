@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from itertools import pairwise
 from pathlib import Path
 
 from facedb.core.choices import ending, one_of
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
+from facedb.core.files.paths import display, from_text, to_text
 from facedb.core.machine.person import user_name
 from facedb.core.names import alike, looks
-from facedb.core.paths import display, from_text, to_text
 from facedb.dataset.names import find_datasets, nearest
 from facedb.db.connection import Connection, Database
-from facedb.review import decision_rows as store
-from facedb.review import name_rows
+from facedb.review import decision_rows, name_rows
 from facedb.review.decision_rows import VerdictRow
 from facedb.review.name_rows import FoundImage, IdentityRow
 from facedb.sources.tables.csv_table import TextTable
@@ -47,17 +44,6 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Contradiction:
-    """Verdicts that cannot all be true: ``said`` is a chain of same persons from ``a`` to ``b``, ``against`` denies it."""
-
-    a: str
-    b: str
-    said: str
-    against: str
-    verdicts: str
-
-
-@dataclass(frozen=True, slots=True)
 class Statement:
     """One thing to say. ``kind`` link: ``a``, ``b`` identities; pair: paths; face: ``a`` a path, ``target`` an identity.
 
@@ -73,22 +59,6 @@ class Statement:
     target: str | None = None
     note: str | None = None
     by: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """Verdicts that cannot all be true: ``chain`` says that its ends are one person, ``against`` says that they are not."""
-
-    chain: tuple[str, ...]
-    against: VerdictRow
-    verdict_ids: tuple[int, ...]
-    identity_ids: frozenset[int]
-
-    def row(self) -> Contradiction:
-        """The conflict for a person to read."""
-        apart = " ≠ ".join(display(str(subject(self.against, side))) for side in "ab")
-        chain = [display(name) for name in self.chain]
-        return Contradiction(chain[0], chain[-1], " = ".join(chain), apart, " ".join(map(str, self.verdict_ids)))
 
 
 def say(db: Database, statements: Iterable[Statement], *, dataset: str | None = None) -> list[int]:
@@ -127,16 +97,16 @@ def _say(conn: Connection, statement: Statement, dataset: str | None) -> int:
         wins = None if statement.target is None else find_identity(conn, statement.target, dataset)
         if wins not in (None, a, b):
             raise UsageError(f"The name that stays is one of the two, not {display(str(statement.target))}.")
-        return store.say_link(conn, statement.verdict, a, b, target=wins, note=note, said_by=by)
+        return decision_rows.say_link(conn, statement.verdict, a, b, target=wins, note=note, said_by=by)
     image = find_image(conn, statement.a, dataset)
     if statement.kind == "pair":
         other = find_image(conn, str(statement.b), dataset)
         _differ(image.id, other.id, statement)
-        return store.say_pair(conn, statement.verdict, image.id, other.id, note=note, said_by=by)
+        return decision_rows.say_pair(conn, statement.verdict, image.id, other.id, note=note, said_by=by)
     target = None if statement.target is None else find_identity(conn, statement.target, dataset)
     if target is not None and target == image.identity_id:
         raise UsageError(f"{display(statement.a)} is labelled {statement.target} already: name another identity.")
-    return store.say_face(conn, statement.verdict, image.id, target=target, note=note, said_by=by)
+    return decision_rows.say_face(conn, statement.verdict, image.id, target=target, note=note, said_by=by)
 
 
 def _differ(a: int, b: int, statement: Statement) -> None:
@@ -311,7 +281,7 @@ def listed(
     one_of("The kind of a verdict", kind, ANSWERS)
     with db.connection() as conn:
         find_datasets(conn, [dataset])
-        rows = store.verdicts(conn, dataset=dataset, kind=kind, history=history)
+        rows = decision_rows.verdicts(conn, dataset=dataset, kind=kind, history=history)
     return [
         Verdict(
             v.id,
@@ -338,73 +308,3 @@ def subject(verdict: VerdictRow, side: str) -> str | None:
     if verdict.kind == "link" or identity is None:
         return identity
     return path if path is not None else f"an image of {identity} that is gone"
-
-
-def conflicts(db: Database) -> list[Conflict]:
-    """Standing verdicts that contradict each other."""
-    with db.connection() as conn:
-        return find_conflicts(conn, store.verdicts(conn))
-
-
-def find_conflicts(conn: Connection, standing: Sequence[VerdictRow]) -> list[Conflict]:
-    """Every verdict `different` between identities (or images of identities) that others, in a chain, call the same.
-
-    An image that is said to carry the wrong label says nothing about the identity whose label it carries.
-    """
-    graph: dict[int, dict[int, VerdictRow]] = defaultdict(dict)
-    for v in standing:
-        if v.kind == "link" and v.verdict == "same" and v.identity_b_id is not None:
-            graph[v.identity_a_id][v.identity_b_id] = graph[v.identity_b_id][v.identity_a_id] = v
-    images = {v.image_a_id for v in standing if v.kind == "face" and v.verdict == "wrong-identity"}
-    found = []
-    names: dict[int, str] = {}
-    for v in standing:
-        ends = _said_apart(conn, v, images)
-        if ends is None:
-            continue
-        path = _shortest(graph, *ends)
-        if path is None:
-            continue
-        missing = [key for key in path if key not in names]
-        names |= {key: name for key, (name, _) in store.identity_names(conn, missing).items()}
-        said = [graph[a][b].id for a, b in pairwise(path)]
-        chain = tuple(names[key] for key in path)
-        found.append(Conflict(chain, v, (*said, v.id), frozenset(path)))
-    return found
-
-
-def _said_apart(conn: Connection, verdict: VerdictRow, wrong: set[int | None]) -> tuple[int, int] | None:
-    """The two identities that a verdict holds apart; of a pair, those that the images carry now."""
-    if verdict.verdict != "different" or verdict.identity_b_id is None:
-        return None
-    if verdict.kind == "link":
-        return verdict.identity_a_id, verdict.identity_b_id
-    keys = [verdict.image_a_id, verdict.image_b_id]
-    if None in keys or wrong & set(keys):
-        return None
-    images = store.images_by_key(conn, [key for key in keys if key is not None])
-    labels = [image.identity_id for image in images.values() if image.status == "ready"]
-    if len(labels) != 2 or labels[0] is None or labels[1] is None or labels[0] == labels[1]:
-        return None
-    return labels[0], labels[1]
-
-
-def _shortest(graph: Mapping[int, Mapping[int, VerdictRow]], start: int, end: int) -> list[int] | None:
-    if start not in graph or end not in graph:
-        return None
-    came: dict[int, int | None] = {start: None}
-    queue = deque([start])
-    while queue:
-        here = queue.popleft()
-        if here == end:
-            path: list[int] = []
-            step: int | None = end
-            while step is not None:
-                path.append(step)
-                step = came[step]
-            return path[::-1]
-        for neighbour in graph[here]:
-            if neighbour not in came:
-                came[neighbour] = here
-                queue.append(neighbour)
-    return None

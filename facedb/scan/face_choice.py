@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from facedb.core.counting import counted
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection
-from facedb.findings.choice import Choice, Part, choose_faces
-from facedb.findings.company import Bystanders, Company, company
+from facedb.findings.cores.choice import Choice, Part, choose_faces
+from facedb.findings.cores.shown_together import Bystanders, Company, company
 from facedb.findings.find import FolderStudy
-from facedb.scan import scan_rows as store
+from facedb.scan import scan_rows
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
 
 FIT = "fit"
+_SAME_PLACE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class FaceChoice:
         bystanders = Bystanders(np.ascontiguousarray(self.vectors[beside]), rows)
         also, score = bystanders.also(study.parts, study.who, study.odds)
         told = dict(zip(beside.tolist(), zip(also.tolist(), score.tolist(), strict=True), strict=True))
-        store.write_scan_faces(conn, scan_id, self._rows(several, told, study))
+        scan_rows.write_scan_faces(conn, scan_id, self._rows(several, told, study))
         standing = np.flatnonzero(self.choice.chosen & np.isin(self.every.embedding_ids, faces.embedding_ids))
         at = np.array([row_of[image] for image in self.every.image_ids[standing].tolist()], np.int64)
         fits = at[self.choice.part[standing] == Part.PART]
@@ -105,7 +108,8 @@ def choose(
         return FaceChoice(faces)
     vectors = snapshot.vectors(faces.embedding_ids, connections=connections, reporter=reporter)
     boxes, area, offset = _geometry(conn, faces, several)
-    choice = choose_faces(vectors, faces.identity_ids, faces.image_ids, area, offset)
+    taken = _taken(conn, faces, several, boxes)
+    choice = choose_faces(vectors, faces.identity_ids, faces.image_ids, area, offset, taken)
     chosen = faces.take(np.flatnonzero(choice.chosen))
     bystanders = int((choice.part == Part.BYSTANDER).sum())
     photos = len(np.unique(faces.image_ids[several]))
@@ -113,7 +117,41 @@ def choose(
         f"{photos:,} photos show several people: each takes part with the face that fits its folder, {bystanders:,} bystanders do not "
         "(`facedb faces`)."
     )
+    if taken.any():
+        reporter.say(f"{counted(int(taken.sum()), 'photo')} of them with the face that a person took.")
     return FaceChoice(chosen, faces, vectors, choice, boxes)
+
+
+def same_place(box: Sequence[float], boxes: Float64Array) -> int | None:
+    """Which of ``boxes`` float64 (n, 4: x, y, w, h) shows the face that was at ``box``: the one that covers it best, by half at least.
+
+    The measure is intersection over union; None where no box comes near.
+    """
+    x, y, w, h = box
+    wide = np.minimum(x + w, boxes[:, 0] + boxes[:, 2]) - np.maximum(x, boxes[:, 0])
+    high = np.minimum(y + h, boxes[:, 1] + boxes[:, 3]) - np.maximum(y, boxes[:, 1])
+    shared = np.maximum(wide, 0) * np.maximum(high, 0)
+    share = shared / np.maximum(w * h + boxes[:, 2] * boxes[:, 3] - shared, 1e-9)
+    best = int(share.argmax()) if len(share) else 0
+    return best if len(share) and share[best] >= _SAME_PLACE else None
+
+
+def _taken(
+    conn: Connection, faces: GalleryFaces, several: Int64Array, boxes: dict[int, tuple[float, ...]]
+) -> NDArray[np.bool_]:
+    """bool (n,): the faces that people took, met by where they are, since another detector numbers them otherwise."""
+    taken = np.zeros(len(faces), bool)
+    said = scan_rows.taken_faces(conn)
+    rows_of: dict[int, list[int]] = {}
+    for row in several.tolist():
+        image = int(faces.image_ids[row])
+        if image in said and int(faces.face_ids[row]) in boxes:
+            rows_of.setdefault(image, []).append(row)
+    for image, rows in rows_of.items():
+        found = same_place(said[image], np.array([boxes[int(faces.face_ids[row])] for row in rows], np.float64))
+        if found is not None:
+            taken[rows[found]] = True
+    return taken
 
 
 def _geometry(
@@ -123,7 +161,7 @@ def _geometry(
     boxes: dict[int, tuple[float, ...]] = {}
     area, offset = np.zeros(len(faces)), np.zeros(len(faces))
     row_of = dict(zip(faces.face_ids[several].tolist(), several.tolist(), strict=True))
-    for face_id, box, width, height in store.face_boxes(conn, list(row_of)):
+    for face_id, box, width, height in scan_rows.face_boxes(conn, list(row_of)):
         x, y, w, h = box
         boxes[face_id] = tuple(box)
         area[row_of[face_id]] = w * h

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from facedb.core.records import Float64Array, Int64Array
 from facedb.core.result_columns import As
 from facedb.db.connection import Connection
 from facedb.db.queries import load
+from facedb.findings.reliability import Tenth
 
 SQL = load("scan", "findings")
 
@@ -121,8 +122,8 @@ def image_paths(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
 class Distribution:
     """The scores of one kind in a scan: ``counted`` and ``sampled`` int64 (bins,) of the bins ``facedb.findings.rates.histogram``;
     ``total`` pairs in the gallery, ``counted_from`` the score from which every pair is in ``counted`` (None: none was),
-    ``sample`` pairs in the random sample; ``mated`` float64 (bins,) of the counted ones are of one person by the findings, None
-    where no finding was asked (scans of facedb 0.1)."""
+    ``sample`` pairs in the random sample; ``mated`` float64 (bins,) of the counted ones are of one person by the findings, and
+    ``doubt`` is what each bin adds to the variance of that from the top down; None where no finding was asked."""
 
     counted: Int64Array
     sampled: Int64Array
@@ -130,19 +131,24 @@ class Distribution:
     counted_from: float | None
     sample: int
     mated: Float64Array | None
+    doubt: Float64Array | None
 
 
 def distributions(conn: Connection, scan_id: int, bins: int) -> dict[str, Distribution]:
     """The distributions ``genuine`` and ``impostor`` of a scan."""
     counts: dict[tuple[str, str], Int64Array] = {}
     mated: dict[str, Float64Array] = {}
-    for kind, source, at, values, told in conn.execute(SQL["histograms"], {"scan_id": scan_id}):
+    doubt: dict[str, Float64Array] = {}
+    for kind, source, at, values, told, doubted in conn.execute(SQL["histograms"], {"scan_id": scan_id}):
         histogram = np.zeros(bins, np.int64)
         histogram[np.array(at)] = values
         counts[kind, source] = histogram
         if source == "counted" and told[0] is not None:
             mated[kind] = np.zeros(bins)
             mated[kind][np.array(at)] = told
+        if source == "counted" and doubted[0] is not None:
+            doubt[kind] = np.zeros(bins)
+            doubt[kind][np.array(at)] = doubted
     empty = np.zeros(bins, np.int64)
     return {
         kind: Distribution(
@@ -152,6 +158,7 @@ def distributions(conn: Connection, scan_id: int, bins: int) -> dict[str, Distri
             counted_from,
             sampled,
             mated.get(kind),
+            doubt.get(kind),
         )
         for kind, total, counted_from, sampled in conn.execute(SQL["totals"], {"scan_id": scan_id})
     }
@@ -191,6 +198,7 @@ def write_evaluation(
     classes: Sequence[ClassRow],
     curve: Sequence[tuple[int, float, float]],
     misses: Sequence[MissRow],
+    reliability: Sequence[Tenth],
 ) -> int:
     """Keep an evaluation; ``values`` are those of the block ``add_evaluation``. Returns its key; the caller commits."""
     row = conn.execute(SQL["add_evaluation"], values).fetchone()
@@ -212,6 +220,9 @@ def write_evaluation(
         SQL["add_evaluation_points"],
         {"evaluation_id": key, "ranks": ranks, "precisions": precisions, "recalls": recalls},
     )
+    for tenth in reliability:
+        if tenth.findings:
+            conn.execute(SQL["add_evaluation_tenth"], {"evaluation_id": key, **asdict(tenth)})
     for number, miss in enumerate(misses, start=1):
         conn.execute(
             SQL["add_evaluation_miss"],

@@ -50,8 +50,8 @@ def _sentence(found: FindingTable, k: int, crowded: set[int], count: int) -> str
         return _merge(found, k, crowded)
     if kind == Kind.LOOK_ALIKE:
         return (
-            f"Close, but apart: over all their faces the two score {_share(found.sameness[k])} of what one person would "
-            f"(0 %: strangers), and {int(found.faces_a[k])} and {int(found.faces_b[k])} faces are in flagged pairs."
+            f"Close, but apart: over all pairs, their faces score {_share(found.sameness[k])} of what faces of one person would "
+            f"(strangers: 0 %); {int(found.faces_a[k])} and {int(found.faces_b[k])} of them are in flagged pairs."
         )
     if kind == Kind.STRAY:
         return _stray(found, k)
@@ -63,10 +63,10 @@ def _sentence(found: FindingTable, k: int, crowded: set[int], count: int) -> str
 
 
 def _merge(found: FindingTable, k: int, crowded: set[int]) -> str:
-    text = f"The two score {_share(found.sameness[k])} of what one person would, over all pairs of their faces."
+    text = f"Over all pairs, their faces score {_share(found.sameness[k])} of what faces of one person would."
     if found.group[k]:
         if {int(found.identity_a[k]), int(found.identity_b[k])} & crowded:
-            text += f" In group {int(found.group[k])}, whose least alike members reach {_share(found.lowest[k])}."
+            text += f" It belongs to group {int(found.group[k])}, whose least similar members reach {_share(found.lowest[k])}."
     else:
         text += " One of them is also close to an identity that is not close to the other: a chain, not one group."
     return text
@@ -74,28 +74,31 @@ def _merge(found: FindingTable, k: int, crowded: set[int]) -> str:
 
 def _stray(found: FindingTable, k: int) -> str:
     if found.size_a[k] == 1:
-        return f"The only image of its folder; it scores {_share(found.sameness[k])} of what images of the other identity score."
+        share = _share(found.sameness[k])
+        return (
+            f"The only image of its folder; against the other identity it scores {share} of what its own images would."
+        )
     if isnan(found.own_score[k]):
-        own = "Nothing in its folder is comparable"
+        own = "Nothing in its folder can be compared with it"
     else:
-        own = f"Scores {found.own_score[k]:.2f} to the rest of its folder (best {found.own_best[k]:.2f})"
+        own = f"Scores {found.own_score[k]:.2f} against the rest of its folder (best {found.own_best[k]:.2f})"
         if not isnan(found.spread[k]):
             own += f", where {found.usual[k]:.2f} ± {found.spread[k]:.2f} is usual"
     if found.identity_b[k] < 0:
         nearest = "" if isnan(found.mean_score[k]) else f" (at best {found.mean_score[k]:.2f} on average)"
         return f"{own}; looks like nobody here{nearest}."
-    text = f"{own}; {found.mean_score[k]:.2f} to the other identity"
+    text = f"{own}; {found.mean_score[k]:.2f} against the other identity"
     if not isnan(found.runner_up[k]) and found.runner_up[k] < 1.5:
-        text += f", {found.runner_up[k]:.2f} more alike than to the next one (1 is one person)"
+        text += f", ahead of the next one by {_share(found.runner_up[k])} of the gap between strangers and one person"
     text += "."
     if found.partner[k] >= 0:
-        text += f" Rank {int(found.partner[k]) + 1} points back: the two may have been swapped."
+        text += f" Rank {int(found.partner[k]) + 1} points the other way: the two may have been swapped."
     return text
 
 
 def _mixed(found: FindingTable, k: int) -> str:
     inside = "" if isnan(found.own_score[k]) else f" {found.own_score[k]:.2f} among themselves and"
-    text = f"{int(found.faces_a[k])} of {int(found.size_a[k])} faces score{inside} {found.mean_score[k]:.2f} to the others on average"
+    text = f"{int(found.faces_a[k])} of {int(found.size_a[k])} faces score{inside} {found.mean_score[k]:.2f} against the others on average"
     return text + (
         "; they look like nobody else here." if found.identity_b[k] < 0 else "; they look like the other identity."
     )

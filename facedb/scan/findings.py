@@ -6,34 +6,31 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import numpy as np
 
 from facedb.core.choices import one_of, within
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.core.records import Float32Array, Int64Array
 from facedb.core.result_columns import As, Real, table
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.rows import stream
-from facedb.findings.company import Company
 from facedb.findings.confidence import CERTAIN, LIKELY
 from facedb.findings.copies import Hashes
+from facedb.findings.cores.shown_together import Company
 from facedb.findings.find import ALONE, Findings, FolderStudy, find, unlabelled_copies
 from facedb.findings.finding_table import FindingTable, Kind, Role
 from facedb.findings.photos import PhotoFacts
-from facedb.findings.pictures.copied import Pictures
+from facedb.findings.pictures.picture_copies import Pictures
 from facedb.join.gallery import Gallery
-from facedb.scan import finding_rows as store
+from facedb.scan import finding_rows
 from facedb.scan.finding_sentences import sentences
+from facedb.scan.scan_rows import IDENTITY_A, IDENTITY_B
 from facedb.scan.which_scan import find_scan
 
 _NO_NOTES: Mapping[int, str] = MappingProxyType({})
 CLASSES = tuple(kind.word for kind in Kind)
-
-# Identities of two datasets are told apart by ``dataset/identity``.
-IDENTITY_A: Final = "case when dataset_a <> dataset_b then dataset_a || '/' || identity_a else identity_a end"
-IDENTITY_B: Final = "case when dataset_a <> dataset_b then dataset_b || '/' || identity_b else identity_b end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ def compute_findings(
     """
     found = find(gallery, study, rows_a, rows_b, scores, hashes, seen, pictures, photos)
     notes = _notes(conn, found.table, gallery, face_ids, seen, note)
-    store.write_findings(conn, scan_id, finding_rows(found.table, notes, photos), _faces(found.table, face_ids))
+    finding_rows.write_findings(conn, scan_id, _as_rows(found.table, notes, photos), _faces(found.table, face_ids))
     return found
 
 
@@ -97,7 +94,7 @@ def compute_copies(
 ) -> FindingTable:
     """Find the copies among faces without labels and write them as the findings of a scan, as `compute_findings` does."""
     found = unlabelled_copies(gallery, hashes, rows_a, rows_b, scores)
-    store.write_findings(conn, scan_id, finding_rows(found), _faces(found, face_ids))
+    finding_rows.write_findings(conn, scan_id, _as_rows(found), _faces(found, face_ids))
     return found
 
 
@@ -124,13 +121,13 @@ def _notes(
         a, b = int(found.identity_a[k]), int(found.identity_b[k])
         row = seen.together.get((min(a, b), max(a, b)))
         if row is not None and found.kind[k] in (Kind.MERGE, Kind.LOOK_ALIKE):
-            both[k] = int(gallery.groups[row])
+            both[k] = int(gallery.image_ids[row])
     if seen.names is not None:
         for k in np.flatnonzero(np.isin(found.kind, (Kind.MERGE, Kind.LOOK_ALIKE))).tolist():
             said = seen.names.in_words(int(found.identity_a[k]), int(found.identity_b[k]))
             if said is not None:
                 notes[k] = said
-    paths = store.image_paths(conn, sorted(set(both.values())))
+    paths = finding_rows.image_paths(conn, sorted(set(both.values())))
     for k, image in both.items():
         notes[k] = (
             f"The two stand in one photo ({display(paths.get(image, ''))}), so they are two people, unless it is a mirror or a collage."
@@ -138,7 +135,7 @@ def _notes(
     return notes
 
 
-def finding_rows(
+def _as_rows(
     found: FindingTable, notes: Mapping[int, str] = _NO_NOTES, photos: PhotoFacts | None = None
 ) -> Iterator[tuple[Any, ...]]:
     """The findings as tuples of ``store_findings.FINDING_COLUMNS``."""
@@ -224,19 +221,19 @@ def findings(db: Database, selection: FindingSelection) -> Iterator[Iterator[tup
             "denied": selection.denied,
             "limit": selection.limit,
         }
-        yield stream(conn, store.SQL["findings"], table(Finding), parameters)
+        yield stream(conn, finding_rows.SQL["findings"], table(Finding), parameters)
 
 
 def merge_groups(db: Database, selection: FindingSelection) -> list[tuple[int, float, list[str]]]:
     """Groups of more than two identities that are proposed as one person: number, lowest sameness between members, names."""
     with closing(db.open()) as conn, translated(db.dsn):
-        return store.group_members(conn, find_scan(conn, selection.scan, [selection.dataset]).scan.id)
+        return finding_rows.group_members(conn, find_scan(conn, selection.scan, [selection.dataset]).scan.id)
 
 
 def finding_counts(db: Database, scan_id: int) -> dict[str, tuple[int, int]]:
     """By class: findings of a scan that are likelier than not, and those that are certain (see `confidence.CERTAIN`)."""
     with closing(db.open()) as conn, translated(db.dsn):
-        return store.finding_counts(conn, scan_id, LIKELY, CERTAIN)
+        return finding_rows.finding_counts(conn, scan_id, LIKELY, CERTAIN)
 
 
 def findings_in_words(counts: dict[str, tuple[int, int]]) -> str:

@@ -16,11 +16,12 @@ from facedb.core.records import Float32Array, Int32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection, Database
 from facedb.findings.copies import NEAR
-from facedb.scan import face_choice, thresholds
+from facedb.scan import face_choice
 from facedb.scan.face_choice import FaceChoice
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
-from facedb.scan.thresholds import ThresholdRule
-from facedb.scan.tiles import ledger as scan_ledger
+from facedb.scan.scores import thresholds
+from facedb.scan.scores.thresholds import ThresholdRule
+from facedb.scan.tiles import ledger
 from facedb.scan.tiles.ledger import Plan
 
 _PREDICTION_ROWS = 192
@@ -43,6 +44,9 @@ class ScanOptions:
     ``threshold`` is a score, the rule that chooses one from the gallery, or None: the usual one. ``unlabelled``: compare the faces that
     have no label, each with every other, and tell duplicates; False: those that have one; None: the former where nothing is labelled.
     ``workers`` processes share the search, this one among them, each with ``threads`` threads (default: the cores that each gets).
+    ``ray``: workers on the Ray cluster at this address do the search (empty: the one of RAY_ADDRESS, else one on this machine).
+    ``chunks``: a folder of a disk or an object store through which the vectors go to workers, instead of out of the tables.
+    ``links_only``: of the flagged pairs of two identities the best one is kept, and what the link says of all; such a scan is not built on.
     ``names``: labels that look like names are evidence.
     ``keep_scans`` finished scans of the gallery stay afterwards, 0: all.
     """
@@ -64,6 +68,9 @@ class ScanOptions:
     models_dir: Path | None = None
     keep_scans: int = 0
     names: bool = True
+    ray: str | None = None
+    chunks: str | None = None
+    links_only: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.threshold, (int, float)) and not -1 <= self.threshold <= 1:
@@ -124,9 +131,13 @@ class Loading:
     def threshold(self, conn: Connection) -> float:
         """The threshold, which a rule chooses from the gallery."""
         rule = self.options.threshold
-        if self.chosen.unlabelled and isinstance(rule, ThresholdRule):
+        if isinstance(rule, ThresholdRule) and rule.pairs is not None:
+            most = self.options.max_pairs
+            if most is not None and rule.pairs > most:
+                raise UsageError(f"A budget of {rule.pairs:,.0f} pairs is above --max-pairs {most:,}: raise that too.")
+        elif self.chosen.unlabelled and isinstance(rule, ThresholdRule):
             raise UsageError(
-                "A threshold cannot be chosen from faces without labels; give one, such as --threshold 0.93."
+                "A threshold cannot be chosen from faces without labels; give one, such as 0.93, or a budget, such as pairs=1e5."
             )
         if rule is None:
             return NEAR if self.chosen.unlabelled else THRESHOLD
@@ -149,7 +160,7 @@ class Loading:
                     "embed first, or loosen --datasets, --min-face, --min-quality."
                 )
             self._say_who_is_compared(there, len(faces))
-            plan = scan_ledger.plan(
+            plan = ledger.plan(
                 conn,
                 self.model.id,
                 self.scope,
@@ -157,6 +168,7 @@ class Loading:
                 threshold,
                 full=options.full,
                 block_rows=options.block_rows,
+                may_build=not options.links_only,
                 reporter=self.reporter,
             )
             conn.commit()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from psycopg import errors
 
-from facedb.core.errors import FacedbError, NotFoundError
+from facedb.core.errors import FacedbError, InputError, NotFoundError
 from facedb.core.progress import Reporter
 from facedb.dataset import embedding_rows
 from facedb.dataset.outcomes import count_outcomes
@@ -21,6 +21,7 @@ from facedb.db.connection import Connection, Database
 from facedb.db.locks import wait_briefly
 from facedb.db.queries import load
 from facedb.scan.gallery import cache_folder
+from facedb.scan.tiles import chunks
 
 SQL = load("scan", "retention")
 
@@ -71,6 +72,10 @@ def let_old_ones_go(db: Database, keep: int, reporter: Reporter) -> None:
             # A reader of the pairs must not make others wait behind one who waits to drop some.
             wait_briefly(conn, 3)
             _drop(conn, old, keep)
+    except InputError as error:
+        # Vectors of an old scan that lie where nothing can be deleted now: the scan stays with them, and is named.
+        reporter.say(str(error))
+        return
     except FacedbError as error:
         passing = errors.LockNotAvailable | errors.DeadlockDetected | errors.InsufficientPrivilege
         if not isinstance(error.__cause__, passing):
@@ -86,6 +91,7 @@ def let_old_ones_go(db: Database, keep: int, reporter: Reporter) -> None:
 
 
 def _drop(conn: Connection, numbers: list[int], keep: int) -> None:
+    chunks.remove(conn, numbers)
     for number in numbers:
         conn.execute(SQL["drop_scan"], {"scan_id": number})
     if numbers:
@@ -122,6 +128,7 @@ def remove_model(db: Database, name: str, *, yes: bool, cache_dir: Path | None =
             sum(bool(used) for _, used in found),
         )
         if yes:
+            chunks.remove(conn, [number for number, _ in found])
             for number, _ in found:
                 conn.execute(SQL["drop_scan"], {"scan_id": number})
             conn.execute(SQL["drop_model"], {"model_id": model.id})

@@ -7,7 +7,6 @@ not marked, workers share them (`facedb work`), and the rows are the same howeve
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,11 +14,11 @@ from functools import partial
 import numpy as np
 
 from facedb.core.counting import counted
-from facedb.core.errors import ConflictError, TooManyPairsError
+from facedb.core.errors import ConflictError, TooManyPairsError, UsageError
 from facedb.core.lookup import Lookup
 from facedb.core.machine import memory
-from facedb.core.machine.aside import Aside
 from facedb.core.machine.blas import one_blas_thread
+from facedb.core.machine.in_background import Aside
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
@@ -29,32 +28,35 @@ from facedb.db.reconnecting import Work
 from facedb.findings.copies import Hashes
 from facedb.findings.find import FolderStudy, study_folders
 from facedb.findings.links import roll_up
-from facedb.findings.names import names
+from facedb.findings.names.evidence import names
+from facedb.findings.rates.histogram import count_scores
 from facedb.findings.rates.pair_sample import predict_pairs
-from facedb.join.engine import EngineInfo, choose_engine
+from facedb.join.engine import ENGINE_NAMES, EngineInfo, choose_engine
 from facedb.join.loop import BlockResult, Gallery, Join
 from facedb.join.score import pair_scores
 from facedb.join.tiles import cpu_count
-from facedb.scan import finding_rows, histograms
-from facedb.scan import scan_rows as store
+from facedb.scan import finding_rows, rolled_up, scan_rows
 from facedb.scan.face_choice import FaceChoice
 from facedb.scan.findings import compute_copies, compute_findings
 from facedb.scan.loading import WORKING_BYTES, FaceFilter, Loading, ScanOptions
 from facedb.scan.pictures import photo_facts, pictures_of
 from facedb.scan.retention import let_old_ones_go
 from facedb.scan.scan_rows import PairRows, ScanRow
+from facedb.scan.scores import histograms
+from facedb.scan.tiles import chunks, link_parts, tile_rows
 from facedb.scan.tiles import ledger as scan_ledger
-from facedb.scan.tiles import tile_rows
+from facedb.scan.tiles.bar import Bar
 from facedb.scan.tiles.claims import Claims, Found
-from facedb.scan.tiles.crew import Crew
+from facedb.scan.tiles.crew import Crew, Helpers
 from facedb.scan.tiles.ledger import Ledger, Plan
+from facedb.scan.tiles.ray_crew import RayCrew
 from facedb.scan.tiles.tile_rows import TileRow
 from facedb.scan.which_scan import find_scope
 
 __all__ = ["ScanOptions", "ScanSummary", "scan"]
 
 _PREDICTION_ROWS = 192
-_POLL_SECONDS = 0.2
+_GLANCE_SECONDS = 1.0
 
 # Stored scores are rounded to float32; within this of the threshold only the float64 score can tell (2^-24 for scores below 1).
 _ROUNDING = 2.0**-23
@@ -84,20 +86,23 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
     """
     # Libraries of engines cannot even be loaded in less, and say so in words that help nobody.
     memory.expect(WORKING_BYTES, "A scan of any size", "free some, or raise the limit.")
-    engine = choose_engine(options.engine)
+    engine = _engine(options)
     with closing(Work(db, say=reporter.say)) as work, translated(db.dsn):
         meant = work.unit(lambda conn: find_scope(conn, options.datasets, options.model, models_dir=options.models_dir))
         unlabelled = options.unlabelled
         if unlabelled is None:
-            unlabelled = work.unit(lambda conn: store.is_unlabelled(conn, meant.datasets))
+            unlabelled = work.unit(lambda conn: scan_rows.is_unlabelled(conn, meant.datasets))
         model = meant.model
         chosen = FaceFilter(meant.datasets, options.min_face, options.min_quality, unlabelled)
+        if options.links_only and unlabelled:
+            raise UsageError("Faces without labels have no links: leave --links-only out, or give --labelled.")
         scope = chosen.stored() | ({} if options.names else {"names": False})
+        scope |= {"links_only": True} if options.links_only else {}
         loading = Loading(db, model, chosen, scope, options, reporter)
         threshold = work.unit(loading.threshold)
 
         def lock(conn: Connection) -> None:
-            claimed = store.lock_scan(conn, model.id, scope, threshold)
+            claimed = scan_rows.lock_scan(conn, model.id, scope, threshold)
             if not claimed:
                 raise ConflictError(
                     f"Another facedb{claimed.holder} is working on a scan with the same parameters; wait for it, then run this again."
@@ -115,6 +120,17 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
                 let_old_ones_go(db, options.keep_scans, reporter)
                 return summary
             reporter.say("The gallery changed since that scan was begun; scanning what is new.")
+
+
+def _engine(options: ScanOptions) -> EngineInfo:
+    """The engine that searches, which on a Ray cluster each worker chooses for its own machine."""
+    if options.ray is None:
+        return choose_engine(options.engine)
+    if options.workers > 1:
+        raise UsageError("--workers counts processes on this machine; with --ray the cluster says how many there are.")
+    known = options.engine in ENGINE_NAMES
+    name = options.engine if known else choose_engine(options.engine).name
+    return EngineInfo(name, True, f"workers on a Ray cluster, engine {options.engine}")
 
 
 class _Run:
@@ -148,7 +164,9 @@ class _Run:
 
     def work(self, model: ModelRow, scope: dict[str, object], pause: scan_ledger.Pause) -> ScanSummary:
         ledger, self._written = self._work.unit(partial(self._begin, model, scope))
-        alone = self._engine.blas
+        if self._options.chunks is not None:
+            self._work.unit(partial(self._export, ledger, self._options.chunks))
+        alone = self._engine.blas and self._options.ray is None
         # Neither depends on the pairs, so a thread of its own sees to them while this one follows the search.
         with (
             one_blas_thread(),
@@ -161,7 +179,8 @@ class _Run:
             self._search(ledger, pause)
         with one_blas_thread():
             self._work.unit(partial(self._finish, ledger.scan_id, study))
-        finished = self._work.unit(lambda conn: store.scan_by_id(conn, ledger.scan_id))
+        self._work.unit(lambda conn: chunks.remove_or_say(conn, ledger.scan_id, self._reporter))
+        finished = self._work.unit(lambda conn: scan_rows.scan_by_id(conn, ledger.scan_id))
         assert finished is not None  # noqa: S101 - its row was updated above
         return ScanSummary(
             finished,
@@ -176,15 +195,18 @@ class _Run:
         """Write the ledger of a new scan with the pairs that it carries over, or take over that of the one to resume."""
         plan = self._plan
         if plan.scan_id is not None:
-            store.set_engine(conn, plan.scan_id, self._engine.name)
+            scan_rows.set_engine(conn, plan.scan_id, self._engine.name)
             return Ledger(plan.scan_id, plan.borders), []
         carried = None if plan.base is None else self._carried(conn, plan.base)
         self._expect_few_enough(plan.first_new, carried)
         ledger = scan_ledger.begin(conn, model.id, scope, plan, self._threshold, self._engine.name)
         if carried is None:
             return ledger, []
-        store.write_pairs(conn, ledger.scan_id, carried)
+        scan_rows.write_pairs(conn, ledger.scan_id, carried)
         return ledger, [carried]
+
+    def _export(self, ledger: Ledger, root: str, conn: Connection) -> None:
+        chunks.export(conn, ledger.scan_id, root, self._vectors, ledger.borders, self._reporter)
 
     def _search(self, ledger: Ledger, pause: scan_ledger.Pause) -> None:
         """Search what is left, then wait for the tiles that other workers have in hand, and take over those that they lose."""
@@ -192,59 +214,70 @@ class _Run:
         counts, still_open = self._work.unit(
             lambda conn: (tile_rows.tile_counts(conn, scan_id), tile_rows.open_tiles(conn, scan_id))
         )
-        left = {tile.tile: ledger.block(tile).comparisons for tile in still_open}
         self._tiles_found = counts.done
-        if not left:
+        if not still_open:
             return
-        total, pairs = len(left), sum(left.values())
+        pairs = sum(ledger.block(tile).comparisons for tile in still_open)
         self._reporter.say(
-            f"Comparing {counted(len(self._faces), 'face')} ({counted(pairs, 'pair')}, {counted(total, 'tile')}) "
+            f"Comparing {counted(len(self._faces), 'face')} ({counted(pairs, 'pair')}, {counted(len(still_open), 'tile')}) "
             f"with {self._engine.reason}."
         )
         workers = self._options.workers
         threads = self._options.threads or max(1, cpu_count() // workers)
-        with (
-            Crew(self._db, scan_id, workers - 1, engine=self._engine.name, threads=threads) as crew,
-            Join(
-                self._gallery,
-                threshold=self._threshold,
-                engine=self._engine.name,
-                threads=threads,
-                comparisons=pairs // workers,
-            ) as opened,
-            Claims(self._work, self._db.open, scan_id) as claims,
-            self._reporter.task("scan", pairs, "pairs") as task,
-        ):
-            if opened.method:
-                self._reporter.say(opened.method)
-            while left:
-                crew.tend()
-                tile = claims.take()
-                if tile is not None:
-                    self._do(claims, tile, opened.search(ledger.block(tile)))
-                    task.advance(left.pop(tile.tile, 0), f"{total - len(left):,}/{total:,} tiles")
-                    if pause is not None:
-                        pause()
-                    continue
-                still = {row.tile for row in self._work.unit(lambda conn: tile_rows.open_tiles(conn, scan_id))}
-                for gone in left.keys() - still:
-                    task.advance(left.pop(gone), f"{total - len(left):,}/{total:,} tiles")
-                left.update({number: left.get(number, 0) for number in still})
-                if left:
-                    time.sleep(_POLL_SECONDS)
+        with self._helpers(scan_id, threads) as helpers, self._reporter.task("scan", pairs, "pairs") as task:
+            bar = Bar(task, self._work, scan_id)
+            if not helpers.enough:
+                with (
+                    Join(
+                        self._gallery,
+                        threshold=self._threshold,
+                        engine=self._engine.name,
+                        threads=threads,
+                        comparisons=pairs // workers,
+                    ) as opened,
+                    Claims(self._work, self._db.open, scan_id) as claims,
+                ):
+                    if opened.method:
+                        self._reporter.say(opened.method)
+                    while True:
+                        while (tile := claims.take()) is not None:
+                            self._do(claims, tile, opened.search(ledger.block(tile)))
+                            helpers.tend(free=False)
+                            bar.look(_GLANCE_SECONDS)
+                            if pause is not None:
+                                pause()
+                        if not bar.look().left:
+                            return
+                        helpers.tend(free=False)
+                        bar.wait()
+            while (at := bar.look()).left:
+                helpers.tend(free=at.free > 0)
+                if pause is not None:
+                    pause()
+                bar.wait()
+
+    def _helpers(self, scan_id: int, threads: int) -> Helpers:
+        """Who works on the scan beside this process."""
+        options = self._options
+        if options.ray is None:
+            return Crew(self._db, scan_id, options.workers - 1, engine=self._engine.name, threads=threads)
+        return RayCrew(
+            self._db, scan_id, options.ray, engine=options.engine, threads=options.threads, say=self._reporter.say
+        )
 
     def _do(self, claims: Claims, tile: TileRow, result: BlockResult) -> None:
-        face_ids = self._faces.face_ids
-        pairs = PairRows.between(face_ids[result.rows_a], face_ids[result.rows_b], result.scores)
-        if claims.finish(tile, Found(pairs, result.candidates, result.comparisons, result.seconds)):
+        links_only = self._options.links_only
+        found = Found.of(result, self._faces.face_ids, self._faces.identity_ids, links_only=links_only)
+        if claims.finish(tile, found):
             self._tiles_done += 1
-            self._written.append(pairs)
+            if not links_only:
+                self._written.append(found.pairs)
 
     def _all_pairs(self, conn: Connection, scan_id: int) -> PairRows:
         """Every pair of the scan: what this process wrote, unless others, or an earlier run, have written some."""
         counts = tile_rows.tile_counts(conn, scan_id)
         alone = self._plan.scan_id is None and self._tiles_done == counts.tiles
-        return PairRows.join(self._written) if alone else store.read_pairs(conn, scan_id)
+        return PairRows.join(self._written) if alone else scan_rows.read_pairs(conn, scan_id)
 
     def _rows(self, pairs: PairRows) -> tuple[Int64Array, Int64Array]:
         """Gallery rows of the faces of ``pairs``; -1 for a face that is not in the gallery."""
@@ -253,7 +286,7 @@ class _Run:
 
     def _carried(self, conn: Connection, base: ScanRow) -> PairRows:
         """The pairs of the base scan between faces that are carried over, at this scan's threshold."""
-        pairs = store.read_pairs(conn, base.id)
+        pairs = scan_rows.read_pairs(conn, base.id)
         rows_a, rows_b = self._rows(pairs)
         carried = self._plan.first_new
         keep = (rows_a >= 0) & (rows_b >= 0) & (rows_a < carried) & (rows_b < carried)
@@ -298,19 +331,27 @@ class _Run:
         self, scan_id: int, studied: tuple[histograms.Distributions, FolderStudy] | None, conn: Connection
     ) -> None:
         """Roll pairs up to links and findings, write the histograms and close the scan, all in one transaction."""
-        pairs, faces = self._all_pairs(conn, scan_id), self._faces
+        faces, rolled = self._faces, None
+        if self._options.links_only:
+            rolled = rolled_up.roll_up(conn, scan_id, self._vectors, faces.identity_ids)
+            pairs = rolled.best
+            scan_rows.write_pairs(conn, scan_id, pairs)
+        else:
+            pairs = self._all_pairs(conn, scan_id)
         rows_a, rows_b = self._rows(pairs)
         if studied is None:
             hashes = Hashes(faces.content, faces.look, faces.has_look)
             histograms.write_none(conn, scan_id)
             compute_copies(conn, scan_id, self._gallery, faces.face_ids, hashes, rows_a, rows_b, pairs.score)
-            store.finish_scan(conn, scan_id, pairs=len(pairs), links=0, certain_above=None)
+            scan_rows.finish_scan(conn, scan_id, pairs=len(pairs), links=0, certain_above=None)
             audit.note(conn, "scan", "scan", scan_id, faces=len(faces), pairs=len(pairs), links=0)
             return
         measured, study = studied
-        links = roll_up(self._vectors, faces.identity_ids, rows_a, rows_b, pairs.score)
+        links = (
+            roll_up(self._vectors, faces.identity_ids, rows_a, rows_b, pairs.score) if rolled is None else rolled.links
+        )
         columns = {name: getattr(links, name) for name in links.__dataclass_fields__}
-        store.write_links(conn, scan_id, columns)
+        scan_rows.write_links(conn, scan_id, columns)
         hashes = Hashes(faces.content, faces.look, faces.has_look)
         seen = self._choice.seen(conn, scan_id, faces, study)
         if self._options.names:
@@ -332,8 +373,12 @@ class _Run:
             pictures_of(conn, faces.image_ids),
             photos,
         )
-        histograms.write(conn, scan_id, measured, pairs.score, found.mated, self._threshold)
-        store.finish_scan(
-            conn, scan_id, pairs=len(pairs), links=len(links), certain_above=study.odds.certain_above(study.ends)
-        )
-        audit.note(conn, "scan", "scan", scan_id, faces=len(faces), pairs=len(pairs), links=len(links))
+        if rolled is None:
+            flagged, explained = count_scores(pairs.score), histograms.explained(pairs.score, found.told)
+        else:
+            flagged, explained = rolled.pairs, rolled_up.explained(conn, scan_id, found.told.mated)
+            link_parts.drop(conn, scan_id)
+        histograms.write(conn, scan_id, measured, flagged, explained, self._threshold)
+        total, certain_above = int(flagged.sum()), study.odds.certain_above(study.ends)
+        scan_rows.finish_scan(conn, scan_id, pairs=total, links=len(links), certain_above=certain_above)
+        audit.note(conn, "scan", "scan", scan_id, faces=len(faces), pairs=total, links=len(links))

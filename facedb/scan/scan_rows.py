@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,10 @@ from facedb.db.locks import Claim, claim
 from facedb.db.queries import load
 
 SQL = load("scan", "scan")
+
+# Identities of two datasets are told apart by ``dataset/identity``.
+IDENTITY_A: Final = "case when dataset_a <> dataset_b then dataset_a || '/' || identity_a else identity_a end"
+IDENTITY_B: Final = "case when dataset_a <> dataset_b then dataset_b || '/' || identity_b else identity_b end"
 
 _PAIR_COLUMNS = [
     Column("face_a", "int8"),
@@ -50,6 +54,11 @@ class ScanRow:
     join_seconds: float
     started_at: datetime
     finished_at: datetime | None
+
+    @property
+    def links_only(self) -> bool:
+        """Whether it keeps of each link its best pair alone, and of the others what the link says."""
+        return bool(self.scope.get("links_only"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +230,7 @@ def set_engine(conn: Connection, scan_id: int, engine: str) -> None:
 def abandon_scan(conn: Connection, scan_id: int) -> None:
     """Give up a running scan that cannot be finished any more, and drop its pairs."""
     conn.execute(SQL["abandon_scan"], {"scan_id": scan_id})
+    conn.execute(SQL["abandon_links"], {"scan_id": scan_id})
     conn.execute(sql.SQL("truncate {}").format(partition("flagged_pair", scan_id)))
 
 
@@ -259,8 +269,12 @@ def write_histogram(
     total: int,
     counted_from: float | None,
     mated: Float64Array | None = None,
+    doubt: Float64Array | None = None,
 ) -> None:
-    """Write the histograms of one kind, int64 counts by bin, with their denominator; ``mated`` of the counted pairs are of one person."""
+    """Write the histograms of one kind, int64 counts by bin, with their denominator.
+
+    ``mated`` of the counted pairs are of one person, and ``doubt`` is what each bin adds to the variance of that.
+    """
     for source, counts in (("counted", counted), ("sampled", sampled)):
         if counts is not None and counts.any():
             bins = np.flatnonzero(counts)
@@ -271,6 +285,7 @@ def write_histogram(
                 "bins": bins.tolist(),
                 "counts": counts[bins].tolist(),
                 "mated": mated[bins].tolist() if mated is not None and source == "counted" else None,
+                "doubt": doubt[bins].tolist() if doubt is not None and source == "counted" else None,
             }
             conn.execute(SQL["add_histogram"], parameters)
     parameters = {
@@ -286,6 +301,11 @@ def write_histogram(
 def face_boxes(conn: Connection, ids: Sequence[int]) -> list[tuple[Any, ...]]:
     """Key, box (x, y, w, h), and width and height of the photo, of the faces ``ids`` that have a box."""
     return conn.execute(SQL["face_boxes"], {"ids": list(ids)}).fetchall()
+
+
+def taken_faces(conn: Connection) -> dict[int, tuple[float, float, float, float]]:
+    """By image, the box x, y, w, h in pixels of the face that a person took."""
+    return {image: (x, y, w, h) for image, x, y, w, h in conn.execute(SQL["taken_faces"])}
 
 
 def write_scan_faces(conn: Connection, scan_id: int, rows: Iterable[tuple[Any, ...]]) -> None:

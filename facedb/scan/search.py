@@ -20,7 +20,7 @@ from facedb.embedding.model_files.resolve import load_contract
 from facedb.embedding.pictures.decode import MAX_PIXELS
 from facedb.embedding.pipeline import Embedder, embed_bytes
 from facedb.join.score import pair_scores
-from facedb.scan import search_rows as store_search
+from facedb.scan import search_rows
 from facedb.scan.search_rows import FoundFace
 from facedb.scan.which_scan import find_scope
 
@@ -67,7 +67,7 @@ def search(
             raise InputError(f"{image} gives no face to search with: {result.problem.detail}")
         matches = []
         for face in result.faces:
-            found = store_search.nearest(conn, model, face.vector, top, approximate=approximate)
+            found = search_rows.nearest(conn, model, face.vector, top, approximate=approximate)
             matches += _ranked(face, found, top, min_score)
         return matches
 
@@ -130,8 +130,8 @@ def index(db: Database, model_name: str | None, *, drop: bool = False) -> str:
     with closing(db.open()) as conn, translated(db.dsn):
         model = find_scope(conn, model=model_name).model
         if drop:
-            store_search.drop_index(conn, model)
+            search_rows.drop_index(conn, model)
         else:
-            store_search.build_index(conn, model)
+            search_rows.build_index(conn, model)
         conn.commit()
         return model.name

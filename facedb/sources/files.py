@@ -7,8 +7,8 @@ import stat
 from dataclasses import replace
 
 from facedb.core import rejects
-from facedb.core.file_kind import file_kind
-from facedb.core.image_format import HEAD_BYTES, LARGEST_FILE, image_format
+from facedb.core.files.file_kind import file_kind
+from facedb.core.files.image_format import HEAD_BYTES, LARGEST_FILE, image_format
 from facedb.core.records import ImageRecord
 from facedb.sources import problems
 from facedb.sources.extensions import has_image_extension

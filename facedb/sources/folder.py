@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facedb.core.errors import InputError
-from facedb.core.paths import QUARANTINE
+from facedb.core.files.paths import QUARANTINE
 from facedb.core.records import ImageRecord, Problem
 from facedb.sources import problems
 from facedb.sources.files import inspect_file

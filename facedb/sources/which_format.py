@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from facedb.core.errors import InputError
-from facedb.core.file_kind import file_kind, is_pointer_or_page
-from facedb.core.image_format import image_format
+from facedb.core.files.file_kind import file_kind, is_pointer_or_page
+from facedb.core.files.image_format import image_format
 from facedb.sources.archives.recordio import MAGIC_BYTES
 from facedb.sources.extensions import has_image_extension
+from facedb.sources.image_bytes import is_compressed, open_compressed
 from facedb.sources.junk import left_aside
-from facedb.sources.reading import is_compressed, open_compressed
 from facedb.sources.shards import expand
 
 _LOOK_AT = 20_000

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from facedb.report.thumbnails import SIDE, Place, Thumbnail, Thumbnails
+from facedb.report.pictures.thumbnails import SIDE, Place, Thumbnail, Thumbnails
 from facedb.web.catalogue import TEXT
 
 PHOTO_SIDE = 2048

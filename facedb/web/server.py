@@ -17,7 +17,8 @@ from facedb.web.settings import WebSettings
 def listen(host: str, port: int) -> socket.socket:
     """A socket on an address; ``port`` 0 takes any free one. Raises UsageError where it is taken or not this machine's."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends small answers at once only over what says that it is TCP; else each waits 40 ms for an acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -139,3 +139,31 @@ comment on column bi.plan_steps.source is 'The source whose root the paths are b
 comment on column bi.plan_steps.sha256 is 'SHA-256 of the bytes when planned, hexadecimal.';
 comment on column bi.plan_steps.verdict_id is 'The verdict that it follows from.';
 comment on column bi.plan_steps.image_id is 'Key of the image.';
+
+create view bi.taken_faces as
+select n.taken_face_id, n.dataset, n.identity, n.path, n.box_x, n.box_y, n.box_width, n.box_height, n.said_by, n.said_at, n.image_id
+from (
+    -- A word on a photo that lies elsewhere now is found by its bytes.
+    select distinct on (i.id) t.id as taken_face_id, d.name as dataset, l.name as identity, i.path, t.box[1] as box_x, t.box[2] as box_y,
+           t.box[3] as box_width, t.box[4] as box_height, t.said_by, t.said_at, i.id as image_id
+    from facedb.taken_face t
+    join facedb.image i on i.sha256 = t.sha256 and i.status = 'ready'
+    join facedb.source s on s.id = i.source_id and s.dataset_id = t.dataset_id
+    join facedb.dataset d on d.id = s.dataset_id
+    left join facedb.identity l on l.id = i.identity_id
+    where i.id = t.image_id or not exists (select from facedb.image g where g.id = t.image_id and g.status = 'ready')
+    order by i.id, t.id desc
+) n
+where n.box_x is not null;
+comment on view bi.taken_faces is 'Photos with several faces where a person said which one stands for the label.';
+comment on column bi.taken_faces.taken_face_id is 'Key of what was said; a greater one is newer.';
+comment on column bi.taken_faces.dataset is 'Dataset.';
+comment on column bi.taken_faces.identity is 'Label of the photo.';
+comment on column bi.taken_faces.path is 'Path of the photo below the root of its source.';
+comment on column bi.taken_faces.box_x is 'Left edge of the face in pixels of the upright photo.';
+comment on column bi.taken_faces.box_y is 'Its upper edge.';
+comment on column bi.taken_faces.box_width is 'Its width.';
+comment on column bi.taken_faces.box_height is 'Its height.';
+comment on column bi.taken_faces.said_by is 'Who said it.';
+comment on column bi.taken_faces.said_at is 'When.';
+comment on column bi.taken_faces.image_id is 'Key of the photo.';

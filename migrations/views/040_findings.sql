@@ -124,7 +124,7 @@ comment on column bi.findings.coverage_a is 'faces_a / size_a.';
 comment on column bi.findings.coverage_b is 'faces_b / size_b; null without b.';
 comment on column bi.findings.max_score is 'Highest score.';
 comment on column bi.findings.mean_score is 'Mean score; of copies the lowest.';
-comment on column bi.findings.own_score is 'Mean score of a stray to the rest of its folder; within the second group of a mixed folder.';
+comment on column bi.findings.own_score is 'Mean score of a stray against the rest of its folder; within the second group of a mixed folder.';
 comment on column bi.findings.detail is 'The evidence in a sentence.';
 comment on column bi.findings.verdict is 'What people said about the link, the faces or the pair, or what follows from what they said of others; null: nothing yet, or not of all its faces.';
 comment on column bi.findings.scan_id is 'Key of the scan.';
@@ -132,7 +132,7 @@ comment on column bi.findings.dataset_a is 'Dataset of a.';
 comment on column bi.findings.dataset_b is 'Dataset of b.';
 comment on column bi.findings.size_a is 'Faces of a in the gallery.';
 comment on column bi.findings.size_b is 'Faces of b in the gallery.';
-comment on column bi.findings.own_best is 'Highest score of a stray to the rest of its folder.';
+comment on column bi.findings.own_best is 'Highest score of a stray against the rest of its folder.';
 comment on column bi.findings.own_usual is 'Mean of the own scores in the folder.';
 comment on column bi.findings.own_spread is 'Their standard deviation.';
 comment on column bi.findings.sameness is 'Mean score on the scale of this data: 0 for strangers, 1 for one person.';
@@ -140,7 +140,7 @@ comment on column bi.findings.margin is 'Sameness to b less sameness to the own 
 comment on column bi.findings.hash_distance is 'Bits in which the hashes of copies differ.';
 comment on column bi.findings.group_number is 'Merges with the same number are proposed together.';
 comment on column bi.findings.group_lowest is 'The lowest sameness between two members of the group.';
-comment on column bi.findings.swap_rank is 'The stray that points back.';
+comment on column bi.findings.swap_rank is 'The stray that points the other way: the two photos may have been swapped.';
 comment on column bi.findings.verdict_note is 'What else the person said.';
 comment on column bi.findings.verdict_by is 'Who said it.';
 comment on column bi.findings.identity_a_id is 'Key of a.';
@@ -158,7 +158,7 @@ create view bi.evaluations as
 select e.id as evaluation_id, e.scan_id, m.name as model, e.kind, e.spec, e.seed, e.threshold, c.class, c.planted, c.found,
        c.average_precision, c.first_rank, c.last_rank, e.planted as all_planted, e.found as all_found, e.findings,
        e.average_precision as all_average_precision, e.scan_seconds, e.findings_seconds, e.evaluated_at,
-       s.dataset, s.is_latest, s.is_newest, c.found::double precision / c.planted as recall
+       s.dataset, s.is_latest, s.is_newest, c.found::double precision / c.planted as recall, e.calibration_error
 from facedb.evaluation e
 join bi.scans s on s.scan_id = e.scan_id
 join facedb.model m on m.id = s.model_id
@@ -188,6 +188,27 @@ comment on column bi.evaluations.dataset is 'The datasets of the scan.';
 comment on column bi.evaluations.is_latest is 'Whether the scan is the newest finished one of a dataset under its contract.';
 comment on column bi.evaluations.is_newest is 'The same under any contract.';
 comment on column bi.evaluations.recall is 'found / planted of the class.';
+comment on column bi.evaluations.calibration_error is 'Expected calibration error over all findings: how far confidence and precision are apart, on average.';
+
+create view bi.reliability as
+select t.evaluation_id, e.scan_id, s.dataset, e.kind, e.spec, t.above as confidence_from, t.above + 0.1 as confidence_to, t.findings, t.confidence,
+       t.true_findings, t.true_findings::double precision / t.findings as precision, e.calibration_error
+from facedb.evaluation_tenth t
+join facedb.evaluation e on e.id = t.evaluation_id
+join bi.scans s on s.scan_id = e.scan_id;
+comment on view bi.reliability is 'Whether findings are true as often as their confidence says: one row per evaluation and tenth of the confidence that has findings.';
+comment on column bi.reliability.evaluation_id is 'Key of the evaluation.';
+comment on column bi.reliability.scan_id is 'Key of the scan.';
+comment on column bi.reliability.dataset is 'The datasets of the scan.';
+comment on column bi.reliability.kind is 'inject: planted mistakes; truth: a list that people made.';
+comment on column bi.reliability.spec is 'What was planted, or the name of the list.';
+comment on column bi.reliability.confidence_from is 'Lower end of the tenth.';
+comment on column bi.reliability.confidence_to is 'Upper end of the tenth.';
+comment on column bi.reliability.findings is 'Findings in it; those about photos are left out.';
+comment on column bi.reliability.confidence is 'Their mean confidence.';
+comment on column bi.reliability.true_findings is 'Those that are true.';
+comment on column bi.reliability.precision is 'true_findings / findings.';
+comment on column bi.reliability.calibration_error is 'Expected calibration error of the evaluation.';
 
 -- The impostor scores from the threshold up were all counted; below it a random sample is scaled to the whole.
 create view bi.score_distribution as

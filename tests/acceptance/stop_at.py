@@ -8,7 +8,7 @@ import sys
 
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
-from facedb.review import apply, checkpoints
+from facedb.review.files import apply, checkpoints
 
 dsn, plan, command, last, links = sys.argv[1:]
 left = int(last)

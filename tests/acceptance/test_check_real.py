@@ -38,11 +38,13 @@ def models(real_data: Path) -> list[object]:
 def test_copied_faces_and_a_split_folder_are_exactly_the_top_links(
     database: Database, tmp_path: Path, real_data: Path
 ) -> None:
-    folder = linked(real_data / "faces" / "orl", tmp_path / "orl")
+    folder = tmp_path / "orl"
+    for person in range(1, 27):
+        linked(real_data / "faces" / "orl" / f"s{person}", folder / f"s{person}")
     facedb = Command(tmp_path / "home", dsn=database.dsn)
     arguments = ["check", folder, *models(real_data), "--threshold", 0.45]
     before = facedb(*arguments)
-    assert "400 = 400 embedded + 0 rejected + 0 ignored" in before.out
+    assert "260 = 260 embedded + 0 rejected + 0 ignored" in before.out
     clean = {frozenset((row["identity_a"], row["identity_b"])) for row in facedb("links", "--format", "json").json}
     assert not clean & {frozenset(("s1", "s2")), frozenset(("s7", "s7b"))}
     for shot in (1, 2, 3):
@@ -51,8 +53,8 @@ def test_copied_faces_and_a_split_folder_are_exactly_the_top_links(
     for shot in range(1, 6):
         (folder / "s7" / f"{shot}.pgm").rename(folder / "s7b" / f"{shot}.pgm")
     after = facedb(*arguments)
-    assert "403 = 403 embedded" in after.out
-    assert "8 of 403 faces are new or changed" in after.err
+    assert "263 = 263 embedded" in after.out
+    assert "8 of 263 faces are new or changed" in after.err
     links = facedb("links", "--format", "json").json
     assert {frozenset((row["identity_a"], row["identity_b"])) for row in links[:2]} == {
         frozenset(("s1", "s2")),

@@ -17,7 +17,7 @@ import pytest
 
 from facedb.check import check
 from facedb.core.errors import FacedbError
-from facedb.core.paths import QUARANTINE
+from facedb.core.files.paths import QUARANTINE
 from facedb.core.progress import Silent
 from facedb.dataset.embed import ModelChoice
 from facedb.dataset.ingest import ingest
@@ -25,7 +25,7 @@ from facedb.db.connection import Database
 from facedb.demo.dataset import picture_bytes
 from facedb.demo.model.embedder import MODEL
 from facedb.demo.planted import plan_dataset
-from facedb.review.apply import apply, undo
+from facedb.review.files.apply import apply, undo
 from facedb.review.plan import make_plan, plans
 from facedb.review.verdicts import Statement, say
 from facedb.scan.run import ScanOptions

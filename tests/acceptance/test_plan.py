@@ -14,8 +14,8 @@ from facedb.core.progress import Silent
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
 from facedb.report.export import ExportOptions, export
-from facedb.review import checkpoints
-from facedb.review.apply import apply, undo
+from facedb.review.files import checkpoints
+from facedb.review.files.apply import apply, undo
 from facedb.review.plan import make_plan, plans, show_plan
 from facedb.review.verdicts import Statement, listed, say
 from tests.acceptance.trees import PEOPLE, grow, look, people, png, rows, take
@@ -396,7 +396,7 @@ def test_a_plan_that_is_half_undone_can_go_forward_again(
             raise KeyboardInterrupt
 
     stop.left = 3  # type: ignore[attr-defined]
-    monkeypatch.setattr("facedb.review.apply.reached", stop)
+    monkeypatch.setattr("facedb.review.files.carrying.reached", stop)
     with pytest.raises(KeyboardInterrupt):
         undo(database, plan, yes=True, reporter=SILENT)
     monkeypatch.undo()
@@ -459,7 +459,7 @@ def test_a_folder_that_was_read_only_takes_its_files_back_before_it_is_read_only
         (root / folder).chmod(0o555)
     before = look(root)
     plan = make_plan(database).plan.id
-    monkeypatch.setattr("facedb.review.safe_moves.Tree.check_writable", lambda *_: None)
+    monkeypatch.setattr("facedb.review.files.safe_moves.Tree.check_writable", lambda *_: None)
     link = os.link
 
     def refuse(source: str, target: str, **options: Any) -> None:
@@ -468,7 +468,7 @@ def test_a_folder_that_was_read_only_takes_its_files_back_before_it_is_read_only
                 raise PermissionError(13, "Permission denied")
         link(source, target, **options)
 
-    monkeypatch.setattr("facedb.review.safe_moves._NO_LINKS_HERE", ())
+    monkeypatch.setattr("facedb.review.files.safe_moves._NO_LINKS_HERE", ())
     monkeypatch.setattr(os, "link", refuse)
     with pytest.raises(InputError, match="cannot be moved") as caught:
         apply(database, plan, yes=True, reporter=SILENT)

@@ -11,7 +11,7 @@ import pytest
 
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
-from facedb.review.apply import apply, undo
+from facedb.review.files.apply import apply, undo
 from facedb.review.plan import make_plan, show_plan
 from tests.acceptance.trees import look, people, rows, take
 

@@ -11,7 +11,7 @@ import pytest
 import facedb
 from facedb.api import FaceDB
 from facedb.db.connection import Database
-from facedb.report import reading as results
+from facedb.report import reading
 from facedb.report.reading import Selection
 from facedb.review import verdicts
 from tests.acceptance.trees import look
@@ -89,7 +89,7 @@ def test_what_a_person_said_holds_over_everything_that_comes_after(db: FaceDB, d
     save(portrait(1, 30), world / "bea" / "new.png")
     _check(db, world, first)
     assert twins in _links(db)
-    (remark,) = results.remarks_on_links(database, Selection())
+    (remark,) = reading.remarks_on_links(database, Selection())
     assert "since then 1 new image joined their pairs" in remark
 
 

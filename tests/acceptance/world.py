@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from facedb.cli.app import app
 from facedb.core.errors import FacedbError
+from tests.acceptance import forks
 
 SIDE = 32
 BLOCKS = 4
@@ -141,11 +142,11 @@ class Command:
 
     def __call__(self, *arguments: object, code: int = 0) -> Said:
         """Run the command to its end, which must be exit code ``code``."""
-        process = self.start(*arguments)
-        out, err = (part.decode() for part in process.communicate(timeout=300))
-        assert process.returncode == code, f"{arguments}: {process.returncode}\n{out}\n{err}"
+        found, *printed = forks.run([str(part) for part in arguments], self.environment, self.home)
+        out, err = (part.decode() for part in printed)
+        assert found == code, f"{arguments}: {found}\n{out}\n{err}"
         assert "Traceback" not in err, err
-        return Said(process.returncode, out, err)
+        return Said(found, out, err)
 
 
 @dataclass(frozen=True)

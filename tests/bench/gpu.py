@@ -78,13 +78,13 @@ def main() -> None:
     if len(missing) == 2:
         return
     gallery = synthetic_gallery(options.rows, options.dim, seed=1).gallery
-    blocks = plan_blocks(gallery.labels, target_rows=options.block)
+    blocks = plan_blocks(gallery.identity_ids, target_rows=options.block)
     small = synthetic_gallery(5_000, options.dim, seed=1).gallery
     for _, open_it in methods(small, options.threshold):
         # Contexts, libraries and kernels are made once per process or machine, not once per search.
         searcher = open_it()
         self_test("warm-up", searcher, small)
-        for block in plan_blocks(small.labels, target_rows=2_000):
+        for block in plan_blocks(small.identity_ids, target_rows=2_000):
             list(searcher.search(block))
         searcher.close()
     first: Hits | None = None

@@ -72,7 +72,7 @@ class Bench:
             for part, start in enumerate(range(0, len(rows), FILE_ROWS)):
                 chosen = rows[start : start + FILE_ROWS]
                 np.save(folder / f"{part:04}.features.npy", made.vectors[chosen])
-                ids = np.array([f"p{made.labels[k]:06}/{k:07}.jpg" for k in chosen])
+                ids = np.array([f"p{made.identity_ids[k]:06}/{k:07}.jpg" for k in chosen])
                 np.save(folder / f"{part:04}.object_ids.npy", ids)
 
     def ingest(self) -> None:

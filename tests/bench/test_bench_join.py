@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from facedb.bench import joining as bench_join
-from facedb.bench import methods as bench_methods
+from facedb.bench import joining, methods
 from facedb.bench.joining import Measured, OtherMethod
 from facedb.bench.methods import BASELINES, INVERTED_FILE, NUMPY, RANGE_SEARCH, RIGHT_KERNEL
 from facedb.bench.synthetic import synthetic_gallery
@@ -26,11 +25,11 @@ RANGED = [name for name in (RANGE_SEARCH, RIGHT_KERNEL) if name in BASELINES]
 @pytest.fixture(scope="module")
 def report():
     def elsewhere(gallery, threshold):
-        rows_a, rows_b = bench_methods.numpy_tiles(gallery, threshold, 1)
+        rows_a, rows_b = methods.numpy_tiles(gallery, threshold, 1)
         return Measured(2.0, None, None, rows_a, rows_b)
 
     others = [OtherMethod("elsewhere", 500, elsewhere)]
-    return bench_join.run(1_500, 64, ["int8", "exact"], 0.4, 3, 1, rounds=2, others=others)
+    return joining.run(1_500, 64, ["int8", "exact"], 0.4, 3, 1, rounds=2, others=others)
 
 
 def test_every_engine_and_complete_method_finds_all_pairs(report):
@@ -60,7 +59,7 @@ def test_the_fastest_round_counts_and_the_slowest_is_told(report):
 
 def test_peak_memory_is_that_of_the_method_alone(report):
     ballast = np.ones(60_000_000)  # 480 MB in this process must not show in the next ones.
-    again = bench_join.run(200, 64, ["int8"], 0.4, baselines=())
+    again = joining.run(200, 64, ["int8"], 0.4, baselines=())
     peak = again.rows[0].peak_mb
     assert peak is not None
     assert peak < 200
@@ -73,12 +72,12 @@ def test_a_missing_engine_is_refused_before_anything_is_timed():
     if missing is None:
         pytest.skip("every engine is available here")
     with pytest.raises(EngineError, match=missing):
-        bench_join.run(200, 64, [missing])
+        joining.run(200, 64, [missing])
 
 
 def test_a_method_that_fails_is_an_error_with_its_last_words():
     with pytest.raises(FacedbError, match=r"int8 ended with exit code 1: .*not a cosine"):
-        bench_join.run(50, 64, ["int8"], 5.0, baselines=())
+        joining.run(50, 64, ["int8"], 5.0, baselines=())
 
 
 def test_the_command_prints_a_table_or_json():
@@ -92,17 +91,17 @@ def test_the_command_prints_a_table_or_json():
 
 
 def test_without_an_engine_the_complete_baseline_is_the_truth():
-    report = bench_join.run(300, 64, [], baselines=[RANGE_SEARCH])
+    report = joining.run(300, 64, [], baselines=[RANGE_SEARCH])
     assert report.rows[0].found == 1.0
     with pytest.raises(FacedbError, match="add an engine"):
-        bench_join.run(300, 64, [], baselines=[INVERTED_FILE])
+        joining.run(300, 64, [], baselines=[INVERTED_FILE])
 
 
 def test_baselines_agree_with_the_join_on_every_pair():
     gallery = synthetic_gallery(1_000, 64, seed=2).gallery
-    truth = bench_methods.pair_keys(*bench_methods.engine_pairs("exact", gallery, 0.4, 1), 1_000)
-    for method in (bench_methods.range_search, bench_methods.numpy_tiles):
-        assert (bench_methods.pair_keys(*method(gallery, 0.4, 1), 1_000) == truth).all()
+    truth = methods.pair_keys(*methods.engine_pairs("exact", gallery, 0.4, 1), 1_000)
+    for method in (methods.range_search, methods.numpy_tiles):
+        assert (methods.pair_keys(*method(gallery, 0.4, 1), 1_000) == truth).all()
 
 
 def test_each_row_says_which_kernel_of_which_blas_multiplied(report):

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from facedb.dataset import embedding_rows as store_embeddings
-from facedb.dataset import image_rows as store_ingest
+from facedb.dataset import dataset_rows, embedding_rows, image_rows
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.dataset.image_rows import ImageRow
+from facedb.dataset.places import source_rows
 from facedb.db.connection import Connection, Database
 
 Triple = tuple[int, int, float]
@@ -33,7 +33,7 @@ def clustered(rng: np.random.Generator, rows: int, dim: int, centres: int, noise
 def add_model(conn: Connection, dim: int, name: str = "test") -> ModelRow:
     """A contract that nobody can run."""
     digest = hashlib.sha256(f"{name}{dim}".encode()).hexdigest()
-    return store_embeddings.add_model(
+    return embedding_rows.add_model(
         conn,
         name=name,
         digest=digest,
@@ -71,13 +71,13 @@ class Population:
         """Add faces with these unit vectors float32 (n, dim) under these labels; returns the keys of the faces (n,)."""
         n = len(vectors)
         with self.db.connection() as conn:
-            dataset_id = store_ingest.add_dataset(conn, dataset)
+            dataset_id = dataset_rows.add_dataset(conn, dataset)
             place = f"/{dataset}"
-            source_id = store_ingest.add_source(conn, dataset_id, place, place, "folder", {})
-            keys = store_ingest.identity_ids(conn, dataset_id, {name for name in identities if name})
-            images = store_ingest.reserve_ids(conn, "image", -(-n // per_image))
+            source_id = source_rows.add_source(conn, dataset_id, place, place, "folder", {})
+            keys = dataset_rows.identity_ids(conn, dataset_id, {name for name in identities if name})
+            images = image_rows.reserve_ids(conn, "image", -(-n // per_image))
             labels = identities[::per_image]
-            store_ingest.insert_images(
+            image_rows.insert_images(
                 conn,
                 source_id,
                 [
@@ -101,7 +101,7 @@ class Population:
                     for image, name in zip(images, labels, strict=True)
                 ],
             )
-            faces = store_ingest.reserve_ids(conn, "face", n)
+            faces = image_rows.reserve_ids(conn, "face", n)
             with conn.cursor() as cursor:
                 cursor.executemany(
                     "insert into facedb.face (id, image_id, detection, ordinal, size_px, sharpness)"
@@ -119,7 +119,7 @@ class Population:
                     ],
                 )
             keys_of_faces = np.array(faces, np.int64)
-            store_embeddings.copy_embeddings(
+            embedding_rows.copy_embeddings(
                 conn, self.model, keys_of_faces, np.asarray(vectors, np.float32), np.ones(n, np.float32)
             )
         return keys_of_faces
@@ -127,8 +127,8 @@ class Population:
     def relabel(self, faces: Sequence[int] | np.ndarray, identity: str, dataset: str = "faces") -> None:
         """Put the images of ``faces`` under another label."""
         with self.db.connection() as conn:
-            dataset_id = store_ingest.add_dataset(conn, dataset)
-            key = store_ingest.identity_ids(conn, dataset_id, [identity])[identity]
+            dataset_id = dataset_rows.add_dataset(conn, dataset)
+            key = dataset_rows.identity_ids(conn, dataset_id, [identity])[identity]
             conn.execute(
                 "update facedb.image set identity_id = %s"
                 " where id in (select image_id from facedb.face where id = any(%s))",

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedb.core.paths import QUARANTINE
+from facedb.core.files.paths import QUARANTINE
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
 from facedb.review.plan import make_plan

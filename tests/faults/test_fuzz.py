@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 from facedb.cli.app import app
 from facedb.core.errors import FacedbError
-from facedb.core.paths import shown
+from facedb.core.files.paths import shown
 from facedb.core.records import ImageRecord
 from facedb.core.rejects import Rejected
 from facedb.core.settings import load_settings
@@ -31,8 +31,8 @@ from facedb.db.connection import Database
 from facedb.embedding.model_files.model_hash import model_files
 from facedb.embedding.pictures import decode
 from facedb.sources.archives.recordio import IdentityRecordWriter
+from facedb.sources.image_bytes import ByteReader
 from facedb.sources.options import SourceOptions
-from facedb.sources.reading import ByteReader
 from facedb.sources.registry import open_source
 from tests.acceptance.world import Inside, block_model, people, portrait
 

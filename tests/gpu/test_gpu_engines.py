@@ -59,7 +59,7 @@ def route(request: pytest.FixtureRequest) -> FaissRoute:
 def found(searcher, gallery, target):
     rows = sorted(
         row
-        for block in plan_blocks(gallery.labels, target_rows=target)
+        for block in plan_blocks(gallery.identity_ids, target_rows=target)
         for hits in searcher.search(block)
         for row in triples(hits.rows_a, hits.rows_b, hits.scores)
     )

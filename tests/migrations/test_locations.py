@@ -11,7 +11,7 @@ from facedb.core.progress import Silent
 from facedb.dataset.ingest import ingest
 from facedb.db import migrate
 from facedb.db.connection import Database
-from facedb.review.apply import apply
+from facedb.review.files.apply import apply
 from facedb.review.plan import make_plan
 from facedb.review.verdicts import Statement, say
 from tests.acceptance.trees import grow, png

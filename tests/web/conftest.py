@@ -16,16 +16,21 @@ import pytest
 import uvicorn
 from starlette.testclient import TestClient
 
+from facedb.check import check
 from facedb.core.progress import Silent
+from facedb.dataset.embed import ModelChoice
 from facedb.db.connection import Database
 from facedb.demo.dataset import write_dataset
-from facedb.demo.run import SEED, demo
+from facedb.demo.model.embedder import MODEL, THRESHOLD
+from facedb.demo.run import DATASET, SEED
+from facedb.scan.run import ScanOptions
 from facedb.web.app import create_app
 from facedb.web.server import listen
 from facedb.web.settings import WebSettings
 from tests.conftest import Server
 
 PORT = 8765
+PEOPLE = 30
 
 
 @dataclass(frozen=True)
@@ -39,21 +44,21 @@ class Checked:
 
 @pytest.fixture(scope="session")
 def checked(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Checked:
-    """The demo, checked once for all tests of this worker; the drawings are made once for all workers."""
+    """A demo of few people, checked once for all tests of this worker; the drawings are made once for all workers."""
     home = tmp_path_factory.mktemp("review")
     base = tmp_path_factory.getbasetemp()
     drawn = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "drawn-for-review"
     with (drawn.with_suffix(".lock")).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        write_dataset(drawn, seed=SEED)
+        write_dataset(drawn, seed=SEED, identities=PEOPLE)
     name = f"demo_{secrets.token_hex(4)}"
     server.administer(f"create database {{}} template {template}", name)
-    demo(
+    check(
         Database(server.database(name), embedded=True),
         drawn,
-        home / "cache",
-        seed=SEED,
-        engine="auto",
+        ModelChoice(MODEL),
+        ScanOptions(threshold=THRESHOLD, cache_dir=home / "cache"),
+        dataset=DATASET,
         reporter=Silent(),
     )
     return Checked(name, drawn, home / "cache")
@@ -161,3 +166,44 @@ def serve(settings: WebSettings) -> Iterator[Page]:
     """The page of the test's database on a port."""
     with served(settings) as page:
         yield page
+
+
+@dataclass(frozen=True)
+class TwoFaces:
+    """A stray of the demo whose photo shows two faces: ``rank`` and ``image`` of it, the face that was ``taken`` and the ``other`` one."""
+
+    rank: int
+    image: int
+    taken: int
+    other: int
+
+
+@pytest.fixture
+def two_faces(demo_database: Database) -> TwoFaces:
+    """The first stray, whose photo is given a second face with a vector, beside the first."""
+    with demo_database.connection() as conn:
+        row = conn.execute(
+            "select f.rank, c.image_id, c.id from facedb.finding f join facedb.finding_face w using (scan_id, rank)"
+            " join facedb.face c on c.id = w.face_id where f.class = 'stray' and w.role = 'wrong' and f.swap_rank is null"
+            " order by f.rank limit 1"
+        ).fetchone()
+        assert row is not None
+        rank, image, taken = row
+        conn.execute("update facedb.face set box = '{10, 20, 40, 60}' where id = %s", (taken,))
+        other = conn.execute(
+            "insert into facedb.face (image_id, detection, ordinal, box, size_px)"
+            " select image_id, detection, 1, '{60, 20, 40, 60}', 40 from facedb.face where id = %s returning id",
+            (taken,),
+        ).fetchone()
+        assert other is not None
+        conn.execute(
+            "insert into facedb.embedding (face_id, model_id, vec, norm) select %s, model_id, vec, norm from facedb.embedding"
+            " where face_id = (select min(c.id) from facedb.face c join facedb.image i on i.id = c.image_id where i.identity_id ="
+            " (select identity_id from facedb.image where id = %s) and i.id <> %s)",
+            (other[0], image, image),
+        )
+        conn.execute(
+            "insert into facedb.scan_face (scan_id, face_id, role, faces) values (1, %s, 'part', 2), (1, %s, 'bystander', 2)",
+            (taken, other[0]),
+        )
+    return TwoFaces(rank, image, taken, other[0])

@@ -9,7 +9,7 @@ import pytest
 
 from facedb.db.connection import Database
 from facedb.scan.search import search
-from tests.web.conftest import Checked, Enter, Reviewer
+from tests.web.conftest import Checked, Enter, Reviewer, TwoFaces
 
 
 def queue(reviewer: Reviewer, **chosen: object) -> list[dict[str, Any]]:
@@ -51,7 +51,7 @@ def test_the_queue_has_the_findings_of_psql_in_the_order_of_their_rank(ann: Revi
     strays = [row[0] for row in rows if row[1] == "stray"]
     assert [i["rank"] for i in queue(ann, kind="stray")] == strays
     assert [i["rank"] for i in queue(ann, kind="stray", after=strays[2], limit=3)] == strays[3:6]
-    assert all("rei jarvela" in (i["a"] + i["b"]).lower() for i in queue(ann, words="rei jarv"))
+    assert all("jona kestrel" in (i["a"] + i["b"]).lower() for i in queue(ann, words="jona kest"))
     assert queue(ann, words="%") == []
     assert [i["rank"] for i in queue(ann, least=0.99)] == [i["rank"] for i in queue(ann) if i["confidence"] >= 0.99]
 
@@ -279,3 +279,64 @@ def test_read_only_shows_everything_and_changes_nothing(enter: Enter, demo_datab
     assert standing(demo_database) == []
     with demo_database.connection() as conn:
         assert conn.execute("select count(*) from facedb.sitting").fetchone() == (0,)
+
+
+def taken(db: Database) -> list[tuple[Any, ...]]:
+    """The photos whose face a person took: left edge of it, and who said so."""
+    with db.connection() as conn:
+        return conn.execute("select image_id, box_x, said_by from bi.taken_faces order by 1").fetchall()
+
+
+def test_another_face_of_the_photo_in_question_lets_its_label_stand_and_is_undone_in_one_stroke(
+    ann: Reviewer, demo_database: Database, two_faces: TwoFaces
+) -> None:
+    photo: Any = ann.get(f"/api/photos/{two_faces.image}")
+    assert [(one["taken"], one["embedded"], one["by_person"]) for one in photo["faces"]] == [
+        (True, True, False),
+        (False, True, False),
+    ]
+    say(ann, two_faces.rank, "other-face", faces=[two_faces.other])
+    assert taken(demo_database) == [(two_faces.image, 60.0, "ann")]
+    assert [row[:2] for row in standing(demo_database)] == [("face", "same")]
+    found = case(ann, two_faces.rank)
+    assert (found["state"], found["answer"]) == ("decided", "same")
+    progress: Any = ann.get("/api/scans/1/progress")
+    assert (progress["right"], progress["wrong"]) == (0, 1)
+    photo = ann.get(f"/api/photos/{two_faces.image}")
+    assert [one["by_person"] for one in photo["faces"]] == [False, True]
+    assert ann.send("POST", "/api/undo") == {"cases": [[1, two_faces.rank]], "verdicts": 1}
+    assert (taken(demo_database), standing(demo_database)) == ([], [])
+
+
+def test_a_face_is_taken_outside_of_findings_too_and_nobody_overwrites_anybody_unseen(
+    enter: Enter, demo_database: Database, two_faces: TwoFaces
+) -> None:
+    ann, ben = enter("ann"), enter("ben")
+    path, body = f"/api/photos/{two_faces.image}/face", {"face_id": two_faces.other, "seen": 0}
+    ann.send("POST", path, body)
+    refused: Any = ben.send("POST", path, body | {"face_id": two_faces.taken}, status=409)
+    assert "ann took a face of this photo" in refused["message"]
+    seen: Any = ben.get(f"/api/photos/{two_faces.image}")
+    assert (seen["taken_by"], [one["by_person"] for one in seen["faces"]]) == ("ann", [False, True])
+    ben.send("POST", path, {"face_id": two_faces.taken, "seen": seen["seen"]})
+    assert taken(demo_database) == [(two_faces.image, 10.0, "ben")]
+    ann.send("POST", "/api/undo", status=409)
+    assert ben.send("POST", "/api/undo") == {"cases": [], "verdicts": 1}
+    assert taken(demo_database) == [(two_faces.image, 60.0, "ann")], "what Ann said stands again, in her name"
+
+
+def test_what_is_no_face_of_the_photo_or_has_no_vector_is_not_taken(
+    ann: Reviewer, demo_database: Database, two_faces: TwoFaces
+) -> None:
+    elsewhere = case(ann, first(ann, "merge"))["a"]["faces"][0]
+    path = f"/api/photos/{two_faces.image}/face"
+    ann.send("POST", path, {"face_id": elsewhere["id"], "seen": None}, status=404)
+    alone = f"/api/photos/{elsewhere['image_id']}/face"
+    ann.send("POST", alone, {"face_id": elsewhere["id"], "seen": None}, status=422)
+    say(ann, two_faces.rank, "other-face", faces=[elsewhere["id"]], status=422)
+    say(ann, first(ann, "merge"), "other-face", faces=[elsewhere["id"]], status=422)
+    with demo_database.connection() as conn:
+        conn.execute("delete from facedb.embedding where face_id = %s", (two_faces.other,))
+    refused = say(ann, two_faces.rank, "other-face", faces=[two_faces.other], status=422)
+    assert "--faces fit" in refused["message"]
+    assert (taken(demo_database), standing(demo_database)) == ([], [])

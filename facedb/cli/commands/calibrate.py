@@ -41,11 +41,11 @@ def calibrate(
 ) -> None:
     """Print error rates at thresholds: false match and false non-match rates with denominators and intervals.
 
-    Two lines are kept apart: pairs are worth a look above *review*, and hardly ever chance above *certain*.
+    Two scores stand out: above *review* pairs are worth a look, above *certain* they are hardly ever chance.
     """
-    from facedb.report import score_chart
-    from facedb.scan import calibrate as work
-    from facedb.scan.thresholds import ThresholdRule
+    from facedb.report.pictures import score_chart
+    from facedb.scan.scores import calibrate as work
+    from facedb.scan.scores.thresholds import ThresholdRule
 
     if fmr is not None:
         ThresholdRule(fmr)

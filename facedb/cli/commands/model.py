@@ -74,7 +74,7 @@ def show(
     name: Annotated[str, typer.Argument(help="Name or digest of a contract.")],
     output: FormatOption = Format.TABLE,
 ) -> None:
-    """Print a contract: everything that changes a vector."""
+    """Print a contract: everything that a vector depends on."""
     from facedb.dataset import models
 
     with database(ctx) as db:

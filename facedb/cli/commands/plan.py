@@ -13,7 +13,7 @@ from facedb.core.result_columns import table
 
 if TYPE_CHECKING:
     from facedb.core.progress import Reporter
-    from facedb.review.apply import Outcome
+    from facedb.review.files.carrying import Outcome
 
 PlanArgument = Annotated[
     int, typer.Argument(help="Number of the plan, as `facedb plan` prints it.", show_default=False)
@@ -90,7 +90,7 @@ def apply(
     raw: RawOption = False,
 ) -> None:
     """Carry a plan out. Nothing is overwritten or deleted; after a crash the same command goes on, `undo` takes it back."""
-    from facedb.review import apply as applying
+    from facedb.review.files import apply as applying
 
     reporter = state_of(ctx).reporter
     with database(ctx) as db:
@@ -106,7 +106,7 @@ def undo(
     raw: RawOption = False,
 ) -> None:
     """Take back what a plan did, file by file, to the last byte."""
-    from facedb.review import apply as applying
+    from facedb.review.files import apply as applying
 
     reporter = state_of(ctx).reporter
     with database(ctx) as db:

@@ -38,7 +38,7 @@ from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.counting import are
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.core.result_columns import ad_hoc
 from facedb.sources.options import IdentityFrom
 
@@ -79,16 +79,16 @@ def ingest(
     contract: Annotated[str | None, typer.Option(help="Name of the model that made embeddings without images.")] = None,
     moved_from: MovedFromOption = None,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="Believe a known source of which nothing is left.")
+        bool, typer.Option("--allow-empty", help="Accept that nothing is left of a known source.")
     ] = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="Drop the rows of images that are gone from the source; with --yes.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do drop them; without this they are only counted.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Drop them; without this they are only counted.")] = False,
 ) -> None:
-    """Bring a source into a dataset: every file ends as a row, also those that are no faces.
+    """Bring a source into a dataset: every file ends as a row, even those that are not faces.
 
-    A source that is known is read as it was before; options that are given change that, and say so.
+    A known source is read as it was before; options given now change that, and facedb says so.
     """
     from facedb.dataset.ingest import ingest as run
 
@@ -228,9 +228,35 @@ def scan(
         int,
         typer.Option(min=1, help="Processes that share the search on this machine; others join with `facedb work`."),
     ] = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[ADDRESS]",
+            help="Let workers on a Ray cluster do the search, one per GPU or share of cores of its nodes; without an address: "
+            "that of RAY_ADDRESS, else on this machine. Needs the extra ray.",
+            show_default=False,
+        ),
+    ] = None,
+    links_only: Annotated[
+        bool,
+        typer.Option(
+            "--links-only",
+            help="Roll pairs up to links before rows are written, and keep the best pair of each: for galleries where chance makes "
+            "more pairs than a disk holds.",
+        ),
+    ] = False,
+    chunks: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Folder that all workers reach, or a URL of an object store (s3://…): the vectors are written there once and go with "
+            "the end of the scan; default: workers read them from the database.",
+            show_default=False,
+        ),
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Search everything anew instead of only what is new.")] = False,
     max_pairs: Annotated[
-        int, typer.Option(min=1, help="Stop before the work when more pairs than this are to be expected.")
+        int, typer.Option(min=1, help="Stop before the search begins if more pairs than this are expected.")
     ] = MAX_PAIRS,
     min_face: Annotated[float | None, typer.Option(help="Leave out faces smaller than this, in pixels.")] = None,
     min_quality: Annotated[
@@ -240,7 +266,7 @@ def scan(
         bool | None,
         typer.Option(
             "--unlabelled/--labelled",
-            help="Compare the faces without a label and tell duplicates among them; default: where nothing has a label.",
+            help="Compare the faces without a label and find duplicates among them; default: where nothing has a label.",
             show_default=False,
         ),
     ] = None,
@@ -262,6 +288,9 @@ def scan(
         engine=engine,
         threads=threads,
         workers=workers,
+        ray=ray,
+        chunks=chunks,
+        links_only=links_only,
         block_rows=block_rows,
         connections=connections,
         full=full,

@@ -133,6 +133,47 @@ def face(
     _say(ctx, Statement("face", path, verdict, target=to, note=note, by=by), dataset)
 
 
+@app.command(epilog="Example: facedb verdict photo ann/9.jpg --at 410,180")
+def photo(
+    ctx: typer.Context,
+    path: Annotated[
+        str, typer.Argument(help="A photo with several faces, as facedb prints its path.", show_default=False)
+    ],
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at", metavar="X,Y", help="A point within the face that is meant, in pixels of the upright photo."
+        ),
+    ] = None,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Take it back: the scan chooses the face that fits its folder.")
+    ] = False,
+    by: ByOption = None,
+    dataset: DatasetOption = None,
+) -> None:
+    """Say which face of a photo stands for its label, from the next scan on; facedb faces prints where they are."""
+    from facedb.core.errors import UsageError
+    from facedb.review import taken_faces
+
+    point = None if at is None else _point(at)
+    if (point is None) != withdraw:
+        raise UsageError("Say which face is meant by --at X,Y, or take that back with --withdraw.")
+    with database(ctx) as db:
+        taken_faces.say(db, path, point, dataset=dataset, by=by)
+        done = "The scan chooses its face again" if withdraw else "That face stands for the photo"
+        state_of(ctx).reporter.say(f"{done}, from the next scan on.")
+
+
+def _point(text: str) -> tuple[float, float]:
+    from facedb.core.errors import UsageError
+
+    try:
+        x, y = (float(part) for part in text.replace(";", ",").split(","))
+    except ValueError:
+        raise UsageError(f"A point is two numbers such as 410,180, not {text!r}.") from None
+    return x, y
+
+
 @app.command(
     "import",
     epilog="Example: facedb findings --format csv > reviewed.csv, fill its column verdict, and: facedb verdict import reviewed.csv",
@@ -151,7 +192,7 @@ def import_(
     dataset: DatasetOption = None,
     scan: ScanOption = None,
 ) -> None:
-    """Say everything that a csv holds, or nothing when a row of it is wrong. Rows without an answer are left alone."""
+    """Take in every verdict of a csv, or none if a row of it is wrong. Rows without an answer are left alone."""
     from facedb.review import imports
 
     with database(ctx) as db:
@@ -191,10 +232,15 @@ def list_(
 @app.command(epilog="Example: facedb verdict conflicts")
 def conflicts(ctx: typer.Context, output: FormatOption = Format.TABLE, raw: RawOption = False) -> None:
     """Print verdicts that cannot all be true, such as A = B, B = C and A ≠ C."""
-    from facedb.review import verdicts
+    from facedb.review import contradictions
 
     with database(ctx) as db:
-        emit(table(verdicts.Contradiction), [conflict.row() for conflict in verdicts.conflicts(db)], output, raw=raw)
+        emit(
+            table(contradictions.Contradiction),
+            [conflict.row() for conflict in contradictions.conflicts(db)],
+            output,
+            raw=raw,
+        )
 
 
 def _say(ctx: typer.Context, statement: Statement, dataset: str | None) -> None:
@@ -208,12 +254,12 @@ def _say(ctx: typer.Context, statement: Statement, dataset: str | None) -> None:
 
 def _tell(ctx: typer.Context, db: Database, keys: list[int], dataset: str | None) -> None:
     """Say what verdicts contradict, and what a plan would do by them."""
-    from facedb.review import verdicts
+    from facedb.review import contradictions
     from facedb.review.outlook import outlook
 
     say = state_of(ctx).reporter.say
     written = set(keys)
-    for conflict in verdicts.conflicts(db):
+    for conflict in contradictions.conflicts(db):
         if written & set(conflict.verdict_ids):
             row = conflict.row()
             say(f"It contradicts others: {row.said}, but {row.against}. Say one of them anew.")

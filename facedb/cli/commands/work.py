@@ -26,6 +26,12 @@ def work(
     lease: Annotated[
         float, typer.Option(min=1, help="Seconds after which the tile of a worker that is not heard of is free again.")
     ] = 60,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Its name in the ledger, which no other worker may have; default: host, process and a token."
+        ),
+    ] = None,
     max_temp: MaxTempOption = None,
     cool_to: CoolToOption = None,
     output: FormatOption = Format.TABLE,
@@ -41,7 +47,7 @@ def work(
     if (scan is None) == (not any_scan):
         raise UsageError("Name the scan to work on, or give --any.")
     reporter = state_of(ctx).reporter
-    options = WorkOptions(engine, threads, memory << 20, lease)
+    options = WorkOptions(engine, threads, memory << 20, lease, name)
     with database(ctx) as db:
         done = run(db, scan, options, reporter=reporter, pause=guard(max_temp, cool_to, reporter))
     kinds = {"scans": int, "tiles": int, "pairs": int, "lost": int}

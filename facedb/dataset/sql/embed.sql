@@ -83,6 +83,14 @@ where i.status = 'ready' and i.format is distinct from 'vector' and not (s.forma
   )
 order by s.id, i.container, i.container_offset, i.path;
 
+-- name: images_with_bytes
+-- Images by key whose bytes can be read again, in the same order.
+select i.id, s.root, i.path, i.container, i.container_offset, i.container_length, i.box, i.landmarks, i.sha256
+from facedb.image i
+join facedb.source s on s.id = i.source_id
+where i.id = any(%(ids)s) and i.format is distinct from 'vector' and not (s.format in ('npz', 'npy') and s.options ? 'contract')
+order by s.id, i.container, i.container_offset, i.path;
+
 -- name: unchanged
 -- Which images are still what a run began with; nobody changes them, and no other run writes their faces, before this
 -- transaction ends. Two runs under contracts of one detection share faces, so a lock that they could share would let both

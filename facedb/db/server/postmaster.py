@@ -27,8 +27,7 @@ import psycopg
 
 from facedb.core.errors import DatabaseError
 from facedb.db import session
-from facedb.db.server import binaries as binaries
-from facedb.db.server import clusters, loopback, room
+from facedb.db.server import binaries, clusters, loopback, room
 from facedb.db.server.account import SERVICE_DIR, Account, Place, give, initdb_account, own_directory
 from facedb.db.server.process import appended, processes, read_pid_file, read_unlinked, serves, spawn, tail
 from facedb.db.server.tuning import server_settings

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from psycopg import errors
 
-from facedb.core.disk import free, megabytes
 from facedb.core.errors import DatabaseError
-from facedb.core.paths import display
+from facedb.core.files.paths import display
+from facedb.core.machine.disk import free, megabytes
 
 NEEDED = 64 << 20
 """Bytes that must be free: two segments of the log (16 MB each) while a third and a batch of rows are written."""

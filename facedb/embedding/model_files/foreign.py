@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-from facedb.core.image_format import image_format
+from facedb.core.files.image_format import image_format
 
 ORT_MAGIC: Final = b"ORTM"
 _HEAD: Final = 1024

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from facedb.core.errors import ConflictError, ModelError
-from facedb.core.whole_file import whole_folder
+from facedb.core.files.whole_file import whole_folder
 from facedb.embedding.detection.detect import heads_of
 from facedb.embedding.session import Graph, graph_of, open_session
 

@@ -6,6 +6,7 @@ import struct
 import threading
 import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
@@ -79,6 +80,8 @@ _UPRIGHT: Final[dict[int, Image.Transpose]] = {
     8: Image.Transpose.ROTATE_90,
 }
 
+# What libjpeg can divide the sides by while it decodes.
+_SCALES: Final = (1, 2, 4, 8)
 _PILLOW: Final = r"PIL\."
 _filter_lock = threading.Lock()
 
@@ -88,7 +91,7 @@ class Decoded:
     """One picture: ``image`` is upright, mode RGB, 8 bits a channel, sRGB; ``format`` is what the content is.
 
     ``width`` and ``height`` are those of the upright photo; one pixel of ``image`` stands for ``reduction`` x ``reduction`` of its
-    pixels (1 but for huge JPEGs).
+    pixels (1 but for huge JPEGs, and for those that are only looked at).
     """
 
     image: Image.Image
@@ -98,12 +101,19 @@ class Decoded:
     reduction: int = 1
 
 
-def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> Decoded:
+def decode(
+    data: bytes,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    max_bytes: int = MAX_BYTES,
+    spare: Callable[[int, int], float] | None = None,
+) -> Decoded:
     """Decode the first frame of any supported image, whatever its file was called.
 
     The limits are checked on the header, before pixels are decoded. A JPEG of more than ``max_pixels`` is decoded at a half, a
     quarter or an eighth of its sides, whichever first fits: no network here looks at more. Smaller ones are decoded in full, since
-    vectors must not depend on a limit. Transparency is laid over white; 16-bit and float
+    vectors must not depend on a limit. Whoever only looks says by ``spare``, of the width and height of the file, by how much the sides
+    may be divided: a JPEG is then decoded that much smaller, which is faster. Transparency is laid over white; 16-bit and float
     images are scaled to 8 bits; an embedded colour profile is converted to sRGB where it is valid and ignored where
     not. Raises Rejected with ``empty``, ``too_large``, ``not_an_image``, ``unsupported_format``, ``truncated`` or
     ``damaged``.
@@ -120,6 +130,8 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BY
         if reduction is None:
             detail = f"The image has {width} x {height} pixels; the limit is {max_pixels:,}: --max-pixels raises it."
             raise Rejected(problem(rejects.TOO_LARGE, detail))
+        if spare is not None and isinstance(opened, JpegImagePlugin.JpegImageFile):
+            reduction = max(reduction, *(scale for scale in _SCALES if scale <= max(1.0, spare(width, height))))
         try:
             if reduction > 1:
                 opened.draft(opened.mode, (width // reduction, height // reduction))
@@ -150,7 +162,7 @@ def pixels_to_decode(data: bytes, max_pixels: int = MAX_PIXELS) -> int:
 
 def _reduction(opened: Image.Image, max_pixels: int) -> int | None:
     """By how much the sides of an opened image are divided while it is decoded; None where it is too large for that."""
-    scales = (1, 2, 4, 8) if isinstance(opened, JpegImagePlugin.JpegImageFile) else (1,)
+    scales = _SCALES if isinstance(opened, JpegImagePlugin.JpegImageFile) else (1,)
     # libjpeg rounds up.
     fits = (scale for scale in scales if -(-opened.width // scale) * -(-opened.height // scale) <= max_pixels)
     return next(fits, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from facedb.core.image_format import image_format
+from facedb.core.files.image_format import image_format
 
 
 @dataclass(frozen=True, slots=True)

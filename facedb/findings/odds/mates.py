@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import gamma, log, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int32Array
-from facedb.findings.folders import Folders
+from facedb.findings.cores.folders import Folders
+from facedb.findings.cores.persons import Persons
 from facedb.findings.odds.spread import Spread, fit_spread
-from facedb.findings.persons import Persons
 
 _SIZES = (1, 2, 3, 6, 12)
 _FOLDERS = 1000
 _FACES = 48
 _DRAWS = 4
 _STEPS = 16
-_FREEDOM = 4.0
-_T4 = 0.375
-"""The density of Student's t with four degrees of freedom at its middle, Gamma(5/2) / (sqrt(4 pi) Gamma(2))."""
-_T4_SIDE = 1.1416
-"""Where that distribution has the quantile 0.84134, as the normal one has at 1."""
+_SIDES = {2.0: 1.3213, 2.5: 1.2443, 3.0: 1.1969, 4.0: 1.1416, 6.0: 1.0911, 10.0: 1.0526}
+"""Where Student's t with so many degrees of freedom has the quantile 0.84134, as the normal one has at 1."""
+FREEDOM = 4.0
+"""How heavy the tails are before any face was seen; what the faces say is weighed against a doubt of half a unit of its logarithm."""
+_FREEDOM_DOUBT = 0.5
+_CLEAR = 0.5
+"""Below this sameness a face may be another person's, so nothing is learnt there about those that are at home."""
+_GRID = 2001
 _PRIOR_FOLDERS = 3.0
 _PRIOR_SIDE = 0.3
 _SHIFT = 0.05
@@ -34,7 +38,7 @@ _LOW, _HIGH = 0.158655, 0.841345
 class Mates:
     """The distribution of the sameness of two sets of faces of one person: ``middle``, and the spread ``below`` and ``above`` it.
 
-    On either side a Student distribution with four degrees of freedom: heavier than the normal one, since bad photos are.
+    On either side a Student distribution with ``freedom`` degrees of freedom: heavier than the normal one, since bad photos are.
     ``folders`` tells how many persons it rests on.
     """
 
@@ -42,6 +46,7 @@ class Mates:
     below: Spread
     above: Spread
     folders: int
+    freedom: float = FREEDOM
 
     def density(self, sameness: NDArray[np.floating], a: NDArray[np.number], b: NDArray[np.number]) -> Float64Array:
         """The density (per unit of sameness) for sets of ``a`` and ``b`` faces."""
@@ -69,8 +74,14 @@ class Mates:
     def _around(self, middle: float, sameness: Float64Array, low: Float64Array, high: Float64Array) -> Float64Array:
         away = sameness - middle
         side = np.where(away < 0, low, high)
-        shape = _T4 * (1 + (away / side * _T4_SIDE) ** 2 / _FREEDOM) ** (-(_FREEDOM + 1) / 2)
-        return np.asarray(shape * _T4_SIDE * 2 / (low + high))
+        return np.asarray(_student(away / side, self.freedom) * 2 / (low + high))
+
+
+def _student(away: Float64Array, freedom: float) -> Float64Array:
+    """The density of Student's t where it is as wide as a standard normal one, between the quantiles 0.16 and 0.84."""
+    side = _SIDES[freedom]
+    middle = gamma((freedom + 1) / 2) / (sqrt(freedom * pi) * gamma(freedom / 2))
+    return np.asarray(middle * side * (1 + (away * side) ** 2 / freedom) ** (-(freedom + 1) / 2))
 
 
 def mates_of_cores(vectors: Float32Array, parts: Folders, who: Persons, group: Int32Array) -> Mates:
@@ -104,7 +115,8 @@ def mates_of_cores(vectors: Float32Array, parts: Folders, who: Persons, group: I
 
 
 def mates_of_faces(who: Persons, parts: Folders, own_mean: Float32Array, group: Int32Array) -> Mates:
-    """One face against the rest of its core, by `peel`'s ``own_mean`` (n,); every folder counts once."""
+    """One face against the rest of its core, by `peel`'s ``own_mean`` (n,); every folder counts once, but for the weight of the tail:
+    how many faces are far from their own folder is asked of faces (`_heaviness`)."""
     rows = np.flatnonzero((group == 0) & ~np.isnan(own_mean))
     home = parts.folder_of[rows]
     rest = who.faces[home] - 1
@@ -118,7 +130,29 @@ def mates_of_faces(who: Persons, parts: Folders, own_mean: Float32Array, group: 
             found[1, round(float(np.average(rest[inside], weights=weight[inside])))] = np.stack(
                 [same[inside], weight[inside]], axis=1
             )
-    return _fit(found, len(np.unique(home)))
+    found_mates = _fit(found, len(np.unique(home)))
+    beside = np.flatnonzero((group != 0) & ~np.isnan(own_mean) & (who.faces[parts.folder_of] >= 2))
+    far = who.sameness(own_mean[beside], who.cohesion[parts.folder_of[beside]], who.cohesion[parts.folder_of[beside]])
+    others = np.r_[rest, who.faces[parts.folder_of[beside]]]
+    return replace(found_mates, freedom=_heaviness(found_mates, np.r_[same, far], others))
+
+
+def _heaviness(mates: Mates, sameness: Float64Array, rest: NDArray[np.integer]) -> float:
+    """The degrees of freedom of the lower side: of greatest likelihood for the faces below the middle, at ``sameness`` (m,) to the
+    ``rest`` (m,) of their folder, that are too much alike to be anybody else (a truncated sample), with a prior about FREEDOM."""
+    seen = (sameness < mates.middle) & (sameness >= _CLEAR) & (rest > 0)
+    side = np.sqrt(mates.below.variance(np.ones(1), rest[seen]))
+    away, reach = (mates.middle - sameness[seen]) / side, (mates.middle - _CLEAR) / side
+    best, most = FREEDOM, -np.inf
+    for freedom in _SIDES:
+        grid = np.linspace(0.0, float(reach.max(initial=1.0)), _GRID)
+        density = _student(grid, freedom)
+        below = np.r_[0.0, np.cumsum((density[1:] + density[:-1]) / 2 * np.diff(grid))]
+        likelihood = np.log(_student(away, freedom)) - np.log(np.maximum(np.interp(reach, grid, below), 1e-12))
+        told = float(likelihood.sum()) - (log(freedom / FREEDOM) / _FREEDOM_DOUBT) ** 2 / 2
+        if told > most:
+            best, most = freedom, told
+    return best
 
 
 def _sameness_of_halves(who: Persons, sums: Float64Array, a: int, b: int) -> float:

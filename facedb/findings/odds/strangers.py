@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -9,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
+from facedb.findings.cores.persons import Persons
 from facedb.findings.odds.spread import Spread, fit_spread
 from facedb.findings.odds.tail import Tail, fit_tail
-from facedb.findings.persons import Persons
 
 _PAIRS = 10_000_000
-_ROWS = 256
+_SCORES = 1 << 20
 _EDGES = np.array([1, 2, 3, 5, 9, 17, 33])
 _STEP = 0.05
 _LOWEST = -8.0
@@ -99,49 +100,69 @@ def compare(who: Persons, faces: Float32Array, home: Int64Array) -> tuple[float,
 
     Up to ten million pairs are all looked at; of more, those of evenly spread cores with every other.
     """
-    filled = np.flatnonzero(who.faces > 0)
-    count = len(filled)
-    total = count * (count - 1) / 2
-    taken = count if total <= _PAIRS else max(2, int(2 * _PAIRS / count))
-    rows = filled[np.linspace(0, count - 1, taken).astype(np.int64)] if taken < count else filled
-    place = np.full(len(who.faces), -1, np.int64)
-    place[rows] = np.arange(len(rows))
-    scores, firsts, seconds = [], [], []
-    for start in range(0, len(rows), _ROWS):
-        mine = rows[start : start + _ROWS]
-        score = (who.centres[mine] @ who.centres[filled].T).ravel()
-        # Each pair once: of two chosen cores the first one looks.
-        wanted = np.flatnonzero(
-            ((place[filled][None, :] < 0) | (place[filled][None, :] > place[mine][:, None])).ravel()
+    met = _Met(who)
+    if met.pairs < 3:
+        return 0.0, Spread(_PRIOR_SPREAD**2, 0.0, 0.0), CorePairs(met.total, np.zeros(_BODY_OF_FEW), *_none())
+    mean = sum(float(score.sum()) for _, _, score in met) / met.pairs
+    single = _single_faces(who, faces, home, met.filled)
+    spread = fit_spread(*_cells(who, mean, met, single))
+
+    def standard(a: Int64Array, b: Int64Array, score: Float64Array) -> Float64Array:
+        return np.asarray((score - mean) / np.sqrt(spread.variance(who.faces[a], who.faces[b])))
+
+    bins = np.zeros(_BINS, np.int64)
+    for part in met:
+        bins += np.bincount(
+            np.clip((standard(*part) - _LOWEST) / _STEP, 0, _BINS - 1).astype(np.int64), minlength=_BINS
         )
-        at, other = np.divmod(wanted, count)
-        scores.append(score[wanted])
-        firsts.append(mine[at].astype(np.int32))
-        seconds.append(filled[other].astype(np.int32))
-    score = np.concatenate(scores) if scores else np.empty(0, np.float32)
-    a = np.concatenate(firsts) if firsts else np.empty(0, np.int32)
-    b = np.concatenate(seconds) if seconds else np.empty(0, np.int32)
-    if len(score) < 3:
-        return 0.0, Spread(_PRIOR_SPREAD**2, 0.0, 0.0), CorePairs(total, np.zeros(_BODY_OF_FEW), *_none())
-    mean = float(np.mean(score, dtype=np.float64))
-    single = _single_faces(who, faces, home, filled)
-    spread = fit_spread(*_cells(who, mean, a, b, score, single))
-    z = (score.astype(np.float64) - mean) / np.sqrt(spread.variance(who.faces[a], who.faces[b]))
-    bins = np.bincount(np.clip((z - _LOWEST) / _STEP, 0, _BINS - 1).astype(np.int64), minlength=_BINS)
-    wanted_in_tail = min(_MOST_IN_TAIL, max(len(z) // 100, min(200, len(z) // 10)))
+    wanted_in_tail = min(_MOST_IN_TAIL, max(met.pairs // 100, min(200, met.pairs // 10)))
     above = np.cumsum(bins[::-1])[::-1]
     start_bin = max(int(np.searchsorted(-above, -wanted_in_tail)), int(-_LOWEST / _STEP) + 1)
-    upper = np.flatnonzero(z >= _LOWEST + start_bin * _STEP)
-    weight = total / len(z)
-    pairs = CorePairs(
-        total,
-        np.asarray(bins[:start_bin] * weight, np.float64),
-        a[upper].astype(np.int64),
-        b[upper].astype(np.int64),
-        np.asarray(score[upper], np.float64),
-        np.full(len(upper), weight),
-    )
-    return mean, spread, pairs
+    upper = []
+    for part in met:
+        high = np.flatnonzero(standard(*part) >= _LOWEST + start_bin * _STEP)
+        upper.append([column[high] for column in part])
+    a, b, score = (np.concatenate(columns) for columns in zip(*upper, strict=True))
+    weight = met.total / met.pairs
+    body = np.asarray(bins[:start_bin] * weight, np.float64)
+    return mean, spread, CorePairs(met.total, body, a, b, score, np.full(len(score), weight))
+
+
+class _Met:
+    """The ``pairs`` of cores that are looked at, of ``total``: every iteration gives them in parts that stay in the cache, folders int64
+    and their mean score float64 (m,). Many are scored again each time: held, they would take gigabytes."""
+
+    def __init__(self, who: Persons) -> None:
+        self._centres = who.centres
+        self.filled = filled = np.flatnonzero(who.faces > 0)
+        count = len(filled)
+        self.total = count * (count - 1) / 2
+        taken = count if self.total <= _PAIRS else max(2, int(2 * _PAIRS / count))
+        chosen = np.linspace(0, count - 1, taken).astype(np.int64) if taken < count else np.arange(count)
+        self._rows = filled[chosen]
+        # Each pair once: of two chosen cores the first one looks.
+        self._place = np.full(count, count, np.int64)
+        self._place[chosen] = np.arange(taken)
+        self.pairs = taken * count - taken * (taken + 1) // 2
+        self._held: list[tuple[Int64Array, Int64Array, Float64Array]] = []
+
+    def __iter__(self) -> Iterator[tuple[Int64Array, Int64Array, Float64Array]]:
+        if self._held:
+            yield from self._held
+            return
+        count, few = len(self.filled), self.pairs <= 2 * _SCORES
+        step = max(1, _SCORES // max(count, 1))
+        held = []
+        for first in range(0, len(self._rows), step):
+            mine = self._rows[first : first + step]
+            later = self._place[None, :] > np.arange(first, first + len(mine))[:, None]
+            at, other = np.divmod(np.flatnonzero(later.ravel()), count)
+            score = (self._centres[mine] @ self._centres[self.filled].T)[at, other].astype(np.float64)
+            part = mine[at], self.filled[other], score
+            if few:
+                held.append(part)
+            yield part
+        self._held = held
 
 
 def _single_faces(
@@ -159,33 +180,29 @@ def _single_faces(
 
 
 def _cells(
-    who: Persons,
-    mean: float,
-    a: NDArray[np.integer],
-    b: NDArray[np.integer],
-    score: NDArray[np.floating],
-    single: list[tuple[Int64Array, Float64Array]],
+    who: Persons, mean: float, met: _Met, single: list[tuple[Int64Array, Float64Array]]
 ) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array]:
     """Variances by sizes, as `fit_spread` takes them: of core pairs, and of single faces, which count as much as those do."""
-    found: list[tuple[Float64Array, ...]] = [_by_size(who.faces[a], who.faces[b], score - mean, 1.0)]
+    found = [_by_size(((who.faces[a], who.faces[b], score - mean) for a, b, score in met), 1.0)]
     for size, values in single:
         if len(values):
-            found.append(_by_size(np.ones(len(size), np.int64), size, values - mean, len(score) / len(values)))
+            found.append(_by_size([(np.ones(len(size), np.int64), size, values - mean)], met.pairs / len(values)))
     variance, alone, product, weight = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return variance, alone, product, weight
 
 
-def _by_size(
-    a: NDArray[np.integer], b: NDArray[np.integer], away: NDArray[np.floating], weight: float
-) -> tuple[Float64Array, ...]:
+def _by_size(parts: Iterable[tuple[Int64Array, Int64Array, Float64Array]], weight: float) -> tuple[Float64Array, ...]:
+    """Variance, 1 / n_a + 1 / n_b, 1 / (n_a n_b) and weight by size, of ``parts``: sizes of both sets and the distance from the mean."""
     kinds = len(_EDGES) + 1
-    cell = np.searchsorted(_EDGES, a, side="right") * kinds + np.searchsorted(_EDGES, b, side="right")
-    each = np.bincount(cell, minlength=kinds * kinds).astype(np.float64)
-    there = each > 0
-    one, other = 1.0 / a, 1.0 / b
-    columns = (away.astype(np.float64) ** 2, one + other, one * other)
-    sums = (np.bincount(cell, column, minlength=kinds * kinds)[there] / each[there] for column in columns)
-    return (*sums, each[there] * weight)
+    sums = np.zeros((4, kinds * kinds))
+    for a, b, away in parts:
+        cell = np.searchsorted(_EDGES, a, side="right") * kinds + np.searchsorted(_EDGES, b, side="right")
+        one, other = 1.0 / a, 1.0 / b
+        columns = (None, away**2, one + other, one * other)
+        sums += [np.bincount(cell, column, minlength=kinds * kinds) for column in columns]
+    there = sums[0] > 0
+    each, *rest = sums[:, there]
+    return (*(column / each for column in rest), each * weight)
 
 
 def strangers(mean: float, spread: Spread, pairs: CorePairs, z: Float64Array, chance: Float64Array) -> Strangers:

@@ -19,10 +19,10 @@ import numpy as np
 
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
 from facedb.findings.confidence import CERTAIN, SUREST
-from facedb.findings.folders import Folders
+from facedb.findings.cores.folders import Folders
+from facedb.findings.cores.persons import Ends, Persons
 from facedb.findings.odds.mates import Mates, mates_of_cores, mates_of_faces
 from facedb.findings.odds.strangers import Strangers, compare, strangers
-from facedb.findings.persons import Ends, Persons
 from facedb.findings.rates.histogram import BIN_EDGES
 
 RELATIVES = 0.05

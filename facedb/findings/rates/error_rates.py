@@ -7,13 +7,14 @@ scores. So next to the rates *as labelled* there are *cleaned* ones, in three st
 1. Mated pairs are taken out of the impostors: those counted pairs that the findings say are of one person, each as far as they are sure
    of it. Where there are no findings yet, their share is twice the rate of impostor scores above the genuine median, as half of the
    mated pairs lie there (a two-component mixture whose components are the two histograms, solved where one is negligible), and
-   mutatis mutandis for the genuine pairs, below the impostor median.
+   the same, mirrored, for the genuine pairs, below the impostor median.
 2. What is left is chance. Down to the last ten such pairs it is counted (below the floor of the counting, sampled).
 3. Beyond, a tail goes on that is fitted to the upper ten thousand of them (`facedb.findings.odds.tail`).
 
-Intervals are at 95 %: Wilson's for shares; for pairs expected by chance those of a Poisson count, with what is not known about the fitted
-tail (every bend whose likelihood is within 1.92 of the best). They take pairs for independent; pairs that share a face are not, so
-the truth is somewhat wider.
+Intervals are at 95 %: Wilson's for shares; for pairs expected by chance those of a Poisson count, with the doubt of the findings about
+mated pairs (all pairs of two identities stand or fall together) and with what is not known about the fitted tail (every bend whose
+likelihood is within 1.92 of the best). Beyond that they take pairs for independent; pairs that share a face are not, so the truth is
+somewhat wider.
 """
 
 from __future__ import annotations
@@ -168,11 +169,17 @@ class Calibration:
         return self.impostor.total * fmr >= SUPPORT
 
 
-def calibrate(genuine: Observed, impostor: Observed, mated_pairs: Float64Array | None = None) -> Calibration:
+def calibrate(
+    genuine: Observed,
+    impostor: Observed,
+    mated_pairs: Float64Array | None = None,
+    mated_variance: Float64Array | None = None,
+) -> Calibration:
     """Clean the rates of label noise and find where they meet; see the module for the method.
 
     ``mated_pairs`` float64 (BINS + 1,): of the counted impostor pairs at or above each edge those that are of one person, by the
-    findings; None where there are none.
+    findings; None where there are none. ``mated_variance`` float64 (BINS + 1,) is the variance of that number; None: it is not known,
+    and each pair is taken for itself.
     """
     above_genuine, above_impostor = genuine.above(), impostor.above()
     mated = non_mated = 0.0
@@ -184,7 +191,9 @@ def calibrate(genuine: Observed, impostor: Observed, mated_pairs: Float64Array |
     mates = mated * above_genuine
     if mated_pairs is not None and impostor.seen:
         mated, mates = _told_by_findings(above_genuine, mated_pairs, impostor)
-    fmr, low, high, last = _cleaned(above_impostor, mates, impostor, told=mated_pairs is not None)
+    fmr, low, high, last = _cleaned(
+        above_impostor, mates, impostor, told=mated_pairs is not None, variance=mated_variance
+    )
     below = 1.0 - above_genuine
     fnmr = np.maximum.accumulate(np.clip((below - non_mated * (1.0 - above_impostor)) / (1.0 - non_mated), 0.0, 1.0))
     if not genuine.seen:
@@ -212,7 +221,12 @@ def _told_by_findings(
 
 
 def _cleaned(
-    above: Float64Array, mates: Float64Array, impostor: Observed, *, told: bool
+    above: Float64Array,
+    mates: Float64Array,
+    impostor: Observed,
+    *,
+    told: bool,
+    variance: Float64Array | None,
 ) -> tuple[Float64Array, Float64Array, Float64Array, int]:
     """The impostor rate without ``mates``, its interval, and the edge from which on it is extrapolated."""
     share = float(mates[0])
@@ -225,7 +239,8 @@ def _cleaned(
         # No pairs at all: nothing is known, so every score may be a false match.
         unknown = np.where(BIN_EDGES > 1.0 - 1e-9, 0.0, 1.0)
         return unknown, np.zeros(BINS + 1), unknown, 0
-    low, high = _poisson(clean * impostor.trials, np.minimum(clean, mates) * impostor.trials)
+    doubt = np.minimum(clean, mates) * impostor.trials if variance is None else variance
+    low, high = _poisson(clean * impostor.trials, doubt)
     looked_at = np.maximum(impostor.trials, 1.0)
     low, high = low / looked_at, high / looked_at
     start = min(int(np.argmax(clean * impostor.trials <= _IN_TAIL)), last)
@@ -245,12 +260,14 @@ def _cleaned(
     shallow, steep = tail_bounds(tail, middles, pairs, above_last, beyond)
     clean[last:] = tail.survival(beyond)
     expected = clean[last:] * impostor.total
-    low[last:] = np.minimum(low[last:], _poisson(expected * steep, np.zeros_like(expected))[0] / max(impostor.total, 1))
-    high[last:] = _poisson(expected * shallow, np.zeros_like(expected))[1] / max(impostor.total, 1)
+    beyond_doubt = np.zeros_like(expected) if variance is None else variance[last:]
+    low[last:] = np.minimum(low[last:], _poisson(expected * steep, beyond_doubt)[0] / max(impostor.total, 1))
+    high[last:] = _poisson(expected * shallow, beyond_doubt)[1] / max(impostor.total, 1)
     return np.asarray(np.minimum.accumulate(clean)), low, np.asarray(np.minimum.accumulate(high)), last
 
 
 def _poisson(expected: Float64Array, doubtful: Float64Array) -> tuple[Float64Array, Float64Array]:
-    """Between which two counts 95 of 100 Poisson counts of ``expected`` lie, where ``doubtful`` of them may be of the other kind."""
+    """Between which two counts 95 of 100 Poisson counts of ``expected`` lie, where what was taken out of them has the variance
+    ``doubtful``."""
     spread = np.sqrt(np.maximum(expected, 0.0) + doubtful + 1.0)
     return np.maximum(expected - _Z95 * spread, 0.0), expected + _Z95 * spread + 1.0

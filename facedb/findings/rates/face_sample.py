@@ -40,8 +40,8 @@ def score_pairs(gallery: Gallery, genuine_total: int, impostor_total: int) -> tu
         stop = min(start + _ROWS, len(gallery))
         scores = gallery.vectors[start:stop] @ gallery.vectors[start:].T
         later = np.arange(stop - start)[:, None] < np.arange(len(gallery) - start)[None, :]
-        later &= gallery.groups[start:stop, None] != gallery.groups[None, start:]
-        same = gallery.labels[start:stop, None] == gallery.labels[None, start:]
+        later &= gallery.image_ids[start:stop, None] != gallery.image_ids[None, start:]
+        same = gallery.identity_ids[start:stop, None] == gallery.identity_ids[None, start:]
         bins = np.clip(np.floor((scores + 1) * (BINS // 2)), 0, BINS - 1).astype(np.int16)
         counts[0] += np.bincount(bins[later & same], minlength=BINS)
         counts[1] += np.bincount(bins[later & ~same], minlength=BINS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facedb.core.records import Float32Array
-from facedb.findings.folders import batches, folders, scores_within, shared_images
+from facedb.findings.cores.folders import batches, folders, scores_within, shared_images
 from facedb.findings.rates.histogram import BINS, ScoreHistogram, count_pairs, count_scores
 from facedb.join.gallery import Gallery
 
@@ -31,14 +31,14 @@ def genuine_histogram(gallery: Gallery) -> ScoreHistogram:
             bins += count_scores(np.concatenate(waiting))
             waiting, held = [], 0
 
-    parts = folders(gallery.labels, gallery.groups)
-    groups = shared_images(gallery.groups)
+    parts = folders(gallery.identity_ids, gallery.image_ids)
+    groups = shared_images(gallery.image_ids)
     for rows, alive in batches(parts, _LARGEST_AT_ONCE):
         scores, apart = scores_within(gallery.vectors, groups, rows, alive)
         add(scores[np.triu(apart, 1)])
     for k in np.flatnonzero(parts.sizes > _LARGEST_AT_ONCE):
         members = parts.order[parts.starts[k] : parts.starts[k] + parts.sizes[k]]
-        vectors, images = gallery.vectors[members], gallery.groups[members]
+        vectors, images = gallery.vectors[members], gallery.image_ids[members]
         for low in range(0, len(members), _LARGEST_AT_ONCE):
             part = slice(low, low + _LARGEST_AT_ONCE)
             apart = np.triu(images[part, None] != images[None, low:], 1)

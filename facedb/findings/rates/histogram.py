@@ -66,8 +66,8 @@ def count_scores(scores: NDArray[np.floating]) -> Int64Array:
 def count_pairs(gallery: Gallery, *, first_new: int = 0) -> PairCounts:
     """The genuine and impostor pairs with at least one row from ``first_new`` on: honest denominators for rates."""
     whole, old = (
-        count_label_pairs(gallery.labels, gallery.groups),
-        count_label_pairs(gallery.labels[:first_new], gallery.groups[:first_new]),
+        count_label_pairs(gallery.identity_ids, gallery.image_ids),
+        count_label_pairs(gallery.identity_ids[:first_new], gallery.image_ids[:first_new]),
     )
     return PairCounts(whole.genuine - old.genuine, whole.impostor - old.impostor)
 

@@ -75,13 +75,13 @@ def predict_pairs(
         return Prediction(0.0, 0.0, 0.0, 0, threshold, np.zeros(BINS))
     per_row = np.zeros(len(rows))
     by_bin = np.zeros(BINS)
-    queries, labels, groups = gallery.vectors[rows], gallery.labels[rows], gallery.groups[rows]
+    queries, labels, groups = gallery.vectors[rows], gallery.identity_ids[rows], gallery.image_ids[rows]
     for start in range(0, count, _COLUMNS):
         scores = queries @ gallery.vectors[start : start + _COLUMNS].T
         # Flat positions: `nonzero` of a two-dimensional mask takes eight times as long.
         row, column = np.divmod(np.flatnonzero(scores >= threshold), scores.shape[1])
         column += start
-        wanted = (labels[row] != gallery.labels[column]) & (groups[row] != gallery.groups[column])
+        wanted = (labels[row] != gallery.identity_ids[column]) & (groups[row] != gallery.image_ids[column])
         row, column = row[wanted], column[wanted]
         weight = np.where(column < first_new, 1.0, 0.5)
         per_row += np.bincount(row, weight, minlength=len(rows))
@@ -116,8 +116,8 @@ def draw_pairs(gallery: Gallery, n_pairs: int, seed: int, *, kind: Kind = "impos
     """
     rng = np.random.default_rng(seed)
     # By label and image: the draw does not depend on the order of the rows, which an incremental scan changes.
-    order = np.lexsort((gallery.groups, gallery.labels))
-    _, starts, sizes = np.unique(gallery.labels[order], return_index=True, return_counts=True)
+    order = np.lexsort((gallery.image_ids, gallery.identity_ids))
+    _, starts, sizes = np.unique(gallery.identity_ids[order], return_index=True, return_counts=True)
     start_of, size_of = np.repeat(starts, sizes), np.repeat(sizes, sizes)
     partners = size_of - 1 if kind == "genuine" else len(gallery) - size_of
     ends = np.cumsum(partners)
@@ -134,7 +134,7 @@ def draw_pairs(gallery: Gallery, n_pairs: int, seed: int, *, kind: Kind = "impos
         else:
             second = step + np.where(step >= start_of[first], size_of[first], 0)
         rows_a, rows_b = order[first], order[second]
-        apart = gallery.groups[rows_a] != gallery.groups[rows_b]
+        apart = gallery.image_ids[rows_a] != gallery.image_ids[rows_b]
         found.append((rows_a[apart], rows_b[apart]))
         missing -= int(apart.sum())
     if not found:

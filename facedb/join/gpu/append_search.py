@@ -27,7 +27,7 @@ class AppendDevice(Protocol):
     batch: int
 
     def append(self, tiles: Sequence[Tile], lowest: float) -> tuple[Any, Any] | None:
-        """Rows and columns, int64 on the device, of all pairs of ``tiles`` with column < row, different labels and a score of at
+        """Rows and columns, int64 on the device, of all pairs of ``tiles`` with column < row, different identities and a score of at
         least ``lowest``.
 
         None if they are more than the buffer holds. A tile of a single pair always fits.
@@ -56,7 +56,7 @@ class AppendSearcher:
         height = min(device.height for device in self._devices)
         width = min(device.width for device in self._devices)
         tiles = batched(
-            cut_tiles(block, self._gallery.labels, height, width), min(each.batch for each in self._devices)
+            cut_tiles(block, self._gallery.identity_ids, height, width), min(each.batch for each in self._devices)
         )
         yield from hits_of(self._devices, tiles, self._candidates)
 

@@ -124,7 +124,9 @@ class CudaDevice:
             self._scores: Any = None
             with self._stream:
                 self._labels: Any = (
-                    cupy.asarray(gallery.labels.astype(np.int64)) if rows.faces is None else rows.faces.labels
+                    cupy.asarray(gallery.identity_ids.astype(np.int64))
+                    if rows.faces is None
+                    else rows.faces.identity_ids
                 )
                 self._count: Any = cupy.zeros(1, cupy.uint32)
                 self._hits: Any = cupy.empty((capacity, 2), cupy.int32)

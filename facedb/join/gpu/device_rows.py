@@ -53,11 +53,11 @@ def widened(xp: Any, lower: Any, precision: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class DeviceFaces:
-    """The arrays of a `Gallery` on a device: ``vectors`` float32 (n, d), ``labels`` and ``groups`` int64 (n,)."""
+    """The arrays of a `Gallery` on a device: ``vectors`` float32 (n, d), ``identity_ids`` and ``image_ids`` int64 (n,)."""
 
     vectors: Any
-    labels: Any
-    groups: Any
+    identity_ids: Any
+    image_ids: Any
 
 
 class DeviceRows:
@@ -105,7 +105,9 @@ class DeviceRows:
         if not self.resident or len(gallery) * self._item + more > self._max_bytes:
             return None
         vectors = self._all if self._precision == "float32" else xp.empty(gallery.vectors.shape, np.float32)
-        return DeviceFaces(vectors, *(xp.asarray(each.astype(np.int64)) for each in (gallery.labels, gallery.groups)))
+        return DeviceFaces(
+            vectors, *(xp.asarray(each.astype(np.int64)) for each in (gallery.identity_ids, gallery.image_ids))
+        )
 
     def sieve(self, host: Sieve) -> Sieve:
         """``host``, or one like it on the device, if the faces are there: it takes and gives the same pairs."""

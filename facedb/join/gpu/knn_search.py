@@ -100,8 +100,8 @@ class KnnSearcher:
             yield from self._cut_inside(block.start, block.stop, width)
 
     def _cut_inside(self, start: int, stop: int, width: int) -> Iterator[_Task]:
-        labels = self._gallery.labels[start:stop]
-        borders = np.flatnonzero(labels[1:] != labels[:-1]) + 1 + start
+        identity_ids = self._gallery.identity_ids[start:stop]
+        borders = np.flatnonzero(identity_ids[1:] != identity_ids[:-1]) + 1 + start
         if not len(borders):
             return
         if stop - start <= _LEAF_ROWS:

@@ -63,7 +63,7 @@ class Int8Searcher:
         self._gallery, self._sieve, self._threads, self._kernel = gallery, sieve, threads, kernel
         self.method, self.upper_bound = method, prefix is not None
         if prefix is None:
-            quantised = quantise_int8(gallery.vectors, threads=threads)
+            quantised = quantise_int8(gallery.vectors, threads=threads, scale=gallery.scale)
             codes, self._scale = quantised.codes, quantised.scale
             self.epsilon = score_error(quantised.error, gallery.dim, 0.0)
         else:
@@ -77,7 +77,9 @@ class Int8Searcher:
         self._rows = kernel.convert(codes)
 
     def search(self, block: Block) -> Iterator[Hits]:
-        yield from work_off(cut_tiles(block, self._gallery.labels, HEIGHT, WIDTH), self._threads, self._make_worker)
+        yield from work_off(
+            cut_tiles(block, self._gallery.identity_ids, HEIGHT, WIDTH), self._threads, self._make_worker
+        )
 
     def approximate(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
         left, right = (self._kernel.convert(self._rows[each]).view(np.int8) for each in (rows, columns))

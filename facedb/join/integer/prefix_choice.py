@@ -40,7 +40,9 @@ def choose_prefix(gallery: Gallery, open_trial: Trial, comparisons: int, threads
     rng = np.random.default_rng(0)
     rows = rng.choice(len(gallery), _AXES_ROWS + _TRIAL_ROWS, replace=False)
     chosen = np.sort(rows[:_TRIAL_ROWS])
-    sample = Gallery(np.ascontiguousarray(gallery.vectors[chosen]), gallery.labels[chosen], gallery.groups[chosen])
+    sample = Gallery(
+        np.ascontiguousarray(gallery.vectors[chosen]), gallery.identity_ids[chosen], gallery.image_ids[chosen]
+    )
     share = comparisons / Block(0, 0, _TRIAL_ROWS).comparisons / threads
     with one_blas_thread():
         plain, _ = _seconds(sample, open_trial, None)

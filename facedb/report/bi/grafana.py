@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from facedb.core.whole_file import check_free, whole_folder
+from facedb.core.files.whole_file import check_free, whole_folder
 from facedb.report.bi.address import Address
 from facedb.report.bi.charts import CHARTS, TITLE, Chart, rows_of_charts, uuid_of
 

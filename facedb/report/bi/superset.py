@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from facedb.core.whole_file import check_free, whole_file
+from facedb.core.files.whole_file import check_free, whole_file
 from facedb.db.connection import Database
 from facedb.report.bi.address import Address
 from facedb.report.bi.charts import CHARTS, TITLE, Chart, Metric, rows_of_charts, uuid_of

@@ -30,7 +30,7 @@ select distinct name from facedb.identity;
 
 -- name: secret
 -- What nobody knows who has only a report.
-select string_agg(id || ' ' || created_at, ',' order by id) from facedb.dataset;
+select key from facedb.secret;
 
 -- name: server
 -- Versions.

@@ -104,6 +104,12 @@ where (f.scan_id, f.identity_a) in (select scan_id, identity_id from touched)
 update facedb.finding f set swap_rank = null
 where f.swap_rank is not null and not exists (select from facedb.finding o where o.scan_id = f.scan_id and o.rank = f.swap_rank);
 
+-- name: drop_link_parts
+-- The same of a scan that was begun and not finished.
+delete from facedb.link_part l
+where (l.scan_id, l.identity_a) in (select scan_id, identity_id from touched)
+   or (l.scan_id, l.identity_b) in (select scan_id, identity_id from touched);
+
 -- name: drop_links
 -- Links of these labels: their counts and scores hold the faces.
 delete from facedb.link l
@@ -129,6 +135,12 @@ where v.identity_a in (select id from gone_identity) or v.identity_b in (select 
    or v.image_a in (select id from gone_image) or v.image_b in (select id from gone_image)
    or v.sha256_a in (select sha256 from gone_image) and not exists (select from facedb.image i where i.id = v.image_a)
    or v.sha256_b in (select sha256 from gone_image) and not exists (select from facedb.image i where i.id = v.image_b);
+
+-- name: drop_taken_faces
+-- Where people said their faces are.
+delete from facedb.taken_face t
+where t.image_id in (select id from gone_image)
+   or t.sha256 in (select sha256 from gone_image) and not exists (select from facedb.image i where i.id = t.image_id);
 
 -- name: clear_known
 -- Verdicts on links remember which images were known by the first bytes of their hashes.

@@ -50,7 +50,8 @@ delete from facedb.finding where scan_id = %(scan_id)s;
 
 -- name: histograms
 -- The score histograms of a scan, counted and sampled.
-select kind, source, array_agg(bin order by bin), array_agg(count order by bin), array_agg(mated order by bin)
+select kind, source, array_agg(bin order by bin), array_agg(count order by bin), array_agg(mated order by bin),
+       array_agg(doubt order by bin)
 from facedb.score_histogram
 where scan_id = %(scan_id)s group by kind, source;
 
@@ -98,9 +99,10 @@ where i.path = any(%(paths)s);
 
 -- name: add_evaluation
 -- Keep an evaluation.
-insert into facedb.evaluation (scan_id, kind, spec, seed, threshold, planted, found, findings, average_precision, scan_seconds, findings_seconds)
+insert into facedb.evaluation (scan_id, kind, spec, seed, threshold, planted, found, findings, average_precision, scan_seconds, findings_seconds,
+                               calibration_error)
 values (%(scan_id)s, %(kind)s, %(spec)s, %(seed)s, %(threshold)s, %(planted)s, %(found)s, %(findings)s, %(average_precision)s,
-        %(scan_seconds)s, %(findings_seconds)s)
+        %(scan_seconds)s, %(findings_seconds)s, %(calibration_error)s)
 returning id;
 
 -- name: add_evaluation_class
@@ -113,6 +115,11 @@ values (%(evaluation_id)s, %(class)s, %(planted)s, %(found)s, %(average_precisio
 insert into facedb.evaluation_point (evaluation_id, rank, precision, recall)
 select %(evaluation_id)s, p.rank, p.precision, p.recall
 from unnest(%(ranks)s::integer[], %(precisions)s::double precision[], %(recalls)s::double precision[]) as p(rank, precision, recall);
+
+-- name: add_evaluation_tenth
+-- How often the findings of one tenth of the confidence were true.
+insert into facedb.evaluation_tenth (evaluation_id, above, findings, confidence, true_findings)
+values (%(evaluation_id)s, %(above)s, %(findings)s, %(confidence)s, %(true)s);
 
 -- name: add_evaluation_miss
 -- A known mistake that no finding names.

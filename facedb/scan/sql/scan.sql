@@ -131,11 +131,16 @@ where s.id = %(scan_id)s;
 -- A scan whose faces are gone cannot be finished.
 update facedb.scan set status = 'abandoned' where id = %(scan_id)s and status = 'running';
 
+-- name: abandon_links
+-- What its tiles found between identities goes too.
+delete from facedb.link_part where scan_id = %(scan_id)s;
+
 -- name: add_histogram
 -- Counts of scores of one kind.
-insert into facedb.score_histogram (scan_id, kind, source, bin, count, mated)
-select %(scan_id)s, %(kind)s, %(source)s, bin, count, mated
-from unnest(%(bins)s::integer[], %(counts)s::bigint[], %(mated)s::double precision[]) as h(bin, count, mated);
+insert into facedb.score_histogram (scan_id, kind, source, bin, count, mated, doubt)
+select %(scan_id)s, %(kind)s, %(source)s, bin, count, mated, doubt
+from unnest(%(bins)s::integer[], %(counts)s::bigint[], %(mated)s::double precision[], %(doubt)s::double precision[])
+    as h(bin, count, mated, doubt);
 
 -- name: add_total
 -- Their denominator.
@@ -146,6 +151,10 @@ values (%(scan_id)s, %(kind)s, %(total)s, %(counted_from)s, %(sampled)s);
 -- Where faces are in their photos.
 select f.id, f.box, i.width, i.height from facedb.face f join facedb.image i on i.id = f.image_id
 where f.id = any(%(ids)s) and f.box is not null and i.width is not null and i.height is not null;
+
+-- name: taken_faces
+-- Where the faces are that people took.
+select image_id, box_x, box_y, box_width, box_height from bi.taken_faces;
 
 -- name: add_scan_face
 -- What a face was to a scan.

@@ -40,6 +40,13 @@ select count(*), count(*) filter (where status = 'done'),
        count(*) filter (where status = 'claimed' and leased_until >= clock_timestamp())
 from facedb.scan_tile where scan_id = %(scan_id)s;
 
+-- name: progress
+-- Tiles that are left, those that nobody works on, and the pairs of faces that were compared in the others.
+select count(*) filter (where status <> 'done'),
+       count(*) filter (where status = 'pending' or (status = 'claimed' and leased_until < clock_timestamp())),
+       coalesce(sum(comparisons), 0)
+from facedb.scan_tile where scan_id = %(scan_id)s;
+
 -- name: open_tiles
 -- What is left to do.
 select tile, block, first_column, last_column, attempt from facedb.scan_tile
@@ -61,6 +68,12 @@ select embedding_ids, identity_ids, face_ids from facedb.scan_block where scan_i
 -- name: strip_sizes
 -- How many faces each block holds.
 select block, cardinality(embedding_ids) from facedb.scan_block where scan_id = %(scan_id)s order by block;
+
+-- name: strip_images
+-- The images of the faces of a block whose vectors come from elsewhere. (Composed: the partition.)
+select e.id, e.face_id, f.image_id
+from {embedding} e join facedb.face f on f.id = e.face_id
+where e.face_id = any({faces}::bigint[])
 
 -- name: strip_vectors
 -- The vectors of a block with the images of its faces. (Composed: the partition.)

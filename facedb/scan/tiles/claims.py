@@ -11,14 +11,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import psycopg
+from numpy.typing import NDArray
 
+from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
 from facedb.db.locks import wait_briefly
 from facedb.db.reconnecting import Work
+from facedb.join.loop import BlockResult
 from facedb.scan import scan_rows
 from facedb.scan.scan_rows import PairRows
-from facedb.scan.tiles import tile_rows
+from facedb.scan.tiles import link_parts, tile_rows
+from facedb.scan.tiles.link_parts import LinkPart, roll_up_tile
 from facedb.scan.tiles.tile_rows import LEASE_SECONDS, TileRow
 
 # Longer than this nobody who leaves waits for what others hold: the lease gives the tile back.
@@ -27,12 +32,31 @@ _END_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the search of one tile gave: its flagged ``pairs``, out of ``candidates`` scored and ``comparisons`` met, in ``seconds``."""
+    """What the search of one tile gave: its flagged ``pairs``, out of ``candidates`` scored and ``comparisons`` met, in ``seconds``.
+
+    ``links``: the same rolled up, where a scan keeps nothing else of them.
+    """
 
     pairs: PairRows
     candidates: int
     comparisons: int
     seconds: float
+    links: list[LinkPart] | None = None
+
+    @staticmethod
+    def of(result: BlockResult, face_ids: Int64Array, labels: NDArray[np.integer], *, links_only: bool) -> Found:
+        """What a search of rows with these faces and ``labels`` (n,) found."""
+        one, other = face_ids[result.rows_a], face_ids[result.rows_b]
+        links = None
+        if links_only:
+            links = roll_up_tile(labels[result.rows_a], labels[result.rows_b], one, other, result.scores)
+        pairs = PairRows.between(one, other, result.scores)
+        return Found(pairs, result.candidates, result.comparisons, result.seconds, links)
+
+
+def worker_name() -> str:
+    """A name that no other worker has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 class Claims:
@@ -43,9 +67,14 @@ class Claims:
     """
 
     def __init__(
-        self, work: Work, connect: Callable[[], Connection], scan_id: int, seconds: float = LEASE_SECONDS
+        self,
+        work: Work,
+        connect: Callable[[], Connection],
+        scan_id: int,
+        seconds: float = LEASE_SECONDS,
+        worker: str | None = None,
     ) -> None:
-        self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.worker = worker or worker_name()
         self._work, self._connect, self._scan_id, self._seconds = work, connect, scan_id, seconds
         self._last = -1
         self._stop = threading.Event()
@@ -89,7 +118,9 @@ class Claims:
                 comparisons=found.comparisons,
                 seconds=found.seconds,
             )
-            if done:
+            if done and found.links is not None:
+                link_parts.write(conn, self._scan_id, tile.tile, found.links)
+            elif done:
                 scan_rows.write_pairs(conn, self._scan_id, found.pairs)
             return done
 

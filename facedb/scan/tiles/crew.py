@@ -5,27 +5,50 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import Self
+from contextlib import suppress
+from typing import Protocol, Self
 
-from facedb.core.errors import EngineError
+from facedb.core.errors import DatabaseError, EngineError
 from facedb.db.connection import Database
+from facedb.scan.tiles import tile_rows
+from facedb.scan.tiles.claims import worker_name
 
-_REPLACEMENTS = 3
+REPLACEMENTS = 3
+"""A crew gives up when its workers died this often for each place that it has."""
 _LEAVE_SECONDS = 20.0
+
+
+class Helpers(Protocol):
+    """Workers beside the process of a scan, as a `with` block."""
+
+    enough: bool
+    """Whether they do all of the search, so that the scan itself only looks on."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def tend(self, *, free: bool) -> None:
+        """Replace workers that died, and where tiles are ``free`` those that left; raises EngineError where they die again and again."""
 
 
 class Crew:
     """``count`` worker processes on scan ``scan_id``, as a `with` block; those still at work at its end are told to leave and waited for.
 
-    A GPU engine's workers get one GPU each, in turn. Workers learn the database from their environment, where other users cannot read it.
+    The tile of one that was killed is given back at once. A GPU engine's workers get one GPU each, in turn. Workers learn the database
+    from their environment, where other users cannot read it.
     """
+
+    enough = False
 
     def __init__(self, db: Database, scan_id: int, count: int, *, engine: str, threads: int, gpus: int = 0) -> None:
         self._command = [sys.executable, "-m", "facedb", "--quiet", "work", str(scan_id), "--engine", engine]
         self._command += ["--threads", str(threads)]
         self._environment = {**os.environ, "FACEDB_DSN": db.dsn}
+        self._db, self._scan_id = db, scan_id
         self._gpus, self._count = gpus, count
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._names: dict[int, str] = {}
         self._replaced = 0
 
     def __enter__(self) -> Self:
@@ -43,8 +66,11 @@ class Crew:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        for number, process in self._processes.items():
+            if process.returncode:
+                self._release(number)
 
-    def tend(self) -> None:
+    def tend(self, *, free: bool) -> None:  # noqa: ARG002 - what is free the scan does itself
         """Replace workers that died; raises EngineError where they die again and again."""
         for number, process in list(self._processes.items()):
             code = process.poll()
@@ -53,8 +79,9 @@ class Crew:
             del self._processes[number]
             if code == 0:
                 continue
+            self._release(number)
             self._replaced += 1
-            if self._replaced > _REPLACEMENTS * self._count:
+            if self._replaced > REPLACEMENTS * self._count:
                 raise EngineError(
                     f"The workers of this scan die again and again (exit code {code}): run `facedb work` beside it to see why, "
                     "or scan without --workers."
@@ -66,6 +93,17 @@ class Crew:
         if self._gpus:
             # The scan itself works on the first.
             environment["CUDA_VISIBLE_DEVICES"] = str((number + 1) % self._gpus)
+        self._names[number] = f"{worker_name()}:{number}"
+        command = [*self._command, "--name", self._names[number]]
         self._processes[number] = subprocess.Popen(
-            self._command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         )
+
+    def _release(self, number: int) -> None:
+        release(self._db, self._scan_id, self._names[number])
+
+
+def release(db: Database, scan_id: int, worker: str) -> None:
+    """Give back at once what a worker that is gone had claimed; where the server is away, the lease does it."""
+    with suppress(DatabaseError), db.connection() as conn:
+        tile_rows.release_tiles(conn, scan_id, worker)

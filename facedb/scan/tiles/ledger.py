@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from facedb.core.lookup import rows_of
-from facedb.core.progress import Reporter
+from facedb.core.progress import Reporter, Silent
 from facedb.core.records import Int32Array, Int64Array
 from facedb.db.connection import Connection
 from facedb.join.loop import Block, plan_blocks
-from facedb.scan import scan_rows as store
+from facedb.scan import scan_rows
 from facedb.scan.gallery import GalleryFaces
 from facedb.scan.scan_rows import LedgerBlock, ScanRow
-from facedb.scan.tiles import tile_rows
+from facedb.scan.tiles import chunks, tile_rows
 from facedb.scan.tiles.tile_rows import TileRow
 
 Pause = Callable[[], None] | None
@@ -76,18 +76,24 @@ def plan(
     *,
     full: bool,
     block_rows: int,
+    may_build: bool = True,
     reporter: Reporter,
 ) -> Plan:
-    """Decide how to come to a complete scan of ``faces`` with the least work, and say so."""
+    """Decide how to come to a complete scan of ``faces`` with the least work, and say so.
+
+    Without ``may_build`` an earlier scan is the answer or of no use, because it has not kept every pair.
+    """
     resumable = _resume(conn, model_id, scope, faces, threshold, full=full, reporter=reporter)
     if resumable is not None:
         return resumable
     if not full:
-        for scan_id in store.base_scans(conn, model_id, scope, threshold):
-            base = store.scan_by_id(conn, scan_id)
+        for scan_id in scan_rows.base_scans(conn, model_id, scope, threshold):
+            base = scan_rows.scan_by_id(conn, scan_id)
             if base is not None:
-                return _build_on(conn, base, faces, threshold, block_rows, reporter)
-        lowest = store.lowest_scanned(conn, model_id, scope)
+                built = _build_on(conn, base, faces, threshold, block_rows, reporter if may_build else Silent())
+                if may_build or built.finished is not None:
+                    return built
+        lowest = scan_rows.lowest_scanned(conn, model_id, scope)
         if lowest is not None and lowest > threshold:
             reporter.say(f"No scan reached down to {threshold:g} yet (lowest: {lowest:g}), so this is a full scan.")
     return Plan.cut(faces, 0, block_rows)
@@ -110,7 +116,7 @@ def begin(
         )
         for k, (start, stop) in enumerate(pairwise(borders))
     ]
-    scan_id = store.begin_scan(
+    scan_id = scan_rows.begin_scan(
         conn,
         model_id=model_id,
         base_scan_id=None if planned.base is None else planned.base.id,
@@ -147,13 +153,14 @@ def _resume(
     full: bool,
     reporter: Reporter,
 ) -> Plan | None:
-    for scan_id in store.running_scans(conn, model_id, scope, threshold, full=full):
-        ledger = store.ledger(conn, scan_id)
+    for scan_id in scan_rows.running_scans(conn, model_id, scope, threshold, full=full):
+        ledger = scan_rows.ledger(conn, scan_id)
         ids, labels = _members(ledger)
         rows = rows_of(ids, faces.embedding_ids)
         if (rows < 0).any():
             reporter.say(f"Faces of the unfinished scan {scan_id} are gone, so it is given up.")
-            store.abandon_scan(conn, scan_id)
+            chunks.remove_or_say(conn, scan_id, reporter)
+            scan_rows.abandon_scan(conn, scan_id)
             conn.commit()
             continue
         outdated = len(rows) != len(faces) or bool((faces.identity_ids[rows] != labels).any())
@@ -170,7 +177,7 @@ def _build_on(
     conn: Connection, base: ScanRow, faces: GalleryFaces, threshold: float, block_rows: int, reporter: Reporter
 ) -> Plan:
     """Carry over what is unchanged since ``base``: the same embedding under the same label."""
-    ids, labels = _members(store.ledger(conn, base.id))
+    ids, labels = _members(scan_rows.ledger(conn, base.id))
     rows = rows_of(faces.embedding_ids, ids)
     unchanged = rows >= 0
     unchanged[unchanged] = labels[rows[unchanged]] == faces.identity_ids[unchanged]

@@ -34,6 +34,15 @@ class TileCounts:
     claimed: int
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a scan is, for a bar: tiles ``left``, those of them that are ``free`` for a worker, pairs compared in the others."""
+
+    left: int
+    free: int
+    comparisons: int
+
+
 def add_tiles(conn: Connection, scan_id: int, tiles: Sequence[TileRow]) -> None:
     """Write the tiles of a new scan."""
     parameters = {
@@ -102,6 +111,13 @@ def tile_counts(conn: Connection, scan_id: int) -> TileCounts:
     row = conn.execute(SQL["tile_counts"], {"scan_id": scan_id}).fetchone()
     assert row is not None  # noqa: S101 - an aggregate yields one row
     return TileCounts(*row)
+
+
+def progress(conn: Connection, scan_id: int) -> Progress:
+    """How far a scan is, in tiles and in pairs of faces."""
+    row = conn.execute(SQL["progress"], {"scan_id": scan_id}).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate yields one row
+    return Progress(*map(int, row))
 
 
 def open_tiles(conn: Connection, scan_id: int) -> list[TileRow]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facedb.core.errors import NotFoundError, UsageError
 from facedb.core.machine.blas import one_blas_thread
@@ -20,10 +21,11 @@ from facedb.dataset import embedding_rows
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.reconnecting import Work
+from facedb.db.wait import Say, silent
 from facedb.join.engine import choose_engine
-from facedb.join.loop import Block, BlockResult, Gallery, Join
+from facedb.join.loop import Block, Gallery, Join
 from facedb.scan import scan_rows
-from facedb.scan.scan_rows import PairRows, ScanRow
+from facedb.scan.scan_rows import ScanRow
 from facedb.scan.tiles import tile_rows
 from facedb.scan.tiles.claims import Claims, Found
 from facedb.scan.tiles.ledger import Ledger, Pause
@@ -36,12 +38,16 @@ MEMORY = 2 << 30
 
 @dataclass(frozen=True, slots=True)
 class WorkOptions:
-    """How a worker works: ``engine``, ``threads`` (None: all cores it may use), bytes of ``memory`` for strips, ``lease`` in seconds."""
+    """How a worker works: ``engine``, ``threads`` (None: all cores it may use), bytes of ``memory`` for strips, ``lease`` in seconds.
+
+    ``name`` is its name in the ledger, which no other may have (None: one is made up): who started it can give its tile back by it.
+    """
 
     engine: str = "auto"
     threads: int | None = None
     memory: int = MEMORY
     lease: float = LEASE_SECONDS
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +97,8 @@ def _work_on(
     tiles = pairs = lost = 0
     with (
         one_blas_thread(),
-        closing(TileSearch(session, scan, model, options, engine=engine)) as tile_search,
-        Claims(session, db.open, scan.id, options.lease) as claims,
+        closing(TileSearch(session, scan, model, options, engine=engine, say=reporter.say)) as tile_search,
+        Claims(session, db.open, scan.id, options.lease, options.name) as claims,
         reporter.task(f"scan {scan.id}", counts.tiles - counts.done, "tiles") as task,
     ):
         reporter.say(f"{claims.worker} works on scan {scan.id}: {counts.done:,} of {counts.tiles:,} tiles are done.")
@@ -108,51 +114,68 @@ def _work_on(
     return WorkSummary((scan.id,), tiles, pairs, lost)
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """Faces with their labels, and a join over them."""
+
+    face_ids: Int64Array
+    labels: NDArray[np.integer]
+    join: Join
+
+
 class TileSearch:
     """Searches tiles of one scan with what fits into ``memory`` bytes: the whole gallery, taken in once, or the strips of each tile."""
 
-    def __init__(self, session: Work, scan: ScanRow, model: ModelRow, options: WorkOptions, *, engine: str) -> None:
-        self._strips = Strips(session, scan.id, model, options.memory)
+    def __init__(
+        self, session: Work, scan: ScanRow, model: ModelRow, options: WorkOptions, *, engine: str, say: Say = silent
+    ) -> None:
+        self._strips = Strips(session, scan.id, model, options.memory, say)
         self._threshold, self._engine, self._threads = scan.threshold, engine, options.threads
         sizes = session.unit(lambda conn: tile_rows.strip_sizes(conn, scan.id))
         self._borders = [0, *accumulate(sizes)]
         self._ledger = Ledger(scan.id, self._borders)
         # The vectors, their copy while the gallery is put together, and what an engine holds beside it.
         self._fits = 3 * 4 * self._borders[-1] * model.dim <= options.memory
-        self._whole: tuple[Int64Array, Join] | None = None
+        self._links_only = scan.links_only
+        self._whole: _Opened | None = None
+        # What is left for each of those who work on it now.
+        at = session.unit(lambda conn: tile_rows.tile_counts(conn, scan.id))
+        share = (at.tiles - at.done) / max(at.tiles, 1) / (at.claimed + 1)
+        self._comparisons = int(share * Block(0, 0, self._borders[-1]).comparisons)
 
     def close(self) -> None:
         """Give the memory of the engine back."""
         if self._whole is not None:
-            self._whole[1].close()
+            self._whole.join.close()
             self._whole = None
 
     def search(self, tile: TileRow) -> Found:
         """The flagged pairs of one tile."""
         if self._fits:
             if self._whole is None:
-                self._whole = self._open(range(len(self._borders) - 1))
-            face_ids, opened = self._whole
-            return _found(opened.search(self._ledger.block(tile)), face_ids)
+                self._whole = self._open(range(len(self._borders) - 1), self._comparisons)
+            return self._found(self._whole, self._ledger.block(tile))
         columns = [k for k in range(tile.first_column, tile.last_column + 1) if k != tile.block]
-        face_ids, opened = self._open([*columns, tile.block])
-        with opened:
-            start = len(face_ids) - (self._borders[tile.block + 1] - self._borders[tile.block])
+        part = self._open([*columns, tile.block], self._ledger.block(tile).comparisons)
+        with part.join:
+            count = len(part.face_ids)
+            start = count - (self._borders[tile.block + 1] - self._borders[tile.block])
             stop = None if tile.last_column == tile.block else start
-            return _found(opened.search(Block(tile.tile, start, len(face_ids), 0, stop)), face_ids)
+            return self._found(part, Block(tile.tile, start, count, 0, stop))
 
-    def _open(self, blocks: Iterable[int]) -> tuple[Int64Array, Join]:
-        """The faces of some blocks, in that order, and a join over them."""
+    def _found(self, opened: _Opened, block: Block) -> Found:
+        return Found.of(opened.join.search(block), opened.face_ids, opened.labels, links_only=self._links_only)
+
+    def _open(self, blocks: Iterable[int], comparisons: int) -> _Opened:
+        """The faces of some blocks, in that order, and a join over them for so many ``comparisons``."""
         parts = [self._strips.get(k) for k in blocks]
         gallery = Gallery(
             np.concatenate([part.vectors for part in parts]),
             np.concatenate([part.identity_ids for part in parts]),
             np.concatenate([part.image_ids for part in parts]),
+            self._strips.scale,
         )
-        opened = Join(gallery, threshold=self._threshold, engine=self._engine, threads=self._threads)
-        return np.concatenate([part.face_ids for part in parts]), opened
-
-
-def _found(result: BlockResult, face_ids: Int64Array) -> Found:
-    pairs = PairRows.between(face_ids[result.rows_a], face_ids[result.rows_b], result.scores)
-    return Found(pairs, result.candidates, result.comparisons, result.seconds)
+        opened = Join(
+            gallery, threshold=self._threshold, engine=self._engine, threads=self._threads, comparisons=comparisons
+        )
+        return _Opened(np.concatenate([part.face_ids for part in parts]), gallery.identity_ids, opened)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from facedb.core.errors import InputError
-from facedb.core.file_kind import file_kind, is_pointer_or_page
-from facedb.core.image_format import HEAD_BYTES
+from facedb.core.files.file_kind import file_kind, is_pointer_or_page
+from facedb.core.files.image_format import HEAD_BYTES
 from facedb.core.records import ImageRecord, Problem
 from facedb.sources import problems
 from facedb.sources.folder import Entry, entry_record, walk_tree

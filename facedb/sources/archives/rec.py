@@ -9,7 +9,7 @@ from pathlib import Path
 
 from facedb.core import rejects
 from facedb.core.errors import InputError
-from facedb.core.image_format import HEAD_BYTES
+from facedb.core.files.image_format import HEAD_BYTES
 from facedb.core.records import ImageRecord
 from facedb.sources import problems
 from facedb.sources.archives.containers import Containers

@@ -16,16 +16,16 @@ from typing import Any, BinaryIO, cast
 
 from facedb.core import rejects
 from facedb.core.errors import first_line
-from facedb.core.image_format import HEAD_BYTES
+from facedb.core.files.image_format import HEAD_BYTES
 from facedb.core.records import ImageRecord, Problem
 from facedb.sources import problems
 from facedb.sources.archives.containers import Containers
 from facedb.sources.extensions import has_image_extension
 from facedb.sources.files import judge_head
 from facedb.sources.identity import identity_rule
+from facedb.sources.image_bytes import is_compressed, open_compressed
 from facedb.sources.junk import left_aside
 from facedb.sources.options import SourceOptions
-from facedb.sources.reading import is_compressed, open_compressed
 from facedb.sources.tables.columns import BadRowError, Columns, label
 
 _SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")

@@ -22,8 +22,8 @@ from types import TracebackType
 from typing import BinaryIO, Literal, Self, TextIO, cast
 
 from facedb.core.errors import InputError
-from facedb.core.file_kind import file_kind
-from facedb.core.formula import armed
+from facedb.core.files.file_kind import file_kind
+from facedb.core.spreadsheet_cells import armed
 from facedb.sources.extensions import has_image_extension
 from facedb.sources.tables.columns import has_path_column
 

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from facedb.core.errors import InputError, first_line
-from facedb.core.image_format import HEAD_BYTES
-from facedb.core.paths import from_text
+from facedb.core.files.image_format import HEAD_BYTES
+from facedb.core.files.paths import from_text
 from facedb.core.records import ImageRecord, VectorBatch
 from facedb.sources import problems
 from facedb.sources.archives.containers import Containers

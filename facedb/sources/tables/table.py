@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from facedb.core.errors import InputError
-from facedb.core.paths import from_text
+from facedb.core.files.paths import from_text
 from facedb.core.records import Float32Array, ImageRecord, VectorBatch
 from facedb.sources import problems
 from facedb.sources.arrays.vectors import LONGEST_VECTOR, BatchCollector
@@ -46,7 +46,7 @@ class TableRows:
     """Turns the rows of one table into records; the identity of a table without such a column is found in the path.
 
     ``name`` stands for the table in the names of rows that have no other. ``text_form`` says that names are in the form
-    of `facedb.core.paths`, as exports that are Unicode write them.
+    of `facedb.core.files.paths`, as exports that are Unicode write them.
     """
 
     def __init__(

@@ -8,11 +8,11 @@ from itertools import pairwise
 from typing import Literal
 
 from facedb.core.errors import ConflictError, NotFoundError, UsageError
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.db.connection import Connection
 from facedb.db.locks import wait_briefly
 from facedb.db.queries import load
-from facedb.review import decision_rows as store
+from facedb.review import decision_rows, taken_faces
 from facedb.web.data import case
 from facedb.web.data.faces import load_faces, shown
 
@@ -22,6 +22,7 @@ SQL = load("web", "decisions")
 _PATIENCE_SECONDS = 3.0
 
 Answer = Literal["same", "different", "unsure", "wrong-identity", "duplicate"]
+OTHER_FACE = "other-face"
 
 _AGREES: dict[tuple[str, str], bool] = {
     ("merge", "same"): True,
@@ -31,6 +32,7 @@ _AGREES: dict[tuple[str, str], bool] = {
     ("stray", "wrong-identity"): True,
     ("stray", "different"): True,
     ("stray", "same"): False,
+    ("stray", "other-face"): False,
     ("mixed", "wrong-identity"): True,
     ("mixed", "different"): True,
     ("mixed", "same"): False,
@@ -52,13 +54,14 @@ class SaidMeanwhileError(ConflictError):
 class Wish:
     """An answer to one finding. ``seen``: the newest verdict on it that the reviewer saw (None: whatever there is).
 
-    ``faces``: the images that the answer is about, where it is not about the whole finding. ``target``: the identity where wrong
-    images belong, or whose name stays. ``stays``: the image that stays of copies, where the reviewer chose it.
+    ``faces``: the images that the answer is about, where it is not about the whole finding; of other-face the face that was meant.
+    ``target``: the identity where wrong images belong, or whose name stays. ``stays``: the image that stays of copies, where the
+    reviewer chose it.
     """
 
     scan_id: int
     rank: int
-    answer: Answer
+    answer: Answer | Literal["other-face"]
     seen: int | None = None
     faces: tuple[int, ...] = ()
     target: int | None = None
@@ -134,29 +137,37 @@ def decide(
             raise SaidMeanwhileError(_who_said(conn, wish, last), wish.scan_id, wish.rank, last)
         subject = _subject(conn, wish)
         selected = _images(conn, wish.faces)
-        if subject.kind == "mixed" and selected and wish.answer in ("wrong-identity", "different"):
+        if wish.answer == OTHER_FACE:
+            _expect_own(subject, selected)
+            says = list(_about_finding(wish, subject))
+        elif subject.kind == "mixed" and selected and wish.answer in ("wrong-identity", "different"):
             says = list(_split(wish, subject, selected))
         else:
             says = list(_about_images(wish, selected) if selected else _about_finding(wish, subject))
         verdicts = [_say(conn, one, reviewer, wish.note) for one in says]
-        agrees = None if wish.faces and subject.kind != "mixed" else _AGREES.get((subject.kind, wish.answer))
-        row = conn.execute(
-            SQL["add_decision"],
-            {
-                "sitting_id": sitting_id,
-                "batch": batch,
-                "scan_id": wish.scan_id,
-                "rank": wish.rank,
-                "class": subject.kind,
-                "answer": wish.answer,
-                "agrees": agrees,
-            },
-        ).fetchone()
-        assert row is not None  # noqa: S101 - insert ... returning always yields a row
-        key, batch = int(row[0]), int(row[1])
+        taken = [taken_faces.take(conn, face, said_by=reviewer) for face in wish.faces if wish.answer == OTHER_FACE]
+        partly = wish.faces and subject.kind != "mixed" and wish.answer != OTHER_FACE
+        agrees = None if partly else _AGREES.get((subject.kind, wish.answer))
+        key, batch = _write(conn, sitting_id, batch, (wish.scan_id, wish.rank), subject.kind, wish.answer, agrees)
         conn.execute(SQL["add_decision_verdicts"], {"decision_id": key, "verdicts": verdicts})
+        conn.execute(SQL["add_decision_taken_faces"], {"decision_id": key, "taken": taken})
         decided.append(Decided(key, batch, wish.scan_id, wish.rank, tuple(verdicts), max([last, *verdicts])))
     return decided
+
+
+def take_face(conn: Connection, sitting_id: int, reviewer: str, face_id: int, seen: int | None) -> Decided:
+    """Say which face of its photo stands for the label, outside of a finding; undone like every decision.
+
+    Raises ConflictError where somebody took one since ``seen``, and what `taken_faces.take` raises.
+    """
+    conn.execute(SQL["wait_briefly"])
+    conn.execute(SQL["alone"])
+    for image in _images(conn, [face_id]):
+        taken_faces.expect_seen(conn, image.id, seen)
+    taken = taken_faces.take(conn, face_id, said_by=reviewer)
+    key, batch = _write(conn, sitting_id, None, (None, None), "image", OTHER_FACE, None)
+    conn.execute(SQL["add_decision_taken_faces"], {"decision_id": key, "taken": [taken]})
+    return Decided(key, batch, None, None, (), taken)
 
 
 def as_proposed(conn: Connection, wish: Wish) -> Wish:
@@ -192,8 +203,46 @@ def undo(conn: Connection, sitting_id: int, reviewer: str) -> Undone:
             else:
                 conn.execute(SQL["restate"], {"verdict_id": before})
             count += 1
+        count += _let_go(conn, decision_id, reviewer)
     conn.execute(SQL["mark_undone"], {"ids": [row[0] for row in decisions]})
     return Undone(tuple((row[1], row[2]) for row in reversed(decisions) if row[1] is not None), count)
+
+
+def _let_go(conn: Connection, decision_id: int, reviewer: str) -> int:
+    """Take back the faces that a decision took; returns how many photos had nothing else said of them."""
+    alone = 0
+    for image, taken, newest, newest_by, before, verdicts in conn.execute(
+        SQL["taken_faces_of"], {"decision_id": decision_id}
+    ).fetchall():
+        if newest != taken:
+            raise ConflictError(f"{display(newest_by)} took another face since, so it is not undone.")
+        taken_faces.take_back(conn, image, said_by=reviewer, to=before)
+        alone += verdicts == 0
+    return alone
+
+
+def _write(
+    conn: Connection,
+    sitting_id: int,
+    batch: int | None,
+    finding: tuple[int | None, int | None],
+    kind: str,
+    answer: str,
+    agrees: bool | None,
+) -> tuple[int, int]:
+    """Write a decision; returns its key and its batch."""
+    parameters = {
+        "sitting_id": sitting_id,
+        "batch": batch,
+        "scan_id": finding[0],
+        "rank": finding[1],
+        "class": kind,
+        "answer": answer,
+        "agrees": agrees,
+    }
+    row = conn.execute(SQL["add_decision"], parameters).fetchone()
+    assert row is not None  # noqa: S101 - insert ... returning always yields a row
+    return int(row[0]), int(row[1])
 
 
 def _subject(conn: Connection, wish: Wish) -> _Subject:
@@ -232,12 +281,20 @@ def _about_finding(wish: Wish, subject: _Subject) -> Iterator[_Says]:
         yield from _copies(wish, subject)
     else:
         for image in subject.own:
-            if answer == "different":
+            if answer == OTHER_FACE:
+                yield _Says("face", "same", image.id)
+            elif answer == "different":
                 yield _Says("face", "wrong-identity", image.id)
             elif answer == "wrong-identity":
                 yield _wrong(image, wish.target)
             else:
                 yield _Says("face", answer, image.id)
+
+
+def _expect_own(subject: _Subject, selected: Sequence[_Image]) -> None:
+    """Another face can be taken of the one photo that a stray, or a finding about a photo, is about: its label is right then."""
+    if subject.kind not in ("stray", "photo") or [i.id for i in selected] != [i.id for i in subject.own]:
+        raise UsageError("Another face can be taken of the photo in question, and one alone.")
 
 
 def _split(wish: Wish, subject: _Subject, leaving: Sequence[_Image]) -> Iterator[_Says]:
@@ -288,6 +345,7 @@ _WORDS = {
     "unsure": "unsure",
     "duplicate": "one photo twice",
     "wrong-identity": "of the wrong identity",
+    OTHER_FACE: "the face that is meant",
 }
 
 
@@ -299,10 +357,10 @@ def _wrong(image: _Image, target: int | None) -> _Says:
 
 def _say(conn: Connection, one: _Says, reviewer: str, note: str | None) -> int:
     if one.kind == "link":
-        return store.say_link(conn, one.verdict, one.a, one.b, target=one.target, note=note, said_by=reviewer)
+        return decision_rows.say_link(conn, one.verdict, one.a, one.b, target=one.target, note=note, said_by=reviewer)
     if one.kind == "pair":
-        return store.say_pair(conn, one.verdict, one.a, one.b, note=note, said_by=reviewer)
-    return store.say_face(conn, one.verdict, one.a, target=one.target, note=note, said_by=reviewer)
+        return decision_rows.say_pair(conn, one.verdict, one.a, one.b, note=note, said_by=reviewer)
+    return decision_rows.say_face(conn, one.verdict, one.a, target=one.target, note=note, said_by=reviewer)
 
 
 def _who_said(conn: Connection, wish: Wish, last: int) -> str:

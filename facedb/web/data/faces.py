@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facedb.core.paths import display, from_text
+from facedb.core.files.paths import display, from_text
 from facedb.core.records import Float32Array, Float64Array
 from facedb.db.connection import Connection
 from facedb.db.queries import load

@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from facedb.core.errors import NotFoundError, UsageError
-from facedb.core.paths import QUARANTINE, display, to_text
+from facedb.core.files.paths import QUARANTINE, display, to_text
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 from facedb.web.data.faces import SQL as FACES

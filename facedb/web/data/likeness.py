@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import LiteralString
 
 import numpy as np
 
@@ -17,7 +19,8 @@ from facedb.join.score import pair_scores
 from facedb.scan import search_rows
 from facedb.scan.search import embedder_of
 from facedb.scan.which_scan import find_scope
-from facedb.web.data.faces import Face, identity_faces, load_faces, load_vectors
+from facedb.web.data.faces import SQL, Face, identity_faces, load_faces, load_vectors
+from facedb.web.data.identities import SQL as IDENTITIES
 from facedb.web.data.identities import centre
 
 
@@ -56,7 +59,7 @@ class Embedders:
 
 def like_face(conn: Connection, face_id: int, model_id: int | None, top: int) -> Likenesses:
     """The gallery ranked by likeness to a face; raises NotFoundError."""
-    model = _model(conn, model_id)
+    model = _model(conn, model_id or _last(conn, SQL["model_of_face"], {"face_id": face_id}))
     vectors = load_vectors(conn, model.id, [face_id])
     if not vectors.ids:
         raise NotFoundError(f"Face {face_id} has no vector under {model.name}.")
@@ -67,7 +70,7 @@ def like_face(conn: Connection, face_id: int, model_id: int | None, top: int) ->
 
 def like_identity(conn: Connection, identity_id: int, model_id: int | None, top: int) -> Likenesses:
     """The gallery without the identity itself, ranked by likeness to its core; raises NotFoundError."""
-    model = _model(conn, model_id)
+    model = _model(conn, model_id or _last(conn, IDENTITIES["dataset_model"], {"identity_id": identity_id}))
     faces = identity_faces(conn, model.id, identity_id, None)
     core = centre(load_vectors(conn, model.id, faces))
     if not core.ids:
@@ -87,6 +90,12 @@ def like_photo(conn: Connection, embedders: Embedders, data: bytes, model_id: in
         )
         for face in result.faces
     ]
+
+
+def _last(conn: Connection, query: LiteralString, subject: Mapping[str, int]) -> int | None:
+    """The contract that embedded a face or an identity last; None: none did."""
+    row = conn.execute(query, subject).fetchone()
+    return None if row is None else int(row[0])
 
 
 def _model(conn: Connection, model_id: int | None) -> ModelRow:

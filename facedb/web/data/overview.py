@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from facedb.db.connection import Connection
 from facedb.db.queries import load
-from facedb.report.score_chart import density
-from facedb.scan import thresholds
+from facedb.report.pictures.score_chart import density
+from facedb.scan.scores import thresholds
 from facedb.web.data.faces import load_faces, shown
 
 SQL = load("web", "overview")

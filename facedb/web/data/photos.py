@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from facedb.core.errors import NotFoundError
-from facedb.core.paths import from_text
 from facedb.db.connection import Connection
 from facedb.db.queries import load
-from facedb.report.thumbnails import Place
+from facedb.report.pictures.thumbnails import Place, place_of
+from facedb.review import taken_faces
+from facedb.review.taken_faces import TakenFace
+from facedb.scan.face_choice import same_place
 from facedb.web.data.faces import Face, load_faces, shown
 
 SQL = load("web", "photos")
@@ -18,10 +22,15 @@ SQL = load("web", "photos")
 
 @dataclass(frozen=True, slots=True)
 class FaceInPhoto:
-    """A face of a photo; ``taken``: it has a vector and stands for the label of the photo."""
+    """A face of a photo; ``taken``: it has a vector and stands for the label of the photo, as the newest scan saw it.
+
+    ``embedded``: it has a vector, so that it could; ``by_person``: a person took it, for the scans to come.
+    """
 
     face: Face
     taken: bool
+    embedded: bool
+    by_person: bool
     detector_score: float | None
     landmarks: tuple[float, ...] | None
 
@@ -51,7 +60,7 @@ class PhotoFinding:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """All that the page shows of a photo."""
+    """All that the page shows of a photo; ``taken_by`` took one of its faces, ``seen`` is the newest word on which one it is."""
 
     id: int
     path: str
@@ -71,6 +80,8 @@ class Photo:
     labelled_by: str
     address: str
     model: str | None
+    seen: int
+    taken_by: str | None
     faces: tuple[FaceInPhoto, ...]
     findings: tuple[PhotoFinding, ...]
     history: tuple[PhotoWord, ...]
@@ -97,6 +108,8 @@ def load_photo(conn: Connection, image_id: int) -> Photo:
         parameters = {"image_id": image_id, "model_id": models[0][0]}
         found = conn.execute(SQL["faces_of_image"], parameters).fetchall()
     faces = load_faces(conn, [face for face, *_ in found])
+    taken = taken_faces.standing(conn, image_id)
+    by_person = None if taken is None else _meant(taken, faces)
     history = conn.execute(SQL["history"], {"image_id": image_id}).fetchall()
     findings = conn.execute(SQL["findings_of_image"], {"image_id": image_id}).fetchall()
     mark = "" if row[9] is None else row[9][:12]
@@ -111,9 +124,13 @@ def load_photo(conn: Connection, image_id: int) -> Photo:
             *row[14:],
             f"/photos/{image_id}?v={mark}",
             models[0][1] if models else None,
+            taken_faces.last_word(conn, image_id)[0],
+            None if taken is None else taken.said_by,
             tuple(
-                FaceInPhoto(faces[face], taken, score, None if points is None else tuple(points))
-                for face, taken, score, points in found
+                FaceInPhoto(
+                    faces[face], stands, embedded, face == by_person, score, None if points is None else tuple(points)
+                )
+                for face, stands, embedded, score, points in found
                 if face in faces
             ),
             tuple(PhotoFinding(*finding) for finding in findings),
@@ -122,20 +139,21 @@ def load_photo(conn: Connection, image_id: int) -> Photo:
     )
 
 
+def expect_face(conn: Connection, image_id: int, face_id: int) -> None:
+    """Raises NotFoundError where a photo has no such face."""
+    row = conn.execute("select image_id from facedb.face where id = %s", (face_id,)).fetchone()
+    if row is None or row[0] != image_id:
+        raise NotFoundError(f"Photo {image_id} has no face {face_id}: look at it again.")
+
+
+def _meant(taken: TakenFace, faces: dict[int, Face]) -> int | None:
+    """The face that lies where a person took one."""
+    boxes = {key: face.box for key, face in faces.items() if face.box is not None}
+    found = same_place(taken.box, np.array(list(boxes.values()), np.float64).reshape(-1, 4))
+    return None if found is None else list(boxes)[found]
+
+
 def _place(row: tuple[Any, ...] | None, what: str) -> Place:
     if row is None:
         raise NotFoundError(f"There is no {what}.")
-    image_id, root, path, container, offset, length, sha256, status, box, landmarks, form = row
-    return Place(
-        image_id,
-        from_text(root),
-        from_text(path),
-        None if container is None else from_text(container),
-        offset,
-        length,
-        sha256,
-        status,
-        None if box is None else tuple(box),
-        None if landmarks is None else tuple(landmarks),
-        form,
-    )
+    return place_of(row)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 from facedb.review.plan import PlanView
 from facedb.web.data.faces import Face, load_faces
 
 SQL = load("web", "plans")
+
+_RESIDENTS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +33,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Images that take the same way: from ``before`` to ``after`` (None: out of the dataset)."""
+    """Images that take the same way: from ``before`` to ``after`` (None: out of the dataset), where ``residents`` are some of those that
+    are there already."""
 
     action: str
     before_id: int
     before: str
     after_id: int | None
     after: str | None
+    residents: tuple[Face, ...]
     steps: tuple[Step, ...]
 
 
@@ -73,7 +78,13 @@ def picture(conn: Connection, view: PlanView) -> Plan:
     """A plan as a picture."""
     rows = conn.execute(SQL["faces_of_images"], {"ids": [step.image_id for step in view.steps]}).fetchall()
     shown_by: dict[int, int] = dict(rows)
-    faces = load_faces(conn, sorted(shown_by.values()))
+    goals = sorted({step.identity_to for step in view.steps if step.identity_to is not None})
+    leaving = [step.image_id for step in view.steps]
+    parameters = {"ids": goals, "leaving": leaving, "each": _RESIDENTS}
+    residents: dict[int, list[int]] = defaultdict(list)
+    for identity, face_id in conn.execute(SQL["residents"], parameters):
+        residents[identity].append(face_id)
+    faces = load_faces(conn, sorted({*shown_by.values(), *(one for some in residents.values() for one in some)}))
     groups: dict[tuple[str, int, int | None], list[Step]] = {}
     names: dict[int, str] = {}
     for s in view.steps:
@@ -95,7 +106,15 @@ def picture(conn: Connection, view: PlanView) -> Plan:
         sum(step.state == "done" for step in view.steps),
         all(step.path_to is not None for step in view.steps),
         tuple(
-            Group(action, before, names[before], after, None if after is None else names[after], tuple(steps))
+            Group(
+                action,
+                before,
+                names[before],
+                after,
+                None if after is None else names[after],
+                tuple(faces[key] for key in residents.get(after or 0, ()) if key in faces),
+                tuple(steps),
+            )
             for (action, before, after), steps in groups.items()
         ),
         tuple(display(remark) for remark in view.remarks),

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from pydantic import Field
 
 from facedb.core.errors import UsageError
-from facedb.web.data import case, decisions, identities
+from facedb.web.data import case, decisions, identities, photos
 from facedb.web.data.decisions import Answer, Decided, Undone, Wish
-from facedb.web.deps import Body, GivenBigint, GivenInteger, GivenText, Integer, PartsHere, Refusal, SessionHere
+from facedb.web.deps import Bigint, Body, GivenBigint, GivenInteger, GivenText, Integer, PartsHere, Refusal, SessionHere
 
 router = APIRouter(prefix="/api", tags=["decisions"], responses={409: {"model": Refusal}, 404: {"model": Refusal}})
 
 
 class Decision(Body):
-    """An answer. ``target_name`` may be new; ``seen`` is the one of the case that was looked at, or null to overrule."""
+    """An answer; ``target_name`` may be new; ``seen`` is the one of the case that was looked at, or null to overrule.
 
-    answer: Answer
+    Of other-face, ``faces`` holds the face of the photo in question that stands for its label.
+    """
+
+    answer: Answer | Literal["other-face"]
     seen: Annotated[int, Field(ge=0, le=2**63 - 1)] | None
     faces: Annotated[list[GivenBigint], Field(max_length=2000, default_factory=list)]
     target_id: GivenInteger | None = None
@@ -32,6 +35,13 @@ class CaseSeen(Body):
 
     scan_id: GivenInteger
     rank: GivenInteger
+    seen: Annotated[int, Field(ge=0, le=2**63 - 1)] | None
+
+
+class Taken(Body):
+    """The face that stands for its photo; ``seen`` is the one of the photo that was looked at, or null to overrule."""
+
+    face_id: GivenBigint
     seen: Annotated[int, Field(ge=0, le=2**63 - 1)] | None
 
 
@@ -63,6 +73,14 @@ def decide_many(parts: PartsHere, session: SessionHere, said: Bulk) -> list[Deci
     with parts.pool.connection() as conn:
         wishes = [decisions.as_proposed(conn, Wish(one.scan_id, one.rank, said.answer, one.seen)) for one in said.cases]
         return decisions.decide(conn, session.sitting_id, session.reviewer, wishes)
+
+
+@router.post("/photos/{image_id}/face")
+def take_face(parts: PartsHere, session: SessionHere, image_id: Bigint, said: Taken) -> Decided:
+    """Say which face of a photo stands for its label, from the next scan on."""
+    with parts.pool.connection() as conn:
+        photos.expect_face(conn, image_id, said.face_id)
+        return decisions.take_face(conn, session.sitting_id, session.reviewer, said.face_id, said.seen)
 
 
 @router.post("/undo")

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from facedb.report import reading as results
+from facedb.report import reading
 from facedb.web.data import overview, queue
 from facedb.web.data.overview import Dataset, Distribution, Noise, Noisy, Reject, RejectCount
 from facedb.web.deps import AskedText, Integer, Parts, PartsHere, SessionHere, parts
@@ -26,7 +26,7 @@ _QUIET_POLLS = 15
 @router.get("/datasets")
 def datasets(parts: PartsHere) -> list[Dataset]:
     """Datasets with the outcome of their files."""
-    return [Dataset(*row[:9]) for row in results.datasets(parts.pool.db)]
+    return [Dataset(*row[:9]) for row in reading.datasets(parts.pool.db)]
 
 
 @router.get("/scans/{scan_id}/noise")

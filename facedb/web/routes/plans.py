@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from facedb.db.connection import Database
-from facedb.review import apply as applying
+from facedb.review.files import apply as applying
 from facedb.review.plan import make_plan, show_plan
 from facedb.web.data import plans, sittings
 from facedb.web.data.plans import Plan, Summary

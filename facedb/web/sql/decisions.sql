@@ -13,6 +13,20 @@ returning id, batch;
 -- What it became.
 insert into facedb.decision_verdict (decision_id, verdict_id) select %(decision_id)s, v from unnest(%(verdicts)s::bigint[]) as v;
 
+-- name: add_decision_taken_faces
+-- The faces that it took.
+insert into facedb.decision_taken_face (decision_id, taken_face_id) select %(decision_id)s, t from unnest(%(taken)s::bigint[]) as t;
+
+-- name: taken_faces_of
+-- The faces that a decision took: the photo, the newest word on it, the one before, and how many verdicts came with it.
+select t.image_id, t.id, n.id, n.said_by,
+       (select o.id from facedb.taken_face o where o.image_id = t.image_id and o.id < t.id order by o.id desc limit 1),
+       (select count(*) from facedb.decision_verdict v where v.decision_id = d.decision_id)
+from facedb.decision_taken_face d
+join facedb.taken_face t on t.id = d.taken_face_id
+cross join lateral (select o.id, o.said_by from facedb.taken_face o where o.image_id = t.image_id order by o.id desc limit 1) n
+where d.decision_id = %(decision_id)s;
+
 -- name: newest_batch
 -- The newest stroke of a sitting that was not taken back.
 select d.id, d.scan_id, d.rank from facedb.decision d

@@ -33,6 +33,10 @@ left join facedb.identity n on n.id = r.also_identity
 where r.scan_id = %(scan_id)s and r.role = 'bystander' and i.identity_id = %(identity_id)s and i.status = 'ready'
 order by r.also_score desc nulls last, r.face_id limit 60;
 
+-- name: model_of_face
+-- The contract that embedded a face last.
+select model_id from facedb.embedding where face_id = %(face_id)s order by id desc limit 1;
+
 -- name: vectors
 -- Unit vectors of faces under a contract.
 select face_id, vec from facedb.embedding where model_id = %(model_id)s and face_id = any(%(ids)s);

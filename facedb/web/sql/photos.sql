@@ -22,6 +22,7 @@ select f.id,
        exists (select from facedb.embedding e where e.face_id = f.id and e.model_id = m.id)
        and coalesce((select r.role not in ('bystander', 'again') from facedb.scan_face r
                      where r.face_id = f.id order by r.scan_id desc limit 1), true),
+       exists (select from facedb.embedding e where e.face_id = f.id and e.model_id = m.id),
        f.detector_score, f.landmarks
 from facedb.face f join facedb.model m on m.id = %(model_id)s and m.detection = f.detection
 where f.image_id = %(image_id)s order by f.ordinal;

@@ -376,7 +376,7 @@ def test_names_that_are_not_utf8_and_names_with_newlines_keep_their_bytes(databa
         picture(folder / os.fsdecode(name) / os.fsdecode(name + b".png"), k)
     done = take(database, folder)
     assert (done.seen, done.ready, done.identities) == (len(names), len(names), len(names))
-    from facedb.core.paths import from_text
+    from facedb.core.files.paths import from_text
 
     on_disk = {os.fsencode(p.relative_to(folder)) for p in folder.rglob("*.png")}
     assert {os.fsencode(from_text(path)) for path in rows(database)} == on_disk
@@ -484,7 +484,7 @@ def test_a_vector_that_is_named_twice_has_one_row_in_every_batch(
 def test_a_second_ingest_of_the_same_source_at_once_is_refused(database: Database, tree: Path) -> None:
     take(database, tree)
     with database.connection() as conn:
-        from facedb.dataset.image_rows import lock_source
+        from facedb.dataset.places.source_rows import lock_source
 
         row = conn.execute("select id from facedb.source").fetchone()
         assert row is not None
@@ -522,8 +522,9 @@ import sys
 from pathlib import Path
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
+from facedb.dataset import intake
 from facedb.dataset import ingest
-ingest._BATCH = 5
+intake._BATCH = 5
 ingest.ingest(Database(sys.argv[1], embedded=True), Path(sys.argv[2]), reporter=Silent())
 """
 

@@ -14,7 +14,7 @@ import pytest
 
 from facedb.core.errors import ConflictError, InputError, NotFoundError
 from facedb.core.progress import Silent
-from facedb.dataset import ingest as ingesting
+from facedb.dataset import intake
 from facedb.dataset.ingest import IngestSummary, ingest
 from facedb.db.connection import Database
 from facedb.review.plan import make_plan
@@ -397,16 +397,16 @@ def test_what_another_run_brought_in_meanwhile_does_not_vanish(
 ) -> None:
     """As when a pooler lets two sessions hold one lock: the first run has listed the folder, the second adds to it."""
     take(database, tree)
-    conclude = ingesting._Ingest.conclude
+    conclude = intake.Intake.conclude
 
     def late(self: Any, refusal: Any) -> None:
         monkeypatch.undo()
-        monkeypatch.setattr("facedb.dataset.image_rows.lock_source", lambda *_: True)
+        monkeypatch.setattr("facedb.dataset.places.source_rows.lock_source", lambda *_: True)
         grow(tree, {"dan/0.png": png("dan")})
         assert take(database, tree).new == 1
         conclude(self, refusal)
 
-    monkeypatch.setattr(ingesting._Ingest, "conclude", late)
+    monkeypatch.setattr(intake.Intake, "conclude", late)
     assert take(database, tree).vanished == 0
     assert "dan/0.png" in ids(database)
 

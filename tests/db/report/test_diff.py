@@ -10,7 +10,7 @@ import pytest
 from facedb.core.errors import NotFoundError, UsageError
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
-from facedb.report.diff import LinkChange, PairDifference, ScanDiff, diff, rows
+from facedb.report.comparison.diff import LinkChange, PairDifference, ScanDiff, diff, rows
 from facedb.scan.run import ScanOptions, scan
 from tests.db.population import Population, add_model
 

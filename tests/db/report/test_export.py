@@ -16,7 +16,7 @@ from facedb.core.progress import Silent
 from facedb.core.result_columns import table
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
-from facedb.report import reading as results
+from facedb.report import reading
 from facedb.report.export import FORMATS, Exported, ExportOptions, export
 from facedb.report.reading import Selection
 from facedb.report.result_rows import Pair
@@ -50,7 +50,7 @@ def root(database: Database, tmp_path: Path) -> Path:
 
 
 def _pairs(db: Database) -> list[tuple[Any, ...]]:
-    with results.pairs(db, Selection()) as rows:
+    with reading.pairs(db, Selection()) as rows:
         return list(rows)
 
 
@@ -81,7 +81,7 @@ def test_links_leave_out_what_was_called_different_unless_taken_as_they_are(
     database: Database, scanned: Population, tmp_path: Path
 ) -> None:
     whole = _export(database, "links", tmp_path / "links.csv").rows
-    with results.links(database, Selection(limit=1)) as rows:
+    with reading.links(database, Selection(limit=1)) as rows:
         first = next(rows)
     say(database, [Statement("link", first[1], "different", first[2], by="eve")])
     assert _export(database, "links", tmp_path / "fewer.csv").rows == whole - 1

@@ -13,10 +13,11 @@ from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageEr
 from facedb.core.progress import Silent
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Connection, Database
-from facedb.report import reading as results
+from facedb.report import reading
 from facedb.report.reading import Selection
 from facedb.review import verdicts
-from facedb.review.verdicts import Statement, conflicts, listed, say
+from facedb.review.contradictions import conflicts
+from facedb.review.verdicts import Statement, listed, say
 from facedb.scan.run import ScanOptions, scan
 from tests.acceptance.trees import grow, png, take
 from tests.db.population import Population, unit
@@ -197,7 +198,7 @@ def _near(rng: np.random.Generator, centre: np.ndarray, n: int, noise: float = 0
 
 
 def _shown(db: Database, *, rejected: bool = False) -> set[tuple[str, str]]:
-    with results.links(db, Selection(rejected=rejected)) as rows:
+    with reading.links(db, Selection(rejected=rejected)) as rows:
         return {(row[1], row[2]) for row in rows}
 
 
@@ -226,7 +227,7 @@ def test_a_rejected_link_stays_hidden_over_scans_thresholds_labels_and_models_un
     only = {("cid", "dan")}
     assert _shown(database) == only
     assert _shown(database, rejected=True) == only | {("ann", "bob")}
-    assert results.remarks_on_links(database, Selection())[0].startswith("1 link that a person called different")
+    assert reading.remarks_on_links(database, Selection())[0].startswith("1 link that a person called different")
     for threshold in (0.5, 0.85):
         _scan(database, threshold, full=True)
         assert _shown(database) == only, f"hidden at {threshold}"
@@ -241,7 +242,7 @@ def test_a_rejected_link_stays_hidden_over_scans_thresholds_labels_and_models_un
     people.add(_near(rng, twins, 1), ["bob"])
     _scan(database, 0.8, model="test")
     assert _shown(database) == only | {("ann", "bob")}, "a new image joined it"
-    (line,) = results.remarks_on_links(database, Selection())
+    (line,) = reading.remarks_on_links(database, Selection())
     assert "ann and" in line
     assert "1 new image joined" in line
     say(database, [_link("ann", "bob", "different")])

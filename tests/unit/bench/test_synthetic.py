@@ -9,15 +9,15 @@ from facedb.findings.rates.pair_sample import sample_scores
 def test_the_same_seed_draws_the_same_gallery():
     one, two = (synthetic_gallery(1_000, 64, seed=5) for _ in range(2))
     assert one.gallery.vectors.tobytes() == two.gallery.vectors.tobytes()
-    assert (one.gallery.labels == two.gallery.labels).all()
+    assert (one.gallery.identity_ids == two.gallery.identity_ids).all()
 
 
 def test_a_synthetic_gallery_resembles_face_embeddings():
     made = synthetic_gallery(6_000, 512, overlap=0.2)
     gallery = made.gallery
-    sizes = np.bincount(gallery.labels)
+    sizes = np.bincount(gallery.identity_ids)
     assert len(gallery) == 6_000
-    assert (np.diff(gallery.labels) >= 0).all()
+    assert (np.diff(gallery.identity_ids) >= 0).all()
     assert sizes.min() >= 1
     assert sizes.max() > 5 * np.median(sizes)
     genuine = genuine_histogram(gallery)
@@ -26,6 +26,6 @@ def test_a_synthetic_gallery_resembles_face_embeddings():
     assert impostors.at_or_above(0.4) < 0.01 * impostors.counted
     assert impostors.at_or_above(0.2) > 0
     for label, other in made.planted:
-        centres = [gallery.vectors[gallery.labels == each].mean(axis=0) for each in (label, other)]
+        centres = [gallery.vectors[gallery.identity_ids == each].mean(axis=0) for each in (label, other)]
         assert centres[0] @ centres[1] > 0.3
     assert len(made.planted) > 0

@@ -54,7 +54,7 @@ def scan(
     gallery: Gallery, hashes: Hashes | None = None, threshold: float = 0.45, engine: str = "exact"
 ) -> FindingTable:
     """What a scan of the gallery finds."""
-    blocks = plan_blocks(gallery.labels, target_rows=4096)
+    blocks = plan_blocks(gallery.identity_ids, target_rows=4096)
     results = list(join(gallery, blocks, threshold=threshold, engine=engine))
     rows_a, rows_b, scores = (
         np.concatenate([getattr(r, name) for r in results] or [np.empty(0, dtype)])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facedb.findings.confidence import Rules, confidence, of_copy
-from facedb.findings.persons import Noise
+from facedb.findings.cores.persons import Noise
 
 RULES = Rules.of(Noise(cores=0.4, face=0.45))
 GRID = np.linspace(-0.5, 1.5, 41)

@@ -39,9 +39,9 @@ def test_a_photo_in_the_wrong_folder_is_one_stray_and_no_merge(crowd: Crowd) -> 
     found = scan(gallery)
     assert told(found, least=0.25) == [("stray", 2, 7)]
     stray = rows(found, 0)
-    assert stray == [int(np.flatnonzero(gallery.labels == 2)[-1])]
-    home = gallery.vectors[(gallery.labels == 2) & (np.arange(len(gallery)) != stray[0])].astype(float)
-    away = gallery.vectors[gallery.labels == 7].astype(float)
+    assert stray == [int(np.flatnonzero(gallery.identity_ids == 2)[-1])]
+    home = gallery.vectors[(gallery.identity_ids == 2) & (np.arange(len(gallery)) != stray[0])].astype(float)
+    away = gallery.vectors[gallery.identity_ids == 7].astype(float)
     face = gallery.vectors[stray[0]].astype(float)
     assert found.own_score[0] == pytest.approx((home @ face).mean(), abs=1e-5)
     assert found.own_best[0] == pytest.approx((home @ face).max(), abs=1e-5)
@@ -49,7 +49,7 @@ def test_a_photo_in_the_wrong_folder_is_one_stray_and_no_merge(crowd: Crowd) -> 
     assert found.max_score[0] == pytest.approx((away @ face).max(), abs=1e-5)
     pairs = (home @ home.T)[~np.eye(len(home), dtype=bool)].reshape(len(home), -1).mean(axis=1)
     assert (found.usual[0], found.spread[0]) == pytest.approx((pairs.mean(), pairs.std(ddof=1)), abs=1e-5)
-    assert gallery.labels[rows(found, 0, examples=True)].tolist() == [7]
+    assert gallery.identity_ids[rows(found, 0, examples=True)].tolist() == [7]
 
 
 def test_several_strays_of_one_person_are_told_one_by_one(crowd: Crowd) -> None:
@@ -81,14 +81,14 @@ def test_of_two_faces_that_differ_the_one_that_is_at_home_elsewhere_is_the_stray
         gallery = folders([*clean(crowd, skip=(11,)), (50, np.concatenate(pair))])
         found = scan(gallery)
         assert told(found, least=0.25) == [("stray", 50, 4)]
-        assert rows(found, 0) == [int(np.flatnonzero(gallery.labels == 50)[1 - order])]
+        assert rows(found, 0) == [int(np.flatnonzero(gallery.identity_ids == 50)[1 - order])]
 
 
 def test_a_folder_of_two_persons_is_mixed_with_the_faces_of_the_second(crowd: Crowd) -> None:
     gallery = folders([*clean(crowd, skip=(6,)), (2, crowd.faces(6, 5))])
     found = scan(gallery)
     assert told(found, least=0.25) == [("mixed", 2, -1)]
-    own = np.flatnonzero(gallery.labels == 2)
+    own = np.flatnonzero(gallery.identity_ids == 2)
     assert rows(found, 0) == own[-5:].tolist()
     wide = gallery.vectors[own].astype(float)
     assert found.mean_score[0] == pytest.approx((wide[:8] @ wide[8:].T).mean(), abs=1e-5)
@@ -141,7 +141,7 @@ def test_a_photo_saved_again_needs_the_hash_and_the_score(crowd: Crowd) -> None:
     gallery = folders([*parts, (3, again)])
     look = np.array([int(v) for v in crowd.rng.integers(-(2**62), 2**62, len(gallery))])
     content = np.arange(len(gallery))
-    own = np.flatnonzero(gallery.labels == 3)
+    own = np.flatnonzero(gallery.identity_ids == 3)
     look[own[-1]] = look[own[0]] ^ 0b101
     found = scan(gallery, hashes_of(content, look))
     assert told(found, least=0.25) == [("duplicate", 3, -1)]
@@ -181,13 +181,15 @@ def test_copies_of_a_photo_with_several_faces_are_one_finding_about_photos(
     found = scan(gallery, hashes_of(content[order].tolist(), look[order].astype(np.int64).tolist()))
     copies = np.flatnonzero(found.kind == Kind.DUPLICATE)
     assert len(copies) == 1, told(found)
-    assert sorted(gallery.groups[rows(found, int(copies[0]))].tolist()) == [0, 1, 2]
+    assert sorted(gallery.image_ids[rows(found, int(copies[0]))].tolist()) == [0, 1, 2]
     assert bool(found.equal[copies[0]]) == same_bytes
 
 
 def test_two_faces_of_one_photo_are_no_mistake(crowd: Crowd) -> None:
     gallery = folders([*clean(crowd), (50, crowd.faces(3, 1)), (50, crowd.faces(6, 1))])
-    photo = Gallery(gallery.vectors, gallery.labels, np.where(gallery.labels == 50, 10_000, gallery.groups))
+    photo = Gallery(
+        gallery.vectors, gallery.identity_ids, np.where(gallery.identity_ids == 50, 10_000, gallery.image_ids)
+    )
     assert all(50 not in row for row in told(scan(photo)) if row[0] in ("mixed", "duplicate"))
 
 
@@ -231,14 +233,16 @@ def test_findings_do_not_depend_on_the_order_of_the_rows(crowd: Crowd) -> None:
     ]
     gallery = folders(parts)
     order = crowd.rng.permutation(len(gallery))
-    shuffled = Gallery(np.ascontiguousarray(gallery.vectors[order]), gallery.labels[order], gallery.groups[order])
+    shuffled = Gallery(
+        np.ascontiguousarray(gallery.vectors[order]), gallery.identity_ids[order], gallery.image_ids[order]
+    )
     one, two = scan(gallery), scan(shuffled)
     assert len(one) > 5
     for name in ("kind", "identity_a", "identity_b", "partner", "faces_a", "faces_b", "group"):
         assert np.array_equal(getattr(one, name), getattr(two, name)), name
     assert one.confidence == pytest.approx(two.confidence, abs=1e-5)
     for k in range(len(one)):
-        assert sorted(gallery.groups[rows(one, k)]) == sorted(shuffled.groups[rows(two, k)])
+        assert sorted(gallery.image_ids[rows(one, k)]) == sorted(shuffled.image_ids[rows(two, k)])
 
 
 @pytest.mark.parametrize("faces", [0, 1, 2, 3])

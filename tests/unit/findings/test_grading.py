@@ -48,14 +48,14 @@ def test_what_is_planted_can_be_read_off_the_labels() -> None:
     planted = plant(clean, Hashes.none(len(clean)), COUNTS, 7)
     gallery, source = planted.gallery, planted.source
     assert len(gallery) == len(clean) + COUNTS.duplicate + COUNTS.resaved
-    assert (np.diff(gallery.labels) >= 0).all()
-    truth = clean.labels[source]
+    assert (np.diff(gallery.identity_ids) >= 0).all()
+    truth = clean.identity_ids[source]
     kinds = [item.kind for item in planted.items]
     assert {k: kinds.count(k) for k in kinds} == {"merge": 2, "stray": 6, "swap": 4, "duplicate": 4, "resaved": 3}
     named = [row for item in planted.items if item.kind != "merge" for row in item.rows]
     assert len(named) == len(set(named))
     halves = {item.label_b: item.label_a for item in planted.items if item.kind == "merge"}
-    person = np.array([halves.get(label, label) for label in gallery.labels.tolist()])
+    person = np.array([halves.get(label, label) for label in gallery.identity_ids.tolist()])
     single = [item for item in planted.items if item.kind != "merge"]
     moved = {item.rows[-1] for item in single if item.kind in ("stray", "swap") or item.label_a != item.label_b}
     assert set(np.flatnonzero(person != truth).tolist()) == moved
@@ -66,7 +66,7 @@ def test_what_is_planted_can_be_read_off_the_labels() -> None:
             equal = planted.hashes.content[one] == planted.hashes.content[two] >= 0
             assert equal == (item.kind == "duplicate")
             assert 0.96 < gallery.vectors[one] @ gallery.vectors[two] < 1.0001
-    assert np.array_equal(plant(clean, Hashes.none(len(clean)), COUNTS, 7).gallery.labels, gallery.labels)
+    assert np.array_equal(plant(clean, Hashes.none(len(clean)), COUNTS, 7).gallery.identity_ids, gallery.identity_ids)
     assert not np.array_equal(plant(clean, Hashes.none(len(clean)), COUNTS, 8).source, source)
 
 
@@ -87,7 +87,7 @@ def test_every_planted_mistake_of_a_long_tailed_gallery_leads_the_ranks(seed: in
 def test_sixty_thousand_faces_of_two_thousand_identities_with_one_percent_noise() -> None:
     # Long-tailed folders, and one identity in twenty with a look-alike whose centre scores 0.7 with its own.
     clean = synthetic_gallery(60_000, 256, seed=4, overlap=0.0, genuine=0.55).gallery
-    assert len(np.unique(clean.labels)) > 2000
+    assert len(np.unique(clean.identity_ids)) > 2000
     planted = plant(clean, Hashes.none(len(clean)), Counts(merge=20, stray=300, swap=75, duplicate=150), 7)
     done = grade(scan(planted.gallery, planted.hashes, engine="auto"), planted.items)
     assert done.average_precision >= 0.95

@@ -2,39 +2,54 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
-from facedb.findings.company import Company
 from facedb.findings.confidence import CERTAIN
 from facedb.findings.copies import Hashes
+from facedb.findings.cores.shown_together import Company
 from facedb.findings.find import find, study_folders
 from facedb.findings.finding_table import FindingTable, Kind
-from facedb.findings.names import Names, agree, look_like_names, names, one_surname, weighed, words
+from facedb.findings.names.evidence import names
+from facedb.findings.names.spelling import Agreement, agreement, keys, look_like_names, words
 from facedb.join.blocks import plan_blocks
 from facedb.join.gallery import Gallery
 from facedb.join.loop import join
 from tests.unit.findings.odds.crowds import known
 
+AGREE = [
+    ("Sato_Ken", "Ken_Sato", Agreement.SAME),
+    ("Chyung_Dai-chul", "Dai_Chul_Chyung", Agreement.SAME),
+    ("Daichul_Chyung", "Chyung_Dai-chul", Agreement.SAME),
+    ("Вера Зимина", "Vera Zimina", Agreement.SAME),  # noqa: RUF001
+    ("José Muñoz", "Jose Munoz", Agreement.SAME),
+    ("Madonna", "madonna", Agreement.SAME),
+    ("Noer_Moeis", "Noer_Muis", Agreement.ALIKE),
+    ("John_Barnett", "John_Burnett", Agreement.ALIKE),
+    ("Luis_Gonzalez", "Luis_Gonzales", Agreement.ALIKE),
+    ("Gonzales_Luiz", "Luis_Gonzalez", Agreement.ALIKE),
+    ("Moammar_Gadhafi", "Muammar_Qaddafi", Agreement.ALIKE),
+    ("Yelena_Bovina", "Elena_Bovina", Agreement.ALIKE),
+    ("Osama_bin_Laden", "Usama_Binladen", Agreement.ALIKE),
+    ("Mohammed_ElBaradei", "Mohamed_El_Baradei", Agreement.ALIKE),
+    ("J_Smith", "John_Smith", Agreement.LOOSE),
+    ("George_Bush", "George_W_Bush", Agreement.LOOSE),
+    ("John_F_Kennedy", "John_Fitzgerald_Kennedy", Agreement.LOOSE),
+    ("Bob Hall Jr", "Bob Hall", Agreement.LOOSE),
+    ("Bill_Pryor", "William_Pryor_Jr", Agreement.LOOSE),
+    ("Robert_Gates", "Bob_Gates", Agreement.LOOSE),
+    ("Gates_Bob", "Robert_Gates", Agreement.LOOSE),
+    ("Liz_Taylor", "Elizabeth_Taylor", Agreement.LOOSE),
+]
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("Sato_Ken", "Ken_Sato"),
-        ("Noer_Moeis", "Noer_Muis"),
-        ("Chyung_Dai-chul", "Dai_Chul_Chyung"),
-        ("John_Barnett", "John_Burnett"),
-        ("J_Smith", "John_Smith"),
-        ("Вера Зимина", "Vera Zimina"),  # noqa: RUF001
-        ("George_Bush", "George_W_Bush"),
-        ("José Muñoz", "Jose Munoz"),
-        ("Madonna", "madonna"),
-        ("Bob Hall Jr", "Bob Hall"),
-    ],
-)
-def test_spellings_of_one_name_agree(one: str, other: str) -> None:
-    assert agree(words(one), words(other))
-    assert agree(words(other), words(one))
+
+@pytest.mark.parametrize(("one", "other", "level"), AGREE)
+def test_spellings_of_one_name_agree_and_are_found(one: str, other: str, level: Agreement) -> None:
+    assert agreement(words(one), words(other)) == level
+    assert agreement(words(other), words(one)) == level
+    assert keys(words(one)) & keys(words(other))
 
 
 @pytest.mark.parametrize(
@@ -46,18 +61,19 @@ def test_spellings_of_one_name_agree(one: str, other: str) -> None:
         ("Kim", "Kim_Lee"),
         ("s1", "s2"),
         ("Michael_J_Fox", "Michael_Jordan"),
+        ("Donald_Ramsey", "Ronald_Ramsey"),
+        ("Marie-Reine_Le_Gougne", "Queen_Rania"),
     ],
 )
 def test_other_names_do_not(one: str, other: str) -> None:
-    assert not agree(words(one), words(other))
-    assert not agree(words(other), words(one))
+    assert agreement(words(one), words(other)) <= Agreement.SURNAME
+    assert agreement(words(other), words(one)) <= Agreement.SURNAME
 
 
 def test_one_surname_with_two_first_names_is_a_hint_to_relatives() -> None:
-    assert one_surname(words("Laura_Bush"), words("George_Bush"))
-    assert one_surname(words("Ahmed_Ibrahim_Bilal"), words("Muhammad_Ibrahim_Bilal"))
-    assert not one_surname(words("Ken_Sato"), words("Sato_Ken"))
-    assert not one_surname(words("George_Bush"), words("George_W_Bush"))
+    assert agreement(words("Laura_Bush"), words("George_Bush")) == Agreement.SURNAME
+    assert agreement(words("Ahmed_Ibrahim_Bilal"), words("Muhammad_Ibrahim_Bilal")) == Agreement.SURNAME
+    assert agreement(words("Ken_Sato"), words("Sato_Ken")) == Agreement.SAME
 
 
 def test_numbers_and_codes_are_no_names() -> None:
@@ -65,24 +81,6 @@ def test_numbers_and_codes_are_no_names() -> None:
     assert not look_like_names([f"person_{k:04d}" for k in range(40)])
     assert look_like_names(["Ida_Imre", "Vera Zimina", "new folder", "Tessa Berglund"])
     assert names({1: "n000001", 2: "n000002"}) is None
-
-
-def test_evidence_multiplies_the_odds_and_chance_names_weigh_little() -> None:
-    assert weighed(0.5, 9.0) == pytest.approx(0.9)
-    one, other = np.array([1]), np.array([2])
-    rare = Names({1: ("ken", "sato"), 2: ("sato", "ken")}, 1e-5).weigh(np.array([0.01]), one, other)
-    common = Names({1: ("ken", "sato"), 2: ("sato", "ken")}, 0.2).weigh(np.array([0.01]), one, other)
-    assert rare[0] > 0.9
-    assert common[0] < 0.05
-
-
-def found_with(labels: dict[int, str], gallery: Gallery, threshold: float) -> FindingTable:
-    results = list(join(gallery, plan_blocks(gallery.labels, target_rows=4096), threshold=threshold, engine="int8"))
-    columns = ("rows_a", "rows_b", "scores")
-    rows_a, rows_b, scores = (np.concatenate([getattr(r, name) for r in results]) for name in columns)
-    return find(
-        gallery, study_folders(gallery), rows_a, rows_b, scores, Hashes.none(len(gallery)), Company(names=names(labels))
-    ).table
 
 
 SYLLABLES = ("ba", "co", "du", "fe", "gi", "ko", "lu", "ma", "ne", "pi", "ro", "su", "ta", "ve", "zi", "mo")
@@ -96,16 +94,74 @@ def name_of(k: int) -> str:
     )
 
 
+def weighed(likely: float, relatives: float, one: str, other: str, strangers: int) -> float:
+    """What becomes of a pair of labels among ``strangers`` others, whose names agree with those of nobody."""
+    known = names({1: one, 2: other, **{k + 3: name_of(k) for k in range(strangers)}})
+    assert known is not None
+    sure, related = np.array([likely]), np.array([relatives])
+    level = known.levels(np.array([1]), np.array([2]))
+    return float(known.weights(sure, related, level).weigh(sure, related, level)[0])
+
+
+def test_names_that_agree_weigh_more_the_fewer_do_so_by_chance() -> None:
+    assert weighed(0.01, 0.0, "Ken_Sato", "Sato_Ken", 300) > 0.9
+    assert weighed(0.01, 0.0, "Ken_Sato", "Sato_Ken", 10) < weighed(0.01, 0.0, "Ken_Sato", "Sato_Ken", 300)
+    many = {k: ("Ken_Sato" if k % 2 else "Sato_Ken") for k in range(40)}
+    known = names(many)
+    assert known is not None
+    sure, none, level = np.array([0.01]), np.zeros(1), known.levels(np.array([0]), np.array([1]))
+    assert known.weights(sure, none, level).weigh(sure, none, level)[0] < 0.05
+
+
+def test_names_that_differ_say_nothing_and_one_surname_speaks_for_nobody() -> None:
+    assert weighed(0.4, 0.1, "Ken_Sato", "Tove_Berg", 300) == pytest.approx(0.4)
+    assert weighed(0.4, 0.1, "Ken_Sato", "Ida_Sato", 300) == pytest.approx(0.4)
+    assert weighed(0.999, 0.0, "Ken_Sato", "Ida_Sato", 300) < CERTAIN
+
+
+def test_names_tell_no_relatives_apart_however_rare_they_are() -> None:
+    assert weighed(0.2, 0.0, "Christian_Wulff", "Christiane_Wulff", 300) > weighed(
+        0.2, 0.7, "Christian_Wulff", "Christiane_Wulff", 300
+    )
+    assert weighed(0.2, 0.7, "Christian_Wulff", "Christiane_Wulff", 300) < CERTAIN
+
+
+def test_two_who_stand_in_one_photo_stay_two_though_their_names_agree() -> None:
+    odds = study_folders(known(1, persons=60, merges=2, strays=0).gallery).odds
+    known_names = names({1: "Ken_Sato", 2: "Kenn_Sato", **{k + 3: name_of(k) for k in range(300)}})
+    one, none = np.array([0.98]), np.zeros(1)
+    company = Company({(1, 2): 0}, names=known_names)
+    assert company.weigh(odds, one, none, np.array([1]), np.array([2]))[0] < 0.5
+    assert Company(names=known_names).weigh(odds, one, none, np.array([1]), np.array([2]))[0] >= CERTAIN
+
+
+def test_names_of_a_large_set_are_compared_in_seconds() -> None:
+    started = time.process_time()
+    assert names({k: name_of(k) for k in range(5_000)}) is not None
+    assert time.process_time() - started < 10
+
+
+def found_with(labels: dict[int, str], gallery: Gallery, threshold: float) -> FindingTable:
+    results = list(
+        join(gallery, plan_blocks(gallery.identity_ids, target_rows=4096), threshold=threshold, engine="int8")
+    )
+    columns = ("rows_a", "rows_b", "scores")
+    rows_a, rows_b, scores = (np.concatenate([getattr(r, name) for r in results]) for name in columns)
+    return find(
+        gallery, study_folders(gallery), rows_a, rows_b, scores, Hashes.none(len(gallery)), Company(names=names(labels))
+    ).table
+
+
 def test_two_spellings_make_a_merge_surer_and_reach_below_the_threshold() -> None:
     crowd = known(2, persons=500, merges=20, strays=0)
-    people = np.unique(crowd.gallery.labels).tolist()
+    people = np.unique(crowd.gallery.identity_ids).tolist()
     owner = {label: crowd.person_of(label, []) for label in people}
     labels = {label: name_of(owner[label]) for label in people}
     plain = found_with({label: f"n{label}" for label in people}, crowd.gallery, 0.6)
     named = found_with(labels, crowd.gallery, 0.6)
 
     def merges(table: FindingTable) -> dict[tuple[int, int], float]:
-        kept = np.flatnonzero(np.isin(table.kind, (Kind.MERGE, Kind.STRAY)))
+        kept = np.flatnonzero(np.isin(table.kind, (Kind.MERGE, Kind.STRAY)) & (table.identity_b >= 0))
         return {(int(table.identity_a[k]), int(table.identity_b[k])): float(table.confidence[k]) for k in kept}
 
     told = {tuple(sorted(pair)): sure for pair, sure in merges(named).items()}
@@ -113,12 +169,15 @@ def test_two_spellings_make_a_merge_surer_and_reach_below_the_threshold() -> Non
     true = {pair for pair in told if owner[pair[0]] == owner[pair[1]]}
     assert true == set(told)
     assert len(true) > len(before)
+    below = [k for k in np.flatnonzero(named.kind == Kind.MERGE).tolist() if named.max_score[k] < 0.6]
+    assert below, "no pair below the threshold was told"
+    assert max(named.confidence[below]) < CERTAIN
     assert all(told[pair] >= before[pair] - 1e-9 for pair in before if pair in told)
 
 
 def test_relatives_are_never_certain_by_their_score() -> None:
     crowd = known(2, persons=500, merges=20, strays=0)
-    people = np.unique(crowd.gallery.labels).tolist()
+    people = np.unique(crowd.gallery.identity_ids).tolist()
     labels = {label: f"{name_of(k).split('_')[0]}_{'bergen'}" for k, label in enumerate(people)}
     found = found_with(labels, crowd.gallery, 0.4)
     merges = found.kind == Kind.MERGE
@@ -126,7 +185,7 @@ def test_relatives_are_never_certain_by_their_score() -> None:
     told = [
         float(c)
         for a, b, c in zip(found.identity_a[merges], found.identity_b[merges], found.confidence[merges], strict=True)
-        if one_surname(words(labels[int(a)]), words(labels[int(b)]))
+        if agreement(words(labels[int(a)]), words(labels[int(b)])) == Agreement.SURNAME
     ]
     assert told
     assert max(told) < CERTAIN

@@ -4,49 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from facedb.core.records import ImageTask
-from facedb.embedding.model_files.resolve import load_contract
-from facedb.embedding.pipeline import Embedder
 from facedb.findings.copies import Hashes
+from facedb.findings.cores.choice import Part
 from facedb.findings.finding_table import Kind
 from facedb.findings.grading import grade
 from facedb.findings.planting import Counts, plant
-from facedb.join.gallery import Gallery
+from facedb.findings.reliability import calibration_error
+from tests.unit.findings.orl import Faces
 from tests.unit.findings.people import scan, told
 
 pytestmark = pytest.mark.real_data
 
 # 5 % strays of 400 faces, 2 split identities, 2 swaps, 4 duplicates.
 COUNTS = Counts(merge=2, stray=20, swap=2, duplicate=4)
-
-
-class Faces:
-    """ORL as a gallery: labels are the numbers in the folder names, groups are places in ``files``."""
-
-    def __init__(self, data: Path) -> None:
-        model, detector = (data / "models" / name for name in ("mobileface_v2_mit.onnx", "yunet_s_dynamic.onnx"))
-        self.files = sorted((data / "faces" / "orl").rglob("*.pgm"), key=lambda p: (int(p.parent.name[1:]), p.name))
-        with Embedder(model, load_contract(model, detector=detector), detector, provider="cpu") as embedder:
-            tasks = (ImageTask(k, path.read_bytes) for k, path in enumerate(self.files))
-            results = sorted(embedder.embed(tasks), key=lambda result: result.image_id)
-        labels = np.array([int(path.parent.name[1:]) for path in self.files], np.int64)
-        vectors = np.stack([result.faces[0].vector for result in results])
-        self.gallery = Gallery(np.ascontiguousarray(vectors), labels, np.arange(len(labels)))
-        look = np.array([result.facts.phash for result in results if result.facts], np.int64)
-        self.hashes = Hashes(np.arange(len(labels)), look, np.ones(len(labels), bool))
-
-    def relabelled(self, moves: dict[str, int], gone: frozenset[int] = frozenset()) -> tuple[Gallery, Hashes]:
-        """The gallery with images (``17/3``) under other labels, without the identities that are ``gone``."""
-        labels = self.gallery.labels.copy()
-        for k, path in enumerate(self.files):
-            labels[k] = moves.get(f"{path.parent.name[1:]}/{path.stem}", labels[k])
-        rows = np.argsort(labels, kind="stable")
-        rows = rows[~np.isin(labels[rows], list(gone))]
-        hashes = Hashes(self.hashes.content[rows], self.hashes.look[rows], self.hashes.has_look[rows])
-        return Gallery(np.ascontiguousarray(self.gallery.vectors[rows]), labels[rows], rows), hashes
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +31,7 @@ def images(*names: str) -> list[str]:
 
 
 def test_planted_mistakes_lead_the_ranks_over_twenty_seeds(orl: Faces) -> None:
+    said = true = 0.0
     for seed in range(20):
         planted = plant(orl.gallery, orl.hashes, COUNTS, seed)
         assert len(planted.items) == 30
@@ -68,6 +41,10 @@ def test_planted_mistakes_lead_the_ranks_over_twenty_seeds(orl: Faces) -> None:
             rank for item, rank in zip(planted.items, done.rank_of, strict=True) if item.kind in ("merge", "duplicate")
         ]
         assert all(1 <= rank <= 30 for rank in ranks), (seed, ranks)
+        assert (calibration_error(done.reliability) or 0) <= 0.05
+        said += sum(t.findings * (t.confidence or 0) for t in done.reliability[5:])
+        true += sum(t.true for t in done.reliability[5:])
+    assert abs(said - true) <= 0.05 * said
 
 
 @pytest.mark.parametrize("threshold", [0.35, 0.55])
@@ -119,3 +96,14 @@ def test_look_alikes_whose_photos_are_swapped_are_told_apart(orl: Faces) -> None
     gallery, hashes = orl.relabelled({"17/3": 7, "7/2": 17})
     found = [row for row in told(scan(gallery, hashes)) if row[0] != "duplicate"]
     assert sorted(found) == [("stray", 7, 17), ("stray", 17, 7)]
+
+
+def test_a_photo_with_a_bystander_of_equal_size_takes_part_with_the_right_face(orl: Faces) -> None:
+    album = orl.with_bystanders(seed=1)
+    chosen = album.choice.chosen
+    assert album.composed >= 0.95 * len(orl.files) / 5, "the detector missed faces"
+    assert (album.person[chosen] == album.label[chosen]).mean() >= 0.998
+    beside = album.choice.part == Part.BYSTANDER
+    assert (album.person[beside] != album.label[beside]).all()
+    found = scan(album.gallery(), Hashes.none(int(chosen.sum())))
+    assert [row for row in told(found) if row[0] != "duplicate"] == []

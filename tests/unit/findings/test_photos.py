@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from facedb.findings.cores.folders import folders
 from facedb.findings.finding_table import FindingTable, Kind, ranked, table
-from facedb.findings.folders import folders
 from facedb.findings.photos import Fault, PhotoFacts, find_photos
 from facedb.scan.finding_sentences import sentences
 

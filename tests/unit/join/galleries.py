@@ -44,8 +44,8 @@ def every_pair(gallery: Gallery, threshold: float, first_new: int = 0) -> list[t
     rows_a, rows_b = np.triu_indices(len(gallery), k=1)
     scores = pair_scores(gallery.vectors, rows_a, rows_b)
     wanted = (
-        (gallery.labels[rows_a] != gallery.labels[rows_b])
-        & (gallery.groups[rows_a] != gallery.groups[rows_b])
+        (gallery.identity_ids[rows_a] != gallery.identity_ids[rows_b])
+        & (gallery.image_ids[rows_a] != gallery.image_ids[rows_b])
         & (scores >= threshold)
         & (rows_b >= first_new)
     )
@@ -64,5 +64,5 @@ def joined(results: list[BlockResult]) -> list[tuple[int, int, float]]:
 
 def run(gallery: Gallery, threshold: float, engine: str, *, target_rows: int = 64, first_new: int = 0, **options: Any):
     """The rows that ``join`` finds with blocks of ``target_rows``."""
-    blocks = plan_blocks(gallery.labels, first_new=first_new, target_rows=target_rows)
+    blocks = plan_blocks(gallery.identity_ids, first_new=first_new, target_rows=target_rows)
     return joined(list(join(gallery, blocks, threshold=threshold, engine=engine, **options)))

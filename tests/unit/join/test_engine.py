@@ -60,4 +60,4 @@ def test_no_engine_starts_without_having_passed_its_self_test(name, monkeypatch)
     honest = type(searcher).approximate
     monkeypatch.setattr(type(searcher), "approximate", lambda self, *where: honest(self, *where) + 1.0)
     with pytest.raises(EngineError, match="is wrong by"):
-        next(join(gallery, plan_blocks(gallery.labels, target_rows=20), threshold=0.4, engine=name))
+        next(join(gallery, plan_blocks(gallery.identity_ids, target_rows=20), threshold=0.4, engine=name))

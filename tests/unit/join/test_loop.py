@@ -45,7 +45,7 @@ def test_every_engine_finds_exactly_the_pairs_of_the_definition(
 @given(seed=st.integers(0, 2**31), target=st.integers(5, 90), data=st.data())
 def test_a_resumed_join_and_the_blocks_done_before_make_the_whole(engine, seed, target, data):
     gallery = clustered(np.random.default_rng(seed), 90, 64, 20)
-    blocks = plan_blocks(gallery.labels, target_rows=target)
+    blocks = plan_blocks(gallery.identity_ids, target_rows=target)
     done = data.draw(st.sets(st.sampled_from([block.index for block in blocks])))
     before = [
         result
@@ -66,7 +66,7 @@ def test_a_history_of_incremental_scans_equals_one_full_scan(engine, seed, cuts)
     borders = [0, *sorted(cuts), 90]
     found = []
     for old, new in itertools.pairwise(borders):
-        part = make_gallery(gallery.vectors[:new], gallery.labels[:new], gallery.groups[:new])
+        part = make_gallery(gallery.vectors[:new], gallery.identity_ids[:new], gallery.image_ids[:new])
         found += run(part, 0.3, engine, target_rows=40, first_new=old, threads=1)
     assert sorted(found) == every_pair(gallery, 0.3)
 
@@ -82,7 +82,7 @@ def test_a_pair_exactly_at_the_threshold_is_flagged(engine, dim):
         above = run(gallery, float(np.nextafter(score, np.inf)), engine)
         assert at == every_pair(gallery, float(score))
         assert above == every_pair(gallery, float(np.nextafter(score, np.inf)))
-        on_the_line = (scores == score) & (gallery.labels[rows_a] != gallery.labels[rows_b])
+        on_the_line = (scores == score) & (gallery.identity_ids[rows_a] != gallery.identity_ids[rows_b])
         assert len(at) == len(above) + int(on_the_line.sum())
 
 
@@ -196,7 +196,7 @@ def test_labels_that_return_after_other_labels_are_still_the_same_identity(engin
 
 def test_results_are_sorted_and_count_what_they_met():
     gallery = clustered(np.random.default_rng(1), 200, 64, 30)
-    blocks = plan_blocks(gallery.labels, target_rows=50)
+    blocks = plan_blocks(gallery.identity_ids, target_rows=50)
     seen: list[tuple[int, int]] = []
     for result in join(gallery, blocks, threshold=0.2, progress=lambda *counts: seen.append(counts)):
         assert (result.rows_a < result.rows_b).all()
@@ -217,11 +217,11 @@ def test_vectors_that_are_not_of_unit_length_are_refused(factor):
 
 def test_arrays_that_do_not_fit_together_are_refused():
     vectors = unit(np.ones((3, 8)))
-    with pytest.raises(InputError, match="labels"):
+    with pytest.raises(InputError, match="identity_ids"):
         make_gallery(vectors, np.arange(2), np.arange(3))
     with pytest.raises(InputError, match="float32"):
         Gallery(vectors.astype(np.float64), np.arange(3), np.arange(3))
-    with pytest.raises(InputError, match="groups"):
+    with pytest.raises(InputError, match="image_ids"):
         Gallery(vectors, np.arange(3), np.arange(3).astype(np.float32))
 
 
@@ -237,8 +237,8 @@ def test_a_threshold_that_is_no_cosine_is_refused():
 def test_with_any_identity_every_pair_of_two_images_is_flagged(engine, seed, rows, threshold, target):
     rng = np.random.default_rng(seed)
     labelled = clustered(rng, rows, 64, 4)
-    gallery = make_gallery(labelled.vectors, labelled.labels, groups=np.sort(rng.integers(0, rows + 1, rows)))
-    unlabelled = make_gallery(gallery.vectors, np.arange(rows), gallery.groups)
+    gallery = make_gallery(labelled.vectors, labelled.identity_ids, groups=np.sort(rng.integers(0, rows + 1, rows)))
+    unlabelled = make_gallery(gallery.vectors, np.arange(rows), gallery.image_ids)
     found = run(gallery, threshold, engine, target_rows=target, any_identity=True, threads=2)
     assert found == every_pair(unlabelled, threshold)
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from facedb.core.records import ImageRecord, Problem, VectorBatch
+from facedb.sources.image_bytes import ByteReader
 from facedb.sources.options import SourceOptions
-from facedb.sources.reading import ByteReader
 from facedb.sources.registry import open_source
 from facedb.sources.source import Source
 

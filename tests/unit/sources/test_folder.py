@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from facedb.core.errors import InputError, UsageError
-from facedb.sources.reading import ByteReader
+from facedb.sources.image_bytes import ByteReader
 from facedb.sources.registry import open_source
 from tests.unit.sources.helpers import images, problem_of, put, verdict
 

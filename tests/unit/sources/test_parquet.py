@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from facedb.core.errors import InputError
-from facedb.sources.reading import ByteReader
+from facedb.sources.image_bytes import ByteReader
 from facedb.sources.registry import open_source
 from tests.unit.sources.helpers import content, images, problem_of, put, vectors, verdict, verdicts
 
@@ -188,7 +188,7 @@ def test_memory_stays_small_while_a_large_file_of_pictures_is_read(tmp_path, ima
         import pyarrow.parquet
         from facedb.sources.registry import open_source
         from facedb.sources.tables import parquet_pictures
-        from facedb.sources.reading import ByteReader
+        from facedb.sources.image_bytes import ByteReader
         parquet_pictures._WINDOW_BYTES, parquet_pictures._BATCH_BYTES = 4 << 20, 1 << 20
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         source = open_source(Path({str(tmp_path / "t.parquet")!r}))

@@ -13,7 +13,7 @@ from typing import Literal
 import pytest
 
 from facedb.core.errors import InputError
-from facedb.sources.reading import ByteReader
+from facedb.sources.image_bytes import ByteReader
 from facedb.sources.registry import open_source
 from tests.unit.sources.helpers import content, image_records, images, put, verdicts
 

@@ -15,13 +15,14 @@ import typer
 from facedb.cli.choices import DetectorOption, ModelOption, PresetOption, ThreadsOption, model_choice, model_options
 from facedb.cli.context import database, state_of
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.defaults import BLOCK_ROWS
 from facedb.core.result_columns import ad_hoc, texts
 
 if TYPE_CHECKING:
     from facedb.bench.database import DbRow
 
 SizeOption = Annotated[int, typer.Option("--size", min=16, help="Faces in the synthetic gallery.")]
-DimOption = Annotated[int, typer.Option("--dim", min=1, max=2000, help="Values of a vector.")]
+DimOption = Annotated[int, typer.Option("--dim", min=1, max=2000, help="Dimension of the vectors.")]
 
 app = typer.Typer(
     name="bench",
@@ -36,7 +37,7 @@ app = typer.Typer(
 def join(
     ctx: typer.Context,
     size: Annotated[int, typer.Option(min=2, help="Rows of the synthetic gallery.")] = 56_320,
-    dim: Annotated[int, typer.Option(min=1, max=16_000, help="Values of a vector.")] = 512,
+    dim: Annotated[int, typer.Option(min=1, max=16_000, help="Dimension of the vectors.")] = 512,
     engines: Annotated[
         str | None,
         typer.Option(
@@ -66,13 +67,13 @@ def join(
     if ctx.invoked_subcommand is not None:
         return
     from facedb.bench import database as bench_db
-    from facedb.bench import joining as bench_join
+    from facedb.bench import joining
     from facedb.bench.methods import BASELINES
 
     reporter = state_of(ctx).reporter
     chosen = [name.strip() for name in engines.split(",") if name.strip()] if engines is not None else None
     with database(ctx) if baselines and pgvector_rows else nullcontext() as db:
-        report = bench_join.run(
+        report = joining.run(
             size,
             dim,
             chosen,
@@ -193,12 +194,12 @@ def embed(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Time embedding: the whole, decoding, the model, writing, and the published loop of one image at a time."""
-    from facedb.bench import pictures as bench_pictures
+    from facedb.bench import pictures
 
     options = model_options(ctx, model, detector, preset)
     with database(ctx) as db:
         choice = model_choice(ctx, db, options)
-        report = bench_pictures.run(db, folder, choice, threads=threads, repeat=repeat, reporter=state_of(ctx).reporter)
+        report = pictures.run(db, folder, choice, threads=threads, repeat=repeat, reporter=state_of(ctx).reporter)
     rows = [
         (
             row.leg,
@@ -216,6 +217,84 @@ def embed(
     )
     state_of(ctx).reporter.say(
         f"Bound (cores over CPU seconds of the bare stages): {report.bound:.1f} images/s; the whole reaches {report.share:.0%} of it."
+    )
+
+
+@app.command(epilog="Example: facedb bench plan --faces 17e6 --dim 512 --nodes 64 --threads 32")
+def plan(
+    ctx: typer.Context,
+    faces: Annotated[float, typer.Option(min=2, help="Faces in the gallery, such as 17e6.")] = 17e6,
+    dim: DimOption = 512,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines that work on the scan.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each machine, each as fast as one here.")] = 32,
+    gpus: Annotated[
+        int, typer.Option(min=0, help="GPUs of each machine; 0: its threads do the search.", show_default=False)
+    ] = 0,
+    memory: Annotated[float, typer.Option(min=1, help="GB of memory for vectors in each machine.")] = 128,
+    tera: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            help="10^12 operations a second of one thread, or of one GPU; default: measured here, or an H200's float16.",
+            show_default=False,
+        ),
+    ] = None,
+    fmr: Annotated[float, typer.Option(min=0, max=1, help="False match rate, for the pairs that chance makes.")] = 1e-6,
+    block_rows: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Faces per block, the height of a tile: the higher, the less is read where memory is short."
+        ),
+    ] = BLOCK_ROWS,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Compute what a scan would take: bytes, operations and seconds, from the kernel of this machine. Nothing is searched."""
+    from facedb.bench.plan import GPU_TERA, LOOK_SECONDS, OF_GPU, PAIR_BYTES, Fleet, estimate, in_words, sized
+    from facedb.join.integer import kernels
+    from facedb.join.processor import processor_name
+
+    if gpus:
+        fleet = Fleet("GPUs", nodes, gpus, tera or GPU_TERA, OF_GPU, 0.0, memory * 1e9)
+        said = (
+            f"{tera:g} as given" if tera else f"{GPU_TERA:g} taken for an H200 in float16; facedb was not run on a GPU"
+        )
+    else:
+        width = -(-dim // 64) * 64
+        best = kernels.measure(width)[0]
+        fleet = Fleet("threads", nodes, threads, tera or best.tera_per_s or 0.0, 1.0, LOOK_SECONDS, memory * 1e9)
+        said = (
+            f"{tera:g} as given" if tera else f"{best.tera_per_s:.2f} measured here ({best.name}, {processor_name()})"
+        )
+    found = estimate(fleet, int(faces), dim, fmr=fmr, rows=block_rows)
+    rows = [
+        ("pairs of faces", found.pairs, f"{found.pairs:.3g}", "n (n - 1) / 2"),
+        ("operations", found.operations, f"{found.operations:.3g}", "2 d for each pair"),
+        (
+            "seconds",
+            found.seconds,
+            in_words(found.seconds),
+            f"(operations / ({fleet.tera:.3g}e12 x {fleet.share:g}) + pairs x {fleet.look:.2g}) / ({nodes} x {fleet.units} {fleet.name})",
+        ),
+        ("vectors, bytes", found.vector_bytes, sized(found.vector_bytes), "4 n d; the chunks of a scan are as large"),
+        (
+            "read by workers, bytes",
+            found.read_bytes,
+            sized(found.read_bytes),
+            "every machine once, or the columns of every tile where they do not fit",
+        ),
+        ("tiles", found.tiles, f"{found.tiles:,}", f"{block_rows:,} x 131,072 faces"),
+        ("pairs by chance", found.chance_pairs, f"{found.chance_pairs:.3g}", f"pairs x the false match rate {fmr:g}"),
+        ("their rows, bytes", found.pair_bytes, sized(found.pair_bytes), f"{PAIR_BYTES} for each, indexes included"),
+    ]
+    state_of(ctx).reporter.say(
+        f"Computed for {found.faces:,} x {dim} by {nodes} machine{'s' * (nodes > 1)} with {fleet.units} {fleet.name} each; "
+        f"10^12 operations a second of each: {said}."
+    )
+    shown = output is Format.TABLE
+    emit(
+        ad_hoc({"what": str, "value": str if shown else float, "formula": str}),
+        [(what, words if shown else float(value), formula) for what, value, words, formula in rows],
+        output,
     )
 
 

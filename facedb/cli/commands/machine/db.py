@@ -14,7 +14,7 @@ from facedb.cli import completion
 from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.errors import UsageError
-from facedb.core.paths import to_text
+from facedb.core.files.paths import to_text
 from facedb.core.result_columns import ad_hoc, texts
 
 if TYPE_CHECKING:

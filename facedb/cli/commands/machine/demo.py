@@ -19,7 +19,7 @@ def demo(
     ctx: typer.Context,
     folder: Annotated[Path | None, typer.Option(help="Where to draw; default: below facedb's data directory.")] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=899, help="Another seed draws other persons and plants other mistakes.")
+        int, typer.Option(min=0, max=899, help="Another seed draws other people and plants other mistakes.")
     ] = 11,
     engine: EngineOption = "auto",
 ) -> None:

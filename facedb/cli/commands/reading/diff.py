@@ -32,7 +32,7 @@ def diff(
     raw: RawOption = False,
 ) -> None:
     """Print what two scans flagged differently: new, gone and changed, with the reason where it can be known."""
-    from facedb.report import diff as comparing
+    from facedb.report.comparison import diff as comparing
 
     comparing.check_change(change)
     with database(ctx) as db:

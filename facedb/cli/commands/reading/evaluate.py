@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,15 @@ from facedb.core.result_columns import table
 
 if TYPE_CHECKING:
     from facedb.report.evaluate import Evaluation
+
+
+class Rows(StrEnum):
+    """The tables of an evaluation."""
+
+    SCORES = "scores"
+    RANKS = "ranks"
+    RELIABILITY = "reliability"
+    MISSES = "misses"
 
 
 def evaluate(
@@ -41,6 +51,10 @@ def evaluate(
             help="Instead: a CSV of real mistakes (class, identity_a, identity_b, images), as facedb findings prints.",
         ),
     ] = None,
+    which: Annotated[
+        Rows,
+        typer.Option("--rows", help="What csv, jsonl and parquet hold; a table shows all of them, and json holds all."),
+    ] = Rows.SCORES,
     output: FormatOption = Format.TABLE,
     dataset: DatasetOption = None,
     scan: ScanOption = None,
@@ -49,7 +63,8 @@ def evaluate(
 ) -> None:
     """Measure how well mistakes are found: planted ones, in a copy of the labels in memory, or a list that people made.
 
-    Prints average precision and recall by class, precision at ranks, and the first ten misses. Files and labels stay as they are.
+    Prints average precision and recall by class, precision at ranks, how often findings of each confidence were true, and the first ten
+    misses. Photos saved again (resaved) are altered in a temporary folder and embedded; files and labels stay as they are.
     """
     from facedb.report import evaluate as work
 
@@ -73,19 +88,32 @@ def evaluate(
     if output is Format.JSON:
         sys.stdout.write(json.dumps(asdict(done), ensure_ascii=False, indent=1) + "\n")
     else:
-        _print(done, output)
+        _print(done, output, which)
 
 
-def _print(done: Evaluation, output: Format) -> None:
+def _print(done: Evaluation, output: Format, which: Rows) -> None:
+    from facedb.findings.reliability import Tenth
     from facedb.report import evaluate as work
     from facedb.scan.finding_rows import MissRow
 
-    emit(table(work.ClassScore), done.scores(), output)
     if output is not Format.TABLE:
+        if which is Rows.SCORES:
+            emit(table(work.ClassScore), done.scores(), output)
+        elif which is Rows.RANKS:
+            emit(table(work.RankScore), done.at_ranks, output)
+        elif which is Rows.RELIABILITY:
+            emit(table(Tenth), done.reliability, output)
+        else:
+            emit(table(MissRow), done.misses, output)
         return
+    emit(table(work.ClassScore), done.scores(), output)
     typer.echo("")
     emit(table(work.RankScore), done.at_ranks, output)
     typer.echo("")
+    if done.calibration_error is not None:
+        typer.echo("How often findings were true, by their confidence, from each tenth up:")
+        emit(table(Tenth), [tenth for tenth in done.reliability if tenth.findings], output)
+        typer.echo(f"Expected calibration error {done.calibration_error:.3f}. What was wrong before counts as false.\n")
     if done.misses:
         typer.echo("First misses:")
         emit(table(MissRow), done.misses, output)
@@ -94,6 +122,5 @@ def _print(done: Evaluation, output: Format) -> None:
     seconds = ""
     if done.scan_seconds is not None and done.findings_seconds is not None:
         seconds = f" Search {done.scan_seconds:.2f} s, findings {done.findings_seconds:.2f} s."
-    typer.echo(
-        f"{done.findings:,} findings at a threshold of {done.threshold:g}.{seconds} Kept in bi.evaluations as {done.key}."
-    )
+    typer.echo(f"{done.findings:,} findings at a threshold of {done.threshold:g}.{seconds}")
+    typer.echo(f"Kept in bi.evaluations as {done.key}.")

@@ -61,7 +61,7 @@ def export(
     ] = None,
     min_score: MinScoreOption = None,
     as_is: Annotated[bool, typer.Option("--as-is", help="Leave verdicts out: everything as it is labelled.")] = False,
-    auto: Annotated[bool, typer.Option("--auto", help="Take findings above certain for decided.")] = False,
+    auto: Annotated[bool, typer.Option("--auto", help="Treat findings above *certain* as decided.")] = False,
     without_leaks_of: Annotated[
         str | None,
         typer.Option(
@@ -73,7 +73,7 @@ def export(
     raw: RawOption = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
-    """Write results to a file, with the verdicts carried out on paper; the file is whole or not there."""
+    """Write results to a file, as if the verdicts had been carried out; the file is whole or not there."""
     from facedb.report import export as exporting
 
     options = exporting.ExportOptions(dataset, scan, model, min_score, as_is, auto, force, without_leaks_of, raw)

@@ -34,7 +34,7 @@ def findings(
         float | None, typer.Option(min=0, max=1, help="Only findings whose confidence reaches this.")
     ] = None,
     only_open: Annotated[bool, typer.Option("--open", help="Only findings that nobody has decided yet.")] = False,
-    denied: Annotated[bool, typer.Option("--all", help="Also findings that a person denied.")] = False,
+    denied: Annotated[bool, typer.Option("--all", help="Also findings that a person rejected.")] = False,
     dataset: DatasetOption = None,
     scan: ScanOption = None,
 ) -> None:

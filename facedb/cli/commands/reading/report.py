@@ -9,7 +9,7 @@ import typer
 
 from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 
 _LARGE = 20_000_000
 
@@ -18,7 +18,7 @@ def report(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="The .html file to write.", show_default=False)],
     findings: Annotated[
-        int, typer.Option("--findings", "-n", min=0, help="Show so many findings with their faces.")
+        int, typer.Option("--findings", "-n", min=0, help="How many findings to show with their faces.")
     ] = 100,
     redact: Annotated[
         bool, typer.Option("--redact", help="Replace faces by silhouettes, and names and files by pseudonyms.")
@@ -32,8 +32,8 @@ def report(
 
     It opens without a network and prints well.
     """
-    from facedb.core.whole_file import check_free
-    from facedb.report.page import PageOptions, write_report
+    from facedb.core.files.whole_file import check_free
+    from facedb.report.html.page import PageOptions, write_report
 
     reporter = state_of(ctx).reporter
     check_free(file, force=force)

@@ -27,20 +27,19 @@ def links(
     rejected: Annotated[bool, typer.Option("--all", help="Also links that a person called different.")] = False,
 ) -> None:
     """Print the links between identities, strongest first; what a person called different is left out."""
-    from facedb.report import reading as results
-    from facedb.report import result_rows as records
+    from facedb.report import reading, result_rows
 
     with database(ctx) as db:
-        selection = results.Selection(scan, min_score, dataset, limit, rejected)
-        with results.links(db, selection) as rows:
+        selection = reading.Selection(scan, min_score, dataset, limit, rejected)
+        with reading.links(db, selection) as rows:
             emit(
-                table(records.Link),
+                table(result_rows.Link),
                 rows,
                 output,
                 raw=raw,
                 narrow=("rank", "identity_a", "identity_b", "pairs", "coverage_a", "coverage_b", "max_score"),
             )
-        for line in results.remarks_on_links(db, selection):
+        for line in reading.remarks_on_links(db, selection):
             state_of(ctx).reporter.say(line)
 
 
@@ -54,11 +53,10 @@ def pairs(
     scan: ScanOption = None,
 ) -> None:
     """Print the flagged pairs of faces, highest score first."""
-    from facedb.report import reading as results
-    from facedb.report import result_rows as records
+    from facedb.report import reading, result_rows
 
-    with database(ctx) as db, results.pairs(db, results.Selection(scan, min_score, dataset, limit)) as rows:
-        emit(table(records.Pair), rows, output, raw=raw)
+    with database(ctx) as db, reading.pairs(db, reading.Selection(scan, min_score, dataset, limit)) as rows:
+        emit(table(result_rows.Pair), rows, output, raw=raw)
 
 
 class FaceRole(StrEnum):
@@ -74,19 +72,23 @@ def faces(
     ctx: typer.Context,
     output: FormatOption = Format.TABLE,
     limit: LimitOption = None,
-    role: Annotated[FaceRole | None, typer.Option("--role", help="Only faces with this part.")] = None,
+    role: Annotated[FaceRole | None, typer.Option("--role", help="Only faces in this role.")] = None,
     dataset: DatasetOption = None,
     scan: ScanOption = None,
 ) -> None:
     """Print the faces of photos that show several: which one took part, who the bystanders are, and whom a photo also shows."""
-    from facedb.report import reading as results
-    from facedb.report import result_rows as records
+    from facedb.report import reading, result_rows
 
     with (
         database(ctx) as db,
-        results.faces(db, scan=scan, dataset=dataset, role=None if role is None else role.value, limit=limit) as rows,
+        reading.faces(db, scan=scan, dataset=dataset, role=None if role is None else role.value, limit=limit) as rows,
     ):
-        emit(table(records.PhotoFace), rows, output, narrow=("identity", "path", "role", "faces", "fit", "also_shows"))
+        emit(
+            table(result_rows.PhotoFace),
+            rows,
+            output,
+            narrow=("identity", "path", "role", "faces", "fit", "also_shows"),
+        )
 
 
 def rejects(
@@ -102,27 +104,25 @@ def rejects(
     ] = False,
 ) -> None:
     """Print every file that did not become a face, and why."""
-    from facedb.report import reading as results
-    from facedb.report import result_rows as records
+    from facedb.report import reading, result_rows
 
     if retry:
         with database(ctx) as db:
-            count = results.retry_rejects(db, dataset=dataset, code=code)
+            count = reading.retry_rejects(db, dataset=dataset, code=code)
         state_of(ctx).reporter.say(f"{are(count, 'reject')} pending again; `facedb embed` (or `check`) takes them up.")
         return
-    with database(ctx) as db, results.rejects(db, dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
-        emit(table(records.Reject), rows, output, raw=raw)
+    with database(ctx) as db, reading.rejects(db, dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
+        emit(table(result_rows.Reject), rows, output, raw=raw)
 
 
 def datasets(ctx: typer.Context, output: FormatOption = Format.TABLE, raw: RawOption = False) -> None:
     """Print the datasets and how their files stand."""
-    from facedb.report import reading as results
-    from facedb.report import result_rows as records
+    from facedb.report import reading, result_rows
 
     with database(ctx) as db:
         emit(
-            table(records.Dataset),
-            results.datasets(db),
+            table(result_rows.Dataset),
+            reading.datasets(db),
             output,
             raw=raw,
             narrow=("dataset", "files", "embedded", "rejected", "pending", "identities"),
@@ -137,11 +137,10 @@ def identities(
     dataset: DatasetOption = None,
 ) -> None:
     """Print the identities with their images, and what the newest scan says of them."""
-    from facedb.report import reading as results
-    from facedb.report import result_rows as records
+    from facedb.report import reading, result_rows
 
-    with database(ctx) as db, results.identities(db, dataset=dataset, limit=limit) as rows:
-        emit(table(records.Identity), rows, output, raw=raw)
+    with database(ctx) as db, reading.identities(db, dataset=dataset, limit=limit) as rows:
+        emit(table(result_rows.Identity), rows, output, raw=raw)
 
 
 def scans(
@@ -153,7 +152,7 @@ def scans(
             "--prune", min=1, help="Remove all but this many newest finished scans of each gallery; with --yes."
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do remove them; without this they are only named.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove them; without this they are only named.")] = False,
     raw: RawOption = False,
 ) -> None:
     """Print the scans, newest first.
@@ -161,16 +160,15 @@ def scans(
     Old ones end by themselves: after a finished scan the 5 newest of its gallery stay (keep_scans in facedb.toml, 0: all), and
     those on which a verdict, a plan or an evaluation rests.
     """
-    from facedb.report import reading as results
-    from facedb.report import result_rows as records
+    from facedb.report import reading, result_rows
 
     if prune is not None:
         _prune_scans(ctx, prune, yes, output)
         return
     with database(ctx) as db:
         emit(
-            table(records.Scan),
-            results.scans(db),
+            table(result_rows.Scan),
+            reading.scans(db),
             output,
             raw=raw,
             narrow=("scan_id", "status", "threshold", "faces", "pairs", "links", "started_at"),

@@ -14,11 +14,11 @@ import typer
 from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.core.errors import NotFoundError
-from facedb.core.paths import display
+from facedb.core.files.paths import display
 
 if TYPE_CHECKING:
     from facedb.report.case_rows import Case, CaseFace
-    from facedb.report.thumbnails import Thumbnails
+    from facedb.report.pictures.thumbnails import Thumbnails
 
 _FACES = 12
 
@@ -46,11 +46,11 @@ def show(
 ) -> None:
     """Print findings whole: the evidence, every file, the faces where the terminal can show them, and what may be said."""
     from facedb.cli.pictures import can_draw
-    from facedb.core.whole_file import check_free
+    from facedb.core.files.whole_file import check_free
     from facedb.db.connection import translated
     from facedb.report.case_rows import cases
-    from facedb.report.page import PageOptions, write_report
-    from facedb.report.thumbnails import Thumbnails
+    from facedb.report.html.page import PageOptions, write_report
+    from facedb.report.pictures.thumbnails import Thumbnails
     from facedb.review import answers
     from facedb.scan.which_scan import find_scan
 

@@ -1,8 +1,10 @@
 // Deciding many cases at once, after they were all seen as one sheet.
 
-import { dialog, h, open, percent, t } from "./core.js";
+import { dialog, h, open, sure, t } from "./core.js";
 
-const PROPOSED = { merge: "same", stray: "wrong-identity", duplicate: "duplicate", "look-alike": "different" };
+const PROPOSED = { merge: "same", stray: "wrong-identity", duplicate: "duplicate", "look-alike": "different", photo: "same" };
+// Of look-alikes the confidence says how likely they are one person: those are accepted that are below it.
+const BELOW = ["look-alike"];
 
 /** Show the cases as a contact sheet; the answer is those that are still ticked, or null. */
 export async function confirm(items, answer) {
@@ -16,7 +18,7 @@ export async function confirm(items, answer) {
     return h("label.card", {},
       tick, h("span.pair", {}, ...item.faces.map((face) => h("img", { src: face.thumb, alt: "", width: 112, height: 112, loading: "lazy" }))),
       h("span.names", {}, h("span.name", {}, item.a), item.b ? h("span.name", {}, item.b) : null),
-      h("span.muted", {}, `${t(`class.${item.kind}`)} · ${percent(item.confidence)}`));
+      h("span.muted", {}, `${t(`class.${item.kind}`)} · ${sure(item.kind, item.confidence)}`));
   });
   label();
   box.append(h("p.muted", {}, t("bulk.hint")), h("div.cards", {}, ...cards),
@@ -24,18 +26,25 @@ export async function confirm(items, answer) {
   return (await open(box, ok)) === "yes" ? items.filter((item) => chosen.has(item)) : null;
 }
 
-/** Ask which class to accept from which confidence up. */
+/** Ask which class to accept, and from which confidence up, or below which. */
 export async function accept() {
   const box = dialog(t("accept.title"), "small");
   const kind = h("select", { id: "accept-kind" }, ...Object.keys(PROPOSED).map((one) => h("option", { value: one }, t(`plural.${one}`))));
   const least = h("input", { type: "number", id: "accept-least", min: 0, max: 100, step: 0.1, value: 99, required: true });
+  const label = h("label", { htmlFor: "accept-least" }, t("accept.least"));
+  kind.addEventListener("change", () => {
+    const below = BELOW.includes(kind.value);
+    label.textContent = t(below ? "accept.most" : "accept.least");
+    least.value = below ? 5 : kind.value === "photo" ? 90 : 99;
+  });
   const form = h("form", { method: "dialog" },
-    h("label", { htmlFor: "accept-kind" }, t("accept.kind")), kind, h("label", { htmlFor: "accept-least" }, t("accept.least")), least,
+    h("label", { htmlFor: "accept-kind" }, t("accept.kind")), kind, label, least,
     h("p.muted", {}, t("accept.hint")),
     h("footer", {}, h("button", { type: "button", onclick: () => box.close() }, t("cancel")), h("button.primary", { value: "yes" }, t("accept.look"))));
   box.append(form);
   if ((await open(box, least)) !== "yes") return null;
-  return { kind: kind.value, least: Math.min(Math.max(Number(least.value) / 100, 0), 1), answer: PROPOSED[kind.value] };
+  const bound = Math.min(Math.max(Number(least.value) / 100, 0), 1);
+  return { kind: kind.value, [BELOW.includes(kind.value) ? "most" : "least"]: bound, answer: PROPOSED[kind.value] };
 }
 
 /** Ask for a text; null when the dialog was left. */

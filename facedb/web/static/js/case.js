@@ -1,8 +1,10 @@
 // A case on the page: what is in question, and the two identities beside it.
 
-import { api, bytes, h, percent, pixels, score, t, toast } from "./core.js";
+import { api, bytes, h, percent, pixels, score, sure, t, toast } from "./core.js";
 import { compare } from "./compare.js";
+import { keyName, keyOf } from "./keys.js";
 import { Faces, grid } from "./faces.js";
+import { boxes, choosable, photoOf } from "./zoom.js";
 
 /** Draw a case into `body`; returns what the page needs to ask of it when an answer is given. */
 export function draw(body, head, found, tools) {
@@ -11,7 +13,7 @@ export function draw(body, head, found, tools) {
   drawHead(head, found);
   const drawing = { merge: pair, "look-alike": pair, stray, duplicate, mixed, photo: stray }[found.kind];
   body.replaceChildren(...drawing(view, tools));
-  body.className = `case-body ${found.kind}`;
+  body.className = `case-body ${found.kind}${found.b || found.next_best ? "" : " alone"}`;
   body.scrollTop = 0;
   return view;
 }
@@ -23,7 +25,7 @@ function drawHead(head, found) {
     h("div.title", {},
       h(`span.chip.${found.kind}`, {}, t(`class.${found.kind}`)),
       h("h1", { tabIndex: -1 }, ...names),
-      h("span.sure", { title: t("case.confidence") }, meter(found.confidence), percent(found.confidence)),
+      h("span.sure", { title: t(found.kind === "look-alike" ? "case.apart_hint" : "case.confidence") }, meter(found.confidence), sure(found.kind, found.confidence)),
       h("span.rank.muted", {}, t("case.rank", { rank: found.rank, scan: found.scan_id }))),
     h("p.sentence", {}, found.sentence),
     notices(found),
@@ -110,11 +112,26 @@ export function wins(view, identity) {
   }
 }
 
-function stray(view) {
+/** The whole photo in question with a box around every face; a click on another face says that it is the one that is meant. */
+function whole(face, tools) {
+  const image = h("img", { src: `${face.photo}&side=1024`, alt: face.path, decoding: "async" });
+  const picture = h("div.picture.whole", {}, image);
+  picture.style.setProperty("--ratio", face.width ? face.width / face.height : 1);
+  image.addEventListener("click", () => tools.zoom(face));
+  const hint = h("p.muted", {});
+  photoOf(face.image_id).then((photo) => {
+    boxes(picture, photo, face.id, null, tools.take);
+    if (choosable(photo)) hint.replaceChildren(t("stray.choose"), " ", h("kbd", {}, keyName(keyOf("other"))));
+  }, () => {});
+  return h("div.photo", {}, picture, hint);
+}
+
+function stray(view, tools) {
   const { found, faces } = view;
   const own = h("section.side.subject", { "aria-label": t("stray.itself") },
     h("header", {}, h("div", {}, h("span.role.muted", {}, t("stray.itself"))), h("p.facts.muted", {}, ...found.subject.slice(0, 1).map((face) => h("span.path", {}, face.path)))),
-    h("div.faces", {}, ...found.subject.map((face) => faces.tile(face, { big: true }))),
+    found.subject.length === 1 && (found.subject[0].others || found.kind === "photo") ? whole(found.subject[0], tools)
+      : h("div.faces", {}, ...found.subject.map((face) => faces.tile(face, { big: true }))),
     h("dl.evidence", {},
       ...facts([
         ["evidence.own", found.own_score], ["evidence.mean", found.mean_score], ["evidence.best", found.max_score],
@@ -122,11 +139,11 @@ function stray(view) {
       ...facts(found.subject.slice(0, 1).map((face) => [t("evidence.pixels"), pixels(face)]))));
   const first = own.querySelector(".face");
   if (first) first.tabIndex = 0;
-  const boxes = [own, column(view, found.a, "a", t("stray.folder"))];
-  if (found.b) boxes.push(column(view, found.b, "b", t("stray.resembles")));
-  if (found.next_best) boxes.push(column(view, found.next_best, "next", t("stray.next")));
-  if (!found.b && !found.next_best) boxes.push(h("section.side.empty", {}, h("p.muted", {}, t("stray.nobody"))));
-  return boxes;
+  const sides = [own, column(view, found.a, "a", t("stray.folder"))];
+  if (found.b) sides.push(column(view, found.b, "b", t("stray.resembles")));
+  if (found.next_best) sides.push(column(view, found.next_best, "next", t("stray.next")));
+  if (!found.b && !found.next_best && found.kind === "stray") sides.push(h("section.side.empty", {}, h("p.muted", {}, t("stray.nobody"))));
+  return sides;
 }
 
 const facts = (rows) => rows.flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]);

@@ -64,6 +64,8 @@ export function announce(text) {
 export function toast(text, actions = [], seconds = 6) {
   const box = h("div.toast", { role: "status" }, h("span", {}, text));
   const close = () => box.remove();
+  // Said once more, it takes the place of what was said before.
+  if (!actions.length) [...byId("toasts").children].filter((one) => one.firstChild.textContent === text).forEach((one) => one.remove());
   for (const [label, act] of actions) box.append(h("button", { type: "button", onclick: () => (close(), act()) }, label));
   box.append(h("button.quiet", { type: "button", "aria-label": t("close"), onclick: close }, "×"));
   byId("toasts").append(box);
@@ -91,6 +93,8 @@ export const kept = {
 
 export const score = (value) => (value === null || value === undefined ? "–" : value.toFixed(3));
 export const percent = (value) => `${Math.round(100 * value)} %`;
+/** How sure a finding is; a look-alike says that two are apart, and its confidence how likely they are one. */
+export const sure = (kind, confidence) => (kind === "look-alike" ? t("case.apart", { share: percent(confidence) }) : percent(confidence));
 export const bytes = (value) =>
   value < 1000 ? `${value} B` : value < 1e6 ? `${(value / 1000).toFixed(value < 1e5 ? 1 : 0)} kB` : `${(value / 1e6).toFixed(1)} MB`;
 export const pixels = (face) => (face.width ? `${face.width} × ${face.height}` : "–");

@@ -118,7 +118,7 @@ export class Faces {
 export function grid(faces, list, options = {}) {
   const box = h("div.faces", {}, ...list.map((face) => faces.tile(face, options)));
   // A few faces have room to be large.
-  if (list.length <= 6) box.dataset.few = list.length <= 2 ? "2" : "6";
+  if (list.length <= 6) box.dataset.few = list.length === 1 ? "1" : list.length === 2 ? "2" : "6";
   if (box.firstChild) box.firstChild.tabIndex = 0;
   return box;
 }

@@ -6,9 +6,9 @@ const ARROWS = { next: ["ArrowRight", "ArrowDown"], back: ["ArrowLeft", "ArrowUp
 
 /** Action -> key. Arrows go on and back and nothing else, so they are not among these. */
 export const DEFAULTS = {
-  same: "s", different: "d", unsure: "u", wrong: "w", duplicate: "x",
+  same: "s", different: "d", unsure: "u", wrong: "w", duplicate: "x", other: "o",
   undo: "Backspace", next_open: "n", face_next: "j", face_back: "k", select: " ", move: "g", target: "t",
-  first: "1", second: "2", zoom: "z", flip: "f", alike: "m", note: "e", help: "?",
+  first: "1", second: "2", zoom: "z", flip: "f", alike: "m", note: "e", tick: "v", bulk: "b", help: "?",
 };
 
 let bindings = { ...DEFAULTS, ...kept.get("keys", {}) };
@@ -22,7 +22,8 @@ export function keyName(key) {
   return key.length === 1 ? key.toUpperCase() : key;
 }
 
-const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");
+// A field of a dialog that was just closed keeps the focus for a moment, and the next key is no longer meant for it.
+const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]") && !target.closest("dialog:not([open])");
 
 /** Call `act(action, event)` for every key that has a meaning; an `act` that returns false leaves the key to the browser. */
 export function listen(act) {

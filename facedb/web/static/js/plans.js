@@ -6,10 +6,12 @@ import { follow } from "./live.js";
 const place = byId("plan");
 let shown = null;
 
+const picture = (face) => h("img", { src: face.thumb, alt: "", width: 72, height: 72, loading: "lazy" });
+
 function thumb(step) {
   const words = `${step.path_from} → ${step.path_to ?? t("plan.label_only")}\n${step.reason}`;
   return h("a.face", { href: `/photo/${step.image_id}`, title: words, "aria-label": words },
-    step.face ? h("img", { src: step.face.thumb, alt: "", width: 72, height: 72, loading: "lazy" }) : h("span.nobody", {}), h("span.said", {}, fileName(step.path_from)));
+    step.face ? picture(step.face) : h("span.nobody", {}), h("span.said", {}, fileName(step.path_from)));
 }
 
 function group(one) {
@@ -18,6 +20,9 @@ function group(one) {
     h("div.before", {}, h("h3", {}, identity(one.before_id, one.before)), h("div.faces.small", {}, ...one.steps.map(thumb))),
     h("div.arrow", { "aria-hidden": "true" }, h("span.chip", {}, t(`plan.action.${one.action}`)), "→"),
     h("div.after", {}, h("h3", {}, identity(one.after_id, one.after)),
+      one.after_id ? h("div.faces.small", {},
+        ...one.residents.map((face) => h("a.face", { href: `/photo/${face.image_id}`, title: face.path, "aria-label": face.path }, picture(face))),
+        ...one.steps.slice(0, 12).map((step) => h("span.face.new", { title: step.path_to ?? t("plan.label_only") }, step.face ? picture(step.face) : h("span.nobody", {})))) : null,
       h("ul.paths", {}, ...one.steps.slice(0, 6).map((step) => h("li", {}, step.path_to ?? t("plan.label_only"))),
         one.steps.length > 6 ? h("li.muted", {}, t("side.more", { count: one.steps.length - 6 })) : null),
       h("p.muted", {}, one.steps[0].reason)));

@@ -11,6 +11,9 @@ import { pick } from "./picker.js";
 import { Queue } from "./queue.js";
 import * as zoom from "./zoom.js";
 
+// Findings about one photo.
+const OF_A_PHOTO = ["stray", "photo"];
+
 const scan = Number(page.scan);
 const ANSWERS = { same: "same", different: "different", unsure: "unsure", wrong: "wrong-identity", duplicate: "duplicate" };
 const body = byId("case-body");
@@ -41,6 +44,10 @@ async function fetchAhead() {
     const found = await fetchCase(item.rank).catch(() => null);
     if (!found) continue;
     const size = found.kind === "duplicate" ? (face) => `${face.photo}&side=1024` : (face) => face.thumb;
+    if (OF_A_PHOTO.includes(found.kind) && found.subject.length === 1) {
+      zoom.photoOf(found.subject[0].image_id);
+      new Image().src = `${found.subject[0].photo}&side=1024`;
+    }
     for (const face of [...found.subject, ...found.a.faces, ...(found.b?.faces ?? []), ...(found.next_best?.faces ?? [])]) {
       new Image().src = found.subject.includes(face) ? size(face) : face.thumb;
     }
@@ -63,7 +70,7 @@ async function show(item, { anew = false } = {}) {
     if (mine !== showing) return;
     target = proposal(found);
     note = null;
-    view = draw(body, head, found, { zoom: (face) => openZoom(face), selected: () => bar() });
+    view = draw(body, head, found, { zoom: (face) => openZoom(face), selected: () => bar(), take: takeFace });
     bar();
     announce(t("case.announce", { rank: found.rank, kind: t(`class.${found.kind}`), a: found.a.name, b: found.b?.name ?? "" }));
     if (!readOnly) api("POST", `/cases/${scan}/${item.rank}/open`).catch(() => {});
@@ -75,7 +82,7 @@ async function show(item, { anew = false } = {}) {
 
 /** Where wrong images would go unless the reviewer says otherwise. */
 function proposal(found) {
-  if (!["stray", "mixed"].includes(found.kind)) return null;
+  if (!["stray", "mixed", "photo"].includes(found.kind)) return null;
   if (found.b && found.b.dataset === found.a.dataset) return { id: found.b.identity_id, name: found.b.name };
   return found.kind === "mixed" ? { name: `${found.a.name} 2` } : null;
 }
@@ -101,7 +108,7 @@ function wish(action) {
   } else if (found.kind === "duplicate") {
     if (action === "wrong") return null;
     if (action === "duplicate" && view.chosen) said.stays = view.stays;
-  } else if (found.kind !== "stray" && ["wrong", "duplicate"].includes(action)) {
+  } else if (!OF_A_PHOTO.includes(found.kind) && ["wrong", "duplicate"].includes(action)) {
     return null;
   }
   if (action === "wrong" && target) Object.assign(said, target.id ? { target_id: target.id } : { target_name: target.name });
@@ -109,15 +116,20 @@ function wish(action) {
   return said;
 }
 
-async function answer(action) {
+/** Another face of the photo in question is the one that is meant: its label is right, and the next scan compares that face. */
+function takeFace(face) {
+  return answer("other", { answer: "other-face", seen: view.found.seen, faces: [face.id], ...(note ? { note } : {}) });
+}
+
+async function answer(action, said = wish(action)) {
   if (!view || readOnly) return;
-  const said = wish(action);
   if (!said) {
     toast(t(view.faces.selection.size ? "answer.selected" : "answer.select", { answer: t(`said.${ANSWERS[action]}`) }));
     return;
   }
   const item = queue.current;
-  const whole = !said.faces || view.found.kind === "mixed" || view.found.kind === "stray";
+  const whole = !said.faces || action === "other" || view.found.kind === "mixed"
+    || (view.found.kind === "stray" && view.found.subject.every((face) => said.faces.includes(face.id)));
   const before = { state: item.state, answer: item.answer };
   flash(action);
   if (whole) {
@@ -163,6 +175,7 @@ async function forward() {
 async function undo() {
   if (readOnly) return;
   await writing;
+  zoom.forget();
   try {
     const undone = await api("POST", "/undo");
     const ranks = undone.cases.filter(([one]) => one === scan).map(([, rank]) => rank);
@@ -199,13 +212,13 @@ function bar() {
     button.querySelector(".hint").textContent = view ? hint(action, kind) : "";
     button.querySelector("kbd").textContent = keyName(keyOf(action));
   }
-  for (const action of ["undo", "flip", "help", "target", "move", "note"]) {
+  for (const action of ["undo", "flip", "help", "target", "move", "note", "bulk"]) {
     const shown = document.querySelector(`[data-key="${action}"]`);
     if (shown) shown.textContent = keyName(keyOf(action));
   }
   const selected = view?.faces.selection.size ?? 0;
   byId("selected").textContent = selected ? t("selected", { count: selected }) : "";
-  byId("target").hidden = !view || (!["stray", "mixed"].includes(kind) && !selected);
+  byId("target").hidden = !view || (!["stray", "mixed", "photo"].includes(kind) && !selected);
   byId("target-name").textContent = target ? (target.id ? target.name : t("target.new", { name: target.name })) : t("target.nobody");
   byId("move").hidden = kind !== "mixed";
   byId("flip").hidden = kind !== "duplicate";
@@ -222,6 +235,7 @@ function hint(action, kind) {
 
 function flash(action) {
   const button = byId(`answer-${action}`);
+  if (!button) return;
   button.classList.remove("flash");
   void button.offsetWidth;
   button.classList.add("flash");
@@ -251,7 +265,7 @@ function openZoom(face) {
     const place = tiles.indexOf(face.id);
     face = view.faces.faces.get(tiles[(place + by + tiles.length) % tiles.length]) ?? face;
     return face;
-  });
+  }, undo);
 }
 
 // Keys -------------------------------------------------------------------------------------------------------------
@@ -283,12 +297,15 @@ const actions = {
     return face && openZoom(face);
   },
   flip: () => flip(),
+  other: () => zoom.otherFace(),
   alike: () => {
     const face = view?.faces.current() ?? view?.found.subject[0];
     if (face) location.href = `/alike?face=${face.id}`;
     else if (view) location.href = `/alike?identity=${view.found.a.identity_id}`;
   },
   note: write,
+  tick: () => queue.current && queue.tick(queue.current, !queue.ticks.has(queue.current.rank), false),
+  bulk: () => (queue.ticks.size ? byId("bulk")?.querySelector("button").focus() : byId("accept")?.click()),
   help: () => help(bar),
 };
 
@@ -389,11 +406,12 @@ byId("bulk-clear").addEventListener("click", () => queue.untick());
 byId("accept")?.addEventListener("click", async () => {
   const chosen = await bulk.accept();
   if (!chosen) return;
-  const query = new URLSearchParams({ kind: chosen.kind, least: chosen.least, state: "open", limit: 500 });
+  const { answer, ...asked } = chosen;
+  const query = new URLSearchParams({ ...asked, state: "open", limit: 500 });
   const found = await api("GET", `/scans/${scan}/queue?${query}`).catch((error) => (toast(error.message), null));
   if (!found) return;
   if (!found.items.length) toast(t("accept.none"));
-  else await decideAll(found.items, chosen.answer);
+  else await decideAll(found.items, answer);
 });
 
 let seenVerdict = null;

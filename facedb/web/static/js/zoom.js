@@ -1,6 +1,6 @@
 // The full photo, with the box of every face that was found in it.
 
-import { api, bytes, dialog, h, open, pixels, score, t, toast } from "./core.js";
+import { api, bytes, dialog, h, open, pixels, readOnly, score, t, toast } from "./core.js";
 
 let box = null;
 
@@ -10,8 +10,24 @@ export function close() {
   box?.close();
 }
 
-/** Show the photo of a face; `step(±1)` gives the face before or after it. */
-export function zoom(face, step) {
+const photos = new Map();
+
+/** What is known of a photo, asked once until `anew`. */
+export function photoOf(image, anew = false) {
+  if (anew || !photos.has(image)) {
+    const promise = api("GET", `/photos/${image}`);
+    promise.catch(() => photos.delete(image));
+    photos.set(image, promise);
+    if (photos.size > 40) photos.delete(photos.keys().next().value);
+  }
+  return photos.get(image);
+}
+
+/** Ask of every photo anew. */
+export const forget = () => photos.clear();
+
+/** Show the photo of a face; `step(±1)` gives the face before or after it, `undo()` takes the newest decision back. */
+export function zoom(face, step, undo) {
   close();
   const picture = h("div.picture");
   const facts = h("aside.facts", { "aria-live": "polite" });
@@ -40,10 +56,12 @@ export function zoom(face, step) {
       h("p", {}, h("a", { href: `/photo/${shown.image_id}` }, t("zoom.page")), " · ", h("a", { href: `/alike?face=${shown.id}` }, t("zoom.alike"))),
     );
     try {
-      const photo = await api("GET", `/photos/${shown.image_id}`);
+      const photo = await photoOf(shown.image_id, true);
       if (mine.face !== shown) return;
-      boxes(picture, image, photo, shown.id);
-      if (photo.faces.length > 1) facts.append(h("p", {}, t("zoom.faces", { count: photo.faces.length })));
+      const said = choosable(photo) ? h("p", {}, t("zoom.choose", { count: photo.faces.length })) : null;
+      if (said) facts.append(said);
+      else if (photo.faces.length > 1) facts.append(h("p", {}, t("zoom.faces", { count: photo.faces.length })));
+      boxes(picture, photo, shown.id, (now) => (photos.delete(now.id), undo && toast(t("face.taken_now"), [[t("undo"), undo]])));
     } catch (error) {
       toast(error.message);
     }
@@ -55,16 +73,53 @@ export function step(by) {
   box?.step?.(by);
 }
 
-/** Draw the boxes of a photo's faces over it; a click on one goes to what is like it. */
-export function boxes(picture, image, photo, current) {
+/** Whether a person can say which face of a photo stands for its label. */
+export const choosable = (photo) =>
+  !readOnly && photo.status === "ready" && photo.identity_id !== null && photo.faces.filter((one) => one.embedded).length > 1;
+
+/**
+ * Draw the boxes of a photo's faces over it: which one stands for the label, and which one a person took.
+ * A click takes another face: by `take(face)`, else by saying so of the photo, whereupon `done(photo)` is called.
+ * Where there is nothing to choose, it goes to what is like the face.
+ */
+export function boxes(picture, photo, current, done, take = null) {
+  picture.querySelectorAll(".box").forEach((box) => box.remove());
   if (!photo.width) return;
-  for (const { face, taken, detector_score } of photo.faces) {
+  const open = choosable(photo);
+  const chosen = photo.faces.some((one) => one.by_person);
+  for (const { face, taken, embedded, by_person, detector_score } of photo.faces) {
     if (!face.box) continue;
+    const stands = chosen ? by_person : taken;
+    const words = [t(stands ? (by_person ? "photo.by_person" : "photo.taken") : "photo.bystander", { score: score(detector_score), by: photo.taken_by ?? "" })];
+    const free = open && embedded && !stands;
+    if (free) words.push(t("photo.take"));
+    const what = `${open ? "button" : "a"}.box${stands ? ".taken" : ""}${by_person ? ".said" : ""}${face.id === current ? ".current" : ""}${free ? ".free" : ""}`;
+    const mark = h(what, open ? { type: "button", "aria-disabled": String(!free) } : { href: `/alike?face=${face.id}` });
+    mark.title = words.join("\n");
+    mark.setAttribute("aria-label", words.join(". "));
+    if (free) mark.addEventListener("click", () => (take ? take(face) : choose(face)));
     const [x, y, w, hh] = face.box;
-    const words = t(taken ? "photo.taken" : "photo.bystander", { score: score(detector_score) });
-    const mark = h(`a.box${taken ? ".taken" : ""}${face.id === current ? ".current" : ""}`, { href: `/alike?face=${face.id}`, title: words, "aria-label": words });
     const place = { left: x / photo.width, top: y / photo.height, width: w / photo.width, height: hh / photo.height };
     for (const [side, share] of Object.entries(place)) mark.style[side] = `${100 * share}%`;
     picture.append(mark);
   }
+  async function choose(face) {
+    try {
+      await api("POST", `/photos/${photo.id}/face`, { face_id: face.id, seen: photo.seen });
+      const now = await photoOf(photo.id, true);
+      boxes(picture, now, current, done, take);
+      picture.querySelector(".box.taken")?.focus();
+      done?.(now);
+    } catch (error) {
+      toast(error.message);
+    }
+  }
+}
+
+/** Move the focus to the next face that could be taken; false where there is none. */
+export function otherFace() {
+  const free = [...document.querySelectorAll(`${zoomed() ? "dialog.zoom" : ".case-body"} .box.free`)];
+  if (!free.length) return false;
+  free[(free.indexOf(document.activeElement) + 1) % free.length].focus();
+  return true;
 }

@@ -22,7 +22,7 @@ class Known:
 
     def person_of(self, label: int, without: list[int]) -> int:
         """Whose folder it is, the rows ``without`` left out; -1: nobody's."""
-        rows = np.setdiff1d(np.flatnonzero(self.gallery.labels == label), without)
+        rows = np.setdiff1d(np.flatnonzero(self.gallery.identity_ids == label), without)
         return int(np.bincount(self.person[rows]).argmax()) if len(rows) else -1
 
     def true(self, found: FindingTable) -> np.ndarray:

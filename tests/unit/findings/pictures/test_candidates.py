@@ -7,7 +7,7 @@ import pytest
 
 from facedb.embedding.pictures.thumbnail import thumbnail, view_hashes
 from facedb.findings.pictures.candidates import VIEWS, alike_by_hash
-from facedb.findings.pictures.copied import Pictures, look
+from facedb.findings.pictures.picture_copies import Pictures, look
 from facedb.findings.pictures.registration import Grey
 from tests.unit.findings.pictures.drawn import altered, photo
 

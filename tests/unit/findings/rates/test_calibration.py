@@ -121,16 +121,17 @@ def test_without_any_pairs_nothing_is_promised() -> None:
 def test_a_sample_holds_whole_identities_and_counts_every_pair_of_them() -> None:
     crowd = Crowd(40, seed=2)
     gallery = folders([(p + 1, crowd.faces(p, 5 + p % 3)) for p in range(40)])
-    rows = sample_rows(gallery.labels, faces=60)
+    rows = sample_rows(gallery.identity_ids, faces=60)
     assert len(rows) == 60
     complete = [
-        bool(np.isin(np.flatnonzero(gallery.labels == label), rows).all()) for label in np.unique(gallery.labels[rows])
+        bool(np.isin(np.flatnonzero(gallery.identity_ids == label), rows).all())
+        for label in np.unique(gallery.identity_ids[rows])
     ]
     assert complete.count(False) <= 1
     genuine, impostor = score_pairs(gallery, 1, 2)
     wide = gallery.vectors.astype(float)
     upper = np.triu_indices(len(gallery), 1)
-    scores, same = (wide @ wide.T)[upper], (gallery.labels[:, None] == gallery.labels[None])[upper]
+    scores, same = (wide @ wide.T)[upper], (gallery.identity_ids[:, None] == gallery.identity_ids[None])[upper]
     assert genuine.trials[0] == same.sum()
     assert impostor.trials[0] == (~same).sum()
     assert impostor.hits[1200] == pytest.approx((scores[~same] >= 0.2).sum(), abs=3)
@@ -139,5 +140,5 @@ def test_a_sample_holds_whole_identities_and_counts_every_pair_of_them() -> None
 def test_faces_of_one_image_are_no_pair_in_a_sample() -> None:
     crowd = Crowd(2)
     gallery = folders([(1, crowd.faces(0, 2)), (2, crowd.faces(1, 2))])
-    genuine, impostor = score_pairs(Gallery(gallery.vectors, gallery.labels, np.array([1, 1, 1, 2])), 0, 0)
+    genuine, impostor = score_pairs(Gallery(gallery.vectors, gallery.identity_ids, np.array([1, 1, 1, 2])), 0, 0)
     assert (genuine.trials[0], impostor.trials[0]) == (1, 2)

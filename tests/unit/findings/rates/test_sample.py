@@ -97,7 +97,7 @@ def test_the_sampled_impostor_scores_look_like_all_of_them():
     gallery = clustered(np.random.default_rng(2), 600, 64, 60)
     rows_a, rows_b = np.triu_indices(600, 1)
     wide = gallery.vectors.astype(np.float64)
-    true = (wide[rows_a] * wide[rows_b]).sum(axis=1)[gallery.labels[rows_a] != gallery.labels[rows_b]]
+    true = (wide[rows_a] * wide[rows_b]).sum(axis=1)[gallery.identity_ids[rows_a] != gallery.identity_ids[rows_b]]
     histogram = sample_scores(gallery, 50_000, 0)
     share = histogram.at_or_above(0.1) / histogram.counted
     assert share == pytest.approx((true >= 0.1).mean(), abs=0.01)

@@ -62,7 +62,7 @@ class CpuAppend:
     def hits(self, tile, lowest):
         assert tile.row_stop - tile.row <= self.height
         assert tile.column_stop - tile.column <= self.width
-        labels = self.gallery.labels
+        labels = self.gallery.identity_ids
         rows = np.arange(tile.row, tile.row_stop)
         columns = np.arange(tile.column, tile.column_stop)
         scores = self.gallery.vectors[rows] @ self.gallery.vectors[columns].T

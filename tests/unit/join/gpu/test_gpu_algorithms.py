@@ -18,7 +18,7 @@ SLOW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthChe
 
 
 def found(searcher, gallery, target, first_new=0):
-    blocks = plan_blocks(gallery.labels, first_new=first_new, target_rows=target)
+    blocks = plan_blocks(gallery.identity_ids, first_new=first_new, target_rows=target)
     return sorted(
         row for block in blocks for hit in searcher.search(block) for row in triples(hit.rows_a, hit.rows_b, hit.scores)
     )

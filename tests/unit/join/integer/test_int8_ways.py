@@ -12,6 +12,7 @@ from facedb.bench.synthetic import synthetic_gallery
 from facedb.core.errors import EngineError
 from facedb.join.blocks import plan_blocks
 from facedb.join.engine import open_searcher, self_test
+from facedb.join.gallery import Gallery
 from facedb.join.integer import int8, kernels, prefix_choice
 from facedb.join.integer.int8 import Int8Searcher
 from facedb.join.integer.kernels import KERNELS, why_not
@@ -19,6 +20,8 @@ from facedb.join.integer.prefix import make_prefix, principal_axes
 from facedb.join.loop import join
 from facedb.join.score import pair_scores
 from facedb.join.sieve import Hits, Sieve
+from facedb.join.tiles import within
+from facedb.scan.tiles.ledger import Ledger, cut
 from tests.unit.join.galleries import clustered, every_pair, make_gallery, triples, unit
 
 HERE = [kernel for kernel in KERNELS if why_not(kernel, 64) is None]
@@ -43,7 +46,7 @@ def found_by(kernel, share, gallery, threshold, *, target=64, threads=2):
     searcher = Int8Searcher(gallery, Sieve(gallery, threshold), threads, kernel=kernel, prefix=prefix)
     if len(gallery):
         self_test("int8", searcher, gallery)
-    blocks = plan_blocks(gallery.labels, target_rows=target)
+    blocks = plan_blocks(gallery.identity_ids, target_rows=target)
     hits = Hits.join([part for block in blocks for part in searcher.search(block)])
     searcher.close()
     return triples(hits.rows_a, hits.rows_b, hits.scores)
@@ -66,6 +69,55 @@ def test_every_way_finds_exactly_the_pairs_of_the_definition(
     gallery = clustered(np.random.default_rng(seed), rows, dim, identities)
     found = found_by(kernel, share, gallery, threshold, target=target, threads=threads)
     assert found == every_pair(gallery, threshold)
+
+
+@each_way
+@settings(SLOW, max_examples=6)
+@given(
+    seed=st.integers(0, 2**31),
+    dim=st.sampled_from([64, 100, 128, 512, 1280]),
+    target=st.integers(5, 60),
+    columns=st.integers(1, 90),
+    coarser=st.sampled_from([None, 1.0, 1.7]),
+    data=st.data(),
+)
+def test_every_way_finds_the_same_pairs_in_every_cut_into_tiles(
+    kernel, share, seed, dim, target, columns, coarser, data
+):
+    rng = np.random.default_rng(seed)
+    drawn = clustered(rng, 90, dim, 25)
+    # Copies across identities, and a threshold on which one of the pairs lies exactly.
+    vectors = drawn.vectors.copy()
+    vectors[rng.choice(90, 6, replace=False)] = vectors[rng.choice(90, 6, replace=False)]
+    scores = pair_scores(vectors, *np.triu_indices(90, k=1))
+    threshold = float(np.sort(scores)[data.draw(st.integers(len(scores) // 2, len(scores) - 1))])
+    # As a worker has it that holds a part of a larger gallery, whose scale is coarser.
+    scale = None if coarser is None else float(np.float32(127 / np.abs(vectors).max() / coarser))
+    gallery = Gallery(vectors, drawn.identity_ids, drawn.image_ids, scale)
+    prefix = None if share is None else prefix_of(dim, share)
+    searcher = Int8Searcher(gallery, Sieve(gallery, threshold), 2, kernel=kernel, prefix=prefix)
+    self_test("int8", searcher, gallery)
+    borders = [0, *(block.stop for block in plan_blocks(gallery.identity_ids, target_rows=target))]
+    whole = Ledger(1, borders)
+    found = [
+        within(block, part) for block in map(whole.block, cut(borders, 0, columns)) for part in searcher.search(block)
+    ]
+    hits = Hits.join(found)
+    assert triples(hits.rows_a, hits.rows_b, hits.scores) == every_pair(gallery, threshold)
+
+
+@each_way
+@pytest.mark.parametrize("dim", [64, 100, 512, 1280])
+def test_adversarial_vectors_of_any_width_lose_no_pair(kernel, share, dim):
+    rng = np.random.default_rng(dim)
+    # Values just beside the middle between two codes of the coarsest scale there is, against rows that hold one value only.
+    spikes = np.eye(dim)[rng.choice(dim, 4, replace=False)]
+    small = (rng.integers(-3, 3, (60, dim)) + 0.5) / 127 + rng.choice([-1e-6, 1e-6], (60, dim))
+    signs = rng.choice([-1.0, 1.0], (20, dim))
+    gallery = make_gallery(unit(np.concatenate([spikes, spikes, small, -small[:10], signs, signs[:5]])), np.arange(103))
+    scores = pair_scores(gallery.vectors, *np.triu_indices(103, k=1))
+    for threshold in (float(np.sort(scores)[-40]), 0.05, 0.999):
+        assert found_by(kernel, share, gallery, threshold, target=30) == every_pair(gallery, threshold)
 
 
 @each_way
@@ -123,7 +175,7 @@ def low_rank():
 
 
 def test_a_long_search_takes_a_prefix_where_it_pays_and_finds_the_same_rows(low_rank, monkeypatch):
-    blocks = plan_blocks(low_rank.labels, target_rows=5_000)
+    blocks = plan_blocks(low_rank.identity_ids, target_rows=5_000)
     plain = list(join(low_rank, blocks, threshold=0.5, engine="int8", threads=2))
     told: list[str] = []
     monkeypatch.setattr(prefix_choice, "_WORTH_TRYING_S", 0.0)

@@ -1,0 +1,104 @@
+"""What a scan of any size would take, computed: nothing is searched, only the kernel of this machine is measured.
+
+With n faces of d values there are n (n - 1) / 2 pairs and d multiplications and additions for each, 2 d operations. A thread that does s
+operations a second, and looks over the product of each pair in `LOOK_SECONDS`, needs n (n - 1) / 2 (2 d / s + `LOOK_SECONDS`) seconds
+for all; t threads on each of w machines a (t w)-th of that. A GPU is taken at `GPU_TERA` 10^12 float16 operations a second, its bare
+matrix product, times `OF_GPU`, which is what facedb hopes to reach there: it was never run on one.
+
+The vectors are 4 n d bytes, written once as chunks. A worker that holds all of them reads them once; one that does not, reads the columns
+of each tile again: n (n - 1) / 2 / h vectors in all, where h is the height of a tile, the faces of a block.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from facedb.core.defaults import BLOCK_ROWS
+
+LOOK_SECONDS = 27e-6 / 512**2
+"""The maximum of a tile of 512 x 512 takes 18 us of thread time and binding its arrays 9 (tests/bench/README.md)."""
+GPU_TERA = 790.0
+"""float16 with float32 sums on an H200, measured elsewhere (data sheet: 989)."""
+OF_GPU = 0.4
+"""The first aim for the engine cuda: 2.5 times the bare product."""
+PAIR_BYTES = 107
+"""A flagged pair with its two indexes: 272,273 of them were 29.1 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """``machines`` that each have ``units`` (threads, or GPUs) of ``tera`` 10^12 operations a second.
+
+    Of these a ``share`` is reached, and ``look`` seconds come on top for each pair; ``memory`` bytes hold vectors in each machine.
+    """
+
+    name: str
+    machines: int
+    units: int
+    tera: float
+    share: float
+    look: float
+    memory: float
+
+    @property
+    def workers(self) -> int:
+        """Copies of the vectors: one in each machine."""
+        return self.machines
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A scan of ``faces`` x ``dim`` by a ``fleet``, computed; bytes, operations and seconds."""
+
+    fleet: Fleet
+    faces: int
+    dim: int
+    pairs: int
+    operations: float
+    vector_bytes: int
+    read_bytes: float
+    tiles: int
+    chance_pairs: float
+    pair_bytes: float
+    seconds: float
+
+
+def estimate(
+    fleet: Fleet, faces: int, dim: int, *, fmr: float, rows: int = BLOCK_ROWS, columns: int = 1 << 17
+) -> Estimate:
+    """What ``fleet`` needs for a scan of ``faces`` x ``dim`` in tiles of ``rows`` x ``columns``, at a false match rate ``fmr``."""
+    pairs = faces * (faces - 1) // 2
+    operations = 2.0 * dim * pairs
+    vector_bytes = 4 * dim * faces
+    # An engine holds codes, or half floats, beside the vectors.
+    held = 1.75 * vector_bytes <= fleet.memory
+    read = float(vector_bytes) * fleet.workers if held else 4.0 * dim * pairs / rows
+    return Estimate(
+        fleet,
+        faces,
+        dim,
+        pairs,
+        operations,
+        vector_bytes,
+        read,
+        max(1, pairs // (rows * columns)),
+        pairs * fmr,
+        pairs * fmr * PAIR_BYTES,
+        (operations / (fleet.tera * 1e12 * fleet.share) + pairs * fleet.look) / (fleet.machines * fleet.units),
+    )
+
+
+def in_words(seconds: float) -> str:
+    """Seconds as a person says them."""
+    for unit, size in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def sized(count: float) -> str:
+    """A number of bytes as a person says it (10^9 bytes are a GB)."""
+    for unit, size in (("PB", 1e15), ("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count:,.0f} bytes"

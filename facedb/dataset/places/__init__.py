@@ -1,0 +1,1 @@
+"""Where a dataset came from, and how it was read."""

@@ -1,0 +1,105 @@
+"""Asides: faces that do not fit the core of their folder, and whom they look like instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
+from facedb.findings.confidence import Rules
+from facedb.findings.cores.folders import Folders
+from facedb.findings.cores.persons import Persons, best_other
+
+_THIRD = 3
+_SURE = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Asides:
+    """Sets of faces beside a core, one entry per set: a lone face or a group that fits together.
+
+    ``folder``; ``faces``, how many; ``own``, mean score inside (NaN for one face), ``cohesion``, the same pulled towards
+    the genuine end; ``between``, sameness to the own core; ``other``, the best foreign folder (-1: none), ``other_score``
+    and ``sameness`` to it, ``runner_up``, the sameness of the next one. ``rows`` in the order of ``at``, their set.
+    """
+
+    folder: Int64Array
+    faces: Int64Array
+    own: Float64Array
+    cohesion: Float64Array
+    between: Float64Array
+    between_score: Float64Array
+    other: Int64Array
+    other_score: Float64Array
+    sameness: Float64Array
+    runner_up: Float64Array
+    rows: Int64Array
+    at: Int64Array
+
+    def is_second_person(self, rules: Rules, who: Persons) -> NDArray[np.bool_]:
+        """Whether a set is the second half of a mixed folder and not strays: it has two faces or more, and is a third of the
+        folder or looks like nobody else."""
+        at_home = (self.sameness >= rules.home) & (self.sameness > self.between)
+        core = who.faces[self.folder]
+        return np.asarray((self.faces >= 2) & (~at_home | (_THIRD * self.faces >= core + self.faces)))
+
+
+def find_asides(vectors: Float32Array, parts: Folders, who: Persons, group: Int32Array) -> Asides:
+    """Every set of rows whose ``group`` (n,) is not 0, with its best foreign core."""
+    rows = np.flatnonzero(group != 0)
+    # A lone face (-1) is a set of its own.
+    number = np.where(group[rows] > 0, group[rows].astype(np.int64), -1 - rows)
+    order = np.lexsort((number, parts.folder_of[rows]))
+    rows, number = rows[order], number[order]
+    home = parts.folder_of[rows]
+    first = np.r_[True, (number[1:] != number[:-1]) | (home[1:] != home[:-1])] if len(rows) else np.empty(0, bool)
+    at = np.cumsum(first) - 1
+    folder, faces = home[first], np.bincount(at, minlength=int(first.sum())).astype(np.int64)
+    sums = (
+        np.add.reduceat(vectors[rows], np.flatnonzero(first), axis=0) if len(rows) else np.empty((0, vectors.shape[1]))
+    )
+    centres = np.asarray(sums / np.maximum(faces, 1)[:, None], np.float32)
+    squares = np.einsum("ij,ij->i", sums, sums, dtype=np.float64)
+    own = np.full(len(faces), np.nan)
+    np.divide(squares - faces, faces * (faces - 1.0), out=own, where=faces > 1)
+    cohesion = who.shrunk(own, faces)
+    alone = faces == 1
+    other, score, sameness, runner_up = (np.empty(len(faces), dtype) for dtype in (np.int64, *[np.float64] * 3))
+    for which, inside in ((np.flatnonzero(alone), None), (np.flatnonzero(~alone), cohesion)):
+        found = best_other(who, centres[which], None if inside is None else inside[which], folder[which])
+        for out, values in zip((other, score, sameness, runner_up), found, strict=True):
+            out[which] = values
+    between_score = np.einsum("ij,ij->i", centres, who.centres[folder]).astype(np.float64)
+    mine = np.where(alone, who.cohesion[folder], cohesion)
+    between = who.sameness(between_score, mine, who.cohesion[folder])
+    between[who.faces[folder] == 0] = np.nan
+    return Asides(folder, faces, own, cohesion, between, between_score, other, score, sameness, runner_up, rows, at)
+
+
+def settle_ties(vectors: Float32Array, parts: Folders, who: Persons, group: Int32Array) -> bool:
+    """Where a set is as large as the core, let the one that looks like nobody else be the core; changes ``group`` (n,).
+
+    Of two faces that differ, the peeling takes any as the core; only the other folders tell which one is at home.
+    Returns whether anything changed.
+    """
+    sets = find_asides(vectors, parts, who, group)
+    tied = np.flatnonzero(sets.faces == who.faces[sets.folder])
+    if not len(tied):
+        return False
+    home = np.unique(sets.folder[tied])
+    _, _, core_like, _ = best_other(who, who.centres[home], who.cohesion[home], home)
+    changed = False
+    for folder, like in zip(home.tolist(), core_like.tolist(), strict=True):
+        rivals = tied[sets.folder[tied] == folder]
+        best = int(rivals[sets.sameness[rivals].argmin()])
+        if like < _SURE or sets.sameness[best] >= min(like, _SURE):
+            continue
+        rows = parts.order[parts.starts[folder] : parts.starts[folder] + parts.sizes[folder]]
+        core, rival = rows[group[rows] == 0], sets.rows[sets.at == best]
+        number = group[rival[0]]
+        group[core] = number if number > 0 else -1
+        group[rival] = 0
+        changed = True
+    return changed

@@ -1,0 +1,237 @@
+"""Choice: which face of a photo stands for it, where a photo shows several: the one that fits its folder.
+
+Photos with one face make the cores of their folders, and then the others choose the face that fits theirs. A folder without any such
+photo starts from the face that recurs. Where neither tells, the face is taken that the photographer meant, the most central or the
+largest: whichever the photos that could choose agree with more often. Where they agree with neither often enough, faces that are at
+home in another folder are left out first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedb.core.records import Float32Array, Float64Array, Int64Array
+from facedb.findings.cores.folders import folders
+from facedb.findings.cores.persons import Ends, ends, folder_sums
+
+FITS = 0.45
+"""A face fits a core when its mean score to it lies this share of the way from impostor to genuine."""
+_SAME = 0.65
+_ROUNDS = 4
+_TIE = 0.05
+_PLACE_TELLS = 0.95
+
+
+class Part(IntEnum):
+    """What a face is to a scan."""
+
+    PART = 0
+    NONE_FITS = 1
+    BYSTANDER = 2
+    AGAIN = 3
+
+    @property
+    def word(self) -> str:
+        """The name that people read."""
+        return self.name.lower().replace("_", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The ``part`` int8 (n,) of each face; ``faces`` int64 (n,), how many its photo shows; ``fit`` float64 (n,), the mean score to the core
+    of its folder without its own photo (NaN: there is none); ``guessed`` bool (n,): the photo's face was taken by its place alone.
+
+    ``right`` is how often such a guess is right, by the photos that could choose.
+    """
+
+    part: NDArray[np.int8]
+    faces: Int64Array
+    fit: Float64Array
+    guessed: NDArray[np.bool_]
+    right: float
+
+    @property
+    def chosen(self) -> NDArray[np.bool_]:
+        """The faces that take part: one of every photo."""
+        return np.asarray((self.part == Part.PART) | (self.part == Part.NONE_FITS))
+
+
+def choose_faces(
+    vectors: Float32Array,
+    labels: NDArray[np.integer],
+    images: NDArray[np.integer],
+    area: Float64Array,
+    offset: Float64Array,
+    taken: NDArray[np.bool_] | None = None,
+) -> Choice:
+    """Choose a face for every photo.
+
+    ``vectors`` float32 (n, d), ``labels``, ``images`` (n,): all faces; ``area`` (n,) of the box and ``offset`` (n,) of its middle from
+    that of the photo, in any unit; ``taken`` (n,): faces that people took, which stand for their photo whatever the rest tells.
+    Depends on neither the order of the rows nor on earlier choices.
+    """
+    count = len(vectors)
+    by_person = np.zeros(count, bool) if taken is None else taken
+    work = _Work(vectors, np.asarray(labels, np.int64), images, area, offset, by_person)
+    for _ in range(_ROUNDS):
+        if not work.choose_by_core():
+            break
+    work.choose_by_recurrence()
+    work.choose_by_core()
+    right = work.choose_by_place()
+    part = np.full(count, Part.BYSTANDER, np.int8)
+    part[work.again] = Part.AGAIN
+    fit = work.fits()
+    taken = work.chosen
+    part[taken] = Part.PART
+    misfit = taken & (work.faces > 1) & (fit < work.scale.cut(FITS))
+    part[misfit] = Part.NONE_FITS
+    return Choice(part, work.faces, fit, work.guessed, right)
+
+
+class _Work:
+    """The choice while it is being made: ``chosen`` bool (n,); ``several``, the photos that have one to make."""
+
+    def __init__(
+        self,
+        vectors: Float32Array,
+        labels: Int64Array,
+        images: NDArray[np.integer],
+        area: Float64Array,
+        offset: Float64Array,
+        by_person: NDArray[np.bool_],
+    ) -> None:
+        self.vectors, self.labels, self.area, self.offset = vectors, labels, area, offset
+        _, self.photo, sizes = np.unique(images, return_inverse=True, return_counts=True)
+        self.faces = sizes[self.photo].astype(np.int64)
+        self.chosen = self.faces == 1
+        self.guessed = np.zeros(len(vectors), bool)
+        self.parts = folders(labels, images)
+        self.scale = self._scale()
+        self.again = self._again() & ~by_person
+        self.chosen |= by_person
+        self.several = [rows for rows in self._photos() if not by_person[rows].any()]
+
+    def _scale(self) -> Ends:
+        """The scale of the photos that show one face; of all faces where those are few."""
+        alone = np.flatnonzero(self.chosen)
+        rows = alone if len(np.unique(self.labels[alone])) >= 2 else np.arange(len(self.vectors))
+        if not len(rows):
+            return Ends(0.0, 0.6)
+        own = folders(self.labels[rows], self.photo[rows])
+        return ends(self.vectors[rows], own, folder_sums(self.vectors[rows], own))
+
+    def _photos(self) -> list[Int64Array]:
+        """The faces of each photo that shows several, the most central first, by label and photo."""
+        rows = np.flatnonzero(self.faces > 1)
+        rows = rows[np.lexsort((-self.area[rows], self.photo[rows], self.labels[rows]))]
+        ends = np.flatnonzero(self.photo[rows][1:] != self.photo[rows][:-1]) + 1
+        return list(np.split(rows, ends)) if len(rows) else []
+
+    def _again(self) -> NDArray[np.bool_]:
+        """Faces that are another, larger one of their photo once more."""
+        again = np.zeros(len(self.vectors), bool)
+        for rows in self._photos():
+            score = self.vectors[rows] @ self.vectors[rows].T
+            for k in range(1, len(rows)):
+                again[rows[k]] = bool((score[k, :k][~again[rows[:k]]] >= self.scale.cut(_SAME)).any())
+        return again
+
+    def _cores(self) -> tuple[Float64Array, Int64Array]:
+        """The sum of the chosen faces of each folder, and how many they are."""
+        rows = np.flatnonzero(self.chosen)
+        sums = np.zeros((len(self.parts.labels), self.vectors.shape[1]))
+        np.add.at(sums, self.parts.folder_of[rows], self.vectors[rows].astype(np.float64))
+        return sums, np.bincount(self.parts.folder_of[rows], minlength=len(self.parts.labels))
+
+    def fits(self) -> Float64Array:
+        """The mean score of each face to the chosen faces of its folder, without that of its own photo."""
+        sums, count = self._cores()
+        own = np.zeros(len(self.vectors), np.int64)
+        standing = np.full(int(self.photo.max(initial=-1)) + 1, -1, np.int64)
+        standing[self.photo[self.chosen]] = np.flatnonzero(self.chosen)
+        own = standing[self.photo]
+        folder = self.parts.folder_of
+        total = np.einsum("ij,ij->i", self.vectors.astype(np.float64), sums[folder])
+        there = own >= 0
+        total[there] -= np.einsum("ij,ij->i", self.vectors[there].astype(np.float64), self.vectors[own[there]])
+        rest = count[folder] - there
+        return np.where(rest > 0, total / np.maximum(rest, 1), np.nan)
+
+    def choose_by_core(self) -> bool:
+        """Photos of folders with a core take the face that fits it best; returns whether any choice changed."""
+        fit = self.fits()
+        changed = False
+        for rows in self.several:
+            candidates = rows[~self.again[rows]]
+            scores = fit[candidates]
+            if np.isnan(scores).any() or self.guessed[rows].any():
+                continue
+            if scores.max() >= self.scale.cut(FITS):
+                changed |= self._take(rows, int(candidates[scores.argmax()]))
+            elif self.chosen[rows].any():
+                # None fits any more: it chooses by its place, as the ones that never did.
+                self.chosen[rows] = False
+                changed = True
+        return changed
+
+    def choose_by_recurrence(self) -> None:
+        """Folders where no photo has chosen start from the face with the most likenesses in the other photos."""
+        chosen = np.bincount(self.parts.folder_of, self.chosen, minlength=len(self.parts.labels))
+        for k in np.flatnonzero(chosen == 0).tolist():
+            rows = self.parts.order[self.parts.starts[k] : self.parts.starts[k] + self.parts.sizes[k]]
+            rows = rows[~self.again[rows]]
+            photos = np.unique(self.photo[rows])
+            if len(photos) < 2:
+                continue
+            score = (self.vectors[rows] @ self.vectors[rows].T).astype(np.float64)
+            best = np.stack([score[:, self.photo[rows] == p].max(axis=1) for p in photos], axis=1)
+            best[self.photo[rows][:, None] == photos[None, :]] = 0.0
+            times = (best >= self.scale.cut(FITS)).sum(axis=1)
+            if times.max() == 0:
+                continue
+            strength = np.where(times == times.max(), best.sum(axis=1), -1.0)
+            likeliest = np.flatnonzero(strength >= strength.max() - _TIE * len(photos))
+            seed = int(likeliest[np.lexsort((rows[likeliest], -self.area[rows[likeliest]]))[0]])
+            for p in photos:
+                mine = np.flatnonzero(self.photo[rows] == p)
+                like = score[seed, mine]
+                if seed in mine or like.max() >= self.scale.cut(FITS):
+                    self._take(rows[mine], int(rows[seed] if seed in mine else rows[mine[like.argmax()]]))
+
+    def choose_by_place(self) -> float:
+        """The rest chooses by where the faces are; returns how often that is right where the choice was made by likeness."""
+        by_centre = by_area = decided = 0
+        for rows in self.several:
+            taken = rows[self.chosen[rows]]
+            if len(taken):
+                decided += 1
+                by_centre += int(rows[self.offset[rows].argmin()] == taken[0])
+                by_area += int(rows[self.area[rows].argmax()] == taken[0])
+        place = -self.offset if by_centre > by_area else self.area
+        right = (max(by_centre, by_area) + 0.5) / (decided + 1)
+        sums, count = self._cores()
+        centres = (sums / np.maximum(count, 1)[:, None]).astype(np.float32)
+        for rows in self.several:
+            if self.chosen[rows].any():
+                continue
+            candidates = rows[~self.again[rows]]
+            # Where the folder has a core that none fits, the photo is in the wrong folder, and whose it is is for the finding to say.
+            if right < _PLACE_TELLS and count[self.parts.folder_of[rows[0]]] == 0:
+                like = self.vectors[candidates] @ centres.T
+                like[:, self.parts.folder_of[candidates[0]]] = -1.0
+                abroad = like.max(axis=1) >= self.scale.genuine
+                candidates = candidates[~abroad] if not abroad.all() else candidates
+            self._take(rows, int(candidates[place[candidates].argmax()]))
+            self.guessed[rows] = True
+        return right
+
+    def _take(self, rows: Int64Array, face: int) -> bool:
+        changed = not bool(self.chosen[face])
+        self.chosen[rows] = False
+        self.chosen[face] = True
+        return changed

@@ -1,0 +1,216 @@
+"""Persons: the core of every folder as one centre, and the two ends of the scale on which likeness is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
+from facedb.findings.cores.folders import Folders
+from facedb.join.gallery import Gallery
+
+# A folder of few faces says little about itself: its own mean score counts as much as this many typical pairs do.
+_PRIOR_PAIRS = 3.0
+_SAMPLE = 512
+_FACES = 8192
+_TYPICAL_WITHOUT_PAIRS = 0.6
+_FEW_FOLDERS = 5
+_LOW_SHARE = 0.3
+_LEAST_DISTANCE = 0.1
+_ROWS = 4096
+_SCORES_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The two ends of the scale: ``impostor``, the usual mean score between two folders, and ``genuine``, the median over
+    faces of the mean score to their own folder. Label noise of a few percent moves neither noticeably."""
+
+    impostor: float
+    genuine: float
+
+    def cut(self, share: float) -> float:
+        """The score that lies ``share`` of the way from the impostor end to the genuine end."""
+        return self.impostor + share * (self.genuine - self.impostor)
+
+
+@dataclass(frozen=True, slots=True)
+class Persons:
+    """The cores of all folders: ``centres`` float32 (k, d), their mean vectors; ``faces`` int64 (k,), how many faces;
+    ``cohesion`` float64 (k,), the mean score within a core, pulled towards the genuine end where there are few pairs.
+
+    The mean score between two sets of faces is the dot product of their mean vectors.
+    """
+
+    ends: Ends
+    centres: Float32Array
+    faces: Int64Array
+    cohesion: Float64Array
+
+    def sameness(
+        self, score: NDArray[np.floating], own_a: NDArray[np.floating], own_b: NDArray[np.floating]
+    ) -> Float64Array:
+        """How far a mean ``score`` between two sets is what one person gives: 0 for strangers, 1 for one person.
+
+        (score - impostor) / sqrt((own_a - impostor) (own_b - impostor)), where own_a and own_b are the mean scores inside
+        the sets: the cosine between the two noise-free centres, once the common mean of all faces is taken out.
+        """
+        low = self.ends.impostor
+        scale = np.maximum(np.asarray(own_a, np.float64) - low, 1e-3) * np.maximum(
+            np.asarray(own_b, np.float64) - low, 1e-3
+        )
+        return np.asarray((np.asarray(score, np.float64) - low) / np.sqrt(scale))
+
+    def core_sameness(self, a: Int64Array, b: Int64Array) -> Float64Array:
+        """Sameness (m,) of the cores of folders ``a`` and ``b`` (m,)."""
+        return self.sameness(_dots(self.centres, a, self.centres, b), self.cohesion[a], self.cohesion[b])
+
+    def core_scores(self, a: Int64Array, b: Int64Array) -> Float64Array:
+        """Mean score (m,) between the cores of folders ``a`` and ``b`` (m,)."""
+        return _dots(self.centres, a, self.centres, b)
+
+    def shrunk(self, own: NDArray[np.floating], faces: NDArray[np.integer]) -> Float64Array:
+        """Mean scores inside sets of ``faces``, pulled towards the genuine end by three typical pairs; NaN counts as no pair."""
+        pairs = np.where(np.isnan(own), 0.0, faces * (faces - 1) / 2.0)
+        return np.asarray(
+            (np.where(pairs > 0, own, 0.0) * pairs + self.ends.genuine * _PRIOR_PAIRS) / (pairs + _PRIOR_PAIRS)
+        )
+
+
+def ends(vectors: Float32Array, parts: Folders, sums: Float64Array) -> Ends:
+    """Measure the scale of a gallery from the ``sums`` of its folders (k, d) and at most 8,192 faces, evenly spread.
+
+    The impostor end is the median of the mean scores between two of at most 512 folders. Where there are fewer than five folders
+    two names of one person would decide it, so there it is at most 0.3 of the genuine end.
+    """
+    sizes = parts.sizes.astype(np.float64)
+    several = _spread(parts.order[np.repeat(sizes >= 2, parts.sizes)], _FACES)
+    genuine = _TYPICAL_WITHOUT_PAIRS
+    if len(several):
+        own = _dots(vectors, several, sums.astype(np.float32), parts.folder_of[several])
+        genuine = float(np.median((own - 1.0) / (sizes[parts.folder_of[several]] - 1.0)))
+    some = _spread(np.arange(len(sizes)))
+    means = sums[some] / sizes[some, None]
+    between = means @ means.T
+    above = between[np.triu_indices(len(some), 1)]
+    impostor = float(np.median(above)) if len(above) else 0.0
+    if len(sizes) < _FEW_FOLDERS:
+        impostor = min(impostor, _LOW_SHARE * genuine)
+    return Ends(impostor, max(genuine, impostor + _LEAST_DISTANCE))
+
+
+def folder_sums(vectors: Float32Array, parts: Folders) -> Float64Array:
+    """The sum of the vectors of each folder, float64 (k, d)."""
+    sums = np.empty((len(parts.labels), vectors.shape[1]))
+    for k, (start, size) in enumerate(zip(parts.starts.tolist(), parts.sizes.tolist(), strict=True)):
+        sums[k] = vectors[parts.order[start : start + size]].sum(axis=0, dtype=np.float64)
+    return sums
+
+
+def persons(vectors: Float32Array, parts: Folders, scale: Ends, sums: Float64Array, group: Int32Array) -> Persons:
+    """The cores: rows whose ``group`` (n,) is 0; ``sums`` float64 (k, d) are those of whole folders."""
+    beside = np.flatnonzero(group != 0)
+    faces = parts.sizes - np.bincount(parts.folder_of[beside], minlength=len(parts.labels))
+    sums = sums.copy()
+    np.subtract.at(sums, parts.folder_of[beside], vectors[beside].astype(np.float64))
+    sums[faces == 0] = 0.0
+    own = np.full(len(faces), np.nan)
+    pairs = faces * (faces - 1.0)
+    squares = np.einsum("ij,ij->i", sums, sums)
+    np.divide(squares - faces, pairs, out=own, where=pairs > 0)
+    found = Persons(scale, (sums / np.maximum(faces, 1)[:, None]).astype(np.float32), faces, np.empty(0))
+    return Persons(scale, found.centres, faces, found.shrunk(own, faces))
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What chance does on this data, from samples whose upper tails (where the mistakes are) are not looked at.
+
+    ``cores``: the sameness that the likest of all pairs of cores would have, were they normal; ``face``: the same for one
+    face against all foreign cores.
+    """
+
+    cores: float
+    face: float
+
+
+def noise(gallery: Gallery, parts: Folders, who: Persons, own_mean: Float32Array, group: Int32Array) -> Noise:
+    """Measure `Noise` from at most 512 faces and 512 cores, evenly spread."""
+    filled = np.flatnonzero(who.faces > 0)
+    if len(filled) < 3:
+        return Noise(0.5, 0.5)
+    cores = _spread(filled)
+    between = who.sameness(
+        who.centres[cores] @ who.centres[cores].T, who.cohesion[cores][:, None], who.cohesion[cores][None, :]
+    )
+    count = len(filled)
+    likest = _extreme(between[cores[:, None] != cores[None, :]], count * (count - 1) / 2)
+    rows = _spread(parts.order[((group == 0) & ~np.isnan(own_mean))[parts.order]])
+    if len(rows) < 3:
+        return Noise(likest, 0.5)
+    home = parts.folder_of[rows]
+    foreign = who.sameness(
+        gallery.vectors[rows] @ who.centres[cores].T, who.cohesion[cores][None, :], who.cohesion[cores][None, :]
+    )
+    return Noise(likest, _extreme(foreign[home[:, None] != cores[None, :]], count))
+
+
+def _extreme(values: Float64Array, draws: float) -> float:
+    """The largest of ``draws`` normal draws with the median of ``values`` and a spread read off at the quantile 0.16."""
+    if not len(values):
+        return 0.5
+    side, middle = (float(v) for v in np.quantile(values, [0.16, 0.5]))
+    return middle + NormalDist().inv_cdf(1.0 - 1.0 / max(draws, 10.0)) * (middle - side)
+
+
+def _spread(values: Int64Array, most: int = _SAMPLE) -> Int64Array:
+    if len(values) <= most:
+        return values
+    return values[np.linspace(0, len(values) - 1, most).astype(np.int64)]
+
+
+def _dots(rows: Float32Array, at: Int64Array, others: Float32Array, other_at: Int64Array) -> Float64Array:
+    """Dot products (m,) of ``rows[at]`` and ``others[other_at]``, a few MB at a time."""
+    out = np.empty(len(at))
+    for start in range(0, len(at), _ROWS):
+        part = slice(start, start + _ROWS)
+        out[part] = np.einsum("ij,ij->i", rows[at[part]], others[other_at[part]])
+    return out
+
+
+def mean_scores(who: Persons, vectors: Float32Array, rows: Int64Array, folder: Int64Array) -> Float64Array:
+    """The mean score (m,) of face ``rows[i]`` to the core of ``folder[i]``."""
+    return _dots(vectors, rows, who.centres, folder)
+
+
+def best_other(
+    who: Persons, centres: Float32Array, own: Float64Array | None, home: Int64Array
+) -> tuple[Int64Array, Float64Array, Float64Array, Float64Array]:
+    """The foreign core that each of ``centres`` float32 (m, d) is likest to.
+
+    ``home`` (m,) is left out; ``own`` (m,) the mean scores inside the sets, None for single faces (then the core's own
+    counts for both). Returns the folder (-1: there is none), the mean score, the sameness, and the sameness of the runner-up.
+    """
+    count = len(centres)
+    folder, score = np.full(count, -1, np.int64), np.full(count, np.nan)
+    best, second = np.full(count, -1.0), np.full(count, -1.0)
+    filled = np.flatnonzero(who.faces > 0)
+    cohesion, middles = who.cohesion[filled], who.centres[filled]
+    step = max(16, _SCORES_AT_ONCE // max(len(filled), 1))
+    for start in range(0, count, step):
+        part = slice(start, min(start + step, count))
+        scores = (centres[part] @ middles.T).astype(np.float64)
+        mine = cohesion[None, :] if own is None else own[part, None]
+        same = who.sameness(scores, mine, cohesion[None, :])
+        same[home[part, None] == filled[None, :]] = -1.0
+        at, index = same.argmax(axis=1), np.arange(part.stop - part.start)
+        best[part] = same[index, at]
+        there = best[part] > -1.0
+        folder[part] = np.where(there, filled[at], -1)
+        score[part] = np.where(there, scores[index, at], np.nan)
+        same[index, at] = -1.0
+        second[part] = same.max(axis=1, initial=-1.0)
+    return folder, score, best, second

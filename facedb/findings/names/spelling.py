@@ -1,0 +1,169 @@
+"""Spelling: whether two labels can be one name, and how closely.
+
+Labels are transliterated (anyascii) and taken apart into words. Each word of the shorter name wants a partner in the longer one: the same
+letters, a spelling of them (Jaro-Winkler, or the same consonants), a nickname of it, or an initial. Nicknames are those of the hand-made
+list `nicknames` (Apache-2.0), which is about English names; other languages have their spellings, orders and initials only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+from functools import cache
+
+from anyascii import anyascii
+from nicknames import NickNamer
+from rapidfuzz.distance import JaroWinkler
+
+ALIKE = 0.88
+"""Two words that begin alike are one in two spellings from this Jaro-Winkler similarity on."""
+_ONE_SURNAME = 0.95
+_PREFIX_FROM = 3
+_BONES_FROM = 2
+_SOUND = 0.7
+"""Words with the same consonants are one in two spellings from this Jaro-Winkler similarity on."""
+_AS_NAMES = 0.6
+_GENERATIONS = frozenset({"jr", "sr", "ii", "iii", "iv"})
+_TITLES = frozenset({"dr", "mr", "mrs", "ms", "sir"})
+_SOFT = frozenset("aeiouyhw")
+_ONE_SOUND = str.maketrans({"c": "k", "q": "k", "g": "k", "z": "s", "v": "f", "d": "t", "b": "p"})
+_WORD = re.compile(r"[a-z]+")
+_DIGIT = re.compile(r"\d")
+
+
+class Agreement(IntEnum):
+    """How closely two names agree."""
+
+    NONE = 0
+    SURNAME = 1
+    """One surname with two first names, as relatives have."""
+    LOOSE = 2
+    """A nickname, an initial, a word more, or junior on one side."""
+    ALIKE = 3
+    """Every word in another spelling at most."""
+    SAME = 4
+    """The same letters, in whatever order and however joined."""
+
+
+def words(label: str) -> tuple[str, ...]:
+    """The words of a label in small Latin letters, without titles: ``Léa_Møller`` gives lea, moller."""
+    return tuple(word for word in _WORD.findall(anyascii(label).lower()) if word not in _TITLES)
+
+
+def look_like_names(labels: Sequence[str]) -> bool:
+    """Whether most of the labels are two words or more without digits, as names of people are."""
+    if not labels:
+        return False
+    named = sum(len([w for w in words(label) if len(w) > 1]) >= 2 and not _DIGIT.search(label) for label in labels)
+    return named >= _AS_NAMES * len(labels)
+
+
+def agreement(one: Sequence[str], other: Sequence[str]) -> Agreement:
+    """How closely two names, as `words`, agree."""
+    first, second = _plain(one), _plain(other)
+    short, long = sorted((first, second), key=len)
+    if not short or not any(len(word) > 1 for word in short):
+        return Agreement.NONE
+    found = max(_agreement(short, joined) for joined in _joined(long, short))
+    generations = [set(name) & _GENERATIONS for name in (one, other)]
+    if found > Agreement.LOOSE and generations[0] != generations[1]:
+        return Agreement.LOOSE
+    if found == Agreement.NONE and _one_surname(first, second):
+        return Agreement.SURNAME
+    return found
+
+
+def keys(name: Sequence[str]) -> set[str]:
+    """Keys of which names that agree share one: the consonants of each word, and of all together."""
+    plain = _plain(name)
+    bones = [_bones(word) for word in plain]
+    whole = "".join(plain)
+    found = {b if len(b) >= _BONES_FROM else word for b, word in zip(bones, plain, strict=True) if len(word) > 1}
+    return found | {" ".join(sorted(bones)), _bones(whole), "".join(sorted(whole))}
+
+
+def _plain(name: Sequence[str]) -> list[str]:
+    return [word for word in name if word not in _GENERATIONS]
+
+
+def _joined(long: list[str], short: list[str]) -> Iterator[list[str]]:
+    """The longer name as it is, and with two neighbours as the one word that the shorter one has: Dai Chul for Daichul."""
+    yield long
+    if len(long) > len(short):
+        for k in range(len(long) - 1):
+            if long[k] + long[k + 1] in short:
+                yield [*long[:k], long[k] + long[k + 1], *long[k + 2 :]]
+
+
+def _agreement(short: list[str], long: list[str]) -> Agreement:
+    if sorted(short) == sorted(long) or "".join(short) == "".join(long):
+        return Agreement.SAME
+    left, full, weakest = list(range(len(long))), 0, Agreement.SAME
+    for word in sorted(short, key=len, reverse=True):
+        last = word == short[-1]
+        found, at = max(
+            ((_words_agree(word, long[k], last, k == len(long) - 1), -k) for k in left), default=((0, 0), 0)
+        )
+        if found[0] == Agreement.NONE:
+            return Agreement.NONE
+        left.remove(-at)
+        weakest = min(weakest, Agreement(found[0]))
+        full += min(len(word), len(long[-at])) > 1
+    # One word in common is a surname, or a first name: no whole name.
+    if full < 2 and not (full == 1 and (len(short) >= 2 or len(long) == 1)):
+        return Agreement.NONE
+    return min(weakest, Agreement.LOOSE) if left else weakest
+
+
+def _words_agree(one: str, other: str, one_last: bool, other_last: bool) -> tuple[int, float]:
+    """How closely two words agree, as an `Agreement` without SURNAME, and how alike they are beyond that."""
+    short, long = sorted((one, other), key=len)
+    if one == other:
+        return Agreement.SAME, 1.0
+    if len(short) == 1:
+        # An initial stands for a first name: for the last word of a name only where it is the last one too.
+        return (Agreement.LOOSE if long.startswith(short) and one_last == other_last else Agreement.NONE), 0.0
+    like = float(JaroWinkler.normalized_similarity(one, other))
+    bones = _bones(short)
+    begin = _begin_alike(short, long)
+    sound = begin and like >= _SOUND and bones == _bones(long)
+    if (sound and len(bones) >= _BONES_FROM) or (begin and like >= ALIKE):
+        return Agreement.ALIKE, like
+    if sound or (len(short) >= _PREFIX_FROM and long.startswith(short)) or _nicknames(short, long):
+        return Agreement.LOOSE, like
+    return Agreement.NONE, like
+
+
+def _one_surname(one: list[str], other: list[str]) -> bool:
+    if len(one) < 2 or len(other) < 2:
+        return False
+    return JaroWinkler.normalized_similarity(one[-1], other[-1]) >= _ONE_SURNAME
+
+
+def _begin_alike(one: str, other: str) -> bool:
+    if one[0] in _SOFT or other[0] in _SOFT:
+        return one[0] in _SOFT and other[0] in _SOFT
+    return one[0].translate(_ONE_SOUND) == other[0].translate(_ONE_SOUND)
+
+
+@cache
+def _bones(word: str) -> str:
+    """The consonants of a word without repetitions, those of one sound as one letter: what the spellings of a name share."""
+    bones = [c for c in word.replace("ph", "f").replace("x", "ks").translate(_ONE_SOUND) if c not in _SOFT]
+    return "".join(c for k, c in enumerate(bones) if k == 0 or c != bones[k - 1])
+
+
+def _nicknames(one: str, other: str) -> bool:
+    """Whether one is a nickname of the other, or both are of a third name: Bill of William, Bob and Bobby of Robert."""
+    return bool(({one} | _full_names(one)) & ({other} | _full_names(other)))
+
+
+@cache
+def _full_names(word: str) -> frozenset[str]:
+    return frozenset(_nicknamer().canonicals_of(word))
+
+
+@cache
+def _nicknamer() -> NickNamer:
+    return NickNamer()

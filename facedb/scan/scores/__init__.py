@@ -1,0 +1,1 @@
+"""Score distributions of a scan, and thresholds chosen from them."""

@@ -1,0 +1,190 @@
+"""Which face of a photo takes part: the one that fits its folder, whatever lies beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from facedb.findings.copies import Hashes
+from facedb.findings.cores.choice import Choice, Part, choose_faces
+from facedb.findings.cores.shown_together import Company
+from facedb.findings.find import find, study_folders
+from facedb.findings.finding_table import Kind
+from facedb.join.blocks import plan_blocks
+from facedb.join.loop import join
+from tests.unit.findings.people import Crowd, folders
+
+
+@dataclass
+class Photos:
+    """Photos of folders, face by face; ``person`` of each face is the truth."""
+
+    crowd: Crowd
+    vectors: list[np.ndarray] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    photos: list[int] = field(default_factory=list)
+    areas: list[float] = field(default_factory=list)
+    offsets: list[float] = field(default_factory=list)
+    person: list[int] = field(default_factory=list)
+
+    def add(self, label: int, *people: int, areas: tuple[float, ...] = (), offsets: tuple[float, ...] = ()) -> None:
+        """A photo of some persons in folder ``label``."""
+        photo = max(self.photos, default=-1) + 1
+        for k, who in enumerate(people):
+            self.vectors.append(self.crowd.faces(who, 1)[0])
+            self.labels.append(label)
+            self.photos.append(photo)
+            self.areas.append(areas[k] if areas else 100.0)
+            self.offsets.append(offsets[k] if offsets else 10.0 * k)
+            self.person.append(who)
+
+    def choose(self, order: np.ndarray | None = None) -> tuple[Choice, list[int]]:
+        """The choice, and the person that each photo takes part with (by photo)."""
+        rows = np.arange(len(self.labels)) if order is None else order
+        found = choose_faces(
+            np.stack(self.vectors)[rows],
+            np.array(self.labels)[rows],
+            np.array(self.photos)[rows],
+            np.array(self.areas)[rows],
+            np.array(self.offsets)[rows],
+        )
+        chosen = rows[found.chosen]
+        by_photo = dict(
+            zip(np.array(self.photos)[chosen].tolist(), np.array(self.person)[chosen].tolist(), strict=True)
+        )
+        return found, [by_photo[p] for p in sorted(by_photo)]
+
+
+def album(persons: int = 6, each: int = 4) -> Photos:
+    """One face a photo, ``each`` photos a person."""
+    found = Photos(Crowd(20, seed=4))
+    for who in range(persons):
+        for _ in range(each):
+            found.add(who, who)
+    return found
+
+
+def test_a_photo_of_two_takes_part_with_the_face_of_its_folder_whatever_is_larger_or_more_central() -> None:
+    photos = album()
+    for who in range(6):
+        photos.add(who, (who + 1) % 6, who, areas=(900.0, 100.0), offsets=(0.0, 90.0))
+    found, people = photos.choose()
+    assert people == [who for who in range(6) for _ in range(4)] + list(range(6))
+    assert [int(p) for p in found.part[-2:]] == [Part.BYSTANDER, Part.PART]
+    assert len(people) == len(set(photos.photos))
+
+
+def test_a_folder_without_a_photo_of_one_starts_from_the_face_that_recurs() -> None:
+    photos = album()
+    for k in range(4):
+        photos.add(50, 12 + k, 11, areas=(900.0, 100.0))
+    _, people = photos.choose()
+    assert people[-4:] == [11] * 4
+
+
+def test_a_lone_photo_of_two_takes_the_face_that_the_others_teach_to_take() -> None:
+    central = album()
+    for who in range(6):
+        central.add(who, who, 15, areas=(100.0, 900.0), offsets=(0.0, 90.0))
+    central.add(50, 11, 12, areas=(100.0, 900.0), offsets=(0.0, 90.0))
+    found, people = central.choose()
+    assert people[-1] == 11
+    assert found.guessed[-2:].all()
+    assert found.right > 0.9
+    large = album()
+    for who in range(6):
+        large.add(who, who, 15, areas=(900.0, 100.0), offsets=(90.0, 0.0))
+    large.add(50, 11, 12, areas=(900.0, 100.0), offsets=(90.0, 0.0))
+    assert large.choose()[1][-1] == 11
+
+
+def test_no_face_that_fits_is_said_and_the_meant_one_takes_part() -> None:
+    photos = album()
+    photos.add(0, 15, 16, areas=(400.0, 100.0))
+    found, people = photos.choose()
+    assert people[-1] == 15
+    assert [int(p) for p in found.part[-2:]] == [Part.NONE_FITS, Part.BYSTANDER]
+
+
+def test_a_mirror_is_one_person_twice() -> None:
+    photos = album()
+    photos.add(2, 2, 2, areas=(100.0, 90.0))
+    found, people = photos.choose()
+    assert people[-1] == 2
+    assert sorted(int(p) for p in found.part[-2:]) == [Part.PART, Part.AGAIN]
+
+
+def test_the_choice_does_not_depend_on_the_order_of_the_rows() -> None:
+    photos = album()
+    for who in range(6):
+        photos.add(who, (who + 1) % 6, who, 16)
+    for k in range(3):
+        photos.add(50, 12 + k, 11)
+    photos.add(51, 13, 14, areas=(100.0, 90.0))
+    order = np.random.default_rng(1).permutation(len(photos.labels))
+    found, people = photos.choose()
+    shuffled, again = photos.choose(order)
+    assert people == again
+    assert np.array_equal(found.part[order], shuffled.part)
+
+
+def test_people_who_stand_in_one_photo_are_hardly_one_person() -> None:
+    crowd = Crowd(12, seed=5)
+    gallery = folders([*((p + 1, crowd.faces(p, 8)) for p in range(12)), (50, crowd.faces(3, 6))])
+    results = list(join(gallery, plan_blocks(gallery.identity_ids, target_rows=4096), threshold=0.45, engine="exact"))
+    columns = ("rows_a", "rows_b", "scores")
+    rows_a, rows_b, scores = (np.concatenate([getattr(r, name) for r in results]) for name in columns)
+    study = study_folders(gallery)
+    plain = find(gallery, study, rows_a, rows_b, scores, Hashes.none(len(gallery))).table
+    together = find(
+        gallery, study, rows_a, rows_b, scores, Hashes.none(len(gallery)), Company(together={(4, 50): 0})
+    ).table
+    for found in (plain, together):
+        assert found.identity_a[0] == 4
+        assert found.identity_b[0] == 50
+        assert found.kind[0] in (Kind.MERGE, Kind.LOOK_ALIKE)
+    before, after = (t.confidence[0] / (1 - t.confidence[0]) for t in (plain, together))
+    assert after == pytest.approx(0.01 * before, rel=1e-3)
+
+
+def test_a_fifth_of_the_photos_with_a_bystander_beside_take_the_right_face() -> None:
+    rng = np.random.default_rng(0)
+    photos = Photos(Crowd(60, seed=6))
+    truth = []
+    for who in range(40):
+        for _ in range(10):
+            people = [who]
+            if rng.random() < 0.2:
+                people = [who, int(rng.integers(0, 60))] if rng.random() < 0.5 else [int(rng.integers(0, 60)), who]
+            photos.add(who, *people)
+            truth.append(who)
+    _, people = photos.choose()
+    assert np.mean([a == b for a, b in zip(people, truth, strict=True)]) >= 0.99
+
+
+def test_the_face_that_a_person_took_stands_for_its_photo_whatever_fits() -> None:
+    photos = album()
+    photos.add(0, 0, 5)
+    photos.add(9, 10, 11)
+    photos.add(9, 11)
+    photos.add(9, 11)
+    found, by_photo = photos.choose()
+    assert by_photo[-4:] == [0, 11, 11, 11]
+    taken = np.zeros(len(photos.labels), bool)
+    first, second = (np.flatnonzero(np.array(photos.photos) == photos.photos[-1] - k) for k in (3, 2))
+    taken[[first[1], second[0]]] = True
+    found = choose_faces(
+        np.stack(photos.vectors),
+        np.array(photos.labels),
+        np.array(photos.photos),
+        np.array(photos.areas),
+        np.array(photos.offsets),
+        taken,
+    )
+    assert found.chosen[taken].all()
+    assert not found.chosen[[first[0], second[1]]].any()
+    assert found.part[first[1]] == Part.NONE_FITS, "that it does not fit its folder is still said"
+    assert np.bincount(np.array(photos.photos)[found.chosen]).tolist() == [1] * (photos.photos[-1] + 1)
+    assert not found.guessed[taken].any()
