@@ -160,7 +160,7 @@ def take_face(conn: Connection, sitting_id: int, reviewer: str, face_id: int, se
 
     Raises ConflictError where somebody took one since ``seen``, and what `taken_faces.take` raises.
     """
-    conn.execute(SQL["wait_briefly"])
+    wait_briefly(conn, _PATIENCE_SECONDS)
     conn.execute(SQL["alone"])
     for image in _images(conn, [face_id]):
         taken_faces.expect_seen(conn, image.id, seen)
