@@ -39,7 +39,9 @@ def picture(db: Database) -> dict[str, list[tuple[object, ...]]]:
         return picture_of(partial(rows, conn))
 
 
-@pytest.mark.parametrize("same", [True, False], ids=["one dataset", "two datasets"])
+@pytest.mark.parametrize(
+    "same", [pytest.param(True, id="one dataset"), pytest.param(False, id="two datasets", marks=pytest.mark.long)]
+)
 def test_two_checks_at_once_leave_the_rows_of_one_after_the_other(
     tmp_path: Path, database: Database, empty_database: Database, same: bool
 ) -> None:
