@@ -11,9 +11,13 @@ from facedb.core.progress import Reporter
 from facedb.dataset.embed import EmbedSummary, ModelChoice, embed
 from facedb.dataset.ingest import IngestSummary, ingest
 from facedb.dataset.places.remembered_options import Asked
+from facedb.dataset.places.source_places import is_known
 from facedb.db.connection import Database
 from facedb.join.engine import choose_engine
+from facedb.scan.level import labels_say_nothing
 from facedb.scan.run import ScanOptions, ScanSummary, scan
+from facedb.sources.level import wrong_level
+from facedb.sources.options import SourceOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,16 @@ def check(
 ) -> CheckSummary:
     """Ingest ``folder``, embed what is new, scan the dataset; every step continues where an earlier run stopped.
 
-    Raises what ``ingest``, ``embed`` and ``scan`` raise, EngineError before any work, and InputError when no face was found.
+    Raises what ``ingest``, ``embed`` and ``scan`` raise, EngineError before any work, and InputError when no face was found, and where
+    the folders do not look like people: by their names before the work, or by the scores between their faces before the scan. Whoever
+    says where the identity is (``identity_from`` in ``source_options``) is believed.
     """
     choose_engine(options.engine)
+    if not _is_told(source_options) and source_format in ("auto", "folder") and folder.is_dir():
+        known = moved_from is not None or is_known(db, folder, dataset)
+        why = None if known else wrong_level(folder)
+        if why is not None:
+            raise InputError(why)
     taken = ingest(
         db,
         folder,
@@ -59,5 +70,16 @@ def check(
             f"No face was found in {folder}: {taken.ignored:,} files are ignored and {taken.rejected + embedded.rejected:,} "
             "rejected; `facedb rejects --ignored` says why."
         )
+    why = labels_say_nothing(db, taken.dataset_id, embedded.model)
+    if why is not None and taken.format == "folder" and not _is_told(source_options):
+        raise InputError(
+            f"{why}: check the folder whose folders are people, say where the identity is (--identity-from parent), or name another model; "
+            "--identity-from top takes the folders as they are."
+        )
     scoped = replace(options, datasets=(taken.dataset,), model=embedded.model.digest)
     return CheckSummary(taken, embedded, scan(db, scoped, reporter=reporter, pause=pause))
+
+
+def _is_told(options: Asked) -> bool:
+    """Whether somebody said where the identity of a file is."""
+    return isinstance(options, SourceOptions) or "identity_from" in (options or {})

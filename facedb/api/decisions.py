@@ -38,11 +38,15 @@ class Decisions(Opened):
         note: str | None = None,
         by: str | None = None,
         dataset: str | None = None,
+        new: bool = False,
     ) -> int:
-        """Write a verdict on two identities, two images, or one image and its label; returns its key. See `facedb verdict`."""
+        """Write a verdict on two identities, two images, or one image and its label; returns its key. See `facedb verdict`.
+
+        ``target`` may be a person who does not exist yet; ``new``: even if the name is only a slip away from another.
+        """
         from facedb.review import verdicts
 
-        statement = verdicts.Statement(kind, a, verdict, b, target, note, by)
+        statement = verdicts.Statement(kind, a, verdict, b, target, note, by, new)
         return verdicts.say(self._open(), [statement], dataset=dataset)[0]
 
     def answer(
@@ -55,12 +59,14 @@ class Decisions(Opened):
         by: str | None = None,
         scan: int | None = None,
         dataset: str | None = None,
+        new: bool = False,
     ) -> list[Answered]:
-        """Say whether findings are right, by their ranks; ``to``: whose an accepted stray is. See `facedb verdict finding`."""
+        """Say whether findings are right, by their ranks; ``to``: whose accepted images are, ``new`` as in `say`. See `facedb verdict
+        finding`."""
         from facedb.review import answers
 
         ranks = [findings] if isinstance(findings, int) else list(findings)
-        given = [answers.Answer(rank, word, to, note, by) for rank in ranks]
+        given = [answers.Answer(rank, word, to, note, by, new) for rank in ranks]
         return answers.answer(self._open(), given, scan=scan, dataset=dataset)
 
     def say_all(
@@ -69,21 +75,22 @@ class Decisions(Opened):
         *,
         dataset: str | None = None,
         by: str | None = None,
+        new: bool = False,
     ) -> list[int]:
         """Write many verdicts, all of them or none; returns their keys.
 
         ``statements``: a csv of findings whose column verdict was filled with accept, reject or unsure; or one with the columns
         kind, a, b, verdict and, where wanted, target, note, by; the same as mappings
-        or a data frame; or `facedb.review.verdicts.Statement`. ``by`` is who says what names nobody.
+        or a data frame; or `facedb.review.verdicts.Statement`. ``by`` is who says what names nobody, ``new`` as in `say`.
         """
         from facedb.review import imports, verdicts
 
         if isinstance(statements, (str, os.PathLike)):
-            return imports.take(self._open(), Path(statements), dataset=dataset, by=by)
+            return imports.take(self._open(), Path(statements), dataset=dataset, by=by, new=new)
         if hasattr(statements, "to_dict"):
             statements = statements.to_dict("records")
         said = [s if isinstance(s, verdicts.Statement) else verdicts.statement_of(s) for s in statements]
-        return verdicts.say(self._open(), [replace(s, by=s.by or by) for s in said], dataset=dataset)
+        return verdicts.say(self._open(), [replace(s, by=s.by or by, new=s.new or new) for s in said], dataset=dataset)
 
     def verdicts(self, *, dataset: str | None = None, kind: str | None = None, history: bool = False) -> Rows[Verdict]:
         """The verdicts that stand, newest first; ``history``: also what something newer replaced."""

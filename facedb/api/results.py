@@ -81,7 +81,7 @@ class Results(Opened):
     ) -> Embeddings:
         """The embeddings of an identity (``name`` or ``dataset/name``; default: of all) under a model (the one used last)."""
         from facedb.report.embeddings import load_embeddings
-        from facedb.review.verdicts import find_identity
+        from facedb.review.people import find_identity
 
         db = self._open()
         with closing(db.open()) as conn, translated(db.dsn):

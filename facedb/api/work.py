@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from facedb.dataset.ingest import IngestSummary
     from facedb.dataset.places.remembered_options import Asked
     from facedb.scan.run import ScanOptions, ScanSummary
+    from facedb.sources.options import IdentityFrom
 
 
 class Work(Opened):
@@ -31,6 +32,8 @@ class Work(Opened):
         dataset: str | None = None,
         source_format: str = "auto",
         exclude: Sequence[str] = (),
+        identity_from: IdentityFrom | None = None,
+        identity_regex: str | None = None,
         preset: str | None = None,
         faces: str | None = None,
         overrides: Mapping[str, Any] | None = None,
@@ -45,9 +48,12 @@ class Work(Opened):
         ``model`` and ``detector`` are .onnx files or names of known models, a pack of InsightFace names both; without a model the
         one that the dataset had before is taken, and the detector with it (detector="none": the images are faces already).
         ``threshold`` is a cosine similarity, "auto", or a budget of pairs ("pairs=1e7"); ``fmr`` a false match rate that chooses it.
-        ``exclude`` are globs of what is left out, as --exclude takes them.
+        ``exclude`` are globs of what is left out, as --exclude takes them; ``identity_from`` and ``identity_regex`` say where the
+        identity is in a path, as for `facedb ingest`, and are remembered.
         """
         from facedb.check import check
+
+        said = {"exclude": tuple(exclude) or None, "identity_from": identity_from, "identity_regex": identity_regex}
 
         choice = self._choice(
             model, detector, preset, faces, overrides, provider, max_pixels, dataset=dataset, source=Path(folder)
@@ -60,7 +66,7 @@ class Work(Opened):
             options,
             dataset=dataset,
             source_format=source_format,
-            source_options={"exclude": tuple(exclude)} if exclude else None,
+            source_options={key: value for key, value in said.items() if value is not None},
             reporter=self._reporter,
         )
 

@@ -14,6 +14,7 @@ from facedb.cli.context import settings_from, state_of
 from facedb.core.defaults import THRESHOLD
 from facedb.core.errors import UsageError
 from facedb.core.progress import Reporter
+from facedb.sources.options import IdentityFrom
 
 if TYPE_CHECKING:
     from facedb.dataset.embed import ModelChoice
@@ -80,6 +81,13 @@ MaxPixelsOption = Annotated[
         help="Largest photo to decode, in pixels; default: max_pixels of the settings, else 100,000,000. JPEGs above it are reduced.",
     ),
 ]
+IdentityFromOption = Annotated[
+    IdentityFrom,
+    typer.Option(
+        help="Where the identity is in a path: top (the first folder), parent (the last), regex, none; txt: in the .txt of a tar's sample."
+    ),
+]
+IdentityRegexOption = Annotated[str | None, typer.Option(help="With --identity-from regex: the group named identity.")]
 YesOption = Annotated[
     bool,
     typer.Option("--yes", "-y", help="Where no model is named or remembered: fetch YuNet and SFace without asking."),

@@ -71,8 +71,10 @@ def listed(found: Sequence[Finding], width: int) -> list[str]:
 
 def _names(one: Finding) -> str:
     if one.identity_a is None:
-        return "(no label)"
+        return "(a new person)" if one.kind == "newcomer" else "(no label)"
     a = display(from_text(one.identity_a))
+    if one.kind == "unlabelled":
+        return f"-> {a}" if one.identity_b is None else f"-> {a} (next best: {display(from_text(one.identity_b))})"
     return a if one.identity_b is None else f"{a} {_JOINED.get(one.kind, '=')} {display(from_text(one.identity_b))}"
 
 

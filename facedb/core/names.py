@@ -14,7 +14,9 @@ from facedb.core.files.paths import display
 
 _INVISIBLE = {"Cf", "Cc"}
 _SPACES = re.compile(r"\s+")
+_DIGITS = re.compile(r"[0-9]+")
 _NEAR = 60.0
+_SLIP = 85.0
 
 
 def looks(name: str) -> str:
@@ -23,9 +25,8 @@ def looks(name: str) -> str:
     >>> looks("Jose\\u0301\\u00a0 Marti\\u0301\\u200b") == "José Martí"
     True
     """
-    spaced = _SPACES.sub(" ", name)
-    seen = "".join(c for c in spaced if unicodedata.category(c) not in _INVISIBLE and not _is_selector(c))
-    return unicodedata.normalize("NFC", seen).strip()
+    seen = "".join(c for c in name if c.isspace() or not (unicodedata.category(c) in _INVISIBLE or _is_selector(c)))
+    return unicodedata.normalize("NFC", _SPACES.sub(" ", seen)).strip()
 
 
 def alike(typed: str, names: Iterable[str]) -> list[str]:
@@ -47,6 +48,21 @@ def nearest(typed: str, names: Iterable[str], limit: int = 3) -> list[str]:
     seen = {name: looks(name).casefold() for name in names}
     found = process.extract(looks(typed).casefold(), seen, scorer=fuzz.WRatio, limit=limit, score_cutoff=_NEAR)
     return [name for _, _, name in found]
+
+
+def slips(typed: str, names: Iterable[str], limit: int = 3) -> list[str]:
+    """The names from which ``typed`` is a slip of the keyboard or two away, the nearest first: not those that differ in a number.
+
+    >>> slips("Bo Verna", ["Bo Verma", "Ida Imre"]), slips("person 7", ["person 8"]), slips("person 7", ["person 007"])
+    (['Bo Verma'], [], ['person 007'])
+    """
+    from rapidfuzz import fuzz, process
+
+    wanted = looks(typed).casefold()
+    numbers = [int(digits) for digits in _DIGITS.findall(wanted)]
+    seen = {name: looks(name).casefold() for name in names}
+    seen = {name: text for name, text in seen.items() if [int(d) for d in _DIGITS.findall(text)] == numbers}
+    return [name for _, _, name in process.extract(wanted, seen, scorer=fuzz.ratio, limit=limit, score_cutoff=_SLIP)]
 
 
 def _is_selector(character: str) -> bool:

@@ -26,7 +26,7 @@ from facedb.findings.cores.folders import Folders, folders
 from facedb.findings.cores.peel import Peeled, nearest_few, peel
 from facedb.findings.cores.persons import Ends, Persons, ends, folder_sums, mean_scores, noise, persons
 from facedb.findings.cores.shown_together import Company
-from facedb.findings.finding_table import FindingTable, Kind, Role, ranked, table
+from facedb.findings.finding_table import FindingTable, Kind, Role, Weigh, ranked, table
 from facedb.findings.likenesses import Likeness, compare_cores, find_likenesses, namesakes
 from facedb.findings.odds.two_groups import TwoGroups, two_groups
 from facedb.findings.photos import PhotoFacts, find_photos
@@ -93,11 +93,14 @@ def find(
     seen: Company = ALONE,
     pictures: Pictures | None = None,
     photos: PhotoFacts | None = None,
+    outside: FindingTable | None = None,
+    weigh: Weigh | None = None,
 ) -> Findings:
     """Find the mistakes of a gallery.
 
     ``seen`` is what photos with several faces tell; ``pictures`` are those behind the rows, and ``photos`` what was measured of them
-    (None: nothing is known).
+    (None: nothing is known). ``outside`` is what is told of faces without a label, whose rows follow those of the gallery;
+    ``weigh`` is as `ranked` takes it.
 
     ``study`` is `study_folders` of it; ``rows_a``, ``rows_b`` (m,) are the rows of the flagged pairs with ``scores`` float32
     (m,). No other pair is looked at, but every face beside a core is compared with every core.
@@ -134,6 +137,8 @@ def find(
         told.append(find_photos(parts, photos, gallery.image_ids))
     found = ranked(told)
     told_of = told_pairs(found, parts, rows_a, rows_b, scores)
+    if outside is not None or weigh is not None:
+        found = ranked([found, *([] if outside is None else [outside])], weigh)
     return Findings(replace(found, partner=swaps(found)), told_of, study.ends, rules)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any
@@ -21,22 +22,29 @@ class Kind(IntEnum):
     DUPLICATE = 3
     LOOK_ALIKE = 4
     PHOTO = 5
+    UNLABELLED = 6
+    NEWCOMER = 7
 
     @property
     def word(self) -> str:
         """The name that people read."""
         return self.name.lower().replace("_", "-")
 
+    @classmethod
+    def called(cls, word: str) -> Kind:
+        """The class with that name."""
+        return cls[word.upper().replace("-", "_")]
+
 
 class Role(IntEnum):
     """What a face is to a finding."""
 
     WRONG = 0
-    """The stray, a member of the second group of a mixed folder, or the face that a photo is told for."""
+    """The stray, a member of the second group of a mixed folder, the face that a photo is told for, or one without a label."""
     COPY = 1
     """A copy of a photo; all but the first may be dropped."""
     EXAMPLE = 2
-    """The best pair of a merge or look-alike, or the foreign face that a stray is closest to."""
+    """The best pair of a merge or look-alike, or the foreign face that a stray, or one without a label, is closest to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,8 @@ class FindingTable:
     """Findings as columns (m,), and their faces as columns (f,).
 
     ``kind`` (Kind); ``confidence``; ``identity_a`` and ``identity_b``, labels, -1: none (both
-    for duplicates without labels); ``faces_a``/``faces_b`` of
+    for duplicates without labels, and for newcomers; of a face without a label whom it shows, and the next best);
+    ``faces_a``/``faces_b`` of
     ``size_a``/``size_b`` faces concerned on each side; ``max_score`` and ``mean_score``, NaN where there is none (of the
     flagged pairs for merge and look-alike; to the other core for strays; between the groups for mixed; of the copies,
     there the lowest for the mean); ``own_score``, the mean to the rest of the own core (inside the second group for
@@ -52,7 +61,8 @@ class FindingTable:
     a; ``sameness`` to the other side, its ``margin`` over the own core and ``runner_up``, that over the next other core;
     ``distance`` of hashes in bits, -1 unknown; ``equal``, 1 for files with equal bytes; ``agreement``
     of the pictures of copies, the lowest, NaN where they were not looked at; ``group`` of merges, 0: none, with
-    ``lowest``, the smallest sameness between members; ``partner``, the stray that points back, -1: none.
+    ``lowest``, the smallest sameness between members; ``partner``, the stray that points back, -1: none; ``outside``, how many of the
+    faces have no label.
 
     ``member_finding`` (index into the findings), ``member_row`` (gallery row), ``member_role`` (Role).
     """
@@ -80,6 +90,7 @@ class FindingTable:
     group: Int64Array
     lowest: Float64Array
     partner: Int64Array
+    outside: Int64Array
     member_finding: Int64Array
     member_row: Int64Array
     member_role: NDArray[np.int8]
@@ -112,6 +123,7 @@ _WHOLE: dict[str, Any] = {
     "distance": np.int64,
     "group": np.int64,
     "partner": np.int64,
+    "outside": np.int64,
     "member_finding": np.int64,
     "member_row": np.int64,
     "member_role": np.int8,
@@ -121,6 +133,7 @@ _DEFAULTS: dict[str, float] = {
     "distance": -1,
     "equal": 0,
     "partner": -1,
+    "outside": 0,
     "group": 0,
     "faces_b": 0,
     "size_b": 0,
@@ -145,10 +158,15 @@ def table(kind: Kind, confidence: Float64Array, members: tuple[Any, Any, Any], *
     return FindingTable(**made)
 
 
-def ranked(tables: list[FindingTable]) -> FindingTable:
+Weigh = Callable[[NDArray[np.int8], Float64Array], Float64Array]
+"""What confidences (m,) of kinds (m,) count when findings are ranked."""
+
+
+def ranked(tables: list[FindingTable], weigh: Weigh | None = None) -> FindingTable:
     """All findings, the most confident first, then by class, score and labels; groups and partners keep their meaning.
 
-    What is said of photos alone comes after everything else: it names no mistake.
+    What is said of photos alone comes after everything else: it names no mistake. With ``weigh`` the confidence counts in the rank as
+    that says, and stays what it is.
     """
     sizes = [len(part) for part in tables]
     offsets = np.r_[0, np.cumsum(sizes)].astype(np.int64)
@@ -158,6 +176,7 @@ def ranked(tables: list[FindingTable]) -> FindingTable:
         if field.name in ("member_finding", "partner"):
             parts = [np.where(p >= 0, p + o, -1) for p, o in zip(parts, offsets[:-1], strict=True)]
         columns[field.name] = np.concatenate(parts)
+    weight = columns["confidence"] if weigh is None else weigh(columns["kind"], columns["confidence"])
     score = np.round(np.nan_to_num(columns["max_score"], nan=-2.0), _DIGITS)
     order = np.lexsort(
         (
@@ -165,7 +184,7 @@ def ranked(tables: list[FindingTable]) -> FindingTable:
             columns["identity_a"],
             -score,
             columns["kind"],
-            -np.round(columns["confidence"], _DIGITS),
+            -np.round(weight, _DIGITS),
             columns["kind"] == Kind.PHOTO,
         )
     )

@@ -31,12 +31,14 @@ class CaseFace:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A finding to look at: ``subject`` is the stray, the second group or the copies; ``a`` and ``b`` are faces of the two sides,
-    those that link them first. ``size_a`` and ``size_b`` count all."""
+    """A finding to look at: ``subject`` is the stray, the second group, the copies or what has no label; ``a`` and ``b`` are faces of the
+    two sides, those that link them first; of an unlabelled photo ``a`` is whom it shows and ``b`` the next best. ``size_a`` and ``size_b``
+    count all, ``identity_a`` is empty where no image has a label. ``uncalibrated`` is the confidence that the scan gave."""
 
     rank: int
     kind: str
     confidence: float
+    uncalibrated: float
     identity_a: str
     identity_b: str | None
     faces_a: int
@@ -55,8 +57,9 @@ class Case:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The identities that it is about."""
-        return (self.identity_a,) if self.identity_b is None else (self.identity_a, self.identity_b)
+        """The identities that it is about, or what is said in their place where there are none."""
+        a = self.identity_a or ("a new person" if self.kind == "newcomer" else "no label")
+        return (a,) if self.identity_b is None else (a, self.identity_b)
 
     @property
     def faces(self) -> tuple[CaseFace, ...]:
@@ -85,6 +88,7 @@ def cases(
             rank,
             kind,
             confidence,
+            uncalibrated,
             a_id,
             name_a,
             b_id,
@@ -104,9 +108,10 @@ def cases(
         members = conn.execute(SQL["members"], {"scan_id": scan_id, "rank": rank}).fetchall()
         roles: dict[int, str] = dict(members)
         own = [key for key, role in members if role in ("wrong", "copy")]
-        scope = {"scan_id": scan_id, "model_id": model_id, "own": own, "limit": faces}
-        # A stray and a second group are compared with both sides; of a link each side is with the other.
-        inner = kind in ("stray", "mixed")
+        nearest = [key for key, role in members if role == "example"]
+        scope = {"scan_id": scan_id, "model_id": model_id, "own": own, "nearest": nearest, "limit": faces}
+        # A stray, a second group and a photo without a label are compared with both sides; of a link each side is with the other.
+        inner = kind in ("stray", "mixed", "unlabelled")
         side_a, side_b = [], []
         if kind != "duplicate":
             side_a = conn.execute(
@@ -123,6 +128,7 @@ def cases(
             rank,
             kind,
             confidence,
+            uncalibrated,
             display(from_text(name_a)),
             None if name_b is None else display(from_text(name_b)),
             faces_a,

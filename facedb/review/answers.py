@@ -10,7 +10,12 @@ stray      each image carries the wrong    each image carries the right label   
 mixed      the same of the second group    the same of the second group                 said of each image
 duplicate  the copies are one photo        they are two photos, and their labels stand  said of each pair
 photo      seen: its label stands          the same                                     said of the image
+unlabelled the photo is of the identity    it stays without a label                     said of the image
+newcomer   the photos are of a new person  each stays without a label                   said of each image
 ========== =============================== ============================================ =======================
+
+Where images belong, `Answer.to` may name somebody else, also a person who does not exist yet; a newcomer whom nobody names is called
+``unknown 1``, ``unknown 2`` and so on.
 
 What is odd about a photo is no reason to take it out: whoever wants that says so of the image (`facedb verdict face`).
 """
@@ -26,15 +31,16 @@ from facedb.core.errors import ConflictError, NotFoundError, UsageError
 from facedb.core.files.paths import display
 from facedb.core.machine.person import user_name
 from facedb.db.connection import Connection, Database
-from facedb.review import answer_rows, decision_rows
+from facedb.review import answer_rows, decision_rows, people
 from facedb.review.answer_rows import AnswerableFinding
-from facedb.review.verdicts import find_identity
+from facedb.scan.lessons import learn_in
 from facedb.scan.which_scan import find_scan
 
 ANSWERS = ("accept", "reject", "unsure")
 MOST = 100_000
 """A range names at most so many findings: a slip of the finger should not be worked through."""
 
+_OUTSIDE = ("unlabelled", "newcomer")
 _LINKS = {"same": {"merge": "accept", "look-alike": "reject"}, "different": {"merge": "reject", "look-alike": "accept"}}
 _WORDS = {
     "accept": "accept",
@@ -76,13 +82,15 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to say of one finding of a scan: ``word`` is one of `ANSWERS`; ``to``: where its images belong, by name."""
+    """What to say of one finding of a scan: ``word`` is one of `ANSWERS`; ``to``: where its images belong, by name, ``new``: also one that
+    is a slip away from another."""
 
     rank: int
     word: str
     to: str | None = None
     note: str | None = None
     by: str | None = None
+    new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +140,7 @@ def word_for(kind: str, said: str) -> str | None:
     word = " ".join(said.strip().casefold().replace("_", " ").split())
     if word in ("same", "different") and kind in ("merge", "look-alike"):
         return _LINKS[word][kind]
-    if word in ("wrong identity", "wrong-identity") and kind in ("stray", "mixed"):
+    if word in ("wrong identity", "wrong-identity") and kind in ("stray", "mixed", *_OUTSIDE):
         return "accept"
     if word == "duplicate" and kind == "duplicate":
         return "accept"
@@ -157,38 +165,50 @@ def answer(
         missing = [one.rank for one in answers if one.rank not in found]
         if missing:
             raise NotFoundError(f"Scan {scan_id} has no finding {missing[0]}: see `facedb findings --all`.")
-        return [_answer(conn, found[one.rank], one) for one in answers]
+        done = [_answer(conn, found[one.rank], one, dataset) for one in answers]
+    learn_in(db)
+    return done
 
 
 def meanings(conn: Connection, scan_id: int, ranks: Sequence[int]) -> dict[int, dict[str, str]]:
     """What each answer would say of findings of a scan, in a sentence without its full stop, by rank and answer."""
     return {
-        rank: {word: _sentence(finding, word, finding.name_b) for word in ANSWERS}
+        rank: {word: _sentence(finding, word, proposed(conn, finding)) for word in ANSWERS}
         for rank, finding in answer_rows.answerable(conn, scan_id, ranks).items()
     }
 
 
-def _answer(conn: Connection, finding: AnswerableFinding, given: Answer) -> Answered:
+def proposed(conn: Connection, finding: AnswerableFinding) -> str | None:
+    """Whose the images of a finding are unless somebody says otherwise."""
+    if finding.kind == "newcomer":
+        return people.free_name(conn, finding.dataset)
+    return finding.name_a if finding.kind == "unlabelled" else finding.name_b
+
+
+def _answer(conn: Connection, finding: AnswerableFinding, given: Answer, dataset: str | None) -> Answered:
     if given.word not in ANSWERS:
         raise UsageError(
             f"Of a finding one can say {', '.join(ANSWERS)}; not {given.word!r}{ending(given.word, ANSWERS)}"
         )
     for image in finding.images:
-        if image.status != "ready" or image.identity_id is None or not image.known:
-            raise ConflictError(f"Finding {given.rank}: {display(image.path)} is gone (scan again) or has no label.")
-        if finding.kind in ("stray", "mixed") and image.identity_id != finding.identity_a:
+        if image.status != "ready" or not image.known:
+            raise ConflictError(f"Finding {given.rank}: {display(image.path)} is gone: scan again.")
+        had = None if finding.kind in _OUTSIDE else finding.identity_a
+        if finding.kind in ("stray", "mixed", *_OUTSIDE) and image.identity_id != had:
             raise ConflictError(f"Finding {given.rank}: {display(image.path)} has another label by now: scan again.")
-    target = finding.identity_b
-    name = finding.name_b
-    if given.to is not None:
-        if finding.kind not in ("stray", "mixed") or given.word != "accept":
+    target = finding.identity_a if finding.kind == "unlabelled" else finding.identity_b
+    name = finding.name_a if finding.kind == "unlabelled" else finding.name_b
+    if given.to is not None or (finding.kind == "newcomer" and given.word == "accept"):
+        if finding.kind not in ("stray", "mixed", *_OUTSIDE) or given.word != "accept":
             raise UsageError(
-                f"--to says where the images of an accepted stray or mixed folder belong; {given.rank} is a {finding.kind}."
+                "--to says where the images of an accepted stray, mixed folder, unlabelled photo or newcomer belong; "
+                f"{given.rank} is a {finding.kind}."
             )
-        target, name = find_identity(conn, given.to, finding.dataset), given.to
-        if target == finding.identity_a:
+        name = given.to or people.free_name(conn, finding.dataset)
+        target = people.find_or_make(conn, name, finding.dataset, asked=dataset or finding.dataset, new=given.new)
+        if target == finding.identity_a and finding.kind not in _OUTSIDE:
             raise UsageError(
-                f"Finding {given.rank}: its images are labelled {display(given.to)} already; name another identity."
+                f"Finding {given.rank}: its images are labelled {display(name)} already; name another identity."
             )
     by = given.by or user_name()
     keys = tuple(_say(conn, one, given.note, by) for one in meaning(finding, given.word, target))
@@ -203,8 +223,8 @@ def meaning(finding: AnswerableFinding, word: str, target: int | None) -> Iterat
         yield Says("link", verdict, finding.identity_a, finding.identity_b or 0)
     elif finding.kind == "duplicate":
         for one, other in pairwise(finding.images):
-            # Two photos say no more than their labels did: one person in one folder, two in two.
-            two = "same" if one.identity_id == other.identity_id else "different"
+            # Two photos say no more than their labels did: one person in one folder, two in two; without a label, nothing of persons.
+            two = "same" if one.identity_id == other.identity_id is not None else "different"
             yield Says("pair", {"accept": "duplicate", "reject": two}.get(word, word), one.id, other.id)
     else:
         for image in finding.images:
@@ -232,12 +252,18 @@ def _sentence(finding: AnswerableFinding, word: str, target: str | None) -> str:
         one_person = (word == "accept") == (finding.kind == "merge")
         return f"{a} and {b} are {'one person' if one_person else 'different people'}"
     if finding.kind == "duplicate":
-        said = {"accept": "one photo", "reject": "different photos, whose labels stand"}.get(
-            word, "unsure: one photo or several"
-        )
+        said = {
+            "accept": "one photo",
+            "reject": "different photos, whose labels stand" if a else "different photos",
+        }.get(word, "unsure: one photo or several")
         return f"{shown}: {said}"
     if finding.kind == "photo" and word != "unsure":
         return f"{shown}: seen, and {a} as labelled"
+    if finding.kind in _OUTSIDE and word != "accept":
+        stays = "stays without a label" if len(paths) == 1 else "each stays without a label"
+        return f"{shown}: {stays if word == 'reject' else 'unsure who that is'}"
+    if finding.kind in _OUTSIDE:
+        return f"{shown} belong{'s' * (len(paths) == 1)} to {b}"
     if word != "accept":
         return f"{shown}: {f'of {a}, as labelled' if word == 'reject' else f'unsure whether of {a}'}"
     where = (

@@ -65,12 +65,14 @@ def without_chains(standing: Sequence[VerdictRow], found: Sequence[VerdictRow]) 
 
 
 def _ends(verdict: VerdictRow) -> tuple[int, int]:
-    return verdict.identity_a_id, verdict.identity_b_id or 0
+    return verdict.identity_a_id or 0, verdict.identity_b_id or 0
 
 
 def _as_verdicts(finding: CertainFinding, who: str, when: datetime) -> list[VerdictRow]:
     if finding.kind == "merge":
-        return [_row(finding, "link", "same", who, when, *sorted((finding.identity_a, finding.identity_b or 0)))]
+        return [_row(finding, "link", "same", who, when, *sorted((finding.identity_a or 0, finding.identity_b or 0)))]
+    if finding.kind == "unlabelled":
+        return [_row(finding, "face", "wrong-identity", who, when, None, None, image) for image in finding.image_ids]
     if finding.kind == "stray":
         return [
             _row(finding, "face", "wrong-identity", who, when, finding.identity_a, None, image, None)
@@ -86,21 +88,21 @@ def _row(
     verdict: str,
     who: str,
     when: datetime,
-    identity_a: int,
+    identity_a: int | None,
     identity_b: int | None,
     image_a: int | None = None,
     image_b: int | None = None,
 ) -> VerdictRow:
-    stray = kind == "face"
+    stray, outside = kind == "face", finding.kind == "unlabelled"
     return VerdictRow(
         id=NO_VERDICT,
         kind=kind,
         verdict=verdict,
-        identity_a=finding.name_a,
+        identity_a=None if outside else finding.name_a,
         path_a=None,
         identity_b=None if stray else finding.name_b,
         path_b=None,
-        target=finding.name_b if stray else None,
+        target=None if not stray else finding.name_a if outside else finding.name_b,
         note=None,
         said_by=who,
         said_at=when,
@@ -110,7 +112,7 @@ def _row(
         identity_b_id=identity_b,
         image_a_id=image_a,
         image_b_id=image_b,
-        target_id=finding.identity_b if stray else None,
+        target_id=None if not stray else finding.identity_a if outside else finding.identity_b,
         pairs=None,
         faces_a=None,
         faces_b=None,

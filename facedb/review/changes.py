@@ -44,6 +44,11 @@ class Changes:
         """The identity that ``identity`` is after all merges."""
         return self.heads.get(identity, identity)
 
+    def stays(self, image: PlannedImage) -> bool:
+        """Whether an image is still in the dataset after all changes."""
+        change = self.by_image.get(image.id)
+        return change is None or change.identity_to is not None
+
     def final(self, image: PlannedImage) -> int | None:
         """The identity that an image has after all changes; None: none."""
         change = self.by_image.get(image.id)
@@ -82,7 +87,7 @@ def _merge_groups(
 ) -> dict[int, VerdictRow]:
     """Choose the head of every group of identities called the same; returns a verdict for each that goes into one."""
     same = [v for v in standing if v.kind == "link" and v.verdict == "same" and v.identity_b_id is not None]
-    groups = components((v.identity_a_id, v.identity_b_id or 0) for v in same)
+    groups = components((v.identity_a_id or 0, v.identity_b_id or 0) for v in same)
     troubled = set[int]()
     for conflict in find_conflicts(conn, everything):
         troubled |= conflict.identity_ids
@@ -124,12 +129,14 @@ def _wrong_faces(conn: Connection, standing: Sequence[VerdictRow], changes: Chan
         elif v.verdict == "wrong-identity":
             targets = {v.target_id} if v.target_id is not None else _seen_as(standing, image, wrong, changes)
             targets = {changes.head(key) for key in targets if key is not None}
-            _correct(conn, v, image, targets, changes)
+            # Of an image without a label it is no news that nobody knows whose it is.
+            if targets or image.identity_id is not None:
+                _correct(conn, v, image, targets, changes)
 
 
 def _correct(conn: Connection, v: VerdictRow, image: PlannedImage, targets: set[int], changes: Changes) -> None:
-    assert image.identity_id is not None  # noqa: S101 - the caller compared it with the verdict's
-    changes.names |= decision_rows.identity_names(conn, [*targets, image.identity_id])
+    changes.names |= decision_rows.identity_names(conn, sorted(targets))
+    was = None if v.identity_a is None else display(v.identity_a)
     if len(targets) > 1:
         either = " and ".join(sorted(changes.names[key][0] for key in targets))
         changes.remarks.append(
@@ -137,21 +144,21 @@ def _correct(conn: Connection, v: VerdictRow, image: PlannedImage, targets: set[
         )
         return
     if not targets:
-        changes.by_image[image.id] = Change("quarantine", None, f"not {display(v.identity_a)}, says {v.said_by}", v.id)
+        changes.by_image[image.id] = Change("quarantine", None, f"not {was}, says {v.said_by}", v.id)
         return
     (target,) = targets
     name, home = changes.names[target]
-    if target == changes.head(image.identity_id):
+    if image.identity_id is not None and target == changes.head(image.identity_id):
         changes.remarks.append(
-            f"{display(image.path)} is said not to be {v.identity_a} but {name}, and the two are said to be the same."
+            f"{display(image.path)} is said not to be {was} but {display(name)}, and the two are said to be the same."
         )
-    elif home != changes.names[image.identity_id][1]:
+    elif home != image.dataset:
         changes.remarks.append(
             f"{display(image.path)} belongs to {home}/{display(name)}, another dataset: move it by hand."
         )
     else:
         changes.by_image[image.id] = Change(
-            "move", target, f"{display(name)}, not {display(v.identity_a)}, says {v.said_by}", v.id
+            "move", target, f"{display(name)}{'' if was is None else f', not {was}'}, says {v.said_by}", v.id
         )
 
 
@@ -180,19 +187,30 @@ def _duplicates(standing: Sequence[VerdictRow], changes: Changes) -> None:
     ]
     for group in components((v.image_a_id or 0, v.image_b_id or 0) for v in pairs):
         left = [changes.images[key] for key in group]
-        left = [image for image in left if changes.final(image) is not None]
+        left = [image for image in left if changes.stays(image)]
         gone = absent(left).images
         if gone:
             path = next(image.path for image in left if image.id in gone)
             changes.remarks.append(f"{display(path)} is not on the disk, so nothing is dropped for it: ingest again.")
             left = [image for image in left if image.id not in gone]
-        if len({changes.final(image) for image in left}) > 1:
+        if len({changes.final(image) for image in left} - {None}) > 1:
             paths = " and ".join(display(image.path) for image in left[:2])
             changes.remarks.append(
                 f"{paths} are duplicates under different identities: say which is wrong with `facedb verdict face`."
             )
             continue
-        kept = max(left, key=lambda image: (not is_linked(image), image.pixels, image.bytes, -image.id), default=None)
+        # Of a copy that lies in a folder and one that lies in none, the former stays.
+        kept = max(
+            left,
+            key=lambda image: (
+                changes.final(image) is not None,
+                not is_linked(image),
+                image.pixels,
+                image.bytes,
+                -image.id,
+            ),
+            default=None,
+        )
         for image in left:
             if kept is not None and image is not kept and not is_one_file(image, kept):
                 v = next(v for v in pairs if image.id in (v.image_a_id, v.image_b_id))

@@ -54,7 +54,7 @@ def find_conflicts(conn: Connection, standing: Sequence[VerdictRow]) -> list[Con
     """
     graph: dict[int, dict[int, VerdictRow]] = defaultdict(dict)
     for v in standing:
-        if v.kind == "link" and v.verdict == "same" and v.identity_b_id is not None:
+        if v.kind == "link" and v.verdict == "same" and v.identity_a_id is not None and v.identity_b_id is not None:
             graph[v.identity_a_id][v.identity_b_id] = graph[v.identity_b_id][v.identity_a_id] = v
     images = {v.image_a_id for v in standing if v.kind == "face" and v.verdict == "wrong-identity"}
     found = []
@@ -76,7 +76,7 @@ def find_conflicts(conn: Connection, standing: Sequence[VerdictRow]) -> list[Con
 
 def _said_apart(conn: Connection, verdict: VerdictRow, wrong: set[int | None]) -> tuple[int, int] | None:
     """The two identities that a verdict holds apart; of a pair, those that the images carry now."""
-    if verdict.verdict != "different" or verdict.identity_b_id is None:
+    if verdict.verdict != "different" or verdict.identity_a_id is None or verdict.identity_b_id is None:
         return None
     if verdict.kind == "link":
         return verdict.identity_a_id, verdict.identity_b_id

@@ -17,12 +17,13 @@ SQL = load("review", "decisions")
 
 @dataclass(frozen=True, slots=True)
 class VerdictRow:
-    """A verdict with its subject as it is now: names, and keys of images that were found again (None: gone)."""
+    """A verdict with its subject as it is now: names (None: an image without a label), and keys of images that were found again (None:
+    gone)."""
 
     id: int
     kind: str
     verdict: str
-    identity_a: str
+    identity_a: str | None
     path_a: str | None
     identity_b: str | None
     path_b: str | None
@@ -32,7 +33,7 @@ class VerdictRow:
     said_at: datetime
     dataset_a: str
     dataset_b: str | None
-    identity_a_id: int
+    identity_a_id: int | None
     identity_b_id: int | None
     image_a_id: int | None
     image_b_id: int | None
@@ -59,18 +60,19 @@ class PlannedImage:
     sha256: bytes | None
     bytes: int
     pixels: int
+    dataset: str
 
 
 @dataclass(frozen=True, slots=True)
 class CertainFinding:
-    """A finding that a plan may act on; ``image_ids`` the images that are wrong, or copies of each other."""
+    """A finding that a plan may act on; ``image_ids`` the images that are wrong, without a label, or copies of each other."""
 
     rank: int
     kind: str
     confidence: float
-    identity_a: int
+    identity_a: int | None
     identity_b: int | None
-    name_a: str
+    name_a: str | None
     name_b: str | None
     dataset: str
     image_ids: list[int]
@@ -193,7 +195,7 @@ def place_image(
     source_id: int,
     *,
     path: str,
-    identity_id: int,
+    identity_id: int | None,
     labelled_by: str,
     status: str,
     size: int,
@@ -225,7 +227,7 @@ def label_image(conn: Connection, image_id: int, identity_id: int | None, labell
 
 
 def certain_findings(conn: Connection, scan_id: int, certain: float, dataset: str | None) -> list[CertainFinding]:
-    """Merges, strays and duplicates of a scan whose confidence reaches ``certain``, by rank."""
+    """Merges, strays, duplicates and unlabelled photos of a scan whose confidence reaches ``certain``, by rank."""
     rows = conn.execute(SQL["certain_findings"], {"scan_id": scan_id, "certain": certain, "dataset": dataset})
     return [CertainFinding(*decoded(row, 5, 6)) for row in rows]
 

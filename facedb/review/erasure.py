@@ -26,7 +26,8 @@ from facedb.db.connection import Connection, Database
 from facedb.db.queries import load
 from facedb.db.wait import Say
 from facedb.db.wipe import wipe
-from facedb.review.verdicts import below_roots, find_identity
+from facedb.review.people import find_identity
+from facedb.review.verdicts import below_roots
 from facedb.scan.gallery import cache_folder
 from facedb.scan.tiles import chunks
 from facedb.scan.tiles.chunks import Folder

@@ -14,21 +14,28 @@ from facedb.sources.tables.csv_table import TextTable
 
 
 def take(
-    db: Database, file: Path, *, scan: int | None = None, dataset: str | None = None, by: str | None = None
+    db: Database,
+    file: Path,
+    *,
+    scan: int | None = None,
+    dataset: str | None = None,
+    by: str | None = None,
+    new: bool = False,
 ) -> list[int]:
     """Write what a file says, all of it or nothing; returns the keys of the verdicts. ``by`` is who said what names nobody.
 
-    The findings of a list are those of ``scan`` (default: the newest). Errors name the row.
+    ``new``: a name in it may be that of a new person, though another is a slip away. The findings of a list are
+    those of ``scan`` (default: the newest). Errors name the row.
     """
     with TextTable(file) as table:
         lines = list(read_sheet(file, table)) if is_sheet(table.header) else None
     if lines is None:
-        return verdicts.say_all(db, file, dataset=dataset, by=by)
+        return verdicts.say_all(db, file, dataset=dataset, by=by, new=new)
     with db.connection() as conn:
         scan = find_scan(conn, scan, [dataset]).scan.id
         found = answers_of(file, lines, answer_rows.named(conn, scan))
     try:
-        done = answers.answer(db, [replace(one, by=one.by or by) for one in found], scan=scan, dataset=dataset)
+        done = answers.answer(db, [replace(one, by=one.by or by, new=new) for one in found], scan=scan, dataset=dataset)
     except (UsageError, NotFoundError, ConflictError) as error:
         raise type(error)(f"{file}: {error}") from error
     return [key for one in done for key in one.verdicts]

@@ -36,6 +36,13 @@ def find_identities(conn: Connection, name: str | None, dataset: str | None) -> 
     return [IdentityRow(row[0], from_text(row[1]), row[2]) for row in rows]
 
 
+def add_identity(conn: Connection, dataset_id: int, name: str) -> int:
+    """The key of the identity ``name`` (in its text form), made where it is new."""
+    row = conn.execute(SQL["add_identity"], {"dataset_id": dataset_id, "name": name}).fetchone()
+    assert row is not None  # noqa: S101 - insert ... returning always yields a row
+    return int(row[0])
+
+
 def find_images(conn: Connection, path: str, dataset: str | None) -> list[FoundImage]:
     """Images at ``path`` below a root, in every dataset or in one; vanished ones are left out."""
     rows = conn.execute(SQL["find_images"], {"path": to_text(path), "dataset": dataset})

@@ -32,7 +32,7 @@ class PlannedStep:
     step: int
     action: str
     path: str
-    identity_from: str
+    identity_from: str | None
     identity_to: str | None
     path_to: str | None
     reason: str
@@ -72,7 +72,7 @@ class PlanView:
                 s.step,
                 s.action,
                 to_text(s.path_from),
-                to_text(s.name_from),
+                None if s.name_from is None else to_text(s.name_from),
                 None if s.name_to is None else to_text(s.name_to),
                 None if s.path_to is None else to_text(s.path_to),
                 s.reason,
@@ -197,7 +197,6 @@ def _steps(conn: Connection, changes: Changes) -> list[NewStep]:
         else:
             path = places.under(image, change.identity_to, changes.names[change.identity_to][0])
         assert image.sha256 is not None  # noqa: S101 - verdicts are only on images whose bytes are known
-        assert image.identity_id is not None  # noqa: S101 - and whose label is
         steps.append(
             NewStep(
                 change.action,

@@ -32,13 +32,13 @@ class PlanRow:
 
 @dataclass(frozen=True, slots=True)
 class NewStep:
-    """A step that is about to be planned; paths below the root of the source."""
+    """A step that is about to be planned; paths below the root of the source; ``identity_from`` None: it had no label."""
 
     action: str
     source_id: int
     image_id: int
     sha256: bytes
-    identity_from: int
+    identity_from: int | None
     identity_to: int | None
     labelled_by: str
     path_from: str
@@ -60,8 +60,8 @@ class StepRow:
     format: str
     image_id: int
     sha256: bytes
-    identity_from: int
-    name_from: str
+    identity_from: int | None
+    name_from: str | None
     identity_to: int | None
     name_to: str | None
     labelled_by: str

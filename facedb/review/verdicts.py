@@ -12,12 +12,14 @@ from facedb.core.choices import ending, one_of
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
 from facedb.core.files.paths import display, from_text, to_text
 from facedb.core.machine.person import user_name
-from facedb.core.names import alike, looks
+from facedb.core.names import looks
 from facedb.dataset.names import find_datasets, nearest
 from facedb.db.connection import Connection, Database
-from facedb.review import decision_rows, name_rows
+from facedb.review import decision_rows, name_rows, people
 from facedb.review.decision_rows import VerdictRow
-from facedb.review.name_rows import FoundImage, IdentityRow
+from facedb.review.name_rows import FoundImage
+from facedb.review.people import find_identity
+from facedb.scan.lessons import learn_in
 from facedb.sources.tables.csv_table import TextTable
 
 ANSWERS: Mapping[str, tuple[str, ...]] = {
@@ -49,7 +51,8 @@ class Statement:
 
     Of two identities that are the same, ``target`` is the one whose name stays.
 
-    Identities may be written ``dataset/identity``; paths are as facedb prints them, or absolute.
+    Identities may be written ``dataset/identity``; paths are as facedb prints them, or absolute. The ``target`` of an image may be a
+    person who does not exist yet; ``new``: also one whose name is a slip away from another.
     """
 
     kind: str
@@ -59,6 +62,7 @@ class Statement:
     target: str | None = None
     note: str | None = None
     by: str | None = None
+    new: bool = False
 
 
 def say(db: Database, statements: Iterable[Statement], *, dataset: str | None = None) -> list[int]:
@@ -68,7 +72,9 @@ def say(db: Database, statements: Iterable[Statement], *, dataset: str | None = 
     ConflictError for names that several datasets have.
     """
     with db.connection() as conn:
-        return [_say(conn, statement, dataset) for statement in statements]
+        keys = [_say(conn, statement, dataset) for statement in statements]
+    learn_in(db)
+    return keys
 
 
 def _say(conn: Connection, statement: Statement, dataset: str | None) -> int:
@@ -103,7 +109,9 @@ def _say(conn: Connection, statement: Statement, dataset: str | None) -> int:
         other = find_image(conn, str(statement.b), dataset)
         _differ(image.id, other.id, statement)
         return decision_rows.say_pair(conn, statement.verdict, image.id, other.id, note=note, said_by=by)
-    target = None if statement.target is None else find_identity(conn, statement.target, dataset)
+    target = None
+    if statement.target is not None:
+        target = people.find_or_make(conn, statement.target, image.dataset, asked=dataset, new=statement.new)
     if target is not None and target == image.identity_id:
         raise UsageError(f"{display(statement.a)} is labelled {statement.target} already: name another identity.")
     return decision_rows.say_face(conn, statement.verdict, image.id, target=target, note=note, said_by=by)
@@ -116,44 +124,11 @@ def _differ(a: int, b: int, statement: Statement) -> None:
         )
 
 
-def find_identity(conn: Connection, name: str, dataset: str | None) -> int:
-    """The key of an identity by ``name`` or ``dataset/name``, or by what looks the same.
-
-    Raises NotFoundError that offers the nearest names, or ConflictError where several are meant.
-    """
-    name = from_text(name)
-    head, slash, tail = name.partition("/")
-    found = name_rows.find_identities(conn, name, dataset)
-    if not found and slash and dataset in (None, head):
-        found = name_rows.find_identities(conn, tail, head)
-    if not found:
-        found = _looking_like(conn, name, dataset)
-    if len(found) > 1:
-        # Two of one dataset that look the same are told apart by what is printed for characters that are not seen.
-        several = (
-            "Several datasets have" if len({row.dataset for row in found}) > 1 else "More than one thing looks like"
-        )
-        both = " and ".join(f"{row.dataset}/{display(row.name)}" for row in found[:2])
-        raise ConflictError(f"{several} an identity {display(name)!r}: write {both}.")
-    return found[0].id
-
-
-def _looking_like(conn: Connection, name: str, dataset: str | None) -> list[IdentityRow]:
-    rows = name_rows.find_identities(conn, None, dataset)
-    names = {row.name: row for row in rows} | {f"{row.dataset}/{row.name}": row for row in rows}
-    meant = set(alike(name, names))
-    found = [row for row in rows if row.name in meant or f"{row.dataset}/{row.name}" in meant]
-    if not found:
-        offer = nearest(name, {row.name for row in rows})
-        raise NotFoundError(f"There is no identity {display(name)!r}: {offer}see `facedb links`.")
-    return found
-
-
 def find_image(conn: Connection, path: str, dataset: str | None) -> FoundImage:
     """The image at ``path`` (below a root, or absolute), or at one that looks the same.
 
-    Another name of a file stands for the image that the file is. Raises NotFoundError, ConflictError, or UsageError
-    without a label.
+    Another name of a file stands for the image that the file is. Raises NotFoundError, ConflictError, or UsageError for what is no
+    usable image.
     """
     path = from_text(path)
     found = [image for place in below_roots(conn, path) for image in name_rows.find_images(conn, place, dataset)]
@@ -172,8 +147,8 @@ def find_image(conn: Connection, path: str, dataset: str | None) -> FoundImage:
             f"{display(path)!r} is in {images[0].dataset} and in {images[1].dataset}: name one with --dataset."
         )
     image = name_rows.standing_name(conn, images[0].id) or images[0]
-    if image.identity_id is None or image.sha256 is None:
-        why = "has no label" if image.status == "ready" else f"is {image.status}"
+    if image.status != "ready" or image.sha256 is None:
+        why = "has no bytes that are known" if image.status == "ready" else f"is {image.status}"
         raise UsageError(f"{display(path)} {why}, so there is nothing to say of it.")
     return image
 
@@ -236,7 +211,7 @@ def _statements(file: Path, table: TextTable) -> Iterator[Statement]:
 
 def statement_of(row: Mapping[str, object]) -> Statement:
     """The statement that a mapping makes, with the columns of `read_csv`; raises UsageError for others and missing ones."""
-    known = [f.name for f in fields(Statement)]
+    known = [f.name for f in fields(Statement) if f.name != "new"]
     for name in row:
         one_of("A column of verdicts", name, known)
     # A data frame says NaN where a cell is empty, and NaN is the one value that differs from itself.
@@ -244,11 +219,22 @@ def statement_of(row: Mapping[str, object]) -> Statement:
     for name in ("kind", "a", "verdict"):
         if name not in given:
             raise UsageError(f"A verdict needs kind, a and verdict; {name!r} is missing in {dict(row)!r}.")
-    return Statement(**given)
+    return Statement(
+        given["kind"],
+        given["a"],
+        given["verdict"],
+        given.get("b"),
+        given.get("target"),
+        given.get("note"),
+        given.get("by"),
+    )
 
 
-def say_all(db: Database, file: Path, *, dataset: str | None = None, by: str | None = None) -> list[int]:
-    """Write the verdicts of a csv, all of them or none; errors name the row. ``by`` is who said what names nobody."""
+def say_all(
+    db: Database, file: Path, *, dataset: str | None = None, by: str | None = None, new: bool = False
+) -> list[int]:
+    """Write the verdicts of a csv, all of them or none; errors name the row. ``by`` is who said what names nobody, ``new`` as in
+    `Statement`."""
     statements = read_csv(file)
     keys = []
     with db.connection() as conn:
@@ -261,11 +247,13 @@ def say_all(db: Database, file: Path, *, dataset: str | None = None, by: str | N
                 statement.target,
                 statement.note,
                 statement.by or by,
+                new,
             )
             try:
                 keys.append(_say(conn, said, dataset))
             except (UsageError, NotFoundError, ConflictError) as error:
                 raise type(error)(f"{file}, row {number}: {error}") from error
+    learn_in(db)
     return keys
 
 
@@ -305,6 +293,6 @@ def _text(name: str | None) -> str | None:
 def subject(verdict: VerdictRow, side: str) -> str | None:
     """One side of a verdict for a person: the identity of a link, the path of an image."""
     identity, path = (verdict.identity_a, verdict.path_a) if side == "a" else (verdict.identity_b, verdict.path_b)
-    if verdict.kind == "link" or identity is None:
+    if verdict.kind == "link" or (side == "b" and verdict.kind == "face"):
         return identity
-    return path if path is not None else f"an image of {identity} that is gone"
+    return path if path is not None else f"an image {f'of {identity}' if identity else 'without a label'} that is gone"

@@ -85,10 +85,13 @@ class FaceChoice:
         if box is None or self.every is None or self.choice is None:
             return None
         at = int(np.flatnonzero(self.every.face_ids == face_id)[0])
-        x, y, w, h = (round(v) for v in box)
-        return (
-            f"Its photo shows {int(self.choice.faces[at])} faces; the one at x {x}, y {y} ({w} x {h} pixels) is meant."
-        )
+        return which_is_meant(int(self.choice.faces[at]), box)
+
+
+def which_is_meant(faces: int, box: tuple[float, ...]) -> str:
+    """The sentence that tells which of several faces of a photo a finding is about."""
+    x, y, w, h = (round(v) for v in box)
+    return f"Its photo shows {faces} faces; the one at x {x}, y {y} ({w} x {h} pixels) is meant."
 
 
 def choose(

@@ -57,6 +57,13 @@ def _sentence(found: FindingTable, k: int, crowded: set[int], count: int) -> str
         return _stray(found, k)
     if kind == Kind.MIXED:
         return _mixed(found, k)
+    if kind == Kind.UNLABELLED:
+        return _unlabelled(found, k)
+    if kind == Kind.NEWCOMER:
+        return (
+            f"{count} photos that lie in no folder score {found.mean_score[k]:.2f} to {found.max_score[k]:.2f} with each other and are "
+            "like nobody who has one: one new person."
+        )
     if kind == Kind.PHOTO:
         return "Its photo shows several faces, or one that is turned, blurred or tiny."
     return _duplicate(found, k, count)
@@ -96,6 +103,14 @@ def _stray(found: FindingTable, k: int) -> str:
     return text
 
 
+def _unlabelled(found: FindingTable, k: int) -> str:
+    best = "" if isnan(found.max_score[k]) else f" (at best {found.max_score[k]:.2f})"
+    text = f"It lies in no folder; {found.mean_score[k]:.2f} on average{best} to the one"
+    if not isnan(found.own_score[k]):
+        text += f", {found.own_score[k]:.2f} to the next best"
+    return f"{text}."
+
+
 def _mixed(found: FindingTable, k: int) -> str:
     inside = "" if isnan(found.own_score[k]) else f" {found.own_score[k]:.2f} among themselves and"
     text = f"{int(found.faces_a[k])} of {int(found.size_a[k])} faces score{inside} {found.mean_score[k]:.2f} against the others on average"
@@ -107,7 +122,9 @@ def _mixed(found: FindingTable, k: int) -> str:
 def _duplicate(found: FindingTable, k: int, count: int) -> str:
     times = "twice" if count == 2 else f"{count} times"
     place = ", in one folder" if found.identity_b[k] < 0 else ", in different folders"
-    if found.identity_a[k] < 0:
+    if found.outside[k]:
+        place = ", in a folder and outside of all" if found.identity_a[k] >= 0 else ", outside of all folders"
+    elif found.identity_a[k] < 0:
         place = ""
     if found.equal[k]:
         return f"The same file {times}{place}."

@@ -26,6 +26,7 @@ from facedb.findings.pictures.picture_copies import Pictures
 from facedb.join.gallery import Gallery
 from facedb.scan import finding_rows
 from facedb.scan.finding_sentences import sentences
+from facedb.scan.lessons import Record, record, weigh
 from facedb.scan.scan_rows import IDENTITY_A, IDENTITY_B
 from facedb.scan.which_scan import find_scan
 
@@ -35,7 +36,10 @@ CLASSES = tuple(kind.word for kind in Kind)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A statement for a person, ranked by ``confidence`` (0 to 1) across all classes; ``kind`` is its class (see `CLASSES`)."""
+    """A statement for a person, ranked across all classes; ``kind`` is its class (see `CLASSES`).
+
+    ``confidence`` (0 to 1) follows the verdicts so far where nothing was decided yet; ``uncalibrated`` is what the scan gave.
+    """
 
     rank: int
     kind: Annotated[str, As("class")]
@@ -52,6 +56,7 @@ class Finding:
     own_score: Real | None
     detail: str
     verdict: str | None
+    uncalibrated: Real
 
 
 def compute_findings(
@@ -68,15 +73,17 @@ def compute_findings(
     note: Callable[[int], str | None] | None = None,
     pictures: Pictures | None = None,
     photos: PhotoFacts | None = None,
+    outside: FindingTable | None = None,
 ) -> Findings:
     """Find the mistakes behind the flagged pairs of a scan and write them as its findings; the caller commits.
 
-    ``study`` is `study_folders` of the gallery; ``face_ids`` (n,) are the keys of its rows, whose labels are keys of identities,
+    ``study`` is `study_folders` of the gallery; ``face_ids`` (n,) are the keys of its rows, whose labels are keys of identities, then
+    those of the rows of ``outside``,
     ``hashes`` what is known of their files; ``rows_a``, ``rows_b``, ``scores`` (m,) the flagged pairs.
     ``seen`` is what photos with several faces tell, and ``note`` what is to be said of the photo of a face; ``pictures`` and ``photos``
-    as `find` takes them.
+    as `find` takes them. They are ranked by what the verdicts on earlier scans taught.
     """
-    found = find(gallery, study, rows_a, rows_b, scores, hashes, seen, pictures, photos)
+    found = find(gallery, study, rows_a, rows_b, scores, hashes, seen, pictures, photos, outside, weigh(conn, scan_id))
     notes = _notes(conn, found.table, gallery, face_ids, seen, note)
     finding_rows.write_findings(conn, scan_id, _as_rows(found.table, notes, photos), _faces(found.table, face_ids))
     return found
@@ -111,9 +118,8 @@ def _notes(
     wrong = np.flatnonzero(found.member_role == Role.WRONG) if note is not None else np.empty(0, np.int64)
     for member in wrong.tolist():
         k = int(found.member_finding[member])
-        said = (
-            note(int(face_ids[found.member_row[member]])) if note is not None and found.kind[k] == Kind.STRAY else None
-        )
+        asked = note is not None and found.kind[k] in (Kind.STRAY, Kind.UNLABELLED)
+        said = note(int(face_ids[found.member_row[member]])) if note is not None and asked else None
         if said is not None:
             notes[k] = said
     both = {}
@@ -224,6 +230,12 @@ def findings(db: Database, selection: FindingSelection) -> Iterator[Iterator[tup
         yield stream(conn, finding_rows.SQL["findings"], table(Finding), parameters)
 
 
+def track_record(db: Database, selection: FindingSelection) -> Record:
+    """How right the findings have been so far that were called certain."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        return record(conn, find_scan(conn, selection.scan, [selection.dataset]).scan.id)
+
+
 def merge_groups(db: Database, selection: FindingSelection) -> list[tuple[int, float, list[str]]]:
     """Groups of more than two identities that are proposed as one person: number, lowest sameness between members, names."""
     with closing(db.open()) as conn, translated(db.dsn):
@@ -242,7 +254,11 @@ def findings_in_words(counts: dict[str, tuple[int, int]]) -> str:
     for kind in Kind:
         likely = counts.get(kind.word, (0, 0))[0]
         if likely:
-            plural = {Kind.MIXED: "mixed folders", Kind.PHOTO: "odd photos"}.get(kind, f"{kind.word}s")
+            plural = {
+                Kind.MIXED: "mixed folders",
+                Kind.PHOTO: "odd photos",
+                Kind.UNLABELLED: "unlabelled photos",
+            }.get(kind, f"{kind.word}s")
             parts.append(f"{likely:,} {plural if likely > 1 else plural.removesuffix('s')}")
     if not parts:
         return "none that is more likely than not"

@@ -12,13 +12,14 @@ from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS, THRESHOLD
 from facedb.core.errors import NotFoundError, UsageError
 from facedb.core.machine import memory
 from facedb.core.progress import Reporter, Silent
-from facedb.core.records import Float32Array, Int32Array, Int64Array
+from facedb.core.records import Int32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection, Database
 from facedb.findings.copies import NEAR
 from facedb.scan import face_choice
 from facedb.scan.face_choice import FaceChoice
 from facedb.scan.gallery import GalleryFaces, GallerySnapshot
+from facedb.scan.outside import OutsideFaces
 from facedb.scan.scores import thresholds
 from facedb.scan.scores.thresholds import ThresholdRule
 from facedb.scan.tiles import ledger
@@ -42,7 +43,8 @@ class ScanOptions:
     """What to scan and how. ``datasets`` empty: all; ``min_face`` pixels, ``min_quality`` sharpness: faces below stay out.
 
     ``threshold`` is a score, the rule that chooses one from the gallery, or None: the usual one. ``unlabelled``: compare the faces that
-    have no label, each with every other, and tell duplicates; False: those that have one; None: the former where nothing is labelled.
+    have no label, each with every other, and tell duplicates; False: those that have one, and nothing of the others; None: the former
+    where nothing is labelled, else those that have one, and the others are told who they may be.
     ``workers`` processes share the search, this one among them, each with ``threads`` threads (default: the cores that each gets).
     ``ray``: workers on the Ray cluster at this address do the search (empty: the one of RAY_ADDRESS, else one on this machine).
     ``chunks``: a folder of a disk or an object store through which the vectors go to workers, instead of out of the tables.
@@ -147,8 +149,9 @@ class Loading:
             faces = self._one_a_photo(conn, snapshot, snapshot.faces(), Silent()).faces
             return thresholds.choose(conn, self.model.id, self.scope, rule, faces, snapshot, self.reporter)
 
-    def plan(self, threshold: float, conn: Connection) -> tuple[Plan, FaceChoice, Float32Array]:
-        """What is to be done, with which face of each photo, and the vectors for it; none where a finished scan is the answer."""
+    def plan(self, threshold: float, conn: Connection) -> tuple[Plan, FaceChoice, OutsideFaces]:
+        """What is to be done, with which face of each photo, and the vectors for it, those of the faces outside of folders last; none
+        where a finished scan is the answer."""
         options = self.options
         with GallerySnapshot(self.db.open, self.model, options.cache_dir) as snapshot:
             there = snapshot.faces()
@@ -159,7 +162,8 @@ class Loading:
                     f"No {'unlabelled' if self.chosen.unlabelled else 'labelled'} face of {self.model.name} would be compared: "
                     "embed first, or loosen --datasets, --min-face, --min-quality."
                 )
-            self._say_who_is_compared(there, len(faces))
+            outside = self._outside(there, faces)
+            self._say_who_is_compared(there, len(faces), len(outside))
             plan = ledger.plan(
                 conn,
                 self.model.id,
@@ -168,19 +172,34 @@ class Loading:
                 threshold,
                 full=options.full,
                 block_rows=options.block_rows,
+                outside=outside.embedding_ids,
                 may_build=not options.links_only,
                 reporter=self.reporter,
             )
             conn.commit()
             if plan.finished is not None:
-                return plan, choice, np.empty((0, self.model.dim), np.float32)
-            expect_memory(len(plan.faces), self.model.dim)
-            vectors = choice.vectors_of(plan.faces.embedding_ids)
-            if vectors is None:
-                vectors = snapshot.vectors(
-                    plan.faces.embedding_ids, connections=options.connections, reporter=self.reporter
+                return (
+                    plan,
+                    choice,
+                    OutsideFaces(outside.take(np.empty(0, np.int64)), np.empty((0, self.model.dim), np.float32)),
                 )
-            return plan, choice, vectors
+            expect_memory(len(plan.faces) + len(outside), self.model.dim)
+            inside = choice.vectors_of(plan.faces.embedding_ids)
+            wanted = (
+                outside.embedding_ids if inside is not None else np.r_[plan.faces.embedding_ids, outside.embedding_ids]
+            )
+            vectors = np.empty((0, self.model.dim), np.float32)
+            if len(wanted):
+                vectors = snapshot.vectors(wanted, connections=options.connections, reporter=self.reporter)
+            return plan, choice, OutsideFaces(outside, vectors if inside is None else np.concatenate([inside, vectors]))
+
+    def _outside(self, there: GalleryFaces, faces: GalleryFaces) -> GalleryFaces:
+        """The faces without a label in datasets whose others have one."""
+        if self.chosen.unlabelled or self.options.unlabelled is False:
+            return there.take(np.empty(0, np.int64))
+        free = replace(self.chosen, unlabelled=True).faces(there)
+        free = free.take(np.flatnonzero(np.isin(free.dataset_ids, np.unique(faces.dataset_ids))))
+        return free.take(np.argsort(free.face_ids, kind="stable"))
 
     def _one_a_photo(
         self, conn: Connection, snapshot: GallerySnapshot, there: GalleryFaces, reporter: Reporter
@@ -191,13 +210,13 @@ class Loading:
             return FaceChoice(faces)
         return face_choice.choose(conn, self.model, faces, snapshot, self.options.connections, reporter)
 
-    def _say_who_is_compared(self, there: GalleryFaces, compared: int) -> None:
+    def _say_who_is_compared(self, there: GalleryFaces, compared: int, outside: int) -> None:
         if self.chosen.unlabelled:
             self.reporter.say(
                 f"{counted(compared, 'face')} without a label: each is compared with every other, and only duplicates are told."
             )
             return
-        others = len(replace(self.chosen, unlabelled=True).faces(there))
+        others = len(replace(self.chosen, unlabelled=True).faces(there)) - outside
         if others:
             self.reporter.say(
                 f"{are(others, 'face')} without a label and not compared; `facedb scan --unlabelled` finds duplicates among them."

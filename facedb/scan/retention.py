@@ -20,6 +20,7 @@ from facedb.db import audit
 from facedb.db.connection import Connection, Database
 from facedb.db.locks import wait_briefly
 from facedb.db.queries import load
+from facedb.scan import lessons
 from facedb.scan.gallery import cache_folder
 from facedb.scan.tiles import chunks
 
@@ -93,6 +94,7 @@ def let_old_ones_go(db: Database, keep: int, reporter: Reporter) -> None:
 def _drop(conn: Connection, numbers: list[int], keep: int) -> None:
     chunks.remove(conn, numbers)
     for number in numbers:
+        lessons.keep(conn, number)
         conn.execute(SQL["drop_scan"], {"scan_id": number})
     if numbers:
         audit.note(conn, "prune", "scan", numbers[-1] if len(numbers) == 1 else None, scans=len(numbers), keep=keep)

@@ -20,7 +20,7 @@ from facedb.core.machine import memory
 from facedb.core.machine.blas import one_blas_thread
 from facedb.core.machine.in_background import Aside
 from facedb.core.progress import Reporter
-from facedb.core.records import Float32Array, Int64Array
+from facedb.core.records import Int64Array
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
@@ -29,16 +29,18 @@ from facedb.findings.copies import Hashes
 from facedb.findings.find import FolderStudy, study_folders
 from facedb.findings.links import roll_up
 from facedb.findings.names.evidence import names
+from facedb.findings.outside.photos import Outside
 from facedb.findings.rates.histogram import count_scores
 from facedb.findings.rates.pair_sample import predict_pairs
 from facedb.join.engine import ENGINE_NAMES, EngineInfo, choose_engine
 from facedb.join.loop import BlockResult, Gallery, Join
 from facedb.join.score import pair_scores
 from facedb.join.tiles import cpu_count
-from facedb.scan import finding_rows, rolled_up, scan_rows
+from facedb.scan import finding_rows, lessons, rolled_up, scan_rows
 from facedb.scan.face_choice import FaceChoice
 from facedb.scan.findings import compute_copies, compute_findings
 from facedb.scan.loading import WORKING_BYTES, FaceFilter, Loading, ScanOptions
+from facedb.scan.outside import OutsideFaces, either, tell
 from facedb.scan.pictures import photo_facts, pictures_of
 from facedb.scan.retention import let_old_ones_go
 from facedb.scan.scan_rows import PairRows, ScanRow
@@ -87,6 +89,9 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
     # Libraries of engines cannot even be loaded in less, and say so in words that help nobody.
     memory.expect(WORKING_BYTES, "A scan of any size", "free some, or raise the limit.")
     engine = _engine(options)
+    if options.chunks is not None:
+        # A place that means nothing is refused before a scan is begun.
+        chunks.Folder(options.chunks)
     with closing(Work(db, say=reporter.say)) as work, translated(db.dsn):
         meant = work.unit(lambda conn: find_scope(conn, options.datasets, options.model, models_dir=options.models_dir))
         unlabelled = options.unlabelled
@@ -110,10 +115,10 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
 
         work.keep(lock)
         while True:
-            plan, choice, vectors = work.unit(partial(loading.plan, threshold))
+            plan, choice, outside = work.unit(partial(loading.plan, threshold))
             if plan.finished is not None:
                 return ScanSummary(plan.finished, None, reused=True, resumed=False, tiles_done=0, tiles_found=0)
-            run = _Run(db, work, threshold, options, engine, plan, choice, vectors, reporter)
+            run = _Run(db, work, threshold, options, engine, plan, choice, outside, reporter)
             summary = run.work(model, scope, pause)
             # A resumed scan has the gallery of its beginning; what came since is searched on top of it.
             if not plan.outdated:
@@ -145,7 +150,7 @@ class _Run:
         engine: EngineInfo,
         plan: Plan,
         choice: FaceChoice,
-        vectors: Float32Array,
+        outside: OutsideFaces,
         reporter: Reporter,
     ) -> None:
         self._db = db
@@ -156,7 +161,8 @@ class _Run:
         self._plan = plan
         self._choice = choice
         self._faces = plan.faces
-        self._vectors = vectors
+        self._vectors = vectors = outside.gallery()
+        self._outside = outside
         self._reporter = reporter
         self._gallery = Gallery(vectors, self._faces.identity_ids, self._faces.image_ids)
         self._written: list[PairRows] = []
@@ -177,8 +183,9 @@ class _Run:
             study = aside.result()
         if alone:
             self._search(ledger, pause)
+        strangers = self._look_outside() if study is not None and len(self._outside) else None
         with one_blas_thread():
-            self._work.unit(partial(self._finish, ledger.scan_id, study))
+            self._work.unit(partial(self._finish, ledger.scan_id, study, strangers))
         self._work.unit(lambda conn: chunks.remove_or_say(conn, ledger.scan_id, self._reporter))
         finished = self._work.unit(lambda conn: scan_rows.scan_by_id(conn, ledger.scan_id))
         assert finished is not None  # noqa: S101 - its row was updated above
@@ -321,6 +328,17 @@ class _Run:
             f"About {predicted.expected:,.0f} pairs reach {self._threshold:g}, more than --max-pairs {limit:,}: {advice}"
         )
 
+    def _look_outside(self) -> Outside:
+        options = self._options
+        return self._outside.search(
+            self._faces,
+            self._threshold,
+            engine=self._engine.name,
+            threads=options.threads,
+            block_rows=options.block_rows,
+            reporter=self._reporter,
+        )
+
     def _study(self) -> tuple[histograms.Distributions, FolderStudy] | None:
         """What labels tell, whatever is flagged; None where there are none."""
         if len(self._faces) and self._faces.identity_ids[0] < 0:
@@ -328,7 +346,11 @@ class _Run:
         return histograms.measure(self._gallery), study_folders(self._gallery)
 
     def _finish(
-        self, scan_id: int, studied: tuple[histograms.Distributions, FolderStudy] | None, conn: Connection
+        self,
+        scan_id: int,
+        studied: tuple[histograms.Distributions, FolderStudy] | None,
+        strangers: Outside | None,
+        conn: Connection,
     ) -> None:
         """Roll pairs up to links and findings, write the histograms and close the scan, all in one transaction."""
         faces, rolled = self._faces, None
@@ -344,6 +366,7 @@ class _Run:
             histograms.write_none(conn, scan_id)
             compute_copies(conn, scan_id, self._gallery, faces.face_ids, hashes, rows_a, rows_b, pairs.score)
             scan_rows.finish_scan(conn, scan_id, pairs=len(pairs), links=0, certain_above=None)
+            lessons.follow_on(conn, scan_id)
             audit.note(conn, "scan", "scan", scan_id, faces=len(faces), pairs=len(pairs), links=0)
             return
         measured, study = studied
@@ -358,20 +381,26 @@ class _Run:
             labels = finding_rows.identity_names(conn, np.unique(faces.identity_ids).tolist())
             seen = replace(seen, names=names({key: name for key, (name, _) in labels.items()}))
         photos = photo_facts(faces, faces if self._choice.every is None else self._choice.every)
+        beside = self._outside.faces
+        pictures, told = pictures_of(conn, np.r_[faces.image_ids, beside.image_ids]), None
+        if strangers is not None:
+            told, pictures = tell(strangers, study, pictures)
+        scan_rows.write_outsiders(conn, scan_id, beside.embedding_ids, beside.face_ids)
         found = compute_findings(
             conn,
             scan_id,
             self._gallery,
             study,
-            faces.face_ids,
+            np.r_[faces.face_ids, beside.face_ids],
             hashes,
             rows_a,
             rows_b,
             pairs.score,
             seen,
-            self._choice.note,
-            pictures_of(conn, faces.image_ids),
+            either(self._choice.note, self._outside.note(conn)),
+            pictures,
             photos,
+            told,
         )
         if rolled is None:
             flagged, explained = count_scores(pairs.score), histograms.explained(pairs.score, found.told)
@@ -381,4 +410,5 @@ class _Run:
         histograms.write(conn, scan_id, measured, flagged, explained, self._threshold)
         total, certain_above = int(flagged.sum()), study.odds.certain_above(study.ends)
         scan_rows.finish_scan(conn, scan_id, pairs=total, links=len(links), certain_above=certain_above)
+        lessons.follow_on(conn, scan_id)
         audit.note(conn, "scan", "scan", scan_id, faces=len(faces), pairs=total, links=len(links))

@@ -34,6 +34,9 @@ _PAIR_COLUMNS = [
 ]
 
 
+_OUTSIDER_COLUMNS = [Column("scan_id", "int4"), Column("face_id", "int8"), Column("embedding_id", "int8")]
+
+
 @dataclass(frozen=True, slots=True)
 class ScanRow:
     """A row of facedb.scan."""
@@ -301,6 +304,30 @@ def write_histogram(
 def face_boxes(conn: Connection, ids: Sequence[int]) -> list[tuple[Any, ...]]:
     """Key, box (x, y, w, h), and width and height of the photo, of the faces ``ids`` that have a box."""
     return conn.execute(SQL["face_boxes"], {"ids": list(ids)}).fetchall()
+
+
+def labelled(conn: Connection, dataset_id: int) -> tuple[int, int]:
+    """How many images of a dataset are ready and have a label, and how many labels they have."""
+    row = conn.execute(SQL["labelled"], {"dataset_id": dataset_id}).fetchone()
+    return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+
+def outsiders(conn: Connection, scan_id: int) -> Int64Array:
+    """The embeddings without a label that took part in the findings of a scan, int64 (u,), ascending."""
+    rows = conn.execute(SQL["outsiders"], {"scan_id": scan_id}).fetchall()
+    return np.array([row[0] for row in rows], np.int64)
+
+
+def write_outsiders(conn: Connection, scan_id: int, embedding_ids: Int64Array, face_ids: Int64Array) -> None:
+    """Write which faces without a label take part in the findings of a scan."""
+    values: dict[str, NDArray[Any] | int | float] = {
+        "scan_id": scan_id,
+        "face_id": face_ids,
+        "embedding_id": embedding_ids,
+    }
+    conn.execute("delete from facedb.scan_outsider where scan_id = %s", (scan_id,))
+    if len(face_ids):
+        write_columns(conn.cursor(), sql.SQL("facedb.scan_outsider"), _OUTSIDER_COLUMNS, values)
 
 
 def taken_faces(conn: Connection) -> dict[int, tuple[float, float, float, float]]:

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from facedb import __version__
+from facedb.findings.confidence import CERTAIN
 from facedb.web.catalogue import TEXT, text
 
 _NOTHING = "\u2013"
@@ -27,6 +28,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
         "session": getattr(request.state, "session", None),
         "read_only": parts.settings.read_only,
         "version": __version__,
+        "certain": CERTAIN,
         "path": request.url.path,
         "request_scan": values.get("scan_id"),
     }

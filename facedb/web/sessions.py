@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from facedb.core.errors import ConflictError
+from facedb.core.errors import ConflictError, FacedbError
 
 _IDLE_SECONDS = 24 * 3600.0
 _TRIES, _TRIES_SECONDS = 5, 60.0
@@ -60,9 +60,18 @@ class Sessions:
 
     def redeem(self, token: str) -> str | None:
         """The cookie of a new session for a token; None where it is wrong or was used."""
+        key = _hash(token)
         with self._lock:
-            reviewer = self._tokens.pop(_hash(token), None)
-        return None if reviewer is None else self._open(reviewer)
+            reviewer = self._tokens.pop(key, None)
+        if reviewer is None:
+            return None
+        try:
+            return self._open(reviewer)
+        except FacedbError:
+            # The database did not answer: the address is still good when it does.
+            with self._lock:
+                self._tokens[key] = reviewer
+            raise
 
     def sign_in(self, password: str, reviewer: str) -> str | None:
         """The cookie of a new session for the password; None where it is wrong. Raises ConflictError after too many tries."""

@@ -1,7 +1,7 @@
 """Taken faces: which face of a photo stands for its label, where a person said so; and a secret for pseudonyms.
 
 Revision ID: 0018
-Revises: 0016
+Revises: 0017
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0018"
-down_revision = "0016"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 

@@ -12,30 +12,30 @@ select v.id as verdict_id, v.kind, v.verdict, na.name as identity_a, ia.path as 
                 || ' ' || greatest(coalesce(ia.id::text, encode(v.sha256_a, 'hex')), coalesce(ib.id::text, encode(v.sha256_b, 'hex')))
        end as subject
 from facedb.verdict v
-join facedb.identity na on na.id = v.identity_a
-join facedb.dataset da on da.id = na.dataset_id
+left join facedb.identity na on na.id = v.identity_a
+join facedb.dataset da on da.id = coalesce(na.dataset_id, v.dataset_a)
 left join facedb.identity nb on nb.id = v.identity_b
-left join facedb.dataset db on db.id = nb.dataset_id
+left join facedb.dataset db on db.id = coalesce(nb.dataset_id, v.dataset_b)
 left join facedb.identity nt on nt.id = v.target_identity
 left join lateral (
     select i.id, i.path from facedb.image i join facedb.source s on s.id = i.source_id
-    where s.dataset_id = na.dataset_id and (i.id = v.image_a or i.sha256 = v.sha256_a)
+    where s.dataset_id = da.id and (i.id = v.image_a or i.sha256 = v.sha256_a)
       and (i.sha256 is null or i.sha256 = v.sha256_a)
       -- What is left of two copies is no duplicate of itself.
       and (i.id = v.image_a or v.kind <> 'face' or v.verdict <> 'duplicate' or 1 < (
           select count(*) from facedb.image c join facedb.source o on o.id = c.source_id
-          where o.dataset_id = na.dataset_id and c.sha256 = v.sha256_a and c.status = 'ready'))
+          where o.dataset_id = da.id and c.sha256 = v.sha256_a and c.status = 'ready'))
     order by i.id = v.image_a and i.status = 'ready' desc,
-             i.status = 'ready' and i.identity_id = v.identity_a and v.sha256_a is distinct from v.sha256_b
+             i.status = 'ready' and i.identity_id is not distinct from v.identity_a and v.sha256_a is distinct from v.sha256_b
                  and (v.kind <> 'face' or v.verdict <> 'duplicate') desc,
              i.id = v.image_a desc, i.status = 'ready' desc, i.id limit 1
 ) ia on v.image_a is not null
 left join lateral (
     select i.id, i.path from facedb.image i join facedb.source s on s.id = i.source_id
-    where s.dataset_id = nb.dataset_id and (i.id = v.image_b or i.sha256 = v.sha256_b)
+    where s.dataset_id = db.id and (i.id = v.image_b or i.sha256 = v.sha256_b)
       and (i.sha256 is null or i.sha256 = v.sha256_b)
     order by i.id = v.image_b and i.status = 'ready' desc,
-             i.status = 'ready' and i.identity_id = v.identity_b and v.sha256_a is distinct from v.sha256_b
+             i.status = 'ready' and i.identity_id is not distinct from v.identity_b and v.sha256_a is distinct from v.sha256_b
                  and (v.kind <> 'face' or v.verdict <> 'duplicate') desc,
              i.id = v.image_b desc, i.status = 'ready' desc, i.id limit 1
 ) ib on v.image_b is not null;
@@ -43,11 +43,11 @@ comment on view bi.verdict_history is 'Everything that people said, also what th
 comment on column bi.verdict_history.verdict_id is 'Key of the verdict; a greater one is newer.';
 comment on column bi.verdict_history.kind is 'link: two identities; pair: two images; face: one image and its label.';
 comment on column bi.verdict_history.verdict is 'same, different, unsure, duplicate, wrong-identity or withdrawn.';
-comment on column bi.verdict_history.identity_a is 'One identity; of an image, the label that it had.';
+comment on column bi.verdict_history.identity_a is 'One identity; of an image, the label that it had; null where it had none.';
 comment on column bi.verdict_history.path_a is 'Where the image is now; null for links, and for images whose bytes are no longer known.';
 comment on column bi.verdict_history.identity_b is 'The other identity.';
 comment on column bi.verdict_history.path_b is 'Where the other image is now.';
-comment on column bi.verdict_history.target is 'Where a wrongly labelled image belongs; of two that are the same the name that stays.';
+comment on column bi.verdict_history.target is 'Where an image belongs whose label is wrong, or that has none; of two that are the same the name that stays.';
 comment on column bi.verdict_history.note is 'What else was said.';
 comment on column bi.verdict_history.said_by is 'Who said it.';
 comment on column bi.verdict_history.said_at is 'When.';
@@ -71,11 +71,11 @@ comment on view bi.verdicts is 'What people said: the newest verdict on each lin
 comment on column bi.verdicts.verdict_id is 'Key of the verdict; a greater one is newer.';
 comment on column bi.verdicts.kind is 'link: two identities; pair: two images; face: one image and its label.';
 comment on column bi.verdicts.verdict is 'same, different, unsure, duplicate or wrong-identity.';
-comment on column bi.verdicts.identity_a is 'One identity; of an image, the label that it had.';
+comment on column bi.verdicts.identity_a is 'One identity; of an image, the label that it had; null where it had none.';
 comment on column bi.verdicts.path_a is 'Where the image is now; null for links, and for images whose bytes are no longer known.';
 comment on column bi.verdicts.identity_b is 'The other identity.';
 comment on column bi.verdicts.path_b is 'Where the other image is now.';
-comment on column bi.verdicts.target is 'Where a wrongly labelled image belongs; of two that are the same the name that stays.';
+comment on column bi.verdicts.target is 'Where an image belongs whose label is wrong, or that has none; of two that are the same the name that stays.';
 comment on column bi.verdicts.note is 'What else was said.';
 comment on column bi.verdicts.said_by is 'Who said it.';
 comment on column bi.verdicts.said_at is 'When.';
@@ -121,7 +121,7 @@ select t.plan_id, t.step, t.action, nf.name as identity_from, nt.name as identit
 from facedb.plan_step t
 join facedb.source s on s.id = t.source_id
 join facedb.dataset d on d.id = s.dataset_id
-join facedb.identity nf on nf.id = t.identity_from
+left join facedb.identity nf on nf.id = t.identity_from
 left join facedb.identity nt on nt.id = t.identity_to;
 comment on view bi.plan_steps is 'The steps of every plan: one change of one image each.';
 comment on column bi.plan_steps.plan_id is 'Key of the plan.';

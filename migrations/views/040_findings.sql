@@ -1,6 +1,7 @@
 -- Findings with names, paths and what people said about them. What was said is found from the verdicts, which are few, and paths only
 -- where they are asked for. A statement can be decided without a word on itself: two that are the same as a third are the same, a stray
--- of two that are the same is none, and a folder whose every photo belongs elsewhere is no folder any more.
+-- of two that are the same is none, and a folder whose every photo belongs elsewhere is no folder any more. This is the one place where
+-- it is decided what is decided, and where confidences follow the verdicts (`facedb/findings/lessons.py`).
 create view bi.findings as
 with recursive said as materialized (select * from bi.verdicts),
 edge as materialized (
@@ -22,21 +23,30 @@ emptied as materialized (
     from said where kind = 'face' and verdict = 'wrong-identity' and image_a_id is not null group by identity_a_id
 ),
 told as materialized (
-    -- Face by face: strays, mixed folders and photos are decided when all their faces are.
-    select o.scan_id, o.rank, count(distinct w.face_id) as faces, 0 as single,
-           case when bool_or(v.verdict = 'wrong-identity') then 'wrong-identity' else (array_agg(v.verdict order by v.verdict_id desc))[1] end as verdict,
+    -- Face by face: strays, mixed folders, photos and what lies in no folder are decided when all their faces are. That an image belongs
+    -- where it lies by now was said of it as well.
+    select o.scan_id, o.rank, count(distinct w.face_id) as faces, 0 as single, max(v.verdict_id) as verdict_id,
+           case when bool_or(w.said = 'wrong-identity') then 'wrong-identity' else (array_agg(w.said order by v.verdict_id desc))[1] end as verdict,
            (array_agg(v.note order by v.verdict_id desc))[1] as note, (array_agg(v.said_by order by v.verdict_id desc))[1] as said_by,
-           max(v.said_at) as said_at
+           max(v.said_at) as said_at, bool_and(w.said = 'wrong-identity') as leaves,
+           array_agg(distinct v.target_id) as targets
     from said v
     join facedb.face c on c.image_id = v.image_a_id
-    join facedb.finding_face w on w.face_id = c.id and w.role = 'wrong'
-    join facedb.finding o on o.scan_id = w.scan_id and o.rank = w.rank and o.class in ('stray', 'mixed', 'photo')
+    cross join lateral (
+        select f.scan_id, f.rank, f.face_id, o.identity_a,
+               case when v.verdict = 'wrong-identity' and v.target_id = o.identity_a and o.class in ('stray', 'mixed', 'photo') then 'same'
+                    else v.verdict end as said
+        from facedb.finding_face f join facedb.finding o on o.scan_id = f.scan_id and o.rank = f.rank
+        where f.face_id = c.id and f.role = 'wrong'
+    ) w
+    join facedb.finding o on o.scan_id = w.scan_id and o.rank = w.rank
     where v.kind = 'face'
     group by o.scan_id, o.rank
     union all
     -- Copies: each is named by a pair, or said to be a duplicate of the one that is left.
-    select o.scan_id, o.rank, count(distinct w.face_id), max((v.kind = 'face')::integer), (array_agg(v.verdict order by v.verdict_id desc))[1],
-           (array_agg(v.note order by v.verdict_id desc))[1], (array_agg(v.said_by order by v.verdict_id desc))[1], max(v.said_at)
+    select o.scan_id, o.rank, count(distinct w.face_id), max((v.kind = 'face')::integer), max(v.verdict_id),
+           (array_agg(v.verdict order by v.verdict_id desc))[1],
+           (array_agg(v.note order by v.verdict_id desc))[1], (array_agg(v.said_by order by v.verdict_id desc))[1], max(v.said_at), null, null
     from said v
     join facedb.face c on c.image_id in (v.image_a_id, v.image_b_id)
     join facedb.finding_face w on w.face_id = c.id and w.role = 'copy'
@@ -48,7 +58,7 @@ told as materialized (
     group by o.scan_id, o.rank
     union all
     -- Of two folders of one photo each, what was said of the two photos.
-    select o.scan_id, o.rank, 2, 0, v.verdict, v.note, v.said_by, v.said_at
+    select o.scan_id, o.rank, 2, 0, v.verdict_id, v.verdict, v.note, v.said_by, v.said_at, null, null
     from said v
     join facedb.face ca on ca.image_id = v.image_a_id
     join facedb.face cb on cb.image_id = v.image_b_id
@@ -57,7 +67,7 @@ told as materialized (
     join facedb.finding o on o.scan_id = wa.scan_id and o.rank = wa.rank and o.class in ('merge', 'look-alike') and o.size_a = 1 and o.size_b = 1
     where v.kind = 'pair' and v.verdict in ('same', 'different', 'unsure')
 )
-select f.rank, case when f.class = 'merge' and l.verdict = 'different' then 'look-alike' else f.class end as class, f.confidence,
+select f.rank, case when f.class = 'merge' and l.verdict = 'different' then 'look-alike' else f.class end as class, p.confidence,
        na.name as identity_a, nb.name as identity_b,
        (select array_agg(i.path order by array_position('{wrong,copy,example}', w.role), w.face_id)
         from facedb.finding_face w join facedb.face c on c.id = w.face_id join facedb.image i on i.id = c.image_id
@@ -65,8 +75,7 @@ select f.rank, case when f.class = 'merge' and l.verdict = 'different' then 'loo
        f.faces_a, f.faces_b,
        (f.faces_a::double precision / f.size_a)::real as coverage_a,
        case when f.size_b > 0 then (f.faces_b::double precision / f.size_b)::real end as coverage_b,
-       f.max_score, f.mean_score, f.own_score, f.detail,
-       coalesce(nullif(l.verdict, 'unsure'), g.verdict, nullif(i.verdict, 'unsure'), e.verdict, l.verdict, i.verdict) as verdict,
+       f.max_score, f.mean_score, f.own_score, f.detail, d.verdict,
        f.scan_id, da.name as dataset_a, db.name as dataset_b, f.size_a, f.size_b, f.own_best, f.own_usual, f.own_spread, f.sameness,
        f.margin, f.hash_distance, f.group_number, f.group_lowest, f.swap_rank, coalesce(l.note, i.note) as verdict_note,
        coalesce(l.said_by, i.said_by) as verdict_by, f.identity_a as identity_a_id, f.identity_b as identity_b_id,
@@ -79,12 +88,13 @@ select f.rank, case when f.class = 'merge' and l.verdict = 'different' then 'loo
        (select i.path from facedb.finding_face w join facedb.face c on c.id = w.face_id join facedb.image i on i.id = c.image_id
         where w.scan_id = f.scan_id and w.rank = f.rank
         order by array_position('{wrong,copy,example}', w.role), w.face_id limit 1) as path,
-       (select count(*) from facedb.finding_face w where w.scan_id = f.scan_id and w.rank = f.rank) as images_count
+       (select count(*) from facedb.finding_face w where w.scan_id = f.scan_id and w.rank = f.rank) as images_count,
+       f.confidence as uncalibrated, t.state, a.agrees, f.class as told_class, coalesce(l.verdict_id, i.verdict_id) as verdict_id
 from facedb.finding f
 join facedb.scan s on s.id = f.scan_id and s.status = 'finished'
 join facedb.model m on m.id = s.model_id
 left join facedb.identity na on na.id = f.identity_a
--- A duplicate among images without labels has the dataset of its first image.
+-- What is told of images without labels alone has the dataset of its first image.
 join facedb.dataset da on da.id = coalesce(na.dataset_id, (
     select s.dataset_id from facedb.finding_face w
     join facedb.face c on c.id = w.face_id join facedb.image i on i.id = c.image_id join facedb.source s on s.id = i.source_id
@@ -99,7 +109,7 @@ left join said l
     on f.class in ('merge', 'look-alike') and l.kind = 'link'
     and l.identity_a_id = least(f.identity_a, f.identity_b) and l.identity_b_id = greatest(f.identity_a, f.identity_b)
 left join follows g
-    on f.class <> 'duplicate' and (f.class in ('merge', 'look-alike') or g.verdict = 'same')
+    on f.class not in ('duplicate', 'unlabelled') and (f.class in ('merge', 'look-alike') or g.verdict = 'same')
     and g.low = least(f.identity_a, f.identity_b) and g.high = greatest(f.identity_a, f.identity_b)
     and not exists (select from follows o where o.verdict < g.verdict and o.low = g.low and o.high = g.high)
 left join told i
@@ -110,13 +120,55 @@ left join lateral (
     from (select p.targets, f.identity_b as other from emptied p where p.id = f.identity_a and p.images >= f.size_a
           union all select p.targets, f.identity_a from emptied p where p.id = f.identity_b and p.images >= f.size_b) t
     limit 1
-) e on f.class in ('merge', 'look-alike');
+) e on f.class in ('merge', 'look-alike')
+cross join lateral (
+    select coalesce(nullif(l.verdict, 'unsure'), g.verdict, nullif(i.verdict, 'unsure'), e.verdict, l.verdict, i.verdict) as verdict
+) d
+cross join lateral (
+    select case
+               when d.verdict is null then 'open'
+               when d.verdict = 'unsure' then 'unsure'
+               -- Two that were called different are asked about again when new photos of theirs are flagged, as in bi.links.
+               when l.verdict = 'different' and exists (
+                   select from facedb.verdict k
+                   join facedb.image ia on ia.identity_id in (f.identity_a, f.identity_b)
+                   join facedb.face fa on fa.image_id = ia.id
+                   join facedb.flagged_pair p on p.scan_id = f.scan_id and p.face_a = fa.id
+                   join facedb.face fb on fb.id = p.face_b
+                   join facedb.image ib on ib.id = fb.image_id
+                        and ib.identity_id = case ia.identity_id when f.identity_a then f.identity_b else f.identity_a end
+                   where k.id = l.verdict_id
+                     and (('x' || encode(substr(ia.sha256, 1, 8), 'hex'))::bit(64)::bigint <> all (k.known_images)
+                          or ('x' || encode(substr(ib.sha256, 1, 8), 'hex'))::bit(64)::bigint <> all (k.known_images))
+               ) then 'open'
+               else 'decided'
+           end as state
+) t
+cross join lateral (
+    select case
+               when t.state <> 'decided' then null
+               when f.class = 'merge' then case d.verdict when 'same' then true when 'different' then false end
+               when f.class = 'look-alike' then case d.verdict when 'different' then true when 'same' then false end
+               when f.class in ('stray', 'mixed') then case d.verdict when 'wrong-identity' then true when 'same' then false end
+               when f.class = 'duplicate' then case d.verdict when 'duplicate' then true when 'same' then false when 'different' then false end
+               when f.class = 'unlabelled' then case d.verdict when 'wrong-identity' then coalesce(i.targets = array[f.identity_a], false) when 'same' then false end
+               when f.class = 'newcomer' then case d.verdict when 'wrong-identity' then i.leaves and cardinality(i.targets) = 1 and i.targets[1] is not null
+                                                             when 'same' then false end
+           end as agrees
+) a
+left join facedb.lesson r on r.scan_id = f.scan_id and r.class = f.class and t.state <> 'decided'
+-- What was decided keeps the confidence with which it was told: the record stays what it was.
+cross join lateral (
+    select case when r.base is null or f.confidence is null then f.confidence
+                else greatest(0.0001, least(0.9999, 1 / (1 + exp(-(r.base + r.slope * ln(b.p / (1 - b.p)))))))::real end as confidence
+    from (select least(greatest(f.confidence::double precision, 0.0001), 0.9999) as p) b
+) p;
 comment on view bi.findings is 'Findings of every finished scan with the names and paths of today, ranked across classes.';
 comment on column bi.findings.rank is '1 is what to look at first.';
-comment on column bi.findings.class is 'merge: a and b are one person; stray: an image of a is not a; mixed: a holds two persons; duplicate: one photo twice; look-alike: a and b are close but separate, or a person said so; photo: a photo of a shows several people, or its face is turned, blurred or tiny (last in rank).';
-comment on column bi.findings.confidence is '0 to 1, on one scale for all classes.';
-comment on column bi.findings.identity_a is 'The identity that is said to be wrong, or the first of two; null for a duplicate of images without labels.';
-comment on column bi.findings.identity_b is 'The other identity; null when there is none.';
+comment on column bi.findings.class is 'merge: a and b are one person; stray: an image of a is not a; mixed: a holds two persons; duplicate: one photo twice; look-alike: a and b are close but separate, or a person said so; photo: a photo of a shows several people, or its face is turned, blurred or tiny (last in rank); unlabelled: a photo that lies in no folder shows a; newcomer: photos that lie in no folder are one person who has none.';
+comment on column bi.findings.confidence is '0 to 1, on one scale for all classes; of what is not decided yet, as the verdicts so far teach it.';
+comment on column bi.findings.identity_a is 'The identity that is said to be wrong, or the first of two; of an unlabelled photo whom it shows; null for newcomers and duplicates of images without labels.';
+comment on column bi.findings.identity_b is 'The other identity; of an unlabelled photo the next best; null when there is none.';
 comment on column bi.findings.images is 'Paths: the images that are wrong, the copies, or the best pair between the two.';
 comment on column bi.findings.faces_a is 'Faces of a concerned.';
 comment on column bi.findings.faces_b is 'Faces of b concerned.';
@@ -124,7 +176,7 @@ comment on column bi.findings.coverage_a is 'faces_a / size_a.';
 comment on column bi.findings.coverage_b is 'faces_b / size_b; null without b.';
 comment on column bi.findings.max_score is 'Highest score.';
 comment on column bi.findings.mean_score is 'Mean score; of copies the lowest.';
-comment on column bi.findings.own_score is 'Mean score of a stray against the rest of its folder; within the second group of a mixed folder.';
+comment on column bi.findings.own_score is 'Mean score of a stray against the rest of its folder; within the second group of a mixed folder; of an unlabelled photo to the next best.';
 comment on column bi.findings.detail is 'The evidence in a sentence.';
 comment on column bi.findings.verdict is 'What people said about the link, the faces or the pair, or what follows from what they said of others; null: nothing yet, or not of all its faces.';
 comment on column bi.findings.scan_id is 'Key of the scan.';
@@ -153,6 +205,11 @@ comment on column bi.findings.is_newest is 'The same under any contract.';
 comment on column bi.findings.verdict_at is 'When the person said it.';
 comment on column bi.findings.path is 'The first of images.';
 comment on column bi.findings.images_count is 'How many images.';
+comment on column bi.findings.uncalibrated is 'The confidence that the scan gave it, before any verdict taught anything.';
+comment on column bi.findings.state is 'open, unsure or decided; open also where only some of its images were answered, or new photos joined two that were called different.';
+comment on column bi.findings.agrees is 'Whether people found it right; null while they did not say.';
+comment on column bi.findings.told_class is 'The class as the scan told it, whatever a person said since.';
+comment on column bi.findings.verdict_id is 'Key of the newest verdict on it; null where it follows from what was said of others.';
 
 create view bi.evaluations as
 select e.id as evaluation_id, e.scan_id, m.name as model, e.kind, e.spec, e.seed, e.threshold, c.class, c.planted, c.found,

@@ -88,12 +88,10 @@ left join (
 ) l on l.identity_id = n.id
 left join (
     select e.identity_id, count(*) as findings, max(k.confidence) as confidence
-    from facedb.finding k
-    join facedb.identity a on a.id = k.identity_a left join facedb.identity b on b.id = k.identity_b
-    join bi.scan_coverage c on c.scan_id = k.scan_id and c.is_newest
-         and c.dataset_a_id = least(a.dataset_id, b.dataset_id) and c.dataset_b_id = greatest(a.dataset_id, b.dataset_id)
-    cross join lateral (values (k.identity_a), (k.identity_b)) e (identity_id)
-    where e.identity_id is not null
+    from bi.findings k
+    -- The next best of an unlabelled photo is not what is said of it.
+    cross join lateral (values (k.identity_a_id), (case when k.told_class <> 'unlabelled' then k.identity_b_id end)) e (identity_id)
+    where k.is_newest and e.identity_id is not null
     group by e.identity_id
 ) f on f.identity_id = n.id;
 comment on view bi.identities is 'Every identity with its images and faces, and what the newest scan of its dataset says of it.';
@@ -150,18 +148,14 @@ left join (
     group by 1, 2
 ) k on k.scan_id = s.id and k.dataset_id = g.dataset_id
 left join (
-    select l.scan_id, coalesce(a.dataset_id, (
-               select o.dataset_id from facedb.finding_face w
-               join facedb.face c on c.id = w.face_id join facedb.image i on i.id = c.image_id join facedb.source o on o.id = i.source_id
-               where w.scan_id = l.scan_id and w.rank = l.rank order by w.face_id limit 1
-           )) as dataset_id, count(*) as findings, count(*) filter (where l.confidence >= 0.5) as likely,
+    select l.scan_id, a.id as dataset_id, count(*) as findings, count(*) filter (where l.confidence >= 0.5) as likely,
            count(*) filter (where l.confidence >= 0.95) as certain,
-           count(*) filter (where l.class = 'merge' and l.confidence >= 0.5) as merges,
-           count(*) filter (where l.class = 'stray' and l.confidence >= 0.5) as strays,
-           count(*) filter (where l.class = 'duplicate' and l.confidence >= 0.5) as duplicates,
-           count(*) filter (where l.class = 'mixed' and l.confidence >= 0.5) as mixed,
-           count(distinct l.identity_a) filter (where l.confidence >= 0.5 and l.class in ('merge', 'stray', 'mixed')) as concerned
-    from facedb.finding l left join facedb.identity a on a.id = l.identity_a
+           count(*) filter (where l.told_class = 'merge' and l.confidence >= 0.5) as merges,
+           count(*) filter (where l.told_class = 'stray' and l.confidence >= 0.5) as strays,
+           count(*) filter (where l.told_class = 'duplicate' and l.confidence >= 0.5) as duplicates,
+           count(*) filter (where l.told_class = 'mixed' and l.confidence >= 0.5) as mixed,
+           count(distinct l.identity_a_id) filter (where l.confidence >= 0.5 and l.told_class in ('merge', 'stray', 'mixed')) as concerned
+    from bi.findings l join facedb.dataset a on a.name = l.dataset_a
     group by 1, 2
 ) f on f.scan_id = s.id and f.dataset_id = g.dataset_id;
 comment on view bi.scan_history is 'Every scan once for each of its datasets, with what it found inside it: for lines over time.';
@@ -216,20 +210,19 @@ comment on column bi.score_histogram.is_newest is 'The same under any contract.'
 -- How far the review of every scan is.
 create view bi.review_progress as
 select f.dataset, f.model, f.scan_id, f.class, count(*) as findings, count(*) filter (where f.confidence >= 0.5) as likely,
-       count(*) filter (where f.verdict is not null and f.verdict <> 'unsure') as decided,
-       count(*) filter (where f.verdict is null or f.verdict = 'unsure') as open,
-       count(*) filter (where f.verdict is null and f.confidence >= 0.5) as likely_open,
+       count(*) filter (where f.state = 'decided') as decided,
+       count(*) filter (where f.state <> 'decided') as open,
+       count(*) filter (where f.state = 'open' and f.confidence >= 0.5) as likely_open,
        count(*) filter (where f.agreed) as agreed, count(*) filter (where not f.agreed) as denied,
-       count(*) filter (where f.verdict = 'unsure') as unsure,
-       count(*) filter (where f.verdict is not null and f.verdict <> 'unsure')::double precision / count(*) as decided_share,
+       count(*) filter (where f.state = 'unsure') as unsure,
+       count(*) filter (where f.state = 'decided')::double precision / count(*) as decided_share,
        max(f.verdict_at) as last_verdict_at, f.is_latest, f.is_newest
 from (
     select *, case
-               when verdict is null or verdict = 'unsure' then null
-               when class = 'merge' then verdict = 'same'
+               when state <> 'decided' then null
                when class = 'look-alike' then verdict = 'different'
                when class = 'stray' then verdict <> 'same'
-               when class = 'duplicate' then verdict = 'duplicate'
+               else agrees
            end as agreed
     from bi.findings
 ) f
@@ -260,7 +253,7 @@ with evidence as (
     from bi.shared_photos p
     union all
     select 'photo', na.dataset_id, nb.dataset_id, ia.identity_id, ib.identity_id, ia.id, ib.id, 'copy', f.confidence, f.scan_id
-    from facedb.finding f
+    from bi.findings f
     join facedb.finding_face wa on wa.scan_id = f.scan_id and wa.rank = f.rank
     join facedb.face ca on ca.id = wa.face_id join facedb.image ia on ia.id = ca.image_id and ia.status = 'ready'
     join facedb.identity na on na.id = ia.identity_id
@@ -275,12 +268,12 @@ with evidence as (
       )
     union all
     select 'person', na.dataset_id, nb.dataset_id, na.id, nb.id, null, null, 'finding', f.confidence, f.scan_id
-    from facedb.finding f
-    cross join lateral (select least(f.identity_a, f.identity_b) as low, greatest(f.identity_a, f.identity_b) as high) e
-    join facedb.identity na on na.id in (f.identity_a, f.identity_b)
-    join facedb.identity nb on nb.id in (f.identity_a, f.identity_b) and nb.dataset_id > na.dataset_id
+    from bi.findings f
+    cross join lateral (select least(f.identity_a_id, f.identity_b_id) as low, greatest(f.identity_a_id, f.identity_b_id) as high) e
+    join facedb.identity na on na.id in (f.identity_a_id, f.identity_b_id)
+    join facedb.identity nb on nb.id in (f.identity_a_id, f.identity_b_id) and nb.dataset_id > na.dataset_id
     join bi.scan_coverage c on c.scan_id = f.scan_id and c.is_newest and c.dataset_a_id = na.dataset_id and c.dataset_b_id = nb.dataset_id
-    where f.class = 'merge' and f.confidence >= 0.5
+    where f.told_class = 'merge' and f.confidence >= 0.5
       and not exists (
           select from facedb.verdict v where v.kind = 'link' and v.identity_a = e.low and v.identity_b = e.high
             and v.verdict = 'different' and not exists (

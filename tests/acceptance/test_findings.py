@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from PIL import Image
 
 from tests.acceptance.world import Command, Said, block_model, people
 
@@ -187,6 +188,11 @@ def test_mistakes_made_in_a_copy_of_real_faces_are_the_first_findings(real_data:
     shutil.copy(folder / "s9" / "4.pgm", folder / "s9" / "again.pgm")
     for shot in range(1, 11):
         (folder / "s15" / f"{shot}.pgm").rename(folder / "s14" / f"of-s15-{shot}.pgm")
+    both = Image.new("L", (184, 112))
+    for side, number in enumerate((11, 12)):
+        both.paste(Image.open(folder / f"s{number}" / "1.pgm"), (92 * side, 0))
+    both.save(folder / "s11" / "1.png")
+    (folder / "s11" / "1.pgm").unlink()
     facedb = Command(place)
     models = real_data / "models"
     facedb(
@@ -209,5 +215,8 @@ def test_mistakes_made_in_a_copy_of_real_faces_are_the_first_findings(real_data:
         ("stray", "s2", "s1"),
         ("stray", "s2", "s1"),
     ]
+    (several,) = (row for row in rows if row["class"] == "photo" and "2 faces" in row["detail"])
+    assert (several["identity_a"], json.loads(several["images"])) == ("s11", ["s11/1.png"])
+    assert rows.index(several) >= 6
     alike = {frozenset({row["identity_a"], row["identity_b"]}): row for row in rows if row["class"] == "look-alike"}
     assert float(alike[frozenset({"s6", "s31"})]["confidence"]) < 0.1

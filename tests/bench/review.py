@@ -84,6 +84,7 @@ def measure(client: httpx2.Client, token: str, scan: int) -> None:
         "stray": "wrong-identity",
         "duplicate": "duplicate",
         "mixed": "unsure",
+        "photo": "same",
     }
     timed(
         "a decision",

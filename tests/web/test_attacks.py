@@ -70,6 +70,13 @@ def test_a_token_signs_in_once_by_a_cookie_that_scripts_and_other_sites_do_not_g
     assert again.get(f"/?token={token}").status_code == 401
 
 
+def test_a_token_is_not_used_up_while_the_database_is_away(stranger: Stranger, demo_database: Database) -> None:
+    browser = stranger(db=replace(demo_database, dsn=demo_database.dsn.replace("?", "_away?")))
+    app: Any = browser.app
+    token = app.state.parts.sessions.invite("ann")
+    assert [browser.get(f"/?token={token}").status_code for _ in range(2)] == [503, 503]
+
+
 @pytest.mark.parametrize(
     "host", ["evil.example", f"evil.example:{PORT}", "127.0.0.1:1", f"127.0.0.1.evil.example:{PORT}", ""]
 )
@@ -207,6 +214,10 @@ def test_every_field_takes_sql_as_text(ann: Reviewer, demo_database: Database) -
         {"answer": "wrong-identity", "seen": 0, "target_name": EVIL, "note": EVIL},
     )
     ann.send("POST", "/api/plans", {"dataset": EVIL}, status=404)
+    ann.send("POST", f"/api/photos/1/face?x={EVIL}", {"face_id": EVIL, "seen": 0}, status=422)
+    invited: Any = ann.send("POST", "/api/invitations", {"reviewer": EVIL})
+    assert ann.client.get(invited["url"].split(str(PORT))[1]).status_code == 200
+    assert ann.client.get("/api/session").json()["reviewer"] == EVIL
     with demo_database.connection() as conn:
         assert conn.execute("select target, note from bi.verdicts").fetchall() == [(EVIL, EVIL)]
 

@@ -332,6 +332,23 @@ def test_look_alikes_and_ticked_cases_are_answered_together_by_keyboard(visit: O
     assert [row[:2] for row in verdicts(demo_database)] == [("link", "different")] * count
 
 
+def test_the_findings_of_one_identity_say_whose_they_are_and_let_everybody_back_in(
+    visit: Open, demo_database: Database
+) -> None:
+    with demo_database.connection() as conn:
+        row = conn.execute(
+            "select identity_a_id, identity_a from bi.findings where class = 'stray' order by rank limit 1"
+        ).fetchone()
+    assert row is not None
+    tab = visit(path=f"/review?identity_id={row[0]}")
+    expect(tab.locator("#only")).to_contain_text(f"only {row[1]}", timeout=SLOW)
+    few = tab.locator("#queue li").count()
+    assert all(row[1] in text for text in tab.locator("#queue li .names").all_inner_texts())
+    tab.locator("#only").click()
+    expect(tab.locator("#queue li").nth(few)).to_be_attached(timeout=SLOW)
+    expect(tab.locator("#only")).to_be_hidden()
+
+
 def test_filters_find_and_keys_can_be_given_to_other_actions(visit: Open) -> None:
     tab = visit()
     tab.locator("select[name=kind]").select_option("duplicate")
@@ -342,6 +359,7 @@ def test_filters_find_and_keys_can_be_given_to_other_actions(visit: Open) -> Non
     assert all("fenn" in text.lower() for text in tab.locator("#queue li .names").all_inner_texts())
     tab.locator("#words").blur()
     tab.keyboard.press("?")
+    assert tab.locator("dialog.help").evaluate("box => box.scrollWidth <= box.clientWidth"), "no key is cut off"
     tab.get_by_role("button", name="Another key for: Same").click()
     tab.keyboard.press("y")
     tab.get_by_role("button", name="Close").last.click()
@@ -375,6 +393,9 @@ def test_decisions_become_files_and_back_in_the_page(visit: Open, own_folder: Pa
 def test_a_scan_that_finishes_elsewhere_is_announced(visit: Open, demo_database: Database) -> None:
     tab = visit()
     tab.wait_for_timeout(1500)
+    with demo_database.connection() as conn:
+        conn.execute("select setval('facedb.embedding_id', nextval('facedb.embedding_id') + 1233)")
+    expect(tab.locator("#live")).to_have_text(re.compile("embedded: 1,234"), timeout=SLOW)
     with demo_database.connection() as conn:
         conn.execute(
             "insert into facedb.scan (model_id, status, threshold, scope, engine, faces, new_faces, identities, finished_at)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import httpx2
 import pytest
 
 from facedb.db.connection import Database
+from facedb.web.server import listen
 from tests.acceptance.world import Command
 
 
@@ -42,6 +44,11 @@ def test_the_printed_address_signs_in_once_and_ctrl_c_is_the_ordinary_end(comman
             assert "Nothing to review yet" in browser.get(address.split("?")[0] + "review").text
             assert browser.get(address.split("?")[0] + "api/session").json()["reviewer"] == "ann"
         assert httpx2.get(address).status_code == 401
+
+
+def test_small_answers_do_not_wait_for_an_acknowledgement() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP, "else asyncio leaves Nagle's algorithm on: 40 ms for each answer"
 
 
 def test_a_port_that_is_taken_is_said_in_a_sentence(command: Command) -> None:

@@ -16,6 +16,8 @@ from facedb.cli.choices import (
     ExcludeOption,
     FacesOption,
     FmrOption,
+    IdentityFromOption,
+    IdentityRegexOption,
     MaxPixelsOption,
     MaxTempOption,
     ModelOption,
@@ -56,6 +58,8 @@ def check(
     preset: PresetOption = None,
     faces: FacesOption = None,
     exclude: ExcludeOption = None,
+    identity_from: IdentityFromOption = "top",
+    identity_regex: IdentityRegexOption = None,
     overrides: SetOption = None,
     provider: ProviderOption = "auto",
     max_pixels: MaxPixelsOption = None,
@@ -97,7 +101,9 @@ def check(
             choice,
             options,
             dataset=dataset,
-            source_options=given_options(ctx, exclude=exclude),
+            source_options=given_options(
+                ctx, exclude=exclude, identity_from=identity_from, identity_regex=identity_regex
+            ),
             moved_from=moved_from,
             pause=pause,
             reporter=reporter,

@@ -17,6 +17,8 @@ from facedb.cli.choices import (
     ExcludeOption,
     FacesOption,
     FmrOption,
+    IdentityFromOption,
+    IdentityRegexOption,
     MaxPixelsOption,
     MaxTempOption,
     ModelOption,
@@ -40,7 +42,6 @@ from facedb.core.counting import are
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
 from facedb.core.files.paths import display
 from facedb.core.result_columns import ad_hoc
-from facedb.sources.options import IdentityFrom
 
 _FORMATS = ("auto", "folder", "list", "csv", "jsonl", "parquet", "npz", "npy", "rec", "tar")
 
@@ -57,12 +58,8 @@ def ingest(
             autocompletion=completion.words(*_FORMATS),
         ),
     ] = "auto",
-    identity_from: Annotated[
-        IdentityFrom, typer.Option(help="Where the identity is in a path; txt: in the .txt of a tar's sample.")
-    ] = "top",
-    identity_regex: Annotated[
-        str | None, typer.Option(help="With --identity-from regex: the group named identity.")
-    ] = None,
+    identity_from: IdentityFromOption = "top",
+    identity_regex: IdentityRegexOption = None,
     follow_links: Annotated[
         bool, typer.Option("--follow-links/--no-follow-links", help="Follow symbolic links.")
     ] = False,
@@ -260,7 +257,10 @@ def scan(
     ] = MAX_PAIRS,
     min_face: Annotated[float | None, typer.Option(help="Leave out faces smaller than this, in pixels.")] = None,
     min_quality: Annotated[
-        float | None, typer.Option(help="Leave out faces less sharp than this (see bi.faces).")
+        float | None,
+        typer.Option(
+            help="Leave out faces less sharp than this, in per cent: sharp ones have 2 to 15, blurred ones less than 1.1."
+        ),
     ] = None,
     unlabelled: Annotated[
         bool | None,

@@ -26,6 +26,9 @@ app = typer.Typer(
 )
 
 NoteOption = Annotated[str | None, typer.Option("--note", help="Why, or anything else worth keeping.")]
+NewOption = Annotated[
+    bool, typer.Option("--new", help="The name may be that of a new person, even if another is only a slip away.")
+]
 ByOption = Annotated[str | None, typer.Option("--by", help="Who says it; default: the user of this session.")]
 
 
@@ -39,8 +42,12 @@ def finding(
     answer: Annotated[str, typer.Argument(help="accept, reject or unsure.", show_default=False)],
     to: Annotated[
         str | None,
-        typer.Option("--to", help="With accept: whose a stray is, instead of the one that the finding names."),
+        typer.Option(
+            "--to",
+            help="With accept: whose the images are, instead of the one that the finding names; a name that is new makes a new person.",
+        ),
     ] = None,
+    new: NewOption = False,
     note: NoteOption = None,
     by: ByOption = None,
     dataset: DatasetOption = None,
@@ -50,14 +57,15 @@ def finding(
 
     Accepted: a merge makes the two one person, a stray carries the wrong label and belongs to the other identity, copies are one
     photo, look-alikes are different people; of a mixed folder every photo of the second group carries the wrong label, so that the
-    folder is split. Rejected: the opposite, and the labels stand.
+    folder is split; a photo that lies in no folder belongs to the one that the finding names, and newcomers to a new person. Rejected:
+    the opposite, and the labels stand.
     """
     from facedb.review import answers
 
     ranks = answers.numbers(numbers)
     with database(ctx) as db:
         done = answers.answer(
-            db, [answers.Answer(rank, answer.lower(), to, note, by) for rank in ranks], scan=scan, dataset=dataset
+            db, [answers.Answer(rank, answer.lower(), to, note, by, new) for rank in ranks], scan=scan, dataset=dataset
         )
         for one in done:
             typer.echo(f"Finding {one.rank} ({one.kind}): {one.says}.")
@@ -122,7 +130,13 @@ def face(
             autocompletion=completion.words("wrong-identity", "duplicate", "unsure", "same"),
         ),
     ],
-    to: Annotated[str | None, typer.Option("--to", help="With wrong-identity: where it belongs.")] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to", help="With wrong-identity: where it belongs, also of an image without a label; may be a new person."
+        ),
+    ] = None,
+    new: NewOption = False,
     note: NoteOption = None,
     by: ByOption = None,
     dataset: DatasetOption = None,
@@ -130,7 +144,7 @@ def face(
     """Say whether an image carries the right label."""
     from facedb.review.verdicts import Statement
 
-    _say(ctx, Statement("face", path, verdict, target=to, note=note, by=by), dataset)
+    _say(ctx, Statement("face", path, verdict, target=to, note=note, by=by, new=new), dataset)
 
 
 @app.command(epilog="Example: facedb verdict photo ann/9.jpg --at 410,180")
@@ -189,6 +203,7 @@ def import_(
         ),
     ],
     by: ByOption = None,
+    new: NewOption = False,
     dataset: DatasetOption = None,
     scan: ScanOption = None,
 ) -> None:
@@ -196,7 +211,7 @@ def import_(
     from facedb.review import imports
 
     with database(ctx) as db:
-        said = imports.take(db, file, scan=scan, dataset=dataset, by=by)
+        said = imports.take(db, file, scan=scan, dataset=dataset, by=by, new=new)
         state_of(ctx).reporter.say(f"{are(len(said), 'verdict')} written.")
         if said:
             _tell(ctx, db, said, dataset)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from facedb.cli.choices import CoolToOption, EngineOption, MaxTempOption, ThreadsOption, guard
-from facedb.cli.context import database, state_of
+from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.errors import UsageError
 from facedb.core.result_columns import ad_hoc
@@ -47,7 +47,7 @@ def work(
     if (scan is None) == (not any_scan):
         raise UsageError("Name the scan to work on, or give --any.")
     reporter = state_of(ctx).reporter
-    options = WorkOptions(engine, threads, memory << 20, lease, name)
+    options = WorkOptions(engine, threads, memory << 20, lease, name, settings_from(ctx).cache)
     with database(ctx) as db:
         done = run(db, scan, options, reporter=reporter, pause=guard(max_temp, cool_to, reporter))
     kinds = {"scans": int, "tiles": int, "pairs": int, "lost": int}

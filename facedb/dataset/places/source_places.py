@@ -14,7 +14,7 @@ from facedb.core.files.paths import display, to_text
 from facedb.core.progress import Reporter
 from facedb.dataset.places import source_rows
 from facedb.dataset.places.source_rows import SourceRow
-from facedb.db.connection import Connection
+from facedb.db.connection import Connection, Database
 
 VECTOR_FORMATS = ("npz", "npy")
 """Formats whose rows are vectors without a file of their own."""
@@ -62,6 +62,16 @@ def find_home(conn: Connection, location: Path, wanted: str | None, moved_from: 
             f"or add this source to it with --dataset {name}."
         )
     return Home(place, name, None)
+
+
+def is_known(db: Database, location: Path, dataset: str | None) -> bool:
+    """Whether something usable was taken in from this place before, into ``dataset`` or any."""
+    place = resolved(location)
+    with db.connection() as conn:
+        return any(
+            source.usable and dataset in (None, source.dataset) and same_place(source.location, place)
+            for source in source_rows.sources(conn)
+        )
 
 
 def same_place(known: str, place: Path) -> bool:

@@ -11,6 +11,9 @@ from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.cores.folders import Folders
 from facedb.findings.finding_table import FindingTable, Kind, Role
 
+_BEYOND = 0.025
+"""What is surer than this lies beyond either end of an interval of 95 %."""
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -63,7 +66,8 @@ def _doubt(mated: Float64Array, scores: NDArray[np.floating], one: Int64Array, o
     start = np.maximum.accumulate(np.where(fresh, np.arange(len(order)), 0))
     place = np.empty(len(order))
     place[order] = np.arange(len(order)) - start
-    return np.asarray(mated * (1 - mated) * (2 * place + 1))
+    doubted = np.minimum(mated, 1 - mated) >= _BEYOND
+    return np.where(doubted, mated * (1 - mated) * (2 * place + 1), 0.0)
 
 
 def _copied(found: FindingTable, labels: Int64Array, rows_a: Int64Array, rows_b: Int64Array) -> Float64Array:

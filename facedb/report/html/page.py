@@ -27,6 +27,7 @@ from facedb.report.html import page_rows
 from facedb.report.html.redaction import Redaction
 from facedb.report.pictures import score_chart
 from facedb.report.pictures.thumbnails import Thumbnails
+from facedb.scan import lessons
 from facedb.scan.scores import calibrate
 from facedb.scan.scores.calibrate import CalibrateSummary
 from facedb.scan.which_scan import ScanScope, find_scan
@@ -140,6 +141,7 @@ def _facts(conn: Connection, scope: ScanScope, veil: Redaction | None) -> dict[s
         "rejects": rejects,
         "leaks": leaks,
         "classes": page_rows.class_counts(conn, scan.id, LIKELY, CERTAIN),
+        "record": lessons.record(conn, scan.id).sentence(),
         "began": began,
         "ended": ended,
         "contract": _contract(scope),
@@ -222,7 +224,7 @@ def _redacted(case: Case, veil: Redaction) -> Case:
 
     return replace(
         case,
-        identity_a=veil.person(case.identity_a),
+        identity_a=veil.person(case.identity_a) if case.identity_a else "",
         identity_b=None if case.identity_b is None else veil.person(case.identity_b),
         sentence=veil.sentence(case.sentence, [face.path for face in case.faces]),
         verdict_by=None,

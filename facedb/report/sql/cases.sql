@@ -1,13 +1,13 @@
 -- name: cases
 -- Findings of a scan by rank, with what people said of them; images without a label are of the identity ''.
-select f.rank, f.class, f.confidence, coalesce(f.identity_a_id, 0),
+select f.rank, f.class, f.confidence, f.uncalibrated, coalesce(f.identity_a_id, 0),
        case when f.dataset_a <> f.dataset_b then f.dataset_a || '/' || f.identity_a else coalesce(f.identity_a, '') end,
        f.identity_b_id, case when f.dataset_a <> f.dataset_b then f.dataset_b || '/' || f.identity_b else f.identity_b end,
        f.faces_a, f.faces_b, f.size_a, f.size_b, f.max_score, f.mean_score, f.detail, f.verdict, f.verdict_by, f.verdict_note,
        (select s.model_id from facedb.scan s where s.id = f.scan_id)
 from bi.findings f
 where f.scan_id = %(scan_id)s and (%(ranks)s::integer[] is null or f.rank = any(%(ranks)s))
-  and (not %(only_open)s or f.verdict is null or f.verdict = 'unsure')
+  and (not %(only_open)s or f.state <> 'decided')
 order by f.rank limit %(limit)s;
 
 -- name: members
@@ -16,7 +16,8 @@ select face_id, role from facedb.finding_face where scan_id = %(scan_id)s and ra
 order by array_position('{wrong,copy,example}', role), face_id;
 
 -- name: side
--- Faces of an identity, those first that score highest in flagged pairs with the faces in question, or with those of another identity.
+-- Faces of an identity, those first that score highest in flagged pairs with the faces in question, or with those of another identity;
+-- photos outside of folders make no pairs: there the nearest face is known.
 with side as (
     select f.id from facedb.image i
     join facedb.face f on f.image_id = i.id
@@ -42,7 +43,7 @@ left join lateral (
         where q.scan_id = %(scan_id)s and q.face_b = s.id and q.face_a in (select id from against)
     ) p
 ) best on true
-order by best.score desc nulls last, s.id limit %(limit)s;
+order by best.score desc nulls last, s.id = any(%(nearest)s) desc, s.id limit %(limit)s;
 
 -- name: faces
 -- Faces with their labels, and where their photos are.

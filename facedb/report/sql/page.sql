@@ -6,7 +6,7 @@ where %(keys)s::integer[] is null or dataset_id = any(%(keys)s) order by dataset
 -- name: classes
 -- Findings of a scan by class: all, likely, certain, decided.
 select class, count(*), count(*) filter (where confidence >= %(likely)s), count(*) filter (where confidence >= %(certain)s),
-       count(*) filter (where verdict <> 'unsure')
+       count(*) filter (where state = 'decided')
 from bi.findings where scan_id = %(scan_id)s group by class order by min(rank);
 
 -- name: rejects

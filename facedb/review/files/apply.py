@@ -323,7 +323,8 @@ def _check_kept_row(conn: Connection, step: StepRow) -> None:
     if step.kept_image is None:
         return
     kept = decision_rows.image_now(conn, step.kept_image)
-    if kept is None or kept.status != "ready" or kept.identity_id is None:
+    taken_out = kept is not None and kept.identity_id is None and kept.labelled_by == "person"
+    if kept is None or kept.status != "ready" or taken_out:
         raise ConflictError(
             f"{display(step.path_from)} is a duplicate of an image that is not in the dataset any more: make a new plan."
         )

@@ -3,6 +3,11 @@
 select n.id, n.name, d.name as dataset from facedb.identity n join facedb.dataset d on d.id = n.dataset_id
 where (%(name)s::text is null or n.name = %(name)s) and (%(dataset)s::text is null or d.name = %(dataset)s) order by d.name;
 
+-- name: add_identity
+-- A name that is new, or the one that is there.
+insert into facedb.identity (dataset_id, name) values (%(dataset_id)s, %(name)s)
+on conflict (dataset_id, name) do update set name = excluded.name returning id;
+
 -- name: find_images
 -- Images at a path below any root, in all or in one dataset.
 select i.id, i.path, i.status, i.identity_id, i.sha256, d.name as dataset
@@ -52,16 +57,19 @@ returning id;
 
 -- name: say_pair
 -- Write a verdict on two images, the one with the smaller key first.
-insert into facedb.verdict (kind, verdict, identity_a, identity_b, image_a, image_b, sha256_a, sha256_b, note, said_by)
-select 'pair', %(verdict)s, a.identity_id, b.identity_id, a.id, b.id, a.sha256, b.sha256, %(note)s, %(said_by)s
-from facedb.image a, facedb.image b where a.id = %(image_a)s and b.id = %(image_b)s
+insert into facedb.verdict (kind, verdict, identity_a, identity_b, image_a, image_b, sha256_a, sha256_b, note, said_by, dataset_a, dataset_b)
+select 'pair', %(verdict)s, a.identity_id, b.identity_id, a.id, b.id, a.sha256, b.sha256, %(note)s, %(said_by)s,
+       case when a.identity_id is null then s.dataset_id end, case when b.identity_id is null then t.dataset_id end
+from facedb.image a join facedb.source s on s.id = a.source_id, facedb.image b join facedb.source t on t.id = b.source_id
+where a.id = %(image_a)s and b.id = %(image_b)s
 returning id;
 
 -- name: say_face
 -- Write a verdict on one image and its label.
-insert into facedb.verdict (kind, verdict, identity_a, image_a, sha256_a, target_identity, note, said_by)
-select 'face', %(verdict)s, i.identity_id, i.id, i.sha256, %(target)s, %(note)s, %(said_by)s
-from facedb.image i where i.id = %(image_a)s
+insert into facedb.verdict (kind, verdict, identity_a, image_a, sha256_a, target_identity, note, said_by, dataset_a)
+select 'face', %(verdict)s, i.identity_id, i.id, i.sha256, %(target)s, %(note)s, %(said_by)s,
+       case when i.identity_id is null then s.dataset_id end
+from facedb.image i join facedb.source s on s.id = i.source_id where i.id = %(image_a)s
 returning id;
 
 -- name: standing
@@ -95,14 +103,14 @@ select n.id, n.name, d.name from facedb.identity n join facedb.dataset d on d.id
 -- name: images_by_key
 -- Images that a plan may be about, where they are and how they are labelled.
 select i.id, i.source_id, case when i.format = 'vector' then 'npy' else s.format end, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
-       coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels
-from facedb.image i join facedb.source s on s.id = i.source_id where i.id = any(%(ids)s) order by i.id;
+       coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels, d.name
+from facedb.image i join facedb.source s on s.id = i.source_id join facedb.dataset d on d.id = s.dataset_id where i.id = any(%(ids)s) order by i.id;
 
 -- name: images_of_identities
 -- The same for every image of some identities.
 select i.id, i.source_id, case when i.format = 'vector' then 'npy' else s.format end, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
-       coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels
-from facedb.image i join facedb.source s on s.id = i.source_id
+       coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels, d.name
+from facedb.image i join facedb.source s on s.id = i.source_id join facedb.dataset d on d.id = s.dataset_id
 where i.identity_id = any(%(ids)s) and i.status = 'ready' and i.sha256 is not null order by i.id;
 
 -- name: unusable_files
@@ -113,7 +121,7 @@ where i.identity_id = any(%(ids)s) and i.status in ('ignored', 'rejected') group
 -- name: sources_of_images
 -- Every image of a dataset (or of all) that is ready, in the order of a list.
 select i.id, i.source_id, case when i.format = 'vector' then 'npy' else s.format end, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
-       coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels
+       coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels, d.name
 from facedb.image i join facedb.source s on s.id = i.source_id join facedb.dataset d on d.id = s.dataset_id
 where i.status = 'ready' and (%(dataset)s::text is null or d.name = %(dataset)s)
 order by s.id, i.path;
@@ -160,7 +168,7 @@ from bi.plans order by plan_id desc;
 select t.step, t.action, t.state, t.source_id, s.root, s.format, t.image_id, t.sha256, t.identity_from, nf.name, t.identity_to, nt.name,
        t.labelled_by, t.path_from, t.path_to, t.reason, t.verdict_id, t.kept_image
 from facedb.plan_step t join facedb.source s on s.id = t.source_id
-join facedb.identity nf on nf.id = t.identity_from left join facedb.identity nt on nt.id = t.identity_to
+left join facedb.identity nf on nf.id = t.identity_from left join facedb.identity nt on nt.id = t.identity_to
 where t.plan_id = %(plan_id)s order by t.step;
 
 -- name: reopen_steps
@@ -227,15 +235,13 @@ update facedb.image set identity_id = %(identity_id)s, labelled_by = %(labelled_
 
 -- name: certain_findings
 -- Findings of a scan from a confidence up, each with the images of its faces; an image with several faces stands for none of them.
-select f.rank, f.class, f.confidence, f.identity_a, f.identity_b, na.name, nb.name, da.name,
+select f.rank, f.told_class, f.confidence, f.identity_a_id, f.identity_b_id, f.identity_a, f.identity_b, f.dataset_a,
        array(select i.id from facedb.finding_face t
              join facedb.face c on c.id = t.face_id join facedb.image i on i.id = c.image_id
              where t.scan_id = f.scan_id and t.rank = f.rank and t.role in ('wrong', 'copy')
                and not exists (select from facedb.face o where o.image_id = c.image_id and o.detection = c.detection and o.id <> c.id)
              order by i.id)
-from facedb.finding f
-join facedb.identity na on na.id = f.identity_a join facedb.dataset da on da.id = na.dataset_id
-left join facedb.identity nb on nb.id = f.identity_b
-where f.scan_id = %(scan_id)s and f.confidence >= %(certain)s and f.class in ('merge', 'stray', 'duplicate')
-  and (%(dataset)s::text is null or da.name = %(dataset)s)
+from bi.findings f
+where f.scan_id = %(scan_id)s and f.confidence >= %(certain)s and f.told_class in ('merge', 'stray', 'duplicate', 'unlabelled')
+  and (%(dataset)s::text is null or f.dataset_a = %(dataset)s)
 order by f.rank;

@@ -7,23 +7,17 @@ select id from facedb.face where id = any(%(faces)s) order by id for key share;
 -- (Composed: the columns.)
 select {columns}
 from bi.findings f
-cross join lateral (
-    select f.class in ('merge', 'look-alike') and f.verdict = 'different' and exists (
-        select from bi.links k
-        where k.scan_id = f.scan_id and k.new_images > 0
-          and k.identity_a_id = least(f.identity_a_id, f.identity_b_id)
-          and k.identity_b_id = greatest(f.identity_a_id, f.identity_b_id)
-    ) as back
-) n
 where scan_id = %(scan_id)s
   and (%(class)s::text is null or class = %(class)s)
   and (%(min_confidence)s::real is null or confidence >= %(min_confidence)s)
   and (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b))
-  and (not %(open)s or verdict is null or verdict = 'unsure' or back)
-  and (%(denied)s or verdict is null or back or not case class
+  and (not %(open)s or state <> 'decided')
+  and (%(denied)s or state <> 'decided' or not case class
       when 'stray' then verdict = 'same'
       when 'photo' then verdict = 'same'
       when 'mixed' then verdict = 'same'
+      when 'unlabelled' then not agrees
+      when 'newcomer' then verdict = 'same'
       when 'duplicate' then verdict in ('same', 'different')
       else verdict = 'different'
   end)
@@ -32,8 +26,8 @@ limit %(limit)s;
 
 -- name: finding_counts
 -- How many findings of each class a scan has that are likely, and how many are certain.
-select class, count(*) filter (where confidence >= %(likely)s), count(*) filter (where confidence >= %(certain)s) from facedb.finding where scan_id = %(scan_id)s
-group by class order by class;
+select told_class, count(*) filter (where confidence >= %(likely)s), count(*) filter (where confidence >= %(certain)s)
+from bi.findings where scan_id = %(scan_id)s group by 1 order by 1;
 
 -- name: group_members
 -- Who belongs to each proposed group of more than two identities.
@@ -130,3 +124,76 @@ values (%(evaluation_id)s, %(number)s, %(class)s, %(identity_a)s, %(identity_b)s
 -- The threshold of the newest finished scan of a gallery.
 select threshold from facedb.scan where status = 'finished' and model_id = %(model_id)s and scope = %(scope)s
 order by id desc limit 1;
+
+-- name: newest_of_galleries
+-- The newest finished scan of every contract and choice of datasets.
+select max(id) from facedb.scan where status = 'finished' group by model_id, coalesce(scope ->> 'datasets', '') order by 1;
+
+-- name: newest_before
+-- The finished scan of the same gallery before a scan.
+select o.id from facedb.scan s
+join facedb.scan o on o.model_id = s.model_id and coalesce(o.scope ->> 'datasets', '') = coalesce(s.scope ->> 'datasets', '')
+     and o.status = 'finished' and o.id < s.id
+where s.id = %(scan_id)s order by o.id desc limit 1;
+
+-- name: judged
+-- Findings of a scan that people decided: what each states by keys, the confidence it was told with, and whether it is true. Only what
+-- some verdict touches is looked at closely. Of merges and look-alikes the confidence is that of one person.
+with touched as (
+    select f.rank from facedb.finding f
+    join facedb.verdict v on v.kind = 'link' and v.identity_a = least(f.identity_a, f.identity_b)
+                         and v.identity_b = greatest(f.identity_a, f.identity_b)
+    where f.scan_id = %(scan_id)s and f.class in ('merge', 'look-alike')
+    union
+    select w.rank from facedb.finding_face w
+    join facedb.face a on a.id = w.face_id join facedb.image i on i.id = a.image_id
+    join facedb.verdict v on v.image_a = i.id or v.sha256_a = i.sha256
+    where w.scan_id = %(scan_id)s
+)
+select f.told_class,
+       case when f.told_class in ('merge', 'look-alike')
+            then 'link ' || least(f.identity_a_id, f.identity_b_id) || ' ' || greatest(f.identity_a_id, f.identity_b_id)
+            else f.told_class || (
+                select string_agg(' ' || i, '' order by i) from (
+                    select distinct c.image_id as i from facedb.finding_face w join facedb.face c on c.id = w.face_id
+                    where w.scan_id = f.scan_id and w.rank = f.rank and w.role in ('wrong', 'copy')) m)
+       end,
+       f.uncalibrated, f.agrees = (f.told_class <> 'look-alike')
+from bi.findings f
+where f.scan_id = %(scan_id)s and f.rank = any(array(select rank from touched)) and f.agrees is not null;
+
+-- name: answered
+-- What people decided of findings of earlier scans of the gallery of a scan, which this scan does not tell: of those it tells, what stands
+-- now counts. A statement is told by the keys of two identities, or of the first image.
+select a.class, a.statement, a.confidence, a.is_true
+from facedb.answered a join facedb.scan s on s.model_id = a.model_id and coalesce(s.scope ->> 'datasets', '') = a.gallery
+where s.id = %(scan_id)s
+  and not exists (
+      select from facedb.finding f
+      where f.scan_id = s.id and f.class in ('merge', 'look-alike') and a.class in ('merge', 'look-alike')
+        and least(f.identity_a, f.identity_b) = split_part(a.statement, ' ', 2)::bigint
+        and greatest(f.identity_a, f.identity_b) = split_part(a.statement, ' ', 3)::bigint
+  )
+  and not exists (
+      select from facedb.face c
+      join facedb.finding_face w on w.face_id = c.id and w.scan_id = s.id and w.role in ('wrong', 'copy')
+      join facedb.finding f on f.scan_id = w.scan_id and f.rank = w.rank and f.class = a.class
+      where a.class not in ('merge', 'look-alike') and c.image_id = split_part(a.statement, ' ', 2)::bigint
+  );
+
+-- name: keep_answered
+-- Keep what people decided of a finding beyond its scan.
+insert into facedb.answered (model_id, gallery, class, statement, confidence, is_true)
+select s.model_id, coalesce(s.scope ->> 'datasets', ''), %(class)s, %(statement)s, %(confidence)s, %(is_true)s
+from facedb.scan s where s.id = %(scan_id)s
+on conflict (model_id, gallery, statement) do update
+set class = excluded.class, confidence = excluded.confidence, is_true = excluded.is_true;
+
+-- name: forget_lessons
+-- What was taught before is taught anew.
+delete from facedb.lesson where scan_id = %(scan_id)s;
+
+-- name: add_lesson
+-- What the verdicts teach of one class.
+insert into facedb.lesson (scan_id, class, base, slope, answers, agreed)
+values (%(scan_id)s, %(class)s, %(base)s, %(slope)s, %(answers)s, %(agreed)s);

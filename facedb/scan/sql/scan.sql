@@ -1,8 +1,9 @@
 -- name: faces
--- Who is in the gallery of a contract, and a number that tells its vector from others. (Composed: the partition, the dimension.)
+-- Who is in the gallery of a contract, and a number that tells its vector from others. What a person took every label from left it.
+-- (Composed: the partition, the dimension.)
 -- The offset keeps the vectors out of the joins, which would write all of them to temporary files.
 select e.id, e.face_id, f.image_id, coalesce(i.identity_id, 0) as identity_id, s.dataset_id,
-       case when i.status = 'ready' then 1 else 0 end as present,
+       case when i.status = 'ready' and (i.identity_id is not null or i.labelled_by = 'source') then 1 else 0 end as present,
        coalesce(f.size_px, 'NaN') as size_px, coalesce(f.sharpness, 'NaN') as sharpness,
        coalesce(atan2d(f.landmarks[4] - f.landmarks[2], f.landmarks[3] - f.landmarks[1])::real, 'NaN') as roll, e.norm,
        case when i.sha256 is null then 0 else 1 end as has_content,
@@ -160,6 +161,15 @@ select image_id, box_x, box_y, box_width, box_height from bi.taken_faces;
 -- What a face was to a scan.
 insert into facedb.scan_face (scan_id, face_id, role, faces, fit, also_identity, also_score)
 values (%s, %s, %s, %s, %s, %s, %s);
+
+-- name: labelled
+-- Images of a dataset that have a label, and labels.
+select count(*), count(distinct i.identity_id) from facedb.image i join facedb.source s on s.id = i.source_id
+where s.dataset_id = %(dataset_id)s and i.status = 'ready' and i.identity_id is not null;
+
+-- name: outsiders
+-- The faces without a label that took part in the findings of a scan.
+select embedding_id from facedb.scan_outsider where scan_id = %(scan_id)s order by embedding_id;
 
 -- name: views
 -- Hashes of the turns and crops of images.

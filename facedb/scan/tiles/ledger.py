@@ -76,11 +76,13 @@ def plan(
     *,
     full: bool,
     block_rows: int,
+    outside: Int64Array,
     may_build: bool = True,
     reporter: Reporter,
 ) -> Plan:
     """Decide how to come to a complete scan of ``faces`` with the least work, and say so.
 
+    ``outside`` are the embeddings without a label that are told beside them: not compared here, but where others are, findings differ.
     Without ``may_build`` an earlier scan is the answer or of no use, because it has not kept every pair.
     """
     resumable = _resume(conn, model_id, scope, faces, threshold, full=full, reporter=reporter)
@@ -90,7 +92,8 @@ def plan(
         for scan_id in scan_rows.base_scans(conn, model_id, scope, threshold):
             base = scan_rows.scan_by_id(conn, scan_id)
             if base is not None:
-                built = _build_on(conn, base, faces, threshold, block_rows, reporter if may_build else Silent())
+                quiet = reporter if may_build else Silent()
+                built = _build_on(conn, base, faces, threshold, block_rows, outside, quiet)
                 if may_build or built.finished is not None:
                     return built
         lowest = scan_rows.lowest_scanned(conn, model_id, scope)
@@ -174,7 +177,13 @@ def _resume(
 
 
 def _build_on(
-    conn: Connection, base: ScanRow, faces: GalleryFaces, threshold: float, block_rows: int, reporter: Reporter
+    conn: Connection,
+    base: ScanRow,
+    faces: GalleryFaces,
+    threshold: float,
+    block_rows: int,
+    outside: Int64Array,
+    reporter: Reporter,
 ) -> Plan:
     """Carry over what is unchanged since ``base``: the same embedding under the same label."""
     ids, labels = _members(scan_rows.ledger(conn, base.id))
@@ -182,7 +191,8 @@ def _build_on(
     unchanged = rows >= 0
     unchanged[unchanged] = labels[rows[unchanged]] == faces.identity_ids[unchanged]
     same = int(unchanged.sum())
-    if same == len(faces) == len(ids) and base.threshold == threshold:
+    alike = same == len(faces) == len(ids) and base.threshold == threshold
+    if alike and np.array_equal(np.sort(outside), scan_rows.outsiders(conn, base.id)):
         reporter.say(f"Nothing is new since scan {base.id}; its rows are the answer.")
         return Plan(faces, same, [], finished=base)
     order = np.r_[np.flatnonzero(unchanged), np.flatnonzero(~unchanged)]

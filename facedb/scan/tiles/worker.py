@@ -5,17 +5,19 @@ It needs the database and nothing else, so as many may run as there are cores an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import accumulate
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.errors import NotFoundError, UsageError
+from facedb.core.lookup import rows_of
 from facedb.core.machine.blas import one_blas_thread
-from facedb.core.progress import Reporter
+from facedb.core.progress import Reporter, Silent
 from facedb.core.records import Int64Array
 from facedb.dataset import embedding_rows
 from facedb.dataset.embedding_rows import ModelRow
@@ -25,6 +27,7 @@ from facedb.db.wait import Say, silent
 from facedb.join.engine import choose_engine
 from facedb.join.loop import Block, Gallery, Join
 from facedb.scan import scan_rows
+from facedb.scan.gallery import GallerySnapshot
 from facedb.scan.scan_rows import ScanRow
 from facedb.scan.tiles import tile_rows
 from facedb.scan.tiles.claims import Claims, Found
@@ -41,6 +44,7 @@ class WorkOptions:
     """How a worker works: ``engine``, ``threads`` (None: all cores it may use), bytes of ``memory`` for strips, ``lease`` in seconds.
 
     ``name`` is its name in the ledger, which no other may have (None: one is made up): who started it can give its tile back by it.
+    ``cache_dir`` is where this machine keeps vectors that it fetched before (None: nowhere).
     """
 
     engine: str = "auto"
@@ -48,6 +52,7 @@ class WorkOptions:
     memory: int = MEMORY
     lease: float = LEASE_SECONDS
     name: str | None = None
+    cache_dir: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,9 @@ def _work_on(
     tiles = pairs = lost = 0
     with (
         one_blas_thread(),
-        closing(TileSearch(session, scan, model, options, engine=engine, say=reporter.say)) as tile_search,
+        closing(
+            TileSearch(session, scan, model, options, engine=engine, connect=db.open, say=reporter.say)
+        ) as tile_search,
         Claims(session, db.open, scan.id, options.lease, options.name) as claims,
         reporter.task(f"scan {scan.id}", counts.tiles - counts.done, "tiles") as task,
     ):
@@ -127,8 +134,17 @@ class TileSearch:
     """Searches tiles of one scan with what fits into ``memory`` bytes: the whole gallery, taken in once, or the strips of each tile."""
 
     def __init__(
-        self, session: Work, scan: ScanRow, model: ModelRow, options: WorkOptions, *, engine: str, say: Say = silent
+        self,
+        session: Work,
+        scan: ScanRow,
+        model: ModelRow,
+        options: WorkOptions,
+        *,
+        engine: str,
+        connect: Callable[[], Connection] | None = None,
+        say: Say = silent,
     ) -> None:
+        self._session, self._model, self._connect, self._cache_dir = session, model, connect, options.cache_dir
         self._strips = Strips(session, scan.id, model, options.memory, say)
         self._threshold, self._engine, self._threads = scan.threshold, engine, options.threads
         sizes = session.unit(lambda conn: tile_rows.strip_sizes(conn, scan.id))
@@ -153,7 +169,7 @@ class TileSearch:
         """The flagged pairs of one tile."""
         if self._fits:
             if self._whole is None:
-                self._whole = self._open(range(len(self._borders) - 1), self._comparisons)
+                self._whole = self._open_all()
             return self._found(self._whole, self._ledger.block(tile))
         columns = [k for k in range(tile.first_column, tile.last_column + 1) if k != tile.block]
         part = self._open([*columns, tile.block], self._ledger.block(tile).comparisons)
@@ -166,6 +182,34 @@ class TileSearch:
     def _found(self, opened: _Opened, block: Block) -> Found:
         return Found.of(opened.join.search(block), opened.face_ids, opened.labels, links_only=self._links_only)
 
+    def _open_all(self) -> _Opened:
+        """The whole gallery: as a scan loads it, a fraction of the server's work, or strip by strip where there are chunks."""
+        loaded = None if self._strips.scale is not None else self._session.unit(self._load_all)
+        if loaded is None:
+            return self._open(range(len(self._borders) - 1), self._comparisons)
+        face_ids, gallery = loaded
+        return _Opened(face_ids, gallery.identity_ids, self._join(gallery, self._comparisons))
+
+    def _load_all(self, conn: Connection) -> tuple[Int64Array, Gallery] | None:
+        """The faces of the scan and their gallery; None where some are not what they were, which strips tell in a sentence."""
+        if self._connect is None:
+            return None
+        members = scan_rows.ledger(conn, self._ledger.scan_id)
+        ids = np.concatenate([block.embedding_ids for block in members])
+        with GallerySnapshot(self._connect, self._model, self._cache_dir) as snapshot:
+            faces = snapshot.faces()
+            rows = rows_of(ids, faces.embedding_ids)
+            if (rows < 0).any():
+                return None
+            vectors = snapshot.vectors(ids, reporter=Silent())
+        identity_ids = np.concatenate([block.identity_ids for block in members])
+        return faces.face_ids[rows], Gallery(vectors, identity_ids, faces.image_ids[rows])
+
+    def _join(self, gallery: Gallery, comparisons: int) -> Join:
+        return Join(
+            gallery, threshold=self._threshold, engine=self._engine, threads=self._threads, comparisons=comparisons
+        )
+
     def _open(self, blocks: Iterable[int], comparisons: int) -> _Opened:
         """The faces of some blocks, in that order, and a join over them for so many ``comparisons``."""
         parts = [self._strips.get(k) for k in blocks]
@@ -175,7 +219,5 @@ class TileSearch:
             np.concatenate([part.image_ids for part in parts]),
             self._strips.scale,
         )
-        opened = Join(
-            gallery, threshold=self._threshold, engine=self._engine, threads=self._threads, comparisons=comparisons
-        )
-        return _Opened(np.concatenate([part.face_ids for part in parts]), gallery.identity_ids, opened)
+        face_ids = np.concatenate([part.face_ids for part in parts])
+        return _Opened(face_ids, gallery.identity_ids, self._join(gallery, comparisons))

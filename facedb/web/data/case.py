@@ -11,6 +11,7 @@ import numpy as np
 from facedb.core.errors import NotFoundError
 from facedb.db.connection import Connection
 from facedb.db.queries import load
+from facedb.review import people
 from facedb.web.data import sittings
 from facedb.web.data.faces import (
     Face,
@@ -59,7 +60,9 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A finding to decide. ``subject``: the stray, the second group, or the copies; ``keep``: the image that would stay of copies.
+    """A finding to decide. ``subject``: the stray, the second group, the copies, or what has no label; ``keep``: the image that would stay
+    of copies. ``a`` is None where no image has a label; of an unlabelled photo it is whom that shows, and ``b`` the next best.
+    ``confidence`` follows the verdicts so far, ``uncalibrated`` is what the scan gave; ``proposed``: a free name for a newcomer.
 
     ``seen`` is the newest verdict on it: an answer is refused where somebody said something since. ``others`` have it open.
     """
@@ -68,10 +71,13 @@ class Case:
     rank: int
     kind: str
     confidence: float
+    uncalibrated: float
     sentence: str
     threshold: float
     model_id: int
     dataset_id: int
+    dataset: str
+    proposed: str | None
     state: str
     answer: str | None
     answered_by: str | None
@@ -84,7 +90,7 @@ class Case:
     hash_distance: int | None
     swap_rank: int | None
     subject: tuple[Face, ...]
-    a: Side
+    a: Side | None
     b: Side | None
     next_best: Side | None
     keep: int | None
@@ -100,8 +106,9 @@ class Finding:
     rank: int
     kind: str
     confidence: float
-    a_id: int
-    a_name: str
+    uncalibrated: float
+    a_id: int | None
+    a_name: str | None
     a_dataset: str
     dataset_id: int
     b_id: int | None
@@ -145,15 +152,17 @@ def load_case(conn: Connection, scan_id: int, rank: int, sitting_id: int) -> Cas
     """One finding, ready to be looked at; raises NotFoundError."""
     found = find(conn, scan_id, rank)
     gather = _Gather(conn, scan_id, found)
-    side_a = Side(
-        found.a_id,
-        shown(found.a_name),
-        found.a_dataset,
-        found.size_a,
-        found.faces_a,
-        identity_size(conn, found.model_id, found.a_id, scan_id),
-        gather.side("a", _GROUP if found.kind == "mixed" else FACES_A_SIDE),
-    )
+    side_a = None
+    if found.a_id is not None and found.a_name is not None:
+        side_a = Side(
+            found.a_id,
+            shown(found.a_name),
+            found.a_dataset,
+            found.size_a,
+            found.faces_a,
+            identity_size(conn, found.model_id, found.a_id, scan_id),
+            gather.side("a", _GROUP if found.kind == "mixed" else FACES_A_SIDE),
+        )
     side_b = None
     if found.b_id is not None and found.b_name is not None and found.b_dataset is not None:
         side_b = Side(
@@ -167,16 +176,19 @@ def load_case(conn: Connection, scan_id: int, rank: int, sitting_id: int) -> Cas
         )
     next_best = _next_best(conn, gather, scan_id) if found.kind == "stray" else None
     subject = gather.subject()
-    faces = [*subject, *side_a.faces, *(side_b.faces if side_b else ()), *(next_best.faces if next_best else ())]
+    faces = [*subject, *(face for side in (side_a, side_b, next_best) if side is not None for face in side.faces)]
     return Case(
         scan_id,
         rank,
         found.kind,
         found.confidence,
+        found.uncalibrated,
         found.detail,
         found.threshold,
         found.model_id,
         found.dataset_id,
+        found.a_dataset,
+        people.free_name(conn, found.a_dataset) if found.kind == "newcomer" else None,
         found.state,
         found.answer,
         found.said_by,
@@ -202,8 +214,8 @@ def load_case(conn: Connection, scan_id: int, rank: int, sitting_id: int) -> Cas
 def side_faces(conn: Connection, scan_id: int, rank: int, side: str, start: int) -> tuple[tuple[Face, ...], Scores]:
     """More faces of a side from the ``start``-th on, twice as many again, with the scores between them."""
     found = find(conn, scan_id, rank)
-    if side == "b" and found.b_id is None:
-        raise NotFoundError(f"Finding {rank} has no second identity.")
+    if (found.b_id if side == "b" else found.a_id) is None:
+        raise NotFoundError(f"Finding {rank} has no such identity.")
     gather = _Gather(conn, scan_id, found)
     faces = gather.side(side, start + 2 * FACES_A_SIDE)[start:]
     return faces, table(gather.vectors.only([face.id for face in faces]))
@@ -239,7 +251,7 @@ class _Gather:
     def side(self, side: str, limit: int) -> tuple[Face, ...]:
         """The first faces of a side: those of a stray's folder against the stray, others against what the finding sets beside them."""
         a, b = self._sides["a"], self._sides["b"]
-        if self.found.kind in ("stray", "mixed"):
+        if self.found.kind in ("stray", "mixed", "unlabelled"):
             return self.ordered(a if side == "a" else b, self.own, limit)
         return self.ordered(a, b, limit) if side == "a" else self.ordered(b, a, limit)
 
@@ -297,8 +309,8 @@ def kept(copies: Sequence[Face]) -> int | None:
     return copies[order.index(max(order))].image_id if order else None
 
 
-def _history(conn: Connection, a_id: int, b_id: int | None, images: list[int]) -> tuple[Said, ...]:
-    low, high = sorted((a_id, b_id if b_id is not None else a_id))
+def _history(conn: Connection, a_id: int | None, b_id: int | None, images: list[int]) -> tuple[Said, ...]:
+    low, high = sorted((a_id or 0, b_id or a_id or 0))
     rows = conn.execute(SQL["history"], {"low": low, "high": high, "images": images})
     return tuple(Said(*[*row[:3], None if row[3] is None else shown(row[3]), *row[4:]]) for row in rows)
 

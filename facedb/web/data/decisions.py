@@ -9,10 +9,11 @@ from typing import Literal
 
 from facedb.core.errors import ConflictError, NotFoundError, UsageError
 from facedb.core.files.paths import display
+from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection
 from facedb.db.locks import wait_briefly
 from facedb.db.queries import load
-from facedb.review import decision_rows, taken_faces
+from facedb.review import decision_rows, people, taken_faces
 from facedb.web.data import case
 from facedb.web.data.faces import load_faces, shown
 
@@ -39,7 +40,13 @@ _AGREES: dict[tuple[str, str], bool] = {
     ("duplicate", "duplicate"): True,
     ("duplicate", "same"): False,
     ("duplicate", "different"): False,
+    ("unlabelled", "same"): True,
+    ("unlabelled", "different"): False,
+    ("newcomer", "same"): True,
+    ("newcomer", "wrong-identity"): True,
+    ("newcomer", "different"): False,
 }
+_OUTSIDE = ("unlabelled", "newcomer")
 
 
 class SaidMeanwhileError(ConflictError):
@@ -55,8 +62,8 @@ class Wish:
     """An answer to one finding. ``seen``: the newest verdict on it that the reviewer saw (None: whatever there is).
 
     ``faces``: the images that the answer is about, where it is not about the whole finding; of other-face the face that was meant.
-    ``target``: the identity where wrong images belong, or whose name stays. ``stays``: the image that stays of copies, where the
-    reviewer chose it.
+    ``target``: the identity where wrong images belong, or whose name stays; of what has no label whose it is (None: as the finding
+    says). ``stays``: the image that stays of copies, where the reviewer chose it.
     """
 
     scan_id: int
@@ -115,8 +122,9 @@ class _Subject:
     """A finding and its images, as an answer needs them."""
 
     kind: str
-    identity_a: int
+    identity_a: int | None
     identity_b: int | None
+    dataset: str
     own: list[_Image] = field(default_factory=list)
 
 
@@ -137,6 +145,8 @@ def decide(
             raise SaidMeanwhileError(_who_said(conn, wish, last), wish.scan_id, wish.rank, last)
         subject = _subject(conn, wish)
         selected = _images(conn, wish.faces)
+        if subject.kind in _OUTSIDE:
+            wish = _named(conn, wish, subject)
         if wish.answer == OTHER_FACE:
             _expect_own(subject, selected)
             says = list(_about_finding(wish, subject))
@@ -148,6 +158,8 @@ def decide(
         taken = [taken_faces.take(conn, face, said_by=reviewer) for face in wish.faces if wish.answer == OTHER_FACE]
         partly = wish.faces and subject.kind != "mixed" and wish.answer != OTHER_FACE
         agrees = None if partly else _AGREES.get((subject.kind, wish.answer))
+        if subject.kind == "unlabelled" and wish.answer == "wrong-identity" and not partly:
+            agrees = wish.target == subject.identity_a
         key, batch = _write(conn, sitting_id, batch, (wish.scan_id, wish.rank), subject.kind, wish.answer, agrees)
         conn.execute(SQL["add_decision_verdicts"], {"decision_id": key, "verdicts": verdicts})
         conn.execute(SQL["add_decision_taken_faces"], {"decision_id": key, "taken": taken})
@@ -175,7 +187,7 @@ def as_proposed(conn: Connection, wish: Wish) -> Wish:
     subject = _subject(conn, wish)
     if wish.answer == "wrong-identity" and subject.kind in ("stray", "mixed"):
         return replace(wish, target=subject.identity_b)
-    if wish.answer == "duplicate" and len({image.identity_id for image in subject.own}) > 1:
+    if wish.answer == "duplicate" and len({image.identity_id for image in subject.own} - {None}) > 1:
         return replace(wish, stays=case.kept(list(load_faces(conn, [image.face_id for image in subject.own]).values())))
     return wish
 
@@ -250,7 +262,9 @@ def _subject(conn: Connection, wish: Wish) -> _Subject:
     if row is None:
         raise NotFoundError(f"Scan {wish.scan_id} has no finding {wish.rank}.")
     faces = conn.execute(case.SQL["finding_faces"], {"scan_id": wish.scan_id, "rank": wish.rank})
-    return _Subject(row[0], row[1], row[2], _images(conn, [face for face, role in faces if role in ("wrong", "copy")]))
+    return _Subject(
+        row[0], row[1], row[2], row[3], _images(conn, [face for face, role in faces if role in ("wrong", "copy")])
+    )
 
 
 def _images(conn: Connection, faces: Sequence[int]) -> list[_Image]:
@@ -262,8 +276,8 @@ def _images(conn: Connection, faces: Sequence[int]) -> list[_Image]:
         raise NotFoundError(f"There is no face {missing[0]} any more: look at the case again.")
     images = {found[key].id: found[key] for key in faces}
     for image in images.values():
-        if image.status != "ready" or image.identity_id is None or not image.known:
-            raise UsageError(f"{shown(image.path)} is gone or has no label, so there is nothing to say of it.")
+        if image.status != "ready" or not image.known:
+            raise UsageError(f"{shown(image.path)} is gone, so there is nothing to say of it.")
     return list(images.values())
 
 
@@ -271,7 +285,7 @@ def _about_finding(wish: Wish, subject: _Subject) -> Iterator[_Says]:
     """The verdicts of an answer to a whole finding."""
     answer = wish.answer
     if subject.kind in ("merge", "look-alike"):
-        if answer not in ("same", "different", "unsure") or subject.identity_b is None:
+        if answer not in ("same", "different", "unsure") or subject.identity_a is None or subject.identity_b is None:
             raise UsageError(f"Select the images that are {_WORDS[answer]} first: of two identities one cannot say it.")
         if wish.target is not None and wish.target not in (subject.identity_a, subject.identity_b):
             raise UsageError("The name that stays is one of the two.")
@@ -279,6 +293,8 @@ def _about_finding(wish: Wish, subject: _Subject) -> Iterator[_Says]:
         yield _Says("link", answer, subject.identity_a, subject.identity_b, target)
     elif subject.kind == "duplicate":
         yield from _copies(wish, subject)
+    elif subject.kind in _OUTSIDE:
+        yield from _without_label(wish, subject)
     else:
         for image in subject.own:
             if answer == OTHER_FACE:
@@ -289,6 +305,27 @@ def _about_finding(wish: Wish, subject: _Subject) -> Iterator[_Says]:
                 yield _wrong(image, wish.target)
             else:
                 yield _Says("face", answer, image.id)
+
+
+def _named(conn: Connection, wish: Wish, subject: _Subject) -> Wish:
+    """The answer with whom the finding names, or for a newcomer a free name, where the reviewer named nobody."""
+    if wish.target is not None or wish.faces or wish.answer not in ("same", "wrong-identity"):
+        return wish
+    if subject.kind == "unlabelled":
+        return replace(wish, target=subject.identity_a)
+    (dataset_id,) = find_datasets(conn, [subject.dataset]) or (0,)
+    return replace(wish, target=people.make(conn, dataset_id, people.free_name(conn, subject.dataset)))
+
+
+def _without_label(wish: Wish, subject: _Subject) -> Iterator[_Says]:
+    """Photos that lie in no folder: whose they are, or that they stay as they are."""
+    for image in subject.own:
+        if wish.answer in ("same", "wrong-identity"):
+            yield _wrong(image, wish.target)
+        elif wish.answer == "different":
+            yield _Says("face", "same", image.id)
+        else:
+            yield _Says("face", wish.answer, image.id)
 
 
 def _expect_own(subject: _Subject, selected: Sequence[_Image]) -> None:
@@ -350,7 +387,7 @@ _WORDS = {
 
 
 def _wrong(image: _Image, target: int | None) -> _Says:
-    if target == image.identity_id:
+    if target is not None and target == image.identity_id:
         raise UsageError(f"{shown(image.path)} carries that name already: choose another one.")
     return _Says("face", "wrong-identity", image.id, target=target)
 

@@ -7,16 +7,13 @@ from datetime import datetime
 
 import numpy as np
 
-from facedb.core.errors import NotFoundError, UsageError
-from facedb.core.files.paths import QUARANTINE, display, to_text
+from facedb.core.errors import NotFoundError
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 from facedb.web.data.faces import SQL as FACES
 from facedb.web.data.faces import Face, Vectors, identity_faces, identity_size, load_faces, load_vectors, shown
 
 SQL = load("web", "identities")
-
-_NAME_BYTES = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,21 +167,6 @@ def centre(vectors: Vectors) -> Vectors:
     core = matrix[scores >= np.quantile(scores, 0.25)].mean(axis=0)
     length = np.linalg.norm(core)
     return Vectors((0,), (core / length if length else core).astype(np.float32)[None])
-
-
-def new_name(conn: Connection, dataset_id: int, name: str) -> int:
-    """The key of the identity ``name``, made where it is new; raises UsageError for what no folder can be called."""
-    text = to_text(name.strip())
-    parts = text.split("/")
-    if not text or text != display(text) or text.startswith((QUARANTINE, "bytes:")):
-        raise UsageError("A name needs letters, and none that cannot be seen.")
-    if any(part in ("", ".", "..") or part.startswith(".") or "\\" in part for part in parts):
-        raise UsageError("A name becomes a folder: no dot in front, no empty part, no backslash.")
-    if any(len(part.encode()) > _NAME_BYTES for part in parts) or len(parts) > 8:
-        raise UsageError(f"A name has at most {_NAME_BYTES} bytes.")
-    row = conn.execute(SQL["add_identity"], {"dataset_id": dataset_id, "name": text}).fetchone()
-    assert row is not None  # noqa: S101 - insert ... returning always yields a row
-    return int(row[0])
 
 
 def must_exist(conn: Connection, identity_id: int) -> None:

@@ -33,12 +33,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Images that take the same way: from ``before`` to ``after`` (None: out of the dataset), where ``residents`` are some of those that
-    are there already."""
+    """Images that take the same way: from ``before`` (None: no folder) to ``after`` (None: out of the dataset), where ``residents`` are
+    some of those that are there already."""
 
     action: str
-    before_id: int
-    before: str
+    before_id: int | None
+    before: str | None
     after_id: int | None
     after: str | None
     residents: tuple[Face, ...]
@@ -85,10 +85,11 @@ def picture(conn: Connection, view: PlanView) -> Plan:
     for identity, face_id in conn.execute(SQL["residents"], parameters):
         residents[identity].append(face_id)
     faces = load_faces(conn, sorted({*shown_by.values(), *(one for some in residents.values() for one in some)}))
-    groups: dict[tuple[str, int, int | None], list[Step]] = {}
+    groups: dict[tuple[str, int | None, int | None], list[Step]] = {}
     names: dict[int, str] = {}
     for s in view.steps:
-        names[s.identity_from] = display(s.name_from)
+        if s.identity_from is not None and s.name_from is not None:
+            names[s.identity_from] = display(s.name_from)
         if s.identity_to is not None and s.name_to is not None:
             names[s.identity_to] = display(s.name_to)
         face = faces.get(shown_by.get(s.image_id, 0))
@@ -109,7 +110,7 @@ def picture(conn: Connection, view: PlanView) -> Plan:
             Group(
                 action,
                 before,
-                names[before],
+                None if before is None else names[before],
                 after,
                 None if after is None else names[after],
                 tuple(faces[key] for key in residents.get(after or 0, ()) if key in faces),

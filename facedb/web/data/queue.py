@@ -15,7 +15,7 @@ from facedb.web.data.faces import Face, load_faces, shown
 SQL = load("web", "queue")
 
 State = Literal["open", "unsure", "decided", "all"]
-Kind = Literal["merge", "stray", "mixed", "duplicate", "look-alike", "photo"]
+Kind = Literal["merge", "stray", "mixed", "duplicate", "look-alike", "photo", "unlabelled", "newcomer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A finding as the queue lists it, with up to two faces that stand for it; ``seen`` is the newest verdict on it."""
+    """A finding as the queue lists it, with up to two faces that stand for it; ``seen`` is the newest verdict on it. Of an unlabelled
+    photo ``a`` is whom it shows and ``b`` the next best; images without a label have no ``a``."""
 
     scan_id: int
     rank: int
@@ -62,8 +63,8 @@ class Item:
     agrees: bool | None
     said_by: str | None
     seen: int
-    a_id: int
-    a: str
+    a_id: int | None
+    a: str | None
     dataset_a: str
     b_id: int | None
     b: str | None
@@ -136,7 +137,7 @@ def cases(conn: Connection, scan_id: int, chosen: Filter, *, after: int = 0, lim
             *[
                 scan_id,
                 *row[:9],
-                shown(row[9]),
+                None if row[9] is None else shown(row[9]),
                 row[10],
                 row[11],
                 None if row[12] is None else shown(row[12]),

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, BackgroundTasks
 from pydantic import Field
 
 from facedb.core.errors import UsageError
+from facedb.review import people
+from facedb.scan.lessons import learn
 from facedb.web.data import case, decisions, identities, photos
 from facedb.web.data.decisions import Answer, Decided, Undone, Wish
-from facedb.web.deps import Bigint, Body, GivenBigint, GivenInteger, GivenText, Integer, PartsHere, Refusal, SessionHere
+from facedb.web.deps import (
+    Bigint,
+    Body,
+    GivenBigint,
+    GivenInteger,
+    GivenText,
+    Integer,
+    Parts,
+    PartsHere,
+    Refusal,
+    SessionHere,
+)
 
 router = APIRouter(prefix="/api", tags=["decisions"], responses={409: {"model": Refusal}, 404: {"model": Refusal}})
 
@@ -53,24 +66,28 @@ class Bulk(Body):
 
 
 @router.post("/cases/{scan_id}/{rank}/decision")
-def decide(parts: PartsHere, session: SessionHere, scan_id: Integer, rank: Integer, said: Decision) -> Decided:
+def decide(
+    parts: PartsHere, session: SessionHere, scan_id: Integer, rank: Integer, said: Decision, after: BackgroundTasks
+) -> Decided:
     """Answer a finding, or say something of some of its images; refused where somebody said something since ``seen``."""
     with parts.pool.connection() as conn:
         target = said.target_id
         if said.target_name is not None:
-            target = identities.new_name(conn, case.find(conn, scan_id, rank).dataset_id, said.target_name)
+            target = people.make(conn, case.find(conn, scan_id, rank).dataset_id, said.target_name)
         wish = Wish(scan_id, rank, said.answer, said.seen, tuple(said.faces), target, said.stays, said.note)
         if target is not None and said.target_id is not None:
             identities.must_exist(conn, target)
+        after.add_task(_learn, parts)
         return decisions.decide(conn, session.sitting_id, session.reviewer, [wish])[0]
 
 
 @router.post("/decisions")
-def decide_many(parts: PartsHere, session: SessionHere, said: Bulk) -> list[Decided]:
+def decide_many(parts: PartsHere, session: SessionHere, said: Bulk, after: BackgroundTasks) -> list[Decided]:
     """Give many findings the same answer, all or none; they are undone together."""
     if len({(one.scan_id, one.rank) for one in said.cases}) != len(said.cases):
         raise UsageError("A case is named twice.")
     with parts.pool.connection() as conn:
+        after.add_task(_learn, parts)
         wishes = [decisions.as_proposed(conn, Wish(one.scan_id, one.rank, said.answer, one.seen)) for one in said.cases]
         return decisions.decide(conn, session.sitting_id, session.reviewer, wishes)
 
@@ -84,7 +101,14 @@ def take_face(parts: PartsHere, session: SessionHere, image_id: Bigint, said: Ta
 
 
 @router.post("/undo")
-def undo(parts: PartsHere, session: SessionHere) -> Undone:
+def undo(parts: PartsHere, session: SessionHere, after: BackgroundTasks) -> Undone:
     """Take back the last decision of this sitting."""
     with parts.pool.connection() as conn:
+        after.add_task(_learn, parts)
         return decisions.undo(conn, session.sitting_id, session.reviewer)
+
+
+def _learn(parts: Parts) -> None:
+    """Learn from what was said, once the answer is out: nobody at the page should wait for it."""
+    with parts.pool.connection() as conn:
+        learn(conn)

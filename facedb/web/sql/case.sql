@@ -1,12 +1,17 @@
 -- name: finding
 -- One finding with names, where it stands, and the contract and threshold of its scan.
-select f.rank, f.class, f.confidence, f.identity_a, na.name, da.name, da.id, f.identity_b, nb.name, db.name,
+select f.rank, f.class, c.confidence, c.uncalibrated, f.identity_a, na.name, da.name, da.id, f.identity_b, nb.name, db.name,
        f.faces_a, f.faces_b, f.size_a, f.size_b, f.max_score, f.mean_score, f.own_score, f.hash_distance, f.swap_rank, f.detail,
        c.state, c.answer, c.said_by, c.said_at, c.hidden, s.model_id, s.threshold
 from facedb.finding f
 join facedb.scan s on s.id = f.scan_id
 join bi.review_cases c on c.scan_id = f.scan_id and c.rank = f.rank
-join facedb.identity na on na.id = f.identity_a join facedb.dataset da on da.id = na.dataset_id
+left join facedb.identity na on na.id = f.identity_a
+join facedb.dataset da on da.id = coalesce(na.dataset_id, (
+    select o.dataset_id from facedb.finding_face w
+    join facedb.face t on t.id = w.face_id join facedb.image i on i.id = t.image_id join facedb.source o on o.id = i.source_id
+    where w.scan_id = f.scan_id and w.rank = f.rank order by w.face_id limit 1
+))
 left join facedb.identity nb on nb.id = f.identity_b left join facedb.dataset db on db.id = nb.dataset_id
 where f.scan_id = %(scan_id)s and f.rank = %(rank)s;
 
@@ -17,7 +22,13 @@ order by array_position('{wrong,copy,example}', role), face_id;
 
 -- name: subject
 -- What a finding is about.
-select class, identity_a, identity_b from facedb.finding where scan_id = %(scan_id)s and rank = %(rank)s;
+select f.class, f.identity_a, f.identity_b, (
+    select d.name from facedb.dataset d where d.id = coalesce((select n.dataset_id from facedb.identity n where n.id = f.identity_a), (
+        select o.dataset_id from facedb.finding_face w
+        join facedb.face t on t.id = w.face_id join facedb.image i on i.id = t.image_id join facedb.source o on o.id = i.source_id
+        where w.scan_id = f.scan_id and w.rank = f.rank order by w.face_id limit 1
+    )))
+from facedb.finding f where f.scan_id = %(scan_id)s and f.rank = %(rank)s;
 
 -- name: last_word
 -- The newest verdict on what a finding is about, also one that was withdrawn; 0 while nobody said anything.

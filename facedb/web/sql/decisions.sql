@@ -58,16 +58,17 @@ where dv.decision_id = %(decision_id)s order by v.id desc;
 
 -- name: withdraw
 -- Take a verdict back: nothing is said of its subject any more.
-insert into facedb.verdict (kind, verdict, identity_a, identity_b, image_a, image_b, sha256_a, sha256_b, said_by, known_images)
-select kind, 'withdrawn', identity_a, identity_b, image_a, image_b, sha256_a, sha256_b, %(said_by)s, known_images
+insert into facedb.verdict (kind, verdict, identity_a, identity_b, image_a, image_b, sha256_a, sha256_b, said_by, known_images, dataset_a,
+                            dataset_b)
+select kind, 'withdrawn', identity_a, identity_b, image_a, image_b, sha256_a, sha256_b, %(said_by)s, known_images, dataset_a, dataset_b
 from facedb.verdict where id = %(verdict_id)s returning id;
 
 -- name: restate
 -- Let an earlier verdict stand again, in the name of whoever said it.
 insert into facedb.verdict (kind, verdict, identity_a, identity_b, image_a, image_b, sha256_a, sha256_b, target_identity, note, said_by,
-                            scan_id, pairs, faces_a, faces_b, known_images)
+                            scan_id, pairs, faces_a, faces_b, known_images, dataset_a, dataset_b)
 select kind, verdict, identity_a, identity_b, image_a, image_b, sha256_a, sha256_b, target_identity, note, said_by, scan_id, pairs, faces_a,
-       faces_b, known_images
+       faces_b, known_images, dataset_a, dataset_b
 from facedb.verdict where id = %(verdict_id)s returning id;
 
 -- name: mark_undone

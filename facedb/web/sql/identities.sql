@@ -14,11 +14,6 @@ where n.name ilike %(words)s and (%(dataset)s::text is null or d.name = %(datase
   and not exists (select from facedb.hidden_identity h where h.identity_id = n.id)
 order by n.name ilike %(begins)s desc, lower(n.name), n.id limit %(limit)s;
 
--- name: add_identity
--- A name that is new, or the one that is there.
-insert into facedb.identity (dataset_id, name) values (%(dataset_id)s, %(name)s)
-on conflict (dataset_id, name) do update set name = excluded.name returning id;
-
 -- name: links
 -- Whom an identity is linked with in a scan, the strongest first.
 select o.id, o.name, d.name, l.pairs, l.max_score, l.centroid_score, v.verdict, v.said_by

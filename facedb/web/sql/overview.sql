@@ -1,12 +1,12 @@
 -- name: noisiest
 -- Identities by the findings that name them: how many are likelier than not, and what is expected of them in all.
-select n.id, n.name, d.name, count(*), sum(f.confidence),
+select n.id, n.name, d.name, count(*), sum(f.confidence)::real,
        (select c.id from facedb.image i join facedb.face c on c.image_id = i.id
         where i.identity_id = n.id and i.status = 'ready' order by c.id limit 1)
-from facedb.finding f
-join facedb.identity n on n.id = f.identity_a or (n.id = f.identity_b and f.class in ('merge', 'look-alike'))
+from bi.findings f
+join facedb.identity n on n.id = f.identity_a_id or (n.id = f.identity_b_id and f.told_class in ('merge', 'look-alike'))
 join facedb.dataset d on d.id = n.dataset_id
-where f.scan_id = %(scan_id)s and f.confidence >= 0.5 and f.class <> 'look-alike'
+where f.scan_id = %(scan_id)s and f.confidence >= 0.5 and f.told_class not in ('look-alike', 'unlabelled')
   and not exists (select from facedb.hidden_identity h where h.identity_id = n.id)
 group by n.id, d.id order by sum(f.confidence) desc, count(*) desc, n.name limit %(limit)s;
 
@@ -24,7 +24,7 @@ where number <= %(each)s order by code, number limit 200;
 
 -- name: likely
 -- Findings of a scan by class, and those likelier than not.
-select class, count(*), count(*) filter (where confidence >= 0.5) from facedb.finding where scan_id = %(scan_id)s group by 1;
+select told_class, count(*), count(*) filter (where confidence >= 0.5) from bi.findings where scan_id = %(scan_id)s group by 1;
 
 -- name: pulse
 -- What changes while somebody looks: the newest verdict, scan and plan, and how many embeddings were ever numbered.

@@ -17,18 +17,25 @@ select c.rank, c.class, c.confidence, c.state, c.answer, c.agrees, c.said_by, co
              join facedb.face t on t.id = w.face_id join facedb.image i on i.id = t.image_id
              where w.scan_id = c.scan_id and w.rank = c.rank
              order by array_position('{wrong,copy,example}', w.role), i.identity_id is distinct from c.identity_a_id, w.face_id limit 2)
-       || case when c.class in ('stray', 'mixed') then array(
+       || case when c.class in ('stray', 'mixed', 'unlabelled') then array(
              select t.id from facedb.image i join facedb.face t on t.image_id = i.id
-             where i.identity_id = coalesce(c.identity_b_id, c.identity_a_id) and i.status = 'ready' order by t.id limit 1) else '{}' end
+             where i.identity_id = case when c.class = 'unlabelled' then c.identity_a_id else coalesce(c.identity_b_id, c.identity_a_id) end and i.status = 'ready' order by t.id limit 1) else '{}' end
 from bi.review_cases c
 join facedb.finding f on f.scan_id = c.scan_id and f.rank = c.rank
-join facedb.identity na on na.id = c.identity_a_id join facedb.dataset da on da.id = na.dataset_id
+left join facedb.identity na on na.id = c.identity_a_id
+join facedb.dataset da on da.id = coalesce(na.dataset_id, (
+    select s.dataset_id from facedb.finding_face w
+    join facedb.face t on t.id = w.face_id join facedb.image i on i.id = t.image_id join facedb.source s on s.id = i.source_id
+    where w.scan_id = c.scan_id and w.rank = c.rank order by w.face_id limit 1
+))
 left join facedb.identity nb on nb.id = c.identity_b_id left join facedb.dataset db on db.id = nb.dataset_id
 where c.scan_id = %(scan_id)s and c.rank > %(after)s and not c.hidden
   and (%(class)s::text is null or c.class = %(class)s)
   and (%(dataset)s::text is null or %(dataset)s in (da.name, db.name))
   and (%(identity_id)s::integer is null or %(identity_id)s in (c.identity_a_id, c.identity_b_id))
-  and (%(words)s::text is null or na.name ilike %(words)s or nb.name ilike %(words)s)
+  and (%(words)s::text is null or na.name ilike %(words)s or nb.name ilike %(words)s or exists (
+      select from facedb.finding_face w join facedb.face t on t.id = w.face_id join facedb.image i on i.id = t.image_id
+      where w.scan_id = c.scan_id and w.rank = c.rank and i.identity_id is null and i.path ilike %(words)s))
   and (%(least)s::real is null or c.confidence >= %(least)s)
   and (%(most)s::real is null or c.confidence < %(most)s)
   and (%(state)s = 'all' or (%(state)s = 'open' and c.state <> 'decided') or c.state = %(state)s)
@@ -46,6 +53,19 @@ with touched as (
     join facedb.face a on a.id = w.face_id join facedb.image i on i.id = a.image_id
     join facedb.verdict v on v.image_a = i.id or v.sha256_a = i.sha256
     where w.scan_id = %(scan_id)s and w.role in ('wrong', 'copy')
+    union
+    -- What was said of others decides these: two that are the same as a third, folders whose every photo belongs elsewhere.
+    select f.rank from facedb.finding f
+    where f.scan_id = %(scan_id)s
+      and f.identity_a in (select unnest(array[v.identity_a, v.identity_b]) from facedb.verdict v where v.kind = 'link')
+      and f.identity_b in (select unnest(array[v.identity_a, v.identity_b]) from facedb.verdict v where v.kind = 'link')
+    union
+    select f.rank from facedb.finding f join facedb.verdict v on v.identity_a in (f.identity_a, f.identity_b)
+    where f.scan_id = %(scan_id)s and f.class in ('merge', 'look-alike') and v.kind <> 'link'
+    union
+    select w.rank from facedb.finding_face w
+    join facedb.face a on a.id = w.face_id join facedb.verdict v on a.image_id in (v.image_a, v.image_b) and v.kind = 'pair'
+    where w.scan_id = %(scan_id)s
 ), looked_at as (
     select c.class, c.state, c.agrees, count(*) as findings from bi.review_cases c
     where c.scan_id = %(scan_id)s and c.rank = any(array(select rank from touched)) and not c.hidden group by 1, 2, 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -316,4 +317,23 @@ def test_while_it_is_counted_nothing_is_counted_now(database: Database, people: 
     executed = json.dumps(rows(database, "explain (analyze, format json) select * from bi.outcome_counts"))
     (scan_of_now,) = [part for part in executed.replace('\\"', '"').split("{") if "outcomes_now" in part]
     assert '"Actual Loops": 0' in scan_of_now
+    assert people.dim == DIM
+
+
+def test_no_question_of_the_readme_reads_vectors_and_one_alone_reads_pairs(
+    database: Database, people: Population
+) -> None:
+    run(database)
+    count_outcomes(database)
+    text = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"Ten questions.*?```sql\n(.*?)```", text, re.DOTALL)
+    assert found is not None
+    questions = re.findall(r"^(select .*);$", found[1], re.MULTILINE)
+    assert len(questions) == 10
+    read = [set(re.findall(r'"Relation Name": "(\w+)"', plan_of(database, question))) for question in questions]
+    assert [names for names in read if any(name.startswith("embedding") for name in names)] == []
+    of_pairs = [k for k, names in enumerate(read) if any(name.startswith("flagged_pair") for name in names)]
+    assert of_pairs == [k for k, question in enumerate(questions) if "flagged_pairs" in question]
+    counted = [k for k, question in enumerate(questions) if "bi.datasets" in question or "outcome_counts" in question]
+    assert all(not read[k] & {"image", "face", "embed_reject"} for k in counted), "sums over files are counted ahead"
     assert people.dim == DIM

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedb.core.errors import ConflictError, NotFoundError, UsageError
+from facedb.core.errors import NotFoundError, UsageError
 from facedb.core.progress import Silent
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
@@ -180,10 +180,11 @@ def _paths(db: Database, faces: np.ndarray) -> list[str]:
 
 
 @pytest.mark.usefixtures("shop")
-def test_a_finding_without_a_label_is_shown_and_takes_no_answer(database: Database) -> None:
+def test_a_finding_without_a_label_is_shown_and_answered(database: Database) -> None:
     found = run(database).scan
     with database.connection() as conn:
         (case,) = cases(conn, found.id, faces=3)
         assert (case.kind, case.identity_a, case.identity_b, len(case.subject)) == ("duplicate", "", None, 3)
-    with pytest.raises(ConflictError, match="has no label"):
-        answer(database, [Answer(1, "accept")], scan=found.id)
+    (done,) = answer(database, [Answer(1, "accept")], scan=found.id)
+    assert len(done.verdicts) == 2
+    assert [f.verdict for f in stored(database)] == ["duplicate"]

@@ -10,7 +10,7 @@ from facedb.scan.findings import Finding
 
 def _finding(rank: int, a: str, b: str | None, images: tuple[str, ...]) -> Finding:
     sentence = "Scores 0.01 to the rest of its folder (best 0.02), where 0.80 ± 0.03 is usual; " * 4
-    return Finding(rank, "stray", 0.99876, a, b, images, 1, 0, 0.1, None, 0.9, 0.8, 0.1, sentence, None)
+    return Finding(rank, "stray", 0.99876, a, b, images, 1, 0, 0.1, None, 0.9, 0.8, 0.1, sentence, None, 0.99876)
 
 
 @pytest.mark.parametrize("width", [80, 100, 120, 200])

@@ -17,6 +17,7 @@ from facedb.findings.names.spelling import Agreement, agreement, keys, look_like
 from facedb.join.blocks import plan_blocks
 from facedb.join.gallery import Gallery
 from facedb.join.loop import join
+from tests.unit.findings.names_made import name_of
 from tests.unit.findings.odds.crowds import known
 
 AGREE = [
@@ -81,17 +82,6 @@ def test_numbers_and_codes_are_no_names() -> None:
     assert not look_like_names([f"person_{k:04d}" for k in range(40)])
     assert look_like_names(["Ida_Imre", "Vera Zimina", "new folder", "Tessa Berglund"])
     assert names({1: "n000001", 2: "n000002"}) is None
-
-
-SYLLABLES = ("ba", "co", "du", "fe", "gi", "ko", "lu", "ma", "ne", "pi", "ro", "su", "ta", "ve", "zi", "mo")
-
-
-def name_of(k: int) -> str:
-    """A name of its own for each number: two words whose consonants tell them apart."""
-    first, last = k % 256, k // 256 + 7 * (k % 37)
-    return "_".join(
-        "".join(SYLLABLES[(part // 16**i) % 16] for i in range(3)) for part in (first + 256 * (k % 11), last)
-    )
 
 
 def weighed(likely: float, relatives: float, one: str, other: str, strangers: int) -> float:

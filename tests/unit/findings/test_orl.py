@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from facedb.findings.confidence import CERTAIN, LIKELY
 from facedb.findings.copies import Hashes
 from facedb.findings.cores.choice import Part
+from facedb.findings.cores.shown_together import Company
+from facedb.findings.find import find, study_folders
 from facedb.findings.finding_table import Kind
 from facedb.findings.grading import grade
+from facedb.findings.names.evidence import names
 from facedb.findings.planting import Counts, plant
 from facedb.findings.reliability import calibration_error
+from tests.unit.findings.names_made import name_of
 from tests.unit.findings.orl import Faces
 from tests.unit.findings.people import scan, told
 
@@ -107,3 +113,20 @@ def test_a_photo_with_a_bystander_of_equal_size_takes_part_with_the_right_face(o
     assert (album.person[beside] != album.label[beside]).all()
     found = scan(album.gallery(), Hashes.none(int(chosen.sum())))
     assert [row for row in told(found) if row[0] != "duplicate"] == []
+
+
+def test_two_spellings_of_one_name_are_a_merge_to_look_at_though_no_pair_is_flagged(orl: Faces) -> None:
+    halves = {f"{who}/{k}": 100 + who for who in (3, 7, 12) for k in range(1, 6)}
+    gallery, hashes = orl.relabelled(halves)
+    labels = {label: name_of(label) for label in np.unique(gallery.identity_ids).tolist()}
+    labels |= {3: "Luis_Gonzalez", 103: "Gonzales_Luis", 7: "William_Pryor", 107: "Bill_Pryor_Jr"}
+    # Names that agree without a face that does tell nothing.
+    labels |= {20: "Vera_Zimina", 21: "Vera_Zymina"}
+    nothing = np.empty(0, np.int64)
+    seen = Company(names=names(labels))
+    found = find(gallery, study_folders(gallery), nothing, nothing, nothing.astype(np.float32), hashes, seen).table
+    merges = found.kind == Kind.MERGE
+    told_pairs = set(zip(found.identity_a[merges].tolist(), found.identity_b[merges].tolist(), strict=True))
+    assert told_pairs == {(3, 103), (7, 107)}
+    assert (found.confidence[merges] < CERTAIN).all()
+    assert (found.confidence[merges] >= LIKELY).all()

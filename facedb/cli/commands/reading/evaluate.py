@@ -113,7 +113,8 @@ def _print(done: Evaluation, output: Format, which: Rows) -> None:
     if done.calibration_error is not None:
         typer.echo("How often findings were true, by their confidence, from each tenth up:")
         emit(table(Tenth), [tenth for tenth in done.reliability if tenth.findings], output)
-        typer.echo(f"Expected calibration error {done.calibration_error:.3f}. What was wrong before counts as false.\n")
+        left_out = "What the list leaves out" if done.seed is None else "What was wrong before"
+        typer.echo(f"Expected calibration error {done.calibration_error:.3f}. {left_out} counts as false.\n")
     if done.misses:
         typer.echo("First misses:")
         emit(table(MissRow), done.misses, output)

@@ -22,6 +22,8 @@ class FindingClass(StrEnum):
     DUPLICATE = "duplicate"
     LOOK_ALIKE = "look-alike"
     PHOTO = "photo"
+    UNLABELLED = "unlabelled"
+    NEWCOMER = "newcomer"
 
 
 def findings(
@@ -56,3 +58,6 @@ def findings(
                 typer.echo(
                     f"Group {number}: {', '.join(names)} are close to each other, the least alike at {lowest:.0%}."
                 )
+        said = work.track_record(db, selection).sentence() if output is Format.TABLE else None
+        if said is not None:
+            typer.echo(said)

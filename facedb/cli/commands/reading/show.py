@@ -107,11 +107,19 @@ def _print(case: Case, scan_id: int, said: dict[str, str], thumbnails: Thumbnail
         if case.max_score is None
         else f", best score {case.max_score:.3f}" + ("" if case.mean_score is None else f", mean {case.mean_score:.3f}")
     )
+    taught = (
+        "" if f"{case.uncalibrated:.4f}" == f"{case.confidence:.4f}" else f", {case.uncalibrated:.4f} before verdicts"
+    )
     typer.echo(
-        f"confidence {case.confidence:.4f}{' (certain)' if case.confidence >= CERTAIN else ''}{scores}; {state}{note}"
+        f"confidence {case.confidence:.4f}{' (certain)' if case.confidence >= CERTAIN else ''}{taught}{scores}; {state}{note}"
     )
     _wrapped(case.sentence)
-    titles = {"stray": "In question", "mixed": "The second group", "duplicate": "The copies"}
+    titles = {
+        "mixed": "The second group",
+        "duplicate": "The copies",
+        "unlabelled": "Without a label",
+        "newcomer": "Without a label",
+    }
     if case.subject:
         _side(f"{titles.get(case.kind, 'In question')}:", case.subject, thumbnails, sizes=case.kind == "duplicate")
     for name, count, size, faces in (

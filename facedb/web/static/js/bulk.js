@@ -1,8 +1,10 @@
 // Deciding many cases at once, after they were all seen as one sheet.
 
-import { dialog, h, open, sure, t } from "./core.js";
+import { dialog, h, nameOf, open, page, sure, t } from "./core.js";
 
-const PROPOSED = { merge: "same", stray: "wrong-identity", duplicate: "duplicate", "look-alike": "different", photo: "same" };
+const PROPOSED = {
+  merge: "same", stray: "wrong-identity", duplicate: "duplicate", "look-alike": "different", unlabelled: "same", newcomer: "same", photo: "same",
+};
 // Of look-alikes the confidence says how likely they are one person: those are accepted that are below it.
 const BELOW = ["look-alike"];
 
@@ -17,7 +19,7 @@ export async function confirm(items, answer) {
     tick.addEventListener("change", () => (tick.checked ? chosen.add(item) : chosen.delete(item), label()));
     return h("label.card", {},
       tick, h("span.pair", {}, ...item.faces.map((face) => h("img", { src: face.thumb, alt: "", width: 112, height: 112, loading: "lazy" }))),
-      h("span.names", {}, h("span.name", {}, item.a), item.b ? h("span.name", {}, item.b) : null),
+      h("span.names", {}, h("span.name", {}, nameOf(item)), item.b ? h("span.name", {}, item.b) : null),
       h("span.muted", {}, `${t(`class.${item.kind}`)} · ${sure(item.kind, item.confidence)}`));
   });
   label();
@@ -30,12 +32,13 @@ export async function confirm(items, answer) {
 export async function accept() {
   const box = dialog(t("accept.title"), "small");
   const kind = h("select", { id: "accept-kind" }, ...Object.keys(PROPOSED).map((one) => h("option", { value: one }, t(`plural.${one}`))));
-  const least = h("input", { type: "number", id: "accept-least", min: 0, max: 100, step: 0.1, value: 99, required: true });
+  const certain = 100 * Number(page.certain);
+  const least = h("input", { type: "number", id: "accept-least", min: 0, max: 100, step: 0.1, value: certain, required: true });
   const label = h("label", { htmlFor: "accept-least" }, t("accept.least"));
   kind.addEventListener("change", () => {
     const below = BELOW.includes(kind.value);
     label.textContent = t(below ? "accept.most" : "accept.least");
-    least.value = below ? 5 : kind.value === "photo" ? 90 : 99;
+    least.value = below ? 100 - certain : kind.value === "photo" ? 90 : certain;
   });
   const form = h("form", { method: "dialog" },
     h("label", { htmlFor: "accept-kind" }, t("accept.kind")), kind, label, least,

@@ -1,6 +1,6 @@
 // A case on the page: what is in question, and the two identities beside it.
 
-import { api, bytes, h, percent, pixels, score, sure, t, toast } from "./core.js";
+import { api, bytes, h, percent, pixels, said as word, score, sure, t, toast } from "./core.js";
 import { compare } from "./compare.js";
 import { keyName, keyOf } from "./keys.js";
 import { Faces, grid } from "./faces.js";
@@ -11,25 +11,33 @@ export function draw(body, head, found, tools) {
   const faces = new Faces(found.scores, tools);
   const view = { faces, found, group: null, stays: found.keep, chosen: false, wins: null };
   drawHead(head, found);
-  const drawing = { merge: pair, "look-alike": pair, stray, duplicate, mixed, photo: stray }[found.kind];
+  const drawing = { merge: pair, "look-alike": pair, stray, duplicate, mixed, photo: stray, unlabelled: outside, newcomer: outside }[found.kind];
   body.replaceChildren(...drawing(view, tools));
-  body.className = `case-body ${found.kind}${found.b || found.next_best ? "" : " alone"}`;
+  const layout = { unlabelled: "stray" }[found.kind] ?? found.kind;
+  body.className = `case-body ${layout}${found.b || found.next_best ? "" : " alone"}`;
   body.scrollTop = 0;
   return view;
 }
 
 function drawHead(head, found) {
-  const names = [name(found.a)];
+  const names = [found.a ? name(found.a) : h("span", {}, t(found.kind === "newcomer" ? "outside.newcomer" : "outside.no_label"))];
   if (found.b) names.push(h("span.versus", {}, t(`versus.${found.kind}`)), name(found.b));
   head.replaceChildren(
     h("div.title", {},
       h(`span.chip.${found.kind}`, {}, t(`class.${found.kind}`)),
       h("h1", { tabIndex: -1 }, ...names),
-      h("span.sure", { title: t(found.kind === "look-alike" ? "case.apart_hint" : "case.confidence") }, meter(found.confidence), sure(found.kind, found.confidence)),
+      h("span.sure", { title: told(found) }, meter(found.confidence), sure(found.kind, found.confidence)),
       h("span.rank.muted", {}, t("case.rank", { rank: found.rank, scan: found.scan_id }))),
     h("p.sentence", {}, found.sentence),
     notices(found),
   );
+}
+
+/** What the number means; where verdicts taught another one, also what it was. */
+function told(found) {
+  const means = t(found.kind === "look-alike" ? "case.apart_hint" : "case.confidence");
+  const [now, before] = [found.confidence, found.uncalibrated].map((value) => sure(found.kind, value));
+  return now === before ? means : `${means}. ${t("case.told", { share: before })}`;
 }
 
 function meter(value) {
@@ -42,8 +50,9 @@ function meter(value) {
 export function notices(found) {
   const box = h("p.notices", { role: "status" });
   if (found.others.length) box.append(h("span.chip.warn", {}, t("case.elsewhere", { names: found.others.join(", ") })));
-  if (found.state !== "open") {
-    box.append(h("span.chip.said", {}, t("case.answered", { answer: t(`said.${found.answer}`), by: found.answered_by })));
+  if (found.state !== "open" && found.answer) {
+    const answer = word(found.kind, found.answer);
+    box.append(h("span.chip.said", {}, found.answered_by ? t("case.answered", { answer, by: found.answered_by }) : t("case.follows", { answer })));
   }
   if (found.history.length) box.append(h("span.muted", { title: history(found) }, t("case.history", { count: found.history.length })));
   if (found.swap_rank) box.append(h("span.muted", {}, t("case.swap", { rank: found.swap_rank })));
@@ -146,11 +155,31 @@ function stray(view, tools) {
   return sides;
 }
 
+/** Photos that lie in no folder: with whom they are taken for, or, of a newcomer, all of them. */
+function outside(view) {
+  const { found, faces } = view;
+  const alone = found.subject.length === 1;
+  const own = h(alone ? "section.side.subject" : "section.side", { "aria-label": t("stray.itself") },
+    h("header", {}, h("div", {}, h("span.role.muted", {}, t(found.kind === "newcomer" ? "outside.members" : "stray.itself"))),
+      h("p.facts.muted", {}, alone ? h("span.path", {}, found.subject[0].path) : h("span", {}, t("side.faces", { count: found.subject.length })))),
+    h("div.faces", {}, ...found.subject.map((face) => faces.tile(face, { big: alone }))),
+    h("dl.evidence", {},
+      ...facts([
+        ["evidence.best", found.max_score], ["evidence.mean", found.kind === "unlabelled" ? found.mean_score : null], ["evidence.next", found.own_score],
+      ].filter(([, value]) => value !== null && found.kind === "unlabelled").map(([key, value]) => [t(key), score(value)]))));
+  const first = own.querySelector(".face");
+  if (first) first.tabIndex = 0;
+  const boxes = [own];
+  if (found.a) boxes.push(column(view, found.a, "a", t("outside.shows")));
+  if (found.b) boxes.push(column(view, found.b, "b", t("stray.next")));
+  return boxes;
+}
+
 const facts = (rows) => rows.flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]);
 
 function duplicate(view, tools) {
   const { found } = view;
-  const apart = new Set(found.subject.map((face) => face.identity_id)).size > 1;
+  const apart = new Set(found.subject.map((face) => face.identity_id).filter(Boolean)).size > 1;
   // Copies in two folders: one of the folders is wrong, so a choice is always written.
   view.chosen = apart;
   const cards = found.subject.map((face, place) => {
@@ -167,7 +196,7 @@ function duplicate(view, tools) {
   });
   found.subject.forEach((face) => view.faces.faces.set(face.id, face));
   const boxes = [compare(found.subject, cards, found)];
-  const folders = h("div.folders", {}, column(view, found.a, "a", t("copy.folder")));
+  const folders = h("div.folders", {}, found.a ? column(view, found.a, "a", t("copy.folder")) : null);
   if (found.b) folders.append(column(view, found.b, "b", t("copy.folder")));
   boxes.push(folders);
   queueMicrotask(() => keep(view, found.keep, true));

@@ -28,6 +28,17 @@ export const byId = (id) => document.getElementById(id);
 
 /** What the page was told by the server: the scan, whether anything may be written. */
 export const page = document.body.dataset;
+
+/** What an answer says of a finding of this class, in a word. */
+export const said = (kind, answer) =>
+  t(["unlabelled", "newcomer"].includes(kind) && ["same", "wrong-identity"].includes(answer) ? `said.outside.${answer}` : `said.${answer}`);
+
+/** The answer as it will stand: of what has no label, who it is or that it stays without one. */
+export const stored = (kind, answer) =>
+  (["unlabelled", "newcomer"].includes(kind) ? { same: "wrong-identity", different: "same" }[answer] : null) ?? answer;
+
+/** The first name of a finding in the queue; what has no label is called by what it is. */
+export const nameOf = (item) => item.a ?? t(item.kind === "newcomer" ? "outside.newcomer" : "outside.no_label");
 export const readOnly = page.readOnly === "true";
 
 export class Refused extends Error {

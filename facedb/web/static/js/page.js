@@ -47,11 +47,22 @@ byId("invite")?.addEventListener("click", () => {
 
 // News for every page: a scan elsewhere, and that the server is there at all.
 let seenScan = null;
+let firstEmbeddings = null;
+let seenEmbeddings = null;
+let quiet = 0;
 follow((news) => {
   const place = byId("live");
   if (!place) return;
   const running = news.pulse.running[0];
-  place.hidden = !running;
+  const { embeddings } = news.pulse;
+  firstEmbeddings ??= embeddings;
+  clearTimeout(quiet);
+  place.hidden = !running && (seenEmbeddings === null || embeddings === seenEmbeddings) && place.hidden;
+  if (!running && seenEmbeddings !== null && embeddings > seenEmbeddings) {
+    place.textContent = t("live.embedding", { count: (embeddings - firstEmbeddings).toLocaleString("en") });
+  }
+  if (!running) quiet = setTimeout(() => (place.hidden = true), 5000);
+  seenEmbeddings = embeddings;
   if (running) {
     place.textContent = t("live.running", { scan: running.scan_id, done: running.done, total: running.total });
   }

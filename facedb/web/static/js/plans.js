@@ -17,7 +17,7 @@ function thumb(step) {
 function group(one) {
   const identity = (id, name) => (id ? h("a", { href: `/identity/${id}` }, name) : h("span", {}, t(`plan.out.${one.action}`)));
   return h("section.way", {},
-    h("div.before", {}, h("h3", {}, identity(one.before_id, one.before)), h("div.faces.small", {}, ...one.steps.map(thumb))),
+    h("div.before", {}, h("h3", {}, one.before_id ? identity(one.before_id, one.before) : t("plan.outside")), h("div.faces.small", {}, ...one.steps.map(thumb))),
     h("div.arrow", { "aria-hidden": "true" }, h("span.chip", {}, t(`plan.action.${one.action}`)), "→"),
     h("div.after", {}, h("h3", {}, identity(one.after_id, one.after)),
       one.after_id ? h("div.faces.small", {},

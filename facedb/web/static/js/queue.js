@@ -1,6 +1,6 @@
 // The queue beside the case: filters, a list that grows while it is scrolled, and which case is open.
 
-import { api, byId, h, kept, percent, t } from "./core.js";
+import { api, byId, h, kept, nameOf, percent, said, t } from "./core.js";
 
 const PAGE = 100;
 
@@ -40,6 +40,21 @@ export class Queue {
       if (value !== null && value !== undefined) field.value = value;
     }
     this.identity = asked.get("identity_id");
+    if (this.identity) this.sayWhom();
+  }
+
+  /** The queue is about one identity: say so, and let everybody back in by a click. */
+  async sayWhom() {
+    const only = byId("only");
+    const found = await api("GET", `/identities/${this.identity}`).catch(() => null);
+    only.replaceChildren(h("span.name", {}, t("filter.only", { name: found?.name ?? this.identity })), " ×");
+    only.setAttribute("aria-label", t("filter.everybody"));
+    only.hidden = false;
+    only.addEventListener("click", () => {
+      this.identity = null;
+      only.hidden = true;
+      this.reload();
+    }, { once: true });
   }
 
   query() {
@@ -98,7 +113,7 @@ export class Queue {
     tick.addEventListener("click", (event) => this.tick(item, tick.checked, event.shiftKey));
     const faces = item.faces.map((face) => h("img", { src: face.thumb, alt: "", width: 36, height: 36, loading: "lazy", decoding: "async" }));
     while (faces.length < 2 && item.kind !== "photo") faces.push(h("span.nobody", { "aria-hidden": "true" }));
-    const names = [h("span.name", {}, item.a)];
+    const names = [h("span.name", {}, nameOf(item))];
     if (item.b) names.push(h("span.name.muted", {}, item.b));
     const button = h("button.open", { type: "button", onclick: () => this.open(item) },
       h("span.pair", {}, ...faces), h("span.names", {}, ...names),
@@ -112,9 +127,9 @@ export class Queue {
   mark(item, row = this.rows.get(item.rank)) {
     if (!row) return;
     row.dataset.state = item.state;
-    row.querySelector(".sure").textContent = item.state === "open" ? percent(item.confidence) : t(`said.${item.answer}`);
+    row.querySelector(".sure").textContent = item.state === "open" ? percent(item.confidence) : said(item.kind, item.answer);
     row.querySelector(".open").setAttribute("aria-label",
-      t("queue.row", { rank: item.rank, kind: t(`class.${item.kind}`), a: item.a, b: item.b ?? "", sure: percent(item.confidence), state: item.answer ? t(`said.${item.answer}`) : "" }));
+      t("queue.row", { rank: item.rank, kind: t(`class.${item.kind}`), a: nameOf(item), b: item.b ?? "", sure: percent(item.confidence), state: item.answer ? said(item.kind, item.answer) : "" }));
   }
 
   claim(claims) {

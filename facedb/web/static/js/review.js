@@ -1,6 +1,6 @@
 // The review: a queue, a case, and one key for each answer.
 
-import { announce, api, byId, h, page, percent, readOnly, t, toast } from "./core.js";
+import { announce, api, byId, h, page, percent, readOnly, stored, t, toast } from "./core.js";
 import * as bulk from "./bulk.js";
 import { draw, keep, move, notices, regrouped, wins } from "./case.js";
 import { flip } from "./compare.js";
@@ -48,7 +48,7 @@ async function fetchAhead() {
       zoom.photoOf(found.subject[0].image_id);
       new Image().src = `${found.subject[0].photo}&side=1024`;
     }
-    for (const face of [...found.subject, ...found.a.faces, ...(found.b?.faces ?? []), ...(found.next_best?.faces ?? [])]) {
+    for (const face of [...found.subject, ...(found.a?.faces ?? []), ...(found.b?.faces ?? []), ...(found.next_best?.faces ?? [])]) {
       new Image().src = found.subject.includes(face) ? size(face) : face.thumb;
     }
   }
@@ -72,7 +72,7 @@ async function show(item, { anew = false } = {}) {
     note = null;
     view = draw(body, head, found, { zoom: (face) => openZoom(face), selected: () => bar(), take: takeFace });
     bar();
-    announce(t("case.announce", { rank: found.rank, kind: t(`class.${found.kind}`), a: found.a.name, b: found.b?.name ?? "" }));
+    announce(t("case.announce", { rank: found.rank, kind: t(`class.${found.kind}`), a: found.a?.name ?? "", b: found.b?.name ?? "" }));
     if (!readOnly) api("POST", `/cases/${scan}/${item.rank}/open`).catch(() => {});
     fetchAhead();
   } catch (error) {
@@ -82,6 +82,8 @@ async function show(item, { anew = false } = {}) {
 
 /** Where wrong images would go unless the reviewer says otherwise. */
 function proposal(found) {
+  if (found.kind === "unlabelled") return { id: found.a.identity_id, name: found.a.name };
+  if (found.kind === "newcomer") return { name: found.proposed };
   if (!["stray", "mixed", "photo"].includes(found.kind)) return null;
   if (found.b && found.b.dataset === found.a.dataset) return { id: found.b.identity_id, name: found.b.name };
   return found.kind === "mixed" ? { name: `${found.a.name} 2` } : null;
@@ -108,10 +110,11 @@ function wish(action) {
   } else if (found.kind === "duplicate") {
     if (action === "wrong") return null;
     if (action === "duplicate" && view.chosen) said.stays = view.stays;
-  } else if (!OF_A_PHOTO.includes(found.kind) && ["wrong", "duplicate"].includes(action)) {
+  } else if (![...OF_A_PHOTO, "unlabelled"].includes(found.kind) && (action === "duplicate" || (action === "wrong" && found.kind !== "newcomer"))) {
     return null;
   }
-  if (action === "wrong" && target) Object.assign(said, target.id ? { target_id: target.id } : { target_name: target.name });
+  const named = action === "wrong" || (action === "same" && found.kind === "newcomer" && !said.faces);
+  if (named && target) Object.assign(said, target.id ? { target_id: target.id } : { target_name: target.name });
   if (action === "same" && view.wins && !said.faces) said.target_id = view.wins;
   return said;
 }
@@ -129,12 +132,12 @@ async function answer(action, said = wish(action)) {
   }
   const item = queue.current;
   const whole = !said.faces || action === "other" || view.found.kind === "mixed"
-    || (view.found.kind === "stray" && view.found.subject.every((face) => said.faces.includes(face.id)));
+    || (["stray", "unlabelled"].includes(view.found.kind) && view.found.subject.every((face) => said.faces.includes(face.id)));
   const before = { state: item.state, answer: item.answer };
   flash(action);
   if (whole) {
     item.state = said.answer === "unsure" ? "unsure" : "decided";
-    item.answer = said.answer;
+    item.answer = stored(item.kind, said.answer);
     queue.mark(item);
   }
   fetched.delete(item.rank);
@@ -218,7 +221,7 @@ function bar() {
   }
   const selected = view?.faces.selection.size ?? 0;
   byId("selected").textContent = selected ? t("selected", { count: selected }) : "";
-  byId("target").hidden = !view || (!["stray", "mixed", "photo"].includes(kind) && !selected);
+  byId("target").hidden = !view || (!["stray", "mixed", "photo", "unlabelled", "newcomer"].includes(kind) && !selected);
   byId("target-name").textContent = target ? (target.id ? target.name : t("target.new", { name: target.name })) : t("target.nobody");
   byId("move").hidden = kind !== "mixed";
   byId("flip").hidden = kind !== "duplicate";
@@ -230,7 +233,7 @@ function hint(action, kind) {
   const selected = view.faces.selection.size;
   if (selected && kind !== "mixed" && action !== "unsure") return t(`hint.selected.${action}`);
   const where = target ? target.name : t("target.nobody_short");
-  return t(`hint.${kind}.${action}`, { a: view.found.a.name, b: view.found.b?.name ?? "", target: where });
+  return t(`hint.${kind}.${action}`, { a: view.found.a?.name ?? "", b: view.found.b?.name ?? "", target: where });
 }
 
 function flash(action) {
@@ -244,9 +247,9 @@ function flash(action) {
 async function choose() {
   if (!view) return;
   const { found } = view;
-  const proposed = [found.b, found.next_best].filter(Boolean)
+  const proposed = [found.kind === "unlabelled" ? found.a : null, found.b, found.next_best].filter(Boolean)
     .map((side) => ({ id: side.identity_id, name: side.name, dataset: side.dataset, thumb: side.faces[0]?.thumb }));
-  const chosen = await pick({ title: t("target.title"), dataset: found.a.dataset, proposed: [...proposed, { name: `${found.a.name} 2` }] });
+  const chosen = await pick({ title: t("target.title"), dataset: found.dataset, proposed: [...proposed, { name: found.proposed ?? `${found.a?.name ?? ""} 2`.trim() }] });
   if (!chosen) return;
   target = chosen.id ? { id: chosen.id, name: chosen.name } : { name: chosen.name };
   bar();
@@ -293,7 +296,7 @@ const actions = {
   second: () => side(1),
   zoom: () => {
     if (zoom.zoomed()) return zoom.close();
-    const face = view?.faces.current() ?? view?.found.subject[0] ?? view?.found.a.faces[0];
+    const face = view?.faces.current() ?? view?.found.subject[0] ?? view?.found.a?.faces[0];
     return face && openZoom(face);
   },
   flip: () => flip(),
@@ -301,7 +304,7 @@ const actions = {
   alike: () => {
     const face = view?.faces.current() ?? view?.found.subject[0];
     if (face) location.href = `/alike?face=${face.id}`;
-    else if (view) location.href = `/alike?identity=${view.found.a.identity_id}`;
+    else if (view?.found.a) location.href = `/alike?identity=${view.found.a.identity_id}`;
   },
   note: write,
   tick: () => queue.current && queue.tick(queue.current, !queue.ticks.has(queue.current.rank), false),
@@ -384,7 +387,7 @@ async function decideAll(items, answer) {
       const item = queue.items.find((other) => other.rank === one.rank);
       fetched.delete(one.rank);
       if (item) {
-        Object.assign(item, { state: answer === "unsure" ? "unsure" : "decided", answer, seen: one.seen });
+        Object.assign(item, { state: answer === "unsure" ? "unsure" : "decided", answer: stored(item.kind, answer), seen: one.seen });
         queue.mark(item);
       }
     });

@@ -56,3 +56,4 @@ def test_an_uncertain_link_of_many_pairs_widens_the_interval() -> None:
     assert pairs.sum() == pytest.approx(100**2 * 0.2 * 0.8)
     assert apart.sum() == pytest.approx(100 * 0.2 * 0.8)
     assert pairs[:10].sum() == pytest.approx(10**2 * 0.2 * 0.8)
+    assert _doubt(np.full(100, 0.99), scores, np.zeros(100, np.int64), np.ones(100, np.int64)).sum() == 0
