@@ -126,7 +126,10 @@ def record(conn: Connection, scan_id: int) -> Record:
 
 
 def _live(conn: Connection, scan_id: int) -> list[Judged]:
-    return [Judged(*row) for row in conn.execute(SQL["judged"], {"scan_id": scan_id})]
+    ranks = [row[0] for row in conn.execute(SQL["spoken_of"], {"scan_id": scan_id})]
+    if not ranks:
+        return []
+    return [Judged(*row) for row in conn.execute(SQL["judged"], {"scan_id": scan_id, "ranks": ranks})]
 
 
 def _taught(conn: Connection, scan_id: int) -> dict[str, Lesson]:
