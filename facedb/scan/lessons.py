@@ -48,6 +48,7 @@ class Record:
 
 def learn(conn: Connection, scans: Iterable[int] | None = None) -> None:
     """Make the lessons of ``scans`` anew (default: the newest of every gallery); the caller commits."""
+    conn.execute(SQL["learn_alone"])
     if scans is None:
         scans = [row[0] for row in conn.execute(SQL["newest_of_galleries"]).fetchall()]
     for scan_id in scans:

@@ -190,6 +190,10 @@ from facedb.scan s where s.id = %(scan_id)s
 on conflict (model_id, gallery, statement) do update
 set class = excluded.class, confidence = excluded.confidence, is_true = excluded.is_true;
 
+-- name: learn_alone
+-- Two decisions that follow each other closely would both write what was learnt; readers do not wait.
+lock table facedb.lesson in share row exclusive mode;
+
 -- name: forget_lessons
 -- What was taught before is taught anew.
 delete from facedb.lesson where scan_id = %(scan_id)s;
