@@ -96,7 +96,7 @@ def _stray(found: FindingTable, k: int) -> str:
         return f"{own}; looks like nobody here{nearest}."
     text = f"{own}; {found.mean_score[k]:.2f} against the other identity"
     if not isnan(found.runner_up[k]) and found.runner_up[k] < 1.5:
-        text += f", ahead of the next one by {_share(found.runner_up[k])} of the gap between strangers and one person"
+        text += f", {_share(found.runner_up[k])} ahead of the next best"
     text += "."
     if found.partner[k] >= 0:
         text += f" Rank {int(found.partner[k]) + 1} points the other way: the two may have been swapped."
