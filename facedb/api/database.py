@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from facedb.api.decisions import Decisions
+from facedb.api.endings import Endings
 from facedb.api.opened import PathLike
 from facedb.api.results import Results
 from facedb.api.work import Work
@@ -12,7 +13,7 @@ from facedb.core.progress import Reporter, Silent
 from facedb.core.settings import load_settings
 
 
-class FaceDB(Work, Results, Decisions):
+class FaceDB(Work, Results, Decisions, Endings):
     """An open database of facedb; a context manager, or closed by ``close()``."""
 
 

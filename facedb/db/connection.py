@@ -13,7 +13,8 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
-from facedb.core.errors import ConfigError, ConflictError, DatabaseError, FacedbError, SchemaError
+from facedb.core.errors import ConfigError, ConflictError, DatabaseError, FacedbError, SchemaError, UsageError
+from facedb.core.files.paths import display
 from facedb.core.settings import Settings
 from facedb.db import session
 from facedb.db.server import room
@@ -132,6 +133,11 @@ def translated(dsn: str) -> Iterator[None]:
             # Not the server's word but a mistake in the program, whose traceback is worth more than a sentence.
             raise
         raise translate(error, dsn) from error
+    except UnicodeEncodeError as error:
+        # Paths may be any bytes and are stored as such; a name of a dataset, a person or a model is text.
+        raise UsageError(
+            f"{display(str(error.object))} is no text in UTF-8, as names are: write it in UTF-8."
+        ) from error
 
 
 def translate(error: psycopg.Error, dsn: str) -> FacedbError:
@@ -148,6 +154,10 @@ def translate(error: psycopg.Error, dsn: str) -> FacedbError:
             return SchemaError(f"The schema of the database does not fit this facedb ({said}); run: facedb db upgrade")
         case errors.SerializationFailure() | errors.DeadlockDetected() | errors.LockNotAvailable():
             return ConflictError(f"Another process changed the same rows ({said}); run the command again.")
+        case errors.NumericValueOutOfRange() | errors.UntranslatableCharacter() | errors.CharacterNotInRepertoire():
+            return UsageError(
+                f"A number or word that was given is none that the database can hold ({said}); correct it."
+            )
         case errors.InsufficientPrivilege():
             return DatabaseError(f"The database role lacks a right ({said}); connect as the owner or have it granted.")
         case errors.DiskFull():

@@ -28,7 +28,7 @@ from facedb.db.wait import Say
 from facedb.db.wipe import wipe
 from facedb.review.people import find_identity
 from facedb.review.verdicts import below_roots
-from facedb.scan.scan_rows import SQL as SCAN_SQL
+from facedb.scan.gallery import cache_folder
 from facedb.scan.tiles import chunks
 from facedb.scan.tiles.chunks import Folder
 
@@ -269,9 +269,7 @@ def _caches(conn: Connection, home: Path | None, models: Sequence[int]) -> Itera
     """What facedb keeps beside the database of these vectors and photos: galleries, small pictures, logs of earlier runs."""
     if home is None:
         return
-    row = conn.execute(SCAN_SQL["cluster_identity"]).fetchone()
-    if row is not None:
-        yield from (place for model in models if (place := home / "cache" / f"{row[0]}-{row[1]}-{model}").is_dir())
+    yield from (place for model in models if (place := cache_folder(conn, home / "cache", model)).is_dir())
     yield from (place for place in (home / "cache" / "thumbs", home / "logs") if place.is_dir())
 
 

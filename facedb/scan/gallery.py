@@ -162,9 +162,7 @@ class GallerySnapshot:
         if self._cache_dir is None or self._living is None:
             return None
         assert self._conn is not None  # noqa: S101 - used inside the context
-        row = self._conn.execute(SQL["cluster_identity"]).fetchone()
-        assert row is not None  # noqa: S101 - one row always
-        return GalleryCache(self._cache_dir / f"{row[0]}-{row[1]}-{self._model.id}", self._model.dim, self._living)
+        return GalleryCache(cache_folder(self._conn, self._cache_dir, self._model.id), self._model.dim, self._living)
 
     def _read_table(self, placed: _Placement, connections: int, task: Task, append: Append | None) -> None:
         assert self._conn is not None  # noqa: S101 - used inside the context
@@ -211,6 +209,13 @@ class GallerySnapshot:
         with closing(_reading(self._connect())) as conn:
             conn.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(self._snapshot)))
             yield from read_packed_vectors(conn.cursor(), query, self._model.dim)
+
+
+def cache_folder(conn: Connection, cache_dir: Path, model_id: int) -> Path:
+    """Where the cached vectors of a contract are, named by cluster and database: no other one may be taken for it."""
+    row = conn.execute(SQL["cluster_identity"]).fetchone()
+    assert row is not None  # noqa: S101 - one row always
+    return cache_dir / f"{row[0]}-{row[1]}-{model_id}"
 
 
 def _reading(conn: Connection) -> Connection:

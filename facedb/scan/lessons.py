@@ -48,6 +48,7 @@ class Record:
 
 def learn(conn: Connection, scans: Iterable[int] | None = None) -> None:
     """Make the lessons of ``scans`` anew (default: the newest of every gallery); the caller commits."""
+    conn.execute(SQL["learn_alone"])
     if scans is None:
         scans = [row[0] for row in conn.execute(SQL["newest_of_galleries"]).fetchall()]
     for scan_id in scans:
@@ -125,7 +126,10 @@ def record(conn: Connection, scan_id: int) -> Record:
 
 
 def _live(conn: Connection, scan_id: int) -> list[Judged]:
-    return [Judged(*row) for row in conn.execute(SQL["judged"], {"scan_id": scan_id})]
+    ranks = [row[0] for row in conn.execute(SQL["spoken_of"], {"scan_id": scan_id})]
+    if not ranks:
+        return []
+    return [Judged(*row) for row in conn.execute(SQL["judged"], {"scan_id": scan_id, "ranks": ranks})]
 
 
 def _taught(conn: Connection, scan_id: int) -> dict[str, Lesson]:

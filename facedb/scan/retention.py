@@ -6,7 +6,9 @@ and so does a scan under way; the scan with the lowest threshold stays as well, 
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 from psycopg import errors
 
@@ -19,6 +21,7 @@ from facedb.db.connection import Connection, Database
 from facedb.db.locks import wait_briefly
 from facedb.db.queries import load
 from facedb.scan import lessons
+from facedb.scan.gallery import cache_folder
 from facedb.scan.tiles import chunks
 
 SQL = load("scan", "retention")
@@ -108,8 +111,11 @@ class RemovedModel:
     rested_on: int
 
 
-def remove_model(db: Database, name: str, *, yes: bool) -> RemovedModel:
-    """Remove a contract with its embeddings and scans; without ``yes`` only say what would go. Raises NotFoundError."""
+def remove_model(db: Database, name: str, *, yes: bool, cache_dir: Path | None = None) -> RemovedModel:
+    """Remove a contract with its embeddings and scans, and its vectors below ``cache_dir``; without ``yes`` only say what would go.
+
+    Raises NotFoundError.
+    """
     with db.connection() as conn:
         model = embedding_rows.model_by_name(conn, name)
         if model is None:
@@ -128,7 +134,10 @@ def remove_model(db: Database, name: str, *, yes: bool) -> RemovedModel:
             for number, _ in found:
                 conn.execute(SQL["drop_scan"], {"scan_id": number})
             conn.execute(SQL["drop_model"], {"model_id": model.id})
+            cached = None if cache_dir is None else cache_folder(conn, cache_dir, model.id)
             audit.note(conn, "remove", "model", model.id, embeddings=done.embeddings, scans=done.scans)
     if yes:
+        if cached is not None:
+            shutil.rmtree(cached, ignore_errors=True)
         count_outcomes(db)
     return done

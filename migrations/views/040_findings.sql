@@ -22,7 +22,8 @@ emptied as materialized (
     select identity_a_id as id, count(*) as images, array_agg(target_id) as targets
     from said where kind = 'face' and verdict = 'wrong-identity' and image_a_id is not null group by identity_a_id
 ),
-told as materialized (
+told as not materialized (
+    -- Taken into the query, so that whoever asks of one finding looks at what was said of that one.
     -- Face by face: strays, mixed folders, photos and what lies in no folder are decided when all their faces are. That an image belongs
     -- where it lies by now was said of it as well.
     select o.scan_id, o.rank, count(distinct w.face_id) as faces, 0 as single, max(v.verdict_id) as verdict_id,

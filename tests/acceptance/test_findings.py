@@ -31,6 +31,7 @@ COLUMNS = [
     "own_score",
     "detail",
     "verdict",
+    "uncalibrated",
 ]
 
 

@@ -82,6 +82,7 @@ def test_a_data_directory_without_room_is_named_and_the_same_command_ends_the_wo
     facedb("db", "stop")
 
 
+@pytest.mark.long
 def test_a_disk_that_is_too_small_for_a_database_is_named_and_left_as_it_was(
     small_disk: SmallDisk, short_directory: Path
 ) -> None:
@@ -93,7 +94,7 @@ def test_a_disk_that_is_too_small_for_a_database_is_named_and_left_as_it_was(
     facedb("datasets")
 
 
-@pytest.mark.parametrize("what", ["all.npz", "all.parquet", "all"])
+@pytest.mark.parametrize("what", ["all.npz", pytest.param("all.parquet", marks=pytest.mark.long), "all"])
 def test_an_export_to_a_full_disk_names_it_and_leaves_nothing(
     small_disk: SmallDisk, faces: Population, tmp_path: Path, what: str
 ) -> None:

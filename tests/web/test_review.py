@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 
 from facedb.db.connection import Database
+from facedb.scan.lessons import learn
 from facedb.scan.search import search
 from tests.web.conftest import Checked, Enter, Reviewer, TwoFaces
 
@@ -340,3 +342,15 @@ def test_what_is_no_face_of_the_photo_or_has_no_vector_is_not_taken(
     refused = say(ann, two_faces.rank, "other-face", faces=[two_faces.other], status=422)
     assert "--faces fit" in refused["message"]
     assert (taken(demo_database), standing(demo_database)) == ([], [])
+
+
+def test_decisions_that_follow_closely_learn_one_after_the_other(ann: Reviewer, demo_database: Database) -> None:
+    say(ann, first(ann, "stray"), "wrong-identity")
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(_learn_once, demo_database) for _ in range(8)]:
+            done.result()
+
+
+def _learn_once(db: Database) -> None:
+    with db.connection() as conn:
+        learn(conn)

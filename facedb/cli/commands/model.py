@@ -114,7 +114,7 @@ def remove(
     from facedb.scan.retention import remove_model
 
     with database(ctx) as db:
-        gone = remove_model(db, name, yes=yes)
+        gone = remove_model(db, name, yes=yes, cache_dir=settings_from(ctx).cache)
     say = state_of(ctx).reporter.say
     on = f", on {gone.rested_on} of which verdicts, plans or evaluations rest" if gone.rested_on else ""
     say(

@@ -9,7 +9,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from facedb.core.files.paths import display
+from facedb.core.files.paths import display, from_text, to_text
 from facedb.sources.options import SourceOptions
 
 Asked = SourceOptions | Mapping[str, Any] | None
@@ -39,8 +39,14 @@ def recall(stored: Mapping[str, Any] | None, asked: Asked) -> tuple[SourceOption
 
 
 def stored_form(options: SourceOptions) -> dict[str, Any]:
-    """The options as JSON keeps them."""
-    return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()}
+    """The options as JSON keeps them; paths and globs may be any bytes."""
+    return {key: _kept(value) for key, value in asdict(options).items()}
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_kept(each) for each in value]
+    return to_text(str(value)) if isinstance(value, (str, Path)) else value
 
 
 def _loaded(stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,6 +56,10 @@ def _loaded(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _typed(hint: Any, value: Any) -> Any:
+    if isinstance(value, list):
+        value = [from_text(each) if isinstance(each, str) else each for each in value]
+    elif isinstance(value, str):
+        value = from_text(value)
     kinds = typing.get_args(hint) if typing.get_origin(hint) in (types.UnionType, typing.Union) else (hint,)
     if value is not None and Path in kinds:
         return Path(value)

@@ -142,11 +142,16 @@ class Postmaster:
         signalled: int | None = None
         while self.alive():
             pid = read_pid_file(self.place.data).pid
+            led = pid is not None and serves(pid, self.place.data)
             if number is signal.SIGKILL:
                 self._kill()
-            elif pid is not None and pid != signalled and serves(pid, self.place.data):
+            elif led and pid != signalled:
+                assert pid is not None  # noqa: S101 - it leads
                 os.kill(pid, number)
                 signalled = pid
+            elif not led and (number is signal.SIGQUIT or wait.seconds > _ORPHAN_SECONDS):
+                # Nobody is there to pass the signal on to what a killed server left.
+                return False
             if wait.on("PostgreSQL to stop") > seconds:
                 return False
             time.sleep(0.01)

@@ -11,7 +11,6 @@ from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.cores.folders import Folders
 from facedb.findings.finding_table import FindingTable, Kind, Role
 
-
 _BEYOND = 0.025
 """What is surer than this lies beyond either end of an interval of 95 %."""
 

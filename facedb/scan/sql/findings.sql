@@ -136,20 +136,21 @@ join facedb.scan o on o.model_id = s.model_id and coalesce(o.scope ->> 'datasets
      and o.status = 'finished' and o.id < s.id
 where s.id = %(scan_id)s order by o.id desc limit 1;
 
+-- name: spoken_of
+-- The ranks of findings of a scan that some verdict is about: asked for first, so that the planner knows how many they are.
+select f.rank from facedb.finding f
+join facedb.verdict v on v.kind = 'link' and v.identity_a = least(f.identity_a, f.identity_b)
+                     and v.identity_b = greatest(f.identity_a, f.identity_b)
+where f.scan_id = %(scan_id)s and f.class in ('merge', 'look-alike')
+union
+select w.rank from facedb.finding_face w
+join facedb.face a on a.id = w.face_id join facedb.image i on i.id = a.image_id
+join facedb.verdict v on v.image_a = i.id or v.sha256_a = i.sha256
+where w.scan_id = %(scan_id)s and w.role in ('wrong', 'copy');
+
 -- name: judged
--- Findings of a scan that people decided: what each states by keys, the confidence it was told with, and whether it is true. Only what
--- some verdict touches is looked at closely. Of merges and look-alikes the confidence is that of one person.
-with touched as (
-    select f.rank from facedb.finding f
-    join facedb.verdict v on v.kind = 'link' and v.identity_a = least(f.identity_a, f.identity_b)
-                         and v.identity_b = greatest(f.identity_a, f.identity_b)
-    where f.scan_id = %(scan_id)s and f.class in ('merge', 'look-alike')
-    union
-    select w.rank from facedb.finding_face w
-    join facedb.face a on a.id = w.face_id join facedb.image i on i.id = a.image_id
-    join facedb.verdict v on v.image_a = i.id or v.sha256_a = i.sha256
-    where w.scan_id = %(scan_id)s
-)
+-- Findings of a scan that people decided: what each states by keys, the confidence it was told with, and whether it is true. Of merges
+-- and look-alikes the confidence is that of one person.
 select f.told_class,
        case when f.told_class in ('merge', 'look-alike')
             then 'link ' || least(f.identity_a_id, f.identity_b_id) || ' ' || greatest(f.identity_a_id, f.identity_b_id)
@@ -160,7 +161,7 @@ select f.told_class,
        end,
        f.uncalibrated, f.agrees = (f.told_class <> 'look-alike')
 from bi.findings f
-where f.scan_id = %(scan_id)s and f.rank = any(array(select rank from touched)) and f.agrees is not null;
+where f.scan_id = %(scan_id)s and f.rank = any(%(ranks)s) and f.agrees is not null;
 
 -- name: answered
 -- What people decided of findings of earlier scans of the gallery of a scan, which this scan does not tell: of those it tells, what stands
@@ -188,6 +189,10 @@ select s.model_id, coalesce(s.scope ->> 'datasets', ''), %(class)s, %(statement)
 from facedb.scan s where s.id = %(scan_id)s
 on conflict (model_id, gallery, statement) do update
 set class = excluded.class, confidence = excluded.confidence, is_true = excluded.is_true;
+
+-- name: learn_alone
+-- Two decisions that follow each other closely would both write what was learnt; readers do not wait.
+lock table facedb.lesson in share row exclusive mode;
 
 -- name: forget_lessons
 -- What was taught before is taught anew.

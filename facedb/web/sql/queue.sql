@@ -10,7 +10,8 @@ where s.status = 'finished' and (%(scan_id)s::integer is null or s.id = %(scan_i
 order by s.id desc;
 
 -- name: cases
--- Findings in the order of their rank after one, with names and two faces that stand for them; hidden people are left out.
+-- Findings in the order of their rank after one, as far as another, with names and two faces that stand for them; hidden people are
+-- left out.
 select c.rank, c.class, c.confidence, c.state, c.answer, c.agrees, c.said_by, coalesce(c.verdict_id, 0),
        c.identity_a_id, na.name, da.name, c.identity_b_id, nb.name, db.name, f.max_score,
        array(select w.face_id from facedb.finding_face w
@@ -29,7 +30,7 @@ join facedb.dataset da on da.id = coalesce(na.dataset_id, (
     where w.scan_id = c.scan_id and w.rank = c.rank order by w.face_id limit 1
 ))
 left join facedb.identity nb on nb.id = c.identity_b_id left join facedb.dataset db on db.id = nb.dataset_id
-where c.scan_id = %(scan_id)s and c.rank > %(after)s and not c.hidden
+where c.scan_id = %(scan_id)s and c.rank > %(after)s and c.rank <= %(until)s and not c.hidden
   and (%(class)s::text is null or c.class = %(class)s)
   and (%(dataset)s::text is null or %(dataset)s in (da.name, db.name))
   and (%(identity_id)s::integer is null or %(identity_id)s in (c.identity_a_id, c.identity_b_id))
@@ -41,34 +42,40 @@ where c.scan_id = %(scan_id)s and c.rank > %(after)s and not c.hidden
   and (%(state)s = 'all' or (%(state)s = 'open' and c.state <> 'decided') or c.state = %(state)s)
 order by c.rank limit %(limit)s;
 
+-- name: last_rank
+-- The last rank of a scan.
+select coalesce(max(rank), 0) from facedb.finding where scan_id = %(scan_id)s;
+
+-- name: spoken_of
+-- The ranks of findings of a scan that some verdict may decide: asked for first, so that the planner knows how many they are.
+select f.rank from facedb.finding f
+join facedb.verdict v on v.kind = 'link' and v.identity_a = least(f.identity_a, f.identity_b)
+                     and v.identity_b = greatest(f.identity_a, f.identity_b)
+where f.scan_id = %(scan_id)s and f.class in ('merge', 'look-alike')
+union
+select w.rank from facedb.finding_face w
+join facedb.face a on a.id = w.face_id join facedb.image i on i.id = a.image_id
+join facedb.verdict v on v.image_a = i.id or v.sha256_a = i.sha256
+where w.scan_id = %(scan_id)s and w.role in ('wrong', 'copy')
+union
+-- What was said of others decides these: two that are the same as a third, folders whose every photo belongs elsewhere.
+select f.rank from facedb.finding f
+where f.scan_id = %(scan_id)s
+  and f.identity_a in (select unnest(array[v.identity_a, v.identity_b]) from facedb.verdict v where v.kind = 'link')
+  and f.identity_b in (select unnest(array[v.identity_a, v.identity_b]) from facedb.verdict v where v.kind = 'link')
+union
+select f.rank from facedb.finding f join facedb.verdict v on v.identity_a in (f.identity_a, f.identity_b)
+where f.scan_id = %(scan_id)s and f.class in ('merge', 'look-alike') and v.kind <> 'link'
+union
+select w.rank from facedb.finding_face w
+join facedb.face a on a.id = w.face_id join facedb.verdict v on a.image_id in (v.image_a, v.image_b) and v.kind = 'pair'
+where w.scan_id = %(scan_id)s;
+
 -- name: progress
--- How far the review of a scan is, by class and state. Only what some verdict touches is looked at closely; the rest is open.
-with touched as (
-    select f.rank from facedb.finding f
-    join facedb.verdict v on v.kind = 'link' and v.identity_a = least(f.identity_a, f.identity_b)
-                         and v.identity_b = greatest(f.identity_a, f.identity_b)
-    where f.scan_id = %(scan_id)s and f.class in ('merge', 'look-alike')
-    union
-    select w.rank from facedb.finding_face w
-    join facedb.face a on a.id = w.face_id join facedb.image i on i.id = a.image_id
-    join facedb.verdict v on v.image_a = i.id or v.sha256_a = i.sha256
-    where w.scan_id = %(scan_id)s and w.role in ('wrong', 'copy')
-    union
-    -- What was said of others decides these: two that are the same as a third, folders whose every photo belongs elsewhere.
-    select f.rank from facedb.finding f
-    where f.scan_id = %(scan_id)s
-      and f.identity_a in (select unnest(array[v.identity_a, v.identity_b]) from facedb.verdict v where v.kind = 'link')
-      and f.identity_b in (select unnest(array[v.identity_a, v.identity_b]) from facedb.verdict v where v.kind = 'link')
-    union
-    select f.rank from facedb.finding f join facedb.verdict v on v.identity_a in (f.identity_a, f.identity_b)
-    where f.scan_id = %(scan_id)s and f.class in ('merge', 'look-alike') and v.kind <> 'link'
-    union
-    select w.rank from facedb.finding_face w
-    join facedb.face a on a.id = w.face_id join facedb.verdict v on a.image_id in (v.image_a, v.image_b) and v.kind = 'pair'
-    where w.scan_id = %(scan_id)s
-), looked_at as (
+-- How far the review of a scan is, by class and state. Only what some verdict may decide is looked at closely; the rest is open.
+with looked_at as (
     select c.class, c.state, c.agrees, count(*) as findings from bi.review_cases c
-    where c.scan_id = %(scan_id)s and c.rank = any(array(select rank from touched)) and not c.hidden group by 1, 2, 3
+    where c.scan_id = %(scan_id)s and c.rank = any(%(ranks)s) and not c.hidden group by 1, 2, 3
 ), every as (
     select f.class, count(*) as findings from facedb.finding f
     where f.scan_id = %(scan_id)s

@@ -42,7 +42,7 @@ def _find(db: Database, kind: str, confidence: float, a: str, b: str | None = No
         )
 
 
-def _steps(db: Database) -> set[tuple[str, str, str | None]]:
+def _steps(db: Database) -> set[tuple[str, str | None, str | None]]:
     return {(step.action, step.name_from, step.name_to) for step in make_plan(db, auto=True).steps}
 
 

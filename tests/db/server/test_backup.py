@@ -17,7 +17,7 @@ from facedb.core.progress import Silent
 from facedb.dataset.ingest import ingest
 from facedb.db import backup, migrate
 from facedb.db.connection import Database
-from facedb.db.server import clusters
+from facedb.db.server import clusters, postmaster
 from facedb.db.server.embedded import EmbeddedServer
 from facedb.db.server.process import processes
 from facedb.scan.run import ScanOptions, scan
@@ -86,7 +86,10 @@ def test_a_database_whose_home_was_deleted_is_found_and_removed(short_directory:
 
 
 @pytest.mark.parametrize("victim", ["backend", "postmaster", "stopped child"])
-def test_the_server_comes_up_again_whatever_was_killed(home: Path, victim: str) -> None:
+def test_the_server_comes_up_again_whatever_was_killed(
+    home: Path, victim: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postmaster, "_ORPHAN_SECONDS", 1.0)
     first = EmbeddedServer(home, options=FAST)
     url = first.acquire()
     data = first.place.data

@@ -39,7 +39,7 @@ def ask(
     outside = Outside(
         first,
         vectors,
-        gallery.identity_ids,
+        gallery.identity_ids.astype(np.int64),
         groups,
         hashes,
         *(np.concatenate([getattr(r, name) for r in results]) for name in ("rows_a", "rows_b", "scores")),

@@ -23,6 +23,7 @@ const fetched = new Map();
 let view = null;
 let target = null;
 let note = null;
+let choosing = null;
 let showing = 0;
 let writing = Promise.resolve();
 
@@ -124,8 +125,11 @@ function takeFace(face) {
   return answer("other", { answer: "other-face", seen: view.found.seen, faces: [face.id], ...(note ? { note } : {}) });
 }
 
-async function answer(action, said = wish(action)) {
+async function answer(action, given = null) {
+  // Who was just chosen counts, however fast the next key follows.
+  await choosing;
   if (!view || readOnly) return;
+  const said = given ?? wish(action);
   if (!said) {
     toast(t(view.faces.selection.size ? "answer.selected" : "answer.select", { answer: t(`said.${ANSWERS[action]}`) }));
     return;
@@ -249,7 +253,8 @@ async function choose() {
   const { found } = view;
   const proposed = [found.kind === "unlabelled" ? found.a : null, found.b, found.next_best].filter(Boolean)
     .map((side) => ({ id: side.identity_id, name: side.name, dataset: side.dataset, thumb: side.faces[0]?.thumb }));
-  const chosen = await pick({ title: t("target.title"), dataset: found.dataset, proposed: [...proposed, { name: found.proposed ?? `${found.a?.name ?? ""} 2`.trim() }] });
+  choosing = pick({ title: t("target.title"), dataset: found.dataset, proposed: [...proposed, { name: found.proposed ?? `${found.a?.name ?? ""} 2`.trim() }] });
+  const chosen = await choosing;
   if (!chosen) return;
   target = chosen.id ? { id: chosen.id, name: chosen.name } : { name: chosen.name };
   bar();
