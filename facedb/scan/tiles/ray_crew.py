@@ -168,7 +168,7 @@ class RayCrew:
                 self._ray.init(address=address, **usual)
             else:
                 self._ray.init(num_cpus=cpu_count(), include_dashboard=False, object_store_memory=_STORE_BYTES, **usual)
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except Exception as error:  # Ray says with a bare one that a node took longer than half a minute to start
             raise _no_cluster(address, error) from error
         finally:
             if threading.current_thread() is threading.main_thread():
