@@ -233,7 +233,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 )
 
 
-@pytest.mark.parametrize("share", [0.1, pytest.param(1.0, marks=pytest.mark.long)])
+@pytest.mark.parametrize("share", [0.02, pytest.param(1.0, marks=pytest.mark.long)])
 def test_hostile_words_are_an_answer_and_change_nothing(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:
