@@ -60,7 +60,7 @@ class Album:
     def told(self) -> list[tuple[object, ...]]:
         """What the scan says of persons; that a photo shows several faces is a finding of its own class."""
         with findings(self.database, FindingSelection(min_confidence=0.25)) as rows:
-            return [(*row[1:6], row[-2]) for row in rows if row[1] != "photo"]
+            return [(*row[1:6], row[-3]) for row in rows if row[1] != "photo"]
 
     def parts(self, scan_id: int) -> dict[int, tuple[str, int | None]]:
         with self.database.connection() as conn:
