@@ -265,7 +265,7 @@ def test_ctrl_c_ends_quickly_keeps_what_is_done_and_the_same_command_goes_on(sho
     place = short_directory / "interrupted"
     place.mkdir(mode=0o711)
     facedb = Command(place)
-    folder = people(place / "people", 10, 25)
+    folder = people(place / "people", 20, 15)
     arguments = ("check", folder, "--model", block_model(place / "slow.onnx", slow=3000), "--threads", 1)
     process = facedb.start(*arguments, "--threshold", THRESHOLD, start_new_session=True)
     url = facedb("db", "url").out.strip()
@@ -290,9 +290,9 @@ def test_ctrl_c_ends_quickly_keeps_what_is_done_and_the_same_command_goes_on(sho
     assert "Traceback" not in err
     assert err.splitlines()[-1].startswith("facedb: interrupted")
     kept = embedded()
-    assert 0 < kept < 250
+    assert 0 < kept < 300
     said = facedb(*arguments, "--threshold", THRESHOLD)
-    assert "250 = 250 embedded" in said.out
+    assert "300 = 300 embedded" in said.out
     with psycopg.connect(url) as conn:
         assert len(conn.execute(LINKS).fetchall()) == len(facedb("links", "--format", "json").json)
     facedb("db", "stop")

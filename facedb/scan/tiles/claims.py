@@ -7,7 +7,6 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
@@ -87,12 +86,23 @@ class Claims:
     def __exit__(self, *error: object) -> None:
         self._stop.set()
         self._thread.join(_END_SECONDS)
-        # Where the server is gone the lease ends by itself.
-        with suppress(psycopg.Error):
-            self._work.conn.rollback()
-            wait_briefly(self._work.conn, _END_SECONDS)
-            tile_rows.release_tiles(self._work.conn, self._scan_id, self.worker)
-            self._work.conn.commit()
+        # A connection that was interrupted in the middle of a statement may be of no use any more, and a new one is.
+        if not self._give_back(lambda: self._work.conn):
+            self._give_back(self._connect)
+
+    def _give_back(self, connect: Callable[[], Connection]) -> bool:
+        """Whether every claim was given back; where the server is gone the leases end by themselves."""
+        try:
+            conn = connect()
+            conn.rollback()
+            wait_briefly(conn, _END_SECONDS)
+            tile_rows.release_tiles(conn, self._scan_id, self.worker)
+            conn.commit()
+            if conn is not self._work.conn:
+                conn.close()
+        except psycopg.Error:
+            return False
+        return True
 
     def take(self) -> TileRow | None:
         """Claim the next free tile; None where there is none."""

@@ -690,6 +690,7 @@ def start_scan(db: Database, home: Path, **more: Any) -> subprocess.Popen[bytes]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
+@pytest.mark.long
 def test_a_scan_killed_again_and_again_ends_with_the_same_rows(database: Database, tmp_path: Path) -> None:
     population = crowd(database, 480, 60)
     expected = run(database, 0.5, engine="faiss-cpu" if "faiss-cpu" in ENGINES else "exact", block_rows=4096)
