@@ -29,6 +29,19 @@ if threading.current_thread() is threading.main_thread() and signal.getsignal(si
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# What runs the whole program from outside, command by command, in a browser or with faults: half of the time of all tests.
+_WHOLE = ("acceptance", "faults", "web/test_browser.py", "web/test_fuzz.py")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the whole program by where they lie."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(_WHOLE):
+            item.add_marker(pytest.mark.whole)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real faces and models; skips where FACEDB_REAL_DATA is not set, fails where it names nothing."""
