@@ -84,27 +84,7 @@ def cases(
         "limit": limit,
     }
     for row in conn.execute(SQL["cases"], wanted).fetchall():
-        (
-            rank,
-            kind,
-            confidence,
-            uncalibrated,
-            a_id,
-            name_a,
-            b_id,
-            name_b,
-            faces_a,
-            faces_b,
-            size_a,
-            size_b,
-            best,
-            mean,
-            detail,
-            verdict,
-            by,
-            note,
-            model_id,
-        ) = row
+        rank, kind, confidence, uncalibrated, a_id, name_a, b_id, name_b, *facts, model_id = row
         members = conn.execute(SQL["members"], {"scan_id": scan_id, "rank": rank}).fetchall()
         roles: dict[int, str] = dict(members)
         own = [key for key, role in members if role in ("wrong", "copy")]
@@ -131,16 +111,7 @@ def cases(
             uncalibrated,
             display(from_text(name_a)),
             None if name_b is None else display(from_text(name_b)),
-            faces_a,
-            faces_b,
-            size_a,
-            size_b,
-            best,
-            mean,
-            detail,
-            verdict,
-            by,
-            note,
+            *facts,
             *(
                 tuple(found[key] for key in keys if key in found)
                 for keys in (shown, [k for k, _ in side_a], [k for k, _ in side_b])

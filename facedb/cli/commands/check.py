@@ -8,33 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facedb.cli.choices import (
-    DEFAULT_THRESHOLD,
-    CoolToOption,
-    DetectorOption,
-    EngineOption,
-    ExcludeOption,
-    FacesOption,
-    FmrOption,
-    IdentityFromOption,
-    IdentityRegexOption,
-    MaxPixelsOption,
-    MaxTempOption,
-    ModelOption,
-    MovedFromOption,
-    NamesOption,
-    PresetOption,
-    ProviderOption,
-    SetOption,
-    ThreadsOption,
-    ThresholdOption,
-    YesOption,
-    given_options,
-    guard,
-    model_choice,
-    model_options,
-    threshold_choice,
-)
+from facedb.cli import choices
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, emit
 from facedb.core.counting import counted
@@ -50,27 +24,27 @@ _TOP = 10
 def check(
     ctx: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Folder of faces: one sub-folder per identity.", show_default=False)],
-    model: ModelOption = None,
-    detector: DetectorOption = None,
-    threshold: ThresholdOption = DEFAULT_THRESHOLD,
-    fmr: FmrOption = None,
+    model: choices.ModelOption = None,
+    detector: choices.DetectorOption = None,
+    threshold: choices.ThresholdOption = choices.DEFAULT_THRESHOLD,
+    fmr: choices.FmrOption = None,
     dataset: DatasetOption = None,
-    preset: PresetOption = None,
-    faces: FacesOption = None,
-    exclude: ExcludeOption = None,
-    identity_from: IdentityFromOption = "top",
-    identity_regex: IdentityRegexOption = None,
-    overrides: SetOption = None,
-    provider: ProviderOption = "auto",
-    max_pixels: MaxPixelsOption = None,
-    yes: YesOption = False,
-    engine: EngineOption = "auto",
-    threads: ThreadsOption = None,
-    names: NamesOption = True,
+    preset: choices.PresetOption = None,
+    faces: choices.FacesOption = None,
+    exclude: choices.ExcludeOption = None,
+    identity_from: choices.IdentityFromOption = "top",
+    identity_regex: choices.IdentityRegexOption = None,
+    overrides: choices.SetOption = None,
+    provider: choices.ProviderOption = "auto",
+    max_pixels: choices.MaxPixelsOption = None,
+    yes: choices.YesOption = False,
+    engine: choices.EngineOption = "auto",
+    threads: choices.ThreadsOption = None,
+    names: choices.NamesOption = True,
     full: Annotated[bool, typer.Option("--full", help="Scan everything anew instead of only what is new.")] = False,
-    moved_from: MovedFromOption = None,
-    max_temp: MaxTempOption = None,
-    cool_to: CoolToOption = None,
+    moved_from: choices.MovedFromOption = None,
+    max_temp: choices.MaxTempOption = None,
+    cool_to: choices.CoolToOption = None,
 ) -> None:
     """Check a folder of faces: ingest, embed, compare every face with every other, and show what looks wrong.
 
@@ -80,9 +54,9 @@ def check(
     from facedb.scan.run import ScanOptions
 
     settings = settings_from(ctx)
-    chosen = model_options(ctx, model, detector, preset, faces, overrides, provider, max_pixels)
+    chosen = choices.model_options(ctx, model, detector, preset, faces, overrides, provider, max_pixels)
     options = ScanOptions(
-        threshold=threshold_choice(ctx, threshold, fmr),
+        threshold=choices.threshold_choice(ctx, threshold, fmr),
         engine=engine,
         threads=threads,
         full=full,
@@ -93,15 +67,15 @@ def check(
     )
     with database(ctx) as db:
         reporter = state_of(ctx).reporter
-        pause = guard(max_temp, cool_to, reporter)
-        choice = model_choice(ctx, db, chosen, dataset=dataset, source=folder, moved_from=moved_from, yes=yes)
+        pause = choices.guard(max_temp, cool_to, reporter)
+        choice = choices.model_choice(ctx, db, chosen, dataset=dataset, source=folder, moved_from=moved_from, yes=yes)
         summary = run(
             db,
             folder,
             choice,
             options,
             dataset=dataset,
-            source_options=given_options(
+            source_options=choices.given_options(
                 ctx, exclude=exclude, identity_from=identity_from, identity_regex=identity_regex
             ),
             moved_from=moved_from,
