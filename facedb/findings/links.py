@@ -51,9 +51,7 @@ def roll_up(
     ``vectors`` float32 (n, d) and ``labels`` (n,) are the gallery; ``rows_a``, ``rows_b`` (m,) row indices of pairs with
     different labels, ``scores`` (m,). Ranked by max_score, then the larger coverage, then mean_score, then labels.
     """
-    names, codes = np.unique(labels, return_inverse=True)
-    sizes = np.bincount(codes, minlength=len(names)).astype(np.int64)
-    codes = codes.astype(np.int32)
+    names, codes = _coded(labels)
     key = _keys(codes, len(names), rows_a, rows_b)
     order = np.argsort(key, kind="stable")
     key = key[order]
@@ -66,22 +64,7 @@ def roll_up(
     counts, faces_a, faces_b, highest, mean, median = (
         np.concatenate(each) for each in list(zip(*parts, strict=True))[1:]
     )
-    centroid = _centroid_scores(vectors, codes, a, b)
-    return _ranked(
-        Links(
-            names[a].astype(np.int64),
-            names[b].astype(np.int64),
-            counts,
-            faces_a,
-            faces_b,
-            sizes[a],
-            sizes[b],
-            highest,
-            mean,
-            median,
-            centroid,
-        )
-    )
+    return _links(vectors, names, codes, a, b, counts, faces_a, faces_b, highest, mean, median)
 
 
 def put_together(
@@ -92,26 +75,10 @@ def put_together(
     ``identities`` (m, 2) are the labels of each link, the smaller one first, ``faces`` (m, 2) how many faces of each side are in a
     flagged pair, ``told`` (m, 4) what `statistics` says of its scores.
     """
-    names, codes = np.unique(labels, return_inverse=True)
-    sizes = np.bincount(codes, minlength=len(names)).astype(np.int64)
+    names, codes = _coded(labels)
     a, b = np.searchsorted(names, identities[:, 0]), np.searchsorted(names, identities[:, 1])
-    centroid = _centroid_scores(vectors, codes.astype(np.int32), a, b)
     counts, highest, mean, median = told.T
-    return _ranked(
-        Links(
-            identities[:, 0],
-            identities[:, 1],
-            counts.astype(np.int64),
-            faces[:, 0],
-            faces[:, 1],
-            sizes[a],
-            sizes[b],
-            highest,
-            mean,
-            median,
-            centroid,
-        )
-    )
+    return _links(vectors, names, codes, a, b, counts.astype(np.int64), faces[:, 0], faces[:, 1], highest, mean, median)
 
 
 def statistics(scores: Float32Array) -> tuple[float, float, float, float]:
@@ -119,6 +86,34 @@ def statistics(scores: Float32Array) -> tuple[float, float, float, float]:
     ordered, count = scores.astype(np.float64), len(scores)
     mean = float(np.add.reduceat(ordered, [0])[0]) / count
     return count, float(ordered[-1]), mean, float(ordered[(count - 1) // 2] + ordered[count // 2]) / 2
+
+
+def _coded(labels: NDArray[np.integer]) -> tuple[NDArray[np.integer], Int32Array]:
+    """The labels there are, sorted, and for each row the place int32 (n,) of its own among them."""
+    names, codes = np.unique(labels, return_inverse=True)
+    return names, codes.astype(np.int32)
+
+
+def _links(
+    vectors: Float32Array,
+    names: NDArray[np.integer],
+    codes: Int32Array,
+    a: Int64Array,
+    b: Int64Array,
+    counts: Int64Array,
+    faces_a: Int64Array,
+    faces_b: Int64Array,
+    highest: Float64Array,
+    mean: Float64Array,
+    median: Float64Array,
+) -> Links:
+    """The links between the identities ``names[a]`` and ``names[b]`` (m,), ranked, of a gallery whose rows have the ``codes`` (n,)."""
+    sizes = np.bincount(codes, minlength=len(names)).astype(np.int64)
+    centroid = _centroid_scores(vectors, codes, a, b)
+    identity_a, identity_b = names[a].astype(np.int64), names[b].astype(np.int64)
+    return _ranked(
+        Links(identity_a, identity_b, counts, faces_a, faces_b, sizes[a], sizes[b], highest, mean, median, centroid)
+    )
 
 
 def _ranked(links: Links) -> Links:

@@ -53,7 +53,7 @@ def explained(conn: Connection, scan_id: int, likely: Float64Array) -> Explained
     mated, doubt = _Counter(), _Counter()
     for link, each in zip(link_parts.links(conn, scan_id), likely.tolist(), strict=True):
         mated.add(link.scores, each)
-        doubt.add(np.sort(link.scores)[::-1], each * (1 - each) * (2 * np.arange(len(link.scores)) + 1))
+        doubt.add(link.scores[::-1], each * (1 - each) * (2 * np.arange(len(link.scores)) + 1))
     return Explained(mated.counts(), doubt.counts())
 
 

@@ -206,10 +206,6 @@ delete from facedb.dataset where id = %(dataset)s;
 -- The number of this transaction, older than which nobody may look any more before the rows are really gone.
 select pg_current_xact_id()::text;
 
--- name: exports
--- How often something left the database for files of its own.
-select count(*) from facedb.audit where act in ('export', 'backup');
-
 -- name: partitions
 -- The tables of these contracts, and of scans under them.
 select 'embedding_' || m from unnest(%(models)s::integer[]) m

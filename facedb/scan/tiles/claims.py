@@ -7,6 +7,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Self
 
@@ -86,23 +87,19 @@ class Claims:
     def __exit__(self, *error: object) -> None:
         self._stop.set()
         self._thread.join(_END_SECONDS)
-        # A connection that was interrupted in the middle of a statement may be of no use any more, and a new one is.
-        if not self._give_back(lambda: self._work.conn):
-            self._give_back(self._connect)
-
-    def _give_back(self, connect: Callable[[], Connection]) -> bool:
-        """Whether every claim was given back; where the server is gone the leases end by themselves."""
         try:
-            conn = connect()
-            conn.rollback()
-            wait_briefly(conn, _END_SECONDS)
-            tile_rows.release_tiles(conn, self._scan_id, self.worker)
-            conn.commit()
-            if conn is not self._work.conn:
-                conn.close()
+            self._give_back(self._work.conn)
         except psycopg.Error:
-            return False
-        return True
+            # A connection that was interrupted in the middle of a statement may be of no use any more. Where the server is gone, the
+            # leases end by themselves.
+            with suppress(psycopg.Error), closing(self._connect()) as fresh:
+                self._give_back(fresh)
+
+    def _give_back(self, conn: Connection) -> None:
+        conn.rollback()
+        wait_briefly(conn, _END_SECONDS)
+        tile_rows.release_tiles(conn, self._scan_id, self.worker)
+        conn.commit()
 
     def take(self) -> TileRow | None:
         """Claim the next free tile; None where there is none."""
