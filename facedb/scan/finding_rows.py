@@ -113,6 +113,11 @@ def identity_names(conn: Connection, ids: Sequence[int]) -> dict[int, tuple[str,
     return {row[0]: (row[1], row[2]) for row in conn.execute(SQL["identity_names"], {"ids": list(ids)})}
 
 
+def spoken_of(conn: Connection, scan_id: int) -> list[int]:
+    """The ranks of findings of a scan that some verdict is about."""
+    return [row[0] for row in conn.execute(SQL["spoken_of"], {"scan_id": scan_id})]
+
+
 def image_paths(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
     """Paths of images by key."""
     return dict(conn.execute(SQL["image_paths"], {"ids": list(ids)}).fetchall())

@@ -17,7 +17,7 @@ from facedb.db.connection import Connection, Database
 from facedb.findings.confidence import CERTAIN
 from facedb.findings.finding_table import Kind, Weigh
 from facedb.findings.lessons import Lesson, lesson
-from facedb.scan.finding_rows import SQL
+from facedb.scan.finding_rows import SQL, spoken_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def record(conn: Connection, scan_id: int) -> Record:
 
 
 def _live(conn: Connection, scan_id: int) -> list[Judged]:
-    ranks = [row[0] for row in conn.execute(SQL["spoken_of"], {"scan_id": scan_id})]
+    ranks = spoken_of(conn, scan_id)
     if not ranks:
         return []
     return [Judged(*row) for row in conn.execute(SQL["judged"], {"scan_id": scan_id, "ranks": ranks})]

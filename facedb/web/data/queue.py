@@ -10,6 +10,7 @@ from typing import Any, Literal
 from facedb.core.errors import NotFoundError
 from facedb.db.connection import Connection
 from facedb.db.queries import load
+from facedb.scan.finding_rows import spoken_of
 from facedb.web.data.faces import Face, load_faces, shown
 
 SQL = load("web", "queue")
@@ -165,8 +166,8 @@ def _part(conn: Connection, scan_id: int, chosen: Filter, after: int, until: int
 def progress(conn: Connection, scan_id: int, sitting_id: int) -> Progress:
     """How far the review of a scan is."""
     counts: dict[str, Counter[tuple[str, bool | None]]] = defaultdict(Counter)
-    ranks = [row[0] for row in conn.execute(SQL["spoken_of"], {"scan_id": scan_id})]
-    for kind, state, agrees, count in conn.execute(SQL["progress"], {"scan_id": scan_id, "ranks": ranks}):
+    ranks = {*spoken_of(conn, scan_id), *(row[0] for row in conn.execute(SQL["decided_by_others"], {"scan_id": scan_id}))}
+    for kind, state, agrees, count in conn.execute(SQL["progress"], {"scan_id": scan_id, "ranks": sorted(ranks)}):
         counts[kind][state, agrees] += int(count)
     classes = tuple(_class(kind, counts[kind]) for kind in sorted(counts))
     row = conn.execute(SQL["pace"], {"sitting_id": sitting_id}).fetchone()

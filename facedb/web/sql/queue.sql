@@ -46,19 +46,9 @@ order by c.rank limit %(limit)s;
 -- The last rank of a scan.
 select coalesce(max(rank), 0) from facedb.finding where scan_id = %(scan_id)s;
 
--- name: spoken_of
--- The ranks of findings of a scan that some verdict may decide: asked for first, so that the planner knows how many they are.
-select f.rank from facedb.finding f
-join facedb.verdict v on v.kind = 'link' and v.identity_a = least(f.identity_a, f.identity_b)
-                     and v.identity_b = greatest(f.identity_a, f.identity_b)
-where f.scan_id = %(scan_id)s and f.class in ('merge', 'look-alike')
-union
-select w.rank from facedb.finding_face w
-join facedb.face a on a.id = w.face_id join facedb.image i on i.id = a.image_id
-join facedb.verdict v on v.image_a = i.id or v.sha256_a = i.sha256
-where w.scan_id = %(scan_id)s and w.role in ('wrong', 'copy')
-union
--- What was said of others decides these: two that are the same as a third, folders whose every photo belongs elsewhere.
+-- name: decided_by_others
+-- The ranks of findings of a scan that what was said of others may decide: two that are the same as a third, folders whose every
+-- photo belongs elsewhere, the photos of a pair.
 select f.rank from facedb.finding f
 where f.scan_id = %(scan_id)s
   and f.identity_a in (select unnest(array[v.identity_a, v.identity_b]) from facedb.verdict v where v.kind = 'link')
