@@ -302,6 +302,8 @@ def test_another_face_of_a_photo_is_taken_by_key_and_by_click(
     with demo_database.connection() as conn:
         assert conn.execute("select box_x, said_by from bi.taken_faces").fetchall() == [(60.0, "ann")]
     tab.get_by_role("button", name="Undo").click()
+    # There is one free box before as well: that nobody said anything any more is what shows the undo.
+    expect(tab.locator("#picture .box.said")).to_have_count(0, timeout=SLOW)
     expect(tab.locator("#picture .box.free")).to_have_count(1, timeout=SLOW)
     with demo_database.connection() as conn:
         assert conn.execute("select count(*) from bi.taken_faces").fetchone() == (0,)

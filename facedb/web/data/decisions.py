@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from facedb.core.errors import ConflictError, NotFoundError, UsageError
 from facedb.core.files.paths import display
@@ -16,37 +14,12 @@ from facedb.db.queries import load
 from facedb.review import decision_rows, people, taken_faces
 from facedb.web.data import case
 from facedb.web.data.faces import load_faces, shown
+from facedb.web.data.statements import OTHER_FACE, OUTSIDE, Image, Says, Subject, Wish, agrees, statements
 
 SQL = load("web", "decisions")
 
 # A verdict import may hold the table for long: rather say so than wait for it.
 _PATIENCE_SECONDS = 3.0
-
-Answer = Literal["same", "different", "unsure", "wrong-identity", "duplicate"]
-OTHER_FACE = "other-face"
-
-_AGREES: dict[tuple[str, str], bool] = {
-    ("merge", "same"): True,
-    ("merge", "different"): False,
-    ("look-alike", "different"): True,
-    ("look-alike", "same"): False,
-    ("stray", "wrong-identity"): True,
-    ("stray", "different"): True,
-    ("stray", "same"): False,
-    ("stray", "other-face"): False,
-    ("mixed", "wrong-identity"): True,
-    ("mixed", "different"): True,
-    ("mixed", "same"): False,
-    ("duplicate", "duplicate"): True,
-    ("duplicate", "same"): False,
-    ("duplicate", "different"): False,
-    ("unlabelled", "same"): True,
-    ("unlabelled", "different"): False,
-    ("newcomer", "same"): True,
-    ("newcomer", "wrong-identity"): True,
-    ("newcomer", "different"): False,
-}
-_OUTSIDE = ("unlabelled", "newcomer")
 
 
 class SaidMeanwhileError(ConflictError):
@@ -55,25 +28,6 @@ class SaidMeanwhileError(ConflictError):
     def __init__(self, message: str, scan_id: int, rank: int, seen: int) -> None:
         super().__init__(message)
         self.scan_id, self.rank, self.seen = scan_id, rank, seen
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """An answer to one finding. ``seen``: the newest verdict on it that the reviewer saw (None: whatever there is).
-
-    ``faces``: the images that the answer is about, where it is not about the whole finding; of other-face the face that was meant.
-    ``target``: the identity where wrong images belong, or whose name stays; of what has no label whose it is (None: as the finding
-    says). ``stays``: the image that stays of copies, where the reviewer chose it.
-    """
-
-    scan_id: int
-    rank: int
-    answer: Answer | Literal["other-face"]
-    seen: int | None = None
-    faces: tuple[int, ...] = ()
-    target: int | None = None
-    stays: int | None = None
-    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,38 +50,6 @@ class Undone:
     verdicts: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Image:
-    face_id: int
-    id: int
-    identity_id: int | None
-    status: str
-    known: bool
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Says:
-    """One verdict to write."""
-
-    kind: Literal["link", "pair", "face"]
-    verdict: str
-    a: int
-    b: int = 0
-    target: int | None = None
-
-
-@dataclass(slots=True)
-class _Subject:
-    """A finding and its images, as an answer needs them."""
-
-    kind: str
-    identity_a: int | None
-    identity_b: int | None
-    dataset: str
-    own: list[_Image] = field(default_factory=list)
-
-
 def decide(
     conn: Connection, sitting_id: int, reviewer: str, wishes: Sequence[Wish], *, batch: int | None = None
 ) -> list[Decided]:
@@ -145,22 +67,14 @@ def decide(
             raise SaidMeanwhileError(_who_said(conn, wish, last), wish.scan_id, wish.rank, last)
         subject = _subject(conn, wish)
         selected = _images(conn, wish.faces)
-        if subject.kind in _OUTSIDE:
+        if subject.kind in OUTSIDE:
             wish = _named(conn, wish, subject)
-        if wish.answer == OTHER_FACE:
-            _expect_own(subject, selected)
-            says = list(_about_finding(wish, subject))
-        elif subject.kind == "mixed" and selected and wish.answer in ("wrong-identity", "different"):
-            says = list(_split(wish, subject, selected))
-        else:
-            says = list(_about_images(wish, selected) if selected else _about_finding(wish, subject))
+        says = list(statements(wish, subject, selected))
         verdicts = [_say(conn, one, reviewer, wish.note) for one in says]
         taken = [taken_faces.take(conn, face, said_by=reviewer) for face in wish.faces if wish.answer == OTHER_FACE]
-        partly = wish.faces and subject.kind != "mixed" and wish.answer != OTHER_FACE
-        agrees = None if partly else _AGREES.get((subject.kind, wish.answer))
-        if subject.kind == "unlabelled" and wish.answer == "wrong-identity" and not partly:
-            agrees = wish.target == subject.identity_a
-        key, batch = _write(conn, sitting_id, batch, (wish.scan_id, wish.rank), subject.kind, wish.answer, agrees)
+        key, batch = _write(
+            conn, sitting_id, batch, (wish.scan_id, wish.rank), subject.kind, wish.answer, agrees(wish, subject)
+        )
         conn.execute(SQL["add_decision_verdicts"], {"decision_id": key, "verdicts": verdicts})
         conn.execute(SQL["add_decision_taken_faces"], {"decision_id": key, "taken": taken})
         decided.append(Decided(key, batch, wish.scan_id, wish.rank, tuple(verdicts), max([last, *verdicts])))
@@ -257,20 +171,20 @@ def _write(
     return int(row[0]), int(row[1])
 
 
-def _subject(conn: Connection, wish: Wish) -> _Subject:
+def _subject(conn: Connection, wish: Wish) -> Subject:
     row = conn.execute(case.SQL["subject"], {"scan_id": wish.scan_id, "rank": wish.rank}).fetchone()
     if row is None:
         raise NotFoundError(f"Scan {wish.scan_id} has no finding {wish.rank}.")
     faces = conn.execute(case.SQL["finding_faces"], {"scan_id": wish.scan_id, "rank": wish.rank})
-    return _Subject(
+    return Subject(
         row[0], row[1], row[2], row[3], _images(conn, [face for face, role in faces if role in ("wrong", "copy")])
     )
 
 
-def _images(conn: Connection, faces: Sequence[int]) -> list[_Image]:
+def _images(conn: Connection, faces: Sequence[int]) -> list[Image]:
     if not faces:
         return []
-    found = {row[0]: _Image(*row) for row in conn.execute(SQL["images_of_faces"], {"ids": list(faces)})}
+    found = {row[0]: Image(*row) for row in conn.execute(SQL["images_of_faces"], {"ids": list(faces)})}
     missing = [key for key in faces if key not in found]
     if missing:
         raise NotFoundError(f"There is no face {missing[0]} any more: look at the case again.")
@@ -281,33 +195,7 @@ def _images(conn: Connection, faces: Sequence[int]) -> list[_Image]:
     return list(images.values())
 
 
-def _about_finding(wish: Wish, subject: _Subject) -> Iterator[_Says]:
-    """The verdicts of an answer to a whole finding."""
-    answer = wish.answer
-    if subject.kind in ("merge", "look-alike"):
-        if answer not in ("same", "different", "unsure") or subject.identity_a is None or subject.identity_b is None:
-            raise UsageError(f"Select the images that are {_WORDS[answer]} first: of two identities one cannot say it.")
-        if wish.target is not None and wish.target not in (subject.identity_a, subject.identity_b):
-            raise UsageError("The name that stays is one of the two.")
-        target = wish.target if answer == "same" else None
-        yield _Says("link", answer, subject.identity_a, subject.identity_b, target)
-    elif subject.kind == "duplicate":
-        yield from _copies(wish, subject)
-    elif subject.kind in _OUTSIDE:
-        yield from _without_label(wish, subject)
-    else:
-        for image in subject.own:
-            if answer == OTHER_FACE:
-                yield _Says("face", "same", image.id)
-            elif answer == "different":
-                yield _Says("face", "wrong-identity", image.id)
-            elif answer == "wrong-identity":
-                yield _wrong(image, wish.target)
-            else:
-                yield _Says("face", answer, image.id)
-
-
-def _named(conn: Connection, wish: Wish, subject: _Subject) -> Wish:
+def _named(conn: Connection, wish: Wish, subject: Subject) -> Wish:
     """The answer with whom the finding names, or for a newcomer a free name, where the reviewer named nobody."""
     if wish.target is not None or wish.faces or wish.answer not in ("same", "wrong-identity"):
         return wish
@@ -317,82 +205,7 @@ def _named(conn: Connection, wish: Wish, subject: _Subject) -> Wish:
     return replace(wish, target=people.make(conn, dataset_id, people.free_name(conn, subject.dataset)))
 
 
-def _without_label(wish: Wish, subject: _Subject) -> Iterator[_Says]:
-    """Photos that lie in no folder: whose they are, or that they stay as they are."""
-    for image in subject.own:
-        if wish.answer in ("same", "wrong-identity"):
-            yield _wrong(image, wish.target)
-        elif wish.answer == "different":
-            yield _Says("face", "same", image.id)
-        else:
-            yield _Says("face", wish.answer, image.id)
-
-
-def _expect_own(subject: _Subject, selected: Sequence[_Image]) -> None:
-    """Another face can be taken of the one photo that a stray, or a finding about a photo, is about: its label is right then."""
-    if subject.kind not in ("stray", "photo") or [i.id for i in selected] != [i.id for i in subject.own]:
-        raise UsageError("Another face can be taken of the photo in question, and one alone.")
-
-
-def _split(wish: Wish, subject: _Subject, leaving: Sequence[_Image]) -> Iterator[_Says]:
-    """A mixed folder split otherwise than it was proposed: those of the second group that do not leave are right where they are."""
-    ids = {image.id for image in leaving}
-    if any(image.identity_id != subject.identity_a for image in leaving):
-        raise UsageError("Only images of the mixed folder can leave it.")
-    for image in leaving:
-        yield _wrong(image, wish.target if wish.answer == "wrong-identity" else None)
-    for image in subject.own:
-        if image.id not in ids:
-            yield _Says("face", "same", image.id)
-
-
-def _copies(wish: Wish, subject: _Subject) -> Iterator[_Says]:
-    """Copies of one photo: which of them are, and, where it was chosen or their folders differ, which of them go."""
-    if wish.answer == "wrong-identity":
-        raise UsageError("Select the image that is of the wrong identity first.")
-    for one, other in pairwise(subject.own):
-        yield _Says("pair", wish.answer, one.id, other.id)
-    if wish.answer != "duplicate":
-        return
-    ids = [image.id for image in subject.own]
-    if wish.stays is not None and wish.stays not in ids:
-        raise UsageError("The image that stays is one of the copies.")
-    if wish.stays is not None:
-        for image in subject.own:
-            yield _Says("face", "same" if image.id == wish.stays else "duplicate", image.id)
-
-
-def _about_images(wish: Wish, selected: Sequence[_Image]) -> Iterator[_Says]:
-    """The verdicts of an answer to single images that were selected."""
-    if wish.answer == "wrong-identity":
-        for image in selected:
-            yield _wrong(image, wish.target)
-    elif wish.answer == "duplicate" and len(selected) > 1:
-        for one, other in pairwise(selected):
-            yield _Says("pair", "duplicate", one.id, other.id)
-    elif wish.answer in ("same", "different", "unsure") and len(selected) == 2:
-        yield _Says("pair", wish.answer, selected[0].id, selected[1].id)
-    else:
-        raise UsageError(f"Two images can be {_WORDS[wish.answer]}; {len(selected)} are selected.")
-
-
-_WORDS = {
-    "same": "the same person",
-    "different": "different people",
-    "unsure": "unsure",
-    "duplicate": "one photo twice",
-    "wrong-identity": "of the wrong identity",
-    OTHER_FACE: "the face that is meant",
-}
-
-
-def _wrong(image: _Image, target: int | None) -> _Says:
-    if target is not None and target == image.identity_id:
-        raise UsageError(f"{shown(image.path)} carries that name already: choose another one.")
-    return _Says("face", "wrong-identity", image.id, target=target)
-
-
-def _say(conn: Connection, one: _Says, reviewer: str, note: str | None) -> int:
+def _say(conn: Connection, one: Says, reviewer: str, note: str | None) -> int:
     if one.kind == "link":
         return decision_rows.say_link(conn, one.verdict, one.a, one.b, target=one.target, note=note, said_by=reviewer)
     if one.kind == "pair":

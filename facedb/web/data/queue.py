@@ -166,7 +166,10 @@ def _part(conn: Connection, scan_id: int, chosen: Filter, after: int, until: int
 def progress(conn: Connection, scan_id: int, sitting_id: int) -> Progress:
     """How far the review of a scan is."""
     counts: dict[str, Counter[tuple[str, bool | None]]] = defaultdict(Counter)
-    ranks = {*spoken_of(conn, scan_id), *(row[0] for row in conn.execute(SQL["decided_by_others"], {"scan_id": scan_id}))}
+    ranks = {
+        *spoken_of(conn, scan_id),
+        *(row[0] for row in conn.execute(SQL["decided_by_others"], {"scan_id": scan_id})),
+    }
     for kind, state, agrees, count in conn.execute(SQL["progress"], {"scan_id": scan_id, "ranks": sorted(ranks)}):
         counts[kind][state, agrees] += int(count)
     classes = tuple(_class(kind, counts[kind]) for kind in sorted(counts))

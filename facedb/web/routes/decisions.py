@@ -11,7 +11,8 @@ from facedb.core.errors import UsageError
 from facedb.review import people
 from facedb.scan.lessons import learn
 from facedb.web.data import case, decisions, identities, photos
-from facedb.web.data.decisions import Answer, Decided, Undone, Wish
+from facedb.web.data.decisions import Decided, Undone
+from facedb.web.data.statements import Answer, Wish
 from facedb.web.deps import (
     Bigint,
     Body,
