@@ -43,7 +43,7 @@ class Work:
         self._say = say
         self._patience = RECONNECT_SECONDS if patience is None else patience
         self._kept: list[Callable[[Connection], None]] = []
-        self._open()
+        self._use(db.open())
 
     def close(self) -> None:
         """Close the connection."""
@@ -91,18 +91,13 @@ class Work:
         return True
 
     def _reconnect(self, cause: psycopg.Error) -> None:
-        self.conn.close()
         reason = str(translate(cause, self._db.dsn)).partition(" (")[0].rstrip(".")
         self._say(f"{reason}; waiting up to {self._patience:.0f} s for the connection to come back.")
-        old = self._pid, self._began
         until = time.monotonic() + self._patience
         while True:
             try:
                 self._db.revive()
-                self._open()
-                # The server may not have noticed yet, and the old session would keep its locks from the new one.
-                self.conn.execute(SQL["end_old"], {"pid": old[0], "began": old[1]})
-                self.conn.commit()
+                self.begin_anew()
                 for take in self._kept:
                     take(self.conn)
                     self.conn.commit()
@@ -114,12 +109,23 @@ class Work:
                 self._say("The connection is back; going on.")
                 return
 
-    def _open(self) -> None:
-        self.conn = self._db.open()
-        self._pid = self.conn.info.backend_pid
-        row = self.conn.execute(SQL["began"]).fetchone()
-        self._began = row[0] if row else None
-        self.conn.commit()
+    def begin_anew(self) -> None:
+        """Take a new connection in place of one that was lost, or interrupted in mid-statement and of no use any more."""
+        self.conn.close()
+        fresh = self._db.open()
+        try:
+            # The server may not have noticed yet, and the old session would keep its locks from the new one.
+            fresh.execute(SQL["end_old"], {"pid": self._pid, "began": self._began})
+            fresh.commit()
+            self._use(fresh)
+        except BaseException:
+            fresh.close()
+            raise
+
+    def _use(self, conn: Connection) -> None:
+        row = conn.execute(SQL["began"]).fetchone()
+        conn.commit()
+        self.conn, self._pid, self._began = conn, conn.info.backend_pid, row[0] if row else None
 
     def _number(self) -> str | None:
         """The number of the open transaction, None where it has written nothing."""

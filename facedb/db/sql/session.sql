@@ -32,5 +32,5 @@ select current_setting('facedb.session', true), pg_backend_pid();
 select backend_start from pg_stat_get_activity(pg_backend_pid());
 
 -- name: end_old
--- End an earlier session of this very program that the server has not given up yet, and with it its locks.
-select pg_terminate_backend(pid) from pg_stat_activity where pid = %(pid)s and backend_start = %(began)s;
+-- End an earlier session of this very program that the server has not given up yet, and with it its locks; waits up to 2 s for its end.
+select pg_terminate_backend(pid, 2000) from pg_stat_activity where pid = %(pid)s and backend_start = %(began)s;

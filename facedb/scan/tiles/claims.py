@@ -7,7 +7,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,6 +15,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
+from facedb.core.errors import FacedbError
 from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
 from facedb.db.locks import wait_briefly
@@ -88,14 +89,16 @@ class Claims:
         self._stop.set()
         self._thread.join(_END_SECONDS)
         try:
-            self._give_back(self._work.conn)
+            self._give_back()
         except psycopg.Error:
             # A connection that was interrupted in the middle of a statement may be of no use any more. Where the server is gone, the
             # leases end by themselves.
-            with suppress(psycopg.Error), closing(self._connect()) as fresh:
-                self._give_back(fresh)
+            with suppress(psycopg.Error, FacedbError):
+                self._work.begin_anew()
+                self._give_back()
 
-    def _give_back(self, conn: Connection) -> None:
+    def _give_back(self) -> None:
+        conn = self._work.conn
         conn.rollback()
         wait_briefly(conn, _END_SECONDS)
         tile_rows.release_tiles(conn, self._scan_id, self.worker)

@@ -166,6 +166,22 @@ def test_a_worker_that_is_stopped_gives_its_tile_back_at_once(database: Database
         assert tile_rows.tile_counts(conn, scan_id).done == 3
 
 
+def test_a_worker_interrupted_while_it_commits_a_tile_gives_it_back_at_once(database: Database) -> None:
+    crowd(database)
+    scan_id = begun(database)
+    with closing(Work(database)) as session, Claims(session, database.open, scan_id) as claims:
+        tile = claims.take()
+        assert tile is not None
+        assert tile_rows.finish_tile(
+            session.conn, scan_id, claims.worker, tile, pairs=0, candidates=0, comparisons=1, seconds=0.0
+        )
+        # What Ctrl-C leaves behind in mid-statement: a connection that takes no other one, and its locks.
+        session.conn.pgconn.send_query(b"select pg_sleep(60)")
+    with database.connection() as conn:
+        counts = tile_rows.tile_counts(conn, scan_id)
+        assert (counts.claimed, counts.done) == (0, 1)
+
+
 def test_a_claim_is_renewed_while_its_worker_is_at_work(database: Database) -> None:
     crowd(database)
     scan_id = begun(database)
