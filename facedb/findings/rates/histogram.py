@@ -50,6 +50,10 @@ def bin_of(scores: NDArray[np.floating]) -> Int64Array:
 
     A score just above 1 (two unit vectors may be 1e-3 off) goes to the last bin, one just below -1 to the first.
     """
+    if scores.dtype == np.float32:
+        # 24 bits times ten: the product is exact, so no edge is missed.
+        exact = np.floor(np.multiply(scores, float(BINS // 2), dtype=np.float64))
+        return np.asarray(np.clip(exact + BINS // 2, 0, BINS - 1), np.int64)
     wide = scores.astype(np.float64)
     bins = np.clip(np.floor((wide + 1.0) * (BINS / 2)), 0, BINS - 1).astype(np.int64)
     # The multiplication may round across an edge, so the edges themselves have the last word.
