@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.lookup import are_distinct
 from facedb.core.records import Float64Array, Int64Array
 from facedb.join.gallery import Gallery
 
@@ -79,6 +80,9 @@ def count_pairs(gallery: Gallery, *, first_new: int = 0) -> PairCounts:
 def count_label_pairs(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> PairCounts:
     """The genuine and impostor pairs of rows with these ``labels`` and images ``groups`` (n,)."""
     rows = len(labels)
+    if are_distinct(groups):
+        genuine = _within(np.unique(labels, return_counts=True)[1])
+        return PairCounts(genuine, rows * (rows - 1) // 2 - genuine)
     label_codes = np.unique(labels, return_inverse=True)[1]
     group_codes = np.unique(groups, return_inverse=True)[1]
     same_label = _within(np.bincount(label_codes))

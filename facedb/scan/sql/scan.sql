@@ -20,6 +20,53 @@ join facedb.face f on f.id = e.face_id
 join facedb.image i on i.id = f.image_id
 join facedb.source s on s.id = i.source_id
 
+-- name: table_sizes
+-- How many bytes the partition of a contract has, and the tables that its faces and images are in. (Composed: the partition.)
+select pg_relation_size({embedding}::regclass), pg_relation_size('facedb.face'), pg_relation_size('facedb.image');
+
+-- name: packed_embeddings
+-- The embeddings of a contract as in `faces`, some thousand of them in each row, column by column. (Composed: partition, pages, dimension.)
+select array_send(p.id), array_send(p.face_id), array_send(p.norm), array_send(p.mark)
+from generate_series({first}::bigint, {end}::bigint - 1, {step}::bigint) as run(page)
+cross join lateral (
+    select array_agg(id) as id, array_agg(face_id) as face_id, array_agg(norm) as norm,
+           array_agg(hashfloat8extended(
+               vector_norm(vec), hashfloat8extended(vec <#> array_fill(1::real, array[{dim}])::vector, 0)
+           )) as mark
+    from {embedding}
+    where ctid >= format('(%s,0)', run.page)::tid and ctid < format('(%s,0)', least(run.page + {step}, {end}))::tid
+) p
+where p.id is not null
+
+-- name: packed_faces
+-- Faces of all contracts in the same way. (Composed: pages.)
+select array_send(p.id), array_send(p.image_id), array_send(p.size_px), array_send(p.sharpness), array_send(p.roll)
+from generate_series({first}::bigint, {end}::bigint - 1, {step}::bigint) as run(page)
+cross join lateral (
+    select array_agg(id) as id, array_agg(image_id) as image_id, array_agg(coalesce(size_px, 'NaN')) as size_px,
+           array_agg(coalesce(sharpness, 'NaN')) as sharpness,
+           array_agg(coalesce(atan2d(landmarks[4] - landmarks[2], landmarks[3] - landmarks[1])::real, 'NaN')) as roll
+    from facedb.face
+    where ctid >= format('(%s,0)', run.page)::tid and ctid < format('(%s,0)', least(run.page + {step}, {end}))::tid
+) p
+where p.id is not null
+
+-- name: packed_images
+-- Images in the same way. (Composed: pages.)
+select array_send(p.id), array_send(p.identity_id), array_send(p.dataset_id), array_send(p.present), array_send(p.has_content),
+       array_send(p.content), array_send(p.has_look), array_send(p.look)
+from generate_series({first}::bigint, {end}::bigint - 1, {step}::bigint) as run(page)
+cross join lateral (
+    select array_agg(i.id) as id, array_agg(coalesce(i.identity_id, 0)) as identity_id, array_agg(s.dataset_id) as dataset_id,
+           array_agg(case when i.status = 'ready' and (i.identity_id is not null or i.labelled_by = 'source') then 1 else 0 end) as present,
+           array_agg(case when i.sha256 is null then 0 else 1 end) as has_content,
+           array_agg(coalesce(substring(i.sha256 from 1 for 8), '\x0000000000000000')) as content,
+           array_agg(case when i.phash is null then 0 else 1 end) as has_look, array_agg(coalesce(i.phash, 0)) as look
+    from facedb.image i join facedb.source s on s.id = i.source_id
+    where i.ctid >= format('(%s,0)', run.page)::tid and i.ctid < format('(%s,0)', least(run.page + {step}, {end}))::tid
+) p
+where p.id is not null
+
 -- name: packed
 -- Vectors of a range of pages, some hundred strung together in each row. (Composed: partition, pages, filter.)
 select p.ids, p.vectors
@@ -170,6 +217,10 @@ where s.dataset_id = %(dataset_id)s and i.status = 'ready' and i.identity_id is 
 -- name: outsiders
 -- The faces without a label that took part in the findings of a scan.
 select embedding_id from facedb.scan_outsider where scan_id = %(scan_id)s order by embedding_id;
+
+-- name: has_thumbnails
+-- Whether any image has a thumbnail: vectors that came without images have none.
+select exists (select from facedb.thumbnail);
 
 -- name: views
 -- Hashes of the turns and crops of images.

@@ -16,7 +16,8 @@ import pytest
 
 from facedb.core.progress import Silent, Task
 from facedb.db.connection import Database
-from facedb.scan.gallery import GalleryFaces, GallerySnapshot
+from facedb.scan.gallery import GallerySnapshot
+from facedb.scan.gallery_faces import GalleryFaces
 from tests.db.population import Population, unit
 
 
