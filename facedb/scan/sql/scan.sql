@@ -101,20 +101,19 @@ select facedb.index_pairs(%(scan_id)s);
 insert into facedb.scan_block (scan_id, block, carried, embedding_ids, identity_ids, face_ids)
 values (%(scan_id)s, %(block)s, %(carried)s, %(embedding_ids)s::bigint[], %(identity_ids)s::integer[], %(face_ids)s::bigint[]);
 
+-- name: keep_blocks
+-- Take over the blocks of the scan that this one builds on as they are, without sending them to and fro.
+insert into facedb.scan_block (scan_id, block, carried, embedding_ids, identity_ids, face_ids)
+select %(scan_id)s, block, true, embedding_ids, identity_ids, face_ids from facedb.scan_block where scan_id = %(base)s;
+
 -- name: add_datasets
--- Which datasets are in the gallery of a scan, from its ledger; the labels of faces without one are negative.
+-- Which datasets are in the gallery of a scan, from how many faces each label has, and each dataset of those without one.
 insert into facedb.scan_dataset (scan_id, dataset_id, faces, identities)
-select b.scan_id, n.dataset_id, count(*), count(distinct n.id)
-from facedb.scan_block b cross join unnest(b.identity_ids) as member (identity_id)
-join facedb.identity n on n.id = member.identity_id
-where b.scan_id = %(scan_id)s group by b.scan_id, n.dataset_id
+select %(scan_id)s, n.dataset_id, sum(m.faces), count(*)
+from unnest(%(identities)s::integer[], %(faces)s::integer[]) as m (identity_id, faces)
+join facedb.identity n on n.id = m.identity_id group by n.dataset_id
 union all
-select b.scan_id, s.dataset_id, count(*), 0
-from facedb.scan_block b cross join unnest(b.face_ids, b.identity_ids) as member (face_id, identity_id)
-join facedb.face f on f.id = member.face_id
-join facedb.image i on i.id = f.image_id
-join facedb.source s on s.id = i.source_id
-where b.scan_id = %(scan_id)s and member.identity_id < 0 group by b.scan_id, s.dataset_id;
+select %(scan_id)s, u.dataset_id, u.faces, 0 from unnest(%(datasets)s::integer[], %(unlabelled)s::integer[]) as u (dataset_id, faces);
 
 -- name: is_unlabelled
 -- Whether there are images and none has a label, of all datasets or of some.
@@ -161,7 +160,7 @@ order by id desc limit 1;
 
 -- name: blocks
 -- The ledger of a scan.
-select block, carried, embedding_ids, identity_ids from facedb.scan_block where scan_id = %(scan_id)s order by block;
+select block, carried, array_send(embedding_ids), array_send(identity_ids), face_ids is not null from facedb.scan_block where scan_id = %(scan_id)s order by block;
 
 -- name: set_engine
 -- A resumed scan may go on with another engine: the rows are the same.
