@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facedb.core.machine.in_background import checkpoint
 from facedb.core.records import Float32Array, Int64Array
-from facedb.findings.rates.histogram import BINS, ScoreHistogram, bin_of, count_pairs, count_scores
+from facedb.findings.rates.histogram import BINS, ScoreHistogram, count_pairs, count_scores
 from facedb.join.gallery import Gallery
 
 _PAIRS = 40_000_000
@@ -17,6 +17,7 @@ _FEWEST_ROWS = 256
 _BLOCK = 256
 _COLUMNS = 4096
 """A part of 256 x 4,096 scores with what counting them takes stays in the cache; a million at once took gigabytes."""
+_ROWS = 16
 
 
 def impostor_histogram(gallery: Gallery) -> ScoreHistogram:
@@ -76,11 +77,12 @@ def _of_rows(rows: _Sorted, chosen: Int64Array) -> Int64Array:
     borders = np.searchsorted(column, np.arange(0, count + _COLUMNS, _COLUMNS))
     for part, first in enumerate(range(0, count, _COLUMNS)):
         checkpoint()
-        bins = bin_of(rows.scores(chosen, slice(first, first + _COLUMNS)))
-        counts += np.bincount(bins.ravel(), minlength=BINS)
+        scores = rows.scores(chosen, slice(first, first + _COLUMNS))
+        for some in range(0, len(chosen), _ROWS):
+            counts += count_scores(scores[some : some + _ROWS].ravel())
         # Nearly all of them are pairs, so the few that are none are taken out again, rather than each be looked at.
         none = slice(borders[part], borders[part + 1])
-        counts -= np.bincount(bins[row[none], column[none] - first], minlength=BINS)
+        counts -= count_scores(scores[row[none], column[none] - first])
     return counts
 
 
