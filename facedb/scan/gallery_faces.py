@@ -27,7 +27,7 @@ PAGE_BYTES: Final = 8192
 _PAGES_AT_ONCE = 32
 _BYTES_BESIDE = 600
 """Up to so many bytes of faces and images for each embedding, reading the tables as they lie is faster than having the server join
-them: with a million of each 1.5 seconds of its time against 5."""
+them: with a million of each three scans took it 0.8 s and the joins 4.9 s."""
 JOINED_UP_TO = 20_000
 """So few embeddings are joined in no time."""
 
