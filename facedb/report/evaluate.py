@@ -37,7 +37,8 @@ from facedb.report import truth
 from facedb.report.pictures.altered import AlteredPictures
 from facedb.scan import finding_rows, scan_rows
 from facedb.scan.finding_rows import ClassRow, MissRow
-from facedb.scan.gallery import GalleryFaces, GallerySnapshot
+from facedb.scan.gallery import GallerySnapshot
+from facedb.scan.gallery_faces import GalleryFaces
 from facedb.scan.pictures import pictures_of
 from facedb.scan.scan_rows import ScanRow
 from facedb.scan.which_scan import find_scan

@@ -8,7 +8,7 @@ from facedb.core.lookup import Lookup
 from facedb.core.records import Int64Array
 from facedb.join.gallery import Gallery
 from facedb.scan.face_choice import FaceChoice
-from facedb.scan.gallery import GalleryFaces
+from facedb.scan.gallery_faces import GalleryFaces
 from facedb.scan.outside import OutsideFaces
 from facedb.scan.scan_rows import PairRows
 

@@ -18,7 +18,8 @@ from facedb.db.connection import Connection, Database
 from facedb.findings.copies import NEAR
 from facedb.scan import face_choice
 from facedb.scan.face_choice import FaceChoice
-from facedb.scan.gallery import GalleryFaces, GallerySnapshot
+from facedb.scan.gallery import GallerySnapshot
+from facedb.scan.gallery_faces import GalleryFaces
 from facedb.scan.outside import OutsideFaces
 from facedb.scan.scores import thresholds
 from facedb.scan.scores.thresholds import ThresholdRule

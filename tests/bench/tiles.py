@@ -20,7 +20,7 @@ from facedb.core.settings import load_settings
 from facedb.db.connection import Database, connect
 from facedb.db.reconnecting import Work
 from facedb.scan import scan_rows
-from facedb.scan.scan_rows import LedgerBlock, PairRows
+from facedb.scan.scan_rows import Labels, LedgerBlock, PairRows
 from facedb.scan.tiles import tile_rows
 from facedb.scan.tiles.claims import Claims, Found
 from facedb.scan.tiles.ledger import cut
@@ -48,7 +48,7 @@ def begin(db: Database, blocks: int) -> int:
             threshold=0.5,
             scope={},
             engine="none",
-            identities=blocks,
+            labels=Labels.of(np.empty(0, np.int32), np.empty(0, np.int32)),
             blocks=rows,
         )
         tile_rows.add_tiles(conn, scan_id, cut(list(range(blocks + 1)), 0, 1))
