@@ -49,9 +49,8 @@ from facedb.scan.tiles import chunks, link_parts, tile_rows
 from facedb.scan.tiles import ledger as scan_ledger
 from facedb.scan.tiles.bar import Bar
 from facedb.scan.tiles.claims import Claims, Found
-from facedb.scan.tiles.crew import Crew, Helpers
+from facedb.scan.tiles.helpers import helpers
 from facedb.scan.tiles.ledger import Ledger, Plan
-from facedb.scan.tiles.ray_crew import RayCrew
 from facedb.scan.tiles.tile_rows import TileRow
 from facedb.scan.which_scan import find_scope
 
@@ -231,9 +230,10 @@ class _Run:
         )
         workers = self._options.workers
         threads = self._options.threads or max(1, cpu_count() // workers)
-        with self._helpers(scan_id, threads) as helpers, self._reporter.task("scan", pairs, "pairs") as task:
+        crew = helpers(self._db, scan_id, self._options, self._engine, threads, self._reporter.say)
+        with crew, self._reporter.task("scan", pairs, "pairs") as task:
             bar = Bar(task, self._work, scan_id)
-            if not helpers.enough:
+            if not crew.enough:
                 with (
                     Join(
                         self._gallery,
@@ -249,28 +249,19 @@ class _Run:
                     while True:
                         while (tile := claims.take()) is not None:
                             self._do(claims, tile, opened.search(ledger.block(tile)))
-                            helpers.tend(free=False)
+                            crew.tend(free=False)
                             bar.look(_GLANCE_SECONDS)
                             if pause is not None:
                                 pause()
                         if not bar.look().left:
                             return
-                        helpers.tend(free=False)
+                        crew.tend(free=False)
                         bar.wait()
             while (at := bar.look()).left:
-                helpers.tend(free=at.free > 0)
+                crew.tend(free=at.free > 0)
                 if pause is not None:
                     pause()
                 bar.wait()
-
-    def _helpers(self, scan_id: int, threads: int) -> Helpers:
-        """Who works on the scan beside this process."""
-        options = self._options
-        if options.ray is None:
-            return Crew(self._db, scan_id, options.workers - 1, engine=self._engine.name, threads=threads)
-        return RayCrew(
-            self._db, scan_id, options.ray, engine=options.engine, threads=options.threads, say=self._reporter.say
-        )
 
     def _do(self, claims: Claims, tile: TileRow, result: BlockResult) -> None:
         links_only = self._options.links_only

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Trial = Callable[[Gallery, Prefix | None], "Searcher"]
 
 _AXES_ROWS = 8192
-_TRIAL_ROWS = 3072
+_TRIAL_ROWS = 2304
 _TRIAL_BLOCK_ROWS = 768
 _REPEATS = 3
 _AT_ONCE = 2
