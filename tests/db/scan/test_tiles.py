@@ -293,7 +293,9 @@ def test_on_several_gpus_each_worker_sees_one_and_together_they_do_all_of_the_se
             if b"facedb\0--quiet\0work" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 said = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
                 # Nothing is said any more by one that has just ended.
-                seen.update({pid: each.decode() for each in said if each.startswith(b"CUDA_VISIBLE_DEVICES=")})
+                for each in said:
+                    if each.startswith(b"CUDA_VISIBLE_DEVICES="):
+                        seen[pid] = each.decode()
 
     options = ScanOptions(threshold=0.5, engine="exact", block_rows=16, threads=1, workers=2)
     summary = scan(database, options, reporter=Silent(), pause=look)
