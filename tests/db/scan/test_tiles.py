@@ -20,7 +20,7 @@ from facedb.db.reconnecting import Work
 from facedb.scan import scan_rows
 from facedb.scan.run import ScanOptions, scan
 from facedb.scan.scan_rows import PairRows
-from facedb.scan.tiles import helpers, ledger, tile_rows, worker
+from facedb.scan.tiles import leader, ledger, tile_rows, worker
 from facedb.scan.tiles.claims import Claims, Found
 from facedb.scan.tiles.strips import Strips
 from facedb.scan.tiles.tile_rows import TileRow
@@ -283,8 +283,8 @@ def test_on_several_gpus_each_worker_sees_one_and_together_they_do_all_of_the_se
 ) -> None:
     population = crowd(database)
     # Stands in for a machine with two GPUs, of which the user has named these.
-    monkeypatch.setattr(helpers, "visible_gpus", lambda: ["2", "GPU-77"])
-    monkeypatch.setattr(helpers, "GPU_ENGINES", ("exact",))
+    monkeypatch.setattr(leader, "visible_gpus", lambda: ["2", "GPU-77"])
+    monkeypatch.setattr(leader, "GPU_ENGINES", ("exact",))
     seen: dict[int, str] = {}
 
     def look() -> None:
