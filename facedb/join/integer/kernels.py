@@ -21,7 +21,7 @@ from facedb.join.integer import numkong_kernel, onnx_kernel
 
 Multiply = Callable[[NDArray[Any], Any], None]
 
-_TRIAL_SECONDS = 0.006
+_TRIAL_SECONDS = 0.004
 _TRIALS = 3
 
 

@@ -50,10 +50,13 @@ def choose_prefix(gallery: Gallery, open_trial: Trial, comparisons: int, threads
     share = comparisons / Block(0, 0, _TRIAL_ROWS).comparisons / threads
     at_once = min(threads, _AT_ONCE)
     with one_blas_thread(), ThreadPoolExecutor(at_once) as pool:
+        # Another thread has nothing to do meanwhile.
+        coming = pool.submit(lambda: principal_axes(gallery.vectors[rows[_TRIAL_ROWS:]]))
         plain, _ = _seconds(sample, open_trial, None, np.inf)
         if plain * share < _WORTH_TRYING_S:
+            coming.cancel()
             return None
-        axes = principal_axes(gallery.vectors[rows[_TRIAL_ROWS:]])
+        axes = coming.result()
         best, least = None, plain
 
         def tried(width: int) -> tuple[Prefix, float, float]:
