@@ -114,7 +114,7 @@ def _print(done: Evaluation, output: Format, which: Rows) -> None:
     if done.calibration_error is not None:
         typer.echo("How often findings were true, by their confidence, from each tenth up:")
         emit(table(Tenth), [tenth for tenth in done.reliability if tenth.findings], output)
-        typer.echo(f"Expected calibration error {done.calibration_error:.3f}. {_counting(done)}\n")
+        typer.echo(f"Expected calibration error {done.calibration_error:.3f}.\n{_counting(done)}\n")
     if done.misses:
         typer.echo("First misses:")
         emit(table(MissRow), done.misses, output)
@@ -133,9 +133,7 @@ def _counting(done: Evaluation) -> str:
         return "What the list leaves out counts as false."
     said = []
     if done.standing:
-        said.append(f"{counted(done.standing, 'finding')} on what was wrong before: true, without a part in the ranks.")
+        said.append(f"True without a rank: {counted(done.standing, 'finding')} on what was wrong before.")
     if done.unjudged:
-        said.append(
-            f"{counted(done.unjudged, 'finding')} on what the scan found too and nobody judged: left out (--truth FILE or verdicts tell)."
-        )
+        said.append(f"Left out: {counted(done.unjudged, 'finding')} on what the scan found too and nobody judged.")
     return "\n".join(said) or "What names no planted mistake counts as false."
