@@ -196,17 +196,17 @@ class Results(Opened):
         engine: str = "auto",
         threads: int | None = None,
     ) -> Evaluation:
-        """How well mistakes are found: planted ones (``inject``, in memory), or those of a csv that people made (``truth``)."""
+        """How well mistakes are found: planted ones (``inject``, in memory), or those of a csv that people made (``truth``). With both,
+        the csv tells what was wrong before anything was planted."""
         from facedb.report import evaluate as work
 
-        if truth is not None and inject is not None:
-            raise UsageError("Give inject or truth, not both.")
-        if truth is not None:
+        if truth is not None and inject is None:
             return work.against_truth(self._open(), Path(truth), scan=scan, dataset=dataset)
         return work.inject(
             self._open(),
             inject or work.DEFAULT_INJECT,
             seed,
+            known=None if truth is None else Path(truth),
             scan=scan,
             dataset=dataset,
             engine=engine,

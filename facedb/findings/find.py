@@ -75,11 +75,12 @@ def study_folders(gallery: Gallery) -> FolderStudy:
     cut = scale.cut(PEEL_SHARE)
     peeled = peel(gallery.vectors, gallery.image_ids, parts, cut=cut, near=NEAR)
     who = persons(gallery.vectors, parts, scale, sums, peeled.group)
-    if settle_ties(gallery.vectors, parts, who, peeled.group):
+    odds = two_groups(gallery.vectors, parts, who, peeled.own_mean, peeled.group)
+    if settle_ties(gallery.vectors, parts, who, odds, peeled.group):
         who = persons(gallery.vectors, parts, scale, sums, peeled.group)
         _measure_again(gallery, parts, peeled)
+        odds = two_groups(gallery.vectors, parts, who, peeled.own_mean, peeled.group)
     rules = Rules.of(noise(gallery, parts, who, peeled.own_mean, peeled.group))
-    odds = two_groups(gallery.vectors, parts, who, peeled.own_mean, peeled.group)
     return FolderStudy(parts, scale, peeled, who, rules, odds)
 
 

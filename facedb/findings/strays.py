@@ -9,7 +9,7 @@ from facedb.findings.confidence import LIKELY, SUREST, Rules
 from facedb.findings.cores.asides import Asides
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.peel import Peeled
-from facedb.findings.cores.persons import Persons, mean_scores
+from facedb.findings.cores.persons import Persons, best_other, mean_scores
 from facedb.findings.finding_table import FindingTable, Kind, Role, table
 from facedb.findings.odds.two_groups import TwoGroups
 from facedb.join.score import pair_scores
@@ -92,7 +92,8 @@ def find_strays(
     there = np.maximum(other, 0)
     score = np.where(other >= 0, mean_scores(who, vectors, rows, there), np.nan)
     like = np.where(other >= 0, who.sameness(score, who.cohesion[there], who.cohesion[there]), -1.0)
-    elsewhere, stranger = _stories(odds, who, peeled, rows, folder, own_score, other, score)
+    rivals = _rivals(vectors, parts, who, peeled, rows)
+    elsewhere, stranger = _stories(odds, who, peeled, rows, folder, own_score, other, score, rivals)
     named = (other >= 0) & (elsewhere >= stranger) & (like > np.nan_to_num(own, nan=-1.0))
     # A bad photo looks like a stranger. And of two faces that differ nobody can say which one is the stranger.
     most = np.where(who.faces[folder] >= 2, MOST_OF_STRANGER, MOST_OF_TWO)
@@ -139,8 +140,12 @@ def _stories(
     own: Float64Array,
     other: Int64Array,
     score: Float64Array,
+    rivals: tuple[Int64Array, Int64Array, Float64Array],
 ) -> tuple[Float64Array, Float64Array]:
     """The probabilities (m,) that a face belongs to its ``other`` folder, and that it belongs to nobody here.
+
+    Where two faces of a folder differ, the one may as well be the stray as the other: so the same two stories about the other face, one
+    of the ``rivals``, stand against those about this one.
 
     The shares of such faces among all are found by expectation maximisation over the candidates, since no other face counts
     noticeably: half a face each is taken for granted (Jeffreys). A face that belongs elsewhere may belong to any of the other folders,
@@ -153,15 +158,36 @@ def _stories(
     to_other, to_nobody = odds.of_strays(who, folder, np.nan_to_num(own), rest, there, np.nan_to_num(score))
     to_other = np.where(known, to_other, 0.0) / max(odds.folders - 1, 1)
     to_nobody = np.where(np.isnan(own), 0.0, to_nobody)
+    at, place, like = rivals
+    theirs = odds.against_chance(who, like, place)
+    rival_other, rival_nobody = np.zeros(len(rows)), np.zeros(len(rows))
+    rival_nobody[at] = to_nobody[at]
+    rival_other[at] = np.where(place >= 0, theirs, 0.0) * to_nobody[at] / max(odds.folders - 1, 1)
     share_other = share_nobody = _JEFFREYS / max(faces, 1)
     elsewhere = stranger = np.zeros(len(rows))
     for _ in range(_ROUNDS):
         one, two = share_other * to_other, share_nobody * to_nobody
         rest_share = max(1.0 - share_other - share_nobody, 0.5)
-        elsewhere, stranger = one / (one + two + rest_share), two / (one + two + rest_share)
+        every = one + two + share_other * rival_other + share_nobody * rival_nobody + rest_share
+        elsewhere, stranger = one / every, two / every
         share_other = (float(elsewhere.sum()) + _JEFFREYS) / max(faces, 1)
         share_nobody = (float(stranger.sum()) + _JEFFREYS) / max(faces, 1)
     return np.minimum(elsewhere, SUREST), np.minimum(stranger, SUREST)
+
+
+def _rivals(
+    vectors: Float32Array, parts: Folders, who: Persons, peeled: Peeled, rows: Int64Array
+) -> tuple[Int64Array, Int64Array, Float64Array]:
+    """Which of ``rows`` (m,) have one other face alone to be measured against, and of that face the foreign folder that it is likest to
+    (-1: none) with its mean score to that."""
+    core = peeled.group == 0
+    folder = parts.folder_of[rows]
+    at = np.flatnonzero(who.faces[folder] - core[rows] == 1)
+    home = folder[at]
+    # The centre of a core is the mean of its faces, and a face in it has its own part in that.
+    centre = who.centres[home] * who.faces[home][:, None] - np.where(core[rows[at]][:, None], vectors[rows[at]], 0.0)
+    place, like, _, _ = best_other(who, np.asarray(centre, np.float32), None, home)
+    return at, place, like
 
 
 def core_scores(parts: Folders, peeled: Peeled) -> tuple[Float64Array, Float64Array]:

@@ -23,9 +23,11 @@ from facedb.dataset import embedding_rows
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.pictures.thumbnail import from_bytes
 from facedb.findings.copies import Hashes
+from facedb.findings.cores.shown_together import Company
 from facedb.findings.find import find, study_folders
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.grading import Grade, grade
+from facedb.findings.names.evidence import names
 from facedb.findings.pictures.picture_copies import Pictures
 from facedb.findings.pictures.registration import Grey
 from facedb.findings.planting import KINDS, Counts, Item, Planted, plant
@@ -35,6 +37,7 @@ from facedb.join.gallery import Gallery
 from facedb.join.loop import join, plan_blocks
 from facedb.report import truth
 from facedb.report.pictures.altered import AlteredPictures
+from facedb.report.standing import judged, listed
 from facedb.scan import finding_rows, scan_rows
 from facedb.scan.finding_rows import ClassRow, MissRow
 from facedb.scan.gallery import GallerySnapshot
@@ -74,8 +77,9 @@ class RankScore:
 class Evaluation:
     """How an evaluation went: per class, at ranks, the curve, by tenths of the confidence, and the first misses.
 
-    ``key`` is that of its row; ``calibration_error`` is the expected calibration error over all findings but those about photos, None
-    where there are none.
+    ``key`` is that of its row; ``calibration_error`` is the expected calibration error over all findings but those about photos and those
+    that nobody judged, None where there are none. ``standing`` findings name mistakes that are known to be there without the planted
+    ones, ``unjudged`` ones what the findings of the scan name too and nobody judged.
     """
 
     key: int
@@ -95,6 +99,8 @@ class Evaluation:
     misses: tuple[MissRow, ...]
     reliability: tuple[Tenth, ...]
     calibration_error: float | None
+    standing: int = 0
+    unjudged: int = 0
 
     def scores(self) -> list[ClassScore]:
         """A row for each class and one for all of them."""
@@ -129,6 +135,7 @@ def inject(
     spec: str,
     seed: int,
     *,
+    known: Path | None = None,
     scan: int | None = None,
     dataset: str | None = None,
     engine: str = AUTO,
@@ -138,11 +145,16 @@ def inject(
 ) -> Evaluation:
     """Plant mistakes in a copy of the labels of a scan's gallery, run the very same search and findings, and grade them.
 
+    What was wrong before is told by the list ``known``, or else by the verdicts on the findings of the scan: such findings hold, but nobody
+    is asked to find them. Without a list, what the scan found and nobody judged counts nowhere.
+
     Only memory, a temporary folder for altered pictures, and the tables of evaluations are written to. Raises NotFoundError without a
-    finished scan, UsageError for a bad ``spec`` or pictures to alter that are not there, ModelError without the model to embed them.
+    finished scan, UsageError for a bad ``spec`` or pictures to alter that are not there, ModelError without the model to embed them,
+    InputError for a bad list.
     """
     with closing(db.open()) as conn, translated(db.dsn):
         found_scan = find_scan(conn, scan, [dataset]).scan
+        before = judged(conn, found_scan.id) if known is None else listed(conn, found_scan.id, known)
         faces, vectors = load_gallery(db, conn, found_scan, cache_dir, reporter)
         gallery = Gallery(vectors, faces.identity_ids.astype(np.int64), faces.image_ids)
         counts = parse_inject(spec, len(faces), len(np.unique(faces.identity_ids)))
@@ -163,10 +175,17 @@ def inject(
                 )
         pictures = _pictures(conn, faces, planted, remake)
         table, scan_seconds, findings_seconds = _run(
-            planted, pictures, found_scan.threshold, choose_engine(engine), threads, reporter
+            planted,
+            pictures,
+            _company(conn, found_scan, faces),
+            found_scan.threshold,
+            choose_engine(engine),
+            threads,
+            reporter,
         )
-        graded = grade(table, planted.items)
-        names = _names(conn, planted.items)
+        beside = before.carried(faces, planted)
+        graded = grade(table, planted.items, beside.true, beside.open)
+        known_names = _names(conn, planted.items)
         paths = _paths(conn, faces, planted)
         return _kept(
             conn,
@@ -176,7 +195,7 @@ def inject(
             spec,
             seed,
             found_scan.threshold,
-            [_miss(item, names, paths) for item in _missed(graded)],
+            [_miss(item, known_names, paths) for item in _missed(graded)],
             scan_seconds,
             findings_seconds,
         )
@@ -186,8 +205,8 @@ def against_truth(db: Database, file: Path, *, scan: int | None, dataset: str | 
     """Grade the findings that a scan left against a list that people made (see `truth`); raises InputError for a bad list."""
     with closing(db.open()) as conn, translated(db.dsn):
         found_scan = find_scan(conn, scan, [dataset]).scan
-        table, items, rows = truth.load(conn, found_scan.id, file)
-        graded = grade(table, items)
+        items, rows = truth.items(conn, found_scan.id, file)
+        graded = grade(truth.findings(conn, found_scan.id), items)
         missed = [rows[k] for k in np.flatnonzero(graded.rank_of == 0).tolist()]
         return _kept(conn, found_scan, graded, "truth", file.name, None, found_scan.threshold, missed, None, None)
 
@@ -234,9 +253,18 @@ def _pictures(conn: Connection, faces: GalleryFaces, planted: Planted, remade: A
     return Pictures(views, load)
 
 
+def _company(conn: Connection, scan: ScanRow, faces: GalleryFaces) -> Company:
+    """What the names of the labels tell, where the scan looked at names; a label that planting made has none."""
+    if not scan.scope.get("names", True):
+        return Company()
+    labels = finding_rows.identity_names(conn, np.unique(faces.identity_ids).tolist())
+    return Company(names=names({key: name for key, (name, _) in labels.items()}))
+
+
 def _run(
     planted: Planted,
     pictures: Pictures | None,
+    seen: Company,
     threshold: float,
     engine: EngineInfo,
     threads: int | None,
@@ -262,7 +290,8 @@ def _run(
             np.concatenate(rows_b),
             np.concatenate(scores),
             planted.hashes,
-            pictures=pictures,
+            seen,
+            pictures,
         )
     return found.table, seconds, time.perf_counter() - started
 
@@ -287,6 +316,7 @@ def _kept(
     classes = tuple(_class(graded, name) for name in dict.fromkeys(item.kind for item in graded.items))
     found = int((graded.rank_of > 0).sum())
     error = calibration_error(graded.reliability)
+    findings = len(graded.hit) + graded.standing + graded.unjudged
     values = {
         "scan_id": scan.id,
         "kind": kind,
@@ -295,7 +325,7 @@ def _kept(
         "threshold": threshold,
         "planted": count,
         "found": found,
-        "findings": len(graded.hit),
+        "findings": findings,
         "average_precision": precision if count else None,
         "scan_seconds": scan_seconds,
         "findings_seconds": findings_seconds,
@@ -314,7 +344,7 @@ def _kept(
         threshold,
         count,
         found,
-        len(graded.hit),
+        findings,
         precision,
         scan_seconds,
         findings_seconds,
@@ -324,6 +354,8 @@ def _kept(
         first,
         graded.reliability,
         error,
+        graded.standing,
+        graded.unjudged,
     )
 
 

@@ -26,16 +26,15 @@ _NO_MISTAKES = ("look-alike", "photo")
 CLASSES = ("merge", "stray", "swap", "duplicate", "mixed", *_NO_MISTAKES)
 
 
-def load(conn: Connection, scan_id: int, file: Path) -> tuple[FindingTable, list[Item], list[MissRow]]:
-    """The findings of a scan, whose rows are keys of images, with the items of ``file`` in the same terms and as they were listed.
+def items(conn: Connection, scan_id: int, file: Path) -> tuple[list[Item], list[MissRow]]:
+    """The mistakes of ``file`` in the terms of a scan, rows being keys of images, and as they were listed.
 
     Raises InputError for a list that cannot be read or names what the scan does not have.
     """
     listed = _read(file)
     identities = finding_rows.scan_identities(conn, scan_id)
     images = finding_rows.scan_images(conn, scan_id, sorted({path for row in listed for path in row.images}))
-    items = [_item(file, number, row, identities, images) for number, row in enumerate(listed, start=2)]
-    return _findings(conn, scan_id), items, listed
+    return [_item(file, number, row, identities, images) for number, row in enumerate(listed, start=2)], listed
 
 
 def _read(file: Path) -> list[MissRow]:
@@ -98,7 +97,8 @@ def _item(
     return Item(row.name, a, b, (images[own[0]][0],))
 
 
-def _findings(conn: Connection, scan_id: int) -> FindingTable:
+def findings(conn: Connection, scan_id: int) -> FindingTable:
+    """The findings of a scan in the order of their ranks; their rows are keys of images."""
     rows = finding_rows.finding_rows(conn, scan_id)
     roles = {role.name.lower(): role for role in Role}
     kinds = {kind.word: kind for kind in Kind}

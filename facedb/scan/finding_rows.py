@@ -91,6 +91,11 @@ def finding_rows(conn: Connection, scan_id: int) -> list[tuple[Any, ...]]:
     return conn.execute(SQL["finding_rows"], {"scan_id": scan_id}).fetchall()
 
 
+def agreed(conn: Connection, scan_id: int) -> dict[int, bool]:
+    """By rank, whether people found those findings of a scan right that they decided."""
+    return dict(conn.execute(SQL["agreed"], {"scan_id": scan_id}).fetchall())
+
+
 def scan_identities(conn: Connection, scan_id: int) -> dict[str, int]:
     """Keys of the identities of a scan by name."""
     return dict(conn.execute(SQL["scan_identities"], {"scan_id": scan_id}).fetchall())

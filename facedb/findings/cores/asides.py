@@ -11,9 +11,9 @@ from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Arr
 from facedb.findings.confidence import Rules
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.persons import Persons, best_other
+from facedb.findings.odds.two_groups import TwoGroups
 
 _THIRD = 3
-_SURE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +78,43 @@ def find_asides(vectors: Float32Array, parts: Folders, who: Persons, group: Int3
     return Asides(folder, faces, own, cohesion, between, between_score, other, score, sameness, runner_up, rows, at)
 
 
-def settle_ties(vectors: Float32Array, parts: Folders, who: Persons, group: Int32Array) -> bool:
+def settle_ties(vectors: Float32Array, parts: Folders, who: Persons, odds: TwoGroups, group: Int32Array) -> bool:
     """Where a set is as large as the core, let the one that looks like nobody else be the core; changes ``group`` (n,).
 
-    Of two faces that differ, the peeling takes any as the core; only the other folders tell which one is at home.
-    Returns whether anything changed.
+    Of two faces that differ, the peeling takes any as the core; only the other folders tell which one is at home: the one that is less
+    likely to be the person of another folder. Returns whether anything changed.
     """
     sets = find_asides(vectors, parts, who, group)
     tied = np.flatnonzero(sets.faces == who.faces[sets.folder])
     if not len(tied):
         return False
     home = np.unique(sets.folder[tied])
-    _, _, core_like, _ = best_other(who, who.centres[home], who.cohesion[home], home)
+    core = elsewhere(who, odds, who.centres[home], who.faces[home], who.cohesion[home], home)
+    rival = odds.of_sets(who, sets.other_score[tied], sets.faces[tied], sets.cohesion[tied], sets.other[tied])
     changed = False
-    for folder, like in zip(home.tolist(), core_like.tolist(), strict=True):
-        rivals = tied[sets.folder[tied] == folder]
-        best = int(rivals[sets.sameness[rivals].argmin()])
-        if like < _SURE or sets.sameness[best] >= min(like, _SURE):
+    for folder, like in zip(home.tolist(), core.tolist(), strict=True):
+        rivals = np.flatnonzero(sets.folder[tied] == folder)
+        best = rivals[rival[rivals].argmin()]
+        if rival[best] >= like:
             continue
         rows = parts.order[parts.starts[folder] : parts.starts[folder] + parts.sizes[folder]]
-        core, rival = rows[group[rows] == 0], sets.rows[sets.at == best]
-        number = group[rival[0]]
-        group[core] = number if number > 0 else -1
-        group[rival] = 0
+        moved = sets.rows[sets.at == tied[best]]
+        inside = rows[group[rows] == 0]
+        number = group[moved[0]]
+        group[inside] = number if number > 0 else -1
+        group[moved] = 0
         changed = True
     return changed
+
+
+def elsewhere(
+    who: Persons, odds: TwoGroups, centres: Float32Array, faces: Int64Array, cohesion: Float64Array, home: Int64Array
+) -> Float64Array:
+    """The probability (m,) that sets of ``faces`` (m,) with ``centres`` float32 (m, d) are the person of the foreign core that they are
+    likest to."""
+    sure = np.zeros(len(home))
+    alone = faces == 1
+    for which, own in ((np.flatnonzero(alone), None), (np.flatnonzero(~alone), cohesion)):
+        folder, score, _, _ = best_other(who, centres[which], None if own is None else own[which], home[which])
+        sure[which] = odds.of_sets(who, score, faces[which], cohesion[which], folder)
+    return sure

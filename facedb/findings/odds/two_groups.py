@@ -2,7 +2,8 @@
 
 Every pair of cores is one of strangers, or of one person, or, seldom, of relatives: people closer than chance brings any two. The
 densities of their scores are measured on the gallery (`strangers`, `mates`), the shares by expectation maximisation over all pairs of
-cores. The probability of one person is then one less the *local false discovery rate*,
+cores, and apart for pairs of which neither, one, or both have one face alone: single photos come under a second name by other slips than
+halves of a large folder do. The probability of one person is then one less the *local false discovery rate*,
 
     pi_1 f_1(score) / (pi_0 f_0(score) + pi_1 f_1(score) + pi_r f_r(score)),
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
 from facedb.findings.confidence import CERTAIN, SUREST
@@ -41,12 +43,13 @@ _JEFFREYS = 0.5
 @dataclass(frozen=True, slots=True)
 class TwoGroups:
     """The densities of a gallery with the shares ``mated`` and ``related`` of the pairs of its ``folders`` (those with a core) that
-    are one person and relatives."""
+    are one person and relatives; ``mated_by_size`` (3,) are those among pairs of which neither, one, or both have one face alone."""
 
     strangers: Strangers
     cores: Mates
     faces: Mates
     mated: float
+    mated_by_size: tuple[float, float, float]
     related: float
     folders: int
 
@@ -70,8 +73,16 @@ class TwoGroups:
 
     def of_faces(self, who: Persons, score: Float64Array, folder: Int64Array) -> Float64Array:
         """The probability (m,) that single faces from elsewhere, with mean ``score`` to the core of ``folder`` (m,), are that person."""
-        one, usual = np.ones(len(score), np.int64), np.full(len(score), who.ends.genuine)
-        return self._of_sets(who.ends, score, one, who.faces[folder], usual, who.cohesion[folder])[0]
+        return self.of_sets(who, score, np.ones(len(score), np.int64), np.full(len(score), who.ends.genuine), folder)
+
+    def of_sets(
+        self, who: Persons, score: Float64Array, faces: Int64Array, own: Float64Array, folder: Int64Array
+    ) -> Float64Array:
+        """The probability (m,) that sets of ``faces`` (m,) from elsewhere, with the mean score ``own`` (m,) among themselves and ``score``
+        (m,) to the core of ``folder`` (m,; -1: there is none), are that person."""
+        there = np.maximum(folder, 0)
+        found = self._of_sets(who.ends, np.nan_to_num(score), faces, who.faces[there], own, who.cohesion[there])[0]
+        return np.where(folder >= 0, found, 0.0)
 
     def certain_above(self, scale: Ends) -> float:
         """The lowest edge of the histograms from which on two such folders are *certain*; above 1 where none are."""
@@ -91,9 +102,10 @@ class TwoGroups:
         unit = np.sqrt(np.maximum(own_a - low, 1e-3) * np.maximum(own_b - low, 1e-3))
         same = np.clip((score - low) / unit, 0.0, self.cores.most(faces_a, faces_b))
         chance = self.strangers.density(np.maximum(score, self.strangers.mean), faces_a, faces_b) * unit
-        one = self.mated * self.cores.density(same, faces_a, faces_b)
+        mated = np.array(self.mated_by_size)[_alone(faces_a, faces_b)]
+        one = mated * self.cores.density(same, faces_a, faces_b)
         relatives = self.related * self.cores.relatives(same, faces_a, faces_b)
-        either = one + relatives + (1 - self.mated - self.related) * chance
+        either = one + relatives + (1 - mated - self.related) * chance
         known = 1.0 if self.cores.folders else UNSEEN
         return np.minimum(known * one / either, SUREST), relatives / either
 
@@ -130,6 +142,21 @@ class TwoGroups:
             np.clip(np.log(nobody) - np.log(at_home), -_MOST, _MOST)
         )
 
+    def against_chance(self, who: Persons, score: Float64Array, folder: Int64Array) -> Float64Array:
+        """How much likelier one person than chance makes the mean ``score`` (m,) of single faces to the core of ``folder`` (m,)."""
+        there = np.maximum(folder, 0)
+        faces, cohesion = who.faces[there], who.cohesion[there]
+        same = np.minimum(who.sameness(score, cohesion, cohesion), self.faces.middle)
+        unit = np.maximum(cohesion - who.ends.impostor, 1e-3)
+        person = self.faces.density(same, np.ones(1), faces) / unit
+        chance = self.strangers.density(np.maximum(score, self.strangers.mean), np.ones(1), faces)
+        return np.asarray(np.exp(np.clip(np.log(person) - np.log(chance), -_MOST, _MOST)))
+
+
+def _alone(faces_a: NDArray[np.integer], faces_b: NDArray[np.integer]) -> Int64Array:
+    """How many (m,) of the two sets hold one face alone."""
+    return np.asarray((np.asarray(faces_a) == 1).astype(np.int64) + (np.asarray(faces_b) == 1))
+
 
 def two_groups(
     vectors: Float32Array, parts: Folders, who: Persons, own_mean: Float32Array, group: Int32Array
@@ -142,17 +169,22 @@ def two_groups(
     cores = mates_of_cores(vectors, parts, who, group)
     faces = mates_of_faces(who, parts, own_mean, group)
     total = max(pairs.total, 1.0)
-    mated = _JEFFREYS / total
-    related, known = mated, np.zeros(len(z))
+    mated = related = _JEFFREYS / total
+    single, several = int((who.faces == 1).sum()), int((who.faces > 1).sum())
+    each = np.array([several * (several - 1) / 2, single * several, single * (single - 1) / 2])
+    size = _alone(who.faces[pairs.a], who.faces[pairs.b])
+    by_size, known = np.full(3, mated), np.zeros(len(z))
     # It begins with a normal tail: where whole chains of folders are alike they would else pass for chance themselves.
     null = strangers(mean, spread, pairs, np.empty(0), np.empty(0))
     for _ in range(_ROUNDS):
-        found = TwoGroups(null, cores, faces, mated, related, int((who.faces > 0).sum()))
+        found = TwoGroups(null, cores, faces, mated, tuple(by_size.tolist()), related, single + several)
         one, relatives = found.shares(who, pairs.score, pairs.a, pairs.b)
         before, known = known, one + relatives
         if float((pairs.weights * np.abs(known - before)).sum()) < _SETTLED:
             break
         mated = (float((pairs.weights * one).sum()) + _JEFFREYS) / total
+        # A share of its own for each kind of pairs, pulled to that of all by half a pair.
+        by_size = (np.bincount(size, pairs.weights * one, minlength=3) + _JEFFREYS) / (each + _JEFFREYS / mated)
         seen = float((pairs.weights * relatives).sum())
         related = max(seen, _JEFFREYS, RELATIVES * mated * total) / total
         null = strangers(mean, spread, pairs, z, 1.0 - known)

@@ -74,6 +74,10 @@ join facedb.finding_face w on w.scan_id = f.scan_id and w.rank = f.rank
 join facedb.face c on c.id = w.face_id
 where f.scan_id = %(scan_id)s group by f.scan_id, f.rank order by f.rank;
 
+-- name: agreed
+-- Which findings of a scan people decided, and whether they found them right.
+select rank, agrees from bi.findings where scan_id = %(scan_id)s and agrees is not null;
+
 -- name: scan_identities
 -- The identities of a scan by name.
 select distinct on (n.name) n.name, n.id from facedb.identity n

@@ -91,3 +91,17 @@ def test_sixty_thousand_faces_of_two_thousand_identities_with_one_percent_noise(
     planted = plant(clean, Hashes.none(len(clean)), Counts(merge=20, stray=300, swap=75, duplicate=150), 7)
     done = grade(scan(planted.gallery, planted.hashes, engine="auto"), planted.items)
     assert done.average_precision >= 0.95
+
+
+def test_what_stood_before_holds_without_a_rank_and_what_nobody_judged_counts_nowhere() -> None:
+    found = ranked([stray(50, 0.95), stray(51, 0.9), stray(10, 0.8), stray(52, 0.7)])
+    before, unjudged = Item("stray", 1, 2, (50,)), Item("stray", 1, 2, (51,))
+    done = grade(found, [Item("stray", 1, 2, (10,))], [before], [unjudged])
+    assert (done.rank_of.tolist(), done.hit.tolist(), done.average_precision) == ([1], [1, 0], 1.0)
+    assert (done.standing, done.unjudged) == (1, 1)
+    told = {t.above: (t.findings, t.true) for t in done.reliability if t.findings}
+    assert told == {0.9: (1, 1), 0.8: (1, 1), 0.7: (1, 0)}
+    alone = grade(found, [Item("stray", 1, 2, (10,))])
+    assert alone.rank_of.tolist() == [3]
+    both = grade(found, [Item("stray", 1, 2, (50,))], [before])
+    assert both.rank_of.tolist() == [1], "a planted mistake keeps its rank though something stood there"

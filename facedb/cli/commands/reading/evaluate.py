@@ -15,7 +15,7 @@ from facedb.cli.choices import EngineOption, ThreadsOption
 from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
-from facedb.core.errors import UsageError
+from facedb.core.counting import counted
 from facedb.core.result_columns import table
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def evaluate(
         typer.Option(
             "--truth",
             metavar="FILE",
-            help="Instead: a CSV of real mistakes (class, identity_a, identity_b, images), as facedb findings prints.",
+            help="Instead: a CSV of real mistakes (class, identity_a, identity_b, images), as facedb findings prints. "
+            "With --inject: what was wrong before.",
         ),
     ] = None,
     which: Annotated[
@@ -64,20 +65,20 @@ def evaluate(
     """Measure how well mistakes are found: planted ones, in a copy of the labels in memory, or a list that people made.
 
     Prints average precision and recall by class, precision at ranks, how often findings of each confidence were true, and the first ten
-    misses. Photos saved again (resaved) are altered in a temporary folder and embedded; files and labels stay as they are.
+    misses. Photos saved again (resaved) are altered in a temporary folder and embedded; files and labels stay as they are. What was wrong
+    before anything was planted is known from --truth or from verdicts, and what the scan found and nobody judged counts nowhere.
     """
     from facedb.report import evaluate as work
 
-    if truth is not None and inject is not None:
-        raise UsageError("Give --inject or --truth, not both.")
     with database(ctx) as db:
-        if truth is not None:
+        if truth is not None and inject is None:
             done = work.against_truth(db, truth, scan=scan, dataset=dataset)
         else:
             done = work.inject(
                 db,
                 inject or work.DEFAULT_INJECT,
                 seed,
+                known=truth,
                 scan=scan,
                 dataset=dataset,
                 engine=engine,
@@ -113,8 +114,7 @@ def _print(done: Evaluation, output: Format, which: Rows) -> None:
     if done.calibration_error is not None:
         typer.echo("How often findings were true, by their confidence, from each tenth up:")
         emit(table(Tenth), [tenth for tenth in done.reliability if tenth.findings], output)
-        left_out = "What the list leaves out" if done.seed is None else "What was wrong before"
-        typer.echo(f"Expected calibration error {done.calibration_error:.3f}. {left_out} counts as false.\n")
+        typer.echo(f"Expected calibration error {done.calibration_error:.3f}.\n{_counting(done)}\n")
     if done.misses:
         typer.echo("First misses:")
         emit(table(MissRow), done.misses, output)
@@ -125,3 +125,15 @@ def _print(done: Evaluation, output: Format, which: Rows) -> None:
         seconds = f" Search {done.scan_seconds:.2f} s, findings {done.findings_seconds:.2f} s."
     typer.echo(f"{done.findings:,} findings at a threshold of {done.threshold:g}.{seconds}")
     typer.echo(f"Kept in bi.evaluations as {done.key}.")
+
+
+def _counting(done: Evaluation) -> str:
+    """How findings count that name no planted mistake."""
+    if done.seed is None:
+        return "What the list leaves out counts as false."
+    said = []
+    if done.standing:
+        said.append(f"True without a rank: {counted(done.standing, 'finding')} on what was wrong before.")
+    if done.unjudged:
+        said.append(f"Left out: {counted(done.unjudged, 'finding')} on what the scan found too and nobody judged.")
+    return "\n".join(said) or "What names no planted mistake counts as false."

@@ -7,12 +7,13 @@ import pytest
 
 from facedb.findings.confidence import CERTAIN
 from facedb.findings.find import study_folders
+from facedb.findings.finding_table import Kind
 from facedb.findings.odds.mates import Mates
 from facedb.findings.odds.spread import Spread, fit_spread
 from facedb.findings.odds.tail import fit_tail
 from facedb.join.gallery import Gallery
 from tests.unit.findings.odds.crowds import known
-from tests.unit.findings.people import Crowd, folders, scan
+from tests.unit.findings.people import Crowd, folders, rows, scan
 
 
 def test_confidences_are_right_as_often_as_they_say() -> None:
@@ -57,6 +58,54 @@ def test_folders_of_one_photo_alone_leave_chance_and_one_person_undecided() -> N
     found = scan(gallery, threshold=0.4)
     assert len(found)
     assert (found.confidence < CERTAIN).all()
+
+
+def test_of_two_photos_in_a_folder_the_one_that_is_at_home_elsewhere_is_the_stray() -> None:
+    right = wrong = 0
+    for seed in range(2):
+        crowd = known(seed, merges=0, strays=0)
+        labels, counts = np.unique(crowd.gallery.identity_ids, return_counts=True)
+        rng = np.random.default_rng(seed)
+        single = rng.permutation(labels[counts == 1])[:40]
+        spared = [
+            np.flatnonzero(crowd.gallery.identity_ids == k)[-1] for k in rng.permutation(labels[counts >= 4])[:40]
+        ]
+        moved = crowd.gallery.identity_ids.copy()
+        moved[spared] = single[: len(spared)]
+        order = np.argsort(moved, kind="stable")
+        spoilt = Gallery(np.ascontiguousarray(crowd.gallery.vectors[order]), moved[order], np.arange(len(order)))
+        lost = set(np.flatnonzero(np.isin(order, spared)).tolist())
+        found = scan(spoilt, threshold=0.4, engine="int8")
+        certain = found.confidence >= CERTAIN
+        assert not (certain & (found.kind == Kind.MERGE)).any(), "a folder and the stray in it are no merge"
+        for k in np.flatnonzero(certain & (found.kind == Kind.STRAY)).tolist():
+            (row,) = rows(found, k)
+            right, wrong = right + (row in lost), wrong + (row not in lost)
+    assert right >= 40
+    assert wrong <= 0.05 * right
+
+
+def test_large_folders_that_were_split_do_not_make_single_photos_more_alike() -> None:
+    def sure(merges: int) -> tuple[float, float]:
+        crowd = known(5, persons=1200, merges=0, strays=0)
+        labels, counts = np.unique(crowd.gallery.identity_ids, return_counts=True)
+        moved = crowd.gallery.identity_ids.copy()
+        for k, label in enumerate(labels[counts >= 4][:merges].tolist()):
+            mine = np.flatnonzero(moved == label)
+            moved[mine[: len(mine) // 2]] = 10_000 + k
+        order = np.argsort(moved, kind="stable")
+        study = study_folders(
+            Gallery(np.ascontiguousarray(crowd.gallery.vectors[order]), moved[order], np.arange(len(order)))
+        )
+        score, two = np.array([0.6]), np.full(1, 2)
+        alone = study.odds.alone(study.who.ends, score)[0]
+        usual = np.full(1, study.who.ends.genuine)
+        of_several = study.odds.of_sets(study.who, score, two, usual, np.flatnonzero(study.who.faces == 2)[:1])[0]
+        return float(alone / (1 - alone)), float(of_several / (1 - of_several))
+
+    before, after = sure(0), sure(40)
+    assert after[1] > 10 * before[1]
+    assert after[0] < 4 * before[0]
 
 
 def test_a_tail_is_found_again_and_never_gets_flatter() -> None:
