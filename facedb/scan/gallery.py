@@ -26,6 +26,7 @@ from facedb.core.records import Float32Array, Int32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow, partition
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, read_columns, read_packed_vectors
+from facedb.db.locks import wait_briefly
 from facedb.db.queries import load
 from facedb.scan.gallery_cache import Append, GalleryCache, Living
 
@@ -52,6 +53,8 @@ _PAGE_BYTES = 8192
 # A quarter of a megabyte at d = 512: 256 and 32 vectors took a tenth longer.
 _ROWS_PER_MESSAGE = 128
 _LISTED_UP_TO = 20_000
+LOCK_SECONDS = 2.0
+"""Whoever waits to have a table alone waits for the end of a snapshot: beside one nothing waits longer behind him, or neither would end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,7 @@ class GallerySnapshot:
         )
         with closing(_reading(self._connect())) as conn:
             conn.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(self._snapshot)))
+            wait_briefly(conn, LOCK_SECONDS)
             yield from read_packed_vectors(conn.cursor(), query, self._model.dim)
 
 
