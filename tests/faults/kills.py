@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,7 @@ _LOADED = [
     "facedb.review.plan",
     "tests.faults.kills",
 ]
+KILLS_A_ROUND = 3
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(_LOADED)
 
@@ -94,10 +95,25 @@ class Killer:
         assert code == 0, f"seed {self.seed}: {arguments}: {code}\n{self.words()}"
         assert "Traceback" not in self.words(), self.words()
 
-    def kill(self, *arguments: object) -> None:
-        """Run a command and kill it at a random moment of the time that it took undisturbed."""
+    def kill(self, *arguments: object) -> bool:
+        """Run a command and kill it at a random moment of the time that it took undisturbed; False where it was faster."""
         code = self.run(*arguments, after=float(self._rng.uniform(0.01, max(self.longest, 0.05))))
         assert code in (0, 10, -signal.SIGKILL), f"seed {self.seed}: {arguments}: {code}\n{self.words()}"
+        return code == -signal.SIGKILL
+
+    def rounds(self, kills: int) -> Iterator[Callable[..., None]]:
+        """Rounds until so many kills met a running command; each gives what kills a command some times, until it is the faster one."""
+
+        def some(*arguments: object) -> None:
+            for _ in range(KILLS_A_ROUND):
+                if not self.kill(*arguments):
+                    return
+
+        for _ in range(10 * kills):
+            if self.kills >= kills:
+                return
+            yield some
+        raise AssertionError(f"seed {self.seed}: {self.kills} kills of {kills} met a running command")
 
 
 @contextmanager
