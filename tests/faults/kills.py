@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,12 +51,16 @@ def _command(arguments: Sequence[str], environment: Mapping[str, str], folder: s
 
 @dataclass
 class Killer:
-    """Runs commands of ``facedb`` and kills some; ``seed`` gives the moments, ``kills`` counts those that met a running command."""
+    """Runs commands of ``facedb`` and kills some; ``seed`` gives the moments, ``kills`` counts those that met a running command.
+
+    ``took`` is how long the last command that ended took, ``longest`` how long the one that is killed takes undisturbed, in seconds.
+    """
 
     facedb: Command
     seed: int
     kills: int = 0
     longest: float = 0.0
+    took: float = 0.0
     _rng: np.random.Generator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,14 +74,16 @@ class Killer:
         process.start()
         process.join(after)
         if process.exitcode is None:
-            os.kill(process.pid or 0, signal.SIGKILL)
+            # It may end by itself just now.
+            with suppress(ProcessLookupError):
+                os.kill(process.pid or 0, signal.SIGKILL)
             process.join()
         code = process.exitcode
         process.close()
         if code == -signal.SIGKILL:
             self.kills += 1
         elif after is None:
-            self.longest = max(self.longest, time.monotonic() - begun)
+            self.took = time.monotonic() - begun
         assert code is not None
         return code
 

@@ -77,9 +77,9 @@ def killed_until_done(
     killer.finish(*command)
     expected = answers(calm)
     # The first run also loads what a fork has not: the moments are those of a second one.
-    killer.longest = 0.0
     killer.facedb = Command(at.home, dsn=copies().dsn)
     killer.finish(*command)
+    killer.longest = killer.took
     for kill in killer.rounds(kills):
         db = copies()
         killer.facedb = Command(at.home, dsn=db.dsn)
@@ -138,8 +138,8 @@ def test_a_plan_killed_anywhere_is_a_whole_one_or_none(database: Database, tmp_p
     trees.people(database, tmp_path / "root")
     killer = Killer(Command(tmp_path, dsn=database.dsn), seed=secrets.randbits(32))
     killer.finish("plan")
-    killer.longest = 0.0
     killer.finish("plan")
+    killer.longest = killer.took
     steps = "select plan_id, array_agg((step, action, path_from, path_to, state) order by step) from facedb.plan_step group by 1"
     for kill in killer.rounds(kills):
         kill("plan")
@@ -167,7 +167,7 @@ def test_an_apply_and_its_undo_killed_anywhere_leave_the_tree_as_it_was(
     killer.finish("apply", plan, "--yes")
     after, moved = trees.look(root), trees.rows(database)
     killer.finish("undo", plan, "--yes")
-    killer.longest = 0.5
+    killer.longest = killer.took
     for kill in killer.rounds(kills):
         plan = make_plan(database).plan.id
         for command, tree, held in (("apply", after, moved), ("undo", before, table)):

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -56,6 +57,18 @@ class Found:
 def worker_name() -> str:
     """A name that no other worker has."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def release_dead(conn: Connection, scan_id: int) -> None:
+    """Give back at once what workers that were killed on this machine had claimed, rather than when their leases end.
+
+    One that lives unseen, in a container that has the name of this machine, loses its tile and nothing else.
+    """
+    for worker in tile_rows.claimants(conn, scan_id):
+        host, pid, *_ = [*worker.removeprefix("ray:").split(":"), ""]
+        here = host == socket.gethostname() and pid.isdecimal() and Path("/proc/self").exists()
+        if here and not Path("/proc", pid).exists():
+            tile_rows.release_tiles(conn, scan_id, worker)
 
 
 class Claims:

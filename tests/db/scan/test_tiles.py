@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import socket
 import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
@@ -23,7 +25,7 @@ from facedb.scan import scan_rows
 from facedb.scan.run import ScanOptions, scan
 from facedb.scan.scan_rows import PairRows
 from facedb.scan.tiles import ledger, tile_rows, worker
-from facedb.scan.tiles.claims import Claims, Found
+from facedb.scan.tiles.claims import Claims, Found, release_dead
 from facedb.scan.tiles.crew import Crew
 from facedb.scan.tiles.strips import Strips
 from facedb.scan.tiles.tile_rows import TileRow
@@ -183,6 +185,21 @@ def test_a_worker_interrupted_while_it_commits_a_tile_gives_it_back_at_once(data
     with database.connection() as conn:
         counts = tile_rows.tile_counts(conn, scan_id)
         assert (counts.claimed, counts.done) == (0, 1)
+
+
+def test_what_a_worker_killed_on_this_machine_had_claimed_is_free_at_once(database: Database) -> None:
+    crowd(database)
+    scan_id = begun(database)
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    host = socket.gethostname()
+    living = [f"{host}:{os.getpid()}:12", f"elsewhere:{gone.pid}:12", "a name"]
+    with database.connection() as conn:
+        for name in (f"{host}:{gone.pid}:12", f"ray:{host}:{gone.pid}:12:3", *living):
+            assert tile_rows.claim_tile(conn, scan_id, name) is not None
+    with database.connection() as conn:
+        release_dead(conn, scan_id)
+        assert sorted(tile_rows.claimants(conn, scan_id)) == sorted(living)
 
 
 def leased_until(db: Database, scan_id: int, tile: TileRow) -> object:
