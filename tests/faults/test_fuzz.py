@@ -260,7 +260,7 @@ def _held(db: Database) -> list[tuple[Any, ...]]:
 
 def _assert_answered(db: Database, folder: Path, trials: Sequence[tuple[tuple[str, ...], str]]) -> None:
     """Each command answers to its word, within a limit of CPU time, and what is there stays."""
-    before = _held(db)
+    before, peak = _held(db), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     environment = {"FACEDB_HOME": str(folder / "facedb"), "FACEDB_DSN": db.dsn}
     for number, (command, word) in enumerate(trials):
         places = {"WORD": word, "PHOTOS": str(folder / "photos"), "OUT": str(folder / f"out{number}.csv")}
@@ -268,6 +268,8 @@ def _assert_answered(db: Database, folder: Path, trials: Sequence[tuple[tuple[st
         begun = time.process_time()
         done = CliRunner().invoke(app, arguments, env=environment)
         assert time.process_time() - begun < SLOWEST_SECONDS, arguments
+        grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak)
+        assert grown < MOST_BYTES, f"{arguments}: {grown / 1e6:.0f} MB"
         fault = done.exception
         assert fault is None or isinstance(fault, FacedbError | SystemExit | OSError), f"{arguments!r}: {fault!r}"
         if isinstance(fault, FacedbError):
@@ -280,7 +282,8 @@ def test_hostile_words_are_an_answer_and_change_nothing(checked: Database, tmp_p
     seed = secrets.randbits(32)
     trials = [trial for command in COMMANDS for trial in _trials(command)]
     print(f"seed {seed}")  # noqa: T201 - shown where the test fails
-    _assert_answered(checked, tmp_path, random.Random(seed).sample(trials, 12))
+    endless = [(command, "/dev/zero") for command in (("search", "WORD"), ("verdict", "import", "WORD"))]
+    _assert_answered(checked, tmp_path, [*random.Random(seed).sample(trials, 12), *endless])
 
 
 @pytest.mark.long
