@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-
-import psycopg
 
 from facedb.core.counting import counted
 from facedb.core.errors import ConflictError, InputError
@@ -28,7 +27,6 @@ from facedb.dataset.places.source_places import Home, find_home, gone, refuse_if
 from facedb.dataset.places.source_rows import SourceRow
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
-from facedb.db.locks import wait_briefly
 from facedb.db.reconnecting import Work
 from facedb.sources.registry import open_source
 from facedb.sources.source import Source
@@ -131,12 +129,7 @@ def ingest(
                     task.advance(n)
             reader.conclude(None if known is None or allow_empty else _gone(work, known, home.place))
         except BaseException:
-            # The connection may be what failed; an empty source is dropped by the next run then.
-            with suppress(psycopg.Error):
-                work.conn.rollback()
-                wait_briefly(work.conn, 1)
-                source_rows.drop_if_empty(work.conn, source_id, dataset_id)
-                work.conn.commit()
+            work.part(partial(_drop_if_empty, source_id=source_id, dataset_id=dataset_id))
             raise
         _say_what_was_met(reader, reporter)
         for remark in (*source.remarks, *reader.remarks()):
@@ -178,6 +171,12 @@ def ingest(
             counts.identities,
             work.unit(lambda conn: missed_images.count_vanished(conn, source_id)),
         )
+
+
+def _drop_if_empty(conn: Connection, source_id: int, dataset_id: int) -> None:
+    """Leave nothing of a source that gave nothing, unless another ingest has taken it up since this one lost its connection."""
+    if source_rows.lock_source(conn, source_id):
+        source_rows.drop_if_empty(conn, source_id, dataset_id)
 
 
 def _gone(work: Work, known: SourceRow, place: Path) -> Callable[[str], InputError]:

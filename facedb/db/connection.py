@@ -81,8 +81,8 @@ def connect(settings: Settings, *, say: Say = silent) -> Iterator[Database]:
     from facedb.db.server.embedded import EmbeddedServer
 
     use = EmbeddedServer(settings.home, service_dir=settings.service_dir, say=say)
-    dsn = use.acquire()
     try:
+        dsn = use.acquire()
         with room.named(use.place.data):
             yield Database(dsn, embedded=True, reviver=use.revive, place=use.place.data)
     finally:

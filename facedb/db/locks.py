@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from facedb.db.connection import Connection
 from facedb.db.queries import load
@@ -14,6 +16,8 @@ SQL = load("db", "locks")
 # A server notices within about two seconds that a process was killed, and only then gives its locks back.
 _PATIENCE_SECONDS = 3.0
 _EVERY_SECONDS = 0.05
+
+Held = TypeVar("Held")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +34,23 @@ class Claim:
 def claim(conn: Connection, *name: object, shared: bool = False) -> Claim:
     """Take the lock called ``name`` for this session, alone or ``shared``; untrue when another session has and keeps it."""
     words = " ".join(("facedb", *map(str, name)))
-    until = time.monotonic() + _PATIENCE_SECONDS
-    while True:
+
+    def is_held() -> bool:
         row = conn.execute(SQL["claim_shared" if shared else "claim"], {"name": words}).fetchone()
-        if row and row[0]:
-            expect_same(conn)
-            return Claim(True)
-        if time.monotonic() >= until:
-            return Claim(False, _holder(conn, words))
+        return row is None or not row[0]
+
+    if once_free(is_held):
+        return Claim(False, _holder(conn, words))
+    expect_same(conn)
+    return Claim(True)
+
+
+def once_free(held: Callable[[], Held]) -> Held:
+    """What holds still after as long as a server may take to give up the locks of a process that was killed; falsy once nothing does."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while (found := held()) and time.monotonic() < until:
         time.sleep(_EVERY_SECONDS)
+    return found
 
 
 def wait_briefly(conn: Connection, seconds: float) -> None:

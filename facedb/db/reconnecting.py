@@ -18,6 +18,7 @@ from psycopg import errors
 
 from facedb.core.errors import FacedbError
 from facedb.db.connection import Connection, Database, translate
+from facedb.db.locks import wait_briefly
 from facedb.db.session import SQL
 from facedb.db.wait import Say, silent
 
@@ -27,6 +28,8 @@ Row = TypeVar("Row")
 RECONNECT_SECONDS = 60.0
 _TRIES = 6
 _EVERY_SECONDS = 0.25
+# Longer than this nobody who leaves waits for what others hold.
+_END_SECONDS = 2.0
 _LOST = ("08", "57P", "25P03")
 # What a server says that refuses a connection now and may take it in a moment.
 _FOR_NOW = ("the database system is", "too many ", "connection slots", "terminating")
@@ -108,6 +111,25 @@ class Work:
             else:
                 self._say("The connection is back; going on.")
                 return
+
+    def part(self, act: Callable[[Connection], object]) -> None:
+        """Do a last thing on the way out, whatever became of the connection; what it changes is committed, and it waits for nobody.
+
+        Where the server is gone it is left undone, without a word: an error is on its way already, or nobody is to be kept.
+        """
+        try:
+            self._last(act)
+        except psycopg.Error:
+            # Ctrl-C in mid-statement leaves a connection that takes no other one.
+            with suppress(psycopg.Error, FacedbError):
+                self.begin_anew()
+                self._last(act)
+
+    def _last(self, act: Callable[[Connection], object]) -> None:
+        self.conn.rollback()
+        wait_briefly(self.conn, _END_SECONDS)
+        act(self.conn)
+        self.conn.commit()
 
     def begin_anew(self) -> None:
         """Take a new connection in place of one that was lost, or interrupted in mid-statement and of no use any more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from facedb.core.errors import NotFoundError
+from facedb.core.errors import DatabaseError, NotFoundError
 from facedb.db import audit
 from facedb.db.connection import Connection, Database
 
@@ -14,6 +14,7 @@ _READER = (
     "grant select on all tables in schema bi to {role}",
     "alter default privileges in schema bi grant select on tables to {role}",
 )
+_NOTHING_ELSE = ("revoke temporary on database {database} from public",)
 _APP = (
     *_READER,
     "grant temporary on database {database} to {role}",
@@ -30,14 +31,18 @@ _APP = (
 
 
 def grant_reader(db: Database, role: str) -> None:
-    """Let a role read the views of schema bi, present and future, and no table; raises NotFoundError without the role."""
+    """Let a role read the views of schema bi, present and future, and no table.
+
+    In the embedded database, which is nobody else's, it cannot make tables of its own either. Raises NotFoundError without the role,
+    DatabaseError where the own role may not grant.
+    """
     with db.connection() as connection:
-        _grant(connection, _READER, role)
+        _grant(connection, _READER if not db.embedded else (*_READER, *_NOTHING_ELSE), role)
         audit.note(connection, "grant", "role", _key(connection, role), right="reader")
 
 
 def grant_app(db: Database, role: str) -> None:
-    """Let a role do what the command line does, but for upgrades, grants and indexes; raises NotFoundError without the role."""
+    """Let a role do what the command line does, but for upgrades, grants and indexes; raises what ``grant_reader`` raises."""
     with db.connection() as connection:
         _grant(connection, _APP, role)
         audit.note(connection, "grant", "role", _key(connection, role), right="app")
@@ -48,8 +53,15 @@ def _grant(connection: Connection, statements: tuple[str, ...], role: str) -> No
         raise NotFoundError(f'The role {role} does not exist; create it in psql with: create role "{role}" login')
     row = connection.execute("select current_database()").fetchone()
     names = {"role": sql.Identifier(role), "database": sql.Identifier(row[0] if row else "")}
+    refused: list[str] = []
+    connection.add_notice_handler(lambda told: refused.append(told.message_primary or ""))
     for statement in statements:
         connection.execute(sql.SQL(statement).format(**names))
+    # PostgreSQL only warns whoever may not pass a right on, and grants nothing.
+    if refused:
+        raise DatabaseError(
+            f"{connection.info.user} may not grant these rights ({refused[0]}); connect as the owner of facedb's tables."
+        )
 
 
 def _key(connection: Connection, role: str) -> int | None:

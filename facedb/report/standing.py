@@ -14,7 +14,7 @@ from facedb.findings.finding_table import FindingTable, Kind, Role
 from facedb.findings.planting import Item, Planted
 from facedb.report import truth
 from facedb.scan import finding_rows
-from facedb.scan.gallery import GalleryFaces
+from facedb.scan.gallery_faces import GalleryFaces
 
 
 @dataclass(frozen=True, slots=True)

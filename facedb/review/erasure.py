@@ -23,6 +23,7 @@ from facedb.dataset.names import find_datasets
 from facedb.dataset.outcomes import count_outcomes
 from facedb.db import audit
 from facedb.db.connection import Connection, Database
+from facedb.db.locks import once_free
 from facedb.db.queries import load
 from facedb.db.wait import Say
 from facedb.db.wipe import wipe
@@ -123,7 +124,7 @@ def finish(db: Database, *, home: Path | None, say: Say) -> None:
 
 
 def _alone(conn: Connection) -> None:
-    others = conn.execute(SQL["at_work"]).fetchall()
+    others = once_free(lambda: conn.execute(SQL["at_work"]).fetchall())
     if others:
         who = ", ".join(f"process {pid} of {role} ({program or 'unnamed'})" for pid, role, program in others)
         raise ConflictError(

@@ -25,12 +25,15 @@ from facedb.core.records import Float32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow, partition
 from facedb.db.connection import Connection
 from facedb.db.copy import read_packed_vectors
+from facedb.db.locks import wait_briefly
 from facedb.scan.gallery_cache import Append, GalleryCache, Living
 from facedb.scan.gallery_faces import PAGE_BYTES, SQL, GalleryFaces, read_faces
 
 # A quarter of a megabyte at d = 512: 256 and 32 vectors took a tenth longer.
 _ROWS_PER_MESSAGE = 128
 _LISTED_UP_TO = 20_000
+LOCK_SECONDS = 2.0
+"""Whoever waits to have a table alone waits for the end of a snapshot: beside one nothing waits longer behind him, or neither would end."""
 
 
 class GallerySnapshot:
@@ -70,6 +73,7 @@ class GallerySnapshot:
         """A further connection that sees the same snapshot."""
         with closing(_reading(self._connect())) as conn:
             conn.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(self._snapshot)))
+            wait_briefly(conn, LOCK_SECONDS)
             yield conn
 
     def vectors(self, embedding_ids: Int64Array, *, connections: int = 2, reporter: Reporter) -> Float32Array:

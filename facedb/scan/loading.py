@@ -15,8 +15,9 @@ from facedb.core.progress import Reporter, Silent
 from facedb.core.records import Int32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection, Database
+from facedb.db.locks import wait_briefly
 from facedb.findings.copies import NEAR
-from facedb.scan import face_choice
+from facedb.scan import face_choice, gallery
 from facedb.scan.face_choice import FaceChoice
 from facedb.scan.gallery import GallerySnapshot
 from facedb.scan.gallery_faces import GalleryFaces
@@ -137,6 +138,7 @@ class Loading:
             return NEAR if self.chosen.unlabelled else THRESHOLD
         if not isinstance(rule, ThresholdRule):
             return rule
+        wait_briefly(conn, gallery.LOCK_SECONDS)
         with GallerySnapshot(self.db.open, self.model, self.options.cache_dir) as snapshot:
             faces = self._one_a_photo(conn, snapshot, snapshot.faces(), Silent()).faces
             return thresholds.choose(conn, self.model.id, self.scope, rule, faces, snapshot, self.reporter)
@@ -145,6 +147,7 @@ class Loading:
         """What is to be done, with which face of each photo, and the vectors for it, those of the faces outside of folders last; none
         where a finished scan is the answer."""
         options = self.options
+        wait_briefly(conn, gallery.LOCK_SECONDS)
         with GallerySnapshot(self.db.open, self.model, options.cache_dir) as snapshot:
             there = snapshot.faces()
             choice = self._one_a_photo(conn, snapshot, there, self.reporter)

@@ -17,7 +17,7 @@ from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.contract import ModelContract
 from facedb.embedding.model_files.resolve import load_contract
-from facedb.embedding.pictures.decode import MAX_PIXELS
+from facedb.embedding.pictures.decode import MAX_BYTES, MAX_PIXELS
 from facedb.embedding.pipeline import Embedder, embed_bytes
 from facedb.join.score import pair_scores
 from facedb.scan import search_rows
@@ -56,9 +56,13 @@ def search(
     the files of the contract are not there.
     """
     try:
-        data = image.read_bytes()
+        with image.open("rb") as file:
+            # A device has no end.
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise InputError(f"{image} cannot be read: {error.strerror}.") from error
+    if len(data) > MAX_BYTES:
+        raise InputError(f"{image} has more than {MAX_BYTES:,} bytes, the limit for a photo.")
     with closing(db.open()) as conn, translated(db.dsn):
         model = find_scope(conn, [dataset], model_name).model if choice is None else _embedded_with(conn, choice)
         with embedder_of(model, choice) as embedder:

@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ _LOADED = [
     "facedb.review.plan",
     "tests.faults.kills",
 ]
+KILLS_A_ROUND = 3
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(_LOADED)
 
@@ -50,12 +51,16 @@ def _command(arguments: Sequence[str], environment: Mapping[str, str], folder: s
 
 @dataclass
 class Killer:
-    """Runs commands of ``facedb`` and kills some; ``seed`` gives the moments, ``kills`` counts those that met a running command."""
+    """Runs commands of ``facedb`` and kills some; ``seed`` gives the moments, ``kills`` counts those that met a running command.
+
+    ``took`` is how long the last command that ended took, ``longest`` how long the one that is killed takes undisturbed, in seconds.
+    """
 
     facedb: Command
     seed: int
     kills: int = 0
     longest: float = 0.0
+    took: float = 0.0
     _rng: np.random.Generator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,14 +74,16 @@ class Killer:
         process.start()
         process.join(after)
         if process.exitcode is None:
-            os.kill(process.pid or 0, signal.SIGKILL)
+            # It may end by itself just now.
+            with suppress(ProcessLookupError):
+                os.kill(process.pid or 0, signal.SIGKILL)
             process.join()
         code = process.exitcode
         process.close()
         if code == -signal.SIGKILL:
             self.kills += 1
         elif after is None:
-            self.longest = max(self.longest, time.monotonic() - begun)
+            self.took = time.monotonic() - begun
         assert code is not None
         return code
 
@@ -94,10 +101,25 @@ class Killer:
         assert code == 0, f"seed {self.seed}: {arguments}: {code}\n{self.words()}"
         assert "Traceback" not in self.words(), self.words()
 
-    def kill(self, *arguments: object) -> None:
-        """Run a command and kill it at a random moment of the time that it took undisturbed."""
+    def kill(self, *arguments: object) -> bool:
+        """Run a command and kill it at a random moment of the time that it took undisturbed; False where it was faster."""
         code = self.run(*arguments, after=float(self._rng.uniform(0.01, max(self.longest, 0.05))))
         assert code in (0, 10, -signal.SIGKILL), f"seed {self.seed}: {arguments}: {code}\n{self.words()}"
+        return code == -signal.SIGKILL
+
+    def rounds(self, kills: int) -> Iterator[Callable[..., None]]:
+        """Rounds until so many kills met a running command; each gives what kills a command some times, until it is the faster one."""
+
+        def some(*arguments: object) -> None:
+            for _ in range(KILLS_A_ROUND):
+                if not self.kill(*arguments):
+                    return
+
+        for _ in range(10 * kills):
+            if self.kills >= kills:
+                return
+            yield some
+        raise AssertionError(f"seed {self.seed}: {self.kills} kills of {kills} met a running command")
 
 
 @contextmanager

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -26,9 +25,8 @@ from tests.conftest import Server
 from tests.db.population import Population, clustered
 from tests.faults.kills import Killer, assert_nothing_left, forked, rows
 
-KILLS_A_ROUND = 3
-# How often an undisturbed beginning is killed until it ends.
-MANY = pytest.param(12, marks=pytest.mark.long, id="long")
+# How many kills of each test meet a running command.
+MANY = pytest.param(30, marks=pytest.mark.long, id="long")
 FEW = pytest.param(1, id="short")
 
 
@@ -70,7 +68,7 @@ def answers(db: Database) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def killed_until_done(
-    killer: Killer, copies: Callable[[], Database], command: tuple[object, ...], rounds: int, *folders: Path
+    killer: Killer, copies: Callable[[], Database], command: tuple[object, ...], kills: int, *folders: Path
 ) -> None:
     """Kill ``command`` again and again on copies of one database; each must end with what one alone ends with."""
     calm = copies()
@@ -79,14 +77,13 @@ def killed_until_done(
     killer.finish(*command)
     expected = answers(calm)
     # The first run also loads what a fork has not: the moments are those of a second one.
-    killer.longest = 0.0
     killer.facedb = Command(at.home, dsn=copies().dsn)
     killer.finish(*command)
-    for _ in range(rounds):
+    killer.longest = killer.took
+    for kill in killer.rounds(kills):
         db = copies()
         killer.facedb = Command(at.home, dsn=db.dsn)
-        for _ in range(KILLS_A_ROUND):
-            killer.kill(*command)
+        kill(*command)
         killer.finish(*command)
         assert answers(db) == expected, f"seed {killer.seed}"
         assert_nothing_left(db, at.home, *folders)
@@ -97,48 +94,68 @@ def begun(tmp_path: Path) -> Killer:
     return Killer(Command(tmp_path), seed=secrets.randbits(32))
 
 
-@pytest.mark.parametrize("rounds", [MANY])
+@pytest.mark.parametrize("kills", [MANY])
 def test_an_ingest_killed_anywhere_ends_with_the_rows_of_one_alone(
-    copies: Callable[[], Database], tmp_path: Path, rounds: int
+    copies: Callable[[], Database], tmp_path: Path, kills: int
 ) -> None:
     folder = people(tmp_path / "photos", 30, 10)
     (folder / "person000" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    killed_until_done(begun(tmp_path), copies, ("ingest", folder), rounds, folder)
+    killed_until_done(begun(tmp_path), copies, ("ingest", folder), kills, folder)
 
 
-@pytest.mark.parametrize("rounds", [MANY])
+@pytest.mark.parametrize("kills", [MANY])
 def test_an_embed_killed_anywhere_ends_with_the_rows_of_one_alone(
-    database: Database, copies: Callable[[], Database], tmp_path: Path, rounds: int
+    database: Database, copies: Callable[[], Database], tmp_path: Path, kills: int
 ) -> None:
     folder = people(tmp_path / "photos", 12, 8)
     ingest(database, folder, reporter=Silent())
     model = block_model(tmp_path / "slow.onnx", slow=600)
-    killed_until_done(begun(tmp_path), copies, ("embed", "--model", model, "--threads", 1), rounds, folder)
+    killed_until_done(begun(tmp_path), copies, ("embed", "--model", model, "--threads", 1), kills, folder)
 
 
-@pytest.mark.parametrize("rounds", [MANY])
+@pytest.mark.parametrize("kills", [MANY])
 @pytest.mark.parametrize("block_rows", [12, 4096], ids=["scan", "findings"])
 def test_a_scan_and_its_findings_killed_anywhere_end_with_the_rows_of_one_alone(
-    database: Database, copies: Callable[[], Database], tmp_path: Path, rounds: int, block_rows: int
+    database: Database, copies: Callable[[], Database], tmp_path: Path, kills: int, block_rows: int
 ) -> None:
     population = Population(database, 16)
     faces = 240 if block_rows == 12 else 600
     population.add(clustered(np.random.default_rng(3), faces, 16, 6), [f"p{k // 4:03}" for k in range(faces)])
     command = ("scan", "--threshold", 0.75, "--engine", "exact", "--block-rows", block_rows, "--threads", 1)
-    killed_until_done(begun(tmp_path), copies, command, rounds)
+    killed_until_done(begun(tmp_path), copies, command, kills)
 
 
-@pytest.mark.parametrize("rounds", [FEW, MANY])
+@pytest.mark.parametrize("kills", [FEW, MANY])
 def test_a_check_of_everything_killed_anywhere_ends_with_the_rows_of_one_alone(
-    copies: Callable[[], Database], tmp_path: Path, rounds: int
+    copies: Callable[[], Database], tmp_path: Path, kills: int
 ) -> None:
     folder, model = people(tmp_path / "photos", 12, 6), block_model(tmp_path / "blocks.onnx")
-    killed_until_done(begun(tmp_path), copies, ("check", folder, "--model", model, "--threshold", 0.3), rounds, folder)
+    killed_until_done(begun(tmp_path), copies, ("check", folder, "--model", model, "--threshold", 0.3), kills, folder)
 
 
-@pytest.mark.parametrize("rounds", [FEW, MANY])
+@pytest.mark.parametrize("kills", [MANY])
+def test_a_plan_killed_anywhere_is_a_whole_one_or_none(database: Database, tmp_path: Path, kills: int) -> None:
+    trees.people(database, tmp_path / "root")
+    killer = Killer(Command(tmp_path, dsn=database.dsn), seed=secrets.randbits(32))
+    killer.finish("plan")
+    killer.finish("plan")
+    killer.longest = killer.took
+    steps = "select plan_id, array_agg((step, action, path_from, path_to, state) order by step) from facedb.plan_step group by 1"
+    for kill in killer.rounds(kills):
+        kill("plan")
+        killer.finish("plan")
+        assert_nothing_left(database, tmp_path)
+    with database.connection() as conn:
+        made = dict(rows(conn, steps))
+        kept = {key for (key,) in rows(conn, "select id from facedb.plan")}
+    assert set(made) == kept, f"seed {killer.seed}"
+    assert len({str(whole) for whole in made.values()}) == 1, f"seed {killer.seed}"
+    print(f"seed {killer.seed}: plan killed {killer.kills} times, each plan whole or not there")  # noqa: T201
+
+
+@pytest.mark.parametrize("kills", [FEW, MANY])
 def test_an_apply_and_its_undo_killed_anywhere_leave_the_tree_as_it_was(
-    database: Database, tmp_path: Path, rounds: int
+    database: Database, tmp_path: Path, kills: int
 ) -> None:
     root = tmp_path / "root"
     trees.people(database, root)
@@ -150,13 +167,11 @@ def test_an_apply_and_its_undo_killed_anywhere_leave_the_tree_as_it_was(
     killer.finish("apply", plan, "--yes")
     after, moved = trees.look(root), trees.rows(database)
     killer.finish("undo", plan, "--yes")
-    killer.longest = 0.0
-    for _ in range(rounds):
+    killer.longest = killer.took
+    for kill in killer.rounds(kills):
         plan = make_plan(database).plan.id
         for command, tree, held in (("apply", after, moved), ("undo", before, table)):
-            for _ in range(2):
-                killer.longest = killer.longest or 0.5
-                killer.kill(command, plan, "--yes")
+            kill(command, plan, "--yes")
             killer.finish(command, plan, "--yes")
             seen = trees.look(root)
             assert {p: s[2] for p, s in seen.items()} == {p: s[2] for p, s in tree.items()}, f"seed {killer.seed}"
@@ -167,30 +182,27 @@ def test_an_apply_and_its_undo_killed_anywhere_leave_the_tree_as_it_was(
     print(f"seed {killer.seed}: apply and undo killed {killer.kills} times, the tree and the rows as they were")  # noqa: T201
 
 
-@pytest.mark.parametrize("rounds", [FEW, MANY])
+@pytest.mark.parametrize("kills", [FEW, MANY])
 def test_a_check_with_its_own_server_killed_anywhere_leaves_no_server_behind(
-    database: Database, short_directory: Path, tmp_path: Path, rounds: int
+    database: Database, short_directory: Path, tmp_path: Path, kills: int
 ) -> None:
     folder, model = people(tmp_path / "photos", 8, 5), block_model(tmp_path / "blocks.onnx")
     command = ("check", folder, "--model", model, "--threshold", 0.3)
-    place = short_directory / secrets.token_hex(4)
-    place.mkdir(mode=0o711)
     killer = Killer(Command(tmp_path, dsn=database.dsn), seed=secrets.randbits(32))
     killer.finish(*command)
     expected = answers(database)
-    killer.facedb = Command(place)
     killer.longest = 5.0
-    for _ in range(max(1, rounds // 3)):
-        for _ in range(KILLS_A_ROUND):
-            killer.kill(*command)
-    killer.finish(*command)
-    killer.finish("db", "url")
-    killer.facedb("db", "start")
-    try:
-        url = killer.facedb("db", "url").out.strip()
-        assert answers(Database(url, embedded=True)) == expected, f"seed {killer.seed}"
-    finally:
-        killer.facedb("db", "stop")
-    assert not processes((place / "facedb" / "postgres").resolve() / "data")
-    assert os.path.lexists(place / "facedb")
+    for kill in killer.rounds(max(1, kills // 3)):
+        place = short_directory / secrets.token_hex(4)
+        place.mkdir(mode=0o711)
+        killer.facedb = Command(place)
+        kill(*command)
+        killer.finish(*command)
+        killer.facedb("db", "start")
+        try:
+            url = killer.facedb("db", "url").out.strip()
+            assert answers(Database(url, embedded=True)) == expected, f"seed {killer.seed}"
+        finally:
+            killer.facedb("db", "stop")
+        assert not processes((place / "facedb" / "postgres").resolve() / "data")
     print(f"seed {killer.seed}: check with its own server killed {killer.kills} times")  # noqa: T201

@@ -73,11 +73,15 @@ class EmbeddedServer:
                 alone = self._upgraded(client)
                 fcntl.flock(client, fcntl.LOCK_SH)
                 url = self._postmaster().ensure(alone=alone)
-            except OSError as error:
-                os.close(client)
-                raise DatabaseError(f"The embedded database of {self.home} cannot be started ({error}).") from error
-            except BaseException:
-                os.close(client)
+            except BaseException as error:
+                try:
+                    if isinstance(error, KeyboardInterrupt):
+                        # The server may have been started for nobody else.
+                        self._stop_if_last(client)
+                finally:
+                    os.close(client)
+                if isinstance(error, OSError):
+                    raise DatabaseError(f"The embedded database of {self.home} cannot be started ({error}).") from error
                 raise
             self._client = client
             return url
@@ -94,10 +98,14 @@ class EmbeddedServer:
         client, self._client = self._client, None
         try:
             with self._exclusive():
-                if self._upgraded(client) and not self._marker.exists():
-                    self._postmaster().stop()
+                self._stop_if_last(client)
         finally:
             os.close(client)
+
+    def _stop_if_last(self, client: int) -> None:
+        """Stop the server unless others use it or it is kept up."""
+        if self._upgraded(client) and not self._marker.exists():
+            self._postmaster().stop()
 
     def keep_up(self, *, port: int | None = None) -> str:
         """Start the server unless it runs, let it stay when its last user leaves, and return its URL.

@@ -12,6 +12,9 @@ select pg_catalog.pg_backend_pid(),
        set_config('idle_in_transaction_session_timeout', '0', false), set_config('idle_session_timeout', '0', false),
        case when current_setting('server_version_num')::integer >= 170000
             then set_config('transaction_timeout', '0', false) end,
+       -- What a killed facedb had asked for ends soon, and with it the locks it holds; Windows cannot look.
+       case when version() !~* 'windows|visual|mingw|msvc'
+            then set_config('client_connection_check_interval', '2s', false) end,
        set_config('search_path', coalesce((
            select quote_ident(n.nspname) from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace
            where e.extname = 'vector'

@@ -34,6 +34,10 @@ where scan_id = %(scan_id)s and status = 'claimed' and worker = %(worker)s;
 update facedb.scan_tile set status = 'pending', leased_until = null
 where scan_id = %(scan_id)s and status = 'claimed' and worker = %(worker)s;
 
+-- name: claimants
+-- Who has claimed tiles that are not finished.
+select distinct worker from facedb.scan_tile where scan_id = %(scan_id)s and status = 'claimed' and worker is not null;
+
 -- name: tile_counts
 -- How far a scan is: tiles, those that are done, those that somebody works on.
 select count(*), count(*) filter (where status = 'done'),

@@ -7,8 +7,8 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from facedb.core.errors import FacedbError
 from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
-from facedb.db.locks import wait_briefly
 from facedb.db.reconnecting import Work
 from facedb.join.loop import BlockResult
 from facedb.scan import scan_rows
@@ -27,7 +26,7 @@ from facedb.scan.tiles import link_parts, tile_rows
 from facedb.scan.tiles.link_parts import LinkPart, roll_up_tile
 from facedb.scan.tiles.tile_rows import LEASE_SECONDS, TileRow
 
-# Longer than this nobody who leaves waits for what others hold: the lease gives the tile back.
+# Longer than this nobody who leaves waits for a renewal that stands before what others hold.
 _END_SECONDS = 2.0
 
 
@@ -60,6 +59,18 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
+def release_dead(conn: Connection, scan_id: int) -> None:
+    """Give back at once what workers that were killed on this machine had claimed, rather than when their leases end.
+
+    One that lives unseen, in a container that has the name of this machine, loses its tile and nothing else.
+    """
+    for worker in tile_rows.claimants(conn, scan_id):
+        host, pid, *_ = [*worker.removeprefix("ray:").split(":"), ""]
+        here = host == socket.gethostname() and pid.isdecimal() and Path("/proc/self").exists()
+        if here and not Path("/proc", pid).exists():
+            tile_rows.release_tiles(conn, scan_id, worker)
+
+
 class Claims:
     """What one worker has claimed of a scan, as a `with` block: renewed while the block lasts, given back at its end.
 
@@ -88,21 +99,8 @@ class Claims:
     def __exit__(self, *error: object) -> None:
         self._stop.set()
         self._thread.join(_END_SECONDS)
-        try:
-            self._give_back()
-        except psycopg.Error:
-            # A connection that was interrupted in the middle of a statement may be of no use any more. Where the server is gone, the
-            # leases end by themselves.
-            with suppress(psycopg.Error, FacedbError):
-                self._work.begin_anew()
-                self._give_back()
-
-    def _give_back(self) -> None:
-        conn = self._work.conn
-        conn.rollback()
-        wait_briefly(conn, _END_SECONDS)
-        tile_rows.release_tiles(conn, self._scan_id, self.worker)
-        conn.commit()
+        # Where the server is gone, the leases end by themselves.
+        self._work.part(lambda conn: tile_rows.release_tiles(conn, self._scan_id, self.worker))
 
     def take(self) -> TileRow | None:
         """Claim the next free tile; None where there is none."""
@@ -140,11 +138,13 @@ class Claims:
         conn: Connection | None = None
         while not self._stop.wait(self._seconds / 3):
             try:
-                conn = self._connect() if conn is None or conn.closed else conn
+                conn = self._connect() if conn is None else conn
                 tile_rows.renew_lease(conn, self._scan_id, self.worker, self._seconds)
                 conn.commit()
-            except psycopg.Error:
+            except (psycopg.Error, FacedbError):
                 # A server that restarts is back before the lease ends, or the tile is somebody else's.
+                if conn is not None:
+                    conn.close()
                 conn = None
         if conn is not None:
             conn.close()

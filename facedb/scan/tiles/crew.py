@@ -55,8 +55,12 @@ class Crew:
         self._replaced = 0
 
     def __enter__(self) -> Self:
-        for number in range(self._count):
-            self._start(number)
+        try:
+            for number in range(self._count):
+                self._start(number)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:

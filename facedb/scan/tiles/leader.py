@@ -15,7 +15,7 @@ from facedb.scan.loading import ScanOptions
 from facedb.scan.scan_rows import PairRows
 from facedb.scan.tiles import tile_rows
 from facedb.scan.tiles.bar import Bar
-from facedb.scan.tiles.claims import Claims, Found
+from facedb.scan.tiles.claims import Claims, Found, release_dead
 from facedb.scan.tiles.crew import Crew, Helpers
 from facedb.scan.tiles.ledger import Ledger, Pause
 from facedb.scan.tiles.ray_crew import RayCrew
@@ -50,6 +50,7 @@ class Leader:
     def search(self, pause: Pause) -> None:
         """Search what is left, then wait for the tiles that other workers have in hand, and take over those that they lose."""
         scan_id = self._ledger.scan_id
+        self._work.unit(lambda conn: release_dead(conn, scan_id))
         counts, still_open = self._work.unit(
             lambda conn: (tile_rows.tile_counts(conn, scan_id), tile_rows.open_tiles(conn, scan_id))
         )

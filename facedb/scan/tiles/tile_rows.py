@@ -106,6 +106,11 @@ def release_tiles(conn: Connection, scan_id: int, worker: str) -> None:
     conn.execute(SQL["release_tiles"], {"scan_id": scan_id, "worker": worker})
 
 
+def claimants(conn: Connection, scan_id: int) -> list[str]:
+    """The names of the workers that have claimed a tile."""
+    return [row[0] for row in conn.execute(SQL["claimants"], {"scan_id": scan_id})]
+
+
 def tile_counts(conn: Connection, scan_id: int) -> TileCounts:
     """How far a scan is."""
     row = conn.execute(SQL["tile_counts"], {"scan_id": scan_id}).fetchone()

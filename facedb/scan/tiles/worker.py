@@ -30,7 +30,7 @@ from facedb.scan import scan_rows
 from facedb.scan.gallery import GallerySnapshot
 from facedb.scan.scan_rows import ScanRow
 from facedb.scan.tiles import tile_rows
-from facedb.scan.tiles.claims import Claims, Found
+from facedb.scan.tiles.claims import Claims, Found, release_dead
 from facedb.scan.tiles.ledger import Ledger, Pause
 from facedb.scan.tiles.strips import Strips
 from facedb.scan.tiles.tile_rows import LEASE_SECONDS, TileRow
@@ -98,6 +98,7 @@ def _work_on(
     assert scan is not None  # noqa: S101 - just listed
     model = session.unit(lambda conn: embedding_rows.model_by_id(conn, scan.model_id))
     assert model is not None  # noqa: S101 - a scan has its model by foreign key
+    session.unit(lambda conn: release_dead(conn, scan_id))
     counts = session.unit(lambda conn: tile_rows.tile_counts(conn, scan_id))
     tiles = pairs = lost = 0
     with (

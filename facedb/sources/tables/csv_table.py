@@ -10,11 +10,12 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import os
 import re
-import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -37,6 +38,7 @@ _NONE = "\x1f"
 _SAMPLE_LINES = 50
 _HEAD = 1 << 12
 _CHUNK = 1 << 20
+_MOST_PIPED = 4 << 30
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -310,15 +312,29 @@ def _seekable(path: Path) -> BinaryIO:
         file = path.open("rb")
     except OSError as error:
         raise InputError(f"The table {path} cannot be read: {error.strerror}.") from error
-    try:
-        if stat.S_ISREG(path.stat().st_mode):
-            return file
-        # What comes through a pipe is looked at more than once, so it needs a place to lie.
-        with file:
-            copy = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - closed by the table
-            shutil.copyfileobj(file, copy)
-            copy.seek(0)
-            return copy
-    except OSError as error:
-        file.close()
-        raise InputError(f"The table {path} cannot be read: {error.strerror}.") from error
+    kind = os.fstat(file.fileno()).st_mode
+    if stat.S_ISREG(kind):
+        return file
+    with file:
+        if stat.S_ISCHR(kind) and not file.isatty():
+            raise InputError(f"{path} is a device, which has no end, and no table.")
+        try:
+            return _kept(file, path)
+        except OSError as error:
+            raise InputError(f"The table {path} cannot be read: {error.strerror}.") from error
+
+
+def _kept(pipe: BinaryIO, path: Path) -> BinaryIO:
+    """What comes through a pipe is looked at more than once, so it needs a place to lie, and an end."""
+    with ExitStack() as stack:
+        copy = cast(BinaryIO, stack.enter_context(tempfile.TemporaryFile()))
+        while part := pipe.read(_CHUNK):
+            copy.write(part)
+            if copy.tell() > _MOST_PIPED:
+                raise InputError(
+                    f"More than {_MOST_PIPED:,} bytes came through {path}: write the table to a file first."
+                )
+        copy.seek(0)
+        # It is closed by the table.
+        stack.pop_all()
+        return copy

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from PIL import Image
 from facedb.core.errors import ConflictError, InputError, UsageError
 from facedb.core.progress import Silent
 from facedb.dataset.ingest import IngestSummary, ingest
+from facedb.dataset.intake import Intake
 from facedb.db.connection import Database
 
 
@@ -663,3 +665,23 @@ def test_vectors_of_another_contract_or_width_are_refused_with_advice(database: 
     write_npz(folder, {"bea": rng.standard_normal((4, 8))})
     with pytest.raises(InputError, match="--contract"):
         take(database, folder)
+
+
+def test_an_ingest_interrupted_in_mid_statement_leaves_nothing_behind(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture(tmp_path / "photos" / "ann" / "1.png", 1)
+
+    def interrupted(intake: Intake) -> Iterator[int]:
+        # What Ctrl-C leaves behind: a connection that takes no other statement, and its locks.
+        intake._work.conn.pgconn.send_query(b"select pg_sleep(60)")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Intake, "run", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            ingest(database, tmp_path / "photos", reporter=Silent())
+    with database.connection() as conn:
+        assert conn.execute("select name from facedb.dataset").fetchall() == []
+        assert conn.execute("select pid from pg_stat_activity where query ~ '^select pg_sleep'").fetchall() == []
+    assert take(database, tmp_path / "photos").new == 1

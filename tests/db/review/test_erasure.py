@@ -12,7 +12,7 @@ import pytest
 
 from facedb.core.errors import ConflictError, NotFoundError
 from facedb.core.progress import Silent
-from facedb.db import wipe
+from facedb.db import locks, wipe
 from facedb.db.connection import Database
 from facedb.db.migrate import ensure
 from facedb.db.server.embedded import EmbeddedServer
@@ -176,6 +176,7 @@ def test_it_waits_for_no_one_who_works_and_finishes_what_a_looker_held_up(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people(database, 16)
+    monkeypatch.setattr(locks, "_PATIENCE_SECONDS", 0.2)
     with closing(database.open(autocommit=True)) as other:
         other.execute("select pg_advisory_lock(5)")
         with pytest.raises(ConflictError, match="at work here"):

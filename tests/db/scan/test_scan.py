@@ -23,7 +23,9 @@ from facedb.db.connection import Database
 from facedb.findings.rates.histogram import BINS, count_scores
 from facedb.join.engine import available_engines
 from facedb.join.gallery import Gallery
-from facedb.scan import scan_rows
+from facedb.scan import gallery, scan_rows
+from facedb.scan.gallery import GallerySnapshot
+from facedb.scan.gallery_faces import GalleryFaces
 from facedb.scan.run import ScanOptions, ScanSummary, scan
 from facedb.scan.scores import histograms
 from facedb.scan.tiles import tile_rows
@@ -763,3 +765,33 @@ def test_a_scan_killed_again_and_again_ends_with_the_same_rows(database: Databas
     assert links_of(database, summary) == expected_links
     with database.connection() as conn:
         assert conn.execute("select count(*) from facedb.scan").fetchone() == (1,)
+
+
+def test_a_scan_lets_whoever_waits_for_the_vectors_alone_go_first(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    population = crowd(database)
+    faces_of = GallerySnapshot.faces
+    waiting: list[threading.Thread] = []
+
+    def lock() -> None:
+        with database.connection() as conn:
+            conn.execute(f"lock table facedb.embedding_{population.model.id} in access exclusive mode")
+
+    def faces(snapshot: GallerySnapshot) -> GalleryFaces:
+        found = faces_of(snapshot)
+        if not waiting:
+            waiting.append(threading.Thread(target=lock))
+            waiting[0].start()
+            with database.connection(autocommit=True) as conn:
+                while not conn.execute(
+                    "select 1 from pg_locks where not granted and mode = 'AccessExclusiveLock'"
+                ).fetchone():
+                    time.sleep(0.01)
+        return found
+
+    monkeypatch.setattr(gallery, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(GallerySnapshot, "faces", faces)
+    scan_id = run(database).scan.id
+    waiting[0].join()
+    assert population.pairs(scan_id) == population.expected_pairs(0.5)

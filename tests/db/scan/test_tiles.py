@@ -5,23 +5,28 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from facedb.core.errors import ConflictError, NotFoundError, UsageError
+from facedb.core.errors import ConflictError, DatabaseError, NotFoundError, UsageError
 from facedb.core.progress import Silent
-from facedb.db.connection import Database
+from facedb.db.connection import Connection, Database
 from facedb.db.reconnecting import Work
 from facedb.scan import scan_rows
 from facedb.scan.run import ScanOptions, scan
 from facedb.scan.scan_rows import PairRows
 from facedb.scan.tiles import leader, ledger, tile_rows, worker
-from facedb.scan.tiles.claims import Claims, Found
+from facedb.scan.tiles.claims import Claims, Found, release_dead
+from facedb.scan.tiles.crew import Crew
 from facedb.scan.tiles.strips import Strips
 from facedb.scan.tiles.tile_rows import TileRow
 from facedb.scan.tiles.worker import WorkOptions, work
@@ -182,17 +187,53 @@ def test_a_worker_interrupted_while_it_commits_a_tile_gives_it_back_at_once(data
         assert (counts.claimed, counts.done) == (0, 1)
 
 
-def test_a_claim_is_renewed_while_its_worker_is_at_work(database: Database) -> None:
+def test_what_a_worker_killed_on_this_machine_had_claimed_is_free_at_once(database: Database) -> None:
     crowd(database)
     scan_id = begun(database)
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    host = socket.gethostname()
+    living = [f"{host}:{os.getpid()}:12", f"elsewhere:{gone.pid}:12", "a name"]
+    with database.connection() as conn:
+        for name in (f"{host}:{gone.pid}:12", f"ray:{host}:{gone.pid}:12:3", *living):
+            assert tile_rows.claim_tile(conn, scan_id, name) is not None
+    with database.connection() as conn:
+        release_dead(conn, scan_id)
+        assert sorted(tile_rows.claimants(conn, scan_id)) == sorted(living)
+
+
+def leased_until(db: Database, scan_id: int, tile: TileRow) -> object:
+    with db.connection() as conn:
+        row = conn.execute(
+            "select leased_until from facedb.scan_tile where scan_id = %s and tile = %s", [scan_id, tile.tile]
+        ).fetchone()
+    return row and row[0]
+
+
+def test_a_claim_is_renewed_while_its_worker_is_at_work_also_when_a_connection_was_refused(database: Database) -> None:
+    crowd(database)
+    scan_id = begun(database)
+    refused: list[bool] = []
+
+    def opened() -> Connection:
+        if not refused:
+            refused.append(True)
+            raise DatabaseError("The database server is stopping or starting.")
+        return database.open()
+
     with (
         closing(Work(database)) as session,
         database.connection() as other,
-        Claims(session, database.open, scan_id, seconds=0.3) as mine,
+        Claims(session, opened, scan_id, seconds=3.0) as mine,
     ):
         tile = mine.take()
         assert tile is not None
-        time.sleep(1.0)
+        first = leased_until(database, scan_id, tile)
+        deadline = time.monotonic() + 60
+        while leased_until(database, scan_id, tile) == first:
+            assert time.monotonic() < deadline, "the claim is not renewed"
+            time.sleep(0.05)
+        assert len(refused) == 1
         taken = []
         while (free := tile_rows.claim_tile(other, scan_id, "other")) is not None:
             taken.append(free.tile)
@@ -258,6 +299,25 @@ def test_a_tile_of_strips_is_what_the_whole_gallery_gives_there(database: Databa
 
 
 @pytest.mark.usefixtures("small_tiles")
+def test_a_crew_that_is_interrupted_while_it_is_started_leaves_no_worker(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd(database)
+    started: list[Interrupted] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            if started:
+                raise KeyboardInterrupt
+            super().__init__(*args, **options)
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt), Crew(database, begun(database), 2, engine="exact", threads=1):
+        pass
+    assert [process.returncode is not None for process in started] == [True]
+
+
 def test_a_crew_of_processes_shares_a_scan_and_one_that_is_killed_is_replaced(database: Database) -> None:
     population = crowd(database)
     killed: list[int] = []

@@ -17,7 +17,8 @@ import pytest
 from facedb.core.errors import DatabaseError
 from facedb.db.server.binaries import bin_dir
 from facedb.db.server.embedded import EmbeddedServer
-from facedb.db.server.process import read_pid_file
+from facedb.db.server.postmaster import Postmaster
+from facedb.db.server.process import processes, read_pid_file
 
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
 
@@ -180,6 +181,19 @@ def test_ctrl_c_in_a_terminal_ends_facedb_and_not_the_server_of_others(home: Pat
     assert answer(url) == "facedb"
     assert postmaster(home) == number
     server.release()
+
+
+def test_ctrl_c_while_the_server_starts_leaves_none_behind(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    server = use(home)
+    with monkeypatch.context() as patch:
+        patch.setattr(Postmaster, "_await_start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            server.acquire()
+    assert not server.status().running
+    assert not processes((home / "postgres").resolve() / "data")
 
 
 @pytest.mark.parametrize("name", ["a b,c", "प्रेम $HOME \"'", "long" * 30])

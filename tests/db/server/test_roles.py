@@ -11,11 +11,13 @@ import pytest
 from psycopg import errors
 from psycopg.conninfo import make_conninfo
 
-from facedb.core.errors import ConflictError, DatabaseError
+from facedb.core.errors import ConflictError, DatabaseError, NotFoundError
 from facedb.core.progress import Silent
 from facedb.dataset.ingest import ingest
 from facedb.db import migrate, roles
 from facedb.db.connection import Database
+from facedb.db.wait import silent
+from facedb.review.erasure import Subject, forget
 from facedb.scan.run import ScanOptions, scan
 from tests.faults.test_lost_connection import vectors
 
@@ -73,16 +75,35 @@ def test_a_reader_has_no_way_to_a_table_or_a_function_of_facedb(database: Databa
             "select facedb.add_pairs(1)",
             "do $$ begin lock table facedb.alembic_version in share mode; end $$",
             "create view bi.mine as select 1",
+            "create temporary table mine (n int)",
         ):
             with pytest.raises(errors.InsufficientPrivilege):
                 conn.execute(forbidden)
 
 
-def test_no_advisory_lock_of_a_reader_delays_an_upgrade(database: Database, role: str) -> None:
+def test_who_may_not_pass_a_right_on_is_told_and_nobody_has_it(database: Database, role: str) -> None:
+    roles.grant_app(database, role)
+    with database.connection() as conn:
+        conn.execute("create role of_another login")
+    try:
+        for grant in (roles.grant_reader, roles.grant_app):
+            with pytest.raises(DatabaseError, match=r"may not grant .*connect as the owner"):
+                grant(as_role(database, role), "of_another")
+        with database.connection() as conn:
+            assert conn.execute("select has_schema_privilege('of_another', 'bi', 'usage')").fetchone() == (False,)
+            assert conn.execute("select count(*) from facedb.audit where act = 'grant'").fetchone() == (1,)
+    finally:
+        with database.connection() as conn:
+            conn.execute("drop role of_another")
+
+
+def test_no_advisory_lock_of_a_reader_delays_an_upgrade_or_an_erasure(database: Database, role: str) -> None:
     roles.grant_reader(database, role)
     with psycopg.connect(as_role(database, role).dsn, autocommit=True) as conn:
         conn.execute("select pg_advisory_lock(%s)", [int.from_bytes(b"facedb", "big")])
         migrate.upgrade(database)
+        with pytest.raises(NotFoundError, match="nobody"):
+            forget(database, Subject("identity", "nobody"), yes=True, say=silent)
 
 
 def test_who_reads_a_view_for_long_is_named_by_the_upgrade_that_waits(

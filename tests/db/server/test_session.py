@@ -65,6 +65,7 @@ def test_no_variable_of_libpq_redirects_the_embedded_server(
         ("idle_in_transaction_session_timeout", "5", "0"),
         ("default_transaction_isolation", "serializable", "read committed"),
         ("IntervalStyle", "iso_8601", "postgres"),
+        ("client_connection_check_interval", "0", "2s"),
     ],
 )
 def test_what_a_database_is_told_to_use_does_not_reach_facedb(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from facedb.core.errors import InputError
 from facedb.sources.registry import open_source
+from facedb.sources.tables import csv_table
 from facedb.sources.tables.csv_table import LONGEST_LINE, TextTable
 from tests.unit.sources.helpers import images, put, verdicts
 
@@ -145,3 +147,14 @@ def test_a_picture_that_is_a_pointer_or_a_page_says_so(base):
         assert problem is not None
         assert problem.code == "not_an_image"
         assert word in problem.detail
+
+
+def test_a_device_is_no_table_and_a_pipe_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="is a device"):
+        TextTable(Path("/dev/zero"))
+    monkeypatch.setattr(csv_table, "_MOST_PIPED", 1 << 20)
+    with subprocess.Popen(["/usr/bin/yes"], stdout=subprocess.PIPE) as endless:
+        assert endless.stdout is not None
+        with pytest.raises(InputError, match="More than 1,048,576 bytes came through"):
+            TextTable(Path(f"/dev/fd/{endless.stdout.fileno()}"))
+        endless.kill()
