@@ -25,15 +25,6 @@ from facedb.scan.scores.thresholds import ThresholdRule
 from facedb.scan.tiles import ledger
 from facedb.scan.tiles.ledger import Plan
 
-_PREDICTION_ROWS = 192
-_POLL_SECONDS = 0.2
-_BYTES_PER_FACE = 400
-WORKING_BYTES = 256 << 20
-
-# Stored scores are rounded to float32; within this of the threshold only the float64 score can tell (2^-24 for scores below 1).
-_ROUNDING = 2.0**-23
-
-
 _BYTES_PER_FACE = 400
 WORKING_BYTES = 256 << 20
 

@@ -26,7 +26,7 @@ _LOADED = [
     "facedb.dataset.model_options",
     "facedb.embedding.session",
     "facedb.scan.run",
-    "facedb.review.apply",
+    "facedb.review.files.apply",
     "facedb.review.plan",
     "tests.faults.kills",
 ]

@@ -1,0 +1,148 @@
+"""The conclusion of a scan: pairs rolled up to links and findings, and its histograms, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from facedb.db import audit
+from facedb.db.connection import Connection
+from facedb.findings.copies import Hashes
+from facedb.findings.cores.shown_together import Company
+from facedb.findings.find import FolderStudy, study_folders
+from facedb.findings.links import Links, roll_up
+from facedb.findings.names.evidence import names as names_of
+from facedb.findings.outside.photos import Outside
+from facedb.findings.rates.histogram import count_scores
+from facedb.join.gallery import Gallery
+from facedb.scan import finding_rows, lessons, rolled_up, scan_rows
+from facedb.scan.compared import Compared
+from facedb.scan.findings import compute_copies, compute_findings
+from facedb.scan.outside import either, tell
+from facedb.scan.pictures import photo_facts, pictures_of
+from facedb.scan.scan_rows import PairRows
+from facedb.scan.scores import histograms
+from facedb.scan.scores.histograms import Distributions
+from facedb.scan.tiles import link_parts
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What labels tell before any pair is flagged: the ``scores`` under them, and what each of the ``folders`` holds."""
+
+    scores: Distributions
+    folders: FolderStudy
+
+
+def study(gallery: Gallery) -> Study | None:
+    """What labels tell, whatever is flagged; None where there are none."""
+    if len(gallery) and gallery.identity_ids[0] < 0:
+        return None
+    return Study(histograms.measure(gallery), study_folders(gallery))
+
+
+def conclude(
+    conn: Connection,
+    scan_id: int,
+    compared: Compared,
+    pairs: PairRows | None,
+    studied: Study | None,
+    strangers: Outside | None,
+    *,
+    names: bool,
+) -> None:
+    """Write links, findings and histograms of a scan and close it; the caller commits.
+
+    ``pairs`` is every flagged one, None for a scan that kept links alone; ``studied`` what `study` gave, ``strangers`` what the search
+    of the faces outside gave. With ``names`` labels that look like names are evidence.
+    """
+    if studied is None:
+        assert pairs is not None  # noqa: S101 - faces without labels have no links to keep
+        _write_copies(conn, scan_id, compared, pairs)
+        total, links, certain_above = len(pairs), 0, None
+    else:
+        total, links = _write_labelled(conn, scan_id, compared, pairs, studied, strangers, names=names)
+        certain_above = studied.folders.odds.certain_above(studied.folders.ends)
+    scan_rows.finish_scan(conn, scan_id, pairs=total, links=links, certain_above=certain_above)
+    lessons.follow_on(conn, scan_id)
+    audit.note(conn, "scan", "scan", scan_id, faces=len(compared.faces), pairs=total, links=links)
+
+
+def _write_copies(conn: Connection, scan_id: int, compared: Compared, pairs: PairRows) -> None:
+    """Of faces without labels: copies, and no histograms."""
+    rows_a, rows_b = compared.rows(pairs)
+    histograms.write_none(conn, scan_id)
+    face_ids, hashes = compared.faces.face_ids, _hashes(compared)
+    compute_copies(conn, scan_id, compared.gallery, face_ids, hashes, rows_a, rows_b, pairs.score)
+
+
+def _write_labelled(
+    conn: Connection,
+    scan_id: int,
+    compared: Compared,
+    pairs: PairRows | None,
+    studied: Study,
+    strangers: Outside | None,
+    *,
+    names: bool,
+) -> tuple[int, int]:
+    """Links, findings and histograms; the numbers of pairs and of links."""
+    faces, gallery, outside, folders = compared.faces, compared.gallery, compared.outside, studied.folders
+    rolled = None
+    if pairs is None:
+        rolled = rolled_up.roll_up(conn, scan_id, gallery.vectors, faces.identity_ids)
+        pairs = rolled.best
+        scan_rows.write_pairs(conn, scan_id, pairs)
+    rows_a, rows_b = compared.rows(pairs)
+    links = (
+        roll_up(gallery.vectors, faces.identity_ids, rows_a, rows_b, pairs.score) if rolled is None else rolled.links
+    )
+    _write_links(conn, scan_id, links)
+    seen = _seen(conn, scan_id, compared, folders, names=names)
+    photos = photo_facts(faces, faces if compared.choice.every is None else compared.choice.every)
+    pictures, told = pictures_of(conn, np.r_[faces.image_ids, outside.faces.image_ids]), None
+    if strangers is not None:
+        told, pictures = tell(strangers, folders, pictures)
+    scan_rows.write_outsiders(conn, scan_id, outside.faces.embedding_ids, outside.faces.face_ids)
+    found = compute_findings(
+        conn,
+        scan_id,
+        gallery,
+        folders,
+        np.r_[faces.face_ids, outside.faces.face_ids],
+        _hashes(compared),
+        rows_a,
+        rows_b,
+        pairs.score,
+        seen,
+        either(compared.choice.note, outside.note(conn)),
+        pictures,
+        photos,
+        told,
+    )
+    if rolled is None:
+        flagged, explained = count_scores(pairs.score), histograms.explained(pairs.score, found.told)
+    else:
+        flagged, explained = rolled.pairs, rolled_up.explained(conn, scan_id, found.told.mated)
+        link_parts.drop(conn, scan_id)
+    histograms.write(conn, scan_id, studied.scores, flagged, explained, compared.threshold)
+    return int(flagged.sum()), len(links)
+
+
+def _write_links(conn: Connection, scan_id: int, links: Links) -> None:
+    scan_rows.write_links(conn, scan_id, {name: getattr(links, name) for name in links.__dataclass_fields__})
+
+
+def _seen(conn: Connection, scan_id: int, compared: Compared, folders: FolderStudy, *, names: bool) -> Company:
+    """What photos with several faces tell of the folders, and with ``names`` what their labels tell."""
+    faces = compared.faces
+    seen = compared.choice.seen(conn, scan_id, faces, folders)
+    if not names:
+        return seen
+    labels = finding_rows.identity_names(conn, np.unique(faces.identity_ids).tolist())
+    return replace(seen, names=names_of({key: name for key, (name, _) in labels.items()}))
+
+
+def _hashes(compared: Compared) -> Hashes:
+    return Hashes(compared.faces.content, compared.faces.look, compared.faces.has_look)

@@ -1,0 +1,36 @@
+"""The limit of pairs: a scan that would flag more than anybody could look at is refused before its work begins."""
+
+from __future__ import annotations
+
+from facedb.core.errors import TooManyPairsError
+from facedb.findings.rates.pair_sample import predict_pairs
+from facedb.scan.compared import Compared
+from facedb.scan.scan_rows import PairRows
+
+_PREDICTION_ROWS = 192
+
+
+def expect_few_enough(compared: Compared, first_new: int, carried: PairRows | None, limit: int) -> None:
+    """Raise TooManyPairsError where more than ``limit`` pairs are to be expected, those ``carried`` over among them.
+
+    ``first_new`` is the first row that is searched.
+    """
+    if len(compared.faces) < 2:
+        return
+    predicted = predict_pairs(compared.gallery, compared.threshold, first_new=first_new, sample_rows=_PREDICTION_ROWS)
+    if carried is not None:
+        predicted = predicted.with_known(carried.score)
+    if predicted.expected <= limit:
+        return
+    found = predicted.threshold_for(limit)
+    if found is None:
+        advice = "even a threshold of 0.999 would flag more than that, as copies do; raise --max-pairs and scan again."
+    else:
+        threshold, pairs = found
+        about = (
+            f"about {pairs:,.0f}" if pairs > predicted.unseen else f"fewer than about {pairs + predicted.unseen:,.0f}"
+        )
+        advice = f"a threshold of {threshold:.3f} would flag {about}; raise one of the two and scan again."
+    raise TooManyPairsError(
+        f"About {predicted.expected:,.0f} pairs reach {compared.threshold:g}, more than --max-pairs {limit:,}: {advice}"
+    )

@@ -1,0 +1,123 @@
+"""The leader of a scan: takes tiles as any worker does, keeps its crew at work, and waits for what others have in hand."""
+
+from __future__ import annotations
+
+from facedb.core.counting import counted
+from facedb.core.progress import Reporter
+from facedb.db.connection import Connection, Database
+from facedb.db.reconnecting import Work
+from facedb.join.engine import EngineInfo
+from facedb.join.loop import BlockResult, Join
+from facedb.join.tiles import cpu_count
+from facedb.scan.compared import Compared
+from facedb.scan.loading import ScanOptions
+from facedb.scan.scan_rows import PairRows
+from facedb.scan.tiles import tile_rows
+from facedb.scan.tiles.bar import Bar
+from facedb.scan.tiles.claims import Claims, Found
+from facedb.scan.tiles.crew import Crew, Helpers
+from facedb.scan.tiles.ledger import Ledger, Pause
+from facedb.scan.tiles.ray_crew import RayCrew
+from facedb.scan.tiles.tile_rows import TileRow
+
+_GLANCE_SECONDS = 1.0
+
+
+class Leader:
+    """Searches the tiles of one scan with its crew.
+
+    ``written`` are the pairs of the ``tiles_done`` by this process, one part for each (none where links alone are kept);
+    ``tiles_found`` were done before it.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        work: Work,
+        ledger: Ledger,
+        compared: Compared,
+        options: ScanOptions,
+        engine: EngineInfo,
+        reporter: Reporter,
+    ) -> None:
+        self._db, self._work, self._ledger, self._compared = db, work, ledger, compared
+        self._options, self._engine, self._reporter = options, engine, reporter
+        self._threads = options.threads or max(1, cpu_count() // options.workers)
+        self.written: list[PairRows] = []
+        self.tiles_done = self.tiles_found = 0
+
+    def search(self, pause: Pause) -> None:
+        """Search what is left, then wait for the tiles that other workers have in hand, and take over those that they lose."""
+        scan_id = self._ledger.scan_id
+        counts, still_open = self._work.unit(
+            lambda conn: (tile_rows.tile_counts(conn, scan_id), tile_rows.open_tiles(conn, scan_id))
+        )
+        self.tiles_found = counts.done
+        if not still_open:
+            return
+        pairs = sum(self._ledger.block(tile).comparisons for tile in still_open)
+        self._reporter.say(
+            f"Comparing {counted(len(self._compared.faces), 'face')} ({counted(pairs, 'pair')}, "
+            f"{counted(len(still_open), 'tile')}) with {self._engine.reason}."
+        )
+        with self._helpers() as helpers, self._reporter.task("scan", pairs, "pairs") as task:
+            bar = Bar(task, self._work, scan_id)
+            if helpers.enough:
+                _look_on(bar, helpers, pause)
+            else:
+                self._take_part(bar, helpers, pairs, pause)
+
+    def did_all(self, conn: Connection) -> bool:
+        """Whether every tile of the scan was searched by this process."""
+        return self.tiles_done == tile_rows.tile_counts(conn, self._ledger.scan_id).tiles
+
+    def _take_part(self, bar: Bar, helpers: Helpers, pairs: int, pause: Pause) -> None:
+        with (
+            Join(
+                self._compared.gallery,
+                threshold=self._compared.threshold,
+                engine=self._engine.name,
+                threads=self._threads,
+                comparisons=pairs // self._options.workers,
+            ) as opened,
+            Claims(self._work, self._db.open, self._ledger.scan_id) as claims,
+        ):
+            if opened.method:
+                self._reporter.say(opened.method)
+            while True:
+                while (tile := claims.take()) is not None:
+                    self._finish(claims, tile, opened.search(self._ledger.block(tile)))
+                    helpers.tend(free=False)
+                    bar.look(_GLANCE_SECONDS)
+                    if pause is not None:
+                        pause()
+                if not bar.look().left:
+                    return
+                helpers.tend(free=False)
+                bar.wait()
+
+    def _finish(self, claims: Claims, tile: TileRow, result: BlockResult) -> None:
+        faces, links_only = self._compared.faces, self._options.links_only
+        found = Found.of(result, faces.face_ids, faces.identity_ids, links_only=links_only)
+        if claims.finish(tile, found):
+            self.tiles_done += 1
+            if not links_only:
+                self.written.append(found.pairs)
+
+    def _helpers(self) -> Helpers:
+        """Who works on the scan beside this process."""
+        options, scan_id = self._options, self._ledger.scan_id
+        if options.ray is None:
+            return Crew(self._db, scan_id, options.workers - 1, engine=self._engine.name, threads=self._threads)
+        return RayCrew(
+            self._db, scan_id, options.ray, engine=options.engine, threads=options.threads, say=self._reporter.say
+        )
+
+
+def _look_on(bar: Bar, helpers: Helpers, pause: Pause) -> None:
+    """Follow a search that others do, until no tile is left."""
+    while (at := bar.look()).left:
+        helpers.tend(free=at.free > 0)
+        if pause is not None:
+            pause()
+        bar.wait()
