@@ -21,4 +21,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    op.get_bind().exec_driver_sql("drop index facedb.verdict_by_label, facedb.verdict_by_sha256_b; drop function facedb.taught(real, double precision, double precision);")
+    op.get_bind().exec_driver_sql(
+        """
+        drop index facedb.verdict_by_label, facedb.verdict_by_sha256_b;
+        drop function facedb.taught(real, double precision, double precision);
+        """
+    )
