@@ -1,4 +1,5 @@
-"""The views of schema ``bi``: dropped and made again from ``migrations/views/*.sql`` on every upgrade.
+"""The views of schema ``bi``, and the functions that are made of them: dropped and made again from ``migrations/views/*.sql`` on every
+upgrade.
 
 The comment on the schema carries a digest of those files, so that one SELECT tells whether a database has them.
 """
@@ -17,6 +18,7 @@ from facedb.core.errors import SchemaError
 from facedb.db.connection import Connection
 
 _VIEW = re.compile(r"^\s*create\s+(?:or\s+replace\s+)?view\s+bi\.(\w+)", re.IGNORECASE | re.MULTILINE)
+_FUNCTION = re.compile(r"\bcreate\s+function\s+facedb\.(\w+)", re.IGNORECASE)
 _COMMENT = "facedb: read-only views for other tools; a published column keeps its name and meaning"
 _GRANTS = """
 select c.relname, case a.grantee when 0 then null else pg_get_userbyid(a.grantee) end
@@ -42,12 +44,17 @@ def fit(comment: str | None, directory: Path) -> bool:
 
 
 def drop(connection: Connection, directory: Path) -> None:
-    """Drop the views, and no other object: raises SchemaError where something that facedb did not make needs them."""
+    """Drop the views and what these files make of them, and no other object.
+
+    Raises SchemaError where something that facedb did not make needs them.
+    """
     found = [sql.Identifier("bi", name) for name in names(directory)]
     schema = connection.execute("select to_regnamespace('bi') is not null").fetchone()
     if not found or schema != (True,):
         return
     try:
+        for function in (name for text in texts(directory) for name in _FUNCTION.findall(text)):
+            connection.execute(sql.SQL("drop function if exists {}").format(sql.Identifier("facedb", function)))
         connection.execute(sql.SQL("drop view if exists {}").format(sql.SQL(", ").join(found)))
         connection.execute(sql.SQL("comment on schema bi is {}").format(sql.Literal(f"{_COMMENT}.")))
     except errors.DependentObjectsStillExist as error:

@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from facedb import __version__
 from facedb.web.data import sittings
 from facedb.web.data.likeness import Embedders
+from facedb.web.data.standing import Standing
 from facedb.web.deps import Parts, Refusal
 from facedb.web.gate import Gate
 from facedb.web.jobs import Jobs
@@ -31,7 +32,7 @@ def create_app(settings: WebSettings) -> FastAPI:
     pool = Pool(settings.db)
     jobs = Jobs()
     sessions = Sessions(lambda reviewer: _begin(pool, settings, reviewer), settings.password)
-    made = Parts(settings, pool, sessions, Pictures(settings.cache), jobs, Live(pool, jobs), Embedders())
+    made = Parts(settings, pool, sessions, Pictures(settings.cache), jobs, Live(pool, jobs), Embedders(), Standing())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

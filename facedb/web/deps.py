@@ -9,6 +9,7 @@ from fastapi import Depends, Path, Query, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from facedb.web.data.likeness import Embedders
+from facedb.web.data.standing import Standing
 from facedb.web.jobs import Jobs
 from facedb.web.live import Live
 from facedb.web.pictures import Pictures
@@ -31,6 +32,7 @@ class Parts:
     jobs: Jobs
     live: Live
     embedders: Embedders
+    standing: Standing
 
 
 def parts(request: Request) -> Parts:

@@ -160,9 +160,7 @@ cross join lateral (
 left join facedb.lesson r on r.scan_id = f.scan_id and r.class = f.class and t.state <> 'decided'
 -- What was decided keeps the confidence with which it was told: the record stays what it was.
 cross join lateral (
-    select case when r.base is null or f.confidence is null then f.confidence
-                else greatest(0.0001, least(0.9999, 1 / (1 + exp(-(r.base + r.slope * ln(b.p / (1 - b.p)))))))::real end as confidence
-    from (select least(greatest(f.confidence::double precision, 0.0001), 0.9999) as p) b
+    select facedb.taught(f.confidence, r.base, r.slope) as confidence
 ) p;
 comment on view bi.findings is 'Findings of every finished scan with the names and paths of today, ranked across classes.';
 comment on column bi.findings.rank is '1 is what to look at first.';

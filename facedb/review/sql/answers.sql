@@ -1,7 +1,7 @@
 -- name: findings
 -- Findings of a scan by rank, with the names of today and the class that a list shows: a merge that was denied is a look-alike.
 select f.rank, f.class, coalesce(f.identity_a_id, 0), coalesce(f.identity_a, ''), f.identity_b_id, f.identity_b, f.dataset_a, f.faces_a, f.size_a
-from bi.findings f where f.scan_id = %(scan_id)s and f.rank = any(%(ranks)s) order by f.rank;
+from facedb.findings_of(%(scan_id)s, %(ranks)s) f order by f.rank;
 
 -- name: images
 -- Their images that are wrong, or copies, in the order in which they are shown.

@@ -164,8 +164,7 @@ select f.told_class,
                     where w.scan_id = f.scan_id and w.rank = f.rank and w.role in ('wrong', 'copy')) m)
        end,
        f.uncalibrated, f.agrees = (f.told_class <> 'look-alike')
-from bi.findings f
-where f.scan_id = %(scan_id)s and f.rank = any(%(ranks)s) and f.agrees is not null;
+from facedb.findings_of(%(scan_id)s, %(ranks)s) f where f.agrees is not null;
 
 -- name: answered
 -- What people decided of findings of earlier scans of the gallery of a scan, which this scan does not tell: of those it tells, what stands

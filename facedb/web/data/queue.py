@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from facedb.core.errors import NotFoundError
 from facedb.db.connection import Connection
 from facedb.db.queries import load
-from facedb.scan.finding_rows import spoken_of
 from facedb.web.data.faces import Face, load_faces, shown
+from facedb.web.data.standing import Stand
 
 SQL = load("web", "queue")
-_PART = 400
 
 State = Literal["open", "unsure", "decided", "all"]
 Kind = Literal["merge", "stray", "mixed", "duplicate", "look-alike", "photo", "unlabelled", "newcomer"]
@@ -115,16 +114,27 @@ def find_scan(conn: Connection, scan_id: int) -> Scan:
     return found[0]
 
 
-def cases(conn: Connection, scan_id: int, chosen: Filter, *, after: int = 0, limit: int = 100) -> list[Item]:
-    """Findings of a scan after a rank, the most confident first."""
-    row = conn.execute(SQL["last_rank"], {"scan_id": scan_id}).fetchone()
-    last = int(row[0]) if row else 0
-    rows: list[tuple[Any, ...]] = []
-    # A page needs the first that fit, and what was said is looked up for every finding that may: so in parts, which grow.
-    part = _PART
-    while after < last and len(rows) < limit:
-        rows += _part(conn, scan_id, chosen, after, after + part, limit - len(rows))
-        after, part = after + part, part * 4
+def cases(
+    conn: Connection, stand: Stand, scan_id: int, chosen: Filter, *, after: int = 0, limit: int = 100
+) -> list[Item]:
+    """Findings of a scan after a rank, the most confident first; ``stand`` is where they stand."""
+    decided = stand.ranks("decided")
+    asked = {
+        "scan_id": scan_id,
+        "decided": decided,
+        "open": chosen.state == "open",
+        "only": {"decided": decided, "unsure": stand.ranks("unsure")}.get(chosen.state),
+        "class": chosen.kind,
+        "dataset": chosen.dataset,
+        "identity_id": chosen.identity_id,
+        "words": None if chosen.words is None else f"%{_literally(chosen.words)}%",
+        "least": chosen.least,
+        "most": chosen.most,
+        "after": after,
+        "limit": limit,
+    }
+    ranks = [row[0] for row in conn.execute(SQL["ranks"], asked)]
+    rows = conn.execute(SQL["cases"], {"scan_id": scan_id, "ranks": ranks}).fetchall() if ranks else []
     faces = load_faces(conn, sorted({face for row in rows for face in row[15]}))
     return [
         Item(
@@ -144,33 +154,16 @@ def cases(conn: Connection, scan_id: int, chosen: Filter, *, after: int = 0, lim
     ]
 
 
-def _part(conn: Connection, scan_id: int, chosen: Filter, after: int, until: int, limit: int) -> list[tuple[Any, ...]]:
-    return conn.execute(
-        SQL["cases"],
-        {
-            "scan_id": scan_id,
-            "class": chosen.kind,
-            "dataset": chosen.dataset,
-            "identity_id": chosen.identity_id,
-            "words": None if chosen.words is None else f"%{_literally(chosen.words)}%",
-            "least": chosen.least,
-            "most": chosen.most,
-            "state": chosen.state,
-            "after": after,
-            "until": until,
-            "limit": limit,
-        },
-    ).fetchall()
-
-
-def progress(conn: Connection, scan_id: int, sitting_id: int) -> Progress:
+def progress(conn: Connection, stand: Stand, scan_id: int, sitting_id: int) -> Progress:
     """How far the review of a scan is."""
     counts: dict[str, Counter[tuple[str, bool | None]]] = defaultdict(Counter)
-    ranks = {
-        *spoken_of(conn, scan_id),
-        *(row[0] for row in conn.execute(SQL["decided_by_others"], {"scan_id": scan_id})),
+    said = {
+        "scan_id": scan_id,
+        "ranks": list(stand.said),
+        "states": [state for state, _ in stand.said.values()],
+        "agrees": [agrees for _, agrees in stand.said.values()],
     }
-    for kind, state, agrees, count in conn.execute(SQL["progress"], {"scan_id": scan_id, "ranks": sorted(ranks)}):
+    for kind, state, agrees, count in conn.execute(SQL["progress"], said):
         counts[kind][state, agrees] += int(count)
     classes = tuple(_class(kind, counts[kind]) for kind in sorted(counts))
     row = conn.execute(SQL["pace"], {"sitting_id": sitting_id}).fetchone()

@@ -58,7 +58,7 @@ def page(
     """Findings of a scan in the order of their rank, under a filter."""
     chosen = Filter(kind, dataset, identity_id, words, least, most, state)
     with parts.pool.connection() as conn:
-        items = queue.cases(conn, scan_id, chosen, after=after, limit=limit + 1)
+        items = queue.cases(conn, parts.standing.at(conn, scan_id), scan_id, chosen, after=after, limit=limit + 1)
     return Page(tuple(items[:limit]), len(items) > limit)
 
 
@@ -66,7 +66,7 @@ def page(
 def progress(parts: PartsHere, session: SessionHere, scan_id: Integer) -> Progress:
     """How far the review of a scan is, and how often the tool was right."""
     with parts.pool.connection() as conn:
-        return queue.progress(conn, scan_id, session.sitting_id)
+        return queue.progress(conn, parts.standing.at(conn, scan_id), scan_id, session.sitting_id)
 
 
 @router.get("/cases/{scan_id}/{rank}")

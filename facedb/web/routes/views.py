@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from facedb.db.connection import Connection
 from facedb.web.data import identities, overview, photos, plans, queue
-from facedb.web.deps import AskedInteger, Bigint, Integer, PartsHere
+from facedb.web.deps import AskedInteger, Bigint, Integer, Parts, PartsHere
 from facedb.web.pages import page
 from facedb.web.routes.overview import datasets as all_datasets
 
@@ -31,7 +31,7 @@ def show_overview(request: Request, parts: PartsHere, scan: AskedInteger = None)
     with parts.pool.connection() as conn:
         scans = queue.scans(conn)
         chosen = next((one for one in scans if one.id == scan), scans[0] if scans else None)
-        found = {} if chosen is None else _of_scan(conn, chosen)
+        found = {} if chosen is None else _of_scan(parts, conn, chosen)
         reject_counts, rejects = overview.reject_counts(conn), overview.rejects(conn)
         hidden = identities.hidden(conn)
     return page(
@@ -52,7 +52,7 @@ def show_scan(request: Request, parts: PartsHere, scan_id: Integer) -> Response:
     """One scan."""
     with parts.pool.connection() as conn:
         scan = queue.find_scan(conn, scan_id)
-        return page(request, "scan.html", scan=scan, **_of_scan(conn, scan))
+        return page(request, "scan.html", scan=scan, **_of_scan(parts, conn, scan))
 
 
 @router.get("/identity/{identity_id}")
@@ -92,10 +92,10 @@ def show_plans(request: Request, parts: PartsHere, plan: AskedInteger = None) ->
         )
 
 
-def _of_scan(conn: Connection, scan: queue.Scan) -> dict[str, Any]:
+def _of_scan(parts: Parts, conn: Connection, scan: queue.Scan) -> dict[str, Any]:
     return {
         "noise": overview.noise(conn, scan.id),
         "noisiest": overview.noisiest(conn, scan.id),
-        "progress": queue.progress(conn, scan.id, 0),
+        "progress": queue.progress(conn, parts.standing.at(conn, scan.id), scan.id, 0),
         "scores": overview.distribution(conn, scan.id, scan.threshold, scan.faces),
     }

@@ -2,10 +2,11 @@
 -- One finding with names, where it stands, and the contract and threshold of its scan.
 select f.rank, f.class, c.confidence, c.uncalibrated, f.identity_a, na.name, da.name, da.id, f.identity_b, nb.name, db.name,
        f.faces_a, f.faces_b, f.size_a, f.size_b, f.max_score, f.mean_score, f.own_score, f.hash_distance, f.swap_rank, f.detail,
-       c.state, c.answer, c.said_by, c.said_at, c.hidden, s.model_id, s.threshold
+       c.state, c.verdict, c.verdict_by, c.verdict_at,
+       exists (select from facedb.hidden_identity h where h.identity_id in (f.identity_a, f.identity_b)), s.model_id, s.threshold
 from facedb.finding f
 join facedb.scan s on s.id = f.scan_id
-join bi.review_cases c on c.scan_id = f.scan_id and c.rank = f.rank
+join facedb.findings_of(%(scan_id)s, array[%(rank)s::integer]) c on c.rank = f.rank
 left join facedb.identity na on na.id = f.identity_a
 join facedb.dataset da on da.id = coalesce(na.dataset_id, (
     select o.dataset_id from facedb.finding_face w

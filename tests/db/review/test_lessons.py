@@ -25,6 +25,7 @@ from facedb.scan.findings import (
 )
 from facedb.scan.run import ScanOptions, scan
 from facedb.web.data import queue
+from facedb.web.data.standing import Standing
 from tests.db.population import Population
 from tests.unit.findings.people import DIM, Crowd, unit
 
@@ -86,12 +87,60 @@ def _in_its_own_terms(db: Database, one: Finding) -> None:
         say(db, [Statement("face", path, "wrong-identity", target=target) for path in wrong])
 
 
+_STATES = "select rank, state, agrees from bi.findings where scan_id = %s"
+_TAKE_BACK = """
+insert into facedb.verdict (kind, verdict, identity_a, identity_b, image_a, image_b, sha256_a, sha256_b, said_by, known_images, dataset_a,
+                            dataset_b)
+select kind, 'withdrawn', identity_a, identity_b, image_a, image_b, sha256_a, sha256_b, 'ann', known_images, dataset_a, dataset_b
+from facedb.verdict where id % 2 = 1 order by id
+"""
+
 WAYS = {
     "accept": _in_words("accept"),
     "reject": _in_words("reject"),
     "alternating": _alternating,
     "in its own terms": _in_its_own_terms,
 }
+
+
+def _stands_as_the_view_says(db: Database, kept: Standing, scan_id: int) -> None:
+    """What is kept from one look to the next, and what is asked of single findings, is what bi.findings says."""
+    with db.connection() as conn:
+        whole = conn.execute("select * from bi.findings where scan_id = %s order by rank", (scan_id,)).fetchall()
+        told = {row[0]: row[1:] for row in conn.execute(_STATES, (scan_id,)).fetchall() if row[1] != "open"}
+        assert dict(kept.at(conn, scan_id).said) == told
+        for rank in (row[0] for row in whole[:3]):
+            assert conn.execute("select * from facedb.findings_of(%s, %s)", (scan_id, [rank])).fetchall() == [
+                row for row in whole if row[0] == rank
+            ]
+        ranks = [row[0] for row in whole]
+        assert (
+            conn.execute("select * from facedb.findings_of(%s, %s) order by rank", (scan_id, ranks)).fetchall() == whole
+        )
+
+
+def test_what_is_kept_of_the_queue_follows_what_is_taken_back_moved_and_told_again(
+    database: Database, everything: int
+) -> None:
+    kept, found = Standing(), read(database)
+    answer(database, [Answer(one.rank, "accept") for one in found])
+    _stands_as_the_view_says(database, kept, everything)
+    with database.connection() as conn:
+        conn.execute(_TAKE_BACK)
+    _stands_as_the_view_says(database, kept, everything)
+    for one in found[::3]:
+        answer(database, [Answer(one.rank, "reject")])
+        _stands_as_the_view_says(database, kept, everything)
+    with database.connection() as conn:
+        conn.execute("update facedb.image set sha256 = sha256(sha256) where id % 3 = 0")
+    _stands_as_the_view_says(database, kept, everything)
+    with database.connection() as conn:
+        conn.execute("update facedb.image set identity_id = (select max(id) from facedb.identity) where id % 4 = 1")
+    _stands_as_the_view_says(database, kept, everything)
+    with database.connection() as conn:
+        conn.execute("set local facedb.forget = on")
+        conn.execute("delete from facedb.verdict where id % 2 = 0")
+    _stands_as_the_view_says(database, kept, everything)
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
@@ -107,8 +156,9 @@ def test_a_review_comes_to_its_end_however_it_is_done(
         "unlabelled",
         "newcomer",
     }
-    asked = 0
+    asked, kept = 0, Standing()
     while left := read(database, open=True):
+        _stands_as_the_view_says(database, kept, everything)
         way(database, left[0])
         asked += 1
         assert len(read(database, open=True)) < len(left), f"{left[0].kind} {left[0].identity_a} is still open"
@@ -116,9 +166,9 @@ def test_a_review_comes_to_its_end_however_it_is_done(
     for scan_id in (everything, again):
         assert read(database, open=True, scan=scan_id) == []
         with database.connection() as conn:
-            done = queue.progress(conn, scan_id, 0)
+            done = queue.progress(conn, Standing().at(conn, scan_id), scan_id, 0)
             assert (done.decided, done.unsure) == (done.total, 0)
-            assert queue.cases(conn, scan_id, queue.Filter()) == []
+            assert queue.cases(conn, Standing().at(conn, scan_id), scan_id, queue.Filter()) == []
             assert list(cases(conn, scan_id, only_open=True, faces=1)) == []
             assert conn.execute(
                 "select sum(open) from bi.review_progress where scan_id = %s", (scan_id,)
@@ -133,8 +183,9 @@ def test_the_queue_the_list_and_the_views_agree_on_what_is_decided(database: Dat
         in_cases = dict(
             conn.execute("select rank, state from bi.review_cases where scan_id = %s", (everything,)).fetchall()
         )
-        on_page = {item.rank: item.state for item in queue.cases(conn, everything, queue.Filter(state="all"))}
-        counted = queue.progress(conn, everything, 0)
+        stand = Standing().at(conn, everything)
+        on_page = {item.rank: item.state for item in queue.cases(conn, stand, everything, queue.Filter(state="all"))}
+        counted = queue.progress(conn, stand, everything, 0)
     assert in_view == in_cases == on_page
     assert sorted(f.rank for f in read(database, open=True)) == sorted(r for r, s in in_view.items() if s != "decided")
     assert counted.decided == sum(state == "decided" for state in in_view.values())
@@ -177,7 +228,8 @@ def test_open_confidences_follow_the_verdicts_everywhere_alike(database: Databas
             )
         ]
         on_page = {
-            item.rank: item.confidence for item in queue.cases(conn, strays, queue.Filter(state="all"), limit=500)
+            item.rank: item.confidence
+            for item in queue.cases(conn, Standing().at(conn, strays), strays, queue.Filter(state="all"), limit=500)
         }
         in_report = {case.rank: case.confidence for case in cases(conn, strays, faces=1)}
         certain = {row.said_by for row in certain_findings(conn, [], None)}

@@ -1,0 +1,55 @@
+-- name: version
+-- What where findings stand depends on: the verdicts, which are only added to or forgotten; images, whose changes are noted and counted;
+-- and the findings, which can be told again.
+select (select count(*) from facedb.verdict), (select coalesce(max(id), 0) from facedb.verdict),
+       coalesce((select string_agg(transaction::text, ' ' order by transaction) from facedb.uncounted where what = 'outcomes'), '')
+       || coalesce((select '/' || xmin::text from facedb.outcome_count limit 1), '')
+       || coalesce((select '/' || f.xmin::text || '/' || f.rank from facedb.finding f where f.scan_id = %(scan_id)s order by f.rank desc limit 1), '');
+
+-- name: said_since
+-- How many verdicts came after one.
+select count(*) from facedb.verdict where id > %(since)s;
+
+-- name: concerned
+-- The ranks of all findings of a scan that what was said after a verdict can concern, and maybe some more: those that name somebody of
+-- whom something was said, or whoever was ever called the same as they, and those about the photos, wherever these lie by now.
+with recursive word as materialized (
+    select v.kind, v.identity_a, v.identity_b, v.image_a, v.image_b, v.sha256_a, v.sha256_b from facedb.verdict v where v.id > %(since)s
+),
+photo as materialized (
+    select w.image_a as id, w.sha256_a as sha256 from word w where w.image_a is not null
+    union
+    select w.image_b, w.sha256_b from word w where w.image_b is not null
+),
+before as (
+    select v.identity_a from photo p join facedb.verdict v on v.image_a = p.id
+    union
+    select v.identity_a from photo p join facedb.verdict v on v.sha256_a = p.sha256
+),
+near (id) as (
+    select identity_a from word where identity_a is not null
+    union
+    select identity_b from word where identity_b is not null
+    union
+    select identity_a from before where identity_a is not null
+    union
+    select k.id from near n cross join lateral (
+        select v.identity_b as id from facedb.verdict v where v.kind = 'link' and v.verdict = 'same' and v.identity_a = n.id
+        union all
+        select v.identity_a from facedb.verdict v where v.kind = 'link' and v.verdict = 'same' and v.identity_b = n.id
+    ) k
+)
+select f.rank from near n join facedb.finding f on f.identity_a = n.id where f.scan_id = %(scan_id)s
+union
+select f.rank from near n join facedb.finding f on f.identity_b = n.id where f.scan_id = %(scan_id)s
+union
+select w.rank from photo p join facedb.face c on c.image_id = p.id join facedb.finding_face w on w.face_id = c.id
+where w.scan_id = %(scan_id)s
+union
+select w.rank from photo p join facedb.image i on i.sha256 = p.sha256 join facedb.face c on c.image_id = i.id
+join facedb.finding_face w on w.face_id = c.id
+where w.scan_id = %(scan_id)s;
+
+-- name: standing
+-- Where some findings stand, of those that are not simply open.
+select rank, state, agrees from facedb.findings_of(%(scan_id)s, %(ranks)s) where state <> 'open';
