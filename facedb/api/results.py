@@ -14,7 +14,7 @@ from facedb.db.connection import translated
 from facedb.report.embeddings import Embeddings
 from facedb.report.python_results import Rows
 from facedb.report.result_rows import Dataset, Identity, Link, Pair, Reject, Scan
-from facedb.scan.findings import Finding
+from facedb.scan.findings.ranked import Finding
 
 if TYPE_CHECKING:
     from facedb.report.comparison.diff import LinkChange, PairDifference
@@ -41,10 +41,10 @@ class Results(Opened):
 
         ``open_only`` leaves out what somebody has decided; ``denied`` adds what a person said is not so.
         """
-        from facedb.scan import findings
+        from facedb.scan.findings import ranked
 
-        selection = findings.FindingSelection(scan, kind, min_confidence, dataset, open_only, denied, limit)
-        with findings.findings(self._open(), selection) as rows:
+        selection = ranked.FindingSelection(scan, kind, min_confidence, dataset, open_only, denied, limit)
+        with ranked.findings(self._open(), selection) as rows:
             return Rows(table(Finding), rows)
 
     def links(

@@ -41,7 +41,7 @@ from facedb.db.connection import Connection, Database
 from facedb.db.copy import Column, write_columns
 from facedb.join.gallery import Gallery
 from facedb.scan import scan_rows
-from facedb.scan.gallery import GallerySnapshot
+from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.scan_rows import PairRows
 
 _REPEATS = 5

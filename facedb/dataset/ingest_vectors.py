@@ -14,8 +14,9 @@ from facedb.core import rejects
 from facedb.core.errors import InputError
 from facedb.core.records import Float32Array, Int64Array, VectorBatch
 from facedb.core.vectors import normalise
-from facedb.dataset import embedding_rows, image_rows, vector_rows
+from facedb.dataset import embedding_rows, image_rows
 from facedb.dataset.embedding_rows import ModelRow
+from facedb.dataset.intake import vector_rows
 from facedb.db.connection import Connection
 
 DETECTION = "given"

@@ -35,10 +35,11 @@ from facedb.join.gallery import Gallery
 from facedb.join.loop import join, plan_blocks
 from facedb.report import truth
 from facedb.report.pictures.altered import AlteredPictures
-from facedb.scan import finding_rows, scan_rows
-from facedb.scan.finding_rows import ClassRow, MissRow
-from facedb.scan.gallery import GalleryFaces, GallerySnapshot
-from facedb.scan.pictures import pictures_of
+from facedb.scan import scan_rows
+from facedb.scan.faces.gallery import GalleryFaces, GallerySnapshot
+from facedb.scan.faces.pictures import pictures_of
+from facedb.scan.findings import finding_rows
+from facedb.scan.findings.finding_rows import ClassRow, MissRow
 from facedb.scan.scan_rows import ScanRow
 from facedb.scan.which_scan import find_scan
 

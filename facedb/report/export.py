@@ -30,11 +30,12 @@ from facedb.report.embeddings import load_embeddings
 from facedb.report.result_rows import Link, ListedImage, MergedIdentity, Pair, PublishedPair
 from facedb.report.row_files import write_rows
 from facedb.review import decision_rows
-from facedb.review.changes import Changes, decide
 from facedb.review.decision_rows import PlannedImage
 from facedb.review.files.on_disk import absent
 from facedb.review.files.on_disk import remarks as not_there
-from facedb.scan import findings, scan_rows
+from facedb.review.plans.changes import Changes, decide
+from facedb.scan import scan_rows
+from facedb.scan.findings import ranked
 from facedb.scan.which_scan import find_scan
 from facedb.sources.archives.recordio import NAMES, IdentityRecordWriter
 from facedb.sources.image_bytes import ByteReader
@@ -174,9 +175,9 @@ def _rows(db: Database, what: str, path: Path, form: str, options: ExportOptions
 @contextmanager
 def _selected(db: Database, what: str, options: ExportOptions) -> Iterator[tuple[Table[Any], Iterator[Any]]]:
     if what == "findings":
-        chosen = findings.FindingSelection(scan=options.scan, dataset=options.dataset, denied=options.as_is)
-        with findings.findings(db, chosen) as found:
-            yield table(findings.Finding), found
+        chosen = ranked.FindingSelection(scan=options.scan, dataset=options.dataset, denied=options.as_is)
+        with ranked.findings(db, chosen) as found:
+            yield table(ranked.Finding), found
         return
     selection = reading.Selection(options.scan, options.min_score, options.dataset, rejected=options.as_is)
     with reading.links(db, selection) if what == "links" else reading.pairs(db, selection) as rows:

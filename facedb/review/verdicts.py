@@ -19,7 +19,7 @@ from facedb.review import decision_rows, name_rows, people
 from facedb.review.decision_rows import VerdictRow
 from facedb.review.name_rows import FoundImage
 from facedb.review.people import find_identity
-from facedb.scan.lessons import learn_in
+from facedb.scan.findings.lessons import learn_in
 from facedb.sources.tables.csv_table import TextTable
 
 ANSWERS: Mapping[str, tuple[str, ...]] = {

@@ -7,7 +7,7 @@ import numpy as np
 from facedb.db.connection import Connection
 from facedb.join.score import pair_scores
 from facedb.scan import scan_rows
-from facedb.scan.compared import Compared
+from facedb.scan.faces.compared import Compared
 from facedb.scan.scan_rows import PairRows
 
 # Stored scores are rounded to float32; within this of the threshold only the float64 score can tell (2^-24 for scores below 1).

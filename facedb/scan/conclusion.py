@@ -16,11 +16,12 @@ from facedb.findings.names.evidence import names as names_of
 from facedb.findings.outside.photos import Outside
 from facedb.findings.rates.histogram import count_scores
 from facedb.join.gallery import Gallery
-from facedb.scan import finding_rows, lessons, rolled_up, scan_rows
-from facedb.scan.compared import Compared
-from facedb.scan.findings import compute_copies, compute_findings
-from facedb.scan.outside import either, tell
-from facedb.scan.pictures import photo_facts, pictures_of
+from facedb.scan import rolled_up, scan_rows
+from facedb.scan.faces.compared import Compared
+from facedb.scan.faces.outside import either, tell
+from facedb.scan.faces.pictures import photo_facts, pictures_of
+from facedb.scan.findings import finding_rows, lessons
+from facedb.scan.findings.computed import compute_copies, compute_findings
 from facedb.scan.scan_rows import PairRows
 from facedb.scan.scores import histograms
 from facedb.scan.scores.histograms import Distributions

@@ -16,10 +16,10 @@ from facedb.core.records import Int32Array, Int64Array
 from facedb.dataset.embedding_rows import ModelRow
 from facedb.db.connection import Connection, Database
 from facedb.findings.copies import NEAR
-from facedb.scan import face_choice
-from facedb.scan.face_choice import FaceChoice
-from facedb.scan.gallery import GalleryFaces, GallerySnapshot
-from facedb.scan.outside import OutsideFaces
+from facedb.scan.faces import face_choice
+from facedb.scan.faces.face_choice import FaceChoice
+from facedb.scan.faces.gallery import GalleryFaces, GallerySnapshot
+from facedb.scan.faces.outside import OutsideFaces
 from facedb.scan.scores import thresholds
 from facedb.scan.scores.thresholds import ThresholdRule
 from facedb.scan.tiles import ledger

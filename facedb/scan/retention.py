@@ -20,8 +20,8 @@ from facedb.db import audit
 from facedb.db.connection import Connection, Database
 from facedb.db.locks import wait_briefly
 from facedb.db.queries import load
-from facedb.scan import lessons
-from facedb.scan.gallery import cache_folder
+from facedb.scan.faces.gallery import cache_folder
+from facedb.scan.findings import lessons
 from facedb.scan.tiles import chunks
 
 SQL = load("scan", "retention")

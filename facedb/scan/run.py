@@ -22,8 +22,8 @@ from facedb.findings.outside.photos import Outside
 from facedb.join.engine import ENGINE_NAMES, EngineInfo, choose_engine
 from facedb.scan import scan_rows
 from facedb.scan.carried import carried_pairs
-from facedb.scan.compared import Compared
 from facedb.scan.conclusion import conclude, study
+from facedb.scan.faces.compared import Compared
 from facedb.scan.loading import WORKING_BYTES, FaceFilter, Loading, ScanOptions
 from facedb.scan.pair_limit import expect_few_enough
 from facedb.scan.retention import let_old_ones_go

@@ -9,7 +9,7 @@ from facedb.db.reconnecting import Work
 from facedb.join.engine import EngineInfo
 from facedb.join.loop import BlockResult, Join
 from facedb.join.tiles import cpu_count
-from facedb.scan.compared import Compared
+from facedb.scan.faces.compared import Compared
 from facedb.scan.loading import ScanOptions
 from facedb.scan.scan_rows import PairRows
 from facedb.scan.tiles import tile_rows

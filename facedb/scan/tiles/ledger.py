@@ -16,7 +16,7 @@ from facedb.core.records import Int32Array, Int64Array
 from facedb.db.connection import Connection
 from facedb.join.loop import Block, plan_blocks
 from facedb.scan import scan_rows
-from facedb.scan.gallery import GalleryFaces
+from facedb.scan.faces.gallery import GalleryFaces
 from facedb.scan.scan_rows import LedgerBlock, ScanRow
 from facedb.scan.tiles import chunks, tile_rows
 from facedb.scan.tiles.tile_rows import TileRow

@@ -27,7 +27,7 @@ from facedb.db.wait import Say, silent
 from facedb.join.engine import choose_engine
 from facedb.join.loop import Block, Gallery, Join
 from facedb.scan import scan_rows
-from facedb.scan.gallery import GallerySnapshot
+from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.scan_rows import ScanRow
 from facedb.scan.tiles import tile_rows
 from facedb.scan.tiles.claims import Claims, Found

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from facedb.core.errors import NotFoundError
 from facedb.db.connection import Connection
 from facedb.db.queries import load
-from facedb.scan.finding_rows import spoken_of
+from facedb.scan.findings.finding_rows import spoken_of
 from facedb.web.data.faces import Face, load_faces, shown
 
 SQL = load("web", "queue")

@@ -522,9 +522,9 @@ import sys
 from pathlib import Path
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
-from facedb.dataset import intake
+from facedb.dataset.intake import one_source
 from facedb.dataset import ingest
-intake._BATCH = 5
+one_source._BATCH = 5
 ingest.ingest(Database(sys.argv[1], embedded=True), Path(sys.argv[2]), reporter=Silent())
 """
 

@@ -94,7 +94,7 @@ def evaluate(
 def _print(done: Evaluation, output: Format, which: Rows) -> None:
     from facedb.findings.reliability import Tenth
     from facedb.report import evaluate as work
-    from facedb.scan.finding_rows import MissRow
+    from facedb.scan.findings.finding_rows import MissRow
 
     if output is not Format.TABLE:
         if which is Rows.SCORES:
