@@ -19,7 +19,7 @@ from facedb.core.machine.blas import one_blas_thread
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array
 from facedb.core.result_columns import As
-from facedb.dataset import embedding_rows
+from facedb.dataset import model_rows
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.pictures.thumbnail import from_bytes
 from facedb.findings.copies import Hashes
@@ -35,7 +35,7 @@ from facedb.join.gallery import Gallery
 from facedb.join.loop import join, plan_blocks
 from facedb.report import truth
 from facedb.report.pictures.altered import AlteredPictures
-from facedb.scan import scan_rows
+from facedb.scan import pair_rows
 from facedb.scan.faces.gallery import GalleryFaces, GallerySnapshot
 from facedb.scan.faces.pictures import pictures_of
 from facedb.scan.findings import finding_rows
@@ -146,7 +146,7 @@ def inject(
         faces, vectors = load_gallery(db, conn, found_scan, cache_dir, reporter)
         gallery = Gallery(vectors, faces.identity_ids.astype(np.int64), faces.image_ids)
         counts = parse_inject(spec, len(faces), len(np.unique(faces.identity_ids)))
-        model = embedding_rows.model_by_id(conn, found_scan.model_id)
+        model = model_rows.model_by_id(conn, found_scan.model_id)
         assert model is not None  # noqa: S101 - a scan has its model by foreign key
         remake = AlteredPictures(conn, model, faces.image_ids, vectors, reporter)
         hashes = Hashes(faces.content, faces.look, faces.has_look)
@@ -196,10 +196,10 @@ def load_gallery(
     db: Database, conn: Connection, scan: ScanRow, cache_dir: Path | None, reporter: Reporter
 ) -> tuple[GalleryFaces, Float32Array]:
     """The faces that a scan compared, under the labels it had, and their vectors; raises InputError when some are gone."""
-    ledger = scan_rows.ledger(conn, scan.id)
+    ledger = pair_rows.ledger(conn, scan.id)
     wanted = np.concatenate([b.embedding_ids for b in ledger]) if ledger else np.empty(0, np.int64)
     labels = np.concatenate([b.identity_ids for b in ledger]) if ledger else np.empty(0, np.int32)
-    model = embedding_rows.model_by_id(conn, scan.model_id)
+    model = model_rows.model_by_id(conn, scan.model_id)
     assert model is not None  # noqa: S101 - a scan has its model by foreign key
     with GallerySnapshot(db.open, model, cache_dir) as snapshot:
         faces = snapshot.faces()

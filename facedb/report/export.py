@@ -21,7 +21,7 @@ from facedb.core.files.paths import display
 from facedb.core.files.whole_file import check_free, whole_file
 from facedb.core.progress import Reporter
 from facedb.core.result_columns import Table, Values, table
-from facedb.dataset import dataset_rows, embedding_rows
+from facedb.dataset import dataset_rows, model_rows
 from facedb.dataset.names import find_datasets
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
@@ -208,7 +208,7 @@ def cleaned(conn: Connection, options: ExportOptions) -> tuple[list[tuple[Planne
     In a dataset where nothing has a label every image has an empty one. Raises NotFoundError where no image stays.
     """
     changes = _changes(conn, options)
-    model = embedding_rows.model_in_use(conn, find_datasets(conn, [options.dataset]))
+    model = model_rows.model_in_use(conn, find_datasets(conn, [options.dataset]))
     faceless = export_rows.without_face(conn, model.id) if model is not None else set()
     names = {key: name for key, name, _ in export_rows.identities(conn, options.dataset)}
     leaks = export_rows.Leaks()

@@ -13,7 +13,7 @@ from facedb.core.errors import NotFoundError, UsageError
 from facedb.core.machine import memory
 from facedb.core.progress import Reporter, Silent
 from facedb.core.records import Int32Array, Int64Array
-from facedb.dataset.embedding_rows import ModelRow
+from facedb.dataset.model_rows import ModelRow
 from facedb.db.connection import Connection, Database
 from facedb.findings.copies import NEAR
 from facedb.scan.faces import face_choice

@@ -13,7 +13,8 @@ import numpy as np
 
 from facedb.core import rejects
 from facedb.core.jsonb_values import storable
-from facedb.core.records import ImageRecord, Problem
+from facedb.core.records import ImageRecord
+from facedb.core.rejects import Problem
 from facedb.dataset import image_rows
 from facedb.dataset.intake.limits import FILE_BYTES
 from facedb.dataset.intake.same_files import ALIAS_CODES

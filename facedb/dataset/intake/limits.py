@@ -15,7 +15,8 @@ from facedb.core import rejects
 from facedb.core.errors import InputError
 from facedb.core.files.image_format import LARGEST_FILE
 from facedb.core.files.paths import to_text
-from facedb.core.records import ImageRecord, Problem, VectorBatch
+from facedb.core.records import ImageRecord, VectorBatch
+from facedb.core.rejects import Problem
 
 NAME_BYTES = 2600
 """The longest path or label in its text form: what a b-tree entry holds, less its header and the other key."""

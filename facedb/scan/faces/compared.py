@@ -10,7 +10,7 @@ from facedb.join.gallery import Gallery
 from facedb.scan.faces.face_choice import FaceChoice
 from facedb.scan.faces.gallery import GalleryFaces
 from facedb.scan.faces.outside import OutsideFaces
-from facedb.scan.scan_rows import PairRows
+from facedb.scan.pair_rows import PairRows
 
 
 @dataclass(frozen=True, slots=True)

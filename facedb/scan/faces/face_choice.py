@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facedb.core.counting import counted
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.dataset.embedding_rows import ModelRow
+from facedb.dataset.model_rows import ModelRow
 from facedb.db.connection import Connection
 from facedb.findings.cores.choice import Choice, Part, choose_faces
 from facedb.findings.cores.shown_together import Bystanders, Company, company

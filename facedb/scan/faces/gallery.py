@@ -23,7 +23,7 @@ from psycopg import IsolationLevel, sql
 from facedb.core.lookup import places
 from facedb.core.progress import Reporter, Task
 from facedb.core.records import Float32Array, Int32Array, Int64Array
-from facedb.dataset.embedding_rows import ModelRow, partition
+from facedb.dataset.model_rows import ModelRow, partition
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, read_columns, read_packed_vectors
 from facedb.db.queries import load

@@ -9,7 +9,7 @@ import numpy as np
 
 from facedb.core.progress import Silent
 from facedb.core.records import Int64Array
-from facedb.dataset.embedding_rows import ModelRow
+from facedb.dataset.model_rows import ModelRow
 from facedb.db.connection import Database, translated
 from facedb.scan import scan_rows
 from facedb.scan.faces.gallery import GalleryFaces, GallerySnapshot

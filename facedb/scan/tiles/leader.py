@@ -11,7 +11,7 @@ from facedb.join.loop import BlockResult, Join
 from facedb.join.tiles import cpu_count
 from facedb.scan.faces.compared import Compared
 from facedb.scan.loading import ScanOptions
-from facedb.scan.scan_rows import PairRows
+from facedb.scan.pair_rows import PairRows
 from facedb.scan.tiles import tile_rows
 from facedb.scan.tiles.bar import Bar
 from facedb.scan.tiles.claims import Claims, Found

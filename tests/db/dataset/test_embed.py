@@ -16,7 +16,7 @@ import pytest
 from facedb.core.errors import ConflictError, ModelError, NotFoundError
 from facedb.core.progress import Silent
 from facedb.dataset import embed as workflow
-from facedb.dataset import embedding_rows
+from facedb.dataset import pending_rows
 from facedb.dataset.embed import EmbedSummary, ModelChoice, embed
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
@@ -208,7 +208,7 @@ def test_another_run_over_the_same_images_is_refused_and_one_over_others_is_not(
     with database.connection() as conn:
         row = conn.execute("select id from facedb.dataset where name = 'people'").fetchone()
         assert row is not None
-        assert embedding_rows.lock_embed(conn, model.id, row[0])
+        assert pending_rows.lock_embed(conn, model.id, row[0])
         with pytest.raises(ConflictError, match="right now"):
             work(database, choice, dataset="people")
         with pytest.raises(ConflictError, match="right now"):

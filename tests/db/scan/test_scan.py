@@ -23,7 +23,7 @@ from facedb.db.connection import Database
 from facedb.findings.rates.histogram import BINS, count_scores
 from facedb.join.engine import available_engines
 from facedb.join.gallery import Gallery
-from facedb.scan import scan_rows
+from facedb.scan import pair_rows
 from facedb.scan.run import ScanOptions, ScanSummary, scan
 from facedb.scan.scores import histograms
 from facedb.scan.tiles import tile_rows
@@ -50,8 +50,8 @@ def run(db: Database, threshold: float = 0.5, reporter: Silent | None = None, **
     found = summary.scan
     assert found.status == "finished"
     with db.connection() as conn:
-        ledger = scan_rows.ledger(conn, found.id)
-        pairs = scan_rows.read_pairs(conn, found.id)
+        ledger = pair_rows.ledger(conn, found.id)
+        pairs = pair_rows.read_pairs(conn, found.id)
         links = conn.execute("select sum(pairs), count(*) from facedb.link where scan_id = %s", (found.id,)).fetchone()
         assert tile_rows.open_tiles(conn, found.id) == []
     assert sum(len(block.embedding_ids) for block in ledger) == found.faces

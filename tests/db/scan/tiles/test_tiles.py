@@ -18,8 +18,8 @@ from facedb.core.progress import Silent
 from facedb.db.connection import Database
 from facedb.db.reconnecting import Work
 from facedb.scan import scan_rows
+from facedb.scan.pair_rows import PairRows
 from facedb.scan.run import ScanOptions, scan
-from facedb.scan.scan_rows import PairRows
 from facedb.scan.tiles import ledger, tile_rows, worker
 from facedb.scan.tiles.claims import Claims, Found
 from facedb.scan.tiles.strips import Strips
