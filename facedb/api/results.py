@@ -199,14 +199,11 @@ class Results(Opened):
         """How well mistakes are found: planted ones (``inject``, in memory), or those of a csv that people made (``truth``)."""
         from facedb.report import evaluate as work
 
-        if truth is not None and inject is not None:
-            raise UsageError("Give inject or truth, not both.")
-        if truth is not None:
-            return work.against_truth(self._open(), Path(truth), scan=scan, dataset=dataset)
-        return work.inject(
+        return work.evaluate(
             self._open(),
-            inject or work.DEFAULT_INJECT,
-            seed,
+            planted=inject,
+            seed=seed,
+            listed=None if truth is None else Path(truth),
             scan=scan,
             dataset=dataset,
             engine=engine,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -180,6 +181,29 @@ def inject(
             scan_seconds,
             findings_seconds,
         )
+
+
+def evaluate(
+    db: Database,
+    *,
+    planted: str | None,
+    seed: int,
+    listed: Path | None,
+    scan: int | None,
+    dataset: str | None,
+    engine: str,
+    threads: int | None,
+    cache_dir: Path | None,
+    reporter: Reporter,
+) -> Evaluation:
+    """Grade against mistakes that people ``listed``, else `inject` those ``planted`` (None: the usual ones); UsageError for both."""
+    if listed is not None and planted is not None:
+        raise UsageError("Mistakes are planted (inject) or listed (truth): give one of the two, not both.")
+    if listed is not None:
+        return against_truth(db, listed, scan=scan, dataset=dataset)
+    spec = planted or DEFAULT_INJECT
+    where = partial(inject, db, spec, seed, scan=scan, dataset=dataset)
+    return where(engine=engine, threads=threads, cache_dir=cache_dir, reporter=reporter)
 
 
 def against_truth(db: Database, file: Path, *, scan: int | None, dataset: str | None) -> Evaluation:

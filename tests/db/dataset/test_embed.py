@@ -316,7 +316,7 @@ from facedb.core.progress import Silent
 from facedb.db.connection import Database
 from facedb.dataset import embed
 mine, other = Path(sys.argv[3]), Path(sys.argv[4])
-locked, written = embed.embedding_rows.unchanged, embed.embedding_rows.write_results
+locked, written = embed.pending_rows.unchanged, embed.embedding_rows.write_results
 def together(*arguments):
     mine.touch()
     while not other.exists():
@@ -326,7 +326,7 @@ def slowly(*arguments):
     count = written(*arguments)
     time.sleep(0.5)  # written, not yet committed
     return count
-embed.embedding_rows.unchanged, embed.embedding_rows.write_results = together, slowly
+embed.pending_rows.unchanged, embed.embedding_rows.write_results = together, slowly
 embed.embed(Database(sys.argv[1], embedded=True), embed.ModelChoice(Path(sys.argv[2])), threads=1, reporter=Silent())
 """
 

@@ -15,7 +15,6 @@ from facedb.cli.choices import EngineOption, ThreadsOption
 from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
-from facedb.core.errors import UsageError
 from facedb.core.result_columns import table
 
 if TYPE_CHECKING:
@@ -68,23 +67,19 @@ def evaluate(
     """
     from facedb.report import evaluate as work
 
-    if truth is not None and inject is not None:
-        raise UsageError("Give --inject or --truth, not both.")
     with database(ctx) as db:
-        if truth is not None:
-            done = work.against_truth(db, truth, scan=scan, dataset=dataset)
-        else:
-            done = work.inject(
-                db,
-                inject or work.DEFAULT_INJECT,
-                seed,
-                scan=scan,
-                dataset=dataset,
-                engine=engine,
-                threads=threads,
-                cache_dir=settings_from(ctx).cache,
-                reporter=state_of(ctx).reporter,
-            )
+        done = work.evaluate(
+            db,
+            planted=inject,
+            seed=seed,
+            listed=truth,
+            scan=scan,
+            dataset=dataset,
+            engine=engine,
+            threads=threads,
+            cache_dir=settings_from(ctx).cache,
+            reporter=state_of(ctx).reporter,
+        )
     if output is Format.JSON:
         sys.stdout.write(json.dumps(asdict(done), ensure_ascii=False, indent=1) + "\n")
     else:
