@@ -202,8 +202,8 @@ def evaluate(
     if listed is not None:
         return against_truth(db, listed, scan=scan, dataset=dataset)
     spec = planted or DEFAULT_INJECT
-    where = partial(inject, db, spec, seed, scan=scan, dataset=dataset)
-    return where(engine=engine, threads=threads, cache_dir=cache_dir, reporter=reporter)
+    planting = partial(inject, db, spec, seed, scan=scan, dataset=dataset)
+    return planting(engine=engine, threads=threads, cache_dir=cache_dir, reporter=reporter)
 
 
 def against_truth(db: Database, file: Path, *, scan: int | None, dataset: str | None) -> Evaluation:
