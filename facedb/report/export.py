@@ -115,7 +115,7 @@ def export(
     chosen = choose_format(what, path, form)
     check_free(path, force=options.force)
     if options.without_leaks_of is not None and what not in ("list", "rec"):
-        raise UsageError(f"Leaks are left out of a list or a .rec, not of {what}: leave without-leaks-of out.")
+        raise UsageError(f"Leaks are left out of a list or a .rec, not of {what}: leave --without-leaks-of out.")
     if options.dataset is None and what in ("list", "merge-map", "rec"):
         options = replace(options, dataset=_dataset_meant(db, options.scan, reporter))
     done = _write(db, what, path, chosen, options, reporter)

@@ -106,7 +106,9 @@ class FaceFilter:
 
 def own_labels(embedding_ids: Int64Array) -> Int32Array:
     if len(embedding_ids) and int(embedding_ids.max()) > np.iinfo(np.int32).max:
-        raise UsageError("This database has numbered more embeddings than faces without labels can be told apart by.")
+        raise UsageError(
+            "Faces without labels cannot be scanned in a database that has numbered this many embeddings: ingest them into a new one."
+        )
     return (-embedding_ids).astype(np.int32)
 
 

@@ -154,7 +154,7 @@ def calibrate(
         else:
             summary = _from_sample(db, conn, dataset, model, reporter)
     if not summary.calibration.impostor.seen:
-        raise UsageError("There are not two identities to compare, so there is nothing to calibrate on.")
+        raise UsageError("Calibration needs faces of at least two identities: ingest and embed more.")
     return summary
 
 
