@@ -93,7 +93,7 @@ def _say(conn: Connection, statement: Statement, dataset: str | None) -> int:
         raise UsageError(f"A verdict on a {statement.kind} names {'one image' if statement.b else 'two'}.")
     if statement.target is not None and (statement.kind, statement.verdict) not in _WITH_TARGET:
         raise UsageError(
-            "Only an image of the wrong identity, or two identities that are the same, can have a target: leave it out."
+            "Only an image of the wrong identity, or two identities that are the same, can have a target: leave the target out."
         )
     by = statement.by or user_name()
     note = statement.note or None
