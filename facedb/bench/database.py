@@ -42,7 +42,7 @@ from facedb.db.copy import Column, write_columns
 from facedb.join.gallery import Gallery
 from facedb.scan import pair_rows
 from facedb.scan.faces.gallery import GallerySnapshot
-from facedb.scan.pair_rows import PairRows
+from facedb.scan.pair_rows import Labels, PairRows
 
 _REPEATS = 5
 _BATCH = 8192
@@ -119,8 +119,16 @@ def bench_write(db: Database, pairs: int) -> list[DbRow]:
     """Time the writing of ``pairs`` flagged pairs."""
     with scratch(db) as inner, closing(inner.open()) as conn:
         model = fill(conn, 8, 4)
+        nobody = Labels.of(np.empty(0, np.int32), np.empty(0, np.int32))
         scan_id = pair_rows.begin_scan(
-            conn, model_id=model.id, base_scan_id=None, threshold=0.0, scope={}, engine="bench", identities=0, blocks=[]
+            conn,
+            model_id=model.id,
+            base_scan_id=None,
+            threshold=0.0,
+            scope={},
+            engine="bench",
+            labels=nobody,
+            blocks=[],
         )
         conn.commit()
         table = partition("flagged_pair", scan_id)

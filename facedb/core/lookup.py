@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facedb.core.records import Int64Array
+
+# Numbers that lie close together are told apart by a mark for each, without sorting them.
+_BITS_PER_KEY = 16
 
 
 def places(wanted: Int64Array, ordered: Int64Array) -> Int64Array:
@@ -23,7 +27,8 @@ class Lookup:
     __slots__ = ("_keys", "_order")
 
     def __init__(self, keys: Int64Array) -> None:
-        self._order = np.argsort(keys)
+        # Keys mostly come as they were given out, and to see that costs a tenth of sorting them.
+        self._order = np.arange(len(keys)) if (keys[1:] > keys[:-1]).all() else np.argsort(keys)
         self._keys = keys[self._order]
 
     def rows(self, wanted: Int64Array) -> Int64Array:
@@ -36,3 +41,15 @@ class Lookup:
 def rows_of(wanted: Int64Array, keys: Int64Array) -> Int64Array:
     """The row of each of ``wanted`` (m,) among ``keys`` (n,), distinct and in any order; -1 where it is none of them."""
     return Lookup(keys).rows(wanted)
+
+
+def are_distinct(keys: NDArray[np.integer]) -> bool:
+    """Whether no number is there twice among ``keys`` (n,)."""
+    if len(keys) < 2:
+        return True
+    low, high = int(keys.min()), int(keys.max())
+    if high - low >= _BITS_PER_KEY * len(keys):
+        return len(np.unique(keys)) == len(keys)
+    seen = np.zeros(high - low + 1, bool)
+    seen[keys - low] = True
+    return int(np.count_nonzero(seen)) == len(keys)

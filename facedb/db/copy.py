@@ -24,6 +24,10 @@ HEADER = SIGNATURE + bytes(8)
 TRAILER = b"\xff\xff"
 _SCALARS = {"int2": ">i2", "int4": ">i4", "int8": ">i8", "float4": ">f4", "float8": ">f8"}
 _CHUNK_BYTES = 1 << 20
+# array_send: the number of dimensions, whether there are nulls, the type; then for each dimension its size and lower bound.
+_ARRAY_HEAD = 20
+_EMPTY_ARRAY = 12
+_ONE_DIMENSION = bytes([0, 0, 0, 1, 0, 0, 0, 0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,49 @@ def read_packed_vectors(
             if (rows["dim"] != dim).any():
                 raise ValueError(f"a vector has another width than {dim}")
             yield np.frombuffer(data[6 : 6 + size], ">i8").astype(np.int64), rows["x"]
+
+
+def sent_array(sent: bytes | memoryview, column: Column) -> NDArray[Any]:
+    """The values (n,) of what array_send gave, as ``column`` describes them; raises ValueError for another type or a null."""
+    if len(sent) == _EMPTY_ARRAY:
+        return np.empty(0, column.value_dtype.newbyteorder("="))
+    dtype = np.dtype([("length", ">i4"), ("value", column.value_dtype)])
+    values = sent[_ARRAY_HEAD:]
+    if bytes(sent[:8]) != _ONE_DIMENSION or len(values) % dtype.itemsize:
+        raise ValueError(f"the array of {column.name} is null or no plain one of {column.type}")
+    rows = np.frombuffer(values, dtype)
+    if (rows["length"] != column.value_dtype.itemsize).any():
+        raise ValueError(f"the array of {column.name} has a value that is null or has another size than expected")
+    return np.asarray(rows["value"].astype(column.value_dtype.newbyteorder("=")))
+
+
+def read_packed_columns(
+    cursor: psycopg.Cursor[Any], query: sql.Composable, columns: Sequence[Column]
+) -> dict[str, NDArray[Any]]:
+    """As `read_columns`, of a ``query`` whose rows each hold many: for every column the array_send of its values.
+
+    Raises ValueError for another shape than promised, such as a null.
+    """
+    statement = sql.SQL("copy ({}) to stdout (format binary)").format(query)
+    found: list[list[NDArray[Any]]] = [[] for _ in columns]
+    with closing(_messages(cursor.connection, statement.as_bytes(cursor))) as messages:
+        start = len(HEADER)
+        for message in messages:
+            data, start = message[start:], 0
+            if bytes(data[:2]) == TRAILER:
+                # It is the last message, but until libpq says so the connection is not free.
+                continue
+            if int.from_bytes(data[:2], "big") != len(columns):
+                raise ValueError("packed columns are not as many as expected")
+            at = 2
+            for column, parts in zip(columns, found, strict=True):
+                size = int.from_bytes(data[at : at + 4], "big", signed=True)
+                parts.append(sent_array(data[at + 4 : at + 4 + size], column))
+                at += 4 + size
+    return {
+        column.name: np.concatenate(parts) if parts else np.empty(0, column.value_dtype.newbyteorder("="))
+        for column, parts in zip(columns, found, strict=True)
+    }
 
 
 def _messages(conn: psycopg.Connection[Any], statement: bytes) -> Generator[memoryview]:

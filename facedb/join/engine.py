@@ -70,6 +70,7 @@ _MODULES = {
     "exact": "facedb.join.exact",
 }
 ENGINE_NAMES = tuple(_MODULES)
+GPU_ENGINES = ("cuda", "faiss-gpu")
 
 
 def available_engines() -> list[EngineInfo]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -26,9 +26,7 @@ class ExactSearcher:
         self.epsilon = score_error(0.0, gallery.dim, 2.0**-53)
 
     def search(self, block: Block) -> Iterator[Hits]:
-        yield from work_off(
-            cut_tiles(block, self._gallery.identity_ids, _HEIGHT, _WIDTH), self._threads, self._make_worker
-        )
+        yield from work_off(cut_tiles(block, self._gallery.identity_ids, _HEIGHT, _WIDTH), self._threads, self._search)
 
     def approximate(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
         vectors = self._gallery.vectors
@@ -37,16 +35,15 @@ class ExactSearcher:
     def close(self) -> None:
         pass
 
-    def _make_worker(self) -> Callable[[Tile], Hits | None]:
+    def _search(self, tiles: Iterator[Tile]) -> Iterator[Hits]:
         vectors, lowest = self._gallery.vectors, self._sieve.threshold - self.epsilon
-
-        def work(tile: Tile) -> Hits | None:
+        for tile in tiles:
             rows = vectors[tile.row : tile.row_stop].astype(np.float64)
             columns = vectors[tile.column : tile.column_stop].astype(np.float64)
             row, column = np.nonzero(rows @ columns.T >= lowest)
-            return self._sieve.keep(row + tile.row, column + tile.column)
-
-        return work
+            hits = self._sieve.keep(row + tile.row, column + tile.column)
+            if hits is not None:
+                yield hits
 
 
 def probe() -> EngineInfo:

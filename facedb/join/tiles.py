@@ -61,27 +61,25 @@ def cpu_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def work_off(
-    tiles: Iterator[Tile], threads: int, make_worker: Callable[[], Callable[[Tile], Hits | None]]
-) -> list[Hits]:
-    """What the workers return for all ``tiles``; each of ``threads`` threads makes its own worker, buffers included.
+def work_off(tiles: Iterator[Tile], threads: int, work: Callable[[Iterator[Tile]], Iterator[Hits]]) -> list[Hits]:
+    """What ``work`` yields for all ``tiles``. It runs once in each of ``threads`` threads, and takes its next tile when it is free.
 
-    Threads take the next tile when they are free. The first exception ends all of them and is raised.
+    So a thread keeps its buffers, and what it collects over several tiles, in its own frame. The first exception ends all threads
+    and is raised.
     """
     waiting = deque(tiles)
 
+    def taken() -> Iterator[Tile]:
+        while True:
+            try:
+                tile = waiting.popleft()
+            except IndexError:
+                return
+            yield tile
+
     def run() -> list[Hits]:
-        found: list[Hits] = []
-        work = make_worker()
         try:
-            while True:
-                try:
-                    tile = waiting.popleft()
-                except IndexError:
-                    return found
-                hits = work(tile)
-                if hits is not None:
-                    found.append(hits)
+            return list(work(taken()))
         except BaseException:
             waiting.clear()
             raise

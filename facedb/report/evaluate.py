@@ -37,7 +37,8 @@ from facedb.join.loop import join, plan_blocks
 from facedb.report import truth
 from facedb.report.pictures.altered import AlteredPictures
 from facedb.scan import pair_rows
-from facedb.scan.faces.gallery import GalleryFaces, GallerySnapshot
+from facedb.scan.faces.gallery import GallerySnapshot
+from facedb.scan.faces.gallery_faces import GalleryFaces
 from facedb.scan.faces.pictures import pictures_of
 from facedb.scan.findings import finding_rows
 from facedb.scan.findings.finding_rows import ClassRow, MissRow

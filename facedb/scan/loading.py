@@ -18,7 +18,8 @@ from facedb.db.connection import Connection, Database
 from facedb.findings.copies import NEAR
 from facedb.scan.faces import face_choice
 from facedb.scan.faces.face_choice import FaceChoice
-from facedb.scan.faces.gallery import GalleryFaces, GallerySnapshot
+from facedb.scan.faces.gallery import GallerySnapshot
+from facedb.scan.faces.gallery_faces import GalleryFaces
 from facedb.scan.faces.outside import OutsideFaces
 from facedb.scan.scores import thresholds
 from facedb.scan.scores.thresholds import ThresholdRule

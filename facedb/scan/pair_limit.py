@@ -8,6 +8,9 @@ from facedb.scan.faces.compared import Compared
 from facedb.scan.pair_rows import PairRows
 
 _PREDICTION_ROWS = 192
+_FEWEST_ROWS = 48
+_SHARE = 200
+"""Of few new faces a smaller sample is asked, or it would take as long as a good part of the search itself."""
 
 
 def expect_few_enough(compared: Compared, first_new: int, carried: PairRows | None, limit: int) -> None:
@@ -17,7 +20,9 @@ def expect_few_enough(compared: Compared, first_new: int, carried: PairRows | No
     """
     if len(compared.faces) < 2:
         return
-    predicted = predict_pairs(compared.gallery, compared.threshold, first_new=first_new, sample_rows=_PREDICTION_ROWS)
+    new = len(compared.faces) - first_new
+    rows = min(_PREDICTION_ROWS, max(_FEWEST_ROWS, new // _SHARE))
+    predicted = predict_pairs(compared.gallery, compared.threshold, first_new=first_new, sample_rows=rows)
     if carried is not None:
         predicted = predicted.with_known(carried.score)
     if predicted.expected <= limit:

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
 from facedb.dataset.model_rows import partition
 from facedb.db.connection import Connection
-from facedb.db.copy import Column, read_columns, write_columns
+from facedb.db.copy import Column, read_columns, sent_array, write_columns
 from facedb.db.queries import load
 
 SQL = load("scan", "scan")
@@ -28,6 +28,7 @@ _PAIR_COLUMNS = [
 ]
 
 
+_EMBEDDING_IDS, _IDENTITY_IDS = Column("embedding_ids", "int8"), Column("identity_ids", "int4")
 _OUTSIDER_COLUMNS = [Column("scan_id", "int4"), Column("face_id", "int8"), Column("embedding_id", "int8")]
 
 
@@ -35,7 +36,7 @@ _OUTSIDER_COLUMNS = [Column("scan_id", "int4"), Column("face_id", "int8"), Colum
 class LedgerBlock:
     """A block of the ledger: who is in it, ``embedding_ids`` int64 (n,) under labels ``identity_ids`` int32 (n,).
 
-    ``face_ids`` int64 (n,) are written with a new scan and not read back with the others.
+    ``face_ids`` int64 (n,) are written with a new scan and not read back with the others; ``complete``: the table has them.
     """
 
     block: int
@@ -43,6 +44,24 @@ class LedgerBlock:
     embedding_ids: Int64Array
     identity_ids: Int32Array
     face_ids: Int64Array | None = None
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """How the faces of a gallery are labelled: ``faces`` int64 (k,) of each of ``identities`` (k,), and of the faces without a label
+    ``unlabelled`` int64 (u,) in each of ``datasets`` (u,)."""
+
+    identities: NDArray[np.integer]
+    faces: Int64Array
+    datasets: NDArray[np.integer]
+    unlabelled: Int64Array
+
+    @staticmethod
+    def of(identity_ids: Int32Array, dataset_ids: Int32Array) -> Labels:
+        """Of faces with these labels, negative where there is none, in these datasets (n,)."""
+        identities, faces = np.unique(identity_ids[identity_ids > 0], return_counts=True)
+        return Labels(identities, faces, *np.unique(dataset_ids[identity_ids < 0], return_counts=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +96,14 @@ def begin_scan(
     threshold: float,
     scope: Mapping[str, Any],
     engine: str,
-    identities: int,
+    labels: Labels,
     blocks: Sequence[LedgerBlock],
+    keep_blocks: bool = False,
 ) -> int:
-    """Write a new scan with its whole ledger and an empty partition of ``flagged_pair``; returns its key."""
+    """Write a new scan with its whole ledger and an empty partition of ``flagged_pair``; returns its key.
+
+    ``keep_blocks``: the carried ones of ``blocks`` are those of the base scan, which has them all.
+    """
     row = conn.execute(
         SQL["add_scan"],
         {
@@ -91,13 +114,17 @@ def begin_scan(
             "engine": engine,
             "faces": sum(len(b.embedding_ids) for b in blocks),
             "new_faces": sum(len(b.embedding_ids) for b in blocks if not b.carried),
-            "identities": identities,
+            "identities": len(labels.identities),
         },
     ).fetchone()
     assert row is not None  # noqa: S101 - insert ... returning always yields a row
     scan_id = int(row[0])
     conn.execute(SQL["add_partition"], {"scan_id": scan_id})
+    if keep_blocks:
+        conn.execute(SQL["keep_blocks"], {"scan_id": scan_id, "base": base_scan_id})
     for b in blocks:
+        if b.carried and keep_blocks:
+            continue
         conn.execute(
             SQL["add_block"],
             {
@@ -109,7 +136,8 @@ def begin_scan(
                 "face_ids": None if b.face_ids is None else array_text(b.face_ids),
             },
         )
-    conn.execute(SQL["add_datasets"], {"scan_id": scan_id})
+    counts = {name: array_text(getattr(labels, name)) for name in Labels.__slots__}
+    conn.execute(SQL["add_datasets"], {"scan_id": scan_id, **counts})
     return scan_id
 
 
@@ -123,8 +151,14 @@ def ledger(conn: Connection, scan_id: int) -> list[LedgerBlock]:
     cursor = conn.cursor(binary=True)
     cursor.execute(SQL["blocks"], {"scan_id": scan_id})
     return [
-        LedgerBlock(block, carried, np.array(embeddings, np.int64), np.array(identities, np.int32))
-        for block, carried, embeddings, identities in cursor
+        LedgerBlock(
+            block,
+            carried,
+            sent_array(embeddings, _EMBEDDING_IDS),
+            sent_array(identities, _IDENTITY_IDS),
+            complete=complete,
+        )
+        for block, carried, embeddings, identities, complete in cursor
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.lookup import are_distinct
 from facedb.core.machine.in_background import checkpoint
 from facedb.core.records import Float32Array, Int64Array
 
@@ -62,7 +63,7 @@ def batches(parts: Folders, largest: int) -> Iterator[tuple[Int64Array, BoolArra
 
 def shared_images(groups: NDArray[np.integer]) -> NDArray[np.integer] | None:
     """``groups`` (n,), the image of each row, or None where every face has an image of its own: as `scores_within` takes it."""
-    return groups if len(np.unique(groups)) < len(groups) else None
+    return None if are_distinct(groups) else groups
 
 
 def scores_within(

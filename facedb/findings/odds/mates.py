@@ -92,7 +92,7 @@ def mates_of_cores(vectors: Float32Array, parts: Folders, who: Persons, group: I
     several = np.flatnonzero(who.faces >= 2)
     if len(several) > _FOLDERS:
         several = several[np.linspace(0, len(several) - 1, _FOLDERS).astype(np.int64)]
-    found: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    found: dict[tuple[int, int], list[tuple[float, float, float, float]]] = {}
     rng = np.random.default_rng(0)
     for k in several.tolist():
         rows = parts.order[parts.starts[k] : parts.starts[k] + parts.sizes[k]]
@@ -104,13 +104,13 @@ def mates_of_cores(vectors: Float32Array, parts: Folders, who: Persons, group: I
         for _ in range(draws):
             turn = rng.permutation(len(rows))
             sums = np.zeros((len(rows) + 1, len(rows) + 1))
-            sums[1:, 1:] = scores[np.ix_(turn, turn)].cumsum(axis=0).cumsum(axis=1)
+            sums[1:, 1:] = scores[turn][:, turn].cumsum(axis=0).cumsum(axis=1)
             for i, a in enumerate(_SIZES):
                 for b in _SIZES[i:]:
                     if a + b > len(rows):
                         break
-                    found.setdefault((a, b), []).append((_sameness_of_halves(who, sums, a, b), 1.0 / draws))
-    halves = _fit({key: np.array(values) for key, values in found.items()}, len(several))
+                    found.setdefault((a, b), []).append((*_halves(sums, a, b), 1.0 / draws))
+    halves = _fit({key: _sameness(who, *key, np.array(values)) for key, values in found.items()}, len(several))
     return replace(halves, below=replace(halves.below, persons=halves.below.persons + _SHIFT**2))
 
 
@@ -155,14 +155,21 @@ def _heaviness(mates: Mates, sameness: Float64Array, rest: NDArray[np.integer]) 
     return best
 
 
-def _sameness_of_halves(who: Persons, sums: Float64Array, a: int, b: int) -> float:
-    """The sameness of the first ``a`` and the next ``b`` faces, from the sums of their scores over all leading blocks."""
+def _halves(sums: Float64Array, a: int, b: int) -> tuple[float, float, float]:
+    """The mean score between the first ``a`` and the next ``b`` faces and those inside the two sets (NaN for one face), from the sums of
+    their scores over all leading blocks."""
     between = (sums[a, a + b] - sums[a, a]) / (a * b)
     own_a = (sums[a, a] - a) / (a * (a - 1)) if a > 1 else np.nan
     other = sums[a + b, a + b] - sums[a, a + b] - sums[a + b, a] + sums[a, a]
     own_b = (other - b) / (b * (b - 1)) if b > 1 else np.nan
-    cohesion = who.shrunk(np.array([own_a, own_b]), np.array([a, b]))
-    return float(who.sameness(np.array([between]), cohesion[:1], cohesion[1:])[0])
+    return between, own_a, own_b
+
+
+def _sameness(who: Persons, a: int, b: int, halves: Float64Array) -> Float64Array:
+    """Sameness and weight (m, 2) of pairs of sets of ``a`` and ``b`` faces, from `_halves` and a weight (m, 4)."""
+    between, own_a, own_b, weight = halves.T
+    same = who.sameness(between, who.shrunk(own_a, np.array(a)), who.shrunk(own_b, np.array(b)))
+    return np.stack([same, weight], axis=1)
 
 
 def _fit(found: dict[tuple[int, int], Float64Array], folders: int) -> Mates:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -103,34 +103,22 @@ def compare(who: Persons, faces: Float32Array, home: Int64Array) -> tuple[float,
     met = _Met(who)
     if met.pairs < 3:
         return 0.0, Spread(_PRIOR_SPREAD**2, 0.0, 0.0), CorePairs(met.total, np.zeros(_BODY_OF_FEW), *_none())
-    mean = sum(float(score.sum()) for _, _, score in met) / met.pairs
+    mean, cells = _cells(who, met)
     single = _single_faces(who, faces, home, met.filled)
-    spread = fit_spread(*_cells(who, mean, met, single))
-
-    def standard(a: Int64Array, b: Int64Array, score: Float64Array) -> Float64Array:
-        return np.asarray((score - mean) / np.sqrt(spread.variance(who.faces[a], who.faces[b])))
-
-    bins = np.zeros(_BINS, np.int64)
-    for part in met:
-        bins += np.bincount(
-            np.clip((standard(*part) - _LOWEST) / _STEP, 0, _BINS - 1).astype(np.int64), minlength=_BINS
-        )
-    wanted_in_tail = min(_MOST_IN_TAIL, max(met.pairs // 100, min(200, met.pairs // 10)))
-    above = np.cumsum(bins[::-1])[::-1]
-    start_bin = max(int(np.searchsorted(-above, -wanted_in_tail)), int(-_LOWEST / _STEP) + 1)
-    upper = []
-    for part in met:
-        high = np.flatnonzero(standard(*part) >= _LOWEST + start_bin * _STEP)
-        upper.append([column[high] for column in part])
-    a, b, score = (np.concatenate(columns) for columns in zip(*upper, strict=True))
+    spread = fit_spread(*_with_single(cells, mean, met.pairs, single))
+    bins, start_bin, upper = _standardised(who, met, mean, spread)
     weight = met.total / met.pairs
     body = np.asarray(bins[:start_bin] * weight, np.float64)
-    return mean, spread, CorePairs(met.total, body, a, b, score, np.full(len(score), weight))
+    return mean, spread, CorePairs(met.total, body, *upper, np.full(len(upper[0]), weight))
 
 
 class _Met:
-    """The ``pairs`` of cores that are looked at, of ``total``: every iteration gives them in parts that stay in the cache, folders int64
-    and their mean score float64 (m,). Many are scored again each time: held, they would take gigabytes."""
+    """The ``pairs`` of cores that are looked at, of ``total``: those of some cores with all, each pair once.
+
+    Every iteration gives them in parts that stay in the cache: folders (r,) and (c,), and their mean scores float64 (r, c). Of its
+    leading square only what lies above the diagonal counts, the rest is 0. They are scored again each time: held, they would
+    take gigabytes.
+    """
 
     def __init__(self, who: Persons) -> None:
         self._centres = who.centres
@@ -138,31 +126,21 @@ class _Met:
         count = len(filled)
         self.total = count * (count - 1) / 2
         taken = count if self.total <= _PAIRS else max(2, int(2 * _PAIRS / count))
-        chosen = np.linspace(0, count - 1, taken).astype(np.int64) if taken < count else np.arange(count)
-        self._rows = filled[chosen]
-        # Each pair once: of two chosen cores the first one looks.
-        self._place = np.full(count, count, np.int64)
-        self._place[chosen] = np.arange(taken)
+        chosen = np.zeros(count, bool)
+        chosen[np.linspace(0, count - 1, taken).astype(np.int64)] = True
+        self.taken = taken
+        self.folders = np.r_[filled[chosen], filled[~chosen]]
+        """Those that look come first; each looks at all that come after it."""
         self.pairs = taken * count - taken * (taken + 1) // 2
-        self._held: list[tuple[Int64Array, Int64Array, Float64Array]] = []
 
     def __iter__(self) -> Iterator[tuple[Int64Array, Int64Array, Float64Array]]:
-        if self._held:
-            yield from self._held
-            return
-        count, few = len(self.filled), self.pairs <= 2 * _SCORES
+        count = len(self.folders)
         step = max(1, _SCORES // max(count, 1))
-        held = []
-        for first in range(0, len(self._rows), step):
-            mine = self._rows[first : first + step]
-            later = self._place[None, :] > np.arange(first, first + len(mine))[:, None]
-            at, other = np.divmod(np.flatnonzero(later.ravel()), count)
-            score = (self._centres[mine] @ self._centres[self.filled].T)[at, other].astype(np.float64)
-            part = mine[at], self.filled[other], score
-            if few:
-                held.append(part)
-            yield part
-        self._held = held
+        for first in range(0, self.taken, step):
+            mine, others = self.folders[first : min(first + step, self.taken)], self.folders[first:]
+            score = (self._centres[mine] @ self._centres[others].T).astype(np.float64)
+            score[np.tril_indices(len(mine))] = 0.0
+            yield mine, others, score
 
 
 def _single_faces(
@@ -179,30 +157,89 @@ def _single_faces(
     ]
 
 
-def _cells(
-    who: Persons, mean: float, met: _Met, single: list[tuple[Int64Array, Float64Array]]
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Of pairs by the sizes of both sets, one cell each (cells,): how many, and the sums of their scores, of the squares of those, of
+    1 / n_a + 1 / n_b and of 1 / (n_a n_b)."""
+
+    pairs: Float64Array
+    score: Float64Array
+    square: Float64Array
+    alone: Float64Array
+    product: Float64Array
+
+    def about(self, mean: float, weight: float) -> tuple[Float64Array, ...]:
+        """As `fit_spread` takes them: variance about ``mean``, the means of the other two, the weight where a pair has ``weight``."""
+        there = self.pairs > 0
+        count = self.pairs[there]
+        variance = self.square[there] - 2 * mean * self.score[there] + count * mean**2
+        return variance / count, self.alone[there] / count, self.product[there] / count, count * weight
+
+
+def _cells(who: Persons, met: _Met) -> tuple[float, _Sums]:
+    """The mean score of all pairs, and their sums by the sizes of both cores."""
+    faces = who.faces[met.folders]
+    kind = np.searchsorted(_EDGES, faces, side="right")
+    of_kind = np.eye(len(_EDGES) + 1)[kind]
+    each = 1.0 / faces
+    # What a core sees is all that comes after it, so how many there are of each size is read off.
+    others, their_each = (
+        np.cumsum(columns[::-1], axis=0)[::-1][1 : met.taken + 1] for columns in (of_kind, of_kind * each[:, None])
+    )
+    if len(others) < met.taken:
+        others, their_each = (np.r_[columns, np.zeros((1, columns.shape[1]))] for columns in (others, their_each))
+    mine, my_each = of_kind[: met.taken].T, each[: met.taken, None]
+    score, square = np.empty_like(others), np.empty_like(others)
+    first = 0
+    for rows, _, scores in met:
+        part = slice(first, first + len(rows))
+        score[part] = scores @ of_kind[first:]
+        square[part] = np.square(scores, out=scores) @ of_kind[first:]
+        first += len(rows)
+    sums = (others, score, square, others * my_each + their_each, their_each * my_each)
+    return float(score.sum()) / met.pairs, _Sums(*((mine @ each_row).ravel() for each_row in sums))
+
+
+def _with_single(
+    cells: _Sums, mean: float, pairs: int, single: list[tuple[Int64Array, Float64Array]]
 ) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array]:
-    """Variances by sizes, as `fit_spread` takes them: of core pairs, and of single faces, which count as much as those do."""
-    found = [_by_size(((who.faces[a], who.faces[b], score - mean) for a, b, score in met), 1.0)]
+    """Variances by sizes, as `fit_spread` takes them: of ``pairs`` of cores, and of single faces, which count as much as those do."""
+    found = [cells.about(mean, 1.0)]
     for size, values in single:
         if len(values):
-            found.append(_by_size([(np.ones(len(size), np.int64), size, values - mean)], met.pairs / len(values)))
+            kind, each = np.searchsorted(_EDGES, size, side="right"), 1.0 / size
+            columns = (None, values, values**2, 1.0 + each, each)
+            sums = _Sums(*(np.bincount(kind, column).astype(np.float64) for column in columns))
+            found.append(sums.about(mean, pairs / len(values)))
     variance, alone, product, weight = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return variance, alone, product, weight
 
 
-def _by_size(parts: Iterable[tuple[Int64Array, Int64Array, Float64Array]], weight: float) -> tuple[Float64Array, ...]:
-    """Variance, 1 / n_a + 1 / n_b, 1 / (n_a n_b) and weight by size, of ``parts``: sizes of both sets and the distance from the mean."""
-    kinds = len(_EDGES) + 1
-    sums = np.zeros((4, kinds * kinds))
-    for a, b, away in parts:
-        cell = np.searchsorted(_EDGES, a, side="right") * kinds + np.searchsorted(_EDGES, b, side="right")
-        one, other = 1.0 / a, 1.0 / b
-        columns = (None, away**2, one + other, one * other)
-        sums += [np.bincount(cell, column, minlength=kinds * kinds) for column in columns]
-    there = sums[0] > 0
-    each, *rest = sums[:, there]
-    return (*(column / each for column in rest), each * weight)
+def _standardised(
+    who: Persons, met: _Met, mean: float, spread: Spread
+) -> tuple[Int64Array, int, tuple[Int64Array, Int64Array, Float64Array]]:
+    """The pairs in standard units: counts by bin (_BINS,), the bin where the tail begins, and folders and scores (m,) in the tail."""
+    sizes, of_folder = np.unique(who.faces, return_inverse=True)
+    unit = 1.0 / np.sqrt(spread.variance(sizes[:, None], sizes[None, :]))
+    wanted_in_tail = min(_MOST_IN_TAIL, max(met.pairs // 100, min(200, met.pairs // 10)))
+    bins, start_bin = np.zeros(_BINS, np.int64), int(-_LOWEST / _STEP) + 1
+    upper: list[tuple[Int64Array, Int64Array, Float64Array, Float64Array]] = []
+    for mine, others, score in met:
+        place = (score - mean) * np.take(unit[of_folder[mine]], of_folder[others], axis=1)
+        place /= _STEP
+        place -= _LOWEST / _STEP
+        np.clip(place, 0, _BINS - 1, out=place)
+        # What is no pair goes to the first bin and is taken out of it again.
+        place[np.tril_indices(len(mine))] = 0.0
+        bins += np.bincount(place.ravel().astype(np.int64), minlength=_BINS)
+        bins[0] -= len(mine) * (len(mine) + 1) // 2
+        # More pairs only move the beginning of the tail up, so what lies below it by now lies below it in the end.
+        start_bin = max(start_bin, int(np.searchsorted(-np.cumsum(bins[::-1])[::-1], -wanted_in_tail)))
+        at, other = np.divmod(np.flatnonzero(place >= start_bin), len(others))
+        upper.append((mine[at], others[other], score[at, other], place[at, other]))
+    a, b, score, place = (np.concatenate(columns) for columns in zip(*upper, strict=True))
+    tail = place >= start_bin
+    return bins, start_bin, (a[tail], b[tail], score[tail])
 
 
 def strangers(mean: float, spread: Spread, pairs: CorePairs, z: Float64Array, chance: Float64Array) -> Strangers:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.lookup import places
 from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.cores.folders import Folders
 from facedb.findings.finding_table import FindingTable, Kind, Role
@@ -43,20 +44,27 @@ def told_pairs(
     # Whom a face shows that looks like nobody is known to nobody: a number of its own.
     shown[found.member_row[wrong]] = np.where(named, found.identity_b[finding], -1 - finding)
     trust[found.member_row[wrong]] = found.confidence[finding]
-    links: dict[tuple[int, int], float] = {}
-    alone = (found.kind == Kind.STRAY) & (found.size_a == 1)
-    for k in np.flatnonzero(np.isin(found.kind, (Kind.MERGE, Kind.LOOK_ALIKE)) | alone).tolist():
-        a, b = int(found.identity_a[k]), int(found.identity_b[k])
-        links[min(a, b), max(a, b)] = float(found.confidence[k])
     first, second = np.minimum(shown[rows_a], shown[rows_b]), np.maximum(shown[rows_a], shown[rows_b])
     both = trust[rows_a] * trust[rows_b]
-    likely = np.where(first == second, both, 0.0)
-    for k in np.flatnonzero(first != second).tolist():
-        likely[k] = both[k] * links.get((int(first[k]), int(second[k])), 0.0)
+    likely = both * np.where(first == second, 1.0, _as_one(found, first, second))
     mated = np.maximum(likely, _copied(found, labels, rows_a, rows_b))
     # Pairs that a face makes with its own people rest on the finding about that face.
     doubtful = np.where(trust[rows_a] < trust[rows_b], rows_a, rows_b)
     return Told(mated, _doubt(mated, scores, first, np.where(first == second, -1 - doubtful, second)))
+
+
+def _as_one(found: FindingTable, one: Int64Array, other: Int64Array) -> Float64Array:
+    """How sure the findings are that the identities ``one`` <= ``other`` (m,) are one person, 0 where they say nothing of the two."""
+    alone = (found.kind == Kind.STRAY) & (found.size_a == 1)
+    told = np.flatnonzero(np.isin(found.kind, (Kind.MERGE, Kind.LOOK_ALIKE)) | alone)
+    low = np.minimum(found.identity_a[told], found.identity_b[told]).astype(np.int64)
+    high = np.maximum(found.identity_a[told], found.identity_b[told]).astype(np.int64)
+    names, codes = np.unique(np.r_[low, high], return_inverse=True)
+    # Of two findings about the same two identities the last one counts.
+    keys, last = np.unique((codes[: len(told)] * len(names) + codes[len(told) :])[::-1], return_index=True)
+    at_one, at_other = places(one, names), places(other, names)
+    at = places(np.where((at_one >= 0) & (at_other >= 0), at_one * len(names) + at_other, -1), keys)
+    return np.where(at >= 0, found.confidence[told][::-1][last[at]], 0.0) if len(told) else np.zeros(len(one))
 
 
 def _doubt(mated: Float64Array, scores: NDArray[np.floating], one: Int64Array, other: Int64Array) -> Float64Array:

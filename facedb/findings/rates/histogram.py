@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.lookup import are_distinct
 from facedb.core.records import Float64Array, Int64Array
 from facedb.join.gallery import Gallery
 
@@ -50,6 +51,10 @@ def bin_of(scores: NDArray[np.floating]) -> Int64Array:
 
     A score just above 1 (two unit vectors may be 1e-3 off) goes to the last bin, one just below -1 to the first.
     """
+    if scores.dtype == np.float32:
+        # 24 bits times ten: the product is exact, so no edge is missed.
+        exact = np.floor(np.multiply(scores, float(BINS // 2), dtype=np.float64))
+        return np.asarray(np.clip(exact + BINS // 2, 0, BINS - 1), np.int64)
     wide = scores.astype(np.float64)
     bins = np.clip(np.floor((wide + 1.0) * (BINS / 2)), 0, BINS - 1).astype(np.int64)
     # The multiplication may round across an edge, so the edges themselves have the last word.
@@ -75,6 +80,9 @@ def count_pairs(gallery: Gallery, *, first_new: int = 0) -> PairCounts:
 def count_label_pairs(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> PairCounts:
     """The genuine and impostor pairs of rows with these ``labels`` and images ``groups`` (n,)."""
     rows = len(labels)
+    if are_distinct(groups):
+        genuine = _within(np.unique(labels, return_counts=True)[1])
+        return PairCounts(genuine, rows * (rows - 1) // 2 - genuine)
     label_codes = np.unique(labels, return_inverse=True)[1]
     group_codes = np.unique(groups, return_inverse=True)[1]
     same_label = _within(np.bincount(label_codes))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import os
 
 from facedb.core.errors import first_line
 
@@ -36,6 +37,17 @@ def missing_gpu() -> str | None:
     except (ImportError, RuntimeError) as error:
         return f"no usable CUDA GPU ({first_line(error)})"
     return None if count else "no CUDA GPU"
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process sees, as CUDA_VISIBLE_DEVICES of another process names them; empty where `missing_gpu` tells why."""
+    if missing_gpu() is not None:
+        return []
+    import cupy
+
+    count = int(cupy.cuda.runtime.getDeviceCount())
+    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    return named[:count] if named != [""] else [str(number) for number in range(count)]
 
 
 def driver_version() -> str:

@@ -1,12 +1,12 @@
 """Engine ``int8``: integer dot products, the default without a GPU.
 
 The products of int8 codes are added in int32 without rounding (d * 127**2 < 2**31 for d < 133,000), so the only error
-is that of the codes, measured in `quantise.quantise_int8`; which kernel multiplies (`kernels`: the fastest of this
+is that of the codes, measured in `error_bounds.quantise_int8`; which kernel multiplies (`kernels`: the fastest of this
 machine) and which instructions it takes (AMX, AVX-512 VNNI, AVX2, NEON, plain C) changes the speed only. Each thread
-multiplies 512 rows with a packed panel of 512 columns into its own output (1 MB: it stays in the second-level cache)
-and takes the maximum of it, one pass at the speed of the cache; only a tile whose maximum reaches the limit is
-searched for hits. Codes and outputs start on cache line borders: with rows that straddle two lines AMX took 1.2 to
-1.6 times as long (`tests/bench/README.md`).
+multiplies some hundred rows with a packed panel of columns into its own output, so small that it stays in the
+second-level cache, and looks there for products that reach the limit (`reached`); what it finds in several tiles is
+scored together. Codes and outputs start on cache line borders: with rows that straddle two lines AMX took 1.2 to 1.6
+times as long (`tests/bench/README.md`).
 
 Where it pays (`prefix_choice`), the codes are those of a prefix with remainder (`prefix`): there are fewer of them, and
 their products are upper bounds of the scores.
@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facedb.core.errors import EngineError
 from facedb.core.records import Float64Array, Int64Array
@@ -29,9 +29,10 @@ from facedb.join.engine import EngineInfo
 from facedb.join.error_bounds import ALIGNMENT, aligned_empty, quantise_int8, score_error
 from facedb.join.gallery import Gallery
 from facedb.join.integer import kernels
-from facedb.join.integer.kernels import HEIGHT, WIDTH, Kernel
+from facedb.join.integer.kernels import Kernel, Multiply
 from facedb.join.integer.prefix import Prefix, encode
 from facedb.join.integer.prefix_choice import choose_prefix
+from facedb.join.integer.reached import Reached
 from facedb.join.processor import best_instructions
 from facedb.join.rehearsal import rehearse
 from facedb.join.sieve import Hits, Sieve
@@ -43,6 +44,9 @@ _MAX_DIM = (2**31 - 1) // 127**2
 # it to load ONNX Runtime. With AMX the work itself is several times shorter, and NumKong was the fastest whenever it was measured.
 _WORTH_MEASURING = 2e11
 _WORTH_MEASURING_WITH_AMX = 1e13
+
+# Scoring a few pairs costs as much in calls as in arithmetic.
+_SCORED_TOGETHER = 4096
 
 
 class Int8Searcher:
@@ -71,14 +75,17 @@ class Int8Searcher:
             codes, self._scale, self.epsilon = bounds.codes, bounds.scale, bounds.epsilon
         # SLACK inside epsilon is many times the rounding of this one product, so the floor cannot step over a pair.
         self.lowest = math.floor((sieve.threshold - self.epsilon) * self._scale**2)
-        starts = range(0, len(gallery), WIDTH)
+        width = kernel.width
+        starts = range(0, len(gallery), width)
         with ThreadPoolExecutor(max(1, threads)) as pool:
-            self._panels = list(pool.map(lambda start: kernel.pack(codes[start : start + WIDTH]), starts))
+            self._panels = list(pool.map(lambda start: kernel.pack(codes[start : start + width]), starts))
         self._rows = kernel.convert(codes)
 
     def search(self, block: Block) -> Iterator[Hits]:
         yield from work_off(
-            cut_tiles(block, self._gallery.identity_ids, HEIGHT, WIDTH), self._threads, self._make_worker
+            cut_tiles(block, self._gallery.identity_ids, self._kernel.height, self._kernel.width),
+            self._threads,
+            self._search,
         )
 
     def approximate(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
@@ -88,22 +95,37 @@ class Int8Searcher:
     def close(self) -> None:
         self._panels = []
 
-    def _make_worker(self) -> Callable[[Tile], Hits | None]:
-        outputs: dict[tuple[int, int], tuple[Any, Any]] = {}
-
-        def work(tile: Tile) -> Hits | None:
+    def _search(self, tiles: Iterator[Tile]) -> Iterator[Hits]:
+        """What one thread finds in its ``tiles``."""
+        size = self._kernel.height * self._kernel.width
+        output = aligned_empty((1, size), np.dtype(np.int32))[0]
+        shaped: dict[tuple[int, int], tuple[NDArray[np.int32], Multiply]] = {}
+        reached = Reached(self.lowest, size)
+        rows, columns, waiting = [], [], 0
+        for tile in tiles:
             shape = (tile.row_stop - tile.row, tile.column_stop - tile.column)
-            if shape not in outputs:
-                output = aligned_empty(shape, np.dtype(np.int32))
-                outputs[shape] = (self._kernel.multiplier(output), output.reshape(-1))
-            multiply, products = outputs[shape]
-            multiply(self._rows[tile.row : tile.row_stop], self._panels[tile.column // WIDTH])
-            if products.max() < self.lowest:
-                return None
-            rows, columns = np.divmod(np.flatnonzero(products >= self.lowest), shape[1])
-            return self._sieve.keep(rows + tile.row, columns + tile.column)
+            if shape not in shaped:
+                part = output[: shape[0] * shape[1]].reshape(shape)
+                shaped[shape] = part, self._kernel.multiplier(part)
+            products, multiply = shaped[shape]
+            multiply(self._rows[tile.row : tile.row_stop], self._panels[tile.column // self._kernel.width])
+            places = reached.places(products)
+            if places is None:
+                continue
+            down, across = np.divmod(places, shape[1])
+            rows.append(down + tile.row)
+            columns.append(across + tile.column)
+            waiting += len(places)
+            if waiting >= _SCORED_TOGETHER:
+                yield from self._scored(rows, columns)
+                rows, columns, waiting = [], [], 0
+        if rows:
+            yield from self._scored(rows, columns)
 
-        return work
+    def _scored(self, rows: list[Int64Array], columns: list[Int64Array]) -> Iterator[Hits]:
+        hits = self._sieve.keep(np.concatenate(rows), np.concatenate(columns))
+        if hits is not None:
+            yield hits
 
 
 def probe() -> EngineInfo:

@@ -19,12 +19,9 @@ from numpy.typing import NDArray
 from facedb.join.error_bounds import aligned_empty
 from facedb.join.integer import numkong_kernel, onnx_kernel
 
-HEIGHT, WIDTH = 512, 512
-"""Rows and columns of a tile: its int32 products (1 MB) stay in the second-level cache."""
-
 Multiply = Callable[[NDArray[Any], Any], None]
 
-_TRIAL_SECONDS = 0.006
+_TRIAL_SECONDS = 0.004
 _TRIALS = 3
 
 
@@ -32,6 +29,9 @@ class Kernel(Protocol):
     """A library that multiplies int8 codes; its methods are called from several threads at once."""
 
     name: str
+    height: int
+    width: int
+    """Rows and columns of the tiles that it multiplies fastest; the int32 products of one stay in the second-level cache."""
 
     def missing(self) -> str | None:
         """Why it cannot be used here, None if it can."""
@@ -84,7 +84,7 @@ def why_not(kernel: Kernel, width: int) -> str | None:
 
 @functools.cache
 def measure(width: int) -> tuple[KernelSpeed, ...]:
-    """The speed of every kernel on a hot tile of `HEIGHT` x `WIDTH` rows of ``width`` codes, fastest first."""
+    """The speed of every kernel on a hot tile of its own shape, of ``width`` codes a row, fastest first."""
     faults = {kernel.name: why_not(kernel, width) for kernel in KERNELS}
     trials = {kernel.name: _trial(kernel, width) for kernel in KERNELS if faults[kernel.name] is None}
     best = dict.fromkeys(trials, np.inf)
@@ -92,8 +92,10 @@ def measure(width: int) -> tuple[KernelSpeed, ...]:
     for _ in range(_TRIALS):
         for name, trial in trials.items():
             best[name] = min(best[name], trial())
-    work = 2 * HEIGHT * WIDTH * width / 1e12
-    speeds = [KernelSpeed(name, work / best[name] if name in best else None, fault) for name, fault in faults.items()]
+    work = {kernel.name: 2e-12 * kernel.height * kernel.width * width for kernel in KERNELS}
+    speeds = [
+        KernelSpeed(name, work[name] / best[name] if name in best else None, fault) for name, fault in faults.items()
+    ]
     return tuple(sorted(speeds, key=lambda speed: -(speed.tera_per_s or 0.0)))
 
 
@@ -115,11 +117,11 @@ def in_words(speeds: tuple[KernelSpeed, ...]) -> str:
 def _trial(kernel: Kernel, width: int) -> Callable[[], float]:
     """A function that multiplies a tile for some milliseconds and returns the least seconds of thread time of one product."""
     rng = np.random.default_rng(0)
-    codes = aligned_empty((HEIGHT, width), np.dtype(np.int8))
+    codes = aligned_empty((max(kernel.height, kernel.width), width), np.dtype(np.int8))
     codes[:] = rng.integers(-60, 61, codes.shape, dtype=np.int8)
-    panel = kernel.pack(codes)
-    rows = kernel.convert(codes)
-    product = kernel.multiplier(aligned_empty((HEIGHT, WIDTH), np.dtype(np.int32)))
+    panel = kernel.pack(codes[: kernel.width])
+    rows = kernel.convert(codes[: kernel.height])
+    product = kernel.multiplier(aligned_empty((kernel.height, kernel.width), np.dtype(np.int32)))
     product(rows, panel)
 
     def trial() -> float:

@@ -16,6 +16,7 @@ class NumKong:
     """int8 x int8 with sums in int32; the fastest where there is AMX."""
 
     name = "NumKong"
+    height, width = 512, 512
 
     def missing(self) -> str | None:
         return None if importlib.util.find_spec("numkong") else "NumKong is not installed"

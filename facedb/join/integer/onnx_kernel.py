@@ -26,6 +26,8 @@ class OnnxRuntime:
     """uint8 x int8; the runtime comes with the extras `cpu` and `gpu`."""
 
     name = "ONNX Runtime"
+    # Its loops take 24 rows and 256 columns at a time; it packs both sides anew in every call, the columns least often in a high tile.
+    height, width = 768, 256
 
     def missing(self) -> str | None:
         if importlib.util.find_spec("onnxruntime") is None:

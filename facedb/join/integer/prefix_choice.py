@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from facedb.core.machine.blas import one_blas_thread
-from facedb.join.blocks import Block
+from facedb.join.blocks import Block, plan_blocks
 from facedb.join.gallery import Gallery
 from facedb.join.integer.prefix import REMAINDER_CODES, Prefix, make_prefix, principal_axes
 
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
 Trial = Callable[[Gallery, Prefix | None], "Searcher"]
 
 _AXES_ROWS = 8192
-_TRIAL_ROWS = 3072
+_TRIAL_ROWS = 2304
+_TRIAL_BLOCK_ROWS = 768
 _REPEATS = 3
+_AT_ONCE = 2
 _STEP = 32
-# Choosing costs up to a second or two; a search must last longer than this before that is worth it.
-_WORTH_TRYING_S = 6.0
+_MOST = 0.8
+# Choosing costs about 0.2 s; a search must last longer than this before that is worth it.
+_WORTH_TRYING_S = 1.2
 _GAIN = 0.93
 _SLOWER = 1.15
 
@@ -44,41 +48,53 @@ def choose_prefix(gallery: Gallery, open_trial: Trial, comparisons: int, threads
         np.ascontiguousarray(gallery.vectors[chosen]), gallery.identity_ids[chosen], gallery.image_ids[chosen]
     )
     share = comparisons / Block(0, 0, _TRIAL_ROWS).comparisons / threads
-    with one_blas_thread():
-        plain, _ = _seconds(sample, open_trial, None)
+    at_once = min(threads, _AT_ONCE)
+    with one_blas_thread(), ThreadPoolExecutor(at_once) as pool:
+        # Another thread has nothing to do meanwhile.
+        coming = pool.submit(lambda: principal_axes(gallery.vectors[rows[_TRIAL_ROWS:]]))
+        plain, _ = _seconds(sample, open_trial, None, np.inf)
         if plain * share < _WORTH_TRYING_S:
+            coming.cancel()
             return None
-        axes = principal_axes(gallery.vectors[rows[_TRIAL_ROWS:]])
+        axes = coming.result()
         best, least = None, plain
-        for width in _widths(gallery.dim):
+
+        def tried(width: int) -> tuple[Prefix, float, float]:
             prefix = make_prefix(axes, width - REMAINDER_CODES)
-            seconds, opening = _seconds(sample, open_trial, prefix)
-            worth = (plain - seconds) * share > 1.5 * opening * len(gallery) / _TRIAL_ROWS / threads
-            if worth and seconds < min(least, _GAIN * plain):
-                best, least = prefix, seconds
-            elif seconds > _SLOWER * least:
-                break
+            return prefix, *_seconds(sample, open_trial, prefix, _SLOWER * least)
+
+        widths = _widths(gallery.dim)
+        for start in range(0, len(widths), at_once):
+            for prefix, seconds, opening in pool.map(tried, widths[start : start + at_once]):
+                worth = (plain - seconds) * share > 1.5 * opening * len(gallery) / _TRIAL_ROWS / threads
+                if worth and seconds < min(least, _GAIN * plain):
+                    best, least = prefix, seconds
+                elif seconds > _SLOWER * least:
+                    return best
     return best
 
 
 def _widths(dim: int) -> list[int]:
-    """Codes of a vector to try, most first: multiples of 32 below ``dim``, about ten of them."""
+    """Codes of a vector to try, most first: multiples of 32 below most of ``dim``, eight of them at most."""
     step = max(1, round(dim / 10 / _STEP)) * _STEP
-    return list(range((dim - 1) // step * step, REMAINDER_CODES, -step))
+    return list(range(int(_MOST * dim) // step * step, REMAINDER_CODES, -step))
 
 
-def _seconds(sample: Gallery, open_trial: Trial, prefix: Prefix | None) -> tuple[float, float]:
-    """Thread seconds of the search of ``sample``, at best, and of opening it."""
+def _seconds(sample: Gallery, open_trial: Trial, prefix: Prefix | None, limit: float) -> tuple[float, float]:
+    """Thread seconds of the search of ``sample``, at best, and of opening it; infinite as soon as a search takes longer than ``limit``."""
     started = time.thread_time()
     searcher = open_trial(sample, prefix)
     opening = time.thread_time() - started
-    block = Block(0, 0, len(sample))
+    blocks = plan_blocks(np.arange(len(sample)), target_rows=_TRIAL_BLOCK_ROWS)
     least = np.inf
     try:
         for _ in range(_REPEATS):
             started = time.thread_time()
-            for _hits in searcher.search(block):
-                pass
+            for block in blocks:
+                for _hits in searcher.search(block):
+                    pass
+                if time.thread_time() - started > limit:
+                    return np.inf, opening
             least = min(least, time.thread_time() - started)
     finally:
         searcher.close()

@@ -8,7 +8,7 @@ from facedb.core.lookup import Lookup
 from facedb.core.records import Int64Array
 from facedb.join.gallery import Gallery
 from facedb.scan.faces.face_choice import FaceChoice
-from facedb.scan.faces.gallery import GalleryFaces
+from facedb.scan.faces.gallery_faces import GalleryFaces
 from facedb.scan.faces.outside import OutsideFaces
 from facedb.scan.pair_rows import PairRows
 

@@ -18,7 +18,8 @@ from facedb.findings.cores.choice import Choice, Part, choose_faces
 from facedb.findings.cores.shown_together import Bystanders, Company, company
 from facedb.findings.find import FolderStudy
 from facedb.scan import scan_rows
-from facedb.scan.faces.gallery import GalleryFaces, GallerySnapshot
+from facedb.scan.faces.gallery import GallerySnapshot
+from facedb.scan.faces.gallery_faces import GalleryFaces
 
 FIT = "fit"
 _SAME_PLACE = 0.5

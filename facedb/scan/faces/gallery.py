@@ -10,8 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, nullcontext
-from dataclasses import dataclass, fields
+from contextlib import closing, contextmanager, nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
@@ -22,67 +21,16 @@ from psycopg import IsolationLevel, sql
 
 from facedb.core.lookup import places
 from facedb.core.progress import Reporter, Task
-from facedb.core.records import Float32Array, Int32Array, Int64Array
+from facedb.core.records import Float32Array, Int64Array
 from facedb.dataset.model_rows import ModelRow, partition
 from facedb.db.connection import Connection
-from facedb.db.copy import Column, read_columns, read_packed_vectors
-from facedb.db.queries import load
+from facedb.db.copy import read_packed_vectors
 from facedb.scan.faces.gallery_cache import Append, GalleryCache, Living
+from facedb.scan.faces.gallery_faces import PAGE_BYTES, SQL, GalleryFaces, read_faces
 
-SQL = load("scan", "scan")
-
-_FACE_COLUMNS = [
-    Column("id", "int8"),
-    Column("face_id", "int8"),
-    Column("image_id", "int8"),
-    Column("identity_id", "int4"),
-    Column("dataset_id", "int4"),
-    Column("present", "int4"),
-    Column("size_px", "float4"),
-    Column("sharpness", "float4"),
-    Column("roll", "float4"),
-    Column("norm", "float4"),
-    Column("has_content", "int4"),
-    Column("content", "bytea", 8),
-    Column("has_look", "int4"),
-    Column("look", "int8"),
-    Column("mark", "int8"),
-]
-_PAGE_BYTES = 8192
 # A quarter of a megabyte at d = 512: 256 and 32 vectors took a tenth longer.
 _ROWS_PER_MESSAGE = 128
 _LISTED_UP_TO = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class GalleryFaces:
-    """Who is in a gallery, one entry per embedding: arrays of shape (n,).
-
-    ``embedding_ids``, ``face_ids``, ``image_ids`` int64; ``identity_ids`` (0: no label) and ``dataset_ids`` int32;
-    ``size_px``, ``sharpness`` and ``roll``, the line through the eyes in degrees (NaN: not measured), and ``norms`` float32.
-    Of the image: ``content`` int64, 63 bits that stand
-    for its bytes (-1: unknown), and ``look`` int64, its perceptual hash, meaningless where ``has_look`` (bool) is False.
-    """
-
-    embedding_ids: Int64Array
-    face_ids: Int64Array
-    image_ids: Int64Array
-    identity_ids: Int32Array
-    dataset_ids: Int32Array
-    size_px: Float32Array
-    sharpness: Float32Array
-    roll: Float32Array
-    norms: Float32Array
-    content: Int64Array
-    look: Int64Array
-    has_look: NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.embedding_ids)
-
-    def take(self, rows: NDArray[Any]) -> GalleryFaces:
-        """The faces at ``rows`` (indices or a mask), in that order."""
-        return GalleryFaces(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
 class GallerySnapshot:
@@ -113,28 +61,16 @@ class GallerySnapshot:
     def faces(self) -> GalleryFaces:
         """Every embedding of the contract whose image is still there, ordered by identity, then face."""
         assert self._conn is not None  # noqa: S101 - used inside the context
-        query = sql.SQL(SQL["faces"]).format(
-            embedding=partition("embedding", self._model.id), dim=sql.Literal(self._model.dim)
-        )
-        rows = read_columns(self._conn.cursor(), query, _FACE_COLUMNS)
+        rows = read_faces(self._conn, self._joined, self._model)
         self._living = Living(rows["id"], rows["mark"])
-        keep = np.flatnonzero(rows["present"] != 0)
-        keep = keep[np.lexsort((rows["face_id"][keep], rows["identity_id"][keep]))]
-        bits = rows["content"].view(">i8").astype(np.int64) & np.int64(2**63 - 1)
-        return GalleryFaces(
-            rows["id"],
-            rows["face_id"],
-            rows["image_id"],
-            rows["identity_id"],
-            rows["dataset_id"],
-            rows["size_px"],
-            rows["sharpness"],
-            rows["roll"],
-            rows["norm"],
-            np.where(rows["has_content"] != 0, bits, np.int64(-1)),
-            rows["look"],
-            rows["has_look"] != 0,
-        ).take(keep)
+        return GalleryFaces.of(rows)
+
+    @contextmanager
+    def _joined(self) -> Iterator[Connection]:
+        """A further connection that sees the same snapshot."""
+        with closing(_reading(self._connect())) as conn:
+            conn.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(self._snapshot)))
+            yield conn
 
     def vectors(self, embedding_ids: Int64Array, *, connections: int = 2, reporter: Reporter) -> Float32Array:
         """The unit vectors of ``embedding_ids``, some of those that ``faces`` gave, as float32 (n, dim), row k for id k.
@@ -148,8 +84,7 @@ class GallerySnapshot:
         cache = self._cache()
         with reporter.task("load gallery", len(embedding_ids), "faces") as task:
             if cache is not None:
-                for ids, vectors in cache.read():
-                    task.advance(placed.put(ids, vectors))
+                _read_cache(cache, placed, connections, task)
             if placed.missing:
                 with cache.appending() if cache is not None else nullcontext(None) as append:
                     self._read_table(placed, connections, task, append)
@@ -168,7 +103,7 @@ class GallerySnapshot:
         assert self._conn is not None  # noqa: S101 - used inside the context
         relation = f"facedb.embedding_{self._model.id}"
         row = self._conn.execute("select pg_relation_size(%s::regclass)", (relation,)).fetchone()
-        pages = (int(row[0]) if row else 0) // _PAGE_BYTES
+        pages = (int(row[0]) if row else 0) // PAGE_BYTES
         # A short list of ids spares the server sending what the cache had; a long one would cost more than it spares.
         missing = placed.missing_ids() if placed.found and placed.missing <= _LISTED_UP_TO else None
         borders = np.linspace(0, pages + 1, connections + 1).astype(int).tolist()
@@ -198,7 +133,7 @@ class GallerySnapshot:
             if missing is None
             else sql.SQL("id = any({}::bigint[])").format(sql.Literal(missing.tolist()))
         )
-        rows_per_page = max(1, _PAGE_BYTES // (4 * self._model.dim + 64))
+        rows_per_page = max(1, PAGE_BYTES // (4 * self._model.dim + 64))
         query = sql.SQL(SQL["packed"]).format(
             embedding=partition("embedding", self._model.id),
             first=sql.Literal(first_page),
@@ -206,9 +141,19 @@ class GallerySnapshot:
             step=sql.Literal(max(1, _ROWS_PER_MESSAGE // rows_per_page)),
             wanted=wanted,
         )
-        with closing(_reading(self._connect())) as conn:
-            conn.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(self._snapshot)))
+        with self._joined() as conn:
             yield from read_packed_vectors(conn.cursor(), query, self._model.dim)
+
+
+def _read_cache(cache: GalleryCache, placed: _Placement, threads: int, task: Task) -> None:
+    """Put what the cache has into place; moving half a gigabyte takes one thread as long as a good part of a search."""
+
+    def read(share: int) -> None:
+        for ids, vectors in cache.read(share, threads):
+            task.advance(placed.put(ids, vectors))
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(read, range(threads)))
 
 
 def cache_folder(conn: Connection, cache_dir: Path, model_id: int) -> Path:

@@ -68,21 +68,26 @@ class GalleryCache:
         self._living = living
         self._damaged = False
 
-    def read(self) -> Iterator[tuple[Int64Array, Float32Array]]:
-        """Chunks of (ids (n,), vectors (n, dim)), mapped into memory one chunk at a time; damaged rows are left out."""
+    def read(self, share: int = 0, of: int = 1) -> Iterator[tuple[Int64Array, Float32Array]]:
+        """Chunks of (ids (n,), vectors (n, dim)), mapped into memory one chunk at a time; damaged rows are left out.
+
+        Of ``of`` readers, who may be threads, each has a ``share`` of the chunks.
+        """
         index = self._index()
         if index is None:
             return
         try:
             with self._vectors(index.token).open("rb") as file:
                 rows = min(len(index.entries), os.fstat(file.fileno()).st_size // (4 * self._dim))
-                yield from self._chunks(file, index.entries[:rows])
+                yield from self._chunks(file, index.entries[:rows], share, of)
         except FileNotFoundError:
             # Another process has moved the rows to a new file, or somebody tidied up: the table has them all.
             return
 
-    def _chunks(self, file: Any, entries: NDArray[Any]) -> Iterator[tuple[Int64Array, Float32Array]]:
-        for start in range(0, len(entries), _CHUNK_ROWS):
+    def _chunks(
+        self, file: Any, entries: NDArray[Any], share: int, of: int
+    ) -> Iterator[tuple[Int64Array, Float32Array]]:
+        for start in range(share * _CHUNK_ROWS, len(entries), of * _CHUNK_ROWS):
             part = entries[start : start + _CHUNK_ROWS]
             chunk = np.memmap(file, np.float32, "r", offset=4 * self._dim * start, shape=(len(part), self._dim))
             ids = part["id"].astype(np.int64)

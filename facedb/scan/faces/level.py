@@ -12,7 +12,8 @@ from facedb.core.records import Int64Array
 from facedb.dataset.model_rows import ModelRow
 from facedb.db.connection import Database, translated
 from facedb.scan import scan_rows
-from facedb.scan.faces.gallery import GalleryFaces, GallerySnapshot
+from facedb.scan.faces.gallery import GallerySnapshot
+from facedb.scan.faces.gallery_faces import GalleryFaces
 
 _CROWDED: Final = 30
 """Only labels with so many faces on average are looked at: fewer, and a good model tells in the findings what is wrong."""

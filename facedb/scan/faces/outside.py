@@ -19,7 +19,7 @@ from facedb.findings.pictures.picture_copies import Pictures
 from facedb.join.loop import Gallery, join, plan_blocks
 from facedb.scan import scan_rows
 from facedb.scan.faces.face_choice import which_is_meant
-from facedb.scan.faces.gallery import GalleryFaces
+from facedb.scan.faces.gallery_faces import GalleryFaces
 
 
 @dataclass(frozen=True, slots=True)

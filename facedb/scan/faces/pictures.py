@@ -14,7 +14,7 @@ from facedb.findings.photos import PhotoFacts
 from facedb.findings.pictures.candidates import VIEWS
 from facedb.findings.pictures.picture_copies import Pictures
 from facedb.findings.pictures.registration import Grey
-from facedb.scan.faces.gallery import GalleryFaces
+from facedb.scan.faces.gallery_faces import GalleryFaces
 from facedb.scan.scan_rows import SQL
 
 _AT_ONCE = 20_000
@@ -22,6 +22,9 @@ _AT_ONCE = 20_000
 
 def pictures_of(conn: Connection, image_ids: Int64Array) -> Pictures | None:
     """The pictures of rows (n,) with these images; None where no image has a thumbnail. ``conn`` is used until the last is loaded."""
+    there = conn.execute(SQL["has_thumbnails"]).fetchone()
+    if there is None or not there[0]:
+        return None
     images, row = np.unique(image_ids, return_inverse=True)
     views = np.zeros((len(images), VIEWS), np.int64)
     lookup = Lookup(images)

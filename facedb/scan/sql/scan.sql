@@ -20,6 +20,53 @@ join facedb.face f on f.id = e.face_id
 join facedb.image i on i.id = f.image_id
 join facedb.source s on s.id = i.source_id
 
+-- name: table_sizes
+-- How many bytes the partition of a contract has, and the tables that its faces and images are in. (Composed: the partition.)
+select pg_relation_size({embedding}::regclass), pg_relation_size('facedb.face'), pg_relation_size('facedb.image');
+
+-- name: packed_embeddings
+-- The embeddings of a contract as in `faces`, some thousand of them in each row, column by column. (Composed: partition, pages, dimension.)
+select array_send(p.id), array_send(p.face_id), array_send(p.norm), array_send(p.mark)
+from generate_series({first}::bigint, {end}::bigint - 1, {step}::bigint) as run(page)
+cross join lateral (
+    select array_agg(id) as id, array_agg(face_id) as face_id, array_agg(norm) as norm,
+           array_agg(hashfloat8extended(
+               vector_norm(vec), hashfloat8extended(vec <#> array_fill(1::real, array[{dim}])::vector, 0)
+           )) as mark
+    from {embedding}
+    where ctid >= format('(%s,0)', run.page)::tid and ctid < format('(%s,0)', least(run.page + {step}, {end}))::tid
+) p
+where p.id is not null
+
+-- name: packed_faces
+-- Faces of all contracts in the same way. (Composed: pages.)
+select array_send(p.id), array_send(p.image_id), array_send(p.size_px), array_send(p.sharpness), array_send(p.roll)
+from generate_series({first}::bigint, {end}::bigint - 1, {step}::bigint) as run(page)
+cross join lateral (
+    select array_agg(id) as id, array_agg(image_id) as image_id, array_agg(coalesce(size_px, 'NaN')) as size_px,
+           array_agg(coalesce(sharpness, 'NaN')) as sharpness,
+           array_agg(coalesce(atan2d(landmarks[4] - landmarks[2], landmarks[3] - landmarks[1])::real, 'NaN')) as roll
+    from facedb.face
+    where ctid >= format('(%s,0)', run.page)::tid and ctid < format('(%s,0)', least(run.page + {step}, {end}))::tid
+) p
+where p.id is not null
+
+-- name: packed_images
+-- Images in the same way. (Composed: pages.)
+select array_send(p.id), array_send(p.identity_id), array_send(p.dataset_id), array_send(p.present), array_send(p.has_content),
+       array_send(p.content), array_send(p.has_look), array_send(p.look)
+from generate_series({first}::bigint, {end}::bigint - 1, {step}::bigint) as run(page)
+cross join lateral (
+    select array_agg(i.id) as id, array_agg(coalesce(i.identity_id, 0)) as identity_id, array_agg(s.dataset_id) as dataset_id,
+           array_agg(case when i.status = 'ready' and (i.identity_id is not null or i.labelled_by = 'source') then 1 else 0 end) as present,
+           array_agg(case when i.sha256 is null then 0 else 1 end) as has_content,
+           array_agg(coalesce(substring(i.sha256 from 1 for 8), '\x0000000000000000')) as content,
+           array_agg(case when i.phash is null then 0 else 1 end) as has_look, array_agg(coalesce(i.phash, 0)) as look
+    from facedb.image i join facedb.source s on s.id = i.source_id
+    where i.ctid >= format('(%s,0)', run.page)::tid and i.ctid < format('(%s,0)', least(run.page + {step}, {end}))::tid
+) p
+where p.id is not null
+
 -- name: packed
 -- Vectors of a range of pages, some hundred strung together in each row. (Composed: partition, pages, filter.)
 select p.ids, p.vectors
@@ -54,20 +101,19 @@ select facedb.index_pairs(%(scan_id)s);
 insert into facedb.scan_block (scan_id, block, carried, embedding_ids, identity_ids, face_ids)
 values (%(scan_id)s, %(block)s, %(carried)s, %(embedding_ids)s::bigint[], %(identity_ids)s::integer[], %(face_ids)s::bigint[]);
 
+-- name: keep_blocks
+-- Take over the blocks of the scan that this one builds on as they are, without sending them to and fro.
+insert into facedb.scan_block (scan_id, block, carried, embedding_ids, identity_ids, face_ids)
+select %(scan_id)s, block, true, embedding_ids, identity_ids, face_ids from facedb.scan_block where scan_id = %(base)s;
+
 -- name: add_datasets
--- Which datasets are in the gallery of a scan, from its ledger; the labels of faces without one are negative.
+-- Which datasets are in the gallery of a scan, from how many faces each label has, and each dataset of those without one.
 insert into facedb.scan_dataset (scan_id, dataset_id, faces, identities)
-select b.scan_id, n.dataset_id, count(*), count(distinct n.id)
-from facedb.scan_block b cross join unnest(b.identity_ids) as member (identity_id)
-join facedb.identity n on n.id = member.identity_id
-where b.scan_id = %(scan_id)s group by b.scan_id, n.dataset_id
+select %(scan_id)s, n.dataset_id, sum(m.faces), count(*)
+from unnest(%(identities)s::integer[], %(faces)s::integer[]) as m (identity_id, faces)
+join facedb.identity n on n.id = m.identity_id group by n.dataset_id
 union all
-select b.scan_id, s.dataset_id, count(*), 0
-from facedb.scan_block b cross join unnest(b.face_ids, b.identity_ids) as member (face_id, identity_id)
-join facedb.face f on f.id = member.face_id
-join facedb.image i on i.id = f.image_id
-join facedb.source s on s.id = i.source_id
-where b.scan_id = %(scan_id)s and member.identity_id < 0 group by b.scan_id, s.dataset_id;
+select %(scan_id)s, u.dataset_id, u.faces, 0 from unnest(%(datasets)s::integer[], %(unlabelled)s::integer[]) as u (dataset_id, faces);
 
 -- name: is_unlabelled
 -- Whether there are images and none has a label, of all datasets or of some.
@@ -114,7 +160,7 @@ order by id desc limit 1;
 
 -- name: blocks
 -- The ledger of a scan.
-select block, carried, embedding_ids, identity_ids from facedb.scan_block where scan_id = %(scan_id)s order by block;
+select block, carried, array_send(embedding_ids), array_send(identity_ids), face_ids is not null from facedb.scan_block where scan_id = %(scan_id)s order by block;
 
 -- name: set_engine
 -- A resumed scan may go on with another engine: the rows are the same.
@@ -170,6 +216,10 @@ where s.dataset_id = %(dataset_id)s and i.status = 'ready' and i.identity_id is 
 -- name: outsiders
 -- The faces without a label that took part in the findings of a scan.
 select embedding_id from facedb.scan_outsider where scan_id = %(scan_id)s order by embedding_id;
+
+-- name: has_thumbnails
+-- Whether any image has a thumbnail: vectors that came without images have none.
+select exists (select from facedb.thumbnail);
 
 -- name: views
 -- Hashes of the turns and crops of images.

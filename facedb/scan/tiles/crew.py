@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol, Self
 
@@ -35,20 +36,22 @@ class Helpers(Protocol):
 class Crew:
     """``count`` worker processes on scan ``scan_id``, as a `with` block; those still at work at its end are told to leave and waited for.
 
-    The tile of one that was killed is given back at once. A GPU engine's workers get one GPU each, in turn. Workers learn the database
-    from their environment, where other users cannot read it.
+    The tile of one that was killed is given back at once. ``gpus``, as CUDA names them: each worker sees one of them, in turn, and they
+    do all of the search, since the scan itself has all GPUs in sight. Workers learn the database from their environment, where other
+    users cannot read it.
     """
 
-    enough = False
-
-    def __init__(self, db: Database, scan_id: int, count: int, *, engine: str, threads: int, gpus: int = 0) -> None:
+    def __init__(
+        self, db: Database, scan_id: int, count: int, *, engine: str, threads: int, gpus: Sequence[str] = ()
+    ) -> None:
         self._command = [sys.executable, "-m", "facedb", "--quiet", "work", str(scan_id), "--engine", engine]
         self._command += ["--threads", str(threads)]
         self._environment = {**os.environ, "FACEDB_DSN": db.dsn}
         self._db, self._scan_id = db, scan_id
-        self._gpus, self._count = gpus, count
+        self._gpus, self._count, self.enough = gpus, count, bool(gpus)
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._names: dict[int, str] = {}
+        self._left: list[int] = []
         self._replaced = 0
 
     def __enter__(self) -> Self:
@@ -70,14 +73,18 @@ class Crew:
             if process.returncode:
                 self._release(number)
 
-    def tend(self, *, free: bool) -> None:  # noqa: ARG002 - what is free the scan does itself
-        """Replace workers that died; raises EngineError where they die again and again."""
+    def tend(self, *, free: bool) -> None:
+        """Replace workers that died, and those that left where there is nobody else for what is ``free`` again.
+
+        Raises EngineError where they die again and again.
+        """
         for number, process in list(self._processes.items()):
             code = process.poll()
             if code is None:
                 continue
             del self._processes[number]
             if code == 0:
+                self._left.append(number)
                 continue
             self._release(number)
             self._replaced += 1
@@ -87,12 +94,15 @@ class Crew:
                     "or scan without --workers."
                 )
             self._start(number)
+        if self.enough and free:
+            for number in self._left:
+                self._start(number)
+            self._left = []
 
     def _start(self, number: int) -> None:
         environment = dict(self._environment)
         if self._gpus:
-            # The scan itself works on the first.
-            environment["CUDA_VISIBLE_DEVICES"] = str((number + 1) % self._gpus)
+            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[number % len(self._gpus)]
         self._names[number] = f"{worker_name()}:{number}"
         command = [*self._command, "--name", self._names[number]]
         self._processes[number] = subprocess.Popen(

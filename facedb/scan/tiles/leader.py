@@ -6,7 +6,8 @@ from facedb.core.counting import counted
 from facedb.core.progress import Reporter
 from facedb.db.connection import Connection, Database
 from facedb.db.reconnecting import Work
-from facedb.join.engine import EngineInfo
+from facedb.join.engine import GPU_ENGINES, EngineInfo
+from facedb.join.gpu.nvidia import visible_gpus
 from facedb.join.loop import BlockResult, Join
 from facedb.join.tiles import cpu_count
 from facedb.scan.faces.compared import Compared
@@ -106,12 +107,15 @@ class Leader:
 
     def _helpers(self) -> Helpers:
         """Who works on the scan beside this process."""
-        options, scan_id = self._options, self._ledger.scan_id
-        if options.ray is None:
-            return Crew(self._db, scan_id, options.workers - 1, engine=self._engine.name, threads=self._threads)
-        return RayCrew(
-            self._db, scan_id, options.ray, engine=options.engine, threads=options.threads, say=self._reporter.say
-        )
+        options, scan_id, engine = self._options, self._ledger.scan_id, self._engine.name
+        if options.ray is not None:
+            return RayCrew(
+                self._db, scan_id, options.ray, engine=options.engine, threads=options.threads, say=self._reporter.say
+            )
+        gpus = visible_gpus() if options.workers > 1 and engine in GPU_ENGINES else []
+        # With one GPU for each of them this process only looks on: it would have all of them in sight.
+        count = options.workers if gpus else options.workers - 1
+        return Crew(self._db, scan_id, count, engine=engine, threads=self._threads, gpus=gpus)
 
 
 def _look_on(bar: Bar, helpers: Helpers, pause: Pause) -> None:

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from facedb.core.defaults import BLOCK_ROWS
 from facedb.core.lookup import rows_of
 from facedb.core.progress import Reporter, Silent
 from facedb.core.records import Int32Array, Int64Array
 from facedb.db.connection import Connection
 from facedb.join.loop import Block, plan_blocks
 from facedb.scan import pair_rows, scan_rows
-from facedb.scan.faces.gallery import GalleryFaces
-from facedb.scan.pair_rows import LedgerBlock
+from facedb.scan.faces.gallery_faces import GalleryFaces
+from facedb.scan.pair_rows import Labels, LedgerBlock
 from facedb.scan.scan_rows import ScanRow
 from facedb.scan.tiles import chunks, tile_rows
 from facedb.scan.tiles.tile_rows import TileRow
@@ -25,6 +26,7 @@ from facedb.scan.tiles.tile_rows import TileRow
 Pause = Callable[[], None] | None
 
 _CARRIED_ROWS = 1 << 17
+_FEW_BLOCKS = 64
 TILE_COLUMNS = 1 << 17
 """A tile is as wide as whole blocks of about this many faces: wide enough that claiming and committing it is nothing beside the search,
 narrow enough for a worker's memory."""
@@ -35,7 +37,7 @@ class Plan:
     """``faces`` in gallery order, the first ``first_new`` of them carried over; block k holds rows ``borders[k]`` to ``borders[k + 1]``.
 
     ``finished`` is an earlier scan that is already the answer; ``scan_id`` a scan to resume, which is ``outdated`` when the
-    gallery has changed since; ``base`` the scan to carry pairs over from.
+    gallery has changed since; ``base`` the scan to carry pairs over from, whose blocks are the carried ones where they are ``kept``.
     """
 
     faces: GalleryFaces
@@ -45,13 +47,21 @@ class Plan:
     outdated: bool = False
     base: ScanRow | None = None
     finished: ScanRow | None = None
+    kept: bool = False
 
     @staticmethod
-    def cut(faces: GalleryFaces, first_new: int, block_rows: int, base: ScanRow | None = None) -> Plan:
-        """A new scan of ``faces``, in blocks of about ``block_rows`` new faces."""
-        carried = list(range(0, first_new, _CARRIED_ROWS))
+    def cut(
+        faces: GalleryFaces,
+        first_new: int,
+        block_rows: int,
+        base: ScanRow | None = None,
+        kept: Sequence[int] | None = None,
+    ) -> Plan:
+        """A new scan of ``faces``, in blocks of about ``block_rows`` new faces; carried ones begin at the rows ``kept``."""
+        carried = list(range(0, first_new, _CARRIED_ROWS)) if kept is None else kept
         blocks = plan_blocks(faces.identity_ids, first_new=first_new, target_rows=block_rows)
-        return Plan(faces, first_new, [*carried, *(block.start for block in blocks), len(faces)], base=base)
+        borders = [*carried, *(block.start for block in blocks), len(faces)]
+        return Plan(faces, first_new, borders, base=base, kept=kept is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +137,9 @@ def begin(
         threshold=threshold,
         scope=scope,
         engine=engine,
-        identities=len(np.unique(faces.identity_ids[faces.identity_ids > 0])),
+        labels=Labels.of(faces.identity_ids, faces.dataset_ids),
         blocks=blocks,
+        keep_blocks=planned.kept,
     )
     tile_rows.add_tiles(conn, scan_id, cut(borders, carried))
     return Ledger(scan_id, borders)
@@ -187,7 +198,8 @@ def _build_on(
     reporter: Reporter,
 ) -> Plan:
     """Carry over what is unchanged since ``base``: the same embedding under the same label."""
-    ids, labels = _members(pair_rows.ledger(conn, base.id))
+    blocks = pair_rows.ledger(conn, base.id)
+    ids, labels = _members(blocks)
     rows = rows_of(faces.embedding_ids, ids)
     unchanged = rows >= 0
     unchanged[unchanged] = labels[rows[unchanged]] == faces.identity_ids[unchanged]
@@ -196,13 +208,24 @@ def _build_on(
     if alike and np.array_equal(np.sort(outside), pair_rows.outsiders(conn, base.id)):
         reporter.say(f"Nothing is new since scan {base.id}; its rows are the answer.")
         return Plan(faces, same, [], finished=base)
-    order = np.r_[np.flatnonzero(unchanged), np.flatnonzero(~unchanged)]
-    ordered = faces.take(order)
+    old, new = np.flatnonzero(unchanged), np.flatnonzero(~unchanged)
+    kept = _to_keep(blocks, same)
+    if kept is not None:
+        old = old[np.argsort(rows[old])]
+    ordered = faces.take(np.r_[old, new])
     reporter.say(
         f"Building on scan {base.id}: {len(faces) - same:,} of {len(faces):,} faces are new or changed, "
         f"{len(ids) - same:,} are gone or changed."
     )
-    return Plan.cut(ordered, same, block_rows, base)
+    return Plan.cut(ordered, same, block_rows, base, kept)
+
+
+def _to_keep(blocks: Sequence[LedgerBlock], same: int) -> list[int] | None:
+    """The rows at which ``blocks`` of the base begin, where all their faces are the ``same`` still; None where the carried faces are
+    better cut anew: every scan that builds on another adds a few, so after many they are too many."""
+    borders = [0, *accumulate(len(b.embedding_ids) for b in blocks)]
+    usable = borders[-1] == same and all(b.complete and len(b.embedding_ids) for b in blocks)
+    return borders[:-1] if usable and len(blocks) <= _FEW_BLOCKS + 2 * same // BLOCK_ROWS else None
 
 
 def _members(ledger: Sequence[LedgerBlock]) -> tuple[Int64Array, Int32Array]:

@@ -22,6 +22,7 @@ from facedb.core.progress import Silent
 from facedb.core.version import VERSION
 from facedb.db.connection import Database
 from facedb.db.wait import Say
+from facedb.join.engine import AUTO, GPU_ENGINES
 from facedb.join.tiles import cpu_count
 from facedb.scan.tiles.claims import worker_name
 from facedb.scan.tiles.crew import REPLACEMENTS, release
@@ -29,7 +30,7 @@ from facedb.scan.tiles.worker import WorkOptions, work
 
 MOST_THREADS = 16
 """A share of the cores: the threads of one worker have one copy of the vectors, but wait for each other at the end of a tile."""
-_GPU_ENGINES = ("auto", "cuda", "faiss-gpu")
+_MAY_USE_GPUS = (AUTO, *GPU_ENGINES)
 _LOOK_SECONDS = 1.0
 _CONNECT_SECONDS = 5.0
 _AGAIN_SECONDS = 2.0
@@ -56,13 +57,13 @@ def seats(nodes: Sequence[Mapping[str, Any]], engine: str, threads: int | None, 
     for node in nodes:
         resources = node.get("Resources", {})
         cores = int(resources.get("CPU", 0))
-        gpus = int(resources.get("GPU", 0)) if engine in _GPU_ENGINES else 0
+        gpus = int(resources.get("GPU", 0)) if engine in _MAY_USE_GPUS else 0
         if not node["Alive"] or cores < 1 or (host is not None and node.get("NodeManagerHostname") != host):
             continue
         if gpus:
             share = min(threads or cores, max(1, cores // gpus))
             found += [Seat(node["NodeID"], number, share, gpu=True) for number in range(min(gpus, cores))]
-        elif engine not in _GPU_ENGINES or engine == "auto":
+        elif engine not in GPU_ENGINES:
             share = min(threads or MOST_THREADS, cores)
             found += [Seat(node["NodeID"], number, share) for number in range(cores // share)]
     return found

@@ -412,6 +412,7 @@ def test_an_incremental_scan_equals_a_full_one_after_every_kind_of_change(databa
         assert population.pairs(full.scan.id) == population.pairs(summary.scan.id)
         assert links_of(database, full) == links_of(database, summary)
         assert histograms_of(database, full) == histograms_of(database, summary)
+        assert findings_of(database, full) == findings_of(database, summary)
 
 
 def links_of(db: Database, summary: ScanSummary) -> list[tuple[Any, ...]]:
@@ -465,6 +466,48 @@ def test_an_incremental_scan_compares_only_what_is_new(database: Database) -> No
     summary = run(database)
     assert (summary.scan.new_faces, summary.scan.faces) == (10, 130)
     assert summary.scan.comparisons == 10 * 120 + 45
+
+
+def test_the_ledger_that_a_scan_takes_over_is_that_of_its_base_with_the_new_faces_behind(database: Database) -> None:
+    population = crowd(database)
+    base = run(database, block_rows=30)
+    population.add(clustered(np.random.default_rng(9), 10, DIM, 3), ["fresh"] * 10, dataset="other")
+    built = run(database)
+    with database.connection() as conn:
+        one, two = (
+            conn.execute(
+                "select block, embedding_ids, identity_ids, face_ids from facedb.scan_block where scan_id = %s order by block",
+                (summary.scan.id,),
+            ).fetchall()
+            for summary in (base, built)
+        )
+        assert len(one) > 2
+        assert two[: len(one)] == one
+        assert sum(len(row[1]) for row in two[len(one) :]) == 10
+        counted = conn.execute(
+            "select d.name, s.faces, s.identities from facedb.scan_dataset s join facedb.dataset d on d.id = s.dataset_id"
+            " where s.scan_id = %s order by d.name",
+            (built.scan.id,),
+        ).fetchall()
+        truth = conn.execute(
+            "select d.name, count(*), count(distinct n.id) from facedb.image i join facedb.identity n on n.id = i.identity_id"
+            " join facedb.dataset d on d.id = n.dataset_id group by 1 order by 1"
+        ).fetchall()
+    assert counted == truth
+    assert len(truth) == 2
+    assert population.pairs(built.scan.id) == population.expected_pairs(0.5)
+
+
+def findings_of(db: Database, summary: ScanSummary) -> list[tuple[Any, ...]]:
+    with db.connection() as conn:
+        return conn.execute(
+            "select f.rank, f.class, round(f.confidence::numeric, 5), f.identity_a, f.identity_b, f.faces_a, f.faces_b,"
+            " round(f.mean_score::numeric, 4), round(f.sameness::numeric, 4),"
+            " (select array_agg((w.face_id, w.role)::text order by w.face_id, w.role) from facedb.finding_face w"
+            " where w.scan_id = f.scan_id and w.rank = f.rank)"
+            " from facedb.finding f where f.scan_id = %s order by f.rank",
+            (summary.scan.id,),
+        ).fetchall()
 
 
 def test_pairs_of_a_finished_scan_stay_when_faces_go(database: Database) -> None:

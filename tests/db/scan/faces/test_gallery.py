@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ import pytest
 
 from facedb.core.progress import Silent, Task
 from facedb.db.connection import Database
-from facedb.scan.faces.gallery import GalleryFaces, GallerySnapshot
+from facedb.scan.faces import gallery_faces
+from facedb.scan.faces.gallery import GallerySnapshot
+from facedb.scan.faces.gallery_faces import GalleryFaces
 from tests.db.population import Population, unit
 
 
@@ -132,6 +135,31 @@ def test_another_model_and_another_dataset_do_not_mix(database: Database) -> Non
     assert len(np.unique(faces.dataset_ids)) == 2
     assert len(np.unique(faces.identity_ids)) == 2
     assert_equals_the_table(one, faces, vectors)
+
+
+def test_faces_read_table_by_table_are_those_that_the_server_joins(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = Population(database, 4, "one"), Population(database, 4, "two")
+    two.add(vectors_of(5, 4, 2), ["a"] * 5, dataset="y")
+    faces = one.add(vectors_of(60, 4, 1), [None if k % 9 == 0 else f"p{k % 4}" for k in range(60)], dataset="x")
+    one.add(vectors_of(3, 4, 3), ["a"] * 3, dataset="y", sizes=[None, 40.0, 41.5], sharpness=[1.0, None, 3.0])
+    one.embed_again(faces[3:5].tolist(), vectors_of(2, 4, 5))
+    one.set_status(faces[7:8], "vanished")
+    with database.connection() as conn:
+        conn.execute("update facedb.image set sha256 = sha256(path::bytea), phash = id * 31 where id % 3 = 0")
+        conn.execute("update facedb.face set landmarks = array[1,2,4,3,5,6,7,8,9,id]::real[] where id % 2 = 0")
+    joined, vectors, _ = load(one)
+    monkeypatch.setattr(gallery_faces, "JOINED_UP_TO", -1)
+    monkeypatch.setattr(gallery_faces, "_PAGES_AT_ONCE", 1)
+    read, same, _ = load(one)
+    for column in fields(GalleryFaces):
+        np.testing.assert_array_equal(getattr(read, column.name), getattr(joined, column.name))
+    np.testing.assert_array_equal(same, vectors)
+    assert not np.isnan(read.roll).all()
+    assert len(np.unique(read.content)) > 2
+    with GallerySnapshot(database.open, Population(database, 4, "nobody").model) as snapshot:
+        assert len(snapshot.faces()) == 0
 
 
 def test_a_number_that_is_not_in_the_table_raises(database: Database) -> None:

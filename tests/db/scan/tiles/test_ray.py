@@ -64,6 +64,7 @@ def test_without_ray_the_scan_says_how_to_get_it(database: Database) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(not WITH_RAY, reason="Ray is not installed: uv sync --extra ray")
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="there is no unshare to make a network of its own")
 def test_a_node_that_is_killed_and_one_that_comes_cost_no_row_and_at_most_the_tiles_in_hand(database: Database) -> None:
@@ -76,22 +77,22 @@ def test_a_node_that_is_killed_and_one_that_comes_cost_no_row_and_at_most_the_ti
         ["unshare", "-n", sys.executable, "-m", "tests.db.scan.tiles.ray_cluster", database.dsn],  # noqa: S607
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=480,
         cwd=Path(__file__).parents[3],
         check=False,
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
-    assert len(told["events"]) == 2, done.stderr
+    assert told["by_the_killed"] > 0
+    assert told["by_the_new"] > 0
     assert population.pairs(told["scan"]) == population.expected_pairs(0.5)
     with database.connection() as conn:
         row = conn.execute(
-            "select count(*), sum(attempt), count(distinct worker), count(*) filter (where status = 'done') from facedb.scan_tile"
+            "select count(*), sum(attempt), count(*) filter (where status = 'done'), count(*) filter (where leased_until is not null)"
+            " from facedb.scan_tile"
         ).fetchone()
     assert row is not None
-    tiles, attempts, workers, finished = row
-    assert finished == tiles
-    # One tile was in the hands of the node that was killed; three workers at the beginning and one on the new node.
+    tiles, attempts, finished, claimed = row
+    assert (finished, claimed) == (tiles, 0)
+    # One tile was in the hands of the node that was killed; those held back were nobody's, and were not counted as claimed.
     assert attempts - tiles <= 1
-    # How many come to work in time depends on how busy the machine is; on a quiet one it is four.
-    assert workers >= 2, told["events"]

@@ -20,7 +20,7 @@ from facedb.db.reconnecting import Work
 from facedb.scan import scan_rows
 from facedb.scan.pair_rows import PairRows
 from facedb.scan.run import ScanOptions, scan
-from facedb.scan.tiles import ledger, tile_rows, worker
+from facedb.scan.tiles import leader, ledger, tile_rows, worker
 from facedb.scan.tiles.claims import Claims, Found
 from facedb.scan.tiles.strips import Strips
 from facedb.scan.tiles.tile_rows import TileRow
@@ -274,4 +274,31 @@ def test_a_crew_of_processes_shares_a_scan_and_one_that_is_killed_is_replaced(da
     options = ScanOptions(threshold=0.5, engine="exact", block_rows=16, threads=1, workers=3)
     summary = scan(database, options, reporter=Silent(), pause=kill_one)
     assert killed
+    assert population.pairs(summary.scan.id) == population.expected_pairs(0.5)
+
+
+@pytest.mark.usefixtures("small_tiles")
+def test_on_several_gpus_each_worker_sees_one_and_together_they_do_all_of_the_search(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    population = crowd(database)
+    # Stands in for a machine with two GPUs, of which the user has named these.
+    monkeypatch.setattr(leader, "visible_gpus", lambda: ["2", "GPU-77"])
+    monkeypatch.setattr(leader, "GPU_ENGINES", ("exact",))
+    seen: dict[int, str] = {}
+
+    def look() -> None:
+        children = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
+        for pid in map(int, children):
+            if b"facedb\0--quiet\0work" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                said = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+                # Nothing is said any more by one that has just ended.
+                for each in said:
+                    if each.startswith(b"CUDA_VISIBLE_DEVICES="):
+                        seen[pid] = each.decode()
+
+    options = ScanOptions(threshold=0.5, engine="exact", block_rows=16, threads=1, workers=2)
+    summary = scan(database, options, reporter=Silent(), pause=look)
+    assert sorted(seen.values()) == ["CUDA_VISIBLE_DEVICES=2", "CUDA_VISIBLE_DEVICES=GPU-77"]
+    assert summary.tiles_done == 0
     assert population.pairs(summary.scan.id) == population.expected_pairs(0.5)

@@ -187,7 +187,7 @@ def test_a_long_search_takes_a_prefix_where_it_pays_and_finds_the_same_rows(low_
     monkeypatch.setattr(
         prefix_choice,
         "_seconds",
-        lambda _sample, _trial, prefix: (1.0 if prefix is None else 0.8 - prefix.width / 1000, 0.0),
+        lambda _sample, _trial, prefix, _limit: (1.0 if prefix is None else 0.8 - prefix.width / 1000, 0.0),
     )
     again = list(join(low_rank, blocks, threshold=0.5, engine="int8", threads=2, say=told.append))
     assert "of 256 directions" in told[0]
@@ -198,6 +198,32 @@ def test_a_long_search_takes_a_prefix_where_it_pays_and_finds_the_same_rows(low_
         assert one.rows_b.tobytes() == two.rows_b.tobytes()
         assert one.scores.tobytes() == two.scores.tobytes()
     assert sum(len(result.scores) for result in plain) > 1_000
+
+
+@each_way
+def test_pairs_scored_together_are_those_scored_one_tile_at_a_time(kernel, share, monkeypatch):
+    gallery = clustered(np.random.default_rng(4), 900, 64, 60)
+    expected = every_pair(gallery, 0.3)
+    for together in (1, 50, 10**9):
+        monkeypatch.setattr(int8, "_SCORED_TOGETHER", together)
+        assert found_by(kernel, share, gallery, 0.3, target=300) == expected
+
+
+def test_a_trial_ends_as_soon_as_it_is_too_slow():
+    gallery = clustered(np.random.default_rng(4), 1_600, 64, 60)
+    searched = []
+
+    class Slow(Int8Searcher):
+        def search(self, block):
+            searched.append(block)
+            return super().search(block)
+
+    def trial(part, prefix):
+        return Slow(part, Sieve(part, 0.3), 1, prefix=prefix)
+
+    assert prefix_choice._seconds(gallery, trial, None, 0.0)[0] == np.inf
+    assert len(searched) == 1
+    assert prefix_choice._seconds(gallery, trial, None, np.inf)[0] < np.inf
 
 
 def test_a_prefix_is_refused_where_every_direction_counts():

@@ -63,6 +63,7 @@ class Saturating:
     """A kernel whose sums of two products saturate in int16, as those of x86 without VNNI do."""
 
     name = "saturating"
+    height = width = 64
 
     def missing(self):
         return None
