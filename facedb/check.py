@@ -14,7 +14,7 @@ from facedb.dataset.places.remembered_options import Asked
 from facedb.dataset.places.source_places import is_known
 from facedb.db.connection import Database
 from facedb.join.engine import choose_engine
-from facedb.scan.level import labels_say_nothing
+from facedb.scan.faces.level import labels_say_nothing
 from facedb.scan.run import ScanOptions, ScanSummary, scan
 from facedb.sources.level import wrong_level
 from facedb.sources.options import SourceOptions

@@ -14,9 +14,10 @@ from pathlib import Path
 from facedb.core.errors import FacedbError
 from facedb.core.machine.thermal import read_sensors
 from facedb.core.settings import Settings
-from facedb.db import health, migrate
+from facedb.db import migrate
 from facedb.db.connection import Database, connect, translated
 from facedb.db.server.clusters import clusters
+from facedb.db.upkeep import health
 from facedb.embedding import cuda, session
 from facedb.embedding.model_files.model_hash import weights_sha256
 from facedb.join.engine import available_engines, choose_engine

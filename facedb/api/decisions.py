@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from facedb.report.export import Exported
-    from facedb.review.answers import Answered
+    from facedb.review.answers.answer import Answered
     from facedb.review.contradictions import Contradiction
     from facedb.review.files.carrying import Outcome
-    from facedb.review.plan import PlanSummary, PlanView
+    from facedb.review.plans.plan import PlanSummary, PlanView
     from facedb.review.verdicts import Statement, Verdict
 
 
@@ -63,11 +63,11 @@ class Decisions(Opened):
     ) -> list[Answered]:
         """Say whether findings are right, by their ranks; ``to``: whose accepted images are, ``new`` as in `say`. See `facedb verdict
         finding`."""
-        from facedb.review import answers
+        from facedb.review.answers import answer
 
         ranks = [findings] if isinstance(findings, int) else list(findings)
-        given = [answers.Answer(rank, word, to, note, by, new) for rank in ranks]
-        return answers.answer(self._open(), given, scan=scan, dataset=dataset)
+        given = [answer.Answer(rank, word, to, note, by, new) for rank in ranks]
+        return answer.answer(self._open(), given, scan=scan, dataset=dataset)
 
     def say_all(
         self,
@@ -83,7 +83,8 @@ class Decisions(Opened):
         kind, a, b, verdict and, where wanted, target, note, by; the same as mappings
         or a data frame; or `facedb.review.verdicts.Statement`. ``by`` is who says what names nobody, ``new`` as in `say`.
         """
-        from facedb.review import imports, verdicts
+        from facedb.review import verdicts
+        from facedb.review.answers import imports
 
         if isinstance(statements, (str, os.PathLike)):
             return imports.take(self._open(), Path(statements), dataset=dataset, by=by, new=new)
@@ -108,13 +109,13 @@ class Decisions(Opened):
 
     def plans(self) -> Rows[PlanSummary]:
         """The plans, newest first, and how far they are carried out."""
-        from facedb.review import plan
+        from facedb.review.plans import plan
 
         return Rows(table(plan.PlanSummary), plan.plans(self._open()))
 
     def plan(self, *, dataset: str | None = None, auto: bool = False) -> PlanView:
         """Turn verdicts (``auto``: and certain findings) into a plan of steps; touches no file."""
-        from facedb.review.plan import make_plan
+        from facedb.review.plans.plan import make_plan
 
         return make_plan(self._open(), dataset=dataset, auto=auto)
 

@@ -49,7 +49,7 @@ class Endings(Opened):
 
     def prune_plans(self, keep: int, *, yes: bool = False) -> list[int]:
         """Remove plans that were never begun or were taken back, but for the ``keep`` newest; returns their numbers."""
-        from facedb.review.plan import prune
+        from facedb.review.plans.plan import prune
 
         return prune(self._open(), keep, yes=yes)
 

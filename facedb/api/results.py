@@ -14,7 +14,7 @@ from facedb.db.connection import translated
 from facedb.report.embeddings import Embeddings
 from facedb.report.python_results import Rows
 from facedb.report.result_rows import Dataset, Identity, Link, Pair, Reject, Scan
-from facedb.scan.findings import Finding
+from facedb.scan.findings.ranked import Finding
 
 if TYPE_CHECKING:
     from facedb.report.comparison.diff import LinkChange, PairDifference
@@ -41,10 +41,10 @@ class Results(Opened):
 
         ``open_only`` leaves out what somebody has decided; ``denied`` adds what a person said is not so.
         """
-        from facedb.scan import findings
+        from facedb.scan.findings import ranked
 
-        selection = findings.FindingSelection(scan, kind, min_confidence, dataset, open_only, denied, limit)
-        with findings.findings(self._open(), selection) as rows:
+        selection = ranked.FindingSelection(scan, kind, min_confidence, dataset, open_only, denied, limit)
+        with ranked.findings(self._open(), selection) as rows:
             return Rows(table(Finding), rows)
 
     def links(
@@ -200,13 +200,11 @@ class Results(Opened):
         the csv tells what was wrong before anything was planted."""
         from facedb.report import evaluate as work
 
-        if truth is not None and inject is None:
-            return work.against_truth(self._open(), Path(truth), scan=scan, dataset=dataset)
-        return work.inject(
+        return work.evaluate(
             self._open(),
-            inject or work.DEFAULT_INJECT,
-            seed,
-            known=None if truth is None else Path(truth),
+            planted=inject,
+            seed=seed,
+            listed=None if truth is None else Path(truth),
             scan=scan,
             dataset=dataset,
             engine=engine,

@@ -32,17 +32,17 @@ from facedb.core.errors import FacedbError
 from facedb.core.progress import Silent
 from facedb.core.records import VectorBatch
 from facedb.dataset import dataset_rows
-from facedb.dataset.embedding_rows import ModelRow, partition
 from facedb.dataset.ingest import ingest
 from facedb.dataset.ingest_vectors import VectorWriter, given_model
+from facedb.dataset.model_rows import ModelRow, partition
 from facedb.dataset.places import source_rows
 from facedb.db import migrate
 from facedb.db.connection import Connection, Database
 from facedb.db.copy import Column, write_columns
 from facedb.join.gallery import Gallery
-from facedb.scan import scan_rows
-from facedb.scan.gallery import GallerySnapshot
-from facedb.scan.scan_rows import Labels, PairRows
+from facedb.scan import pair_rows
+from facedb.scan.faces.gallery import GallerySnapshot
+from facedb.scan.pair_rows import Labels, PairRows
 
 _REPEATS = 5
 _BATCH = 8192
@@ -120,7 +120,7 @@ def bench_write(db: Database, pairs: int) -> list[DbRow]:
     with scratch(db) as inner, closing(inner.open()) as conn:
         model = fill(conn, 8, 4)
         nobody = Labels.of(np.empty(0, np.int32), np.empty(0, np.int32))
-        scan_id = scan_rows.begin_scan(
+        scan_id = pair_rows.begin_scan(
             conn,
             model_id=model.id,
             base_scan_id=None,
@@ -135,7 +135,7 @@ def bench_write(db: Database, pairs: int) -> list[DbRow]:
         rng = np.random.default_rng(0)
         low = rng.integers(1, 1 << 40, pairs)
         rows = PairRows(low, low + rng.integers(1, 1 << 20, pairs), rng.random(pairs, np.float32))
-        scan_rows.write_pairs(conn, scan_id, rows)
+        pair_rows.write_pairs(conn, scan_id, rows)
         conn.commit()
         found = conn.execute("select current_setting('data_directory') || '/facedb-bench.copy'").fetchone()
         file = str(found[0]) if found else ""
@@ -157,7 +157,7 @@ def bench_write(db: Database, pairs: int) -> list[DbRow]:
             times = _alternate(
                 {
                     "floor": emptied(lambda: conn.execute(from_file)),
-                    "ours": emptied(lambda: scan_rows.write_pairs(conn, scan_id, rows)),
+                    "ours": emptied(lambda: pair_rows.write_pairs(conn, scan_id, rows)),
                 }
             )
         finally:

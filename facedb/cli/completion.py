@@ -62,9 +62,9 @@ def _dataset_names(connection: Connection) -> list[str]:
 
 
 def _contract_names(connection: Connection) -> list[str]:
-    from facedb.dataset import embedding_rows
+    from facedb.dataset import model_rows
 
-    return sorted({model.name for model in embedding_rows.models(connection)})
+    return sorted({model.name for model in model_rows.models(connection)})
 
 
 def _asked(names: Callable[[Connection], list[str]]) -> list[str]:

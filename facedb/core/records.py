@@ -9,18 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.rejects import Problem
+
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
 Int64Array = NDArray[np.int64]
 Int32Array = NDArray[np.int32]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why an input did not become a face: a stable code and a sentence for a person."""
-
-    code: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)

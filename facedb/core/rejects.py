@@ -6,9 +6,17 @@ A code is stable: it is stored in the database, filtered on and counted. The sen
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
-from facedb.core.records import Problem
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why an input did not become a face: a stable code and a sentence for a person."""
+
+    code: str
+    detail: str
+
 
 UNREADABLE: Final = "unreadable"
 EMPTY: Final = "empty"

@@ -17,10 +17,11 @@ from facedb.core.files.paths import from_text, to_text
 from facedb.core.progress import Reporter
 from facedb.core.records import ImageResult, ImageTask
 from facedb.core.rejects import CHANGED, TOO_LARGE, Rejected, problem
-from facedb.dataset import embedding_rows
-from facedb.dataset.embedding_rows import ModelRow, PendingImage
+from facedb.dataset import embedding_rows, model_rows, pending_rows
+from facedb.dataset.model_rows import ModelRow
 from facedb.dataset.names import find_datasets
 from facedb.dataset.outcomes import count_outcomes
+from facedb.dataset.pending_rows import PendingImage
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.reconnecting import Work, streamed
@@ -129,7 +130,7 @@ def detection_key(contract: ModelContract) -> str:
 
 def register(conn: Connection, contract: ModelContract, choice: ModelChoice) -> ModelRow:
     """The row of a contract, made if it is not there."""
-    return embedding_rows.add_model(
+    return model_rows.add_model(
         conn,
         name=contract.name,
         digest=contract.digest(),
@@ -142,7 +143,7 @@ def register(conn: Connection, contract: ModelContract, choice: ModelChoice) -> 
 
 
 def _say_if_changed(conn: Connection, contract: ModelContract, choice: ModelChoice, reporter: Reporter) -> None:
-    earlier = embedding_rows.weights_known_as(conn, contract.name, str(choice.weights.absolute()))
+    earlier = model_rows.weights_known_as(conn, contract.name, str(choice.weights.absolute()))
     if earlier and contract.weights_sha256 not in earlier:
         reporter.say(
             f"{choice.weights.name} has other weights than before ({contract.weights_sha256[:12]}…, not "
@@ -179,19 +180,19 @@ def embed(
         model = work.unit(lambda conn: register(conn, embedder.contract, choice))
 
         def lock(conn: Connection) -> None:
-            claimed = embedding_rows.lock_embed(conn, model.id, dataset_id)
+            claimed = pending_rows.lock_embed(conn, model.id, dataset_id)
             if not claimed:
                 raise ConflictError(
                     f"Another facedb{claimed.holder} is embedding with {model.name} right now; wait for it, then run this again."
                 )
 
         work.keep(lock)
-        work.unit(lambda conn: embedding_rows.remember_choice(conn, dataset_id, choice.to_json()))
+        work.unit(lambda conn: model_rows.remember_choice(conn, dataset_id, choice.to_json()))
         if retry:
-            work.unit(lambda conn: embedding_rows.retry_rejects(conn, model.id, found))
+            work.unit(lambda conn: pending_rows.retry_rejects(conn, model.id, found))
         elif choice.max_pixels is not None:
-            work.unit(lambda conn: embedding_rows.retry_rejects(conn, model.id, found, TOO_LARGE))
-        todo = work.unit(lambda conn: embedding_rows.count_pending(conn, model.id, dataset_id))
+            work.unit(lambda conn: pending_rows.retry_rejects(conn, model.id, found, TOO_LARGE))
+        todo = work.unit(lambda conn: pending_rows.count_pending(conn, model.id, dataset_id))
         started = time.monotonic()
         done = 0
         hashes: dict[int, bytes | None] = {}
@@ -221,7 +222,7 @@ def _write(
 ) -> None:
     """Write a group of results, but for images that are not any more what the run began with."""
     # Another process may have ingested other bytes under the same path meanwhile: those stay pending.
-    valid = embedding_rows.unchanged(conn, begun_with)
+    valid = pending_rows.unchanged(conn, begun_with)
     embedding_rows.write_results(conn, model, [result for result in group if result.image_id in valid])
 
 
@@ -229,7 +230,7 @@ def _pending(
     db: Database, model_id: int, dataset_id: int | None, reporter: Reporter
 ) -> Generator[PendingImage, None, None]:
     yield from streamed(
-        db, lambda conn: embedding_rows.pending(conn, model_id, dataset_id), lambda image: image.id, say=reporter.say
+        db, lambda conn: pending_rows.pending(conn, model_id, dataset_id), lambda image: image.id, say=reporter.say
     )
 
 
@@ -262,6 +263,6 @@ def _timed_groups(results: Iterator[ImageResult]) -> Iterator[list[ImageResult]]
 
 
 def _summary(conn: Connection, model: ModelRow, dataset_id: int | None, done: int, seconds: float) -> EmbedSummary:
-    outcome = embedding_rows.count_outcomes(conn, model.id, dataset_id)
-    pending = embedding_rows.count_pending(conn, model.id, dataset_id)
+    outcome = pending_rows.count_outcomes(conn, model.id, dataset_id)
+    pending = pending_rows.count_pending(conn, model.id, dataset_id)
     return EmbedSummary(model, done, seconds, outcome.images, outcome.faces, outcome.rejected, pending)

@@ -18,8 +18,9 @@ from facedb.core.errors import ConflictError, InputError
 from facedb.core.files.paths import display
 from facedb.core.progress import Reporter
 from facedb.core.records import ImageRecord, VectorBatch
-from facedb.dataset import dataset_rows, missed_images
-from facedb.dataset.intake import Intake
+from facedb.dataset import dataset_rows
+from facedb.dataset.intake import missed_images
+from facedb.dataset.intake.one_source import Intake
 from facedb.dataset.outcomes import count_outcomes
 from facedb.dataset.places import source_rows
 from facedb.dataset.places.remembered_options import Asked, recall, stored_form

@@ -14,8 +14,9 @@ from facedb.core import rejects
 from facedb.core.errors import InputError
 from facedb.core.records import Float32Array, Int64Array, VectorBatch
 from facedb.core.vectors import normalise
-from facedb.dataset import embedding_rows, image_rows, vector_rows
-from facedb.dataset.embedding_rows import ModelRow
+from facedb.dataset import embedding_rows, image_rows, model_rows
+from facedb.dataset.intake import vector_rows
+from facedb.dataset.model_rows import ModelRow
 from facedb.db.connection import Connection
 
 DETECTION = "given"
@@ -35,7 +36,7 @@ def given_model(conn: Connection, name: str, dim: int) -> ModelRow:
     """The contract of vectors that somebody else computed: all that is known is the name the user gave and the dimension."""
     contract = {"kind": DETECTION, "name": name, "dim": dim}
     digest = hashlib.sha256(json.dumps(contract, sort_keys=True).encode()).hexdigest()
-    return embedding_rows.add_model(
+    return model_rows.add_model(
         conn,
         name=name,
         digest=digest,

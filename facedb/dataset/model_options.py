@@ -10,7 +10,7 @@ from typing import Any
 
 from facedb.core.errors import ModelError, UsageError
 from facedb.core.progress import Reporter, Silent
-from facedb.dataset import embedding_rows
+from facedb.dataset import model_rows
 from facedb.dataset.embed import ModelChoice
 from facedb.dataset.models import find_file, offered
 from facedb.dataset.places.source_places import find_home
@@ -90,7 +90,7 @@ def choose(
 def is_contract(db: Database, name: str) -> bool:
     """Whether a name is that of a contract, or the beginning of its digest; raises ConflictError where it is that of several."""
     with closing(db.open()) as conn, translated(db.dsn):
-        return embedding_rows.model_by_name(conn, name) is not None
+        return model_rows.model_by_name(conn, name) is not None
 
 
 def named_choice(options: ModelOptions, models_dir: Path, reporter: Reporter) -> ModelChoice:
@@ -168,7 +168,7 @@ def _remembered(
         home = find_home(conn, source, dataset, moved_from, Silent())
         conn.rollback()
         dataset = home.dataset
-    choices = [ModelChoice.from_json(values) for values in embedding_rows.remembered_choices(conn, dataset)]
+    choices = [ModelChoice.from_json(values) for values in model_rows.remembered_choices(conn, dataset)]
     if any(choice != choices[0] for choice in choices):
         raise UsageError(
             "The datasets were embedded with different models: name a dataset with --dataset, or a model with --model."

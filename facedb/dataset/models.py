@@ -16,9 +16,9 @@ import numpy as np
 from facedb.core.errors import ConflictError, ModelError, NotFoundError, UsageError
 from facedb.core.files.whole_file import whole_file, whole_folder
 from facedb.core.progress import Reporter
-from facedb.dataset import embedding_rows
+from facedb.dataset import model_rows
 from facedb.dataset.embed import ModelChoice
-from facedb.dataset.embedding_rows import ModelRow, ModelSummary
+from facedb.dataset.model_rows import ModelRow, ModelSummary
 from facedb.db.connection import Database, translated
 from facedb.embedding.contract import DetectorContract, ModelContract
 from facedb.embedding.model import FaceModel
@@ -262,13 +262,13 @@ def files(models_dir: Path) -> list[Path]:
 def contracts(db: Database) -> list[ModelSummary]:
     """Every contract that embedded something."""
     with closing(db.open()) as conn, translated(db.dsn):
-        return embedding_rows.models(conn)
+        return model_rows.models(conn)
 
 
 def find_contract(db: Database, name: str, models_dir: Path) -> ModelRow:
     """The contract of a name or digest, else of a file in ``models_dir``; raises NotFoundError, ConflictError when several fit."""
     with closing(db.open()) as conn, translated(db.dsn):
-        model = embedding_rows.model_by_name(conn, name)
+        model = model_rows.model_by_name(conn, name)
     if model is not None:
         return model
     path = file_of(name, models_dir)

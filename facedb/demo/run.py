@@ -14,7 +14,7 @@ from facedb.demo.comparison import Comparison, compare
 from facedb.demo.dataset import write_dataset
 from facedb.demo.model.embedder import MODEL, THRESHOLD
 from facedb.report import reading
-from facedb.scan.findings import Finding, FindingSelection, findings
+from facedb.scan.findings.ranked import Finding, FindingSelection, findings
 from facedb.scan.run import ScanOptions
 
 DATASET = "facedb-demo"

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from facedb.core import rejects
-from facedb.core.records import Float64Array, ImageFacts, ImageTask, Problem
-from facedb.core.rejects import Rejected, problem
+from facedb.core.records import Float64Array, ImageFacts, ImageTask
+from facedb.core.rejects import Problem, Rejected, problem
 from facedb.embedding.contract import ModelContract
 from facedb.embedding.detection.detect import Detection, Detector
 from facedb.embedding.model import Crops

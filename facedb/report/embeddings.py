@@ -15,7 +15,7 @@ from facedb.db.connection import Connection, Database
 from facedb.report import export_rows
 from facedb.report.python_results import to_pandas
 from facedb.review import decision_rows
-from facedb.scan.gallery import GallerySnapshot
+from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.which_scan import find_scope
 
 if TYPE_CHECKING:

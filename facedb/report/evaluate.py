@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from facedb.core.machine.blas import one_blas_thread
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array
 from facedb.core.result_columns import As
-from facedb.dataset import embedding_rows
+from facedb.dataset import model_rows
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.pictures.thumbnail import from_bytes
 from facedb.findings.copies import Hashes
@@ -38,11 +39,12 @@ from facedb.join.loop import join, plan_blocks
 from facedb.report import truth
 from facedb.report.pictures.altered import AlteredPictures
 from facedb.report.standing import judged, listed
-from facedb.scan import finding_rows, scan_rows
-from facedb.scan.finding_rows import ClassRow, MissRow
-from facedb.scan.gallery import GallerySnapshot
-from facedb.scan.gallery_faces import GalleryFaces
-from facedb.scan.pictures import pictures_of
+from facedb.scan import pair_rows
+from facedb.scan.faces.gallery import GallerySnapshot
+from facedb.scan.faces.gallery_faces import GalleryFaces
+from facedb.scan.faces.pictures import pictures_of
+from facedb.scan.findings import finding_rows
+from facedb.scan.findings.finding_rows import ClassRow, MissRow
 from facedb.scan.scan_rows import ScanRow
 from facedb.scan.which_scan import find_scan
 
@@ -158,7 +160,7 @@ def inject(
         faces, vectors = load_gallery(db, conn, found_scan, cache_dir, reporter)
         gallery = Gallery(vectors, faces.identity_ids.astype(np.int64), faces.image_ids)
         counts = parse_inject(spec, len(faces), len(np.unique(faces.identity_ids)))
-        model = embedding_rows.model_by_id(conn, found_scan.model_id)
+        model = model_rows.model_by_id(conn, found_scan.model_id)
         assert model is not None  # noqa: S101 - a scan has its model by foreign key
         remake = AlteredPictures(conn, model, faces.image_ids, vectors, reporter)
         hashes = Hashes(faces.content, faces.look, faces.has_look)
@@ -201,6 +203,27 @@ def inject(
         )
 
 
+def evaluate(
+    db: Database,
+    *,
+    planted: str | None,
+    seed: int,
+    listed: Path | None,
+    scan: int | None,
+    dataset: str | None,
+    engine: str,
+    threads: int | None,
+    cache_dir: Path | None,
+    reporter: Reporter,
+) -> Evaluation:
+    """Grade against mistakes that people ``listed``, or `inject` those ``planted`` (None: the usual ones) beside what is ``listed``."""
+    if listed is not None and planted is None:
+        return against_truth(db, listed, scan=scan, dataset=dataset)
+    spec = planted or DEFAULT_INJECT
+    planting = partial(inject, db, spec, seed, known=listed, scan=scan, dataset=dataset)
+    return planting(engine=engine, threads=threads, cache_dir=cache_dir, reporter=reporter)
+
+
 def against_truth(db: Database, file: Path, *, scan: int | None, dataset: str | None) -> Evaluation:
     """Grade the findings that a scan left against a list that people made (see `truth`); raises InputError for a bad list."""
     with closing(db.open()) as conn, translated(db.dsn):
@@ -215,10 +238,10 @@ def load_gallery(
     db: Database, conn: Connection, scan: ScanRow, cache_dir: Path | None, reporter: Reporter
 ) -> tuple[GalleryFaces, Float32Array]:
     """The faces that a scan compared, under the labels it had, and their vectors; raises InputError when some are gone."""
-    ledger = scan_rows.ledger(conn, scan.id)
+    ledger = pair_rows.ledger(conn, scan.id)
     wanted = np.concatenate([b.embedding_ids for b in ledger]) if ledger else np.empty(0, np.int64)
     labels = np.concatenate([b.identity_ids for b in ledger]) if ledger else np.empty(0, np.int32)
-    model = embedding_rows.model_by_id(conn, scan.model_id)
+    model = model_rows.model_by_id(conn, scan.model_id)
     assert model is not None  # noqa: S101 - a scan has its model by foreign key
     with GallerySnapshot(db.open, model, cache_dir) as snapshot:
         faces = snapshot.faces()

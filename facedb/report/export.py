@@ -21,7 +21,7 @@ from facedb.core.files.paths import display
 from facedb.core.files.whole_file import check_free, whole_file
 from facedb.core.progress import Reporter
 from facedb.core.result_columns import Table, Values, table
-from facedb.dataset import dataset_rows, embedding_rows
+from facedb.dataset import dataset_rows, model_rows
 from facedb.dataset.names import find_datasets
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
@@ -30,11 +30,12 @@ from facedb.report.embeddings import load_embeddings
 from facedb.report.result_rows import Link, ListedImage, MergedIdentity, Pair, PublishedPair
 from facedb.report.row_files import write_rows
 from facedb.review import decision_rows
-from facedb.review.changes import Changes, decide
 from facedb.review.decision_rows import PlannedImage
 from facedb.review.files.on_disk import absent
 from facedb.review.files.on_disk import remarks as not_there
-from facedb.scan import findings, scan_rows
+from facedb.review.plans.changes import Changes, decide
+from facedb.scan import scan_rows
+from facedb.scan.findings import ranked
 from facedb.scan.which_scan import find_scan
 from facedb.sources.archives.recordio import NAMES, IdentityRecordWriter
 from facedb.sources.image_bytes import ByteReader
@@ -114,7 +115,7 @@ def export(
     chosen = choose_format(what, path, form)
     check_free(path, force=options.force)
     if options.without_leaks_of is not None and what not in ("list", "rec"):
-        raise UsageError(f"Leaks are left out of a list or a .rec, not of {what}: leave without-leaks-of out.")
+        raise UsageError(f"Leaks are left out of a list or a .rec, not of {what}: leave --without-leaks-of out.")
     if options.dataset is None and what in ("list", "merge-map", "rec"):
         options = replace(options, dataset=_dataset_meant(db, options.scan, reporter))
     done = _write(db, what, path, chosen, options, reporter)
@@ -174,9 +175,9 @@ def _rows(db: Database, what: str, path: Path, form: str, options: ExportOptions
 @contextmanager
 def _selected(db: Database, what: str, options: ExportOptions) -> Iterator[tuple[Table[Any], Iterator[Any]]]:
     if what == "findings":
-        chosen = findings.FindingSelection(scan=options.scan, dataset=options.dataset, denied=options.as_is)
-        with findings.findings(db, chosen) as found:
-            yield table(findings.Finding), found
+        chosen = ranked.FindingSelection(scan=options.scan, dataset=options.dataset, denied=options.as_is)
+        with ranked.findings(db, chosen) as found:
+            yield table(ranked.Finding), found
         return
     selection = reading.Selection(options.scan, options.min_score, options.dataset, rejected=options.as_is)
     with reading.links(db, selection) if what == "links" else reading.pairs(db, selection) as rows:
@@ -207,7 +208,7 @@ def cleaned(conn: Connection, options: ExportOptions) -> tuple[list[tuple[Planne
     In a dataset where nothing has a label every image has an empty one. Raises NotFoundError where no image stays.
     """
     changes = _changes(conn, options)
-    model = embedding_rows.model_in_use(conn, find_datasets(conn, [options.dataset]))
+    model = model_rows.model_in_use(conn, find_datasets(conn, [options.dataset]))
     faceless = export_rows.without_face(conn, model.id) if model is not None else set()
     names = {key: name for key, name, _ in export_rows.identities(conn, options.dataset)}
     leaks = export_rows.Leaks()

@@ -12,7 +12,7 @@ from facedb.core.counting import counted
 from facedb.core.files.paths import display
 from facedb.core.rejects import IGNORED, REJECTED
 from facedb.core.result_columns import Table, table
-from facedb.dataset import embedding_rows
+from facedb.dataset import pending_rows
 from facedb.dataset.names import find_datasets
 from facedb.db.connection import Database, translated
 from facedb.db.queries import load
@@ -109,7 +109,7 @@ def retry_rejects(db: Database, *, dataset: str | None, code: str | None) -> int
     """Make images that models rejected pending again; returns how many."""
     _check_code(code)
     with closing(db.open()) as conn, translated(db.dsn):
-        count = embedding_rows.retry_rejects(conn, None, find_datasets(conn, [dataset]), code)
+        count = pending_rows.retry_rejects(conn, None, find_datasets(conn, [dataset]), code)
         conn.commit()
         return count
 

@@ -13,8 +13,8 @@ from facedb.findings.confidence import LIKELY
 from facedb.findings.finding_table import FindingTable, Kind, Role
 from facedb.findings.planting import Item, Planted
 from facedb.report import truth
-from facedb.scan import finding_rows
-from facedb.scan.gallery_faces import GalleryFaces
+from facedb.scan.faces.gallery_faces import GalleryFaces
+from facedb.scan.findings import finding_rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from facedb.core.errors import InputError
 from facedb.db.connection import Connection
 from facedb.findings.finding_table import FindingTable, Kind, Role, table
 from facedb.findings.planting import Item
-from facedb.scan import finding_rows
-from facedb.scan.finding_rows import MissRow
+from facedb.scan.findings import finding_rows
+from facedb.scan.findings.finding_rows import MissRow
 from facedb.sources.tables.csv_table import TextTable
 
 _NO_MISTAKES = ("look-alike", "photo")

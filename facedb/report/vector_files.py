@@ -84,7 +84,7 @@ def _object_id(path: str, identity: str | None) -> str:
 def _face01(folder: Path, found: Embeddings) -> None:
     """One folder per person with ``npKnown.npz``: names (n,) and vectors (n, 1, d)."""
     if None in found.identities:
-        raise UsageError("Images without a label have no folder of a person: export as npz or npy.")
+        raise UsageError("Images without a label cannot be written as one folder per person: export as npz or npy.")
     at = range(len(found))
     for identity, members in groupby(at, key=lambda k: found.identities[k] or ""):
         rows = list(members)

@@ -1,7 +1,7 @@
 """Forget: the right to erasure, for a person (an identity), a photo or a whole dataset.
 
 Everything that was made of the photos goes in one transaction: faces, vectors, bystanders, pairs, links, findings, verdicts, steps of
-plans, misses of evaluations; then the caches, and last the tables are rewritten (`facedb.db.wipe`). Links and findings of the labels
+plans, misses of evaluations; then the caches, and last the tables are rewritten (`facedb.db.upkeep.wipe`). Links and findings of the labels
 that a scan gave the faces go as a whole, since their numbers were counted with them: the next scan counts anew. Histograms of scores and
 the ledgers of scans stay: they hold counts and numbers of rows, no vector and no name. The audit keeps keys and counts.
 """
@@ -18,18 +18,18 @@ from typing import Literal
 
 from facedb.core.errors import ConflictError, InputError, NotFoundError
 from facedb.core.files.paths import display, from_text, to_text
-from facedb.dataset.file_changes import digest
+from facedb.dataset.intake.file_changes import digest
 from facedb.dataset.names import find_datasets
 from facedb.dataset.outcomes import count_outcomes
 from facedb.db import audit
 from facedb.db.connection import Connection, Database
 from facedb.db.locks import once_free
 from facedb.db.queries import load
+from facedb.db.upkeep.wipe import wipe
 from facedb.db.wait import Say
-from facedb.db.wipe import wipe
 from facedb.review.people import find_identity
 from facedb.review.verdicts import below_roots
-from facedb.scan.gallery import cache_folder
+from facedb.scan.faces.gallery import cache_folder
 from facedb.scan.tiles import chunks
 from facedb.scan.tiles.chunks import Folder
 

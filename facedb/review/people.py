@@ -74,7 +74,7 @@ def make(conn: Connection, dataset_id: int, name: str) -> int:
     text = to_text(name.strip())
     parts = text.split("/")
     if not text or text != display(text) or text.startswith((QUARANTINE, "bytes:")):
-        raise UsageError("A name needs letters, and none that cannot be seen.")
+        raise UsageError("A name needs at least one letter, and no invisible characters.")
     if any(part in ("", ".", "..") or part.startswith(".") or "\\" in part for part in parts):
         raise UsageError("A name becomes a folder: no dot in front, no empty part, no backslash.")
     if any(len(part.encode()) > _NAME_BYTES for part in parts) or len(parts) > _MOST_PARTS:

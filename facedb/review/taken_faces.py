@@ -78,7 +78,7 @@ def say(
         image = find_image(conn, path, dataset)
         if at is None:
             if standing(conn, image.id) is None:
-                raise UsageError(f"Nobody took a face of {display(path)}: the scan chooses it.")
+                raise UsageError(f"Nobody took a face of {display(path)}, so there is no choice to take back.")
             return take_back(conn, image.id, said_by=by)
         found = conn.execute(SQL["face_at"], {"image_id": image.id, "x": at[0], "y": at[1]}).fetchone()
         if found is None:

@@ -19,7 +19,7 @@ from facedb.review import decision_rows, name_rows, people
 from facedb.review.decision_rows import VerdictRow
 from facedb.review.name_rows import FoundImage
 from facedb.review.people import find_identity
-from facedb.scan.lessons import learn_in
+from facedb.scan.findings.lessons import learn_in
 from facedb.sources.tables.csv_table import TextTable
 
 ANSWERS: Mapping[str, tuple[str, ...]] = {
@@ -93,7 +93,7 @@ def _say(conn: Connection, statement: Statement, dataset: str | None) -> int:
         raise UsageError(f"A verdict on a {statement.kind} names {'one image' if statement.b else 'two'}.")
     if statement.target is not None and (statement.kind, statement.verdict) not in _WITH_TARGET:
         raise UsageError(
-            "Only an image of the wrong identity, or two identities that are the same, can have one: leave the target out."
+            "Only an image of the wrong identity, or two identities that are the same, can have a target: leave the target out."
         )
     by = statement.by or user_name()
     note = statement.note or None
@@ -197,7 +197,7 @@ def _statements(file: Path, table: TextTable) -> Iterator[Statement]:
         if any("\n" in row.get(name, "") for name in ("kind", "a", "b", "verdict", "target")):
             raise InputError(f"{where}: a name goes on over the end of its line; close the quote before it.")
         if verdict not in ANSWERS.get(kind, ()):
-            raise InputError(f"{where}: nobody can say {verdict!r} of a {kind!r}; see `facedb verdict --help`.")
+            raise InputError(f"{where}: a verdict on a {kind!r} cannot be {verdict!r}; see `facedb verdict --help`.")
         yield Statement(
             kind,
             a,

@@ -16,12 +16,13 @@ from facedb.findings.names.evidence import names as names_of
 from facedb.findings.outside.photos import Outside
 from facedb.findings.rates.histogram import count_scores
 from facedb.join.gallery import Gallery
-from facedb.scan import finding_rows, lessons, rolled_up, scan_rows
-from facedb.scan.compared import Compared
-from facedb.scan.findings import compute_copies, compute_findings
-from facedb.scan.outside import either, tell
-from facedb.scan.pictures import photo_facts, pictures_of
-from facedb.scan.scan_rows import PairRows
+from facedb.scan import pair_rows, rolled_up, scan_rows
+from facedb.scan.faces.compared import Compared
+from facedb.scan.faces.outside import either, tell
+from facedb.scan.faces.pictures import photo_facts, pictures_of
+from facedb.scan.findings import finding_rows, lessons
+from facedb.scan.findings.computed import compute_copies, compute_findings
+from facedb.scan.pair_rows import PairRows
 from facedb.scan.scores import histograms
 from facedb.scan.scores.histograms import Distributions
 from facedb.scan.tiles import link_parts
@@ -93,7 +94,7 @@ def _write_labelled(
     if pairs is None:
         rolled = rolled_up.roll_up(conn, scan_id, gallery.vectors, faces.identity_ids)
         pairs = rolled.best
-        scan_rows.write_pairs(conn, scan_id, pairs)
+        pair_rows.write_pairs(conn, scan_id, pairs)
     rows_a, rows_b = compared.rows(pairs)
     links = (
         roll_up(gallery.vectors, faces.identity_ids, rows_a, rows_b, pairs.score) if rolled is None else rolled.links
@@ -104,7 +105,7 @@ def _write_labelled(
     pictures, told = pictures_of(conn, np.r_[faces.image_ids, outside.faces.image_ids]), None
     if strangers is not None:
         told, pictures = tell(strangers, folders, pictures)
-    scan_rows.write_outsiders(conn, scan_id, outside.faces.embedding_ids, outside.faces.face_ids)
+    pair_rows.write_outsiders(conn, scan_id, outside.faces.embedding_ids, outside.faces.face_ids)
     found = compute_findings(
         conn,
         scan_id,
@@ -131,7 +132,7 @@ def _write_labelled(
 
 
 def _write_links(conn: Connection, scan_id: int, links: Links) -> None:
-    scan_rows.write_links(conn, scan_id, {name: getattr(links, name) for name in links.__dataclass_fields__})
+    pair_rows.write_links(conn, scan_id, {name: getattr(links, name) for name in links.__dataclass_fields__})
 
 
 def _seen(conn: Connection, scan_id: int, compared: Compared, folders: FolderStudy, *, names: bool) -> Company:

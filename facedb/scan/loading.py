@@ -13,15 +13,15 @@ from facedb.core.errors import NotFoundError, UsageError
 from facedb.core.machine import memory
 from facedb.core.progress import Reporter, Silent
 from facedb.core.records import Int32Array, Int64Array
-from facedb.dataset.embedding_rows import ModelRow
+from facedb.dataset.model_rows import ModelRow
 from facedb.db.connection import Connection, Database
 from facedb.db.locks import wait_briefly
 from facedb.findings.copies import NEAR
-from facedb.scan import face_choice, gallery
-from facedb.scan.face_choice import FaceChoice
-from facedb.scan.gallery import GallerySnapshot
-from facedb.scan.gallery_faces import GalleryFaces
-from facedb.scan.outside import OutsideFaces
+from facedb.scan.faces import face_choice, gallery
+from facedb.scan.faces.face_choice import FaceChoice
+from facedb.scan.faces.gallery import GallerySnapshot
+from facedb.scan.faces.gallery_faces import GalleryFaces
+from facedb.scan.faces.outside import OutsideFaces
 from facedb.scan.scores import thresholds
 from facedb.scan.scores.thresholds import ThresholdRule
 from facedb.scan.tiles import ledger
@@ -108,7 +108,9 @@ class FaceFilter:
 
 def own_labels(embedding_ids: Int64Array) -> Int32Array:
     if len(embedding_ids) and int(embedding_ids.max()) > np.iinfo(np.int32).max:
-        raise UsageError("This database has numbered more embeddings than faces without labels can be told apart by.")
+        raise UsageError(
+            "Faces without labels cannot be scanned in a database that has numbered this many embeddings: ingest them into a new one."
+        )
     return (-embedding_ids).astype(np.int32)
 
 

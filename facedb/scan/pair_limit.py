@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from facedb.core.errors import TooManyPairsError
 from facedb.findings.rates.pair_sample import predict_pairs
-from facedb.scan.compared import Compared
-from facedb.scan.scan_rows import PairRows
+from facedb.scan.faces.compared import Compared
+from facedb.scan.pair_rows import PairRows
 
 _PREDICTION_ROWS = 192
 _FEWEST_ROWS = 48

@@ -14,14 +14,14 @@ from psycopg import errors
 
 from facedb.core.errors import FacedbError, InputError, NotFoundError
 from facedb.core.progress import Reporter
-from facedb.dataset import embedding_rows
+from facedb.dataset import model_rows
 from facedb.dataset.outcomes import count_outcomes
 from facedb.db import audit
 from facedb.db.connection import Connection, Database
 from facedb.db.locks import wait_briefly
 from facedb.db.queries import load
-from facedb.scan import lessons
-from facedb.scan.gallery import cache_folder
+from facedb.scan.faces.gallery import cache_folder
+from facedb.scan.findings import lessons
 from facedb.scan.tiles import chunks
 
 SQL = load("scan", "retention")
@@ -117,7 +117,7 @@ def remove_model(db: Database, name: str, *, yes: bool, cache_dir: Path | None =
     Raises NotFoundError.
     """
     with db.connection() as conn:
-        model = embedding_rows.model_by_name(conn, name)
+        model = model_rows.model_by_name(conn, name)
         if model is None:
             raise NotFoundError(f"There is no contract {name!r} in the database: see `facedb model list`.")
         found = conn.execute(SQL["scans_of_model"], {"model_id": model.id}).fetchall()

@@ -12,7 +12,7 @@ from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.db.connection import Connection
 from facedb.findings.links import Links, put_together, statistics
 from facedb.findings.rates.histogram import BINS, bin_of
-from facedb.scan.scan_rows import PairRows
+from facedb.scan.pair_rows import PairRows
 from facedb.scan.scores.histograms import Explained
 from facedb.scan.tiles import link_parts
 

@@ -20,14 +20,15 @@ from facedb.db.connection import Connection, Database, translated
 from facedb.db.reconnecting import Work
 from facedb.findings.outside.photos import Outside
 from facedb.join.engine import ENGINE_NAMES, EngineInfo, choose_engine
-from facedb.scan import scan_rows
+from facedb.scan import pair_rows, scan_rows
 from facedb.scan.carried import carried_pairs
-from facedb.scan.compared import Compared
 from facedb.scan.conclusion import conclude, study
+from facedb.scan.faces.compared import Compared
 from facedb.scan.loading import WORKING_BYTES, FaceFilter, Loading, ScanOptions
 from facedb.scan.pair_limit import expect_few_enough
+from facedb.scan.pair_rows import PairRows
 from facedb.scan.retention import let_old_ones_go
-from facedb.scan.scan_rows import PairRows, ScanRow
+from facedb.scan.scan_rows import ScanRow
 from facedb.scan.tiles import chunks
 from facedb.scan.tiles import ledger as scan_ledger
 from facedb.scan.tiles.leader import Leader
@@ -170,7 +171,7 @@ class _Run:
         loading = self._loading
         ledger = scan_ledger.begin(conn, loading.model.id, loading.scope, plan, compared.threshold, self._engine.name)
         if carried is not None:
-            scan_rows.write_pairs(conn, ledger.scan_id, carried)
+            pair_rows.write_pairs(conn, ledger.scan_id, carried)
         return ledger, carried
 
     def _export(self, ledger: Ledger, root: str, conn: Connection) -> None:
@@ -180,7 +181,7 @@ class _Run:
         """Every pair of the scan: what this process wrote, unless others, or an earlier run, have written some."""
         if self._plan.scan_id is None and leader.did_all(conn):
             return PairRows.join([*([] if carried is None else [carried]), *leader.written])
-        return scan_rows.read_pairs(conn, scan_id)
+        return pair_rows.read_pairs(conn, scan_id)
 
     def _look_outside(self) -> Outside:
         options, compared = self._options, self._compared

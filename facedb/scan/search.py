@@ -11,9 +11,9 @@ import numpy as np
 from facedb.core.defaults import TOP
 from facedb.core.errors import InputError, ModelError, NotFoundError
 from facedb.core.records import FaceVector
-from facedb.dataset import embedding_rows
+from facedb.dataset import model_rows
 from facedb.dataset.embed import ModelChoice
-from facedb.dataset.embedding_rows import ModelRow
+from facedb.dataset.model_rows import ModelRow
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.contract import ModelContract
 from facedb.embedding.model_files.resolve import load_contract
@@ -85,10 +85,10 @@ def _embedded_with(conn: Connection, choice: ModelChoice) -> ModelRow:
     wanted = load_contract(
         choice.weights, preset=choice.preset, detector=choice.detector, faces=choice.faces, overrides=choice.overrides
     ).to_dict()
-    for known in reversed(embedding_rows.models(conn)):
+    for known in reversed(model_rows.models(conn)):
         there = {key: value for key, value in known.contract.items() if key not in _FREE}
         if known.embeddings and there == {key: value for key, value in wanted.items() if key not in _FREE}:
-            found = embedding_rows.model_by_id(conn, known.id)
+            found = model_rows.model_by_id(conn, known.id)
             if found is not None:
                 return found
     raise NotFoundError(

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from facedb.core.errors import NotFoundError
 from facedb.core.records import Float32Array
-from facedb.dataset.embedding_rows import ModelRow, partition
+from facedb.dataset.model_rows import ModelRow, partition
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 

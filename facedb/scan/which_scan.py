@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facedb.core.errors import NotFoundError, UsageError
-from facedb.dataset import embedding_rows
-from facedb.dataset.embedding_rows import ModelRow
+from facedb.dataset import model_rows
+from facedb.dataset.model_rows import ModelRow
 from facedb.dataset.names import find_datasets, nearest
 from facedb.db.connection import Connection
 from facedb.scan import scan_rows
@@ -76,29 +76,29 @@ def find_scan(
                 "(`facedb scans`)."
             )
     covered = scan.scope.get("datasets")
-    found = embedding_rows.model_by_id(conn, scan.model_id)
+    found = model_rows.model_by_id(conn, scan.model_id)
     assert found is not None  # noqa: S101 - a scan has its model by foreign key
     return ScanScope(None if covered is None else tuple(covered), found, scan)
 
 
 def _model_called(conn: Connection, name: str, models_dir: Path | None) -> ModelRow:
-    model = embedding_rows.model_by_name(conn, name)
+    model = model_rows.model_by_name(conn, name)
     if model is None and models_dir is not None:
         # Loaded where it is needed: most questions name no file, and their commands must start fast.
         from facedb.dataset.models import weights_called
 
         weights = weights_called(name, models_dir)
-        model = None if weights is None else embedding_rows.model_by_weights(conn, weights)
+        model = None if weights is None else model_rows.model_by_weights(conn, weights)
         if model is None and weights is not None:
             raise NotFoundError(f"The model {name} has embedded nothing yet: run `facedb embed --model {name}` first.")
     if model is None:
-        there = [row.name for row in embedding_rows.models(conn)]
+        there = [row.name for row in model_rows.models(conn)]
         raise NotFoundError(f"There is no model {name!r}: {nearest(name, there)}see `facedb model list`.")
     return model
 
 
 def _model_in_use(conn: Connection, keys: tuple[int, ...] | None, names: Sequence[str | None]) -> ModelRow:
-    model = embedding_rows.model_in_use(conn, keys)
+    model = model_rows.model_in_use(conn, keys)
     if model is None:
         of = f" of {' and '.join(name for name in names if name)}" if keys else ""
         raise NotFoundError(f"There are no embeddings{of} yet: run `facedb check FOLDER --model MODEL.onnx` first.")

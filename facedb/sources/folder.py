@@ -10,7 +10,8 @@ from pathlib import Path
 
 from facedb.core.errors import InputError
 from facedb.core.files.paths import QUARANTINE
-from facedb.core.records import ImageRecord, Problem
+from facedb.core.records import ImageRecord
+from facedb.core.rejects import Problem
 from facedb.sources import problems
 from facedb.sources.files import inspect_file
 from facedb.sources.identity import identity_rule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from facedb.core.records import Problem
+from facedb.core.rejects import Problem
 from facedb.sources import problems
 
 _FOLDERS = (

@@ -6,7 +6,7 @@ import errno
 import os
 
 from facedb.core import rejects
-from facedb.core.records import Problem
+from facedb.core.rejects import Problem
 
 EMPTY = rejects.problem(rejects.EMPTY)
 NOT_AN_IMAGE = rejects.problem(rejects.NOT_AN_IMAGE)

@@ -26,7 +26,7 @@ from facedb.demo.dataset import picture_bytes
 from facedb.demo.model.embedder import MODEL
 from facedb.demo.planted import plan_dataset
 from facedb.review.files.apply import apply, undo
-from facedb.review.plan import make_plan, plans
+from facedb.review.plans.plan import make_plan, plans
 from facedb.review.verdicts import Statement, say
 from facedb.scan.run import ScanOptions
 

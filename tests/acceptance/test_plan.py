@@ -16,7 +16,7 @@ from facedb.db.connection import Database
 from facedb.report.export import ExportOptions, export
 from facedb.review.files import checkpoints
 from facedb.review.files.apply import apply, undo
-from facedb.review.plan import make_plan, plans, show_plan
+from facedb.review.plans.plan import make_plan, plans, show_plan
 from facedb.review.verdicts import Statement, listed, say
 from tests.acceptance.trees import PEOPLE, grow, look, people, png, rows, take
 

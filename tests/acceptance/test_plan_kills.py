@@ -12,7 +12,7 @@ import pytest
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
 from facedb.review.files.apply import apply, undo
-from facedb.review.plan import make_plan, show_plan
+from facedb.review.plans.plan import make_plan, show_plan
 from tests.acceptance.trees import look, people, rows, take
 
 _SCRIPT = Path(__file__).with_name("stop_at.py")

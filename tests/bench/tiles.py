@@ -24,8 +24,8 @@ from facedb.bench.database import fill, scratch
 from facedb.core.settings import load_settings
 from facedb.db.connection import Database, connect
 from facedb.db.reconnecting import Work
-from facedb.scan import scan_rows
-from facedb.scan.scan_rows import Labels, LedgerBlock, PairRows
+from facedb.scan import pair_rows
+from facedb.scan.pair_rows import Labels, LedgerBlock, PairRows
 from facedb.scan.tiles import tile_rows
 from facedb.scan.tiles.claims import Claims, Found
 from facedb.scan.tiles.ledger import cut
@@ -87,7 +87,7 @@ def begin(db: Database, blocks: int) -> int:
             LedgerBlock(k, False, ids[k : k + 1], ids[k : k + 1].astype(np.int32), ids[k : k + 1])
             for k in range(blocks)
         ]
-        scan_id = scan_rows.begin_scan(
+        scan_id = pair_rows.begin_scan(
             conn,
             model_id=model.id,
             base_scan_id=None,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from facedb.dataset import dataset_rows, embedding_rows, image_rows
-from facedb.dataset.embedding_rows import ModelRow
+from facedb.dataset import dataset_rows, embedding_rows, image_rows, model_rows
 from facedb.dataset.image_rows import ImageRow
+from facedb.dataset.model_rows import ModelRow
 from facedb.dataset.places import source_rows
 from facedb.db.connection import Connection, Database
 
@@ -33,7 +33,7 @@ def clustered(rng: np.random.Generator, rows: int, dim: int, centres: int, noise
 def add_model(conn: Connection, dim: int, name: str = "test") -> ModelRow:
     """A contract that nobody can run."""
     digest = hashlib.sha256(f"{name}{dim}".encode()).hexdigest()
-    return embedding_rows.add_model(
+    return model_rows.add_model(
         conn,
         name=name,
         digest=digest,

@@ -27,7 +27,7 @@ _LOADED = [
     "facedb.embedding.session",
     "facedb.scan.run",
     "facedb.review.files.apply",
-    "facedb.review.plan",
+    "facedb.review.plans.plan",
     "tests.faults.kills",
 ]
 KILLS_A_ROUND = 3

@@ -14,7 +14,7 @@ from facedb.core.progress import Silent
 from facedb.dataset.ingest import ingest
 from facedb.db import migrate
 from facedb.db.connection import Database
-from facedb.review.plan import make_plan
+from facedb.review.plans.plan import make_plan
 from facedb.scan.retention import prune
 from facedb.scan.run import ScanOptions, scan
 from tests.acceptance import trees

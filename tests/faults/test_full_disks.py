@@ -15,7 +15,7 @@ import pytest
 from facedb.core.files.paths import QUARANTINE
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
-from facedb.review.plan import make_plan
+from facedb.review.plans.plan import make_plan
 from facedb.review.verdicts import Statement, say
 from facedb.scan.run import ScanOptions, scan
 from tests.acceptance import trees

@@ -18,7 +18,7 @@ from facedb.core.progress import Silent
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
 from facedb.db.server.process import processes
-from facedb.review.plan import make_plan
+from facedb.review.plans.plan import make_plan
 from tests.acceptance import trees
 from tests.acceptance.world import Command, block_model, people, picture_of
 from tests.conftest import Server

@@ -20,7 +20,7 @@ import pytest
 from facedb.core.progress import Silent
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
-from facedb.review.plan import make_plan
+from facedb.review.plans.plan import make_plan
 from facedb.review.verdicts import Statement, say
 from facedb.scan.run import ScanOptions, scan
 from tests.acceptance.world import PROGRAM, Command, block_model, people

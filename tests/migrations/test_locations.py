@@ -12,7 +12,7 @@ from facedb.dataset.ingest import ingest
 from facedb.db import migrate
 from facedb.db.connection import Database
 from facedb.review.files.apply import apply
-from facedb.review.plan import make_plan
+from facedb.review.plans.plan import make_plan
 from facedb.review.verdicts import Statement, say
 from tests.acceptance.trees import grow, png
 

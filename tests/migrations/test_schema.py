@@ -14,9 +14,10 @@ import pytest
 from psycopg import errors, sql
 
 from facedb.core.errors import NotFoundError, SchemaError
-from facedb.db import migrate, roles
+from facedb.db import migrate
 from facedb.db.connection import Database
 from facedb.db.server.binaries import bin_dir
+from facedb.db.upkeep import roles
 
 UNDESCRIBED = """
 select c.oid::regclass::text || coalesce('.' || a.attname, '')

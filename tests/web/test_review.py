@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from facedb.db.connection import Database
-from facedb.scan.lessons import learn
+from facedb.scan.findings.lessons import learn
 from facedb.scan.search import search
 from tests.web.conftest import Checked, Enter, Reviewer, TwoFaces
 

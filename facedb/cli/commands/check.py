@@ -88,7 +88,7 @@ def check(
 def print_verdict(db: Database, summary: CheckSummary) -> None:
     """Print the verdict of a check on stdout: what went in, what came out, the first findings, where everything is."""
     from facedb.cli.finding_list import listed
-    from facedb.scan.findings import Finding, FindingSelection, finding_counts, findings, findings_in_words
+    from facedb.scan.findings.ranked import Finding, FindingSelection, finding_counts, findings, findings_in_words
     from facedb.scan.scores.calibrate import scan_meaning
 
     taken, embedded, scan = summary.ingest, summary.embed, summary.scan.scan

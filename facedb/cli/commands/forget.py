@@ -32,7 +32,7 @@ def forget(
 
     --dataset alone forgets the dataset; with --identity or --image it says in which one. There is no way back.
     """
-    from facedb.db import wipe
+    from facedb.db.upkeep import wipe
     from facedb.review import erasure
 
     say = state_of(ctx).reporter.say

@@ -33,7 +33,7 @@ def plan(
     by: Annotated[str | None, typer.Option("--by", help="Who makes it; default: the user of this session.")] = None,
 ) -> None:
     """Turn verdicts into steps: merge, move, quarantine, drop. Prints them and touches no file."""
-    from facedb.review import plan as planning
+    from facedb.review.plans import plan as planning
 
     reporter = state_of(ctx).reporter
     with database(ctx) as db:
@@ -66,7 +66,7 @@ def plans(
     raw: RawOption = False,
 ) -> None:
     """Print the plans, newest first, and how far they are carried out."""
-    from facedb.review import plan as planning
+    from facedb.review.plans import plan as planning
 
     if prune is not None:
         with database(ctx) as db:
@@ -115,7 +115,7 @@ def undo(
 
 
 def _show(done: Outcome, output: Format, raw: bool, reporter: Reporter, command: str, what: str) -> None:
-    from facedb.review.plan import PlannedStep, PlanView
+    from facedb.review.plans.plan import PlannedStep, PlanView
 
     emit(table(PlannedStep), PlanView(done.plan, done.steps).rows(), output, raw=raw)
     reporter.say(f"Plan {done.plan.id}: {done.changed:,} of {counted(len(done.steps), 'step')} {what}.")

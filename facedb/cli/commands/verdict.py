@@ -60,13 +60,13 @@ def finding(
     folder is split; a photo that lies in no folder belongs to the one that the finding names, and newcomers to a new person. Rejected:
     the opposite, and the labels stand.
     """
-    from facedb.review import answers
+    from facedb.review.answers.answer import Answer
+    from facedb.review.answers.answer import answer as give
+    from facedb.review.answers.answer import numbers as ranks_of
 
-    ranks = answers.numbers(numbers)
     with database(ctx) as db:
-        done = answers.answer(
-            db, [answers.Answer(rank, answer.lower(), to, note, by, new) for rank in ranks], scan=scan, dataset=dataset
-        )
+        answers = [Answer(rank, answer.lower(), to, note, by, new) for rank in ranks_of(numbers)]
+        done = give(db, answers, scan=scan, dataset=dataset)
         for one in done:
             typer.echo(f"Finding {one.rank} ({one.kind}): {one.says}.")
         _tell(ctx, db, [key for one in done for key in one.verdicts], dataset)
@@ -208,7 +208,7 @@ def import_(
     scan: ScanOption = None,
 ) -> None:
     """Take in every verdict of a csv, or none if a row of it is wrong. Rows without an answer are left alone."""
-    from facedb.review import imports
+    from facedb.review.answers import imports
 
     with database(ctx) as db:
         said = imports.take(db, file, scan=scan, dataset=dataset, by=by, new=new)
@@ -270,7 +270,7 @@ def _say(ctx: typer.Context, statement: Statement, dataset: str | None) -> None:
 def _tell(ctx: typer.Context, db: Database, keys: list[int], dataset: str | None) -> None:
     """Say what verdicts contradict, and what a plan would do by them."""
     from facedb.review import contradictions
-    from facedb.review.outlook import outlook
+    from facedb.review.plans.outlook import outlook
 
     say = state_of(ctx).reporter.say
     written = set(keys)

@@ -110,7 +110,7 @@ class EmbeddedServer:
     def keep_up(self, *, port: int | None = None) -> str:
         """Start the server unless it runs, let it stay when its last user leaves, and return its URL.
 
-        With a ``port`` it listens there as well (`facedb.db.loopback`) until it is stopped. Raises ConflictError where it
+        With a ``port`` it listens there as well (`facedb.db.server.loopback`) until it is stopped. Raises ConflictError where it
         would have to be started anew for that and others use it, DatabaseError where the port cannot be had.
         """
         with self._exclusive():

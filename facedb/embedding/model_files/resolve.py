@@ -104,15 +104,7 @@ def load_contract(
     )
 
 
-def detector_contract(path: Path | str, **settings: Any) -> DetectorContract:
-    """The contract of a detector file with these settings (keys of DETECTOR_KEYS); the rest is usual for its family.
-
-    Raises ModelError for a file that is no face detector.
-    """
-    return _contract_and_heads(Path(path), settings)[0]
-
-
-def _contract_and_heads(path: Path, settings: Mapping[str, Any]) -> tuple[DetectorContract, Heads]:
+def contract_and_heads(path: Path, settings: Mapping[str, Any]) -> tuple[DetectorContract, Heads]:
     sha256 = weights_sha256(path)
     heads = heads_of(graph_of(open_session(path)))
     if heads is None:
@@ -124,7 +116,7 @@ def _contract_and_heads(path: Path, settings: Mapping[str, Any]) -> tuple[Detect
 def _detector(path: Path | str | None, settings: Mapping[str, Any], template: str) -> DetectorContract | None:
     if path is None:
         return None
-    contract, heads = _contract_and_heads(Path(path), detector_settings(settings))
+    contract, heads = contract_and_heads(Path(path), detector_settings(settings))
     if template == "arcface" and not heads.landmarks:
         raise ModelError(
             f"{Path(path).name} finds faces without landmarks, and this model wants them aligned: take a detector with landmarks "

@@ -11,7 +11,7 @@ from psycopg import sql
 from facedb.core.files.paths import from_text
 from facedb.core.lookup import rows_of
 from facedb.core.records import Int64Array
-from facedb.dataset.embedding_rows import partition
+from facedb.dataset.model_rows import partition
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, read_columns
 from facedb.db.queries import load

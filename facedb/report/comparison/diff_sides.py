@@ -11,7 +11,8 @@ from facedb.core.records import Float32Array, Int64Array
 from facedb.db.connection import Connection
 from facedb.report.comparison import diff_rows
 from facedb.report.comparison.diff_rows import FaceFacts
-from facedb.scan.scan_rows import ScanRow, ledger, read_pairs
+from facedb.scan.pair_rows import ledger, read_pairs
+from facedb.scan.scan_rows import ScanRow
 
 GONE = "(gone)"
 

@@ -27,7 +27,7 @@ from facedb.report.html import page_rows
 from facedb.report.html.redaction import Redaction
 from facedb.report.pictures import score_chart
 from facedb.report.pictures.thumbnails import Thumbnails
-from facedb.scan import lessons
+from facedb.scan.findings import lessons
 from facedb.scan.scores import calibrate
 from facedb.scan.scores.calibrate import CalibrateSummary
 from facedb.scan.which_scan import ScanScope, find_scan

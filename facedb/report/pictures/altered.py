@@ -14,7 +14,8 @@ from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array, ImageFacts, ImageTask, Int64Array
 from facedb.core.rejects import Rejected
 from facedb.dataset.embed import read_image
-from facedb.dataset.embedding_rows import ModelRow, PendingImage, images_with_bytes
+from facedb.dataset.model_rows import ModelRow
+from facedb.dataset.pending_rows import PendingImage, images_with_bytes
 from facedb.db.connection import Connection
 from facedb.embedding.extract import READ_FAULTS
 from facedb.embedding.pictures.alter import ALTERATIONS, IN_PLACE, altered

@@ -15,16 +15,17 @@ from facedb.core.errors import ConflictError, InputError, UsageError
 from facedb.core.files.paths import display
 from facedb.core.machine.disk import is_full, short_of
 from facedb.core.progress import Reporter
-from facedb.dataset.limits import storable_time
+from facedb.dataset.intake.limits import storable_time
 from facedb.dataset.outcomes import count_outcomes
 from facedb.dataset.places import source_rows
 from facedb.db.connection import Connection, Database, translated
-from facedb.review import decision_rows, plan_rows
+from facedb.review import decision_rows
 from facedb.review.files.carrying import Carrying, Outcome
 from facedb.review.files.checkpoints import reached
 from facedb.review.files.on_disk import check_kept
 from facedb.review.files.safe_moves import FolderState, parents
-from facedb.review.plan_rows import FolderRow, StepRow
+from facedb.review.plans import plan_rows
+from facedb.review.plans.plan_rows import FolderRow, StepRow
 
 _APPLICABLE = ("proposed", "applying", "applied", "undoing", "undone")
 _UNDOABLE = ("applying", "applied", "undoing", "undone")

@@ -10,10 +10,10 @@ from facedb.core.errors import ConflictError, NotFoundError
 from facedb.core.files.paths import display
 from facedb.dataset.places import source_rows
 from facedb.db.connection import Connection
-from facedb.review import plan_rows
 from facedb.review.files.checkpoints import reached
 from facedb.review.files.safe_moves import Tree
-from facedb.review.plan_rows import PlanRow, StepRow
+from facedb.review.plans import plan_rows
+from facedb.review.plans.plan_rows import PlanRow, StepRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from facedb.core.progress import Reporter
 from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection, Database, translated
 from facedb.findings.rates.error_rates import SUPPORT, Calibration
-from facedb.scan import face_choice, scan_rows
-from facedb.scan.gallery import GallerySnapshot
+from facedb.scan import scan_rows
+from facedb.scan.faces import face_choice
+from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.loading import FaceFilter
 from facedb.scan.scores import thresholds
 from facedb.scan.scores.thresholds import Lines
@@ -153,7 +154,7 @@ def calibrate(
         else:
             summary = _from_sample(db, conn, dataset, model, reporter)
     if not summary.calibration.impostor.seen:
-        raise UsageError("There are not two identities to compare, so there is nothing to calibrate on.")
+        raise UsageError("Calibration needs faces of at least two identities: ingest and embed more.")
     return summary
 
 

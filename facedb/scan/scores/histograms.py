@@ -14,7 +14,7 @@ from facedb.findings.rates.histogram import BINS, PairCounts, ScoreHistogram, bi
 from facedb.findings.rates.impostors import impostor_histogram
 from facedb.findings.rates.pair_sample import sample_scores
 from facedb.join.gallery import Gallery
-from facedb.scan import scan_rows
+from facedb.scan import pair_rows
 
 # The same faces give the same sample, so that error rates do not change from scan to scan.
 _SEED = 0
@@ -75,7 +75,7 @@ def write(
         below = found.impostor.counts.copy()
         below[min(edge(threshold), BINS) :] = 0
         flagged = flagged * (np.arange(BINS) >= edge(threshold)) + below
-    scan_rows.write_histogram(
+    pair_rows.write_histogram(
         conn,
         scan_id,
         "impostor",
@@ -87,7 +87,7 @@ def write(
         doubt=told.doubt,
     )
     every = found.all_genuine_counted
-    scan_rows.write_histogram(
+    pair_rows.write_histogram(
         conn,
         scan_id,
         "genuine",
@@ -101,4 +101,4 @@ def write(
 def write_none(conn: Connection, scan_id: int) -> None:
     """Write of a scan of faces without labels that it knows neither genuine nor impostor pairs; the caller commits."""
     for kind in ("impostor", "genuine"):
-        scan_rows.write_histogram(conn, scan_id, kind, counted=None, sampled=None, total=0, counted_from=None)
+        pair_rows.write_histogram(conn, scan_id, kind, counted=None, sampled=None, total=0, counted_from=None)

@@ -16,9 +16,9 @@ from facedb.findings.rates.error_rates import Calibration, calibrate, observed
 from facedb.findings.rates.face_sample import sample_rows, score_pairs
 from facedb.findings.rates.histogram import BIN_EDGES, BINS, count_label_pairs
 from facedb.join.gallery import Gallery
-from facedb.scan import finding_rows
-from facedb.scan.gallery import GallerySnapshot
-from facedb.scan.gallery_faces import GalleryFaces
+from facedb.scan.faces.gallery import GallerySnapshot
+from facedb.scan.faces.gallery_faces import GalleryFaces
+from facedb.scan.findings import finding_rows
 
 FALSE_PAIRS_PER_FACE = 0.01
 """*Review above*: so many false pairs for each face are expected to be flagged, and thirty in a small set."""

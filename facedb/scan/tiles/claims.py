@@ -20,8 +20,8 @@ from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
 from facedb.db.reconnecting import Work
 from facedb.join.loop import BlockResult
-from facedb.scan import scan_rows
-from facedb.scan.scan_rows import PairRows
+from facedb.scan import pair_rows
+from facedb.scan.pair_rows import PairRows
 from facedb.scan.tiles import link_parts, tile_rows
 from facedb.scan.tiles.link_parts import LinkPart, roll_up_tile
 from facedb.scan.tiles.tile_rows import LEASE_SECONDS, TileRow
@@ -129,7 +129,7 @@ class Claims:
             if done and found.links is not None:
                 link_parts.write(conn, self._scan_id, tile.tile, found.links)
             elif done:
-                scan_rows.write_pairs(conn, self._scan_id, found.pairs)
+                pair_rows.write_pairs(conn, self._scan_id, found.pairs)
             return done
 
         return self._work.unit(write)

@@ -10,9 +10,9 @@ from facedb.join.engine import GPU_ENGINES, EngineInfo
 from facedb.join.gpu.nvidia import visible_gpus
 from facedb.join.loop import BlockResult, Join
 from facedb.join.tiles import cpu_count
-from facedb.scan.compared import Compared
+from facedb.scan.faces.compared import Compared
 from facedb.scan.loading import ScanOptions
-from facedb.scan.scan_rows import PairRows
+from facedb.scan.pair_rows import PairRows
 from facedb.scan.tiles import tile_rows
 from facedb.scan.tiles.bar import Bar
 from facedb.scan.tiles.claims import Claims, Found, release_dead

@@ -16,9 +16,10 @@ from facedb.core.progress import Reporter, Silent
 from facedb.core.records import Int32Array, Int64Array
 from facedb.db.connection import Connection
 from facedb.join.loop import Block, plan_blocks
-from facedb.scan import scan_rows
-from facedb.scan.gallery_faces import GalleryFaces
-from facedb.scan.scan_rows import Labels, LedgerBlock, ScanRow
+from facedb.scan import pair_rows, scan_rows
+from facedb.scan.faces.gallery_faces import GalleryFaces
+from facedb.scan.pair_rows import Labels, LedgerBlock
+from facedb.scan.scan_rows import ScanRow
 from facedb.scan.tiles import chunks, tile_rows
 from facedb.scan.tiles.tile_rows import TileRow
 
@@ -129,7 +130,7 @@ def begin(
         )
         for k, (start, stop) in enumerate(pairwise(borders))
     ]
-    scan_id = scan_rows.begin_scan(
+    scan_id = pair_rows.begin_scan(
         conn,
         model_id=model_id,
         base_scan_id=None if planned.base is None else planned.base.id,
@@ -168,13 +169,13 @@ def _resume(
     reporter: Reporter,
 ) -> Plan | None:
     for scan_id in scan_rows.running_scans(conn, model_id, scope, threshold, full=full):
-        ledger = scan_rows.ledger(conn, scan_id)
+        ledger = pair_rows.ledger(conn, scan_id)
         ids, labels = _members(ledger)
         rows = rows_of(ids, faces.embedding_ids)
         if (rows < 0).any():
             reporter.say(f"Faces of the unfinished scan {scan_id} are gone, so it is given up.")
             chunks.remove_or_say(conn, scan_id, reporter)
-            scan_rows.abandon_scan(conn, scan_id)
+            pair_rows.abandon_scan(conn, scan_id)
             conn.commit()
             continue
         outdated = len(rows) != len(faces) or bool((faces.identity_ids[rows] != labels).any())
@@ -197,14 +198,14 @@ def _build_on(
     reporter: Reporter,
 ) -> Plan:
     """Carry over what is unchanged since ``base``: the same embedding under the same label."""
-    blocks = scan_rows.ledger(conn, base.id)
+    blocks = pair_rows.ledger(conn, base.id)
     ids, labels = _members(blocks)
     rows = rows_of(faces.embedding_ids, ids)
     unchanged = rows >= 0
     unchanged[unchanged] = labels[rows[unchanged]] == faces.identity_ids[unchanged]
     same = int(unchanged.sum())
     alike = same == len(faces) == len(ids) and base.threshold == threshold
-    if alike and np.array_equal(np.sort(outside), scan_rows.outsiders(conn, base.id)):
+    if alike and np.array_equal(np.sort(outside), pair_rows.outsiders(conn, base.id)):
         reporter.say(f"Nothing is new since scan {base.id}; its rows are the answer.")
         return Plan(faces, same, [], finished=base)
     old, new = np.flatnonzero(unchanged), np.flatnonzero(~unchanged)

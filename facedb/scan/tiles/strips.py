@@ -15,13 +15,13 @@ from psycopg import sql
 from facedb.core.errors import ConflictError, InputError
 from facedb.core.lookup import rows_of
 from facedb.core.records import Float32Array, Int32Array, Int64Array
-from facedb.dataset.embedding_rows import ModelRow, partition
+from facedb.dataset.model_rows import ModelRow, partition
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, read_columns
 from facedb.db.queries import load
 from facedb.db.reconnecting import Work
 from facedb.db.wait import Say, silent
-from facedb.scan.scan_rows import array_text
+from facedb.scan.pair_rows import array_text
 from facedb.scan.tiles import chunks
 from facedb.scan.tiles.chunks import ChunkReader, DamagedError
 

@@ -19,15 +19,15 @@ from facedb.core.lookup import rows_of
 from facedb.core.machine.blas import one_blas_thread
 from facedb.core.progress import Reporter, Silent
 from facedb.core.records import Int64Array
-from facedb.dataset import embedding_rows
-from facedb.dataset.embedding_rows import ModelRow
+from facedb.dataset import model_rows
+from facedb.dataset.model_rows import ModelRow
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.reconnecting import Work
 from facedb.db.wait import Say, silent
 from facedb.join.engine import choose_engine
 from facedb.join.loop import Block, Gallery, Join
-from facedb.scan import scan_rows
-from facedb.scan.gallery import GallerySnapshot
+from facedb.scan import pair_rows, scan_rows
+from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.scan_rows import ScanRow
 from facedb.scan.tiles import tile_rows
 from facedb.scan.tiles.claims import Claims, Found, release_dead
@@ -96,7 +96,7 @@ def _work_on(
 ) -> WorkSummary:
     scan = session.unit(lambda conn: scan_rows.scan_by_id(conn, scan_id))
     assert scan is not None  # noqa: S101 - just listed
-    model = session.unit(lambda conn: embedding_rows.model_by_id(conn, scan.model_id))
+    model = session.unit(lambda conn: model_rows.model_by_id(conn, scan.model_id))
     assert model is not None  # noqa: S101 - a scan has its model by foreign key
     session.unit(lambda conn: release_dead(conn, scan_id))
     counts = session.unit(lambda conn: tile_rows.tile_counts(conn, scan_id))
@@ -195,7 +195,7 @@ class TileSearch:
         """The faces of the scan and their gallery; None where some are not what they were, which strips tell in a sentence."""
         if self._connect is None:
             return None
-        members = scan_rows.ledger(conn, self._ledger.scan_id)
+        members = pair_rows.ledger(conn, self._ledger.scan_id)
         ids = np.concatenate([block.embedding_ids for block in members])
         with GallerySnapshot(self._connect, self._model, self._cache_dir) as snapshot:
             faces = snapshot.faces()

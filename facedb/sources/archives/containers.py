@@ -10,7 +10,8 @@ from pathlib import Path
 from facedb.core.errors import InputError
 from facedb.core.files.file_kind import file_kind, is_pointer_or_page
 from facedb.core.files.image_format import HEAD_BYTES
-from facedb.core.records import ImageRecord, Problem
+from facedb.core.records import ImageRecord
+from facedb.core.rejects import Problem
 from facedb.sources import problems
 from facedb.sources.folder import Entry, entry_record, walk_tree
 from facedb.sources.junk import left_aside

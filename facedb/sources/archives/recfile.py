@@ -13,7 +13,8 @@ from typing import Self
 import numpy as np
 
 from facedb.core import rejects
-from facedb.core.records import Int64Array, Problem
+from facedb.core.records import Int64Array
+from facedb.core.rejects import Problem
 from facedb.sources import problems
 from facedb.sources.archives.recordio import FRAME, MAGIC, MAGIC_BYTES, MAX_LENGTH, padded, raw_distance
 

@@ -17,7 +17,8 @@ from typing import Any, BinaryIO, cast
 from facedb.core import rejects
 from facedb.core.errors import first_line
 from facedb.core.files.image_format import HEAD_BYTES
-from facedb.core.records import ImageRecord, Problem
+from facedb.core.records import ImageRecord
+from facedb.core.rejects import Problem
 from facedb.sources import problems
 from facedb.sources.archives.containers import Containers
 from facedb.sources.extensions import has_image_extension

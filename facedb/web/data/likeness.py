@@ -11,8 +11,8 @@ import numpy as np
 
 from facedb.core.errors import InputError, NotFoundError
 from facedb.core.records import Float32Array, Float64Array
-from facedb.dataset import embedding_rows
-from facedb.dataset.embedding_rows import ModelRow
+from facedb.dataset import model_rows
+from facedb.dataset.model_rows import ModelRow
 from facedb.db.connection import Connection
 from facedb.embedding.pipeline import Embedder, embed_bytes
 from facedb.join.score import pair_scores
@@ -101,7 +101,7 @@ def _last(conn: Connection, query: LiteralString, subject: Mapping[str, int]) ->
 def _model(conn: Connection, model_id: int | None) -> ModelRow:
     if model_id is None:
         return find_scope(conn).model
-    model = embedding_rows.model_by_id(conn, model_id)
+    model = model_rows.model_by_id(conn, model_id)
     if model is None:
         raise NotFoundError(f"There is no model {model_id}.")
     return model

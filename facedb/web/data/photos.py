@@ -14,7 +14,7 @@ from facedb.db.queries import load
 from facedb.report.pictures.thumbnails import Place, place_of
 from facedb.review import taken_faces
 from facedb.review.taken_faces import TakenFace
-from facedb.scan.face_choice import same_place
+from facedb.scan.faces.face_choice import same_place
 from facedb.web.data.faces import Face, load_faces, shown
 
 SQL = load("web", "photos")

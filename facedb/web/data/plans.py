@@ -9,7 +9,7 @@ from datetime import datetime
 from facedb.core.files.paths import display
 from facedb.db.connection import Connection
 from facedb.db.queries import load
-from facedb.review.plan import PlanView
+from facedb.review.plans.plan import PlanView
 from facedb.web.data.faces import Face, load_faces
 
 SQL = load("web", "plans")

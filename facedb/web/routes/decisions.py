@@ -9,7 +9,7 @@ from pydantic import Field
 
 from facedb.core.errors import UsageError
 from facedb.review import people
-from facedb.scan.lessons import learn
+from facedb.scan.findings.lessons import learn
 from facedb.web.data import case, decisions, identities, photos
 from facedb.web.data.decisions import Decided, Undone
 from facedb.web.data.statements import Answer, Wish

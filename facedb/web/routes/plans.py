@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from facedb.db.connection import Database
 from facedb.review.files import apply as applying
-from facedb.review.plan import make_plan, show_plan
+from facedb.review.plans.plan import make_plan, show_plan
 from facedb.web.data import plans, sittings
 from facedb.web.data.plans import Plan, Summary
 from facedb.web.deps import Body, Integer, PartsHere, Refusal, SessionHere, ShortText

@@ -16,7 +16,7 @@ import pytest
 from facedb.core.errors import ConflictError, ModelError, NotFoundError
 from facedb.core.progress import Silent
 from facedb.dataset import embed as workflow
-from facedb.dataset import embedding_rows
+from facedb.dataset import pending_rows
 from facedb.dataset.embed import EmbedSummary, ModelChoice, embed
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
@@ -208,7 +208,7 @@ def test_another_run_over_the_same_images_is_refused_and_one_over_others_is_not(
     with database.connection() as conn:
         row = conn.execute("select id from facedb.dataset where name = 'people'").fetchone()
         assert row is not None
-        assert embedding_rows.lock_embed(conn, model.id, row[0])
+        assert pending_rows.lock_embed(conn, model.id, row[0])
         with pytest.raises(ConflictError, match="right now"):
             work(database, choice, dataset="people")
         with pytest.raises(ConflictError, match="right now"):
@@ -316,7 +316,7 @@ from facedb.core.progress import Silent
 from facedb.db.connection import Database
 from facedb.dataset import embed
 mine, other = Path(sys.argv[3]), Path(sys.argv[4])
-locked, written = embed.embedding_rows.unchanged, embed.embedding_rows.write_results
+locked, written = embed.pending_rows.unchanged, embed.embedding_rows.write_results
 def together(*arguments):
     mine.touch()
     while not other.exists():
@@ -326,7 +326,7 @@ def slowly(*arguments):
     count = written(*arguments)
     time.sleep(0.5)  # written, not yet committed
     return count
-embed.embedding_rows.unchanged, embed.embedding_rows.write_results = together, slowly
+embed.pending_rows.unchanged, embed.embedding_rows.write_results = together, slowly
 embed.embed(Database(sys.argv[1], embedded=True), embed.ModelChoice(Path(sys.argv[2])), threads=1, reporter=Silent())
 """
 

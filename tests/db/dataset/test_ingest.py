@@ -22,7 +22,7 @@ from PIL import Image
 from facedb.core.errors import ConflictError, InputError, UsageError
 from facedb.core.progress import Silent
 from facedb.dataset.ingest import IngestSummary, ingest
-from facedb.dataset.intake import Intake
+from facedb.dataset.intake.one_source import Intake
 from facedb.db.connection import Database
 
 
@@ -524,9 +524,9 @@ import sys
 from pathlib import Path
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
-from facedb.dataset import intake
+from facedb.dataset.intake import one_source
 from facedb.dataset import ingest
-intake._BATCH = 5
+one_source._BATCH = 5
 ingest.ingest(Database(sys.argv[1], embedded=True), Path(sys.argv[2]), reporter=Silent())
 """
 

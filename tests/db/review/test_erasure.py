@@ -12,14 +12,15 @@ import pytest
 
 from facedb.core.errors import ConflictError, NotFoundError
 from facedb.core.progress import Silent
-from facedb.db import locks, wipe
+from facedb.db import locks
 from facedb.db.connection import Database
 from facedb.db.migrate import ensure
 from facedb.db.server.embedded import EmbeddedServer
+from facedb.db.upkeep import wipe
 from facedb.db.wait import silent
 from facedb.review import erasure, verdicts
 from facedb.review.erasure import Subject, forget
-from facedb.review.plan import make_plan
+from facedb.review.plans.plan import make_plan
 from facedb.scan.run import ScanOptions, scan
 from facedb.scan.search import index
 from tests.db.population import Population, clustered

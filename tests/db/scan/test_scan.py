@@ -23,9 +23,10 @@ from facedb.db.connection import Database
 from facedb.findings.rates.histogram import BINS, count_scores
 from facedb.join.engine import available_engines
 from facedb.join.gallery import Gallery
-from facedb.scan import gallery, scan_rows
-from facedb.scan.gallery import GallerySnapshot
-from facedb.scan.gallery_faces import GalleryFaces
+from facedb.scan import pair_rows
+from facedb.scan.faces import gallery
+from facedb.scan.faces.gallery import GallerySnapshot
+from facedb.scan.faces.gallery_faces import GalleryFaces
 from facedb.scan.run import ScanOptions, ScanSummary, scan
 from facedb.scan.scores import histograms
 from facedb.scan.tiles import tile_rows
@@ -52,8 +53,8 @@ def run(db: Database, threshold: float = 0.5, reporter: Silent | None = None, **
     found = summary.scan
     assert found.status == "finished"
     with db.connection() as conn:
-        ledger = scan_rows.ledger(conn, found.id)
-        pairs = scan_rows.read_pairs(conn, found.id)
+        ledger = pair_rows.ledger(conn, found.id)
+        pairs = pair_rows.read_pairs(conn, found.id)
         links = conn.execute("select sum(pairs), count(*) from facedb.link where scan_id = %s", (found.id,)).fetchone()
         assert tile_rows.open_tiles(conn, found.id) == []
     assert sum(len(block.embedding_ids) for block in ledger) == found.faces

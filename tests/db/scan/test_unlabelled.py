@@ -15,8 +15,8 @@ from facedb.report import reading
 from facedb.report.case_rows import cases
 from facedb.report.export import Exported, ExportOptions, export
 from facedb.report.result_rows import Pair
-from facedb.review.answers import Answer, answer
-from facedb.scan.findings import Finding, FindingSelection, findings
+from facedb.review.answers.answer import Answer, answer
+from facedb.scan.findings.ranked import Finding, FindingSelection, findings
 from facedb.scan.run import ScanOptions, ScanSummary, scan
 from facedb.scan.scores.thresholds import ThresholdRule
 from tests.db.population import Population, clustered, unit

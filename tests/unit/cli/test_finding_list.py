@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from facedb.cli.finding_list import listed
-from facedb.scan.findings import Finding
+from facedb.scan.findings.ranked import Finding
 
 
 def _finding(rank: int, a: str, b: str | None, images: tuple[str, ...]) -> Finding:

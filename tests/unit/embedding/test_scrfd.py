@@ -12,7 +12,7 @@ from facedb.core.errors import ModelError
 from facedb.core.records import ImageTask
 from facedb.embedding.detection.detect import Detector
 from facedb.embedding.detection.scrfd import decode_level
-from facedb.embedding.model_files.resolve import detector_contract, is_detector, load_contract
+from facedb.embedding.model_files.resolve import contract_and_heads, is_detector, load_contract
 from facedb.embedding.pipeline import Embedder
 from tests.unit.embedding.conftest import MakeModel, build_scrfd, encode, picture
 
@@ -61,7 +61,7 @@ def test_a_face_is_found_where_it_is_in_the_photo(
 ) -> None:
     path = build_scrfd(tmp_path / "det.onnx", levels=levels, anchors=anchors, landmarks=landmarks, batched=batched)
     assert is_detector(path)
-    contract = detector_contract(path)
+    contract = contract_and_heads(path, {})[0]
     assert (contract.kind, contract.score_threshold, contract.nms_iou) == ("scrfd", 0.5, 0.4)
     # 1280 wide is shown at 640, so cell (10, 4) of stride 8 is the square at (160, 64) of the photo.
     image = white_square(1280, 640, 160, 64, 16)
@@ -80,10 +80,10 @@ def test_a_face_is_found_where_it_is_in_the_photo(
 
 def test_the_contract_tells_the_families_apart(tmp_path: Path, make_model: MakeModel) -> None:
     path = build_scrfd(tmp_path / "det.onnx")
-    contract = detector_contract(path, score_threshold=0.6)
+    contract = contract_and_heads(path, {"score_threshold": 0.6})[0]
     assert contract.score_threshold == 0.6
     with pytest.raises(ModelError, match="not a face detector"):
-        detector_contract(make_model())
+        contract_and_heads(make_model(), {})
     assert not is_detector(make_model(outputs=tuple(f"embedding{k}" for k in range(6))))
 
 

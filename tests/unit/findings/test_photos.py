@@ -7,7 +7,7 @@ import numpy as np
 from facedb.findings.cores.folders import folders
 from facedb.findings.finding_table import FindingTable, Kind, ranked, table
 from facedb.findings.photos import Fault, PhotoFacts, find_photos
-from facedb.scan.finding_sentences import sentences
+from facedb.scan.findings.finding_sentences import sentences
 
 NAN = float("nan")
 FACTS = PhotoFacts(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from facedb.core.records import ImageRecord, Problem, VectorBatch
+from facedb.core.records import ImageRecord, VectorBatch
+from facedb.core.rejects import Problem
 from facedb.sources.image_bytes import ByteReader
 from facedb.sources.options import SourceOptions
 from facedb.sources.registry import open_source

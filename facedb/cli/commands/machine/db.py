@@ -153,7 +153,7 @@ def psql(ctx: typer.Context) -> None:
 @app.command("grant-reader", epilog="Example: facedb db grant-reader analyst")
 def grant_reader(ctx: typer.Context, role: Annotated[str, typer.Argument(help="An existing PostgreSQL role.")]) -> None:
     """Let a role read the views of schema bi, and nothing else."""
-    from facedb.db import roles
+    from facedb.db.upkeep import roles
 
     with database(ctx) as db:
         roles.grant_reader(db, role)
@@ -163,7 +163,7 @@ def grant_reader(ctx: typer.Context, role: Annotated[str, typer.Argument(help="A
 @app.command("grant-app", epilog="Example: facedb db grant-app facedb_app")
 def grant_app(ctx: typer.Context, role: Annotated[str, typer.Argument(help="An existing PostgreSQL role.")]) -> None:
     """Let a role run every command but those that change the schema, its rights and its indexes."""
-    from facedb.db import roles
+    from facedb.db.upkeep import roles
 
     with database(ctx) as db:
         roles.grant_app(db, role)
@@ -177,7 +177,7 @@ def backup(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
     """Write the whole database to one file, which only you can read."""
-    from facedb.db import backup as backups
+    from facedb.db.upkeep import backup as backups
 
     with database(ctx) as db:
         size = backups.backup(db, file, force=force)
@@ -189,8 +189,8 @@ def backup(
 @app.command(epilog="Example: FACEDB_HOME=fresh facedb db restore faces-2026-11.dump")
 def restore(ctx: typer.Context, file: Annotated[Path, typer.Argument(help="A file of `facedb db backup`.")]) -> None:
     """Fill an empty database from a backup; one that holds data of facedb is refused."""
-    from facedb.db import backup as backups
     from facedb.db.connection import connect
+    from facedb.db.upkeep import backup as backups
 
     say = state_of(ctx).reporter.say
     with connect(settings_from(ctx), say=say) as db:

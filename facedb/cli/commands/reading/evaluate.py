@@ -71,21 +71,18 @@ def evaluate(
     from facedb.report import evaluate as work
 
     with database(ctx) as db:
-        if truth is not None and inject is None:
-            done = work.against_truth(db, truth, scan=scan, dataset=dataset)
-        else:
-            done = work.inject(
-                db,
-                inject or work.DEFAULT_INJECT,
-                seed,
-                known=truth,
-                scan=scan,
-                dataset=dataset,
-                engine=engine,
-                threads=threads,
-                cache_dir=settings_from(ctx).cache,
-                reporter=state_of(ctx).reporter,
-            )
+        done = work.evaluate(
+            db,
+            planted=inject,
+            seed=seed,
+            listed=truth,
+            scan=scan,
+            dataset=dataset,
+            engine=engine,
+            threads=threads,
+            cache_dir=settings_from(ctx).cache,
+            reporter=state_of(ctx).reporter,
+        )
     if output is Format.JSON:
         sys.stdout.write(json.dumps(asdict(done), ensure_ascii=False, indent=1) + "\n")
     else:
@@ -95,7 +92,7 @@ def evaluate(
 def _print(done: Evaluation, output: Format, which: Rows) -> None:
     from facedb.findings.reliability import Tenth
     from facedb.report import evaluate as work
-    from facedb.scan.finding_rows import MissRow
+    from facedb.scan.findings.finding_rows import MissRow
 
     if output is not Format.TABLE:
         if which is Rows.SCORES:

@@ -42,22 +42,22 @@ def findings(
 ) -> None:
     """Print what looks wrong, the most certain first: one rank through all classes, each row with its evidence."""
     from facedb.cli.finding_list import print_findings
-    from facedb.scan import findings as work
+    from facedb.scan.findings import ranked
 
-    selection = work.FindingSelection(
+    selection = ranked.FindingSelection(
         scan, None if kind is None else kind.value, min_confidence, dataset, only_open, denied, limit
     )
     with database(ctx) as db:
-        with work.findings(db, selection) as rows:
+        with ranked.findings(db, selection) as rows:
             if output is Format.TABLE:
-                print_findings([table(work.Finding).row(row) for row in rows])
+                print_findings([table(ranked.Finding).row(row) for row in rows])
             else:
-                emit(table(work.Finding), rows, output, raw=raw)
+                emit(table(ranked.Finding), rows, output, raw=raw)
         if output is Format.TABLE and kind in (None, FindingClass.MERGE):
-            for number, lowest, names in work.merge_groups(db, selection):
+            for number, lowest, names in ranked.merge_groups(db, selection):
                 typer.echo(
                     f"Group {number}: {', '.join(names)} are close to each other, the least alike at {lowest:.0%}."
                 )
-        said = work.track_record(db, selection).sentence() if output is Format.TABLE else None
+        said = ranked.track_record(db, selection).sentence() if output is Format.TABLE else None
         if said is not None:
             typer.echo(said)

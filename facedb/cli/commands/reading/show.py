@@ -51,10 +51,10 @@ def show(
     from facedb.report.case_rows import cases
     from facedb.report.html.page import PageOptions, write_report
     from facedb.report.pictures.thumbnails import Thumbnails
-    from facedb.review import answers
+    from facedb.review.answers import answer
     from facedb.scan.which_scan import find_scan
 
-    ranks = answers.numbers(numbers)
+    ranks = answer.numbers(numbers)
     settings, reporter = settings_from(ctx), state_of(ctx).reporter
     if sheet is not None:
         check_free(sheet, force=False)
@@ -65,7 +65,7 @@ def show(
             missing = set(ranks) - {case.rank for case in found}
             if missing:
                 raise NotFoundError(f"Scan {scan_id} has no finding {min(missing)}: see `facedb findings --all`.")
-            said = answers.meanings(conn, scan_id, ranks)
+            said = answer.meanings(conn, scan_id, ranks)
             drawn = thumbnails if (can_draw() if pictures is None else pictures) else None
             for k, case in enumerate(found):
                 if k:

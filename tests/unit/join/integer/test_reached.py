@@ -34,6 +34,6 @@ def test_few_and_many_are_found_alike(count):
     products = np.zeros((64, 64), np.int32)
     chosen = np.sort(np.random.default_rng(0).choice(4096, count, replace=False))
     products.reshape(-1)[chosen] = 7
-    places = Reached(7, 4096).places(products)
-    assert places is not None
-    assert np.array_equal(places, chosen)
+    found = Reached(7, 4096).places(products)
+    assert found is not None
+    assert np.array_equal(found, chosen)

@@ -1,0 +1,1 @@
+"""The intake of one source: its records become rows, changed, missed and doubled files among them."""

@@ -1,0 +1,129 @@
+"""What the table can hold of an input; what goes beyond is one reject, and the rest goes on.
+
+A b-tree of PostgreSQL takes no entry above 2,704 bytes, a bigint no time after the year 2262, and text neither zero bytes
+nor half characters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+
+from facedb.core import rejects
+from facedb.core.errors import InputError
+from facedb.core.files.image_format import LARGEST_FILE
+from facedb.core.files.paths import to_text
+from facedb.core.records import ImageRecord, VectorBatch
+from facedb.core.rejects import Problem
+
+NAME_BYTES = 2600
+"""The longest path or label in its text form: what a b-tree entry holds, less its header and the other key."""
+FILE_BYTES = LARGEST_FILE
+_LAST_TIME = 2**63 - 1
+_KEPT_OF_A_NAME = 1000
+
+
+def admit(record: ImageRecord) -> ImageRecord:
+    """``record`` as the table can hold it: with a problem and a name that fits where it goes beyond a limit."""
+    problem = record.problem
+    path, reason = _path(record.path)
+    if reason is not None:
+        problem = reason
+    identity = record.identity
+    if identity is not None and (wrong := _wrong_name(identity, "label")) is not None:
+        identity, problem = None, wrong
+    container = record.container
+    if container is not None and (wrong := _wrong_name(container, "name of the container")) is not None:
+        return ImageRecord(path, identity, _size(record.size), problem=wrong)
+    box, landmarks = record.box, record.landmarks
+    if not (_real(box) and _real(landmarks)):
+        box = landmarks = None
+        problem = problem or rejects.problem(rejects.BAD_RECORD, "The box or a landmark is not a number that fits.")
+    if max(record.size, record.length or 0) > FILE_BYTES and record.ignored is None:
+        problem = problem or rejects.problem(
+            rejects.TOO_LARGE, f"The file has {record.size:,} bytes; a photo has at most {FILE_BYTES:,}."
+        )
+    return replace(
+        record,
+        path=path,
+        identity=identity,
+        problem=problem,
+        box=box,
+        landmarks=landmarks,
+        size=_size(record.size),
+        mtime_ns=storable_time(record.mtime_ns),
+        ignored=None if problem else record.ignored,
+    )
+
+
+def admit_vectors(batch: VectorBatch) -> tuple[VectorBatch, list[ImageRecord]]:
+    """The rows of a batch that the table can hold, and the others as records with their problem."""
+    refused: list[ImageRecord] = []
+    kept: list[int] = []
+    for k, (path, identity) in enumerate(zip(batch.paths, batch.identities, strict=True)):
+        record = admit(ImageRecord(path, identity, 4 * batch.vectors.shape[1]))
+        if record.problem is None:
+            kept.append(k)
+        else:
+            refused.append(record)
+    if not refused:
+        return batch, refused
+    return VectorBatch(
+        [batch.paths[k] for k in kept], [batch.identities[k] for k in kept], batch.vectors[kept]
+    ), refused
+
+
+def refused_by_the_table(record: ImageRecord, why: str) -> ImageRecord:
+    """A record without anything that the table could refuse, for one that it refused all the same."""
+    path, _ = _path(record.path)
+    detail = f"The database cannot hold what the source says of it: {why}."
+    return ImageRecord(path, None, _size(record.size), problem=rejects.problem(rejects.BAD_RECORD, detail))
+
+
+def storable_time(nanoseconds: int | None) -> int | None:
+    """A time in nanoseconds since 1970, at the end of what a bigint holds where it lies beyond (years 1677 to 2262)."""
+    return None if nanoseconds is None else max(-_LAST_TIME - 1, min(_LAST_TIME, nanoseconds))
+
+
+def fits(name: str) -> bool:
+    """Whether the table can hold a path or label."""
+    return _wrong_name(name, "name") is None
+
+
+def _path(path: str) -> tuple[str, Problem | None]:
+    """The path itself, or one that stands for it with the reason; equal paths give equal ones on every run."""
+    wrong = _wrong_name(path, "path")
+    if wrong is None:
+        return path, None
+    plain = path.encode("utf-8", "backslashreplace").replace(b"\0", b"\\0")
+    head = plain[:_KEPT_OF_A_NAME].decode("utf-8", "ignore")
+    digest = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f"{head}…{digest}", wrong
+
+
+def _wrong_name(name: str, what: str) -> Problem | None:
+    try:
+        size = len(to_text(name).encode())
+    except InputError:
+        return rejects.problem(rejects.BAD_NAME, f"The {what} holds half a character, which no name can.")
+    if size > NAME_BYTES:
+        return rejects.problem(
+            rejects.BAD_NAME, f"The {what} has {size:,} bytes; {NAME_BYTES:,} is the most that can be stored."
+        )
+    return None
+
+
+def _size(size: int) -> int:
+    return max(0, min(_LAST_TIME, size))
+
+
+def _real(values: tuple[float, ...] | None) -> bool:
+    if values is None:
+        return True
+    with np.errstate(over="ignore"):
+        try:
+            return bool(np.isfinite(np.asarray(values, np.float64).astype(np.float32)).all())
+        except (OverflowError, TypeError, ValueError):
+            return False

@@ -1,0 +1,1 @@
+"""Plans: what the verdicts ask for, as steps on single images."""

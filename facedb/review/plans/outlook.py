@@ -1,0 +1,63 @@
+"""Outlook: what a plan would do that was made now, without making one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from facedb.core.files.paths import display
+from facedb.db.connection import Database
+from facedb.review import decision_rows
+from facedb.review.plans.changes import decide
+
+_WORDS = {"merge": "merge", "move": "move", "quarantine": "quarantine", "drop": "drop"}
+_FEW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """The steps of a plan that was made now, by what they do; ``own`` describes those that follow from some verdicts."""
+
+    steps: Counter[str]
+    own: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    def sentences(self) -> list[str]:
+        """What to say after verdicts were written."""
+        total = self.steps.total()
+        if not total:
+            return ["A plan has nothing to do by what was said so far.", *self.remarks]
+        shown = "; ".join(self.own[:_FEW]) + (f"; and {len(self.own) - _FEW:,} more" if len(self.own) > _FEW else "")
+        counts = ", ".join(
+            f"{self.steps[word]:,} {word}{'s' * (self.steps[word] != 1)}" for word in _WORDS if self.steps[word]
+        )
+        first = f"This makes a plan {shown}." if self.own else "This asks for no change of a file."
+        return [
+            first,
+            f"All that was said so far makes {total:,} step{'s' * (total != 1)}: {counts}. See them: facedb plan",
+            *self.remarks,
+        ]
+
+
+def outlook(db: Database, verdicts: Collection[int], *, dataset: str | None = None) -> Outlook:
+    """What the standing verdicts ask for, and which of it follows from ``verdicts`` (their keys)."""
+    with db.connection() as conn:
+        changes = decide(conn, dataset=dataset)
+        targets = {change.identity_to for change in changes.by_image.values() if change.identity_to is not None}
+        names = changes.names | decision_rows.identity_names(conn, sorted(targets - changes.names.keys()))
+    own = []
+    for key, change in changes.by_image.items():
+        if change.verdict_id in verdicts:
+            path = display(changes.images[key].path)
+            where = "" if change.identity_to is None else f" to {display(names[change.identity_to][0])}"
+            own.append(f"{_WORDS[change.action]} {path}{where}")
+    remarks = (
+        tuple(line for line in changes.remarks)
+        if len(changes.remarks) <= _FEW
+        else (
+            *changes.remarks[:_FEW],
+            f"And {len(changes.remarks) - _FEW:,} more remarks: facedb plan shows them.",
+        )
+    )
+    return Outlook(Counter(change.action for change in changes.by_image.values()), tuple(own), remarks)

@@ -1,0 +1,161 @@
+"""Findings of a scan: computed with it, in its transaction, and read as ranked rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from facedb.core.files.paths import display
+from facedb.core.records import Float32Array, Int64Array
+from facedb.db.connection import Connection
+from facedb.findings.copies import Hashes
+from facedb.findings.cores.shown_together import Company
+from facedb.findings.find import ALONE, Findings, FolderStudy, find, unlabelled_copies
+from facedb.findings.finding_table import FindingTable, Kind, Role
+from facedb.findings.photos import PhotoFacts
+from facedb.findings.pictures.picture_copies import Pictures
+from facedb.join.gallery import Gallery
+from facedb.scan.findings import finding_rows
+from facedb.scan.findings.finding_sentences import sentences
+from facedb.scan.findings.lessons import weigh
+
+_NO_NOTES: Mapping[int, str] = MappingProxyType({})
+
+
+def compute_findings(
+    conn: Connection,
+    scan_id: int,
+    gallery: Gallery,
+    study: FolderStudy,
+    face_ids: Int64Array,
+    hashes: Hashes,
+    rows_a: Int64Array,
+    rows_b: Int64Array,
+    scores: Float32Array,
+    seen: Company = ALONE,
+    note: Callable[[int], str | None] | None = None,
+    pictures: Pictures | None = None,
+    photos: PhotoFacts | None = None,
+    outside: FindingTable | None = None,
+) -> Findings:
+    """Find the mistakes behind the flagged pairs of a scan and write them as its findings; the caller commits.
+
+    ``study`` is `study_folders` of the gallery; ``face_ids`` (n,) are the keys of its rows, whose labels are keys of identities, then
+    those of the rows of ``outside``,
+    ``hashes`` what is known of their files; ``rows_a``, ``rows_b``, ``scores`` (m,) the flagged pairs.
+    ``seen`` is what photos with several faces tell, and ``note`` what is to be said of the photo of a face; ``pictures`` and ``photos``
+    as `find` takes them. They are ranked by what the verdicts on earlier scans taught.
+    """
+    found = find(gallery, study, rows_a, rows_b, scores, hashes, seen, pictures, photos, outside, weigh(conn, scan_id))
+    notes = _notes(conn, found.table, gallery, face_ids, seen, note)
+    finding_rows.write_findings(conn, scan_id, _as_rows(found.table, notes, photos), _faces(found.table, face_ids))
+    return found
+
+
+def compute_copies(
+    conn: Connection,
+    scan_id: int,
+    gallery: Gallery,
+    face_ids: Int64Array,
+    hashes: Hashes,
+    rows_a: Int64Array,
+    rows_b: Int64Array,
+    scores: Float32Array,
+) -> FindingTable:
+    """Find the copies among faces without labels and write them as the findings of a scan, as `compute_findings` does."""
+    found = unlabelled_copies(gallery, hashes, rows_a, rows_b, scores)
+    finding_rows.write_findings(conn, scan_id, _as_rows(found), _faces(found, face_ids))
+    return found
+
+
+def _notes(
+    conn: Connection,
+    found: FindingTable,
+    gallery: Gallery,
+    face_ids: Int64Array,
+    seen: Company,
+    note: Callable[[int], str | None] | None,
+) -> dict[int, str]:
+    """What is to be added to findings: which face of a photo is meant, and in which photo two people stand together."""
+    notes: dict[int, str] = {}
+    wrong = np.flatnonzero(found.member_role == Role.WRONG) if note is not None else np.empty(0, np.int64)
+    for member in wrong.tolist():
+        k = int(found.member_finding[member])
+        asked = note is not None and found.kind[k] in (Kind.STRAY, Kind.UNLABELLED)
+        said = note(int(face_ids[found.member_row[member]])) if note is not None and asked else None
+        if said is not None:
+            notes[k] = said
+    both = {}
+    for k in np.flatnonzero(found.identity_b >= 0).tolist() if seen.together else []:
+        a, b = int(found.identity_a[k]), int(found.identity_b[k])
+        row = seen.together.get((min(a, b), max(a, b)))
+        if row is not None and found.kind[k] in (Kind.MERGE, Kind.LOOK_ALIKE):
+            both[k] = int(gallery.image_ids[row])
+    if seen.names is not None:
+        for k in np.flatnonzero(np.isin(found.kind, (Kind.MERGE, Kind.LOOK_ALIKE))).tolist():
+            said = seen.names.in_words(int(found.identity_a[k]), int(found.identity_b[k]))
+            if said is not None:
+                notes[k] = said
+    paths = finding_rows.image_paths(conn, sorted(set(both.values())))
+    for k, image in both.items():
+        notes[k] = (
+            f"The two stand in one photo ({display(paths.get(image, ''))}), so they are two people, unless it is a mirror or a collage."
+        )
+    return notes
+
+
+def _as_rows(
+    found: FindingTable, notes: Mapping[int, str] = _NO_NOTES, photos: PhotoFacts | None = None
+) -> Iterator[tuple[Any, ...]]:
+    """The findings as tuples of ``store_findings.FINDING_COLUMNS``."""
+    ranks = range(1, len(found) + 1)
+    details = [f"{text} {notes[k]}" if k in notes else text for k, text in enumerate(sentences(found, photos))]
+    return zip(
+        ranks,
+        [Kind(kind).word for kind in found.kind.tolist()],
+        found.confidence.tolist(),
+        _known(found.identity_a, found.identity_a >= 0),
+        _known(found.identity_b, found.identity_b >= 0),
+        found.faces_a.tolist(),
+        found.faces_b.tolist(),
+        found.size_a.tolist(),
+        found.size_b.tolist(),
+        _real(found.max_score),
+        _real(found.mean_score),
+        _real(found.own_score),
+        _real(found.own_best),
+        _real(found.usual),
+        _real(found.spread),
+        _real(found.sameness),
+        _real(found.margin),
+        _known(found.distance, found.distance >= 0),
+        _known(found.group, found.group > 0),
+        _real(found.lowest),
+        _known(found.partner + 1, found.partner >= 0),
+        details,
+        strict=True,
+    )
+
+
+def _faces(found: FindingTable, face_ids: Int64Array) -> Iterator[tuple[int, int, str]]:
+    words = {role: role.name.lower() for role in Role}
+    return (
+        (finding + 1, face, words[Role(role)])
+        for finding, face, role in zip(
+            found.member_finding.tolist(),
+            face_ids[found.member_row].tolist(),
+            found.member_role.tolist(),
+            strict=True,
+        )
+    )
+
+
+def _real(values: Any) -> list[float | None]:
+    return [None if value != value else value for value in values.tolist()]
+
+
+def _known(values: Any, known: Any) -> list[int | None]:
+    return [value if there else None for value, there in zip(values.tolist(), known.tolist(), strict=True)]

@@ -1,0 +1,141 @@
+"""Lessons of a scan: from the findings that people decided to the confidences of those that are open.
+
+They are made anew whenever something is said and at the end of every scan, from what was decided of the findings of the newest scan
+of a gallery and, kept beyond them, of the scans before; the view ``bi.findings`` carries them out, so that everybody reads the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedb.core.records import Float64Array
+from facedb.db.connection import Connection, Database
+from facedb.findings.confidence import CERTAIN
+from facedb.findings.finding_table import Kind, Weigh
+from facedb.findings.lessons import Lesson, lesson
+from facedb.scan.findings.finding_rows import SQL, spoken_of
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A finding that people decided: what it states, by keys; the ``confidence`` that its scan gave it, and whether it is ``true``."""
+
+    kind: str
+    statement: str
+    confidence: float
+    true: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """How right a gallery's findings have been: of ``called`` findings that were called certain people agreed with ``agreed``."""
+
+    called: int
+    agreed: int
+
+    def sentence(self) -> str | None:
+        """As a person reads it; None while nothing was decided."""
+        if not self.called:
+            return None
+        if self.called == 1:
+            return f"The one finding that was called certain and decided since: you {'agreed' if self.agreed else 'did not agree'}."
+        return f"Of {self.called:,} that were called certain, you agreed with {self.agreed:,}."
+
+
+def learn(conn: Connection, scans: Iterable[int] | None = None) -> None:
+    """Make the lessons of ``scans`` anew (default: the newest of every gallery); the caller commits."""
+    conn.execute(SQL["learn_alone"])
+    if scans is None:
+        scans = [row[0] for row in conn.execute(SQL["newest_of_galleries"]).fetchall()]
+    for scan_id in scans:
+        conn.execute(SQL["forget_lessons"], {"scan_id": scan_id})
+        for kind, taught in _taught(conn, scan_id).items():
+            conn.execute(
+                SQL["add_lesson"],
+                {
+                    "scan_id": scan_id,
+                    "class": kind,
+                    "base": taught.base,
+                    "slope": taught.slope,
+                    "answers": taught.answers,
+                    "agreed": taught.agreed,
+                },
+            )
+
+
+def weigh(conn: Connection, scan_id: int) -> Weigh | None:
+    """What the verdicts on the scan before teach of the findings of a scan that is being ranked; None: nothing."""
+    row = conn.execute(SQL["newest_before"], {"scan_id": scan_id}).fetchone()
+    taught = {} if row is None else {Kind.called(word): found for word, found in _taught(conn, row[0]).items()}
+    if not taught:
+        return None
+
+    def by_kind(kind: NDArray[np.int8], confidence: Float64Array) -> Float64Array:
+        weight = confidence.copy()
+        for one, found in taught.items():
+            weight[kind == one] = found.confidence(confidence[kind == one])
+        return weight
+
+    return by_kind
+
+
+def learn_in(db: Database) -> None:
+    """`learn` in a transaction of its own: what people said stands before it is learned from."""
+    with db.connection() as conn:
+        learn(conn)
+
+
+def follow_on(conn: Connection, scan_id: int) -> None:
+    """What a finished scan takes over from the one before: what was decided there, and its lessons; the caller commits."""
+    row = conn.execute(SQL["newest_before"], {"scan_id": scan_id}).fetchone()
+    if row is not None:
+        keep(conn, row[0])
+    learn(conn, [scan_id])
+
+
+def keep(conn: Connection, scan_id: int) -> None:
+    """Keep what people decided of the findings of a scan beyond it; the caller commits."""
+    for one in _live(conn, scan_id):
+        conn.execute(
+            SQL["keep_answered"],
+            {
+                "scan_id": scan_id,
+                "class": one.kind,
+                "statement": one.statement,
+                "confidence": one.confidence,
+                "is_true": one.true,
+            },
+        )
+
+
+def judged(conn: Connection, scan_id: int) -> list[Judged]:
+    """Every finding of a gallery that people decided, each once, as the newest scan that told it told it."""
+    before = [Judged(*row) for row in conn.execute(SQL["answered"], {"scan_id": scan_id})]
+    found = {one.statement: one for one in [*before, *_live(conn, scan_id)]}
+    return [found[statement] for statement in sorted(found)]
+
+
+def record(conn: Connection, scan_id: int) -> Record:
+    """How right the findings of a scan's gallery have been that were called certain."""
+    called = [one for one in judged(conn, scan_id) if one.confidence >= CERTAIN]
+    return Record(len(called), sum(one.true for one in called))
+
+
+def _live(conn: Connection, scan_id: int) -> list[Judged]:
+    ranks = spoken_of(conn, scan_id)
+    if not ranks:
+        return []
+    return [Judged(*row) for row in conn.execute(SQL["judged"], {"scan_id": scan_id, "ranks": ranks})]
+
+
+def _taught(conn: Connection, scan_id: int) -> dict[str, Lesson]:
+    found = judged(conn, scan_id)
+    by_class = {kind: [one for one in found if one.kind == kind] for kind in sorted({one.kind for one in found})}
+    return {
+        kind: lesson(np.array([one.confidence for one in some]), np.array([one.true for one in some]))
+        for kind, some in by_class.items()
+    }

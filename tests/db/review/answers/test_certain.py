@@ -1,0 +1,92 @@
+"""What `plan --auto` makes of findings: only certain ones, never a chain, and never against what a person said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facedb.core.progress import Silent
+from facedb.db.connection import Database
+from facedb.review.plans.plan import make_plan
+from facedb.review.verdicts import Statement, say
+from facedb.scan.run import ScanOptions, scan
+from tests.db.population import Population, unit
+
+
+@pytest.fixture
+def folders(database: Database) -> Database:
+    """Five identities of two images each, far from each other, scanned; findings are for the test to write."""
+    vectors = unit(np.random.default_rng(3).standard_normal((10, 64)))
+    Population(database, 64).add(vectors, [name for name in "abcde" for _ in range(2)])
+    scan(database, ScanOptions(0.9, engine="exact"), reporter=Silent())
+    with database.connection() as conn:
+        conn.execute("delete from facedb.finding")
+    return database
+
+
+def _find(db: Database, kind: str, confidence: float, a: str, b: str | None = None, *, images: int = 0) -> None:
+    """Write a finding as a scan does, on the first ``images`` images of ``a``."""
+    with db.connection() as conn:
+        rank = conn.execute("select count(*) + 1 from facedb.finding").fetchone()
+        conn.execute(
+            "insert into facedb.finding (scan_id, rank, class, confidence, identity_a, identity_b, faces_a, faces_b, size_a,"
+            " size_b, detail) select 1, %s, %s, %s, a.id, b.id, 2, 0, 2, 0, 'written by a test' from facedb.identity a"
+            " left join facedb.identity b on b.name = %s where a.name = %s",
+            [*(rank or ()), kind, confidence, b, a],
+        )
+        conn.execute(
+            "insert into facedb.finding_face (scan_id, rank, face_id, role) select 1, %s, f.id, %s from facedb.face f"
+            " join facedb.image i on i.id = f.image_id join facedb.identity n on n.id = i.identity_id"
+            " where n.name = %s order by f.id limit %s",
+            [*(rank or ()), "copy" if kind == "duplicate" else "wrong", a, images],
+        )
+
+
+def _steps(db: Database) -> set[tuple[str, str | None, str | None]]:
+    return {(step.action, step.name_from, step.name_to) for step in make_plan(db, auto=True).steps}
+
+
+def test_certain_findings_become_steps_and_others_do_not(folders: Database) -> None:
+    _find(folders, "merge", 0.99, "a", "b")
+    _find(folders, "merge", 0.94, "a", "c")
+    _find(folders, "stray", 0.99, "d", "e", images=1)
+    _find(folders, "stray", 0.99, "c", images=1)
+    _find(folders, "duplicate", 0.99, "e", images=2)
+    _find(folders, "look-alike", 0.99, "c", "d")
+    _find(folders, "mixed", 0.99, "c", images=1)
+    assert _steps(folders) == {
+        ("merge", "b", "a"),
+        ("move", "d", "e"),
+        ("quarantine", "c", None),
+        ("drop", "e", None),
+    }
+    view = make_plan(folders, auto=True)
+    assert {step.verdict_id for step in view.steps} == {None}
+    assert "finding 1 of scan 1 (confidence 0.990)" in view.steps[0].reason
+    assert make_plan(folders).steps == ()
+
+
+def test_a_chain_of_certain_merges_is_not_sold_as_one_person(folders: Database) -> None:
+    _find(folders, "merge", 0.99, "a", "b")
+    _find(folders, "merge", 0.98, "b", "c")
+    _find(folders, "merge", 0.97, "d", "e")
+    view = make_plan(folders, auto=True)
+    assert {(step.name_from, step.name_to) for step in view.steps} == {("e", "d")}
+    assert view.remarks[:1] == (
+        "Not merged: a, b, c; they are certain in a chain, not each with each. Say which are the same.",
+    )
+    _find(folders, "merge", 0.96, "a", "c")
+    assert _steps(folders) == {("merge", "b", "a"), ("merge", "c", "a"), ("merge", "e", "d")}
+
+
+def test_what_people_called_the_same_counts_as_one_and_what_they_called_different_wins(folders: Database) -> None:
+    say(folders, [Statement("link", "a", "same", "b", by="eve")])
+    _find(folders, "merge", 0.99, "b", "c")
+    assert _steps(folders) == {("merge", "b", "a"), ("merge", "c", "a")}
+    _find(folders, "merge", 0.99, "a", "c")
+    say(folders, [Statement("link", "c", "different", "b", by="eve")])
+    assert _steps(folders) == {("merge", "b", "a")}
+    say(folders, [Statement("link", "c", "unsure", "b", by="eve"), Statement("link", "a", "different", "c", by="eve")])
+    assert _steps(folders) == {("merge", "b", "a")}, "nor by another finding of the same person"
+    say(folders, [Statement("link", "c", "unsure", "b", by="eve")])
+    assert _steps(folders) == {("merge", "b", "a")}, "unsure is no yes either"
