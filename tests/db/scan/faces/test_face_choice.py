@@ -143,7 +143,7 @@ def test_a_face_that_a_person_took_takes_part_from_the_next_scan_on_until_that_i
     assert row is not None
     taken_faces.say(album.database, row[0], None, by="ann")
     assert album.parts(album.scan().scan.id)[own][0] == "part"
-    with pytest.raises(UsageError, match="the scan chooses"):
+    with pytest.raises(UsageError, match="Nobody took a face"):
         taken_faces.say(album.database, row[0], None)
 
 
