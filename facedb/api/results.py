@@ -18,7 +18,7 @@ from facedb.scan.findings.ranked import Finding
 
 if TYPE_CHECKING:
     from facedb.report.comparison.diff import LinkChange, PairDifference
-    from facedb.report.evaluate import Evaluation
+    from facedb.report.evaluation import Evaluation
     from facedb.scan.scores.calibrate import ErrorRates
     from facedb.scan.search import Match
 

@@ -6,10 +6,9 @@ import re
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 
@@ -19,7 +18,6 @@ from facedb.core.lookup import rows_of
 from facedb.core.machine.blas import one_blas_thread
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array
-from facedb.core.result_columns import As
 from facedb.dataset import model_rows
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.pictures.thumbnail import from_bytes
@@ -32,11 +30,12 @@ from facedb.findings.names.evidence import names
 from facedb.findings.pictures.picture_copies import Pictures
 from facedb.findings.pictures.registration import Grey
 from facedb.findings.planting import KINDS, Counts, Item, Planted, plant
-from facedb.findings.reliability import Tenth, calibration_error
+from facedb.findings.reliability import calibration_error
 from facedb.join.engine import AUTO, EngineInfo, choose_engine
 from facedb.join.gallery import Gallery
 from facedb.join.loop import join, plan_blocks
 from facedb.report import truth
+from facedb.report.evaluation import Evaluation
 from facedb.report.pictures.altered import AlteredPictures
 from facedb.report.standing import judged, listed
 from facedb.scan import pair_rows
@@ -51,67 +50,6 @@ from facedb.scan.which_scan import find_scan
 DEFAULT_INJECT = "merge=2%,stray=3%,swap=1%,duplicate=1%"
 _MISSES = 10
 _AMOUNT = re.compile(r"^(\d+(?:\.\d+)?)(%?)$")
-
-
-@dataclass(frozen=True, slots=True)
-class ClassScore:
-    """How one class of mistakes fared, or all of them together."""
-
-    kind: Annotated[str, As("class")]
-    planted: int
-    found: int
-    average_precision: float
-    recall: float
-    first_rank: int | None
-    last_rank: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class RankScore:
-    """How good the first ``rank`` findings are."""
-
-    rank: int
-    precision: float
-    recall: float
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """How an evaluation went: per class, at ranks, the curve, by tenths of the confidence, and the first misses.
-
-    ``key`` is that of its row; ``calibration_error`` is the expected calibration error over all findings but those about photos and those
-    that nobody judged, None where there are none. ``standing`` findings name mistakes that are known to be there without the planted
-    ones, ``unjudged`` ones what the findings of the scan name too and nobody judged.
-    """
-
-    key: int
-    scan_id: int
-    spec: str
-    seed: int | None
-    threshold: float
-    planted: int
-    found: int
-    findings: int
-    average_precision: float
-    scan_seconds: float | None
-    findings_seconds: float | None
-    classes: tuple[ClassRow, ...]
-    at_ranks: tuple[tuple[int, float, float], ...]
-    curve: tuple[tuple[int, float, float], ...]
-    misses: tuple[MissRow, ...]
-    reliability: tuple[Tenth, ...]
-    calibration_error: float | None
-    standing: int = 0
-    unjudged: int = 0
-
-    def scores(self) -> list[ClassScore]:
-        """A row for each class and one for all of them."""
-        rows = [
-            ClassScore(c.name, c.planted, c.found, c.average_precision, c.found / c.planted, c.first_rank, c.last_rank)
-            for c in self.classes
-        ]
-        share = self.found / max(self.planted, 1)
-        return [*rows, ClassScore("all", self.planted, self.found, self.average_precision, share, None, None)]
 
 
 def parse_inject(spec: str, faces: int, identities: int) -> Counts:

@@ -19,7 +19,7 @@ from facedb.core.counting import counted
 from facedb.core.result_columns import table
 
 if TYPE_CHECKING:
-    from facedb.report.evaluate import Evaluation
+    from facedb.report.evaluation import Evaluation
 
 
 class Rows(StrEnum):
@@ -91,22 +91,22 @@ def evaluate(
 
 def _print(done: Evaluation, output: Format, which: Rows) -> None:
     from facedb.findings.reliability import Tenth
-    from facedb.report import evaluate as work
+    from facedb.report.evaluation import ClassScore, RankScore
     from facedb.scan.findings.finding_rows import MissRow
 
     if output is not Format.TABLE:
         if which is Rows.SCORES:
-            emit(table(work.ClassScore), done.scores(), output)
+            emit(table(ClassScore), done.scores(), output)
         elif which is Rows.RANKS:
-            emit(table(work.RankScore), done.at_ranks, output)
+            emit(table(RankScore), done.at_ranks, output)
         elif which is Rows.RELIABILITY:
             emit(table(Tenth), done.reliability, output)
         else:
             emit(table(MissRow), done.misses, output)
         return
-    emit(table(work.ClassScore), done.scores(), output)
+    emit(table(ClassScore), done.scores(), output)
     typer.echo("")
-    emit(table(work.RankScore), done.at_ranks, output)
+    emit(table(RankScore), done.at_ranks, output)
     typer.echo("")
     if done.calibration_error is not None:
         typer.echo("How often findings were true, by their confidence, from each tenth up:")
