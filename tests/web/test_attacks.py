@@ -172,7 +172,9 @@ def test_the_news_go_to_no_other_site_and_end_with_the_session(serve: Page) -> N
             lines = news.iter_lines()
             assert next(lines) == "event: news"
             assert client.post("/sign-out", headers={"x-csrf-token": csrf}).status_code == 204
-            assert [line for line in lines if line.startswith(":")] == [], "it came to its end before it was quiet for long"
+            assert [line for line in lines if line.startswith(":")] == [], (
+                "it came to its end before it was quiet for long"
+            )
 
 
 def test_a_plain_link_from_another_site_may_lead_here(ann: Reviewer) -> None:
