@@ -132,7 +132,7 @@ def test_another_site_can_neither_change_nor_embed_anything(
     [{"origin": "http://["}, {"origin": "http://[evil]:1"}, {"content-length": "\u00b2"}, {"content-length": "-1"}],
 )
 def test_headers_that_nobody_can_read_are_refused(ann: Reviewer, headers: dict[str, str]) -> None:
-    sent = {name: value.encode("latin-1") for name, value in {"x-csrf-token": ann.csrf, **headers}.items()}
+    sent = [(name.encode(), value.encode("latin-1")) for name, value in {"x-csrf-token": ann.csrf, **headers}.items()]
     assert ann.client.post("/api/undo", headers=sent).status_code in (403, 413)
 
 

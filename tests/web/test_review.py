@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from facedb.db.connection import Database
+from facedb.report.case_rows import cases
 from facedb.scan.findings.lessons import learn
 from facedb.scan.search import search
 from facedb.web.learning import Learning
@@ -352,6 +353,15 @@ def test_decisions_that_follow_closely_learn_one_after_the_other(ann: Reviewer, 
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(_learn_once, demo_database) for _ in range(8)]:
             done.result()
+
+
+def test_what_is_printed_of_a_case_shows_no_bystander_among_the_faces_of_its_folder(
+    demo_database: Database, two_faces: TwoFaces
+) -> None:
+    with demo_database.connection() as conn:
+        (found,) = cases(conn, 1, ranks=[two_faces.rank], faces=100)
+    assert found.a
+    assert two_faces.other not in {face.id for face in found.a}
 
 
 def test_what_is_decided_while_the_page_learns_waits_for_nobody_and_is_learned_from_afterwards(

@@ -385,8 +385,8 @@ const queue = new Queue(scan, {
   },
 });
 
-async function decideAll(items, answer) {
-  const agreed = await bulk.confirm(items, answer);
+async function decideAll(items, answer, more = false) {
+  const agreed = await bulk.confirm(items, answer, more);
   if (!agreed?.length) return;
   await writing;
   try {
@@ -422,7 +422,7 @@ byId("accept")?.addEventListener("click", async () => {
   const found = await api("GET", `/scans/${scan}/queue?${query}`).catch((error) => (toast(error.message), null));
   if (!found) return;
   if (!found.items.length) toast(t("accept.none"));
-  else await decideAll(found.items, answer);
+  else await decideAll(found.items, answer, found.more);
 });
 
 let seenVerdict = null;
