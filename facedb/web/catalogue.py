@@ -138,6 +138,7 @@ TEXT: Final[dict[str, str]] = HINTS | {
     "bulk.title": "Answer “{answer}” to {count} findings",
     "bulk.title.one": "Answer “{answer}” to one finding",
     "bulk.hint": "Look at all of them; take out what does not belong by its box.",
+    "bulk.more": "These are the first {count}: ask again for the rest.",
     "bulk.confirm": "{answer}: {count} findings",
     "bulk.confirm.one": "{answer}: one finding",
     "bulk.done": "{count} findings are decided.",
