@@ -21,7 +21,7 @@ from facedb.join.score import pair_scores
 
 BELOW_AT_MOST = 0.9
 """A merge that no flagged pair speaks for is one to look at: names do not make it certain."""
-TOLD_FROM = 0.25
+TOLD_FROM = 0.1
 """Pairs that only their names led to are told from this confidence on."""
 
 

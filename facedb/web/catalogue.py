@@ -149,7 +149,7 @@ TEXT: Final[dict[str, str]] = HINTS | {
     "accept.most": "One person with less than so many percent",
     "accept.hint": "They are shown as one sheet first; nothing is decided before.",
     "accept.look": "Look at them",
-    "accept.none": "No open finding is that certain.",
+    "accept.none": "No open finding has that confidence.",
     # Case
     "case": "Case",
     "case.confidence": "How likely this finding is right",

@@ -27,7 +27,8 @@ def plan(
     raw: RawOption = False,
     dataset: DatasetOption = None,
     auto: Annotated[
-        bool, typer.Option("--auto", help="Also what the findings above certain ask for, without a verdict.")
+        bool,
+        typer.Option("--auto", help="Also what certain findings (confidence 0.95 or more) ask for, without a verdict."),
     ] = False,
     show: Annotated[int | None, typer.Option("--show", help="Print this plan again instead of making one.")] = None,
     by: Annotated[str | None, typer.Option("--by", help="Who makes it; default: the user of this session.")] = None,

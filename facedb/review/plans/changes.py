@@ -69,10 +69,11 @@ def decide(
         standing = [v for v in standing if v.id in only]
     changes = Changes()
     if auto:
-        found, remarks = without_chains(everything, certain_findings(conn, everything, dataset))
+        certain, left_out = certain_findings(conn, everything, dataset)
+        found, remarks = without_chains(everything, certain)
         standing = [*standing, *found]
         everything = [*everything, *found]
-        changes.remarks += remarks
+        changes.remarks += [*left_out, *remarks]
     keys = {key for v in standing for key in (v.image_a_id, v.image_b_id) if key is not None}
     changes.images = {k: i for k, i in decision_rows.images_by_key(conn, sorted(keys)).items() if i.status == "ready"}
     merged = _merge_groups(conn, standing, everything, changes)

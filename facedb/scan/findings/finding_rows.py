@@ -175,7 +175,7 @@ def distributions(conn: Connection, scan_id: int, bins: int) -> dict[str, Distri
 
 
 def certain_above(conn: Connection, scan_id: int) -> float | None:
-    """The score from which two folders of one photo each are certainly one person; None for scans of facedb 0.1."""
+    """The score from which two folders of one photo each are a certain merge; None for scans of facedb 0.1."""
     row = conn.execute(SQL["certain_above"], {"scan_id": scan_id}).fetchone()
     return None if row is None or row[0] is None else float(row[0])
 

@@ -54,7 +54,7 @@ where scan_id = %(scan_id)s group by kind, source;
 select kind, total, counted_from, sampled from facedb.score_total where scan_id = %(scan_id)s;
 
 -- name: certain_above
--- The score from which two folders of one photo each are certainly one person, by the odds of a scan.
+-- The score from which two folders of one photo each are a certain merge, by the odds of a scan.
 select certain_above from facedb.scan where id = %(scan_id)s;
 
 -- name: identity_names

@@ -40,7 +40,7 @@ def findings(
     dataset: DatasetOption = None,
     scan: ScanOption = None,
 ) -> None:
-    """Print what looks wrong, the most certain first: one rank through all classes, each row with its evidence."""
+    """Print what looks wrong, the likeliest first: one rank through all classes, each row with its evidence."""
     from facedb.cli.finding_list import print_findings
     from facedb.scan.findings import ranked
 
