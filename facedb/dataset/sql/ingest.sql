@@ -267,8 +267,8 @@ select count(distinct i.identity_id) from facedb.image i join facedb.source s on
 where s.dataset_id = %(dataset_id)s and i.status = 'ready';
 
 -- name: reserve_ids
--- Keys for rows that are about to be copied in.
-select nextval(%(sequence)s) from generate_series(1, %(n)s);
+-- Keys for rows that are about to be copied in, as one array: a row each costs the client ten times as much.
+select coalesce(array_agg(nextval(%(sequence)s)), '{}') from generate_series(1, %(n)s);
 
 -- name: image_place
 -- Where the bytes of an image are, and what they were.
