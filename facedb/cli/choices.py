@@ -250,7 +250,7 @@ def model_choice(
 
     Raises ModelError for missing files, and in one sentence where there is no model and nobody to ask.
     """
-    from facedb.dataset import models
+    from facedb.dataset import known_models, models
     from facedb.dataset.model_options import NoModelError, choose
 
     settings, reporter = settings_from(ctx), state_of(ctx).reporter
@@ -259,7 +259,7 @@ def model_choice(
             db, options, settings.models, dataset=dataset, source=source, moved_from=moved_from, reporter=reporter
         )
     except NoModelError as none:
-        offer = models.offer()
+        offer = known_models.offer()
         if not yes and not _asked(f"facedb has no face model yet. Fetch {offer}?"):
             raise NoModelError(
                 f"No model is named and none is remembered: name one with --model, or add --yes to fetch {offer}."

@@ -12,7 +12,7 @@ import numpy as np
 
 from facedb.core.errors import ModelError
 from facedb.embedding.contract import LAYOUTS, DetectorContract, ModelContract
-from facedb.embedding.detection.detect import Heads, heads_of
+from facedb.embedding.detection.detect import heads_of
 from facedb.embedding.detection.scrfd import NMS_IOU, SCORE_THRESHOLD
 from facedb.embedding.model_files.model_hash import weights_sha256
 from facedb.embedding.model_files.presets import KNOWN_WEIGHTS, PRESETS
@@ -104,25 +104,20 @@ def load_contract(
     )
 
 
-def contract_and_heads(path: Path, settings: Mapping[str, Any]) -> tuple[DetectorContract, Heads]:
-    sha256 = weights_sha256(path)
-    heads = heads_of(graph_of(open_session(path)))
-    if heads is None:
-        raise ModelError(f"{path.name} is not a face detector of the families YuNet or SCRFD: give one as --detector.")
-    usual = {"score_threshold": SCORE_THRESHOLD, "nms_iou": NMS_IOU} if heads.kind == "scrfd" else {}
-    return DetectorContract(sha256, kind=heads.kind, **(usual | dict(settings))), heads
-
-
 def _detector(path: Path | str | None, settings: Mapping[str, Any], template: str) -> DetectorContract | None:
     if path is None:
         return None
-    contract, heads = contract_and_heads(Path(path), detector_settings(settings))
+    path = Path(path)
+    heads = heads_of(graph_of(open_session(path)))
+    if heads is None:
+        raise ModelError(f"{path.name} is not a face detector of the families YuNet or SCRFD: give one as --detector.")
     if template == "arcface" and not heads.landmarks:
         raise ModelError(
-            f"{Path(path).name} finds faces without landmarks, and this model wants them aligned: take a detector with landmarks "
+            f"{path.name} finds faces without landmarks, and this model wants them aligned: take a detector with landmarks "
             "(det_10g.onnx, a name with bnkps, or yunet), or --set template=box."
         )
-    return contract
+    usual = {"score_threshold": SCORE_THRESHOLD, "nms_iou": NMS_IOU} if heads.kind == "scrfd" else {}
+    return DetectorContract(weights_sha256(path), kind=heads.kind, **(usual | detector_settings(settings)))
 
 
 def detector_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

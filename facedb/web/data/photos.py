@@ -11,7 +11,7 @@ import numpy as np
 from facedb.core.errors import NotFoundError
 from facedb.db.connection import Connection
 from facedb.db.queries import load
-from facedb.report.pictures.thumbnails import Place, place_of
+from facedb.report.pictures.place import Place, place_of
 from facedb.review import taken_faces
 from facedb.review.taken_faces import TakenFace
 from facedb.scan.faces.face_choice import same_place

@@ -92,7 +92,7 @@ def evaluate(
 def _print(done: Evaluation, output: Format, which: Rows) -> None:
     from facedb.findings.reliability import Tenth
     from facedb.report.evaluation import ClassScore, RankScore
-    from facedb.scan.findings.finding_rows import MissRow
+    from facedb.report.evaluation_rows import MissRow
 
     if output is not Format.TABLE:
         if which is Rows.SCORES:
