@@ -31,6 +31,15 @@ ModelOption = Annotated[
         autocompletion=completion.models,
     ),
 ]
+ContractOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Name of the contract; default: the one used last.",
+        autocompletion=completion.contracts,
+    ),
+]
 DetectorOption = Annotated[
     str | None,
     typer.Option(
@@ -116,7 +125,7 @@ EngineOption = Annotated[
     str,
     typer.Option(
         "--engine",
-        help="auto, int8, faiss-cpu, exact, faiss-gpu or cuda; the rows are the same for all.",
+        help="Search engine: auto, int8, faiss-cpu, exact, faiss-gpu or cuda; all find the same rows.",
         autocompletion=completion.words("auto", "int8", "faiss-cpu", "exact", "faiss-gpu", "cuda"),
     ),
 ]

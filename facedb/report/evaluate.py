@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facedb.core.counting import are
 from facedb.core.defaults import BLOCK_ROWS
 from facedb.core.errors import InputError, UsageError
 from facedb.core.lookup import rows_of
@@ -104,7 +105,9 @@ def inject(
         hashes = Hashes(faces.content, faces.look, faces.has_look)
         planted = plant(gallery, hashes, counts, seed, remake if counts.resaved else None)
         if not planted.items:
-            raise UsageError(f"Nothing was planted: {len(faces):,} faces are too few for {spec}.")
+            raise UsageError(
+                f"Nothing was planted: {are(len(faces), 'face')} too few for {spec}: ask for more with --inject."
+            )
         short = {f.name: getattr(counts, f.name) for f in fields(counts)}
         short["swap"] *= 2
         for kind, wanted in short.items():

@@ -10,6 +10,7 @@ import typer
 from facedb.cli.choices import PresetOption, SetOption, key_values
 from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.counting import counted
 from facedb.core.result_columns import ad_hoc, texts
 
 _LISTED = ad_hoc(
@@ -119,7 +120,7 @@ def remove(
     on = f", on {gone.rested_on} of which verdicts, plans or evaluations rest" if gone.rested_on else ""
     say(
         f"{'Removed' if yes else 'Would remove'} the contract {gone.name} ({gone.digest[:12]}): "
-        f"{gone.embeddings:,} embeddings, {gone.scans:,} scans{on}."
+        f"{counted(gone.embeddings, 'embedding')}, {counted(gone.scans, 'scan')}{on}."
     )
     if not yes:
         say("Nothing is removed yet; to do it add --yes.")

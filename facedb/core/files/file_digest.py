@@ -18,7 +18,7 @@ def digest(full_path: Path) -> bytes:
     fd = os.open(full_path, _FLAGS)
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError("it is no regular file any more")
+            raise OSError("it is not a regular file any more")
         found, size = hashlib.sha256(), 0
         while chunk := os.read(fd, _CHUNK):
             size += len(chunk)

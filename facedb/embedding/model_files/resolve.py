@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from facedb.core.counting import counted
 from facedb.core.errors import ModelError
 from facedb.embedding.contract import LAYOUTS, DetectorContract, ModelContract
 from facedb.embedding.detection.detect import heads_of
@@ -183,11 +184,13 @@ def _input_of(graph: Graph, path: Path) -> Tensor:
     if len(graph.inputs) != 1:
         names = ", ".join(tensor.name for tensor in graph.inputs)
         raise ModelError(
-            f"{path.name} has {len(graph.inputs)} inputs ({names}); a face model has one picture as input."
+            f"{path.name} has {counted(len(graph.inputs), 'input')} ({names}); a face model takes one, the picture."
         )
     source = graph.inputs[0]
     if len(source.shape) != 4:
-        raise ModelError(f"The input of {path.name} has {len(source.shape)} dimensions; a batch of pictures has 4.")
+        raise ModelError(
+            f"The input of {path.name} has {counted(len(source.shape), 'dimension')}; a batch of pictures has 4."
+        )
     if source.dtype not in ("float32", "float16", "uint8"):
         raise ModelError(f"The input of {path.name} is {source.dtype}; float32, float16 and uint8 are supported.")
     return source
@@ -252,12 +255,13 @@ def _dimension(
     answer = run_session(session, source.name, np.zeros(shape, dtype=source.dtype), [output.name], limit_s=limit_s)[0]
     if answer.ndim < 2 or answer.shape[0] != batch or answer.size == 0 or answer.dtype.kind != "f":
         raise ModelError(
-            f"The output '{output.name}' of {path.name} is {list(answer.shape)} {answer.dtype} for {batch} picture(s); "
+            f"The output '{output.name}' of {path.name} is {list(answer.shape)} {answer.dtype} for {counted(batch, 'picture')}; "
             "a face model gives one vector of floats for each: name another with 'output'."
         )
     if any(extent != 1 for extent in answer.shape[2:]):
         raise ModelError(
-            f"The output '{output.name}' of {path.name} is {list(answer.shape)}: a map, not one vector a picture."
+            f"The output '{output.name}' of {path.name} is {list(answer.shape)}: a map, not one vector a picture; "
+            "name another with 'output'."
         )
     return int(answer.shape[1])
 

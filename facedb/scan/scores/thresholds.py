@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facedb.core.counting import counted
 from facedb.core.errors import UsageError
 from facedb.core.progress import Reporter
 from facedb.core.records import Float64Array, Int64Array
@@ -135,7 +136,7 @@ def _sampled(faces: GalleryFaces, snapshot: GallerySnapshot, reporter: Reporter)
     gallery = Gallery(vectors, sampled.identity_ids, sampled.image_ids)
     measured = calibrate(*score_pairs(gallery, totals.genuine, totals.impostor))
     persons = len(np.unique(sampled.identity_ids))
-    looked_at = f"(From {len(rows):,} faces of {persons:,} identities.)"
+    looked_at = f"(From {counted(len(rows), 'face')} of {counted(persons, 'identity', 'identities')}.)"
     return gallery, measured, looked_at
 
 

@@ -44,7 +44,7 @@ def show(
     dataset: DatasetOption = None,
     scan: ScanOption = None,
 ) -> None:
-    """Print findings whole: the evidence, every file, the faces where the terminal can show them, and what may be said."""
+    """Print whole findings: the evidence, every file, the faces where the terminal can show them, and what each answer would say."""
     from facedb.cli.pictures import can_draw
     from facedb.core.files.whole_file import check_free
     from facedb.db.connection import translated
