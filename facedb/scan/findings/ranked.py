@@ -93,7 +93,7 @@ def merge_groups(db: Database, selection: FindingSelection) -> list[tuple[int, f
 
 
 def finding_counts(db: Database, scan_id: int) -> dict[str, tuple[int, int]]:
-    """By class: findings of a scan that are likelier than not, and those that are certain (see `confidence.CERTAIN`)."""
+    """By class: findings of a scan that are likelier than not, and those that are certain (see `facedb.core.finding.CERTAIN`)."""
     with closing(db.open()) as conn, translated(db.dsn):
         return finding_rows.finding_counts(conn, scan_id, LIKELY, CERTAIN)
 
