@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from facedb.core.files.paths import are_plain, to_text
-from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 
@@ -181,8 +179,3 @@ def forget_derived(conn: Connection, image_ids: Sequence[int]) -> None:
     if image_ids:
         for name in ("forget_faces", "forget_rejects", "forget_facts"):
             conn.execute(SQL[name], {"image_ids": list(image_ids), "ids": list(image_ids)})
-
-
-def as_ids(ids: Iterable[int]) -> Int64Array:
-    """Keys as an int64 array."""
-    return np.fromiter(ids, np.int64)

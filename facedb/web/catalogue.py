@@ -41,7 +41,7 @@ TEXT: Final[dict[str, str]] = HINTS | {
     "sign_in.failed.token": "This address was used already, or is not of this run.",
     "sign_in.failed.password": "That is not the password.",
     "sign_in.failed.tries": "Too many wrong passwords: wait a minute, then try again.",
-    "sign_in.failed.name": "A reviewer has a name of at most 100 characters.",
+    "sign_in.failed.name": "The name of a reviewer has 1 to 100 characters that can be printed.",
     # Why a request is refused
     "refused.host": "This page does not answer to that name; with --host, give it with --name.",
     "refused.origin": "Another site may not ask this page for anything.",
@@ -350,7 +350,7 @@ TEXT: Final[dict[str, str]] = HINTS | {
     "alike.none": "There is nothing to compare with.",
     "alike.face": "Face {number} of the photo",
     "alike.of_face": "face {face}",
-    "alike.no_file": "That was no file.",
+    "alike.no_file": "That was not a file.",
     # Plans
     "plan.make": "Make a plan",
     "plan.sitting": "only what I decided in this sitting",

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from facedb.findings.confidence import CERTAIN, LIKELY
-from facedb.findings.finding_table import Kind
+from facedb.core.finding import CERTAIN, LIKELY, Kind
 from tests.acceptance.world import Inside, block_model, people, portrait, save
 from tests.conftest import Server
 

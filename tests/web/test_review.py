@@ -178,7 +178,7 @@ def test_an_answer_to_what_somebody_answered_meanwhile_is_refused_and_says_by_wh
     assert [row[1] for row in standing(demo_database)] == ["different"]
     say(ann, rank, "same", seen=refused["seen"])
     assert [(row[1], row[6]) for row in standing(demo_database)] == [("same", "ann")]
-    with pytest.raises(AssertionError, match="ann said something of the same since"):
+    with pytest.raises(AssertionError, match="ann has decided on the same since"):
         ben.send("POST", "/api/undo")
 
 

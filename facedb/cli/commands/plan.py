@@ -60,13 +60,15 @@ def plans(
     prune: Annotated[
         int | None,
         typer.Option(
-            "--prune", min=0, help="Remove plans never begun or undone, but for this many newest plans; with --yes."
+            "--prune",
+            min=0,
+            help="Remove plans that were never begun, or were undone, but keep this many of the newest; with --yes.",
         ),
     ] = None,
     yes: YesOption = False,
     raw: RawOption = False,
 ) -> None:
-    """Print the plans, newest first, and how far they are carried out."""
+    """Print the plans, newest first, and how far each has been carried out."""
     from facedb.review.plans import plan as planning
 
     if prune is not None:
@@ -74,7 +76,7 @@ def plans(
             old = planning.prune(db, prune, yes=yes)
         numbers = f" ({', '.join(map(str, old))})" if old else ""
         how = "" if yes or not old else f"; do it with: facedb plans --prune {prune} --yes"
-        state_of(ctx).reporter.say(f"{'Removed' if yes else 'Would remove'} {len(old)} plans{numbers}{how}.")
+        state_of(ctx).reporter.say(f"{'Removed' if yes else 'Would remove'} {counted(len(old), 'plan')}{numbers}{how}.")
         return
     with database(ctx) as db:
         emit(table(planning.PlanSummary), planning.plans(db), output, raw=raw)

@@ -15,11 +15,12 @@ import psycopg
 
 from facedb.core import rejects
 from facedb.core.errors import InputError, UsageError, first_line
+from facedb.core.files.file_digest import digest
 from facedb.core.records import ImageRecord, Int64Array, VectorBatch
 from facedb.dataset import dataset_rows, image_rows
 from facedb.dataset.ingest_vectors import PreparedVectors, VectorOutcome, VectorWriter, given_model, prepare
 from facedb.dataset.intake import missed_images
-from facedb.dataset.intake.file_changes import AWAY, Hashed, differs, digest, is_void, row_of, to_be_read
+from facedb.dataset.intake.file_changes import AWAY, Hashed, differs, is_void, row_of, to_be_read
 from facedb.dataset.intake.limits import admit, refused_by_the_table
 from facedb.dataset.intake.same_files import settle_same_files
 from facedb.dataset.places import source_rows
@@ -229,7 +230,7 @@ class Intake:
         image_rows.forget_derived(conn, void)
         # A model that came by while the file was away could only reject it.
         image_rows.forget_rejects(conn, back)
-        ids = image_rows.as_ids([row.id for row in inserts] + [image.id for image in known.values()])
+        ids = np.array([row.id for row in inserts] + [image.id for image in known.values()], np.int64)
         return _Taken(ids, len(inserts), len(void), reserved[0] if reserved else None, fresh, outcomes)
 
     def _tally(self, outcomes: Iterable[tuple[str | None, str | None]]) -> None:

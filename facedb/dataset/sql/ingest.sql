@@ -16,10 +16,6 @@ from facedb.source s join facedb.dataset d on d.id = s.dataset_id order by s.id;
 -- Every dataset.
 select name, id from facedb.dataset order by id;
 
--- name: locations_of_dataset
--- Where a dataset comes from.
-select s.location from facedb.source s join facedb.dataset d on d.id = s.dataset_id where d.name = %(name)s order by s.id;
-
 -- name: add_source
 -- Register a source, or remember its newest options.
 insert into facedb.source (dataset_id, location, root, format, options)

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.finding import CERTAIN, SUREST
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
-from facedb.findings.confidence import CERTAIN, SUREST
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.persons import Ends, Persons
 from facedb.findings.odds.mates import Mates, mates_of_cores, mates_of_faces

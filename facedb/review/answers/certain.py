@@ -8,8 +8,8 @@ from itertools import combinations, pairwise
 
 from facedb.core.counting import counted
 from facedb.core.files.paths import display
+from facedb.core.finding import CERTAIN
 from facedb.db.connection import Connection
-from facedb.findings.confidence import CERTAIN
 from facedb.review import decision_rows
 from facedb.review.components import components
 from facedb.review.decision_rows import CertainFinding, VerdictRow

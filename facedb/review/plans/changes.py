@@ -223,7 +223,9 @@ def _merge_images(conn: Connection, merged: dict[int, VerdictRow], changes: Chan
     """Every image of a merged identity that nothing else is to become of goes with it."""
     for name, count in decision_rows.unusable_files(conn, sorted(merged)):
         what = (
-            "is no usable image and stays where it is" if count == 1 else "are no usable images and stay where they are"
+            "is not a usable image and stays where it is"
+            if count == 1
+            else "are not usable images and stay where they are"
         )
         changes.remarks.append(f"{counted(count, 'file')} of {display(name)} {what}.")
     for image in decision_rows.images_of_identities(conn, sorted(merged)):

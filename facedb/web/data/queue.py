@@ -115,7 +115,7 @@ def find_scan(conn: Connection, scan_id: int) -> Scan:
     """One finished scan; raises NotFoundError."""
     found = scans(conn, scan_id)
     if not found:
-        raise NotFoundError(f"There is no finished scan {scan_id}.")
+        raise NotFoundError(f"There is no finished scan {scan_id}: choose another one.")
     return found[0]
 
 

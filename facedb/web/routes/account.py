@@ -111,5 +111,5 @@ def _with_cookie(parts: Parts, cookie: str, answer: Response) -> Response:
 def _name(text: str) -> str:
     name = text.strip()
     if not name or len(name) > _NAME_LENGTH or not name.isprintable():
-        raise UsageError("A reviewer has a name of at most 100 characters.")
+        raise UsageError("The name of a reviewer has 1 to 100 characters that can be printed.")
     return name

@@ -84,7 +84,7 @@ def decide(
 def decide_many(parts: PartsHere, session: SessionHere, said: Bulk, after: BackgroundTasks) -> list[Decided]:
     """Give many findings the same answer, all or none; they are undone together."""
     if len({(one.scan_id, one.rank) for one in said.cases}) != len(said.cases):
-        raise UsageError("A case is named twice.")
+        raise UsageError("A case is named twice: name each once.")
     with parts.pool.connection() as conn:
         after.add_task(parts.learning.learn)
         wishes = [decisions.as_proposed(conn, Wish(one.scan_id, one.rank, said.answer, one.seen)) for one in said.cases]

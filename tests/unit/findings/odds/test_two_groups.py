@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facedb.findings.confidence import CERTAIN
+from facedb.core.finding import CERTAIN, Kind
 from facedb.findings.find import study_folders
-from facedb.findings.finding_table import Kind
 from facedb.findings.odds.mates import Mates
 from facedb.findings.odds.spread import Spread, fit_spread
 from facedb.findings.odds.tail import fit_tail
