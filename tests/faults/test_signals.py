@@ -202,7 +202,9 @@ def test_what_nohup_protects_outlives_its_terminal(database: Database, facedb: C
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_command_is_quiet_while_it_is_still_being_imported(facedb: Command, how: signal.Signals) -> None:
     ends = f"import os; from facedb.cli import start; start.fill_streams = lambda: os.kill(os.getpid(), {int(how)}); start.main()"
-    done = subprocess.run([sys.executable, "-c", ends], env=facedb.environment, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", ends], env=facedb.environment, capture_output=True, timeout=60, check=False
+    )
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"facedb: interrupted.\n")
 
 

@@ -8,6 +8,7 @@ import typer
 
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.counting import counted
 from facedb.core.errors import UsageError
 from facedb.core.result_columns import ad_hoc
 
@@ -67,13 +68,13 @@ def _subject(identity: str | None, image: str | None, dataset: str | None) -> Su
 def _remarks(done: Forgotten, *, files: bool, yes: bool) -> list[str]:
     lines = []
     if done.files_left:
-        why = "are part of an archive, or changed since" if files and yes else "stay; --files deletes them too"
+        why = ", part of an archive or changed since" if files and yes else "; --files deletes them too"
         lines.append(
-            f"{done.files_left:,} files {why}. As long as they are in a source, the next ingest brings them in again."
+            f"Files that stay: {done.files_left:,}{why}. As long as they are in a source, the next ingest brings them in again."
         )
     if done.same_bytes_elsewhere:
         lines.append(
-            f"{done.same_bytes_elsewhere:,} other rows hold the same bytes under other labels: forget them as well."
+            f"The same bytes are under other labels too, in {counted(done.same_bytes_elsewhere, 'row')}: forget them as well."
         )
     lines.append(
         "Exports and backups that were written before (see bi.audit) hold what they held: they are yours to delete."

@@ -73,7 +73,7 @@ def plans(
             old = planning.prune(db, prune, yes=yes)
         numbers = f" ({', '.join(map(str, old))})" if old else ""
         how = "" if yes or not old else f"; do it with: facedb plans --prune {prune} --yes"
-        state_of(ctx).reporter.say(f"{'Removed' if yes else 'Would remove'} {len(old)} plans{numbers}{how}.")
+        state_of(ctx).reporter.say(f"{'Removed' if yes else 'Would remove'} {counted(len(old), 'plan')}{numbers}{how}.")
         return
     with database(ctx) as db:
         emit(table(planning.PlanSummary), planning.plans(db), output, raw=raw)
