@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from types import FrameType
 from typing import Annotated, cast
 
 import typer
@@ -18,7 +17,7 @@ from facedb.cli.context import State
 from facedb.cli.optional_value import ValueMayFollow
 from facedb.cli.output import ReaderGoneError, watch_stderr, watch_stdout
 from facedb.cli.progress import ConsoleReporter, complain
-from facedb.cli.start import leave, on_ctrl_c
+from facedb.cli.start import leave, on_interrupt
 from facedb.core.choices import one_of
 from facedb.core.errors import ExitCode, FacedbError
 from facedb.core.machine import memory
@@ -116,20 +115,13 @@ app.add_typer(bi.app)
 app.add_typer(db.app)
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """Leave in order, as on Ctrl-C: what is done is committed, and the embedded server is stopped by its last user."""
-    raise KeyboardInterrupt
-
-
 def main() -> None:
     """Run the command line and exit with a code of `facedb.core.errors.ExitCode`."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
     watch_stderr()
     watch_stdout()
     try:
         code = _run()
-        on_ctrl_c(leave)
+        on_interrupt(leave)
         sys.stdout.flush()
     except ReaderGoneError:
         # The reader of stdout has seen enough (head, less): that is no error, but Python would complain at exit.
@@ -146,7 +138,8 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        on_ctrl_c(signal.default_int_handler)
+        # In order: what is done is committed, and the embedded server is stopped by its last user.
+        on_interrupt(signal.default_int_handler)
         code = app(standalone_mode=False)
     except FacedbError as error:
         complain(str(error))

@@ -1,4 +1,4 @@
-"""Where the command begins: Ctrl-C is quiet from here on, also while the rest of facedb is still being imported."""
+"""Where the command begins: Ctrl-C and its like are quiet from here on, also while the rest of facedb is still being imported."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 
 def leave(_number: int, _frame: FrameType | None) -> None:
-    """End this process at once on Ctrl-C, while nothing has begun, or nothing is left, that had to be ended in order."""
+    """End this process at once, while nothing has begun, or nothing is left, that had to be ended in order."""
     # An exception would surface in the middle of an import.
-    os.write(2, b"facedb: interrupted.\n")
+    with suppress(OSError):
+        os.write(2, b"facedb: interrupted.\n")
     os._exit(130)
 
 
-def on_ctrl_c(handler: Callable[[int, FrameType | None], object]) -> None:
-    """Set the handler of SIGINT, which a shell ignores in what belongs into the background, and so it stays."""
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, handler)
+def on_interrupt(handler: Callable[[int, FrameType | None], object]) -> None:
+    """Set the handler of Ctrl-C, SIGTERM and the end of a terminal; what a shell or nohup had ignored stays ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def fill_streams() -> None:
@@ -33,7 +36,7 @@ def fill_streams() -> None:
 
 def main() -> None:
     """Import and run the command line; see `facedb.cli.app.main`."""
-    on_ctrl_c(leave)
+    on_interrupt(leave)
     fill_streams()
     from facedb.cli import app
 

@@ -7,6 +7,7 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Callable
@@ -133,9 +134,11 @@ def test_a_search_is_ended(database: Database, facedb: Command, how: signal.Sign
 
     end = ended(facedb, scanning, how, lambda: begun("done"))
     assert_in_order(database, facedb, end)
+    assert not begun("claimed")
     if command == "work":
         end = ended(facedb, ("work", "--any", "--engine", "exact"), how, lambda: begun("claimed"))
         assert_in_order(database, facedb, end)
+        assert not begun("claimed")
 
 
 @pytest.mark.parametrize("how", some(signal.SIGHUP))
@@ -181,6 +184,28 @@ def test_an_export_leaves_no_part_of_a_file(
         end = ended(facedb, ("export", "list", target / "all.csv"), how, lambda: waits(database))
     assert_in_order(database, facedb, end)
     assert list(target.iterdir()) == []
+
+
+def test_what_nohup_protects_outlives_its_terminal(database: Database, facedb: Command, tmp_path: Path) -> None:
+    folder = people(tmp_path / "photos", 2, 2)
+    ignored = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)}
+    with held(database, "image") as lock, facedb.start("ingest", folder, **ignored) as process:
+        while not waits(database):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGHUP)
+        lock.rollback()
+        said = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 0, said
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_command_is_quiet_while_it_is_still_being_imported(facedb: Command, how: signal.Signals) -> None:
+    ends = f"import os; from facedb.cli import start; start.fill_streams = lambda: os.kill(os.getpid(), {int(how)}); start.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", ends], env=facedb.environment, capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"facedb: interrupted.\n")
 
 
 @pytest.mark.parametrize("how", some(HANG_UP))

@@ -8,7 +8,7 @@ import typer
 
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
-from facedb.core.counting import are
+from facedb.core.counting import are, counted
 from facedb.core.errors import UsageError
 from facedb.core.result_columns import ad_hoc
 
@@ -74,7 +74,7 @@ def _remarks(done: Forgotten, *, files: bool, yes: bool) -> list[str]:
         )
     if done.same_bytes_elsewhere:
         lines.append(
-            f"{done.same_bytes_elsewhere:,} other rows hold the same bytes under other labels: forget them as well."
+            f"The same bytes are under other labels too, in {counted(done.same_bytes_elsewhere, 'row')}: forget them as well."
         )
     lines.append(
         "Exports and backups that were written before (see bi.audit) hold what they held: they are yours to delete."

@@ -113,16 +113,17 @@ class EmbeddedServer:
         With a ``port`` it listens there as well (`facedb.db.server.loopback`) until it is stopped. Raises ConflictError where it
         would have to be started anew for that and others use it, DatabaseError where the port cannot be had.
         """
-        with self._exclusive():
-            if port is not None:
+        if port is not None:
+            with self._exclusive():
                 self._listen(port)
-            self._marker.touch()
         try:
             with server(self.home, service_dir=self._service_dir, options=self._options) as url:
                 if port is not None:
                     loopback.set_password(self.home, url, USER, DATABASE)
+                # Last, so that nothing stays up where this is interrupted.
+                self._marker.touch()
                 return url
-        except DatabaseError:
+        except (DatabaseError, KeyboardInterrupt):
             if port is not None:
                 loopback.forget(self.home)
                 self._marker.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -183,7 +183,10 @@ def test_ctrl_c_in_a_terminal_ends_facedb_and_not_the_server_of_others(home: Pat
     server.release()
 
 
-def test_ctrl_c_while_the_server_starts_leaves_none_behind(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("begin", [EmbeddedServer.acquire, EmbeddedServer.keep_up])
+def test_ctrl_c_while_the_server_starts_leaves_none_behind(
+    home: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[EmbeddedServer], str]
+) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -191,8 +194,9 @@ def test_ctrl_c_while_the_server_starts_leaves_none_behind(home: Path, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(Postmaster, "_await_start", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            server.acquire()
+            begin(server)
     assert not server.status().running
+    assert not server.status().keep_up
     assert not processes((home / "postgres").resolve() / "data")
 
 
