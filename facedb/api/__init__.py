@@ -8,7 +8,7 @@ from __future__ import annotations
 from facedb.api.database import FaceDB, connect
 from facedb.report.embeddings import Embeddings
 from facedb.report.python_results import Rows
-from facedb.report.result_rows import Dataset, Identity, Link, Pair, Reject, Scan
+from facedb.report.result_columns import Dataset, Identity, Link, Pair, Reject, Scan
 from facedb.scan.findings.ranked import Finding
 
 __all__ = [

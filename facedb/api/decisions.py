@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from facedb.api.opened import Opened, PathLike
 from facedb.core.choices import one_of
-from facedb.core.result_columns import table
+from facedb.core.row_schema import table
 from facedb.report.python_results import Rows
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from facedb.api.opened import Opened, PathLike
 from facedb.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from facedb.review.erasure import Forgotten
+    from facedb.review.forget import Forgotten
     from facedb.scan.retention import Pruned, RemovedModel
 
 
@@ -29,7 +29,7 @@ class Endings(Opened):
 
         ``dataset`` alone forgets the dataset; with ``identity`` or ``image`` it says in which one. ``files`` deletes the files as well.
         """
-        from facedb.review.erasure import Subject, forget
+        from facedb.review.forget import Subject, forget
 
         if (identity is None) == (image is None) and not (identity is None and dataset is not None):
             raise UsageError("Say what to forget: one of identity, image or dataset.")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from facedb.api.opened import Opened, PathLike
 from facedb.core.errors import UsageError
-from facedb.core.result_columns import table
+from facedb.core.row_schema import table
 from facedb.db.connection import translated
 from facedb.report.embeddings import Embeddings
 from facedb.report.python_results import Rows
-from facedb.report.result_rows import Dataset, Identity, Link, Pair, Reject, Scan
+from facedb.report.result_columns import Dataset, Identity, Link, Pair, Reject, Scan
 from facedb.scan.findings.ranked import Finding
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from facedb.cli.output import Format, emit, text
 from facedb.core.files.paths import display, from_text
-from facedb.core.result_columns import table
+from facedb.core.row_schema import table
 from facedb.scan.findings.ranked import Finding
 
 _SHOWN = ("rank", "class", "confidence", "identity_a", "identity_b", "images", "detail", "verdict")

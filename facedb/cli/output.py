@@ -15,7 +15,7 @@ import typer
 
 from facedb.core.errors import UsageError
 from facedb.core.files.paths import display
-from facedb.core.result_columns import Column, Table, Values
+from facedb.core.row_schema import Column, Table, Values
 from facedb.report.row_files import cell, write_rows
 
 if TYPE_CHECKING:

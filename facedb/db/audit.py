@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg.types.json import Jsonb
 
-from facedb.core.machine.person import user_name
+from facedb.core.machine.user_name import user_name
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import sql
 
-from facedb.core.result_columns import Table
+from facedb.core.row_schema import Table
 from facedb.db.connection import Connection
 from facedb.db.queries import Query
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from facedb.check import CheckSummary, check
 from facedb.core.progress import Reporter
-from facedb.core.result_columns import table
+from facedb.core.row_schema import table
 from facedb.dataset.embed import ModelChoice
 from facedb.db.connection import Database
 from facedb.demo.comparison import Comparison, compare

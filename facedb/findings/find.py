@@ -21,17 +21,17 @@ from facedb.core.finding import LIKELY, Kind, Role
 from facedb.core.lookup import places
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.confidence import Rules
-from facedb.findings.copies import EQUAL, NEAR, Hashes, find_copies
 from facedb.findings.cores.asides import find_asides, find_ties, settle_ties
 from facedb.findings.cores.folders import Folders, folders
 from facedb.findings.cores.peel import Peeled, nearest_few, peel
 from facedb.findings.cores.persons import Ends, Persons, ends, folder_sums, mean_scores, noise, persons
 from facedb.findings.cores.shown_together import Company
+from facedb.findings.duplicates import EQUAL, NEAR, Hashes, find_copies
 from facedb.findings.finding_table import FindingTable, Weigh, ranked, table
 from facedb.findings.likenesses import Likeness, compare_cores, find_likenesses, namesakes
-from facedb.findings.odds.two_groups import TwoGroups, two_groups
+from facedb.findings.odds.same_person import TwoGroups, two_groups
 from facedb.findings.photos import PhotoFacts, find_photos
-from facedb.findings.pictures.picture_copies import Pictures
+from facedb.findings.pictures.same_photo import Pictures
 from facedb.findings.rates.explained_pairs import Told, told_pairs
 from facedb.findings.strays import find_mixed, find_strays, swaps
 from facedb.join.gallery import Gallery

@@ -16,7 +16,7 @@ from facedb.findings.finding_table import FindingTable, table
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.links import Links, roll_up
 from facedb.findings.names.evidence import Names
-from facedb.findings.odds.two_groups import TwoGroups
+from facedb.findings.odds.same_person import TwoGroups
 from facedb.join.score import pair_scores
 
 BELOW_AT_MOST = 0.9

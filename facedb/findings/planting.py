@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Int64Array
-from facedb.findings.copies import Hashes
+from facedb.findings.duplicates import Hashes
 from facedb.join.gallery import Gallery
 
 KINDS = ("merge", "stray", "swap", "duplicate", "resaved")

@@ -12,7 +12,7 @@ from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.peel import Peeled
 from facedb.findings.cores.persons import Persons, best_other, mean_scores
 from facedb.findings.finding_table import FindingTable, table
-from facedb.findings.odds.two_groups import TwoGroups
+from facedb.findings.odds.same_person import TwoGroups
 from facedb.join.score import pair_scores
 
 _FROM = 0.25

@@ -22,14 +22,14 @@ from facedb.core.records import Float32Array
 from facedb.dataset import model_rows
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.pictures.thumbnail import from_bytes
-from facedb.findings.copies import Hashes
 from facedb.findings.cores.shown_together import Company
+from facedb.findings.duplicates import Hashes
 from facedb.findings.find import find, study_folders
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.grading import Grade, grade
 from facedb.findings.names.evidence import names
-from facedb.findings.pictures.picture_copies import Pictures
 from facedb.findings.pictures.registration import Grey
+from facedb.findings.pictures.same_photo import Pictures
 from facedb.findings.planting import KINDS, Counts, Item, Planted, plant
 from facedb.findings.reliability import calibration_error
 from facedb.join.engine import AUTO, EngineInfo, choose_engine
@@ -38,8 +38,8 @@ from facedb.join.loop import join, plan_blocks
 from facedb.report import evaluation_rows, truth
 from facedb.report.evaluation import Evaluation
 from facedb.report.evaluation_rows import ClassRow, MissRow
+from facedb.report.known_mistakes import judged, listed
 from facedb.report.pictures.altered import AlteredPictures
-from facedb.report.standing import judged, listed
 from facedb.scan import pair_rows
 from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.faces.gallery_faces import GalleryFaces

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from facedb.core.result_columns import As
+from facedb.core.row_schema import As
 from facedb.findings.reliability import Tenth
 from facedb.report.evaluation_rows import ClassRow, MissRow
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-from facedb.core.result_columns import As
+from facedb.core.row_schema import As
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 from facedb.findings.reliability import Tenth

@@ -20,14 +20,14 @@ from facedb.core.errors import ConflictError, DatabaseError, InputError, NotFoun
 from facedb.core.files.paths import display
 from facedb.core.files.whole_file import check_free, whole_file
 from facedb.core.progress import Reporter
-from facedb.core.result_columns import Table, Values, table
+from facedb.core.row_schema import Table, Values, table
 from facedb.dataset import dataset_rows, model_rows
 from facedb.dataset.names import find_datasets
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
 from facedb.report import export_rows, reading, vector_files
 from facedb.report.embeddings import load_embeddings
-from facedb.report.result_rows import Link, ListedImage, MergedIdentity, Pair, PublishedPair
+from facedb.report.result_columns import Link, ListedImage, MergedIdentity, Pair, PublishedPair
 from facedb.report.row_files import write_rows
 from facedb.review import decision_rows
 from facedb.review.decision_rows import PlannedImage

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from facedb.core.errors import UsageError
-from facedb.core.result_columns import Table, Values
+from facedb.core.row_schema import Table, Values
 from facedb.report.row_files import arrow_batches, arrow_schema
 
 if TYPE_CHECKING:

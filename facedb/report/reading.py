@@ -11,13 +11,13 @@ from facedb.core.choices import one_of
 from facedb.core.counting import counted
 from facedb.core.files.paths import display
 from facedb.core.rejects import IGNORED, REJECTED
-from facedb.core.result_columns import Table, table
+from facedb.core.row_schema import Table, table
 from facedb.dataset import pending_rows
 from facedb.dataset.names import find_datasets
 from facedb.db.connection import Database, translated
 from facedb.db.queries import load
 from facedb.db.rows import stream
-from facedb.report.result_rows import Dataset, Identity, Link, Pair, PhotoFace, Reject, Scan
+from facedb.report.result_columns import Dataset, Identity, Link, Pair, PhotoFace, Reject, Scan
 from facedb.review import decision_rows
 from facedb.scan.which_scan import find_scan
 

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from facedb.core.files.paths import to_text
-from facedb.core.result_columns import Column, Kind, Table, Values
+from facedb.core.row_schema import Column, Kind, Table, Values
 from facedb.core.spreadsheet_cells import defused
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 from facedb.core.errors import UsageError
 from facedb.core.files.paths import display
 from facedb.core.files.whole_file import whole_file, whole_folder
-from facedb.core.result_columns import Real, ad_hoc
+from facedb.core.row_schema import Real, ad_hoc
 from facedb.report.embeddings import Embeddings
 from facedb.report.row_files import write_rows
 

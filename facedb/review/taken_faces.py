@@ -8,7 +8,7 @@ from datetime import datetime
 
 from facedb.core.errors import ConflictError, NotFoundError, UsageError
 from facedb.core.files.paths import display, from_text
-from facedb.core.machine.person import user_name
+from facedb.core.machine.user_name import user_name
 from facedb.db import audit
 from facedb.db.connection import Connection, Database
 from facedb.db.queries import load

@@ -11,7 +11,7 @@ from pathlib import Path
 from facedb.core.choices import ending, one_of
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
 from facedb.core.files.paths import display, from_text, to_text
-from facedb.core.machine.person import user_name
+from facedb.core.machine.user_name import user_name
 from facedb.core.names import looks
 from facedb.dataset.names import find_datasets, nearest
 from facedb.db.connection import Connection, Database

@@ -8,8 +8,8 @@ import numpy as np
 
 from facedb.db import audit
 from facedb.db.connection import Connection
-from facedb.findings.copies import Hashes
 from facedb.findings.cores.shown_together import Company
+from facedb.findings.duplicates import Hashes
 from facedb.findings.find import FolderStudy, study_folders
 from facedb.findings.links import Links, roll_up
 from facedb.findings.names.evidence import names as names_of

@@ -16,7 +16,7 @@ from facedb.core.records import Int32Array, Int64Array
 from facedb.dataset.model_rows import ModelRow
 from facedb.db.connection import Connection, Database
 from facedb.db.locks import wait_briefly
-from facedb.findings.copies import NEAR
+from facedb.findings.duplicates import NEAR
 from facedb.scan.faces import face_choice, gallery
 from facedb.scan.faces.face_choice import FaceChoice
 from facedb.scan.faces.gallery import GallerySnapshot

@@ -13,8 +13,8 @@ from starlette.staticfiles import StaticFiles
 from facedb import __version__
 from facedb.core.errors import FacedbError
 from facedb.web.data import queue, sittings
+from facedb.web.data.kept_states import Standing
 from facedb.web.data.likeness import Embedders
-from facedb.web.data.standing import Standing
 from facedb.web.deps import Parts, Refusal
 from facedb.web.gate import Gate
 from facedb.web.jobs import Jobs

@@ -8,8 +8,8 @@ from typing import Annotated, cast
 from fastapi import Depends, Path, Query, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from facedb.web.data.kept_states import Standing
 from facedb.web.data.likeness import Embedders
-from facedb.web.data.standing import Standing
 from facedb.web.jobs import Jobs
 from facedb.web.learning import Learning
 from facedb.web.live import Live

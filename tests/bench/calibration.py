@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from facedb.bench.synthetic import synthetic_gallery
-from facedb.findings.copies import Hashes
+from facedb.findings.duplicates import Hashes
 from facedb.findings.grading import grade
 from facedb.findings.planting import Counts, plant
 from facedb.findings.reliability import Tenth, calibration_error, reliability

@@ -15,7 +15,7 @@ from collections import Counter
 import numpy as np
 
 from facedb.bench.synthetic import synthetic_gallery
-from facedb.findings.copies import Hashes
+from facedb.findings.duplicates import Hashes
 from facedb.findings.planting import Counts, plant
 from facedb.scan.scores.thresholds import lines
 from tests.unit.findings.odds.crowds import Known, known

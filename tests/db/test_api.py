@@ -16,7 +16,7 @@ import pytest
 import facedb
 from facedb.api import FaceDB, Finding, Link, Pair
 from facedb.core.errors import DatabaseError, ModelError, NotFoundError, UsageError
-from facedb.core.result_columns import table
+from facedb.core.row_schema import table
 from facedb.db.connection import Database
 from tests.acceptance.trees import PEOPLE, grow, png
 from tests.db.population import Population, clustered

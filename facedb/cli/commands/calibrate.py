@@ -12,7 +12,7 @@ from facedb.cli.choices import FmrOption
 from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, database, state_of
 from facedb.cli.output import Format, FormatOption, emit
-from facedb.core.result_columns import table
+from facedb.core.row_schema import table
 
 
 def calibrate(

@@ -12,7 +12,7 @@ from facedb.cli import choices
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, emit
 from facedb.core.counting import counted
-from facedb.core.result_columns import table, texts
+from facedb.core.row_schema import table, texts
 
 if TYPE_CHECKING:
     from facedb.check import CheckSummary

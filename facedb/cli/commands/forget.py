@@ -10,10 +10,10 @@ from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.counting import are, counted
 from facedb.core.errors import UsageError
-from facedb.core.result_columns import ad_hoc
+from facedb.core.row_schema import ad_hoc
 
 if TYPE_CHECKING:
-    from facedb.review.erasure import Forgotten, Subject
+    from facedb.review.forget import Forgotten, Subject
 
 
 def forget(
@@ -34,7 +34,7 @@ def forget(
     --dataset alone forgets the dataset; with --identity or --image it says in which one. There is no way back.
     """
     from facedb.db.upkeep import wipe
-    from facedb.review import erasure
+    from facedb.review import forget
 
     say = state_of(ctx).reporter.say
     home = settings_from(ctx).home
@@ -44,17 +44,17 @@ def forget(
             if not wipe.due(db):
                 raise UsageError("Say what to forget: --identity NAME, --image PATH or --dataset NAME.")
             if yes:
-                erasure.finish(db, home=home, say=say)
+                forget.finish(db, home=home, say=say)
             say("What was forgotten is wiped." if yes else "A wipe was interrupted: finish it with facedb forget --yes")
             return
-        done = erasure.forget(db, subject, yes=yes, files=files, home=home, say=say)
+        done = forget.forget(db, subject, yes=yes, files=files, home=home, say=say)
         emit(ad_hoc({"what": str, "count": int}), done.rows(), output)
         for line in _remarks(done, files=files, yes=yes):
             say(line)
 
 
 def _subject(identity: str | None, image: str | None, dataset: str | None) -> Subject | None:
-    from facedb.review.erasure import Subject
+    from facedb.review.forget import Subject
 
     if identity is not None and image is not None:
         raise UsageError("Give --identity or --image, not both.")

@@ -11,7 +11,7 @@ from facedb.cli.choices import PresetOption, SetOption, key_values
 from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.counting import counted
-from facedb.core.result_columns import ad_hoc, texts
+from facedb.core.row_schema import ad_hoc, texts
 
 _LISTED = ad_hoc(
     {"kind": str, "name": str, "digest": str | None, "dim": int | None, "embeddings": int | None, "where": str}

@@ -9,7 +9,7 @@ import typer
 from facedb.cli.context import DatasetOption, database, state_of
 from facedb.cli.output import Format, FormatOption, RawOption, emit
 from facedb.core.counting import counted
-from facedb.core.result_columns import table
+from facedb.core.row_schema import table
 
 if TYPE_CHECKING:
     from facedb.core.progress import Reporter

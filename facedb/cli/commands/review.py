@@ -12,7 +12,7 @@ import typer
 
 from facedb.cli.context import database, settings_from, state_of
 from facedb.core.errors import UsageError
-from facedb.core.machine.person import user_name
+from facedb.core.machine.user_name import user_name
 
 PASSWORD_VARIABLE = "FACEDB_REVIEW_PASSWORD"  # noqa: S105 - the name of a variable
 

@@ -20,7 +20,7 @@ from facedb.cli.choices import (
 from facedb.cli.context import database
 from facedb.cli.output import Format, FormatOption, RawOption, emit
 from facedb.core.defaults import TOP
-from facedb.core.result_columns import table
+from facedb.core.row_schema import table
 
 
 def search(

@@ -42,7 +42,7 @@ from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.counting import are
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
 from facedb.core.files.paths import display
-from facedb.core.result_columns import ad_hoc
+from facedb.core.row_schema import ad_hoc
 
 _FORMATS = ("auto", "folder", "list", "csv", "jsonl", "parquet", "npz", "npy", "rec", "tar")
 

@@ -12,7 +12,7 @@ from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, LimitOption, database, state_of
 from facedb.cli.output import Format, FormatOption, RawOption, emit
 from facedb.core.counting import are
-from facedb.core.result_columns import table
+from facedb.core.row_schema import table
 
 if TYPE_CHECKING:
     from facedb.db.connection import Database

@@ -10,7 +10,7 @@ from facedb.cli.choices import CoolToOption, EngineOption, MaxTempOption, Thread
 from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.errors import UsageError
-from facedb.core.result_columns import ad_hoc
+from facedb.core.row_schema import ad_hoc
 
 
 def work(

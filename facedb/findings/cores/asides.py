@@ -11,7 +11,7 @@ from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Arr
 from facedb.findings.confidence import Rules
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.persons import Persons, best_other
-from facedb.findings.odds.two_groups import TwoGroups
+from facedb.findings.odds.same_person import TwoGroups
 
 _THIRD = 3
 

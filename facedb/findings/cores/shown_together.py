@@ -12,7 +12,7 @@ from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.persons import Persons, best_other
 from facedb.findings.names.evidence import Names
 from facedb.findings.names.spelling import Agreement
-from facedb.findings.odds.two_groups import TwoGroups
+from facedb.findings.odds.same_person import TwoGroups
 
 TOGETHER = 0.01
 """Two people who stand in one photo are one person so many times less likely (a mirror, a collage that was not seen to be one, a

@@ -9,7 +9,7 @@ import numpy as np
 from facedb.core.finding import SUREST
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.cores.persons import Persons
-from facedb.findings.odds.two_groups import RELATIVES, UNSEEN, TwoGroups
+from facedb.findings.odds.same_person import RELATIVES, UNSEEN, TwoGroups
 
 _CANDIDATES = 8
 _ROWS = 1024

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from facedb.core.finding import LIKELY, SUREST
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.cores.persons import Ends
-from facedb.findings.odds.two_groups import RELATIVES, UNSEEN, TwoGroups
+from facedb.findings.odds.same_person import RELATIVES, UNSEEN, TwoGroups
 
 _ROUNDS = 100
 _SETTLED = 1e-6
@@ -34,7 +34,7 @@ class Newcomer:
 class OnePerson:
     """The probability that sets of faces without a label are one person, among ``total`` pairs of which some were seen to score high.
 
-    The two groups of `facedb.findings.odds.two_groups`, with shares of their own: how many of the pairs are one person is found by
+    The two groups of `facedb.findings.odds.same_person`, with shares of their own: how many of the pairs are one person is found by
     expectation maximisation over the pairs (``scores`` (m,), the highest of all), half a pair taken for granted.
     """
 

@@ -8,14 +8,14 @@ import numpy as np
 
 from facedb.core.finding import LIKELY, Kind, Role
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.copies import NEAR, Hashes, find_copies
 from facedb.findings.cores.folders import folders
+from facedb.findings.duplicates import NEAR, Hashes, find_copies
 from facedb.findings.find import FolderStudy
 from facedb.findings.finding_table import FindingTable, ranked, table
 from facedb.findings.outside.known import Known, known
 from facedb.findings.outside.newcomers import Newcomer, OnePerson, newcomers
 from facedb.findings.pictures.candidates import alike_by_hash
-from facedb.findings.pictures.picture_copies import Pictures
+from facedb.findings.pictures.same_photo import Pictures
 
 
 @dataclass(frozen=True, slots=True)

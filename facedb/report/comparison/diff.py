@@ -18,7 +18,7 @@ import numpy as np
 from facedb.core.choices import one_of
 from facedb.core.lookup import places
 from facedb.core.records import Float32Array, Int64Array
-from facedb.core.result_columns import Real
+from facedb.core.row_schema import Real
 from facedb.db.connection import Connection, Database, translated
 from facedb.report.comparison import diff_rows
 from facedb.report.comparison.diff_sides import GONE, Flagged, Names, Side, fits

@@ -29,7 +29,7 @@ from itertools import pairwise
 from facedb.core.choices import ending
 from facedb.core.errors import ConflictError, NotFoundError, UsageError
 from facedb.core.files.paths import display
-from facedb.core.machine.person import user_name
+from facedb.core.machine.user_name import user_name
 from facedb.db.connection import Connection, Database
 from facedb.review import decision_rows, people
 from facedb.review.answers import answer_rows

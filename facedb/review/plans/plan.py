@@ -10,8 +10,8 @@ from datetime import datetime
 
 from facedb.core.errors import NotFoundError
 from facedb.core.files.paths import display, to_text
-from facedb.core.machine.person import user_name
-from facedb.core.result_columns import table
+from facedb.core.machine.user_name import user_name
+from facedb.core.row_schema import table
 from facedb.dataset.names import find_datasets
 from facedb.db import audit
 from facedb.db.connection import Connection, Database

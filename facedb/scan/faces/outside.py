@@ -11,11 +11,11 @@ from facedb.core.counting import are
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array
 from facedb.db.connection import Connection
-from facedb.findings.copies import NEAR, Hashes
+from facedb.findings.duplicates import NEAR, Hashes
 from facedb.findings.find import FolderStudy
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.outside.photos import Outside, find_outside
-from facedb.findings.pictures.picture_copies import Pictures
+from facedb.findings.pictures.same_photo import Pictures
 from facedb.join.loop import Gallery, join, plan_blocks
 from facedb.scan import scan_rows
 from facedb.scan.faces.face_choice import which_is_meant

@@ -12,8 +12,8 @@ from facedb.db.connection import Connection
 from facedb.embedding.pictures.thumbnail import from_bytes
 from facedb.findings.photos import PhotoFacts
 from facedb.findings.pictures.candidates import VIEWS
-from facedb.findings.pictures.picture_copies import Pictures
 from facedb.findings.pictures.registration import Grey
+from facedb.findings.pictures.same_photo import Pictures
 from facedb.scan.faces.gallery_faces import GalleryFaces
 from facedb.scan.scan_rows import SQL
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from facedb.core.choices import one_of, within
 from facedb.core.finding import CERTAIN, LIKELY, Kind
-from facedb.core.result_columns import As, Real, table
+from facedb.core.row_schema import As, Real, table
 from facedb.db.connection import Database, translated
 from facedb.db.rows import stream
 from facedb.scan.findings import finding_rows

@@ -12,7 +12,7 @@ from facedb.core.progress import Reporter
 from facedb.core.records import Float64Array, Int64Array
 from facedb.db.connection import Connection
 from facedb.findings.find import study_folders
-from facedb.findings.odds.two_groups import NEVER
+from facedb.findings.odds.same_person import NEVER
 from facedb.findings.rates.error_rates import Calibration, calibrate, observed
 from facedb.findings.rates.face_sample import sample_rows, score_pairs
 from facedb.findings.rates.histogram import BIN_EDGES, BINS, count_label_pairs

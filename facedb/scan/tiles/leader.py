@@ -14,11 +14,11 @@ from facedb.scan.faces.compared import Compared
 from facedb.scan.loading import ScanOptions
 from facedb.scan.pair_rows import PairRows
 from facedb.scan.tiles import tile_rows
-from facedb.scan.tiles.bar import Bar
 from facedb.scan.tiles.claims import Claims, Found, release_dead
 from facedb.scan.tiles.crew import Crew, Helpers
 from facedb.scan.tiles.ledger import Ledger, Pause
 from facedb.scan.tiles.ray_crew import RayCrew
+from facedb.scan.tiles.scan_progress import Bar
 from facedb.scan.tiles.tile_rows import TileRow
 
 _GLANCE_SECONDS = 1.0

@@ -14,12 +14,12 @@ from psycopg import sql
 
 from facedb.core.errors import NotFoundError
 from facedb.core.progress import Silent
-from facedb.core.result_columns import Kind, table
+from facedb.core.row_schema import Kind, table
 from facedb.dataset.outcomes import count_outcomes
 from facedb.db.connection import Database
 from facedb.db.upkeep import roles
 from facedb.report.export import ExportOptions, export
-from facedb.report.result_rows import Dataset, Identity, Link, Pair, Reject, Scan
+from facedb.report.result_columns import Dataset, Identity, Link, Pair, Reject, Scan
 from facedb.review.verdicts import Statement, say
 from facedb.scan.findings.ranked import Finding
 from facedb.scan.run import ScanOptions, scan

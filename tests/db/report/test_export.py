@@ -13,13 +13,13 @@ import pytest
 
 from facedb.core.errors import ConflictError, ExitCode, NotFoundError, UsageError
 from facedb.core.progress import Silent
-from facedb.core.result_columns import table
+from facedb.core.row_schema import table
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
 from facedb.report import reading
 from facedb.report.export import FORMATS, Exported, ExportOptions, export
 from facedb.report.reading import Selection
-from facedb.report.result_rows import Pair
+from facedb.report.result_columns import Pair
 from facedb.review.verdicts import Statement, say
 from facedb.scan.run import ScanOptions, scan
 from tests.acceptance.trees import PEOPLE, people, take

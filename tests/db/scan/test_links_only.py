@@ -11,7 +11,7 @@ from psycopg import sql
 from facedb.core.errors import UsageError
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
-from facedb.review.erasure import Subject, forget
+from facedb.review.forget import Subject, forget
 from facedb.scan.run import ScanOptions, ScanSummary, scan
 from facedb.scan.tiles import ledger
 from facedb.scan.tiles.worker import WorkOptions, work

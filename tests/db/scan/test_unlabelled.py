@@ -14,7 +14,7 @@ from facedb.db.connection import Database
 from facedb.report import reading
 from facedb.report.case_rows import cases
 from facedb.report.export import Exported, ExportOptions, export
-from facedb.report.result_rows import Pair
+from facedb.report.result_columns import Pair
 from facedb.review.answers.answer import Answer, answer
 from facedb.scan.findings.ranked import Finding, FindingSelection, findings
 from facedb.scan.run import ScanOptions, ScanSummary, scan

@@ -18,7 +18,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from facedb.core.errors import ConfigError, DatabaseError, SchemaError
-from facedb.core.machine import person
+from facedb.core.machine import user_name
 from facedb.db import migrate
 from facedb.db.connection import Database, describe
 from facedb.db.session import PoolerError
@@ -126,7 +126,7 @@ def test_a_user_without_a_line_in_passwd_has_a_name(monkeypatch: pytest.MonkeyPa
         raise KeyError("getpwuid(): uid not found: 12345")
 
     monkeypatch.setattr("getpass.getuser", nobody)
-    assert person.user_name() == f"uid {os.getuid()}"
+    assert user_name.user_name() == f"uid {os.getuid()}"
 
 
 @pytest.fixture(params=["transaction", "statement", "session"])

@@ -18,7 +18,7 @@ from facedb.db import migrate
 from facedb.db.connection import Database
 from facedb.db.upkeep import roles
 from facedb.db.wait import silent
-from facedb.review.erasure import Subject, forget
+from facedb.review.forget import Subject, forget
 from facedb.scan.run import ScanOptions, scan
 from tests.faults.test_lost_connection import vectors
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from facedb.cli.output import Format, emit, text
-from facedb.core.result_columns import ad_hoc
+from facedb.core.row_schema import ad_hoc
 
 TABLE = ad_hoc({"name": str, "count": int, "score": float, "when": datetime, "flag": bool, "nothing": str | None})
 COLUMNS = TABLE.names

@@ -15,7 +15,7 @@ import pytest
 
 from facedb.core.choices import one_of, within
 from facedb.core.errors import UsageError
-from facedb.core.result_columns import As, Kind, Real, ad_hoc, table
+from facedb.core.row_schema import As, Kind, Real, ad_hoc, table
 from facedb.report.python_results import Rows
 from facedb.report.row_files import arrow_schema, write_rows
 

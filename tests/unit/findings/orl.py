@@ -13,8 +13,8 @@ from PIL import Image
 from facedb.core.records import ImageTask
 from facedb.embedding.model_files.resolve import load_contract
 from facedb.embedding.pipeline import Embedder
-from facedb.findings.copies import Hashes
 from facedb.findings.cores.choice import Choice, choose_faces
+from facedb.findings.duplicates import Hashes
 from facedb.join.gallery import Gallery
 
 

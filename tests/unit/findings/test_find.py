@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facedb.core.finding import Kind
-from facedb.findings.copies import EQUAL
+from facedb.findings.duplicates import EQUAL
 from facedb.join.gallery import Gallery
 from tests.unit.findings.people import Crowd, folders, hashes_of, rows, scan, told, unit
 

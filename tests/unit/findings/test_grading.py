@@ -7,7 +7,7 @@ import pytest
 
 from facedb.bench.synthetic import synthetic_gallery
 from facedb.core.finding import Kind, Role
-from facedb.findings.copies import Hashes
+from facedb.findings.duplicates import Hashes
 from facedb.findings.finding_table import FindingTable, ranked, table
 from facedb.findings.grading import grade
 from facedb.findings.planting import Counts, Item, plant

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from facedb.core.finding import CERTAIN, Kind
-from facedb.findings.copies import Hashes
 from facedb.findings.cores.shown_together import Company
+from facedb.findings.duplicates import Hashes
 from facedb.findings.find import find, study_folders
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.names.evidence import names

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from facedb.core.finding import CERTAIN, LIKELY, Kind
-from facedb.findings.copies import Hashes
 from facedb.findings.cores.choice import Part
 from facedb.findings.cores.shown_together import Company
+from facedb.findings.duplicates import Hashes
 from facedb.findings.find import find, study_folders
 from facedb.findings.grading import grade
 from facedb.findings.names.evidence import names

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facedb.core.finding import Kind, Role
-from facedb.findings.copies import Hashes
+from facedb.findings.duplicates import Hashes
 from facedb.findings.find import study_folders
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.outside.known import known

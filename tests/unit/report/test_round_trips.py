@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from facedb.core.records import ImageRecord, VectorBatch
-from facedb.core.result_columns import table
+from facedb.core.row_schema import table
 from facedb.report import vector_files
 from facedb.report.embeddings import Embeddings
-from facedb.report.result_rows import ListedImage
+from facedb.report.result_columns import ListedImage
 from facedb.report.row_files import write_rows
 from facedb.sources.archives.recordio import IdentityRecordWriter
 from facedb.sources.options import SourceOptions

@@ -16,7 +16,7 @@ from facedb.cli.choices import DetectorOption, ModelOption, PresetOption, Thread
 from facedb.cli.context import database, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.defaults import BLOCK_ROWS
-from facedb.core.result_columns import ad_hoc, texts
+from facedb.core.row_schema import ad_hoc, texts
 
 if TYPE_CHECKING:
     from facedb.bench.database import DbRow

@@ -15,7 +15,7 @@ from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.errors import UsageError
 from facedb.core.files.paths import to_text
-from facedb.core.result_columns import ad_hoc, texts
+from facedb.core.row_schema import ad_hoc, texts
 
 if TYPE_CHECKING:
     from facedb.db.server.embedded import EmbeddedServer

@@ -12,7 +12,7 @@ from facedb.cli.commands.check import print_verdict
 from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, emit
 from facedb.core.counting import are
-from facedb.core.result_columns import ad_hoc
+from facedb.core.row_schema import ad_hoc
 
 
 def demo(

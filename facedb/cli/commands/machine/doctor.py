@@ -7,7 +7,7 @@ import typer
 from facedb.cli.context import settings_from
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.errors import ExitCode
-from facedb.core.result_columns import table
+from facedb.core.row_schema import table
 
 
 def doctor(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:

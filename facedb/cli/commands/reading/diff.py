@@ -11,7 +11,7 @@ import typer
 from facedb.cli import completion
 from facedb.cli.context import LimitOption, database, state_of
 from facedb.cli.output import Format, FormatOption, RawOption, emit
-from facedb.core.result_columns import Table, table
+from facedb.core.row_schema import Table, table
 
 
 def diff(

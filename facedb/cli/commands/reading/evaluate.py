@@ -16,7 +16,7 @@ from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.counting import counted
-from facedb.core.result_columns import table
+from facedb.core.row_schema import table
 
 if TYPE_CHECKING:
     from facedb.report.evaluation import Evaluation

@@ -11,7 +11,7 @@ from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, LimitOption, database
 from facedb.cli.output import Format, FormatOption, RawOption, emit
 from facedb.core.finding import Kind
-from facedb.core.result_columns import table
+from facedb.core.row_schema import table
 
 _CLASSES = tuple(kind.word for kind in Kind)
 

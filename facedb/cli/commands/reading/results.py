@@ -10,7 +10,7 @@ import typer
 from facedb.cli.context import DatasetOption, LimitOption, database, state_of
 from facedb.cli.output import Format, FormatOption, RawOption, emit
 from facedb.core.counting import are, counted
-from facedb.core.result_columns import ad_hoc, table
+from facedb.core.row_schema import ad_hoc, table
 
 ScanOption = Annotated[int | None, typer.Option("--scan", help="Number of the scan; default: the newest finished one.")]
 MinScoreOption = Annotated[float | None, typer.Option("--min-score", help="Only rows whose score reaches this.")]
@@ -27,13 +27,13 @@ def links(
     rejected: Annotated[bool, typer.Option("--all", help="Also links that a person called different.")] = False,
 ) -> None:
     """Print the links between identities, strongest first; what a person called different is left out."""
-    from facedb.report import reading, result_rows
+    from facedb.report import reading, result_columns
 
     with database(ctx) as db:
         selection = reading.Selection(scan, min_score, dataset, limit, rejected)
         with reading.links(db, selection) as rows:
             emit(
-                table(result_rows.Link),
+                table(result_columns.Link),
                 rows,
                 output,
                 raw=raw,
@@ -53,10 +53,10 @@ def pairs(
     scan: ScanOption = None,
 ) -> None:
     """Print the flagged pairs of faces, highest score first."""
-    from facedb.report import reading, result_rows
+    from facedb.report import reading, result_columns
 
     with database(ctx) as db, reading.pairs(db, reading.Selection(scan, min_score, dataset, limit)) as rows:
-        emit(table(result_rows.Pair), rows, output, raw=raw)
+        emit(table(result_columns.Pair), rows, output, raw=raw)
 
 
 class FaceRole(StrEnum):
@@ -77,14 +77,14 @@ def faces(
     scan: ScanOption = None,
 ) -> None:
     """Print the faces of photos that show several: which one took part, who the bystanders are, and whom a photo also shows."""
-    from facedb.report import reading, result_rows
+    from facedb.report import reading, result_columns
 
     with (
         database(ctx) as db,
         reading.faces(db, scan=scan, dataset=dataset, role=None if role is None else role.value, limit=limit) as rows,
     ):
         emit(
-            table(result_rows.PhotoFace),
+            table(result_columns.PhotoFace),
             rows,
             output,
             narrow=("identity", "path", "role", "faces", "fit", "also_shows"),
@@ -104,7 +104,7 @@ def rejects(
     ] = False,
 ) -> None:
     """Print every file that did not become a face, and why."""
-    from facedb.report import reading, result_rows
+    from facedb.report import reading, result_columns
 
     if retry:
         with database(ctx) as db:
@@ -112,16 +112,16 @@ def rejects(
         state_of(ctx).reporter.say(f"{are(count, 'reject')} pending again; `facedb embed` (or `check`) takes them up.")
         return
     with database(ctx) as db, reading.rejects(db, dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
-        emit(table(result_rows.Reject), rows, output, raw=raw)
+        emit(table(result_columns.Reject), rows, output, raw=raw)
 
 
 def datasets(ctx: typer.Context, output: FormatOption = Format.TABLE, raw: RawOption = False) -> None:
     """Print the datasets and how their files stand."""
-    from facedb.report import reading, result_rows
+    from facedb.report import reading, result_columns
 
     with database(ctx) as db:
         emit(
-            table(result_rows.Dataset),
+            table(result_columns.Dataset),
             reading.datasets(db),
             output,
             raw=raw,
@@ -137,10 +137,10 @@ def identities(
     dataset: DatasetOption = None,
 ) -> None:
     """Print the identities with their images, and what the newest scan says of them."""
-    from facedb.report import reading, result_rows
+    from facedb.report import reading, result_columns
 
     with database(ctx) as db, reading.identities(db, dataset=dataset, limit=limit) as rows:
-        emit(table(result_rows.Identity), rows, output, raw=raw)
+        emit(table(result_columns.Identity), rows, output, raw=raw)
 
 
 def scans(
@@ -160,14 +160,14 @@ def scans(
     Old ones end by themselves: after a finished scan the 5 newest of its gallery stay (keep_scans in facedb.toml, 0: all), and
     those on which a verdict, a plan or an evaluation rests.
     """
-    from facedb.report import reading, result_rows
+    from facedb.report import reading, result_columns
 
     if prune is not None:
         _prune_scans(ctx, prune, yes, output)
         return
     with database(ctx) as db:
         emit(
-            table(result_rows.Scan),
+            table(result_columns.Scan),
             reading.scans(db),
             output,
             raw=raw,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facedb.core.progress import Silent
-from facedb.core.result_columns import table
+from facedb.core.row_schema import table
 from facedb.db.connection import Database
 from facedb.report.case_rows import Case, cases
 from facedb.scan.findings.ranked import Finding, FindingSelection, findings

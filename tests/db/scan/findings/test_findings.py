@@ -12,7 +12,7 @@ import pytest
 
 from facedb.core.errors import InputError, ModelError, NotFoundError, UsageError
 from facedb.core.progress import Silent
-from facedb.core.result_columns import table
+from facedb.core.row_schema import table
 from facedb.db.connection import Database
 from facedb.findings.rates.histogram import BINS
 from facedb.report import evaluate

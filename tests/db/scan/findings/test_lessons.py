@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from facedb.core.progress import Silent
-from facedb.core.result_columns import table
+from facedb.core.row_schema import table
 from facedb.db.connection import Database
 from facedb.report.case_rows import cases
 from facedb.review.answers.answer import Answer, answer
@@ -19,7 +19,7 @@ from facedb.scan import retention
 from facedb.scan.findings.ranked import Finding, FindingSelection, finding_counts, findings, track_record
 from facedb.scan.run import ScanOptions, scan
 from facedb.web.data import queue
-from facedb.web.data.standing import Standing
+from facedb.web.data.kept_states import Standing
 from tests.db.population import Population
 from tests.unit.findings.people import DIM, Crowd, unit
 

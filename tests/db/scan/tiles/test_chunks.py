@@ -16,7 +16,7 @@ from facedb.core.progress import Silent
 from facedb.db.connection import Database
 from facedb.db.reconnecting import Work
 from facedb.join.error_bounds import quantise_int8
-from facedb.review.erasure import Subject, forget
+from facedb.review.forget import Subject, forget
 from facedb.scan import retention
 from facedb.scan.run import ScanOptions, scan
 from facedb.scan.tiles import chunks

@@ -12,7 +12,7 @@ import pytest
 
 from facedb.core.errors import InputError, UsageError
 from facedb.core.files.whole_file import check_free, whole_file, whole_folder
-from facedb.core.result_columns import Real, ad_hoc
+from facedb.core.row_schema import Real, ad_hoc
 from facedb.report.row_files import write_rows
 from facedb.review.components import components
 from facedb.review.verdicts import Statement, read_csv

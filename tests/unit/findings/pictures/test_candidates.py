@@ -7,8 +7,8 @@ import pytest
 
 from facedb.embedding.pictures.thumbnail import thumbnail, view_hashes
 from facedb.findings.pictures.candidates import VIEWS, alike_by_hash
-from facedb.findings.pictures.picture_copies import Pictures, look
 from facedb.findings.pictures.registration import Grey
+from facedb.findings.pictures.same_photo import Pictures, look
 from tests.unit.findings.pictures.drawn import altered, photo
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from facedb.findings.copies import Hashes
+from facedb.findings.duplicates import Hashes
 from facedb.findings.find import find, study_folders
 from facedb.findings.rates.error_rates import Calibration, calibrate, observed
 from facedb.findings.rates.genuine_scores import genuine_histogram

@@ -18,7 +18,7 @@ from facedb.findings.finding_table import FindingTable, table
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.pictures.agreement import FROM, sureness
 from facedb.findings.pictures.candidates import FAR_BITS, alike_by_hash, nearest_bits
-from facedb.findings.pictures.picture_copies import Pictures, look
+from facedb.findings.pictures.same_photo import Pictures, look
 from facedb.join.score import pair_scores
 
 NEAR = 0.93

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from facedb.core.result_columns import As, Real
+from facedb.core.row_schema import As, Real
 from facedb.scan.scan_rows import IDENTITY_A, IDENTITY_B
 
 

@@ -8,9 +8,9 @@ import pytest
 from facedb.core.finding import CERTAIN, Kind
 from facedb.findings.find import study_folders
 from facedb.findings.odds.mates import Mates
+from facedb.findings.odds.same_person import two_groups
 from facedb.findings.odds.spread import Spread, fit_spread
 from facedb.findings.odds.tail import fit_tail
-from facedb.findings.odds.two_groups import two_groups
 from facedb.join.gallery import Gallery
 from tests.unit.findings.odds.crowds import known
 from tests.unit.findings.people import Crowd, folders, rows, scan

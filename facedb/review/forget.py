@@ -33,7 +33,7 @@ from facedb.scan.faces.gallery import cache_folder
 from facedb.scan.tiles import chunks
 from facedb.scan.tiles.chunks import Folder
 
-SQL = load("review", "erasure")
+SQL = load("review", "forget")
 
 Kind = Literal["identity", "image", "dataset"]
 

@@ -18,8 +18,9 @@ from facedb.db.migrate import ensure
 from facedb.db.server.embedded import EmbeddedServer
 from facedb.db.upkeep import wipe
 from facedb.db.wait import silent
-from facedb.review import erasure, verdicts
-from facedb.review.erasure import Subject, forget
+from facedb.review import forget as forgetting
+from facedb.review import verdicts
+from facedb.review.forget import Subject, forget
 from facedb.review.plans.plan import make_plan
 from facedb.scan.run import ScanOptions, scan
 from facedb.scan.search import index
@@ -190,5 +191,5 @@ def test_it_waits_for_no_one_who_works_and_finishes_what_a_looker_held_up(
             forget(database, Subject("identity", "person 01"), yes=True, say=silent)
         assert wipe.due(database)
         other.execute("commit")
-    erasure.finish(database, home=None, say=silent)
+    forgetting.finish(database, home=None, say=silent)
     assert not wipe.due(database)
