@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from facedb.core.counting import are
 from facedb.core.errors import InputError
 from facedb.core.progress import Reporter
 from facedb.dataset.embed import EmbedSummary, ModelChoice, embed
@@ -67,7 +68,7 @@ def check(
     embedded = embed(db, choice, dataset=taken.dataset, threads=options.threads, pause=pause, reporter=reporter)
     if not embedded.faces:
         raise InputError(
-            f"No face was found in {folder}: {taken.ignored:,} files are ignored and {taken.rejected + embedded.rejected:,} "
+            f"No face was found in {folder}: {are(taken.ignored, 'file')} ignored and {taken.rejected + embedded.rejected:,} "
             "rejected; `facedb rejects --ignored` says why."
         )
     why = labels_say_nothing(db, taken.dataset_id, embedded.model)

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from facedb.core.counting import counted
 from facedb.core.errors import FacedbError
 from facedb.core.machine.thermal import read_sensors
 from facedb.core.settings import Settings
@@ -51,7 +52,9 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
     """Look at packages, engines, ONNX Runtime, sensors, disk and database; never raises."""
     yield Diagnosis("facedb", "ok", ", ".join(f"{name} {metadata.version(name)}" for name in _PACKAGES))
     yield Diagnosis(
-        "machine", "ok", f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+        "machine",
+        "ok",
+        f"{platform.machine()}, {counted(os.cpu_count() or 1, 'core')}, Python {platform.python_version()}",
     )
     yield Diagnosis("processor", "ok", f"{processor_name()}: {', '.join(instructions()) or 'plain C'}")
     for subject, names in _EXCLUSIVE:
@@ -68,7 +71,7 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
     yield Diagnosis(
         "temperature",
         "ok" if sensors else "warning",
-        f"{len(sensors)} sensors, hottest {hottest:.0f} °C"
+        f"{counted(len(sensors), 'sensor')}, hottest {hottest:.0f} °C"
         if hottest is not None
         else "no sensor can be read, so --max-temp cannot guard",
     )
@@ -195,5 +198,7 @@ def _left_behind(settings: Settings) -> Diagnosis:
     if not found:
         return Diagnosis("left behind", "ok", "every embedded database belongs to a home")
     size = sum(c.bytes for c in found) / 1e6
-    databases = "1 embedded database has" if len(found) == 1 else f"{len(found)} embedded databases have"
-    return Diagnosis("left behind", "warning", f"{databases} lost the home ({size:,.0f} MB)", "facedb db remove")
+    databases = (
+        "1 embedded database has lost its" if len(found) == 1 else f"{len(found)} embedded databases have lost their"
+    )
+    return Diagnosis("left behind", "warning", f"{databases} home ({size:,.0f} MB)", "facedb db remove")

@@ -37,7 +37,7 @@ class Results(Opened):
         denied: bool = False,
         limit: int | None = None,
     ) -> Rows[Finding]:
-        """What looks wrong, the most certain first. Default: the newest scan.
+        """What looks wrong, the likeliest first. Default: the newest scan.
 
         ``open_only`` leaves out what somebody has decided; ``denied`` adds what a person said is not so.
         """

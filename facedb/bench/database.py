@@ -33,7 +33,7 @@ from facedb.core.progress import Silent
 from facedb.core.records import VectorBatch
 from facedb.dataset import dataset_rows
 from facedb.dataset.ingest import ingest
-from facedb.dataset.ingest_vectors import VectorWriter, given_model
+from facedb.dataset.ingest_vectors import VectorWriter, given_model, prepare
 from facedb.dataset.model_rows import ModelRow, partition
 from facedb.dataset.places import source_rows
 from facedb.db import migrate
@@ -85,7 +85,7 @@ def fill(conn: Connection, size: int, dim: int, seed: int = 0) -> ModelRow:
     for start in range(0, size, _BATCH):
         part = slice(start, start + _BATCH)
         paths = [f"{name}/{start + k}" for k, name in enumerate(names[part])]
-        writer.write(VectorBatch(paths, list(names[part]), made.vectors[part]), ids)
+        writer.write(prepare(VectorBatch(paths, list(names[part]), made.vectors[part])), ids)
         conn.commit()
     return model
 

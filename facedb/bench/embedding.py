@@ -84,7 +84,7 @@ def bench_embed(
     Raises InputError where there are no files.
     """
     if not files:
-        raise InputError("There is no image to measure with.")
+        raise InputError("There is no image to measure with: give a folder that holds some.")
     paths = [path for _ in range(repeat) for path in files]
     sample = paths[:loop_images]
     with setup.open() as embedder:

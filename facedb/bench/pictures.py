@@ -29,7 +29,7 @@ def run(
         if isinstance(record, ImageRecord) and not record.ignored and not record.problem and record.container is None
     ]
     if not files:
-        raise InputError(f"There is no image in {folder}.")
+        raise InputError(f"There is no image in {folder}: give a folder that holds some.")
     with open_embedder(choice, reporter, threads=threads) as embedder:
         contract = embedder.contract
         setup = EmbedSetup(choice.weights, contract, choice.detector, embedder.threads, contract.provider)

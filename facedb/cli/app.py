@@ -153,7 +153,7 @@ def _run() -> int:
         if not memory.is_short(error):
             raise
         complain(
-            f"The memory did not suffice{memory.limit_in_words()}; everything finished so far is kept: give it more, or do less at once, "
+            f"There was not enough memory{memory.limit_in_words()}; everything finished so far is kept: give it more, or do less at once, "
             "and run it again."
         )
         return ExitCode.FAILED

@@ -31,6 +31,15 @@ ModelOption = Annotated[
         autocompletion=completion.models,
     ),
 ]
+ContractOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Name of the contract; default: the one used last.",
+        autocompletion=completion.contracts,
+    ),
+]
 DetectorOption = Annotated[
     str | None,
     typer.Option(
@@ -116,7 +125,7 @@ EngineOption = Annotated[
     str,
     typer.Option(
         "--engine",
-        help="auto, int8, faiss-cpu, exact, faiss-gpu or cuda; the rows are the same for all.",
+        help="Search engine: auto, int8, faiss-cpu, exact, faiss-gpu or cuda; all find the same rows.",
         autocompletion=completion.words("auto", "int8", "faiss-cpu", "exact", "faiss-gpu", "cuda"),
     ),
 ]
@@ -250,7 +259,7 @@ def model_choice(
 
     Raises ModelError for missing files, and in one sentence where there is no model and nobody to ask.
     """
-    from facedb.dataset import models
+    from facedb.dataset import known_models, models
     from facedb.dataset.model_options import NoModelError, choose
 
     settings, reporter = settings_from(ctx), state_of(ctx).reporter
@@ -259,7 +268,7 @@ def model_choice(
             db, options, settings.models, dataset=dataset, source=source, moved_from=moved_from, reporter=reporter
         )
     except NoModelError as none:
-        offer = models.offer()
+        offer = known_models.offer()
         if not yes and not _asked(f"facedb has no face model yet. Fetch {offer}?"):
             raise NoModelError(
                 f"No model is named and none is remembered: name one with --model, or add --yes to fetch {offer}."

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Sequence
 from io import BytesIO
 
-from PIL import Image
-
 _COLUMNS_A_FACE = 18
 _GAP = 4
 _SIDE = 160
@@ -21,7 +19,8 @@ def can_draw() -> bool:
 
 def draw(pictures: Sequence[bytes], *, indent: int = 0) -> None:
     """Print pictures (files) beside each other, as squares, in as many rows as they need."""
-    # Loaded where a picture is drawn: it asks the terminal what it can, which takes a moment.
+    # Loaded where a picture is drawn: they take longer than the rest of a command, and one of them asks the terminal what it can.
+    from PIL import Image
     from rich.console import Console
     from rich.padding import Padding
     from textual_image.renderable import HalfcellImage

@@ -133,7 +133,7 @@ def _read(file: Path) -> dict[str, str | Path]:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} is not valid TOML: {error}.") from error
+        raise ConfigError(f"{file} is not valid TOML; correct it: {error}.") from error
     except OSError as error:
         raise ConfigError(f"{file} cannot be read ({error.strerror}); make it readable or remove it.") from error
     values: dict[str, str | Path] = {}
@@ -145,7 +145,7 @@ def _read(file: Path) -> dict[str, str | Path]:
         if key in _NUMBERS and isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
         if not isinstance(value, str) or not value:
-            raise ConfigError(f'{file} gives {key!r} a value that is no text: write {key} = "…".')
+            raise ConfigError(f'{file} gives {key!r} a value that is not text: write {key} = "…".')
         # A relative path in a file means relative to that file.
         values[key] = value if key in _TEXTS else file.parent / Path(value).expanduser()
     return values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from facedb.core.files.paths import from_text, to_text
+from facedb.core.files.paths import to_text
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 
@@ -29,11 +29,6 @@ def find_dataset(conn: Connection, name: str) -> int | None:
 def datasets(conn: Connection) -> list[tuple[str, int]]:
     """Name and key of every dataset."""
     return [(row[0], row[1]) for row in conn.execute(SQL["datasets"])]
-
-
-def locations_of_dataset(conn: Connection, name: str) -> list[str]:
-    """Where the dataset ``name`` comes from."""
-    return [from_text(row[0]) for row in conn.execute(SQL["locations_of_dataset"], {"name": name})]
 
 
 def identity_ids(conn: Connection, dataset_id: int, names: Iterable[str]) -> dict[str, int]:

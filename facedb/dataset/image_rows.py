@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from facedb.core.files.paths import to_text
-from facedb.core.records import Int64Array
+from facedb.core.files.paths import are_plain, to_text
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 
@@ -68,7 +66,7 @@ def count(conn: Connection, query: str, parameters: Mapping[str, Any]) -> int:
 
 def find_images(conn: Connection, source_id: int, paths: Sequence[str]) -> dict[str, KnownImage]:
     """What is known of ``paths``, by path."""
-    texts = {to_text(path): path for path in paths}
+    texts = {path: path for path in paths} if are_plain(paths) else {to_text(path): path for path in paths}
     rows = conn.execute(SQL["find_images"], {"source_id": source_id, "paths": list(texts)})
     return {texts[row[0]]: KnownImage(*row[1:]) for row in rows}
 
@@ -76,7 +74,8 @@ def find_images(conn: Connection, source_id: int, paths: Sequence[str]) -> dict[
 def reserve_ids(conn: Connection, table: str, n: int) -> list[int]:
     """``n`` fresh keys of a facedb table with an identity column ``id``, ascending."""
     sequence = f"facedb.{table}_id_seq"
-    return [row[0] for row in conn.execute(SQL["reserve_ids"], {"sequence": sequence, "n": n})]
+    row = conn.execute(SQL["reserve_ids"], {"sequence": sequence, "n": n}, binary=True).fetchone()
+    return list(row[0]) if row else []
 
 
 _IMAGE_COLUMNS = (
@@ -180,8 +179,3 @@ def forget_derived(conn: Connection, image_ids: Sequence[int]) -> None:
     if image_ids:
         for name in ("forget_faces", "forget_rejects", "forget_facts"):
             conn.execute(SQL[name], {"image_ids": list(image_ids), "ids": list(image_ids)})
-
-
-def as_ids(ids: Iterable[int]) -> Int64Array:
-    """Keys as an int64 array."""
-    return np.fromiter(ids, np.int64)

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from psycopg.errors import UniqueViolation
 
 from facedb.core import rejects
 from facedb.core.errors import InputError
-from facedb.core.records import Float32Array, Int64Array, VectorBatch
+from facedb.core.records import Float32Array, ImageRecord, Int64Array, VectorBatch
 from facedb.core.vectors import normalise
 from facedb.dataset import embedding_rows, image_rows, model_rows
 from facedb.dataset.intake import vector_rows
+from facedb.dataset.intake.limits import admit_vectors
 from facedb.dataset.model_rows import ModelRow
 from facedb.db.connection import Connection
 
@@ -48,6 +50,32 @@ def given_model(conn: Connection, name: str, dim: int) -> ModelRow:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedVectors:
+    """A batch of n with all that takes no database: rows that go to it as they are, and ``refused``, which the table cannot hold.
+
+    ``hashes`` are SHA-256 of the vectors as they came, ``line_ends`` those of `vector_rows.line_ends`, ``unit`` float32 (n, d),
+    ``norms`` float32 (n,) and ``usable`` bool (n,) those of `normalise`.
+    """
+
+    batch: VectorBatch
+    refused: list[ImageRecord]
+    hashes: list[bytes]
+    line_ends: list[str]
+    unit: Float32Array
+    norms: Float32Array
+    usable: NDArray[np.bool_]
+
+
+def prepare(batch: VectorBatch) -> PreparedVectors:
+    """Do beforehand what can be done with a batch while the database takes another one."""
+    batch, refused = admit_vectors(batch)
+    raw = np.ascontiguousarray(batch.vectors, np.float32)
+    hashes = _row_hashes(raw)
+    ends = vector_rows.line_ends(batch.paths, 4 * raw.shape[1], hashes)
+    return PreparedVectors(batch, refused, hashes, ends, *normalise(raw))
+
+
 class VectorWriter:
     """Writes batches of vectors of one source under one contract."""
 
@@ -56,6 +84,8 @@ class VectorWriter:
         self._source_id = source_id
         self._model = model
         self._met: list[Int64Array] = []
+        # Of a source without rows no path is known, until the table refuses one that came before.
+        self._all_new: bool | None = None
         self._last: Int64Array = np.empty(0, np.int64)
 
     def go_on(self, conn: Connection) -> None:
@@ -67,17 +97,25 @@ class VectorWriter:
         if len(self._last):
             self._met.append(self._last)
 
-    def write(self, batch: VectorBatch, identities: Mapping[str, int]) -> VectorOutcome:
+    def write(self, given: PreparedVectors, identities: Mapping[str, int]) -> VectorOutcome:
         """Write a batch: new and changed rows only; the caller commits. Raises InputError when the dimension changes."""
+        batch = given.batch
         if batch.vectors.shape[1] != self._model.dim:
             raise InputError(
                 f"The vectors have {batch.vectors.shape[1]} values here and {self._model.dim} before: "
                 "ingest different models under different --contract names."
             )
-        known = vector_rows.find_vectors(self._conn, self._source_id, batch.paths)
-        whole, batch = batch, self._first_of_each_path(batch, known)
-        raw = np.ascontiguousarray(batch.vectors, np.float32)
-        hashes = _row_hashes(raw)
+        if self._all_new is None:
+            self._all_new = not vector_rows.has_images(self._conn, self._source_id)
+        known = {} if self._all_new else image_rows.find_images(self._conn, self._source_id, batch.paths)
+        taken = self._first_of_each_path(batch, known)
+        repeated = len(batch.paths) - len(taken)
+        if repeated:
+            given = prepare(
+                VectorBatch([batch.paths[k] for k in taken], [batch.identities[k] for k in taken], batch.vectors[taken])
+            )
+            batch = given.batch
+        hashes = given.hashes
         labels = [identities[name] if name else None for name in batch.identities]
         before = [known.get(path) for path in batch.paths]
         fresh = np.flatnonzero([b is None for b in before])
@@ -94,21 +132,26 @@ class VectorWriter:
         ]
         ids = np.array([0 if b is None else b.id for b in before], np.int64)
         ids[fresh] = image_rows.reserve_ids(self._conn, "image", len(fresh))
-        unit, norms, usable = normalise(raw)
-        vector_rows.copy_vector_images(
-            self._conn,
-            self._source_id,
-            [(int(ids[k]), labels[k], batch.paths[k], 4 * raw.shape[1], hashes[k]) for k in fresh],
-        )
+        images = [
+            (key, labels[k], given.line_ends[k]) for k, key in zip(fresh.tolist(), ids[fresh].tolist(), strict=True)
+        ]
+        try:
+            with self._conn.transaction():
+                vector_rows.copy_vector_images(self._conn, self._source_id, images)
+        except UniqueViolation:
+            if not self._all_new:
+                raise
+            self._all_new = False
+            return self.write(given, identities)
         vector_rows.update_vector_images(self._conn, [(int(ids[k]), hashes[k]) for k in changed], relabelled, back)
         rows = np.r_[fresh, changed].astype(np.int64)
-        self._write_faces(ids, rows[usable[rows]], unit, norms)
-        self._reject(ids[rows[~usable[rows]]])
+        self._write_faces(ids, rows[given.usable[rows]], given.unit, given.norms)
+        self._reject(ids[rows[~given.usable[rows]]])
         self._last = np.sort(ids)
-        return VectorOutcome(ids, len(fresh), len(changed), len(whole.paths) - len(batch.paths))
+        return VectorOutcome(ids, len(fresh), len(changed), repeated)
 
-    def _first_of_each_path(self, batch: VectorBatch, known: Mapping[str, image_rows.KnownImage]) -> VectorBatch:
-        """The batch without rows whose path came before, in it or in an earlier one: an input has one row."""
+    def _first_of_each_path(self, batch: VectorBatch, known: Mapping[str, image_rows.KnownImage]) -> NDArray[np.int64]:
+        """The rows of a batch but for those whose path came before, in it or in an earlier one: an input has one row."""
         unseen: dict[str, int] = {}
         for k, path in enumerate(batch.paths):
             unseen.setdefault(path, k)
@@ -119,10 +162,7 @@ class VectorWriter:
             # Keys are handed out in runs, so nearly every earlier batch is passed over by its ends.
             if keys.max(initial=0) >= earlier[0] and keys.min(initial=0) <= earlier[-1]:
                 met |= np.isin(keys, earlier)
-        rows = rows[~met]
-        if len(rows) == len(batch.paths):
-            return batch
-        return VectorBatch([batch.paths[k] for k in rows], [batch.identities[k] for k in rows], batch.vectors[rows])
+        return rows[~met]
 
     def _write_faces(self, ids: Int64Array, rows: NDArray[np.int64], unit: Float32Array, norms: Float32Array) -> None:
         if len(rows):

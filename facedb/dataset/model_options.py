@@ -12,9 +12,10 @@ from facedb.core.errors import ModelError, UsageError
 from facedb.core.progress import Reporter, Silent
 from facedb.dataset import model_rows
 from facedb.dataset.embed import ModelChoice
-from facedb.dataset.models import find_file, offered
+from facedb.dataset.known_models import find_file
 from facedb.dataset.places.source_places import find_home
 from facedb.db.connection import Connection, Database, translated
+from facedb.embedding.model_files import registry
 from facedb.embedding.model_files.pack import Pack, is_pack, read_pack, unpack
 
 NO_DETECTOR = "none"
@@ -174,3 +175,12 @@ def _remembered(
             "The datasets were embedded with different models: name a dataset with --dataset, or a model with --model."
         )
     return choices[0] if choices else None
+
+
+def offered(models_dir: Path) -> ModelChoice | None:
+    """The models that facedb offers by name, where both are in ``models_dir`` and are the published files; else None."""
+    files = {known.role: models_dir / known.file_name for known in registry.KNOWN}
+    for known in registry.KNOWN:
+        if not registry.is_here(known, models_dir):
+            return None
+    return ModelChoice(files["model"], files["detector"])

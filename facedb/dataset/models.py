@@ -1,4 +1,4 @@
-"""Models by name: find, add, verify and pull the files that contracts are made of."""
+"""Models by name: add, verify and pull the files that contracts are made of."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from facedb.core.errors import ConflictError, ModelError, NotFoundError, UsageEr
 from facedb.core.files.whole_file import whole_file, whole_folder
 from facedb.core.progress import Reporter
 from facedb.dataset import model_rows
-from facedb.dataset.embed import ModelChoice
-from facedb.dataset.model_rows import ModelRow, ModelSummary
+from facedb.dataset.known_models import file_of
+from facedb.dataset.model_rows import ModelRow
 from facedb.db.connection import Database, translated
 from facedb.embedding.contract import DetectorContract, ModelContract
 from facedb.embedding.model import FaceModel
@@ -39,45 +39,6 @@ class AddedModel:
     licence: str | None
 
 
-def find_file(name: str, models_dir: Path) -> Path:
-    """The .onnx file that ``name`` means: a path, or the name of a model in ``models_dir``.
-
-    Raises ModelError that says how to get the file where there is none.
-    """
-    path = Path(name).expanduser()
-    if path.is_file():
-        return path
-    found = file_of(name, models_dir)
-    if found is not None:
-        return found
-    if any(model.name == name for model in registry.KNOWN):
-        raise ModelError(f"The model {name} is not here yet: get it with `facedb model pull {name}`.")
-    raise ModelError(f"There is no model file {name}: give the path of an .onnx file, or see `facedb model list`.")
-
-
-def file_of(name: str, models_dir: Path) -> Path | None:
-    """The .onnx file of a model in ``models_dir`` by its name or the name of its file; None where there is none."""
-    candidates = [models_dir / name, models_dir / f"{name}.onnx", models_dir / name / f"{name}.onnx"]
-    candidates += [models_dir / model.file_name for model in registry.KNOWN if model.name == name]
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
-
-
-def offer() -> str:
-    """The models that facedb offers by name, with size and licence, in words."""
-    return " and ".join(
-        f"{known.title} ({known.role}, {known.size / 1e6:.1f} MB, {known.licence})" for known in registry.KNOWN
-    )
-
-
-def offered(models_dir: Path) -> ModelChoice | None:
-    """The models that facedb offers by name, where both are in ``models_dir`` and are the published files; else None."""
-    files = {known.role: models_dir / known.file_name for known in registry.KNOWN}
-    for known in registry.KNOWN:
-        if not registry.is_here(known, models_dir):
-            return None
-    return ModelChoice(files["model"], files["detector"])
-
-
 def pull_offered(models_dir: Path, reporter: Reporter, *, base_url: str | None = None) -> None:
     """Fetch what is missing of the models that facedb offers; raises ModelError that says which files to put where."""
     missing = [known for known in registry.KNOWN if not registry.is_here(known, models_dir)]
@@ -92,14 +53,6 @@ def pull_offered(models_dir: Path, reporter: Reporter, *, base_url: str | None =
             f"The models could not be fetched ({fault.__cause__ or fault}): try again, or put {files} into {models_dir} "
             f"(from {where}); facedb checks that they are the published files and goes on."
         ) from fault
-
-
-def weights_called(name: str, models_dir: Path) -> str | None:
-    """The sha256 of the weights that ``name`` means (see `find_file`), or None where it means no file."""
-    try:
-        return weights_sha256(find_file(name, models_dir))
-    except ModelError:
-        return None
 
 
 def add(
@@ -247,22 +200,6 @@ def pull(
             done = here
 
         return registry.pull(name, models_dir, base_url=base_url or registry.BASE_URL, progress=progress), known
-
-
-def files(models_dir: Path) -> list[Path]:
-    """The models in ``models_dir``: its .onnx files, those that have a folder of their own name, and packs."""
-    found = [*models_dir.glob("*.onnx")]
-    for folder in models_dir.glob("[!.]*/"):
-        own = folder / f"{folder.name}.onnx"
-        if own.is_file() or is_pack(folder):
-            found.append(own if own.is_file() else folder)
-    return sorted(found)
-
-
-def contracts(db: Database) -> list[ModelSummary]:
-    """Every contract that embedded something."""
-    with closing(db.open()) as conn, translated(db.dsn):
-        return model_rows.models(conn)
 
 
 def find_contract(db: Database, name: str, models_dir: Path) -> ModelRow:

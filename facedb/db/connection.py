@@ -136,7 +136,7 @@ def translated(dsn: str) -> Iterator[None]:
     except UnicodeEncodeError as error:
         # Paths may be any bytes and are stored as such; a name of a dataset, a person or a model is text.
         raise UsageError(
-            f"{display(str(error.object))} is no text in UTF-8, as names are: write it in UTF-8."
+            f"{display(str(error.object))} is not UTF-8 text, as names must be: write it in UTF-8."
         ) from error
 
 
@@ -155,9 +155,7 @@ def translate(error: psycopg.Error, dsn: str) -> FacedbError:
         case errors.SerializationFailure() | errors.DeadlockDetected() | errors.LockNotAvailable():
             return ConflictError(f"Another process changed the same rows ({said}); run the command again.")
         case errors.NumericValueOutOfRange() | errors.UntranslatableCharacter() | errors.CharacterNotInRepertoire():
-            return UsageError(
-                f"A number or word that was given is none that the database can hold ({said}); correct it."
-            )
+            return UsageError(f"The database cannot hold a number or word that was given ({said}); correct it.")
         case errors.InsufficientPrivilege():
             return DatabaseError(f"The database role lacks a right ({said}); connect as the owner or have it granted.")
         case errors.DiskFull():
@@ -169,7 +167,7 @@ def translate(error: psycopg.Error, dsn: str) -> FacedbError:
                 f"The database server ran out of memory ({said}); give it more, or lower its work_mem."
             )
         case errors.ReadOnlySqlTransaction():
-            return DatabaseError(f"This database only reads ({said}); name the primary server, or make it writable.")
+            return DatabaseError(f"This database is read-only ({said}); name the primary server, or make it writable.")
         case errors.QueryCanceled():
             return DatabaseError(f"The database cancelled a statement ({said}); raise its statement_timeout.")
         case errors.IdleInTransactionSessionTimeout() | errors.IdleSessionTimeout():

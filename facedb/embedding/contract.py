@@ -116,7 +116,9 @@ class ModelContract:
                 **fields,
             )
         except (KeyError, TypeError, ValueError) as fault:
-            raise ModelError(f"The stored model contract cannot be read: {fault}.") from fault
+            raise ModelError(
+                f"The stored model contract cannot be read ({fault}): use the facedb that wrote it, or embed again."
+            ) from fault
 
     def digest(self) -> str:
         """sha256 (hex) over the canonical JSON of everything that changes a vector: all fields but the names."""

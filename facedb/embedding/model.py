@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.counting import counted
 from facedb.core.errors import ModelError
 from facedb.core.records import Float32Array
 from facedb.embedding.contract import ModelContract
@@ -31,7 +32,9 @@ class FaceModel:
     ) -> None:
         path = Path(path)
         if weights_sha256(path) != contract.weights_sha256:
-            raise ModelError(f"{path.name} is not the model of the contract: its sha256 differs.")
+            raise ModelError(
+                f"{path.name} is not the model of the contract (its sha256 differs): give the one that it names."
+            )
         precision = "float32" if provider == "cpu" and contract.precision == "tf32" else contract.precision
         actual, self._session, self.note = choose_provider(path, provider, precision)
         if actual == "cpu" and precision == "tf32":
@@ -65,7 +68,7 @@ class FaceModel:
         answer = outputs[0]
         if answer.shape[:2] != (self.batch, self.contract.dim) or answer.size != self.batch * self.contract.dim:
             raise ModelError(
-                f"The model returned {list(answer.shape)} for {self.batch} picture(s); "
+                f"The model returned {list(answer.shape)} for {counted(self.batch, 'picture')}; "
                 f"its contract says vectors of dimension {self.contract.dim}."
             )
         return answer.reshape(self.batch, self.contract.dim)[:count].astype(np.float32)

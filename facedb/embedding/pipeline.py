@@ -52,7 +52,7 @@ class Embedder:
         max_bytes: int = MAX_BYTES,
     ) -> None:
         if (threads is not None and threads < 1) or (batch is not None and batch < 1):
-            raise UsageError("Threads and batch are at least 1.")
+            raise UsageError("Threads and batch must be at least 1.")
         if (contract.detector is None) != (detector_path is None):
             raise ModelError("The contract and the call do not agree on a detector: give the detector of the contract.")
         self.threads = threads or available_cpus()

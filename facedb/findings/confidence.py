@@ -21,16 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.finding import MOST
 from facedb.core.records import Float64Array
 from facedb.findings.cores.persons import Noise
-
-MOST = 9.2
-SUREST = float(1.0 / (1.0 + np.exp(-MOST)))
-"""No finding is surer than this, for no model of chance is."""
-LIKELY = 0.5
-"""Findings from here on are likelier than not."""
-CERTAIN = 0.95
-"""Findings from here on are *certain*, everywhere: what `facedb plan --auto` may act on, and what *certain above* is read from."""
 
 
 def confidence(*evidence: NDArray[np.floating]) -> Float64Array:

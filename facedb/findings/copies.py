@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.finding import SUREST, Kind, Role
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.confidence import SUREST, of_copy
+from facedb.findings.confidence import of_copy
 from facedb.findings.cores.folders import Folders
-from facedb.findings.finding_table import FindingTable, Kind, Role, table
+from facedb.findings.finding_table import FindingTable, table
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.pictures.agreement import FROM, sureness
 from facedb.findings.pictures.candidates import FAR_BITS, alike_by_hash, nearest_bits

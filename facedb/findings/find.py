@@ -17,16 +17,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.finding import LIKELY, Kind, Role
 from facedb.core.lookup import places
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.confidence import LIKELY, Rules
+from facedb.findings.confidence import Rules
 from facedb.findings.copies import EQUAL, NEAR, Hashes, find_copies
-from facedb.findings.cores.asides import find_asides, settle_ties
+from facedb.findings.cores.asides import find_asides, find_ties, settle_ties
 from facedb.findings.cores.folders import Folders, folders
 from facedb.findings.cores.peel import Peeled, nearest_few, peel
 from facedb.findings.cores.persons import Ends, Persons, ends, folder_sums, mean_scores, noise, persons
 from facedb.findings.cores.shown_together import Company
-from facedb.findings.finding_table import FindingTable, Kind, Role, Weigh, ranked, table
+from facedb.findings.finding_table import FindingTable, Weigh, ranked, table
 from facedb.findings.likenesses import Likeness, compare_cores, find_likenesses, namesakes
 from facedb.findings.odds.two_groups import TwoGroups, two_groups
 from facedb.findings.photos import PhotoFacts, find_photos
@@ -40,6 +41,8 @@ PEEL_SHARE = 0.45
 CLOSE_SHARE = 0.65
 """Two identities are look-alikes when their cores are closer than chance brings any two, or when their best pair scores
 this share of the way from impostor to genuine; other links are in `facedb links` only."""
+ROUGHLY = 1_000_000
+"""So many pairs of cores tell which of two halves of a folder is at home; all are measured once that is settled."""
 _SLACK = 0.05
 ALONE = Company()
 
@@ -75,11 +78,15 @@ def study_folders(gallery: Gallery) -> FolderStudy:
     cut = scale.cut(PEEL_SHARE)
     peeled = peel(gallery.vectors, gallery.image_ids, parts, cut=cut, near=NEAR)
     who = persons(gallery.vectors, parts, scale, sums, peeled.group)
-    odds = two_groups(gallery.vectors, parts, who, peeled.own_mean, peeled.group)
-    if settle_ties(gallery.vectors, parts, who, odds, peeled.group):
-        who = persons(gallery.vectors, parts, scale, sums, peeled.group)
-        _measure_again(gallery, parts, peeled)
-        odds = two_groups(gallery.vectors, parts, who, peeled.own_mean, peeled.group)
+    rough, mates_hold = None, True
+    if ties := find_ties(gallery.vectors, parts, who, peeled.group):
+        rough = two_groups(gallery.vectors, parts, who, peeled.own_mean, peeled.group, most=ROUGHLY)
+        changed = settle_ties(ties, parts, who, rough, peeled.group)
+        mates_hold = bool((who.faces[changed] < 2).all())
+        if len(changed):
+            who = persons(gallery.vectors, parts, scale, sums, peeled.group)
+            _measure_again(gallery, parts, peeled)
+    odds = two_groups(gallery.vectors, parts, who, peeled.own_mean, peeled.group, start=rough, mates_hold=mates_hold)
     rules = Rules.of(noise(gallery, parts, who, peeled.own_mean, peeled.group))
     return FolderStudy(parts, scale, peeled, who, rules, odds)
 

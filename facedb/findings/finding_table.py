@@ -4,47 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.finding import Kind
 from facedb.core.records import Float64Array, Int64Array
-
-
-class Kind(IntEnum):
-    """The classes of findings."""
-
-    MERGE = 0
-    STRAY = 1
-    MIXED = 2
-    DUPLICATE = 3
-    LOOK_ALIKE = 4
-    PHOTO = 5
-    UNLABELLED = 6
-    NEWCOMER = 7
-
-    @property
-    def word(self) -> str:
-        """The name that people read."""
-        return self.name.lower().replace("_", "-")
-
-    @classmethod
-    def called(cls, word: str) -> Kind:
-        """The class with that name."""
-        return cls[word.upper().replace("-", "_")]
-
-
-class Role(IntEnum):
-    """What a face is to a finding."""
-
-    WRONG = 0
-    """The stray, a member of the second group of a mixed folder, the face that a photo is told for, or one without a label."""
-    COPY = 1
-    """A copy of a photo; all but the first may be dropped."""
-    EXAMPLE = 2
-    """The best pair of a merge or look-alike, or the foreign face that a stray, or one without a label, is closest to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facedb.core.finding import Kind, Role
 from facedb.core.records import Float64Array, Int64Array
-from facedb.findings.finding_table import FindingTable, Kind, Role
+from facedb.findings.finding_table import FindingTable
 from facedb.findings.planting import Item
 from facedb.findings.reliability import Tenth, reliability
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from facedb.core.finding import SUREST
 from facedb.core.records import Float64Array
-from facedb.findings.confidence import SUREST
 
 BASE: Final = 0.5
 STEEPNESS: Final = 0.6
@@ -37,7 +37,7 @@ class Lesson:
         return np.asarray(np.clip(1.0 / (1.0 + np.exp(-(self.base + self.slope * _log_odds(told)))), _LEAST, SUREST))
 
 
-def lesson(told: NDArray[np.floating], true: NDArray[np.bool_]) -> Lesson:
+def lesson(told: ArrayLike, true: ArrayLike) -> Lesson:
     """What findings of one class teach that had the confidences ``told`` (m,), m > 0, and were found ``true`` (m,) or not.
 
     Logistic recalibration, logit p' = base + slope logit p (Cox 1958, Biometrika 45; Platt 1999, Advances in Large Margin Classifiers),
@@ -59,6 +59,6 @@ def lesson(told: NDArray[np.floating], true: NDArray[np.bool_]) -> Lesson:
     return Lesson(float((weight * _BASES).sum()), float(np.exp((weight * _STEEP).sum())), len(odds), int(said.sum()))
 
 
-def _log_odds(told: NDArray[np.floating]) -> Float64Array:
+def _log_odds(told: ArrayLike) -> Float64Array:
     p = np.clip(np.asarray(told, np.float64), _LEAST, SUREST)
     return np.asarray(np.log(p / (1.0 - p)))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.finding import LIKELY, Kind, Role
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.confidence import LIKELY
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.persons import Persons
 from facedb.findings.cores.shown_together import Company
-from facedb.findings.finding_table import FindingTable, Kind, Role, table
+from facedb.findings.finding_table import FindingTable, table
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.links import Links, roll_up
 from facedb.findings.names.evidence import Names
@@ -21,7 +21,7 @@ from facedb.join.score import pair_scores
 
 BELOW_AT_MOST = 0.9
 """A merge that no flagged pair speaks for is one to look at: names do not make it certain."""
-TOLD_FROM = 0.25
+TOLD_FROM = 0.1
 """Pairs that only their names led to are told from this confidence on."""
 
 

@@ -9,10 +9,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.finding import LIKELY, Kind, Role
 from facedb.core.records import Float64Array, Int64Array
-from facedb.findings.confidence import LIKELY, confidence
+from facedb.findings.confidence import confidence
 from facedb.findings.cores.folders import Folders
-from facedb.findings.finding_table import FindingTable, Kind, Role, table
+from facedb.findings.finding_table import FindingTable, table
 
 TINY: Final = 32.0
 """Faces whose shorter side has fewer pixels are tiny."""

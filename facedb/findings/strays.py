@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from facedb.core.finding import LIKELY, SUREST, Kind, Role
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.confidence import LIKELY, SUREST, Rules
+from facedb.findings.confidence import Rules
 from facedb.findings.cores.asides import Asides
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.peel import Peeled
 from facedb.findings.cores.persons import Persons, best_other, mean_scores
-from facedb.findings.finding_table import FindingTable, Kind, Role, table
+from facedb.findings.finding_table import FindingTable, table
 from facedb.findings.odds.two_groups import TwoGroups
 from facedb.join.score import pair_scores
 

@@ -9,7 +9,7 @@ from typing import Any
 from facedb.core.files.paths import display, from_text
 from facedb.db.connection import Connection
 from facedb.db.queries import load
-from facedb.report.pictures.thumbnails import Place, place_of
+from facedb.report.pictures.place import Place, place_of
 
 SQL = load("report", "cases")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facedb.core.counting import are
 from facedb.core.defaults import BLOCK_ROWS
 from facedb.core.errors import InputError, UsageError
 from facedb.core.lookup import rows_of
@@ -34,8 +35,9 @@ from facedb.findings.reliability import calibration_error
 from facedb.join.engine import AUTO, EngineInfo, choose_engine
 from facedb.join.gallery import Gallery
 from facedb.join.loop import join, plan_blocks
-from facedb.report import truth
+from facedb.report import evaluation_rows, truth
 from facedb.report.evaluation import Evaluation
+from facedb.report.evaluation_rows import ClassRow, MissRow
 from facedb.report.pictures.altered import AlteredPictures
 from facedb.report.standing import judged, listed
 from facedb.scan import pair_rows
@@ -43,7 +45,6 @@ from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.faces.gallery_faces import GalleryFaces
 from facedb.scan.faces.pictures import pictures_of
 from facedb.scan.findings import finding_rows
-from facedb.scan.findings.finding_rows import ClassRow, MissRow
 from facedb.scan.scan_rows import ScanRow
 from facedb.scan.which_scan import find_scan
 
@@ -104,7 +105,9 @@ def inject(
         hashes = Hashes(faces.content, faces.look, faces.has_look)
         planted = plant(gallery, hashes, counts, seed, remake if counts.resaved else None)
         if not planted.items:
-            raise UsageError(f"Nothing was planted: {len(faces):,} faces are too few for {spec}.")
+            raise UsageError(
+                f"Nothing was planted: {are(len(faces), 'face')} too few for {spec}: ask for more with --inject."
+            )
         short = {f.name: getattr(counts, f.name) for f in fields(counts)}
         short["swap"] *= 2
         for kind, wanted in short.items():
@@ -293,7 +296,7 @@ def _kept(
         "calibration_error": error,
     }
     first = tuple(misses[:_MISSES])
-    key = finding_rows.write_evaluation(conn, values, classes, curve, first, graded.reliability)
+    key = evaluation_rows.write_evaluation(conn, values, classes, curve, first, graded.reliability)
     conn.commit()
     marks = sorted({k for k in (10, 20, 50, 100, 200, 500, 1000, 5000, count) if 0 < k <= max(count, 10)})
     at_ranks = tuple((k, graded.precision_at(k), graded.recall_at(k)) for k in marks)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from facedb.core.result_columns import As
 from facedb.findings.reliability import Tenth
-from facedb.scan.findings.finding_rows import ClassRow, MissRow
+from facedb.report.evaluation_rows import ClassRow, MissRow
 
 
 @dataclass(frozen=True, slots=True)

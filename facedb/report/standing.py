@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from facedb.core.finding import LIKELY, Kind, Role
 from facedb.db.connection import Connection
-from facedb.findings.confidence import LIKELY
-from facedb.findings.finding_table import FindingTable, Kind, Role
+from facedb.findings.finding_table import FindingTable
 from facedb.findings.planting import Item, Planted
 from facedb.report import truth
 from facedb.scan.faces.gallery_faces import GalleryFaces

@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from facedb.core.errors import InputError
+from facedb.core.finding import Kind, Role
 from facedb.db.connection import Connection
-from facedb.findings.finding_table import FindingTable, Kind, Role, table
+from facedb.findings.finding_table import FindingTable, table
 from facedb.findings.planting import Item
+from facedb.report.evaluation_rows import MissRow
 from facedb.scan.findings import finding_rows
-from facedb.scan.findings.finding_rows import MissRow
 from facedb.sources.tables.csv_table import TextTable
 
 _NO_MISTAKES = ("look-alike", "photo")

@@ -65,7 +65,8 @@ class PlannedImage:
 
 @dataclass(frozen=True, slots=True)
 class CertainFinding:
-    """A finding that a plan may act on; ``image_ids`` the images that are wrong, without a label, or copies of each other."""
+    """A finding that a plan may act on; ``image_ids`` the images that are wrong, without a label, or copies of each other, but for
+    ``crowded_ids``, which show several people."""
 
     rank: int
     kind: str
@@ -76,6 +77,7 @@ class CertainFinding:
     name_b: str | None
     dataset: str
     image_ids: list[int]
+    crowded_ids: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +229,7 @@ def label_image(conn: Connection, image_id: int, identity_id: int | None, labell
 
 
 def certain_findings(conn: Connection, scan_id: int, certain: float, dataset: str | None) -> list[CertainFinding]:
-    """Merges, strays, duplicates and unlabelled photos of a scan whose confidence reaches ``certain``, by rank."""
+    """Merges, strays, duplicates, unlabelled photos and newcomers of a scan whose confidence reaches ``certain``, by rank."""
     rows = conn.execute(SQL["certain_findings"], {"scan_id": scan_id, "certain": certain, "dataset": dataset})
     return [CertainFinding(*decoded(row, 5, 6)) for row in rows]
 

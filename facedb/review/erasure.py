@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Literal
 
 from facedb.core.errors import ConflictError, InputError, NotFoundError
+from facedb.core.files.file_digest import digest
 from facedb.core.files.paths import display, from_text, to_text
-from facedb.dataset.intake.file_changes import digest
 from facedb.dataset.names import find_datasets
 from facedb.dataset.outcomes import count_outcomes
 from facedb.db import audit

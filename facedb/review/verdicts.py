@@ -102,7 +102,7 @@ def _say(conn: Connection, statement: Statement, dataset: str | None) -> int:
         _differ(a, b, statement)
         wins = None if statement.target is None else find_identity(conn, statement.target, dataset)
         if wins not in (None, a, b):
-            raise UsageError(f"The name that stays is one of the two, not {display(str(statement.target))}.")
+            raise UsageError(f"The name that stays must be one of the two, not {display(str(statement.target))}.")
         return decision_rows.say_link(conn, statement.verdict, a, b, target=wins, note=note, said_by=by)
     image = find_image(conn, statement.a, dataset)
     if statement.kind == "pair":

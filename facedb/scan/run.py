@@ -125,13 +125,14 @@ class _Run:
 
     def work(self, pause: scan_ledger.Pause) -> ScanSummary:
         compared = self._compared
-        ledger, carried = self._work.unit(self._begin)
-        if self._options.chunks is not None:
-            self._work.unit(partial(self._export, ledger, self._options.chunks))
-        leader = Leader(self._loading.db, self._work, ledger, compared, self._options, self._engine, self._reporter)
         alone = self._engine.blas and self._options.ray is None
-        # Neither depends on the pairs, so a thread of its own sees to them while this one follows the search.
+        carried = self._work.unit(self._carried)
+        # Neither depends on the pairs, so a thread of its own sees to them while this one writes the ledger and follows the search.
         with one_blas_thread(), Aside(lambda: study(compared.gallery)) as aside:
+            ledger = self._work.unit(partial(self._begin, carried))
+            if self._options.chunks is not None:
+                self._work.unit(partial(self._export, ledger, self._options.chunks))
+            leader = Leader(self._loading.db, self._work, ledger, compared, self._options, self._engine, self._reporter)
             if not alone:
                 leader.search(pause)
             studied = aside.result()
@@ -157,22 +158,27 @@ class _Run:
             tiles_found=leader.tiles_found,
         )
 
-    def _begin(self, conn: Connection) -> tuple[Ledger, PairRows | None]:
-        """Write the ledger of a new scan with the pairs that it carries over, or take over that of the one to resume."""
-        plan, compared = self._plan, self._compared
+    def _carried(self, conn: Connection) -> PairRows | None:
+        """The pairs that a new scan carries over; raises TooManyPairsError before any work where there would be too many."""
+        plan, compared, carried = self._plan, self._compared, None
         if plan.scan_id is not None:
-            scan_rows.set_engine(conn, plan.scan_id, self._engine.name)
-            return Ledger(plan.scan_id, plan.borders), None
-        carried = None
+            return None
         if plan.base is not None:
             carried = carried_pairs(conn, plan.base.id, compared, plan.first_new)
         if self._options.max_pairs is not None:
             expect_few_enough(compared, plan.first_new, carried, self._options.max_pairs)
-        loading = self._loading
+        return carried
+
+    def _begin(self, carried: PairRows | None, conn: Connection) -> Ledger:
+        """Write the ledger of a new scan with the pairs that it carries over, or take over that of the one to resume."""
+        plan, loading, compared = self._plan, self._loading, self._compared
+        if plan.scan_id is not None:
+            scan_rows.set_engine(conn, plan.scan_id, self._engine.name)
+            return Ledger(plan.scan_id, plan.borders)
         ledger = scan_ledger.begin(conn, loading.model.id, loading.scope, plan, compared.threshold, self._engine.name)
         if carried is not None:
             pair_rows.write_pairs(conn, ledger.scan_id, carried)
-        return ledger, carried
+        return ledger
 
     def _export(self, ledger: Ledger, root: str, conn: Connection) -> None:
         chunks.export(conn, ledger.scan_id, root, self._compared.gallery.vectors, ledger.borders, self._reporter)

@@ -85,7 +85,7 @@ def _model_called(conn: Connection, name: str, models_dir: Path | None) -> Model
     model = model_rows.model_by_name(conn, name)
     if model is None and models_dir is not None:
         # Loaded where it is needed: most questions name no file, and their commands must start fast.
-        from facedb.dataset.models import weights_called
+        from facedb.dataset.known_models import weights_called
 
         weights = weights_called(name, models_dir)
         model = None if weights is None else model_rows.model_by_weights(conn, weights)

@@ -56,7 +56,7 @@ def _translated(name: str, glob: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise UsageError(f"--exclude {glob!r} is no pattern of names: {error}.") from error
+        raise UsageError(f"--exclude {glob!r} is not a pattern of names ({error}): correct it.") from error
     return text
 
 

@@ -47,7 +47,9 @@ def walk_tree(root: Path, *, follow_links: bool) -> Iterator[Entry]:
         status = os.stat(base)
         names = [name for name in _sorted_names(base) if name != QUARANTINE]
     except OSError as error:
-        raise InputError(f"The folder {base} cannot be read: {error.strerror}.") from error
+        raise InputError(
+            f"The folder {base} cannot be read ({error.strerror}): check the path and its permissions."
+        ) from error
     yield from _walk(base, "", names, (_place(status),), follow_links)
 
 

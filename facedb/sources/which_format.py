@@ -81,7 +81,7 @@ def _detect_file(path: Path) -> str:
         with path.open("rb") as file:
             head = file.read(512)
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+        raise InputError(f"{path} cannot be read ({error.strerror}): check the path and its permissions.") from error
     if image_format(head):
         raise InputError(f"{path} is a single image: give the folder that holds it.")
     if is_pointer_or_page(head):
@@ -92,7 +92,7 @@ def _detect_file(path: Path) -> str:
         raise InputError(f"{path} is {named}.")
     kind = kind or by_name(path.name)
     if kind is None:
-        raise InputError(f"{path} is no kind of source that is known here: {CHOOSE}.")
+        raise InputError(f"{path} is not a kind of source that facedb knows: {CHOOSE}.")
     return kind
 
 

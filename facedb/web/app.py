@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from facedb import __version__
-from facedb.web.data import sittings
+from facedb.core.errors import FacedbError
+from facedb.web.data import queue, sittings
 from facedb.web.data.likeness import Embedders
 from facedb.web.data.standing import Standing
 from facedb.web.deps import Parts, Refusal
 from facedb.web.gate import Gate
 from facedb.web.jobs import Jobs
+from facedb.web.learning import Learning
 from facedb.web.live import Live
 from facedb.web.pictures import Pictures
 from facedb.web.pool import Pool
@@ -32,12 +35,17 @@ def create_app(settings: WebSettings) -> FastAPI:
     pool = Pool(settings.db)
     jobs = Jobs()
     sessions = Sessions(lambda reviewer: _begin(pool, settings, reviewer), settings.password)
-    made = Parts(settings, pool, sessions, Pictures(settings.cache), jobs, Live(pool, jobs), Embedders(), Standing())
+    live = Live(pool, jobs)
+    learning = Learning(pool, live.closed)
+    made = Parts(settings, pool, sessions, Pictures(settings.cache), jobs, live, Embedders(), Standing(), learning)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        warming = threading.Thread(target=_warm, args=(made,), name="warming")
+        warming.start()
         yield
         made.live.closed.set()
+        warming.join()
         made.jobs.wait()
         made.pictures.close()
         made.pool.close()
@@ -58,6 +66,14 @@ def create_app(settings: WebSettings) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Gate, settings=settings, sessions=sessions)
     return app
+
+
+def _warm(made: Parts) -> None:
+    """Ask where the findings of the scan stand that is shown first, which takes seconds where thousands are decided."""
+    with suppress(FacedbError), made.pool.connection() as conn:
+        chosen = queue.first(queue.scans(conn))
+        if chosen is not None:
+            made.standing.at(conn, chosen.id)
 
 
 def _begin(pool: Pool, settings: WebSettings, reviewer: str) -> int:

@@ -41,7 +41,7 @@ TEXT: Final[dict[str, str]] = HINTS | {
     "sign_in.failed.token": "This address was used already, or is not of this run.",
     "sign_in.failed.password": "That is not the password.",
     "sign_in.failed.tries": "Too many wrong passwords: wait a minute, then try again.",
-    "sign_in.failed.name": "A reviewer has a name of at most 100 characters.",
+    "sign_in.failed.name": "The name of a reviewer has 1 to 100 characters that can be printed.",
     # Why a request is refused
     "refused.host": "This page does not answer to that name; with --host, give it with --name.",
     "refused.origin": "Another site may not ask this page for anything.",
@@ -138,6 +138,7 @@ TEXT: Final[dict[str, str]] = HINTS | {
     "bulk.title": "Answer “{answer}” to {count} findings",
     "bulk.title.one": "Answer “{answer}” to one finding",
     "bulk.hint": "Look at all of them; take out what does not belong by its box.",
+    "bulk.more": "These are the first {count}: ask again for the rest.",
     "bulk.confirm": "{answer}: {count} findings",
     "bulk.confirm.one": "{answer}: one finding",
     "bulk.done": "{count} findings are decided.",
@@ -149,7 +150,7 @@ TEXT: Final[dict[str, str]] = HINTS | {
     "accept.most": "One person with less than so many percent",
     "accept.hint": "They are shown as one sheet first; nothing is decided before.",
     "accept.look": "Look at them",
-    "accept.none": "No open finding is that certain.",
+    "accept.none": "No open finding has that confidence.",
     # Case
     "case": "Case",
     "case.confidence": "How likely this finding is right",
@@ -349,7 +350,7 @@ TEXT: Final[dict[str, str]] = HINTS | {
     "alike.none": "There is nothing to compare with.",
     "alike.face": "Face {number} of the photo",
     "alike.of_face": "face {face}",
-    "alike.no_file": "That was no file.",
+    "alike.no_file": "That was not a file.",
     # Plans
     "plan.make": "Make a plan",
     "plan.sitting": "only what I decided in this sitting",

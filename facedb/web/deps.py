@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from facedb.web.data.likeness import Embedders
 from facedb.web.data.standing import Standing
 from facedb.web.jobs import Jobs
+from facedb.web.learning import Learning
 from facedb.web.live import Live
 from facedb.web.pictures import Pictures
 from facedb.web.pool import Pool
@@ -33,6 +34,7 @@ class Parts:
     live: Live
     embedders: Embedders
     standing: Standing
+    learning: Learning
 
 
 def parts(request: Request) -> Parts:

@@ -73,7 +73,7 @@ class Gate:
         if _is_foreign(headers, host, method):
             raise _RefusedError(403, "origin")
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > _limit(scope):
+        if not length.isascii() or not length.isdigit() or int(length) > _limit(scope):
             raise _RefusedError(413, "large")
         if path.startswith("/static/") and method in _SAFE:
             return None
@@ -106,13 +106,21 @@ def cookie_of(headers: Headers, settings: WebSettings) -> str | None:
 def _is_foreign(headers: Headers, host: str, method: str) -> bool:
     """Whether another site had a part in this request. A plain link to the page is all that another site may do."""
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    if origin is not None and _place(origin) != host.lower():
         return True
     site = headers.get("sec-fetch-site", "none")
     if site in ("none", "same-origin"):
         return False
     navigates = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
     return not (method in _SAFE and navigates)
+
+
+def _place(origin: str) -> str | None:
+    """Host and port of an origin, in lower case; None where it is none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _limit(scope: Scope) -> int:

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from facedb import __version__
-from facedb.findings.confidence import CERTAIN
+from facedb.core.finding import CERTAIN
 from facedb.web.catalogue import TEXT, text
 
 _NOTHING = "\u2013"

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from facedb.report.pictures.thumbnails import SIDE, Place, Thumbnail, Thumbnails
+from facedb.report.pictures.place import Place
+from facedb.report.pictures.thumbnails import SIDE, Thumbnail, Thumbnails
 from facedb.web.catalogue import TEXT
 
 PHOTO_SIDE = 2048

@@ -102,7 +102,7 @@ group by p.id;
 comment on view bi.plans is 'Plans and how far they are carried out.';
 comment on column bi.plans.plan_id is 'Key of the plan.';
 comment on column bi.plans.state is 'proposed, applying, applied, undoing or undone.';
-comment on column bi.plans.auto is 'Whether findings above certain are in it as well.';
+comment on column bi.plans.auto is 'Whether certain findings (confidence 0.95 or more) are in it as well.';
 comment on column bi.plans.labels_only is 'Whether labels are changed and files stay; null while proposed.';
 comment on column bi.plans.steps is 'Its steps.';
 comment on column bi.plans.done is 'Steps that are done.';

@@ -248,7 +248,7 @@ comment on column bi.evaluations.calibration_error is 'Expected calibration erro
 
 create view bi.reliability as
 select t.evaluation_id, e.scan_id, s.dataset, e.kind, e.spec, t.above as confidence_from, t.above + 0.1 as confidence_to, t.findings, t.confidence,
-       t.true_findings, t.true_findings::double precision / t.findings as precision, e.calibration_error
+       t.true_findings, t.true_findings::double precision / t.findings as precision, e.calibration_error, s.is_latest
 from facedb.evaluation_tenth t
 join facedb.evaluation e on e.id = t.evaluation_id
 join bi.scans s on s.scan_id = e.scan_id;
@@ -265,14 +265,16 @@ comment on column bi.reliability.confidence is 'Their mean confidence.';
 comment on column bi.reliability.true_findings is 'Those that are true.';
 comment on column bi.reliability.precision is 'true_findings / findings.';
 comment on column bi.reliability.calibration_error is 'Expected calibration error of the evaluation.';
+comment on column bi.reliability.is_latest is 'Whether the scan is the newest finished one of its datasets under its contract.';
 
 -- The impostor scores from the threshold up were all counted; below it a random sample is scaled to the whole.
 create view bi.score_distribution as
 select h.scan_id, h.kind, (-1 + h.bin / 1000.0)::double precision as score_from, (-1 + (h.bin + 1) / 1000.0)::double precision as score_to,
        h.source, case h.source when 'counted' then h.count::double precision else h.count * t.total::double precision / t.sampled end as pairs,
-       h.count as looked_at, t.total as all_pairs
+       h.count as looked_at, t.total as all_pairs, s.dataset, s.is_latest
 from facedb.score_histogram h
 join facedb.score_total t on t.scan_id = h.scan_id and t.kind = h.kind
+join bi.scans s on s.scan_id = h.scan_id
 where h.source = 'counted' or t.counted_from is null or -1 + (h.bin + 1) / 1000.0 <= t.counted_from + 1e-9;
 comment on view bi.score_distribution is 'How many pairs of faces have which score, by scan, in steps of 0.001.';
 comment on column bi.score_distribution.scan_id is 'Key of the scan.';
@@ -283,3 +285,5 @@ comment on column bi.score_distribution.source is 'counted: every pair; sampled:
 comment on column bi.score_distribution.pairs is 'Pairs, counted or estimated.';
 comment on column bi.score_distribution.looked_at is 'Pairs that were looked at.';
 comment on column bi.score_distribution.all_pairs is 'All pairs of the kind in the gallery.';
+comment on column bi.score_distribution.dataset is 'The datasets of the scan.';
+comment on column bi.score_distribution.is_latest is 'Whether it is the newest finished scan of its datasets under its contract.';

@@ -3,7 +3,7 @@ create view bi.review_cases as
 select f.scan_id, f.rank, f.told_class as class, f.confidence, f.identity_a_id, f.identity_b_id, f.verdict as answer, f.state, f.agrees,
        f.verdict_id, f.verdict_by as said_by, f.verdict_at as said_at,
        exists (select from facedb.hidden_identity h where h.identity_id in (f.identity_a_id, f.identity_b_id)) as hidden,
-       f.uncalibrated
+       f.uncalibrated, f.dataset, f.is_latest
 from bi.findings f;
 comment on view bi.review_cases is 'Where every finding of a finished scan stands with the people who review.';
 comment on column bi.review_cases.scan_id is 'Key of the scan.';
@@ -20,3 +20,5 @@ comment on column bi.review_cases.said_by is 'Who said it.';
 comment on column bi.review_cases.said_at is 'When.';
 comment on column bi.review_cases.hidden is 'Whether one of its identities was hidden from review.';
 comment on column bi.review_cases.uncalibrated is 'The confidence that the scan gave it.';
+comment on column bi.review_cases.dataset is 'The datasets of the scan.';
+comment on column bi.review_cases.is_latest is 'Whether it is the newest finished scan of its datasets under its contract.';

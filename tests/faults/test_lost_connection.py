@@ -221,7 +221,7 @@ def test_a_server_that_stays_away_ends_in_one_sentence(database: Database, monke
 @pytest.mark.parametrize(
     ("statement", "sentence"),
     [
-        ("set transaction read only; create table kept (n int)", "only reads"),
+        ("set transaction read only; create table kept (n int)", "is read-only"),
         ("do $$ begin raise exception 'no space left' using errcode = '53100'; end $$", "disk of the database is full"),
         ("do $$ begin raise exception 'no' using errcode = '42501'; end $$", "lacks a right"),
     ],
@@ -352,7 +352,7 @@ def test_a_server_that_only_reads_is_said_in_one_sentence(database: Database, tm
     set_on_the_database(database, "default_transaction_read_only = on")
     facedb = Command(tmp_path, dsn=database.dsn)
     said = facedb("ingest", source, "--contract", "given", code=3)
-    assert "only reads" in said.err
+    assert "is read-only" in said.err
     assert len(said.err.splitlines()) == 1
     facedb("datasets")
 

@@ -58,13 +58,13 @@ def limited(facedb: Command, bytes_: int, *arguments: object) -> tuple[int, str,
 
 
 def assert_done_or_refused(code: int, said: str) -> bool:
-    """Whether it was done; where not, the sentence says what is needed and what there is, or that memory did not suffice."""
+    """Whether it was done; where not, the sentence says what is needed and what there is, or that there was not enough memory."""
     assert "Traceback" not in said, said
     if code == 0:
         return True
     assert code > 0, f"it was taken down by signal {-code}: {said}"
     # OpenBLAS ends the process itself when it gets no buffer.
-    refusals = r"takes about [\d,]+ MB of memory and [\d,]+ MB can be had|memory did not suffice|OpenBLAS error: Memory allocation"
+    refusals = r"takes about [\d,]+ MB of memory and only [\d,]+ MB are available|not enough memory|OpenBLAS error: Memory allocation"
     assert re.search(refusals, said), said
     return False
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
@@ -21,7 +22,7 @@ from starlette.testclient import TestClient
 from facedb.db.connection import Database
 from facedb.web.app import create_app
 from facedb.web.settings import WebSettings
-from tests.web.conftest import PORT, Checked, Enter, Reviewer
+from tests.web.conftest import PORT, Checked, Enter, Page, Reviewer
 
 SESAME = "open sesame"
 EVIL = "'; drop table facedb.verdict; --"
@@ -124,6 +125,56 @@ def test_another_site_can_neither_change_nor_embed_anything(
     assert ann.client.get("/thumbs/1", headers=headers).status_code == 403
     with demo_database.connection() as conn:
         assert conn.execute("select count(*) from facedb.verdict").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"origin": "http://["}, {"origin": "http://[evil]:1"}, {"content-length": "\u00b2"}, {"content-length": "-1"}],
+)
+def test_headers_that_nobody_can_read_are_refused(ann: Reviewer, headers: dict[str, str]) -> None:
+    sent = [(name.encode(), value.encode("latin-1")) for name, value in {"x-csrf-token": ann.csrf, **headers}.items()]
+    assert ann.client.post("/api/undo", headers=sent).status_code in (403, 413)
+
+
+def test_what_a_proxy_would_say_is_not_believed(ann: Reviewer) -> None:
+    headers = {"x-forwarded-host": "evil.example", "x-forwarded-proto": "https", "forwarded": "host=evil.example"}
+    invited = ann.client.post(
+        "/api/invitations", json={"reviewer": "ben"}, headers={"x-csrf-token": ann.csrf, **headers}
+    )
+    assert invited.json()["url"].startswith(f"http://127.0.0.1:{PORT}/?token=")
+    assert (
+        ann.client.get(
+            "/api/scans", headers={"host": "evil.example", "x-forwarded-host": f"127.0.0.1:{PORT}"}
+        ).status_code
+        == 421
+    )
+
+
+def test_a_cookie_that_somebody_else_planted_never_becomes_a_session(stranger: Stranger) -> None:
+    """Browsers keep the cookies of all ports of a host together, so another server on this machine can set one."""
+    browser = stranger()
+    app: Any = browser.app
+    planted = {"cookie": f"facedb_review_{PORT}=planted"}
+    entered = browser.get(f"/?token={app.state.parts.sessions.invite('ann')}", headers=planted)
+    assert entered.status_code == 200
+    assert browser.cookies[f"facedb_review_{PORT}"] != "planted"
+    other = TestClient(app, base_url=f"http://127.0.0.1:{PORT}", follow_redirects=False)
+    assert other.get("/api/scans", headers=planted).status_code == 401
+
+
+def test_the_news_go_to_no_other_site_and_end_with_the_session(serve: Page) -> None:
+    with httpx2.Client(base_url=serve.url, timeout=20) as client:
+        client.get(serve.invite("ann"))
+        csrf = client.get("/api/session").json()["csrf"]
+        for foreign in ({"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site", "sec-fetch-mode": "cors"}):
+            assert client.get("/api/events", headers=foreign).status_code == 403
+        with client.stream("GET", "/api/events") as news:
+            lines = news.iter_lines()
+            assert next(lines) == "event: news"
+            assert client.post("/sign-out", headers={"x-csrf-token": csrf}).status_code == 204
+            assert [line for line in lines if line.startswith(":")] == [], (
+                "it came to its end before it was quiet for long"
+            )
 
 
 def test_a_plain_link_from_another_site_may_lead_here(ann: Reviewer) -> None:
@@ -256,6 +307,12 @@ def test_bodies_that_are_too_large_are_not_read(ann: Reviewer) -> None:
     ).status_code in (400, 413)
 
 
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"seen": ' + "9" * 10_000 + "}", '{"seen": NaN}', "\ufeff{}"])
+def test_json_that_is_deep_or_no_json_is_refused(ann: Reviewer, body: str) -> None:
+    headers = {"x-csrf-token": ann.csrf, "content-type": "application/json"}
+    assert ann.client.post("/api/cases/1/1/decision", content=body.encode(), headers=headers).status_code in (400, 422)
+
+
 def bomb() -> bytes:
     """A PNG of 60,000 x 60,000 pixels in a few bytes."""
 
@@ -325,6 +382,7 @@ def test_the_password_lets_in_and_guessing_is_slowed(stranger: Stranger) -> None
     )
     assert other.post("/sign-in", data={"reviewer": "ben", "password": SESAME}).status_code == 303
     assert other.get("/api/session").json()["reviewer"] == "ben"
+    assert other.post("/sign-in", content=b"a=1&" * 1000).status_code == 401
     assert stranger().post("/sign-in", data=wrong).status_code == 401, "without a password there is none to guess"
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 import numpy as np
 import pytest
 
 from facedb.db.connection import Database
+from facedb.report.case_rows import cases
 from facedb.scan.findings.lessons import learn
 from facedb.scan.search import search
+from facedb.web.learning import Learning
+from facedb.web.pool import Pool
 from tests.web.conftest import Checked, Enter, Reviewer, TwoFaces
 
 
@@ -174,7 +178,7 @@ def test_an_answer_to_what_somebody_answered_meanwhile_is_refused_and_says_by_wh
     assert [row[1] for row in standing(demo_database)] == ["different"]
     say(ann, rank, "same", seen=refused["seen"])
     assert [(row[1], row[6]) for row in standing(demo_database)] == [("same", "ann")]
-    with pytest.raises(AssertionError, match="ann said something of the same since"):
+    with pytest.raises(AssertionError, match="ann has decided on the same since"):
         ben.send("POST", "/api/undo")
 
 
@@ -349,6 +353,31 @@ def test_decisions_that_follow_closely_learn_one_after_the_other(ann: Reviewer, 
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(_learn_once, demo_database) for _ in range(8)]:
             done.result()
+
+
+def test_what_is_printed_of_a_case_shows_no_bystander_among_the_faces_of_its_folder(
+    demo_database: Database, two_faces: TwoFaces
+) -> None:
+    with demo_database.connection() as conn:
+        (found,) = cases(conn, 1, ranks=[two_faces.rank], faces=100)
+    assert found.a
+    assert two_faces.other not in {face.id for face in found.a}
+
+
+def test_what_is_decided_while_the_page_learns_waits_for_nobody_and_is_learned_from_afterwards(
+    demo_database: Database,
+) -> None:
+    """A lesson takes seconds where thousands are decided, and a queue of them would keep all threads of the page."""
+    connections = Pool(demo_database)
+    learning = Learning(connections, threading.Event())
+    with ThreadPoolExecutor(6) as pool:
+        with demo_database.connection() as conn:
+            learn(conn)
+            told = as_completed([pool.submit(learning.learn) for _ in range(6)])
+            for _ in range(5):
+                next(told).result(timeout=20)
+        next(told).result(timeout=20)
+    connections.close()
 
 
 def _learn_once(db: Database) -> None:

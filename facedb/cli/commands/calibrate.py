@@ -41,7 +41,8 @@ def calibrate(
 ) -> None:
     """Print error rates at thresholds: false match and false non-match rates with denominators and intervals.
 
-    Two scores stand out: above *review* pairs are worth a look, above *certain* they are hardly ever chance.
+    Two scores stand out: above *review* pairs are worth a look, and two folders of one photo each that score above *certain*
+    are a certain merge (confidence 0.95 or more).
     """
     from facedb.report.pictures import score_chart
     from facedb.scan.scores import calibrate as work

@@ -8,7 +8,7 @@ import typer
 
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
-from facedb.core.counting import counted
+from facedb.core.counting import are, counted
 from facedb.core.errors import UsageError
 from facedb.core.result_columns import ad_hoc
 
@@ -68,9 +68,9 @@ def _subject(identity: str | None, image: str | None, dataset: str | None) -> Su
 def _remarks(done: Forgotten, *, files: bool, yes: bool) -> list[str]:
     lines = []
     if done.files_left:
-        why = ", part of an archive or changed since" if files and yes else "; --files deletes them too"
+        why = "part of an archive, or changed since" if files and yes else "left in place; --files deletes them too"
         lines.append(
-            f"Files that stay: {done.files_left:,}{why}. As long as they are in a source, the next ingest brings them in again."
+            f"{are(done.files_left, 'file')} {why}. As long as a file is in a source, the next ingest brings it in again."
         )
     if done.same_bytes_elsewhere:
         lines.append(

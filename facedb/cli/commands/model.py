@@ -10,6 +10,7 @@ import typer
 from facedb.cli.choices import PresetOption, SetOption, key_values
 from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.counting import counted
 from facedb.core.result_columns import ad_hoc, texts
 
 _LISTED = ad_hoc(
@@ -49,17 +50,17 @@ def add(
 @app.command("list", epilog="Example: facedb model list")
 def list_models(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
     """Print the contracts in the database, the files in the models folder and what can be pulled."""
-    from facedb.dataset import models
+    from facedb.dataset import known_models
     from facedb.embedding.model_files.registry import KNOWN
 
     folder = settings_from(ctx).models
     with database(ctx) as db:
         rows: list[tuple[object, ...]] = [
             ("contract", m.name, m.digest[:12], m.dim, m.embeddings, m.weights_path or "embeddings only")
-            for m in models.contracts(db)
+            for m in known_models.contracts(db)
         ]
-    rows += [("file", path.stem, None, None, None, str(path)) for path in models.files(folder)]
-    here = {path.name for path in models.files(folder)}
+    rows += [("file", path.stem, None, None, None, str(path)) for path in known_models.files(folder)]
+    here = {path.name for path in known_models.files(folder)}
     rows += [
         ("to pull", k.name, k.sha256[:12], None, None, f"{k.role}, {k.size / 1e6:.1f} MB, {k.licence}")
         for k in KNOWN
@@ -119,7 +120,7 @@ def remove(
     on = f", on {gone.rested_on} of which verdicts, plans or evaluations rest" if gone.rested_on else ""
     say(
         f"{'Removed' if yes else 'Would remove'} the contract {gone.name} ({gone.digest[:12]}): "
-        f"{gone.embeddings:,} embeddings, {gone.scans:,} scans{on}."
+        f"{counted(gone.embeddings, 'embedding')}, {counted(gone.scans, 'scan')}{on}."
     )
     if not yes:
         say("Nothing is removed yet; to do it add --yes.")

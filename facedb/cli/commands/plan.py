@@ -27,7 +27,8 @@ def plan(
     raw: RawOption = False,
     dataset: DatasetOption = None,
     auto: Annotated[
-        bool, typer.Option("--auto", help="Also what the findings above certain ask for, without a verdict.")
+        bool,
+        typer.Option("--auto", help="Also what certain findings (confidence 0.95 or more) ask for, without a verdict."),
     ] = False,
     show: Annotated[int | None, typer.Option("--show", help="Print this plan again instead of making one.")] = None,
     by: Annotated[str | None, typer.Option("--by", help="Who makes it; default: the user of this session.")] = None,
@@ -59,13 +60,15 @@ def plans(
     prune: Annotated[
         int | None,
         typer.Option(
-            "--prune", min=0, help="Remove plans never begun or undone, but for this many newest plans; with --yes."
+            "--prune",
+            min=0,
+            help="Remove plans that were never begun, or were undone, but keep this many of the newest; with --yes.",
         ),
     ] = None,
     yes: YesOption = False,
     raw: RawOption = False,
 ) -> None:
-    """Print the plans, newest first, and how far they are carried out."""
+    """Print the plans, newest first, and how far each has been carried out."""
     from facedb.review.plans import plan as planning
 
     if prune is not None:

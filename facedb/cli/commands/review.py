@@ -25,7 +25,7 @@ def review(
         str | None, typer.Option("--by", help="Who reviews; default: the user of this session.", show_default=False)
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on. Anything but this machine alone is plain HTTP on your network.")
+        str, typer.Option(help="Address to listen on; any but this machine's own means plain HTTP on your network.")
     ] = "127.0.0.1",
     name: Annotated[
         list[str] | None,

@@ -10,6 +10,7 @@ import typer
 from facedb.cli import completion
 from facedb.cli.choices import (
     DEFAULT_THRESHOLD,
+    ContractOption,
     CoolToOption,
     DatasetsOption,
     DetectorOption,
@@ -63,7 +64,7 @@ def ingest(
     follow_links: Annotated[
         bool, typer.Option("--follow-links/--no-follow-links", help="Follow symbolic links.")
     ] = False,
-    root: Annotated[Path | None, typer.Option(help="What the paths of a list or table start from.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Folder that the paths of a list or table are relative to.")] = None,
     exclude: ExcludeOption = None,
     vector_array: Annotated[
         str, typer.Option(help="npz: the array that holds the embeddings.")
@@ -173,7 +174,7 @@ def embed(
     yes: YesOption = False,
     threads: ThreadsOption = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Faces per call of the model on a GPU.")] = None,
-    retry: Annotated[bool, typer.Option("--retry", help="Take up again what this model rejected before.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Try again what this model rejected before.")] = False,
     max_temp: MaxTempOption = None,
     cool_to: CoolToOption = None,
 ) -> None:
@@ -209,15 +210,7 @@ def scan(
     threshold: ThresholdOption = DEFAULT_THRESHOLD,
     fmr: FmrOption = None,
     datasets: DatasetsOption = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            "-m",
-            help="Name of the contract; default: the one used last.",
-            autocompletion=completion.contracts,
-        ),
-    ] = None,
+    model: ContractOption = None,
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
     names: NamesOption = True,
@@ -246,8 +239,8 @@ def scan(
         str | None,
         typer.Option(
             metavar="PLACE",
-            help="Folder that all workers reach, or a URL of an object store (s3://…): the vectors are written there once and go with "
-            "the end of the scan; default: workers read them from the database.",
+            help="Folder that all workers reach, or a URL of an object store (s3://…): the vectors are written there once and "
+            "removed at the end of the scan; default: workers read them from the database.",
             show_default=False,
         ),
     ] = None,
@@ -270,7 +263,9 @@ def scan(
             show_default=False,
         ),
     ] = None,
-    block_rows: Annotated[int, typer.Option(min=1, help="Faces per block, the unit of work and resume.")] = BLOCK_ROWS,
+    block_rows: Annotated[
+        int, typer.Option(min=1, help="Faces per block: the unit of work, and of resuming it.")
+    ] = BLOCK_ROWS,
     connections: Annotated[int, typer.Option(min=1, help="Connections that load the gallery.")] = CONNECTIONS,
     max_temp: MaxTempOption = None,
     cool_to: CoolToOption = None,

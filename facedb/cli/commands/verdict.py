@@ -27,7 +27,8 @@ app = typer.Typer(
 
 NoteOption = Annotated[str | None, typer.Option("--note", help="Why, or anything else worth keeping.")]
 NewOption = Annotated[
-    bool, typer.Option("--new", help="The name may be that of a new person, even if another is only a slip away.")
+    bool,
+    typer.Option("--new", help="The name may be that of a new person, even if it is only a slip away from another."),
 ]
 ByOption = Annotated[str | None, typer.Option("--by", help="Who says it; default: the user of this session.")]
 
@@ -76,7 +77,7 @@ def finding(
 def link(
     ctx: typer.Context,
     identity_a: Annotated[str, typer.Argument(help="An identity, or dataset/identity.", show_default=False)],
-    identity_b: Annotated[str, typer.Argument(help="Another one.", show_default=False)],
+    identity_b: Annotated[str, typer.Argument(help="The other one.", show_default=False)],
     verdict: Annotated[
         str,
         typer.Argument(
@@ -99,7 +100,7 @@ def link(
 def pair(
     ctx: typer.Context,
     path_a: Annotated[str, typer.Argument(help="An image, as facedb prints its path.", show_default=False)],
-    path_b: Annotated[str, typer.Argument(help="Another one.", show_default=False)],
+    path_b: Annotated[str, typer.Argument(help="The other one.", show_default=False)],
     verdict: Annotated[
         str,
         typer.Argument(

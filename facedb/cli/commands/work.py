@@ -24,7 +24,8 @@ def work(
     threads: ThreadsOption = None,
     memory: Annotated[int, typer.Option(min=1, help="Vectors to keep between tiles, in MiB.")] = 2048,
     lease: Annotated[
-        float, typer.Option(min=1, help="Seconds after which the tile of a worker that is not heard of is free again.")
+        float,
+        typer.Option(min=1, help="Seconds after which the tile of a worker that has fallen silent is free again."),
     ] = 60,
     name: Annotated[
         str | None,

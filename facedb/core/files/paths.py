@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Iterable
 from urllib.parse import quote, unquote_to_bytes
 
 from facedb.core.errors import InputError
@@ -31,6 +32,12 @@ def to_text(path: str | os.PathLike[str]) -> str:
     except UnicodeEncodeError as error:
         raise InputError(f"The name {name!a} holds half a character, which no file name can; correct it.") from error
     return _MARK + quote(raw, safe="/")
+
+
+def are_plain(names: Iterable[str]) -> bool:
+    """Whether every one of ``names`` is its own text form, for certain: one look for many; False may stand for one that only looks odd."""
+    together = "\n".join(names)
+    return _is_utf8(together) and "\0" not in together and _MARK not in together
 
 
 def escaped_text(path: str) -> str:

@@ -32,7 +32,7 @@ def expect(needed: int, what: str, advice: str) -> None:
     room = available()
     if room is not None and needed > room:
         raise TooLittleMemoryError(
-            f"{what} takes about {needed / 1e6:,.0f} MB of memory and {room / 1e6:,.0f} MB can be had: {advice}"
+            f"{what} takes about {needed / 1e6:,.0f} MB of memory and only {room / 1e6:,.0f} MB are available: {advice}"
         )
 
 

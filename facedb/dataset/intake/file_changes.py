@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -16,11 +12,8 @@ from facedb.core.jsonb_values import storable
 from facedb.core.records import ImageRecord
 from facedb.core.rejects import Problem
 from facedb.dataset import image_rows
-from facedb.dataset.intake.limits import FILE_BYTES
 from facedb.dataset.intake.same_files import ALIAS_CODES
 
-_CHUNK = 1 << 20
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 AWAY = (rejects.MISSING, rejects.UNREADABLE, rejects.DANGLING_LINK)
 """Codes of files that could not be read this time: what is known of their bytes stays until other bytes are seen."""
 
@@ -31,23 +24,6 @@ class Hashed:
 
     record: ImageRecord
     result: bytes | OSError
-
-
-def digest(full_path: Path) -> bytes:
-    """SHA-256 of a file, read in pieces; raises OSError also where it turned into something that is no file of a photo."""
-    fd = os.open(full_path, _FLAGS)
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError("it is no regular file any more")
-        found, size = hashlib.sha256(), 0
-        while chunk := os.read(fd, _CHUNK):
-            size += len(chunk)
-            if size > FILE_BYTES:
-                raise OSError(f"it grew beyond {FILE_BYTES:,} bytes")
-            found.update(chunk)
-        return found.digest()
-    finally:
-        os.close(fd)
 
 
 def to_be_read(record: ImageRecord, before: image_rows.KnownImage | None) -> bool:

@@ -7,22 +7,21 @@ nor half characters.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from facedb.core import rejects
-from facedb.core.errors import InputError
 from facedb.core.files.image_format import LARGEST_FILE
-from facedb.core.files.paths import to_text
+from facedb.core.files.paths import are_plain
 from facedb.core.records import ImageRecord, VectorBatch
 from facedb.core.rejects import Problem
+from facedb.dataset.intake.storable import LAST_TIME, NAME_BYTES, storable_time, wrong_name
 
-NAME_BYTES = 2600
-"""The longest path or label in its text form: what a b-tree entry holds, less its header and the other key."""
 FILE_BYTES = LARGEST_FILE
-_LAST_TIME = 2**63 - 1
 _KEPT_OF_A_NAME = 1000
+_LONGEST_CHARACTER = 4
 
 
 def admit(record: ImageRecord) -> ImageRecord:
@@ -32,10 +31,10 @@ def admit(record: ImageRecord) -> ImageRecord:
     if reason is not None:
         problem = reason
     identity = record.identity
-    if identity is not None and (wrong := _wrong_name(identity, "label")) is not None:
+    if identity is not None and (wrong := wrong_name(identity, "label")) is not None:
         identity, problem = None, wrong
     container = record.container
-    if container is not None and (wrong := _wrong_name(container, "name of the container")) is not None:
+    if container is not None and (wrong := wrong_name(container, "name of the container")) is not None:
         return ImageRecord(path, identity, _size(record.size), problem=wrong)
     box, landmarks = record.box, record.landmarks
     if not (_real(box) and _real(landmarks)):
@@ -61,6 +60,8 @@ def admit(record: ImageRecord) -> ImageRecord:
 def admit_vectors(batch: VectorBatch) -> tuple[VectorBatch, list[ImageRecord]]:
     """The rows of a batch that the table can hold, and the others as records with their problem."""
     refused: list[ImageRecord] = []
+    if _all_fit(batch.paths) and _all_fit([name for name in set(batch.identities) if name]):
+        return batch, refused
     kept: list[int] = []
     for k, (path, identity) in enumerate(zip(batch.paths, batch.identities, strict=True)):
         record = admit(ImageRecord(path, identity, 4 * batch.vectors.shape[1]))
@@ -82,19 +83,14 @@ def refused_by_the_table(record: ImageRecord, why: str) -> ImageRecord:
     return ImageRecord(path, None, _size(record.size), problem=rejects.problem(rejects.BAD_RECORD, detail))
 
 
-def storable_time(nanoseconds: int | None) -> int | None:
-    """A time in nanoseconds since 1970, at the end of what a bigint holds where it lies beyond (years 1677 to 2262)."""
-    return None if nanoseconds is None else max(-_LAST_TIME - 1, min(_LAST_TIME, nanoseconds))
-
-
-def fits(name: str) -> bool:
-    """Whether the table can hold a path or label."""
-    return _wrong_name(name, "name") is None
+def _all_fit(names: Sequence[str]) -> bool:
+    """Whether every name fits for certain, by one look at all of them: a look at each is half the work of an ingest of vectors."""
+    return _LONGEST_CHARACTER * max(map(len, names), default=0) <= NAME_BYTES and are_plain(names)
 
 
 def _path(path: str) -> tuple[str, Problem | None]:
     """The path itself, or one that stands for it with the reason; equal paths give equal ones on every run."""
-    wrong = _wrong_name(path, "path")
+    wrong = wrong_name(path, "path")
     if wrong is None:
         return path, None
     plain = path.encode("utf-8", "backslashreplace").replace(b"\0", b"\\0")
@@ -103,20 +99,8 @@ def _path(path: str) -> tuple[str, Problem | None]:
     return f"{head}…{digest}", wrong
 
 
-def _wrong_name(name: str, what: str) -> Problem | None:
-    try:
-        size = len(to_text(name).encode())
-    except InputError:
-        return rejects.problem(rejects.BAD_NAME, f"The {what} holds half a character, which no name can.")
-    if size > NAME_BYTES:
-        return rejects.problem(
-            rejects.BAD_NAME, f"The {what} has {size:,} bytes; {NAME_BYTES:,} is the most that can be stored."
-        )
-    return None
-
-
 def _size(size: int) -> int:
-    return max(0, min(_LAST_TIME, size))
+    return max(0, min(LAST_TIME, size))
 
 
 def _real(values: tuple[float, ...] | None) -> bool:

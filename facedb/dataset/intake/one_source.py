@@ -15,12 +15,13 @@ import psycopg
 
 from facedb.core import rejects
 from facedb.core.errors import InputError, UsageError, first_line
+from facedb.core.files.file_digest import digest
 from facedb.core.records import ImageRecord, Int64Array, VectorBatch
 from facedb.dataset import dataset_rows, image_rows
-from facedb.dataset.ingest_vectors import VectorOutcome, VectorWriter, given_model
+from facedb.dataset.ingest_vectors import PreparedVectors, VectorOutcome, VectorWriter, given_model, prepare
 from facedb.dataset.intake import missed_images
-from facedb.dataset.intake.file_changes import AWAY, Hashed, differs, digest, is_void, row_of, to_be_read
-from facedb.dataset.intake.limits import admit, admit_vectors, refused_by_the_table
+from facedb.dataset.intake.file_changes import AWAY, Hashed, differs, is_void, row_of, to_be_read
+from facedb.dataset.intake.limits import admit, refused_by_the_table
 from facedb.dataset.intake.same_files import settle_same_files
 from facedb.dataset.places import source_rows
 from facedb.db.connection import Connection
@@ -76,7 +77,7 @@ class Intake:
         self._newest = self._work.unit(lambda conn: missed_images.newest_image(conn, self._source_id))
         with ByteReader() as reader, ThreadPoolExecutor() as pool:
             for batch in _read_ahead(_batches(self._source.records())):
-                if isinstance(batch, VectorBatch):
+                if isinstance(batch, PreparedVectors):
                     yield self._take_vectors(batch, reader, pool)
                 else:
                     yield self._take_images(batch, reader, pool)
@@ -143,8 +144,8 @@ class Intake:
             conn, self._dataset_id, {name for name in names if name} - self._identities.keys()
         )
 
-    def _take_vectors(self, batch: VectorBatch, reader: ByteReader, pool: ThreadPoolExecutor) -> int:
-        batch, refused = admit_vectors(batch)
+    def _take_vectors(self, given: PreparedVectors, reader: ByteReader, pool: ThreadPoolExecutor) -> int:
+        batch, refused = given.batch, given.refused
         if refused:
             self._take_images(refused, reader, pool)
         if not len(batch.paths):
@@ -162,7 +163,7 @@ class Intake:
         def write(conn: Connection) -> tuple[VectorOutcome, dict[str, int]]:
             vectors.go_on(conn)
             fresh = self._identity_ids(conn, batch.identities)
-            return vectors.write(batch, ChainMap(fresh, self._identities)), fresh
+            return vectors.write(given, ChainMap(fresh, self._identities)), fresh
 
         outcome, fresh = self._work.unit(write)
         vectors.committed()
@@ -229,7 +230,7 @@ class Intake:
         image_rows.forget_derived(conn, void)
         # A model that came by while the file was away could only reject it.
         image_rows.forget_rejects(conn, back)
-        ids = image_rows.as_ids([row.id for row in inserts] + [image.id for image in known.values()])
+        ids = np.array([row.id for row in inserts] + [image.id for image in known.values()], np.int64)
         return _Taken(ids, len(inserts), len(void), reserved[0] if reserved else None, fresh, outcomes)
 
     def _tally(self, outcomes: Iterable[tuple[str | None, str | None]]) -> None:
@@ -287,14 +288,14 @@ class Intake:
         return hashed
 
 
-_Batch = list[ImageRecord] | VectorBatch
+_Batch = list[ImageRecord] | PreparedVectors
 
 
 def _batches(records: Iterable[ImageRecord | VectorBatch]) -> Iterator[_Batch]:
     held: list[ImageRecord] = []
     for record in records:
         if isinstance(record, VectorBatch):
-            yield record
+            yield prepare(record)
             continue
         held.append(record)
         if len(held) >= _BATCH:
@@ -305,7 +306,7 @@ def _batches(records: Iterable[ImageRecord | VectorBatch]) -> Iterator[_Batch]:
 
 
 def _read_ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
-    """The same batches, the next one read while the caller writes this one."""
+    """The same batches, the next one read and prepared while the caller writes this one."""
     with ThreadPoolExecutor(1) as pool:
         following = pool.submit(next, batches, None)
         while (batch := following.result()) is not None:

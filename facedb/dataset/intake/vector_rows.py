@@ -6,46 +6,44 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from facedb.core.files.paths import to_text
-from facedb.dataset.image_rows import KnownImage, find_images, forget_derived
+from facedb.core.files.paths import are_plain, to_text
+from facedb.dataset.image_rows import forget_derived
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 
 SQL = load("dataset", "ingest")
 
 
-def find_vectors(conn: Connection, source_id: int, paths: Sequence[str]) -> dict[str, KnownImage]:
-    """What is known of ``paths`` when a source of vectors meets them again; empty at once for a source that is new."""
+def has_images(conn: Connection, source_id: int) -> bool:
+    """Whether a source has any rows yet."""
     row = conn.execute(SQL["source_has_images"], {"source_id": source_id}).fetchone()
-    return find_images(conn, source_id, paths) if row and row[0] else {}
-
-
-_VECTOR_COLUMNS = ("id", "source_id", "identity_id", "path", "bytes", "sha256", "format")
-
-
-def copy_vector_images(
-    conn: Connection, source_id: int, rows: Sequence[tuple[int, int | None, str, int, bytes]]
-) -> None:
-    """COPY rows for vectors that have no image: (key, identity, path, bytes, sha256 of the vector)."""
-    if not rows:
-        return
-    names = sql.SQL(", ").join(map(sql.Identifier, _VECTOR_COLUMNS))
-    lines = [
-        f"{key}\t{source_id}\t{NULL if identity is None else identity}\t{_escaped(path)}\t{size}\t\\\\x{sha.hex()}\tvector\n"
-        for key, identity, path, size, sha in rows
-    ]
-    with conn.cursor().copy(sql.SQL("copy facedb.image ({}) from stdin").format(names)) as copy:
-        copy.write("".join(lines))
+    return bool(row and row[0])
 
 
 NULL = "\\N"
+_VECTOR_COLUMNS = ("id", "source_id", "identity_id", "path", "bytes", "sha256", "format")
+
+
+def copy_vector_images(conn: Connection, source_id: int, rows: Sequence[tuple[int, int | None, str]]) -> None:
+    """COPY rows for vectors that have no image: (key, identity, the rest of the line by `line_ends`)."""
+    if not rows:
+        return
+    names = sql.SQL(", ").join(map(sql.Identifier, _VECTOR_COLUMNS))
+    lines = [f"{key}\t{source_id}\t{NULL if identity is None else identity}\t{end}" for key, identity, end in rows]
+    with conn.cursor().copy(sql.SQL("copy facedb.image ({}) from stdin").format(names)) as copy:
+        copy.write("".join(lines))
 
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
-def _escaped(path: str) -> str:
-    return to_text(path).translate(_ESCAPES)
+def line_ends(paths: Sequence[str], size: int, hashes: Sequence[bytes]) -> list[str]:
+    """What is known of each line of a COPY before the database has been asked: path, bytes and sha256 of the vector."""
+    texts = paths if are_plain(paths) else [to_text(path) for path in paths]
+    return [
+        f"{text.translate(_ESCAPES)}\t{size}\t\\\\x{sha.hex()}\tvector\n"
+        for text, sha in zip(texts, hashes, strict=True)
+    ]
 
 
 def update_vector_images(

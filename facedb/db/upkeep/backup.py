@@ -59,10 +59,10 @@ def restore(db: Database, file: Path) -> None:
     where pg_restore fails, and what an upgrade raises.
     """
     if not file.is_file():
-        raise InputError(f"There is no file {file}.")
+        raise InputError(f"There is no file {file}: check the path.")
     with file.open("rb") as stream:
         if stream.read(5) != b"PGDMP":
-            raise InputError(f"{file} is no backup of `facedb db backup`.")
+            raise InputError(f"{file} is not a backup: give a file that `facedb db backup` wrote.")
     if migrate.current(db).revision is not None:
         raise ConflictError(
             f"{db.describe()} has data of facedb already; restore into a fresh FACEDB_HOME or an empty database."

@@ -17,8 +17,6 @@ class Separation:
     threshold: float
     genuine: int
     impostor: int
-    lowest_genuine: float
-    highest_impostor: float
 
 
 def separation(vectors: Float32Array, labels: Int64Array) -> Separation:
@@ -30,7 +28,7 @@ def separation(vectors: Float32Array, labels: Int64Array) -> Separation:
     genuine = np.sort(scores[above][same])
     impostor = np.sort(scores[above][~same])
     eer, threshold = equal_error_rate(genuine, impostor)
-    return Separation(eer, threshold, len(genuine), len(impostor), float(genuine[0]), float(impostor[-1]))
+    return Separation(eer, threshold, len(genuine), len(impostor))
 
 
 def equal_error_rate(genuine: Float64Array, impostor: Float64Array) -> tuple[float, float]:

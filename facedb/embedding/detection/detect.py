@@ -102,7 +102,9 @@ class Detector:
     def __init__(self, path: Path | str, contract: DetectorContract) -> None:
         path = Path(path)
         if weights_sha256(path) != contract.weights_sha256:
-            raise ModelError(f"{path.name} is not the detector of the contract: its sha256 differs.")
+            raise ModelError(
+                f"{path.name} is not the detector of the contract (its sha256 differs): give the one that it names."
+            )
         self._session = open_session(path)
         graph = graph_of(self._session)
         heads = heads_of(graph)

@@ -122,7 +122,9 @@ class _Walk:
         for number, kind, first, last in self._read(start, end):
             if kind == _BYTES and number in parts:
                 if last - first > _MAX_VALUE:
-                    raise ModelError(f"{self._name} names a file by {last - first:,} bytes; it is not loaded.")
+                    raise ModelError(
+                        f"{self._name} names a file in {last - first:,} bytes, which no file name has; it is not loaded."
+                    )
                 parts[number] = os.fsdecode(self._data[first:last])
         return parts[1], parts[2]
 
@@ -172,7 +174,7 @@ def resolve(model: Path, external: External) -> Path:
     parts = location.split("/")
     if not location or "\0" in location or posixpath.isabs(location) or ".." in parts or _MEMORY_ADDRESS in parts:
         raise ModelError(
-            f"{model.name} keeps weights in {location!r}, which is no file below its own folder: it is not loaded; "
+            f"{model.name} keeps weights in {location!r}, which is not a file below its own folder: it is not loaded; "
             "export it again with a plain file name."
         )
     folders = {model.absolute().parent.resolve(), model.resolve().parent}

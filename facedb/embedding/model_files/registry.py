@@ -122,7 +122,8 @@ def pull(
     if found != model.sha256:
         part.unlink()
         raise ModelError(
-            f"{url} did not give the published file (sha256 {found[:12]}… instead of {model.sha256[:12]}…); nothing was kept."
+            f"{url} did not give the published file (sha256 {found[:12]}… instead of {model.sha256[:12]}…); nothing was kept: "
+            f"try again, or fetch it elsewhere and put it at {target}."
         )
     part.replace(target)
     return target
@@ -156,7 +157,7 @@ def _fetch(url: str, part: Path, model: KnownModel, progress: Progress | None) -
 
 def _open(url: str, start: int) -> Any:
     if not url.startswith(("https://", "http://")):
-        raise ModelError(f"A model is fetched over http or https, not from {url}.")
+        raise ModelError(f"A model is fetched over http or https, not from {url}: correct models_url.")
     request = urllib.request.Request(url, headers={"User-Agent": "facedb"})  # noqa: S310 - the scheme is checked above
     if start:
         request.add_header("Range", f"bytes={start}-")

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from facedb.core.counting import counted
 from facedb.core.errors import ModelError
 from facedb.embedding.contract import LAYOUTS, DetectorContract, ModelContract
-from facedb.embedding.detection.detect import Heads, heads_of
+from facedb.embedding.detection.detect import heads_of
 from facedb.embedding.detection.scrfd import NMS_IOU, SCORE_THRESHOLD
 from facedb.embedding.model_files.model_hash import weights_sha256
 from facedb.embedding.model_files.presets import KNOWN_WEIGHTS, PRESETS
@@ -104,25 +105,20 @@ def load_contract(
     )
 
 
-def contract_and_heads(path: Path, settings: Mapping[str, Any]) -> tuple[DetectorContract, Heads]:
-    sha256 = weights_sha256(path)
-    heads = heads_of(graph_of(open_session(path)))
-    if heads is None:
-        raise ModelError(f"{path.name} is not a face detector of the families YuNet or SCRFD: give one as --detector.")
-    usual = {"score_threshold": SCORE_THRESHOLD, "nms_iou": NMS_IOU} if heads.kind == "scrfd" else {}
-    return DetectorContract(sha256, kind=heads.kind, **(usual | dict(settings))), heads
-
-
 def _detector(path: Path | str | None, settings: Mapping[str, Any], template: str) -> DetectorContract | None:
     if path is None:
         return None
-    contract, heads = contract_and_heads(Path(path), detector_settings(settings))
+    path = Path(path)
+    heads = heads_of(graph_of(open_session(path)))
+    if heads is None:
+        raise ModelError(f"{path.name} is not a face detector of the families YuNet or SCRFD: give one as --detector.")
     if template == "arcface" and not heads.landmarks:
         raise ModelError(
-            f"{Path(path).name} finds faces without landmarks, and this model wants them aligned: take a detector with landmarks "
+            f"{path.name} finds faces without landmarks, and this model wants them aligned: take a detector with landmarks "
             "(det_10g.onnx, a name with bnkps, or yunet), or --set template=box."
         )
-    return contract
+    usual = {"score_threshold": SCORE_THRESHOLD, "nms_iou": NMS_IOU} if heads.kind == "scrfd" else {}
+    return DetectorContract(weights_sha256(path), kind=heads.kind, **(usual | detector_settings(settings)))
 
 
 def detector_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,11 +184,13 @@ def _input_of(graph: Graph, path: Path) -> Tensor:
     if len(graph.inputs) != 1:
         names = ", ".join(tensor.name for tensor in graph.inputs)
         raise ModelError(
-            f"{path.name} has {len(graph.inputs)} inputs ({names}); a face model has one picture as input."
+            f"{path.name} has {counted(len(graph.inputs), 'input')} ({names}); a face model takes one, the picture."
         )
     source = graph.inputs[0]
     if len(source.shape) != 4:
-        raise ModelError(f"The input of {path.name} has {len(source.shape)} dimensions; a batch of pictures has 4.")
+        raise ModelError(
+            f"The input of {path.name} has {counted(len(source.shape), 'dimension')}; a batch of pictures has 4."
+        )
     if source.dtype not in ("float32", "float16", "uint8"):
         raise ModelError(f"The input of {path.name} is {source.dtype}; float32, float16 and uint8 are supported.")
     return source
@@ -257,12 +255,13 @@ def _dimension(
     answer = run_session(session, source.name, np.zeros(shape, dtype=source.dtype), [output.name], limit_s=limit_s)[0]
     if answer.ndim < 2 or answer.shape[0] != batch or answer.size == 0 or answer.dtype.kind != "f":
         raise ModelError(
-            f"The output '{output.name}' of {path.name} is {list(answer.shape)} {answer.dtype} for {batch} picture(s); "
+            f"The output '{output.name}' of {path.name} is {list(answer.shape)} {answer.dtype} for {counted(batch, 'picture')}; "
             "a face model gives one vector of floats for each: name another with 'output'."
         )
     if any(extent != 1 for extent in answer.shape[2:]):
         raise ModelError(
-            f"The output '{output.name}' of {path.name} is {list(answer.shape)}: a map, not one vector a picture."
+            f"The output '{output.name}' of {path.name} is {list(answer.shape)}: a map, not one vector a picture; "
+            "name another with 'output'."
         )
     return int(answer.shape[1])
 

@@ -78,20 +78,23 @@ def find_asides(vectors: Float32Array, parts: Folders, who: Persons, group: Int3
     return Asides(folder, faces, own, cohesion, between, between_score, other, score, sameness, runner_up, rows, at)
 
 
-def settle_ties(vectors: Float32Array, parts: Folders, who: Persons, odds: TwoGroups, group: Int32Array) -> bool:
-    """Where a set is as large as the core, let the one that looks like nobody else be the core; changes ``group`` (n,).
+def find_ties(vectors: Float32Array, parts: Folders, who: Persons, group: Int32Array) -> Asides | None:
+    """The sets that are as large as the core of their folder; None where there are none."""
+    sets = find_asides(vectors, parts, who, group)
+    return sets if (sets.faces == who.faces[sets.folder]).any() else None
+
+
+def settle_ties(sets: Asides, parts: Folders, who: Persons, odds: TwoGroups, group: Int32Array) -> Int64Array:
+    """Where one of the ``sets`` is as large as the core, let the one that looks like nobody else be the core; changes ``group`` (n,).
 
     Of two faces that differ, the peeling takes any as the core; only the other folders tell which one is at home: the one that is less
-    likely to be the person of another folder. Returns whether anything changed.
+    likely to be the person of another folder. Returns the folders (m,) whose core was exchanged.
     """
-    sets = find_asides(vectors, parts, who, group)
     tied = np.flatnonzero(sets.faces == who.faces[sets.folder])
-    if not len(tied):
-        return False
     home = np.unique(sets.folder[tied])
     core = elsewhere(who, odds, who.centres[home], who.faces[home], who.cohesion[home], home)
     rival = odds.of_sets(who, sets.other_score[tied], sets.faces[tied], sets.cohesion[tied], sets.other[tied])
-    changed = False
+    changed: list[int] = []
     for folder, like in zip(home.tolist(), core.tolist(), strict=True):
         rivals = np.flatnonzero(sets.folder[tied] == folder)
         best = rivals[rival[rivals].argmin()]
@@ -103,8 +106,8 @@ def settle_ties(vectors: Float32Array, parts: Folders, who: Persons, odds: TwoGr
         number = group[moved[0]]
         group[inside] = number if number > 0 else -1
         group[moved] = 0
-        changed = True
-    return changed
+        changed.append(folder)
+    return np.array(changed, np.int64)
 
 
 def elsewhere(

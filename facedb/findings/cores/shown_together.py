@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from facedb.core.finding import LIKELY
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.confidence import LIKELY
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.persons import Persons, best_other
 from facedb.findings.names.evidence import Names

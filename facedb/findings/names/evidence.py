@@ -20,8 +20,8 @@ from itertools import combinations
 
 import numpy as np
 
+from facedb.core.finding import SUREST
 from facedb.core.records import Float64Array, Int64Array
-from facedb.findings.confidence import SUREST
 from facedb.findings.names.spelling import Agreement, agreement, keys, look_like_names, words
 
 RELATIVES_AT_MOST = 0.9

@@ -14,7 +14,8 @@ from facedb.findings.cores.persons import Persons
 from facedb.findings.odds.spread import Spread, fit_spread
 from facedb.findings.odds.tail import Tail, fit_tail
 
-_PAIRS = 10_000_000
+PAIRS = 10_000_000
+"""So many pairs of cores are looked at; of more, an even share."""
 _SCORES = 1 << 20
 _EDGES = np.array([1, 2, 3, 5, 9, 17, 33])
 _STEP = 0.05
@@ -92,15 +93,15 @@ class Strangers:
         return np.where(z >= self.tail.start, self.tail.density(z), inside)
 
 
-def compare(who: Persons, faces: Float32Array, home: Int64Array) -> tuple[float, Spread, CorePairs]:
+def compare(who: Persons, faces: Float32Array, home: Int64Array, most: int = PAIRS) -> tuple[float, Spread, CorePairs]:
     """Score the cores with each other: the mean and the components, and the pairs in standard units.
 
     ``faces`` float32 (f, d), a few hundred vectors of the cores of ``home`` (f,), tell what single faces add to the variance, which
     folders of one size would not.
 
-    Up to ten million pairs are all looked at; of more, those of evenly spread cores with every other.
+    Up to ``most`` pairs are all looked at; of more, those of evenly spread cores with every other.
     """
-    met = _Met(who)
+    met = _Met(who, most)
     if met.pairs < 3:
         return 0.0, Spread(_PRIOR_SPREAD**2, 0.0, 0.0), CorePairs(met.total, np.zeros(_BODY_OF_FEW), *_none())
     mean, cells = _cells(who, met)
@@ -120,12 +121,12 @@ class _Met:
     take gigabytes.
     """
 
-    def __init__(self, who: Persons) -> None:
+    def __init__(self, who: Persons, most: int) -> None:
         self._centres = who.centres
         self.filled = filled = np.flatnonzero(who.faces > 0)
         count = len(filled)
         self.total = count * (count - 1) / 2
-        taken = count if self.total <= _PAIRS else max(2, int(2 * _PAIRS / count))
+        taken = count if self.total <= most else max(2, int(2 * most / count))
         chosen = np.zeros(count, bool)
         chosen[np.linspace(0, count - 1, taken).astype(np.int64)] = True
         self.taken = taken

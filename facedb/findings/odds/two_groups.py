@@ -19,12 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.finding import CERTAIN, SUREST
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
-from facedb.findings.confidence import CERTAIN, SUREST
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.persons import Ends, Persons
 from facedb.findings.odds.mates import Mates, mates_of_cores, mates_of_faces
-from facedb.findings.odds.strangers import Strangers, compare, strangers
+from facedb.findings.odds.strangers import PAIRS, Strangers, compare, strangers
 from facedb.findings.rates.histogram import BIN_EDGES
 
 RELATIVES = 0.05
@@ -159,15 +159,29 @@ def _alone(faces_a: NDArray[np.integer], faces_b: NDArray[np.integer]) -> Int64A
 
 
 def two_groups(
-    vectors: Float32Array, parts: Folders, who: Persons, own_mean: Float32Array, group: Int32Array
+    vectors: Float32Array,
+    parts: Folders,
+    who: Persons,
+    own_mean: Float32Array,
+    group: Int32Array,
+    *,
+    most: int = PAIRS,
+    start: TwoGroups | None = None,
+    mates_hold: bool = False,
 ) -> TwoGroups:
-    """Measure a gallery: every pair of cores (ten million at most), and the faces of every core with the rest of it."""
+    """Measure a gallery: every pair of cores (``most`` of them), and the faces of every core with the rest of it.
+
+    It begins from ``start``, what was measured before some cores were exchanged, whose mates are taken over where they hold: none of those
+    cores has two faces.
+    """
     rows = parts.order[(group == 0)[parts.order]]
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), _SINGLE)).astype(np.int64)]
-    mean, spread, pairs = compare(who, vectors[rows], parts.folder_of[rows])
+    mean, spread, pairs = compare(who, vectors[rows], parts.folder_of[rows], most)
     z = (pairs.score - mean) / np.sqrt(spread.variance(who.faces[pairs.a], who.faces[pairs.b]))
-    cores = mates_of_cores(vectors, parts, who, group)
-    faces = mates_of_faces(who, parts, own_mean, group)
+    if start is not None and mates_hold:
+        cores, faces = start.cores, start.faces
+    else:
+        cores, faces = mates_of_cores(vectors, parts, who, group), mates_of_faces(who, parts, own_mean, group)
     total = max(pairs.total, 1.0)
     mated = related = _JEFFREYS / total
     single, several = int((who.faces == 1).sum()), int((who.faces > 1).sum())
@@ -176,6 +190,8 @@ def two_groups(
     by_size, known = np.full(3, mated), np.zeros(len(z))
     # It begins with a normal tail: where whole chains of folders are alike they would else pass for chance themselves.
     null = strangers(mean, spread, pairs, np.empty(0), np.empty(0))
+    if start is not None:
+        null, mated, related, by_size = start.strangers, start.mated, start.related, np.array(start.mated_by_size)
     for _ in range(_ROUNDS):
         found = TwoGroups(null, cores, faces, mated, tuple(by_size.tolist()), related, single + several)
         one, relatives = found.shares(who, pairs.score, pairs.a, pairs.b)

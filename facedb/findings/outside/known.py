@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facedb.core.finding import SUREST
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.confidence import SUREST
 from facedb.findings.cores.persons import Persons
 from facedb.findings.odds.two_groups import RELATIVES, UNSEEN, TwoGroups
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.finding import LIKELY, SUREST
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.confidence import LIKELY, SUREST
 from facedb.findings.cores.persons import Ends
 from facedb.findings.odds.two_groups import RELATIVES, UNSEEN, TwoGroups
 

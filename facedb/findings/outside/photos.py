@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from facedb.core.finding import LIKELY, Kind, Role
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.confidence import LIKELY
 from facedb.findings.copies import NEAR, Hashes, find_copies
 from facedb.findings.cores.folders import folders
 from facedb.findings.find import FolderStudy
-from facedb.findings.finding_table import FindingTable, Kind, Role, ranked, table
+from facedb.findings.finding_table import FindingTable, ranked, table
 from facedb.findings.outside.known import Known, known
 from facedb.findings.outside.newcomers import Newcomer, OnePerson, newcomers
 from facedb.findings.pictures.candidates import alike_by_hash

@@ -34,8 +34,6 @@ _CONTRAST: Final = 6.0
 _RING: Final = 8
 
 
-STRAIGHT: Final = (0, 4)
-"""As it is, and mirrored: what leaves a face upright."""
 ALL_TURNS: Final = tuple(range(8))
 """Quarter turns anticlockwise 0 to 3, and the same mirrored first (4 to 7)."""
 

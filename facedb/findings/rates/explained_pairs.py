@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.finding import Kind, Role
 from facedb.core.lookup import places
 from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.cores.folders import Folders
-from facedb.findings.finding_table import FindingTable, Kind, Role
+from facedb.findings.finding_table import FindingTable
 
 _BEYOND = 0.025
 """What is surer than this lies beyond either end of an interval of 95 %."""

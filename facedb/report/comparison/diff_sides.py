@@ -87,8 +87,6 @@ class Names:
     """What the labels of two scans are called today, as codes in the order of the names."""
 
     def __init__(self, conn: Connection, sides: tuple[Side, Side]) -> None:
-        self._conn = conn
-        self._called: dict[tuple[int, int], str] = {}
         self._sides = sides
         by_side = []
         for side in sides:

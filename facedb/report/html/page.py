@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 from facedb.core.errors import NotFoundError
 from facedb.core.files.paths import display, from_text
 from facedb.core.files.whole_file import whole_file
+from facedb.core.finding import CERTAIN, LIKELY
 from facedb.core.progress import Reporter
 from facedb.core.version import VERSION
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.overlap import available_cpus
-from facedb.findings.confidence import CERTAIN, LIKELY
 from facedb.report.case_rows import Case, CaseFace, cases
 from facedb.report.html import page_rows
 from facedb.report.html.redaction import Redaction

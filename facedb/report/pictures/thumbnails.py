@@ -11,21 +11,20 @@ import math
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from facedb.core.files.paths import from_text
 from facedb.core.rejects import Rejected
 from facedb.embedding.overlap import available_cpus
 from facedb.embedding.pictures.align import Similarity, box_similarity, similarity, template_for, warp
 from facedb.embedding.pictures.decode import Decoded, decode
+from facedb.report.pictures.place import Place
 from facedb.sources.image_bytes import ByteReader
 
 SIDE = 192
@@ -36,41 +35,6 @@ _BOX_MARGIN = 0.22
 _VERSION = "2"
 CACHE_BYTES = 2 << 30
 """The cache is brought below this when the review page starts, the pictures that were not looked at for longest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the bytes of a photo are, and where in it a face is (``box``, ``landmarks``; None: the photo is the face)."""
-
-    image_id: int
-    root: str
-    path: str
-    container: str | None
-    offset: int | None
-    length: int | None
-    sha256: bytes | None
-    status: str
-    box: tuple[float, float, float, float] | None
-    landmarks: tuple[float, ...] | None
-    format: str
-
-
-def place_of(row: Sequence[Any]) -> Place:
-    """The place that a query names in the columns of `Place`, names and numbers as the tables hold them."""
-    image_id, root, path, container, offset, length, sha256, status, box, landmarks, form = row
-    return Place(
-        image_id,
-        from_text(root),
-        from_text(path),
-        None if container is None else from_text(container),
-        offset,
-        length,
-        sha256,
-        status,
-        None if box is None else tuple(box),
-        None if landmarks is None else tuple(landmarks),
-        form,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ with side as (
     join facedb.face f on f.image_id = i.id
     join facedb.embedding e on e.face_id = f.id and e.model_id = %(model_id)s
     where i.identity_id = %(identity)s and i.status = 'ready' and f.id <> all(%(own)s)
+      and not exists (select from facedb.scan_face r where r.scan_id = %(scan_id)s and r.face_id = f.id and r.role in ('bystander', 'again'))
     order by f.id limit 400
 ),
 against as materialized (

@@ -124,7 +124,7 @@ def numbers(words: Sequence[str]) -> list[int]:
         if not part:
             continue
         if not (first.isascii() and first.isdigit() and last.isascii() and last.isdigit()):
-            raise UsageError(f"{part!r} is no number of a finding: write 12, 12-20 or 12-20,25.")
+            raise UsageError(f"{part!r} is not the number of a finding: write 12, 12-20 or 12-20,25.")
         if not 0 < int(first) <= int(last):
             raise UsageError(f"{part!r} names no finding: ranks count from 1, and a range goes up.")
         if int(last) - int(first) >= MOST:

@@ -132,7 +132,7 @@ def _marks(file: Path, number: int, cell: str, name: str) -> bool:
     if mark in ("x", "1", "yes", "y", "true", "✓", "✔", "ok", name):
         return True
     raise InputError(
-        f"{file}, line {number}: {cell.strip()!r} in the column {name} is no mark: write x, or leave it empty."
+        f"{file}, line {number}: {cell.strip()!r} in the column {name} is not a mark: write x, or leave it empty."
     )
 
 
@@ -141,7 +141,9 @@ def _rank(file: Path, number: int, cell: str) -> int | None:
     if not text:
         return None
     if not text.isdigit():
-        raise InputError(f"{file}, line {number}: {cell.strip()!r} is no rank.")
+        raise InputError(
+            f"{file}, line {number}: {cell.strip()!r} is not a rank: write the number that `facedb findings` prints."
+        )
     return int(text)
 
 

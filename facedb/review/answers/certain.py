@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import combinations, pairwise
 
+from facedb.core.counting import counted
 from facedb.core.files.paths import display
+from facedb.core.finding import CERTAIN
 from facedb.db.connection import Connection
-from facedb.findings.confidence import CERTAIN
 from facedb.review import decision_rows
 from facedb.review.components import components
 from facedb.review.decision_rows import CertainFinding, VerdictRow
@@ -18,15 +19,36 @@ NO_VERDICT = 0
 """The key of what no person said."""
 
 
-def certain_findings(conn: Connection, standing: Sequence[VerdictRow], dataset: str | None) -> list[VerdictRow]:
-    """What the newest finished scan is certain of, where no person said anything: a verdict, also *unsure*, always wins."""
+def certain_findings(
+    conn: Connection, standing: Sequence[VerdictRow], dataset: str | None
+) -> tuple[list[VerdictRow], list[str]]:
+    """What the newest finished scan is certain of, where no person said anything: a verdict, also *unsure*, always wins.
+
+    And in words what is certain and yet left to people: photos that show several, and newcomers, who have no name.
+    """
     scan = find_scan(conn, datasets=[dataset]).scan
     said = {_subject(v) for v in standing}
-    rows = []
+    asked = {key for v in standing if v.kind != "link" for key in (v.image_a_id, v.image_b_id)}
+    rows: list[VerdictRow] = []
+    crowded, newcomers = set[int](), 0
     for finding in decision_rows.certain_findings(conn, scan.id, CERTAIN, dataset):
+        if finding.kind == "newcomer":
+            newcomers += not asked.issuperset(finding.image_ids + finding.crowded_ids)
+            continue
+        crowded |= set(finding.crowded_ids) - asked
         who = f"finding {finding.rank} of scan {scan.id} (confidence {finding.confidence:.3f})"
         rows += [row for row in _as_verdicts(finding, who, scan.started_at) if _subject(row) not in said]
-    return rows
+    return rows, _left_out(len(crowded), newcomers)
+
+
+def _left_out(crowded: int, newcomers: int) -> list[str]:
+    found = []
+    if crowded:
+        shows = "shows" if crowded == 1 else "show"
+        found.append(f"{counted(crowded, 'photo')} of certain findings {shows} several people")
+    if newcomers:
+        found.append(f"{counted(newcomers, 'certain newcomer')} {'has' if newcomers == 1 else 'have'} no name yet")
+    return [f"Left out: {', and '.join(found)}; decide with `facedb review`."] if found else []
 
 
 def without_chains(standing: Sequence[VerdictRow], found: Sequence[VerdictRow]) -> tuple[list[VerdictRow], list[str]]:

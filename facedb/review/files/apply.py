@@ -15,7 +15,7 @@ from facedb.core.errors import ConflictError, InputError, UsageError
 from facedb.core.files.paths import display
 from facedb.core.machine.disk import is_full, short_of
 from facedb.core.progress import Reporter
-from facedb.dataset.intake.limits import storable_time
+from facedb.dataset.intake.storable import storable_time
 from facedb.dataset.outcomes import count_outcomes
 from facedb.dataset.places import source_rows
 from facedb.db.connection import Connection, Database, translated

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from facedb.core.files.paths import QUARANTINE
-from facedb.dataset.intake.limits import fits
+from facedb.dataset.intake.storable import fits
 from facedb.db.connection import Connection
 from facedb.review import decision_rows
 from facedb.review.decision_rows import PlannedImage

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from facedb.core.counting import are
 from facedb.core.errors import ConflictError, first_line
+from facedb.core.files.file_digest import digest
 from facedb.core.files.paths import display
-from facedb.dataset.intake.file_changes import digest
 from facedb.dataset.places.source_places import VECTOR_FORMATS
 from facedb.dataset.places.source_rows import ImagePlace
 from facedb.review.decision_rows import PlannedImage

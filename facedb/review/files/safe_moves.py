@@ -21,7 +21,7 @@ from typing import Literal, Self
 
 from facedb.core.errors import ConflictError, InputError
 from facedb.core.files.paths import display
-from facedb.dataset.intake.limits import storable_time
+from facedb.dataset.intake.storable import storable_time
 from facedb.review.files.checkpoints import reached
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

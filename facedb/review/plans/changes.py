@@ -69,10 +69,11 @@ def decide(
         standing = [v for v in standing if v.id in only]
     changes = Changes()
     if auto:
-        found, remarks = without_chains(everything, certain_findings(conn, everything, dataset))
+        certain, left_out = certain_findings(conn, everything, dataset)
+        found, remarks = without_chains(everything, certain)
         standing = [*standing, *found]
         everything = [*everything, *found]
-        changes.remarks += remarks
+        changes.remarks += [*left_out, *remarks]
     keys = {key for v in standing for key in (v.image_a_id, v.image_b_id) if key is not None}
     changes.images = {k: i for k, i in decision_rows.images_by_key(conn, sorted(keys)).items() if i.status == "ready"}
     merged = _merge_groups(conn, standing, everything, changes)
@@ -222,7 +223,9 @@ def _merge_images(conn: Connection, merged: dict[int, VerdictRow], changes: Chan
     """Every image of a merged identity that nothing else is to become of goes with it."""
     for name, count in decision_rows.unusable_files(conn, sorted(merged)):
         what = (
-            "is no usable image and stays where it is" if count == 1 else "are no usable images and stay where they are"
+            "is not a usable image and stays where it is"
+            if count == 1
+            else "are not usable images and stay where they are"
         )
         changes.remarks.append(f"{counted(count, 'file')} of {display(name)} {what}.")
     for image in decision_rows.images_of_identities(conn, sorted(merged)):

@@ -91,7 +91,7 @@ def make_plan(
     by: str | None = None,
     only: frozenset[int] | None = None,
 ) -> PlanView:
-    """Plan what the standing verdicts (of the keys ``only``, if given) ask for; ``auto`` adds findings above *certain*.
+    """Plan what the standing verdicts (of the keys ``only``, if given) ask for; ``auto`` adds the certain findings.
 
     Writes no file. A plan with the same steps that nobody carried out yet is given back. Raises NotFoundError for an unknown
     dataset.

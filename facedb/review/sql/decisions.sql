@@ -234,14 +234,20 @@ where i.id = %(image_id)s
 update facedb.image set identity_id = %(identity_id)s, labelled_by = %(labelled_by)s where id = %(image_id)s;
 
 -- name: certain_findings
--- Findings of a scan from a confidence up, each with the images of its faces; an image with several faces stands for none of them.
+-- Findings of a scan from a confidence up, each with the images of its faces; an image with several faces stands for none of them
+-- and is given apart.
 select f.rank, f.told_class, f.confidence, f.identity_a_id, f.identity_b_id, f.identity_a, f.identity_b, f.dataset_a,
-       array(select i.id from facedb.finding_face t
-             join facedb.face c on c.id = t.face_id join facedb.image i on i.id = c.image_id
-             where t.scan_id = f.scan_id and t.rank = f.rank and t.role in ('wrong', 'copy')
-               and not exists (select from facedb.face o where o.image_id = c.image_id and o.detection = c.detection and o.id <> c.id)
-             order by i.id)
+       coalesce(m.alone, '{}'), coalesce(m.together, '{}')
 from bi.findings f
-where f.scan_id = %(scan_id)s and f.confidence >= %(certain)s and f.told_class in ('merge', 'stray', 'duplicate', 'unlabelled')
+cross join lateral (
+    select array_agg(t.image_id order by t.image_id) filter (where not t.several) as alone,
+           array_agg(t.image_id order by t.image_id) filter (where t.several) as together
+    from (select c.image_id,
+                 exists (select from facedb.face o
+                         where o.image_id = c.image_id and o.detection = c.detection and o.id <> c.id) as several
+          from facedb.finding_face ff join facedb.face c on c.id = ff.face_id
+          where ff.scan_id = f.scan_id and ff.rank = f.rank and ff.role in ('wrong', 'copy')) t) m
+where f.scan_id = %(scan_id)s and f.confidence >= %(certain)s
+  and f.told_class in ('merge', 'stray', 'duplicate', 'unlabelled', 'newcomer')
   and (%(dataset)s::text is null or f.dataset_a = %(dataset)s)
 order by f.rank;

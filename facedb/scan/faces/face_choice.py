@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.counting import counted
+from facedb.core.counting import are, counted
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.dataset.model_rows import ModelRow
@@ -118,8 +118,8 @@ def choose(
     bystanders = int((choice.part == Part.BYSTANDER).sum())
     photos = len(np.unique(faces.image_ids[several]))
     reporter.say(
-        f"{photos:,} photos show several people: each takes part with the face that fits its folder, {bystanders:,} bystanders do not "
-        "(`facedb faces`)."
+        f"{counted(photos, 'photo')} with several people: the face that fits the folder takes part, and "
+        f"{are(bystanders, 'bystander')} left out (`facedb faces`)."
     )
     if taken.any():
         reporter.say(f"{counted(int(taken.sum()), 'photo')} of them with the face that a person took.")

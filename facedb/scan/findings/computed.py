@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from facedb.core.files.paths import display
+from facedb.core.finding import Kind, Role
 from facedb.core.records import Float32Array, Int64Array
 from facedb.db.connection import Connection
 from facedb.findings.copies import Hashes
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.find import ALONE, Findings, FolderStudy, find, unlabelled_copies
-from facedb.findings.finding_table import FindingTable, Kind, Role
+from facedb.findings.finding_table import FindingTable
 from facedb.findings.photos import PhotoFacts
 from facedb.findings.pictures.picture_copies import Pictures
 from facedb.join.gallery import Gallery

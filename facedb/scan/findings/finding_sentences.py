@@ -6,7 +6,8 @@ from math import isnan
 
 import numpy as np
 
-from facedb.findings.finding_table import FindingTable, Kind
+from facedb.core.finding import Kind
+from facedb.findings.finding_table import FindingTable
 from facedb.findings.photos import Fault, PhotoFacts
 
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from facedb.core.records import Float64Array
+from facedb.core.finding import CERTAIN, Kind
 from facedb.db.connection import Connection, Database
-from facedb.findings.confidence import CERTAIN
-from facedb.findings.finding_table import Kind, Weigh
-from facedb.findings.lessons import Lesson, lesson
 from facedb.scan.findings.finding_rows import SQL, spoken_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from facedb.core.records import Float64Array
+    from facedb.findings.finding_table import Weigh
+    from facedb.findings.lessons import Lesson
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +137,12 @@ def _live(conn: Connection, scan_id: int) -> list[Judged]:
 
 def _taught(conn: Connection, scan_id: int) -> dict[str, Lesson]:
     found = judged(conn, scan_id)
+    if not found:
+        return {}
+    # Loaded where something is learned: most that ask for the lessons of a scan only list what stands in it.
+    from facedb.findings.lessons import lesson
+
     by_class = {kind: [one for one in found if one.kind == kind] for kind in sorted({one.kind for one in found})}
     return {
-        kind: lesson(np.array([one.confidence for one in some]), np.array([one.true for one in some]))
-        for kind, some in by_class.items()
+        kind: lesson([one.confidence for one in some], [one.true for one in some]) for kind, some in by_class.items()
     }

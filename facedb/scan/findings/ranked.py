@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from facedb.core.choices import one_of, within
+from facedb.core.finding import CERTAIN, LIKELY, Kind
 from facedb.core.result_columns import As, Real, table
 from facedb.db.connection import Database, translated
 from facedb.db.rows import stream
-from facedb.findings.confidence import CERTAIN, LIKELY
-from facedb.findings.finding_table import Kind
 from facedb.scan.findings import finding_rows
 from facedb.scan.findings.lessons import Record, record
 from facedb.scan.scan_rows import IDENTITY_A, IDENTITY_B
@@ -94,7 +93,7 @@ def merge_groups(db: Database, selection: FindingSelection) -> list[tuple[int, f
 
 
 def finding_counts(db: Database, scan_id: int) -> dict[str, tuple[int, int]]:
-    """By class: findings of a scan that are likelier than not, and those that are certain (see `confidence.CERTAIN`)."""
+    """By class: findings of a scan that are likelier than not, and those that are certain (see `facedb.core.finding.CERTAIN`)."""
     with closing(db.open()) as conn, translated(db.dsn):
         return finding_rows.finding_counts(conn, scan_id, LIKELY, CERTAIN)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facedb.core.counting import counted
 from facedb.core.errors import UsageError
 from facedb.core.progress import Reporter
 from facedb.core.records import Float64Array, Int64Array
@@ -18,7 +19,7 @@ from facedb.findings.rates.histogram import BIN_EDGES, BINS, count_label_pairs
 from facedb.join.gallery import Gallery
 from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.faces.gallery_faces import GalleryFaces
-from facedb.scan.findings import finding_rows
+from facedb.scan.scores import score_rows
 
 FALSE_PAIRS_PER_FACE = 0.01
 """*Review above*: so many false pairs for each face are expected to be flagged, and thirty in a small set."""
@@ -96,7 +97,7 @@ def choose(
         reporter.say(f"Threshold {threshold:.3f}: {_why_fmr(measured, rule.fmr, threshold)} {looked_at}")
         return threshold
     found = lines(measured, len(faces), NEVER).review
-    last = finding_rows.last_threshold(conn, model_id, scope)
+    last = score_rows.last_threshold(conn, model_id, scope)
     kept = last is not None and abs(last - found) <= _STAY
     threshold = last if kept and last is not None else found
     because = (
@@ -135,7 +136,7 @@ def _sampled(faces: GalleryFaces, snapshot: GallerySnapshot, reporter: Reporter)
     gallery = Gallery(vectors, sampled.identity_ids, sampled.image_ids)
     measured = calibrate(*score_pairs(gallery, totals.genuine, totals.impostor))
     persons = len(np.unique(sampled.identity_ids))
-    looked_at = f"(From {len(rows):,} faces of {persons:,} identities.)"
+    looked_at = f"(From {counted(len(rows), 'face')} of {counted(persons, 'identity', 'identities')}.)"
     return gallery, measured, looked_at
 
 
@@ -159,7 +160,7 @@ def _for_pairs(faces: GalleryFaces, snapshot: GallerySnapshot, pairs: float, rep
 
 def measure_scan(conn: Connection, scan_id: int) -> Calibration:
     """Calibrate on the distributions that a finished scan left."""
-    found = finding_rows.distributions(conn, scan_id, BINS)
+    found = score_rows.distributions(conn, scan_id, BINS)
     empty = observed(np.zeros(BINS, np.int64), np.zeros(BINS, np.int64), 0, None)
     parts = {kind: observed(d.counted, d.sampled, d.total, d.counted_from) for kind, d in found.items()}
     chance = found.get("impostor")
@@ -174,7 +175,7 @@ def _above(by_bin: Float64Array | None) -> Float64Array | None:
 
 def certain_above(conn: Connection, scan_id: int) -> float:
     """Where *certain* begins by the odds of a scan (above 1: nowhere)."""
-    found = finding_rows.certain_above(conn, scan_id)
+    found = score_rows.certain_above(conn, scan_id)
     return NEVER if found is None else found
 
 

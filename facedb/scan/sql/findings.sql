@@ -38,25 +38,6 @@ where f.scan_id = %(scan_id)s and f.group_number is not null
 group by f.group_number having count(distinct n.id) > 2
 order by f.group_number;
 
--- name: delete_findings
--- Make room for findings that are computed again.
-delete from facedb.finding where scan_id = %(scan_id)s;
-
--- name: histograms
--- The score histograms of a scan, counted and sampled.
-select kind, source, array_agg(bin order by bin), array_agg(count order by bin), array_agg(mated order by bin),
-       array_agg(doubt order by bin)
-from facedb.score_histogram
-where scan_id = %(scan_id)s group by kind, source;
-
--- name: totals
--- Their denominators.
-select kind, total, counted_from, sampled from facedb.score_total where scan_id = %(scan_id)s;
-
--- name: certain_above
--- The score from which two folders of one photo each are certainly one person, by the odds of a scan.
-select certain_above from facedb.scan where id = %(scan_id)s;
-
 -- name: identity_names
 -- Names of identities, with that of their dataset.
 select n.id, n.name, d.name from facedb.identity n join facedb.dataset d on d.id = n.dataset_id where n.id = any(%(ids)s);
@@ -94,40 +75,6 @@ join facedb.embedding e on e.id = m.embedding_id and e.model_id = (select model_
 join facedb.face f on f.id = e.face_id
 join facedb.image i on i.id = f.image_id
 where i.path = any(%(paths)s);
-
--- name: add_evaluation
--- Keep an evaluation.
-insert into facedb.evaluation (scan_id, kind, spec, seed, threshold, planted, found, findings, average_precision, scan_seconds, findings_seconds,
-                               calibration_error)
-values (%(scan_id)s, %(kind)s, %(spec)s, %(seed)s, %(threshold)s, %(planted)s, %(found)s, %(findings)s, %(average_precision)s,
-        %(scan_seconds)s, %(findings_seconds)s, %(calibration_error)s)
-returning id;
-
--- name: add_evaluation_class
--- One class of an evaluation.
-insert into facedb.evaluation_class (evaluation_id, class, planted, found, average_precision, first_rank, last_rank)
-values (%(evaluation_id)s, %(class)s, %(planted)s, %(found)s, %(average_precision)s, %(first_rank)s, %(last_rank)s);
-
--- name: add_evaluation_points
--- The curve of an evaluation.
-insert into facedb.evaluation_point (evaluation_id, rank, precision, recall)
-select %(evaluation_id)s, p.rank, p.precision, p.recall
-from unnest(%(ranks)s::integer[], %(precisions)s::double precision[], %(recalls)s::double precision[]) as p(rank, precision, recall);
-
--- name: add_evaluation_tenth
--- How often the findings of one tenth of the confidence were true.
-insert into facedb.evaluation_tenth (evaluation_id, above, findings, confidence, true_findings)
-values (%(evaluation_id)s, %(above)s, %(findings)s, %(confidence)s, %(true)s);
-
--- name: add_evaluation_miss
--- A known mistake that no finding names.
-insert into facedb.evaluation_miss (evaluation_id, number, class, identity_a, identity_b, images)
-values (%(evaluation_id)s, %(number)s, %(class)s, %(identity_a)s, %(identity_b)s, %(images)s);
-
--- name: last_threshold
--- The threshold of the newest finished scan of a gallery.
-select threshold from facedb.scan where status = 'finished' and model_id = %(model_id)s and scope = %(scope)s
-order by id desc limit 1;
 
 -- name: newest_of_galleries
 -- The newest finished scan of every contract and choice of datasets.

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from facedb.core.counting import counted
 from facedb.core.defaults import BLOCK_ROWS
 from facedb.core.lookup import rows_of
 from facedb.core.progress import Reporter, Silent
@@ -214,8 +215,8 @@ def _build_on(
         old = old[np.argsort(rows[old])]
     ordered = faces.take(np.r_[old, new])
     reporter.say(
-        f"Building on scan {base.id}: {len(faces) - same:,} of {len(faces):,} faces are new or changed, "
-        f"{len(ids) - same:,} are gone or changed."
+        f"Building on scan {base.id}: {len(faces) - same:,} of {counted(len(faces), 'face')} new or changed, "
+        f"{len(ids) - same:,} gone or changed."
     )
     return Plan.cut(ordered, same, block_rows, base, kept)
 

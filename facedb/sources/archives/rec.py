@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from facedb.core import rejects
+from facedb.core.counting import counted
 from facedb.core.errors import InputError
 from facedb.core.files.image_format import HEAD_BYTES
 from facedb.core.records import ImageRecord
@@ -90,7 +91,7 @@ class RecSource:
                     yield record
             self.remarks += file.remarks
             if ranges is not None and not file.has_index and seen < ranges[0] - 1:
-                detail = f"The first record promises {ranges[0] - 1:,} images and {seen:,} are there."
+                detail = f"The first record promises {counted(ranges[0] - 1, 'image')}, and the file holds {seen:,}."
                 problem = rejects.problem(rejects.TRUNCATED, detail)
                 yield ImageRecord(path, None, file.size, file.mtime_ns, problem=problem)
 

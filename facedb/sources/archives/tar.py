@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from facedb.core import rejects
+from facedb.core.counting import counted
 from facedb.core.errors import first_line
 from facedb.core.files.image_format import HEAD_BYTES
 from facedb.core.records import ImageRecord
@@ -65,8 +66,8 @@ class TarSource:
         if not self._captions:
             return []
         return [
-            f"The .txt of {self._captions:,} images are taken for captions, not for labels; --identity-from txt takes them "
-            "for labels."
+            f"The .txt of {counted(self._captions, 'image')} were taken for captions, not for labels; --identity-from txt takes "
+            "them for labels."
         ]
 
     def records(self) -> Iterator[ImageRecord]:

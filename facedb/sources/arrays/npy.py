@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 
+from facedb.core.counting import counted
 from facedb.core.errors import InputError, UsageError
 from facedb.core.records import ImageRecord, VectorBatch
 from facedb.sources import problems
@@ -96,10 +97,13 @@ class NpySource:
         features = VectorStream(stack.enter_context((self._folder / path).open("rb")), path)
         partner = path.removesuffix(_FEATURES) + _IDS
         if not (self._folder / partner).is_file():
-            raise BadArrayError(f"There is no {os.path.basename(partner)} beside it.")
+            raise BadArrayError(f"There is no {os.path.basename(partner)} beside it: put it there.")
         ids = TextStream(stack.enter_context((self._folder / partner).open("rb")), partner)
         if features.rows != ids.rows:
-            raise BadArrayError(f"There are {features.rows:,} vectors and {ids.rows:,} object ids.")
+            raise BadArrayError(
+                f"It holds {counted(features.rows, 'vector')}, and {os.path.basename(partner)} "
+                f"{counted(ids.rows, 'object id')}: there must be one each."
+            )
         return features, ids
 
     def _labelled(self, path: str, vectors: VectorStream, collector: BatchCollector) -> Iterator[VectorBatch]:
@@ -113,7 +117,9 @@ class NpySource:
             )
         rows = RowNames(table, path, self._rule)
         if rows.count != vectors.rows:
-            raise BadArrayError(f"There are {vectors.rows:,} vectors and {rows.count:,} rows in {table.name}.")
+            raise BadArrayError(
+                f"It holds {counted(vectors.rows, 'vector')}, and {table.name} {counted(rows.count, 'row')}: there must be one each."
+            )
         for count in batch_sizes(vectors.rows):
             paths, identities = rows.take(count)
             yield from collector.add(list(map(self._image_path, paths)), identities, vectors.read_rows(count))
@@ -230,7 +236,7 @@ def _template(pattern: str | None) -> Callable[[str], str]:
         return lambda name: name
     pieces = re.split(r"\{id(?:\[(\d*):(\d*)\])?\}", pattern)
     if len(pieces) < 4 or any("{" in piece or "}" in piece for piece in pieces[0::3]):
-        raise UsageError(f"--image-path {pattern!r} is no pattern such as 'object/{{id[0:2]}}/{{id}}.jpg'.")
+        raise UsageError(f"--image-path {pattern!r} is not a pattern such as 'object/{{id[0:2]}}/{{id}}.jpg'.")
     texts = pieces[0::3]
     cuts = [
         slice(int(start) if start else None, int(stop) if stop else None)

@@ -129,7 +129,7 @@ class TextStream:
         if values.dtype.kind == "U" and values.dtype.itemsize:
             characters = values.view(np.dtype(np.uint32).newbyteorder(values.dtype.byteorder))
             if characters.max(initial=0) > _LAST_CHARACTER:
-                raise BadArrayError("A name holds a number that is no character.")
+                raise BadArrayError("A name holds a number that is not a character.")
         try:
             names = values.tolist()
         except (ValueError, UnicodeError) as error:

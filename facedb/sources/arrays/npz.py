@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from facedb.core.counting import counted
 from facedb.core.records import ImageRecord, VectorBatch
 from facedb.sources import problems
 from facedb.sources.archives.containers import Containers
@@ -98,7 +99,9 @@ class NpzSource:
     def _rows(self, path: str, archive: _Archive, collector: BatchCollector) -> Iterator[VectorBatch]:
         vectors, names = archive.vectors(), archive.names()
         if vectors.rows != names.rows:
-            raise BadArrayError(f"There are {vectors.rows:,} vectors and {names.rows:,} names.")
+            raise BadArrayError(
+                f"It holds {counted(vectors.rows, 'vector')} and {counted(names.rows, 'name')}: there must be one each."
+            )
         start = 0
         for count in batch_sizes(vectors.rows):
             rows, labels = vectors.read_rows(count), names.read_rows(count)

@@ -311,17 +311,21 @@ def _seekable(path: Path) -> BinaryIO:
     try:
         file = path.open("rb")
     except OSError as error:
-        raise InputError(f"The table {path} cannot be read: {error.strerror}.") from error
+        raise InputError(
+            f"The table {path} cannot be read ({error.strerror}): check the path and its permissions."
+        ) from error
     kind = os.fstat(file.fileno()).st_mode
     if stat.S_ISREG(kind):
         return file
     with file:
         if stat.S_ISCHR(kind) and not file.isatty():
-            raise InputError(f"{path} is a device, which has no end, and no table.")
+            raise InputError(f"{path} is a device and not a table: give a file.")
         try:
             return _kept(file, path)
         except OSError as error:
-            raise InputError(f"The table {path} cannot be read: {error.strerror}.") from error
+            raise InputError(
+                f"The table {path} cannot be read ({error.strerror}): check the path and its permissions."
+            ) from error
 
 
 def _kept(pipe: BinaryIO, path: Path) -> BinaryIO:

@@ -100,7 +100,7 @@ class PictureContainer:
         try:
             self._file = open_parquet(path)
         except pa.ArrowException as error:
-            raise OSError(f"{path} is no parquet file: {error}") from error
+            raise OSError(f"{path} is not a parquet file: {error}") from error
         picture = picture_column(self._file.schema_arrow)
         if picture is None:
             self._file.close()

@@ -175,7 +175,9 @@ def _holds_zero(path: Path) -> bool:
         with path.open("rb") as file:
             return _zeros_end_names(file.read(_CHUNK))
     except OSError as error:
-        raise InputError(f"The list {path} cannot be read: {error.strerror}.") from error
+        raise InputError(
+            f"The list {path} cannot be read ({error.strerror}): check the path and its permissions."
+        ) from error
 
 
 def _ended_by_zero(path: Path) -> Iterator[bytes]:
@@ -188,4 +190,6 @@ def _ended_by_zero(path: Path) -> Iterator[bytes]:
             if rest:
                 yield rest
     except OSError as error:
-        raise InputError(f"The list {path} cannot be read: {error.strerror}.") from error
+        raise InputError(
+            f"The list {path} cannot be read ({error.strerror}): check the path and its permissions."
+        ) from error

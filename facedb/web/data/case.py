@@ -24,6 +24,7 @@ from facedb.web.data.faces import (
     shown,
     table,
 )
+from facedb.web.data.said import Said, said
 
 SQL = load("web", "case")
 
@@ -43,19 +44,6 @@ class Side:
     concerned: int
     total: int
     faces: tuple[Face, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A verdict of the past on what the case is about."""
-
-    verdict_id: int
-    kind: str
-    verdict: str
-    target: str | None
-    note: str | None
-    by: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +300,7 @@ def kept(copies: Sequence[Face]) -> int | None:
 def _history(conn: Connection, a_id: int | None, b_id: int | None, images: list[int]) -> tuple[Said, ...]:
     low, high = sorted((a_id or 0, b_id or a_id or 0))
     rows = conn.execute(SQL["history"], {"low": low, "high": high, "images": images})
-    return tuple(Said(*[*row[:3], None if row[3] is None else shown(row[3]), *row[4:]]) for row in rows)
+    return tuple(map(said, rows))
 
 
 def _rounded(value: float) -> float | None:

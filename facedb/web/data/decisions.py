@@ -116,14 +116,14 @@ def undo(conn: Connection, sitting_id: int, reviewer: str) -> Undone:
     conn.execute(SQL["alone"])
     decisions = conn.execute(SQL["newest_batch"], {"sitting_id": sitting_id}).fetchall()
     if not decisions:
-        raise NotFoundError("There is nothing to undo: nothing was decided in this sitting.")
+        raise NotFoundError("There is nothing to undo: you have decided nothing in this sitting.")
     count = 0
     for decision_id, _, _ in decisions:
         for verdict, newest, before, before_says, newest_by in conn.execute(
             SQL["verdicts_of"], {"decision_id": decision_id}
         ).fetchall():
             if newest != verdict:
-                raise ConflictError(f"{display(newest_by)} said something of the same since, so it is not undone.")
+                raise ConflictError(f"{display(newest_by)} has decided on the same since, so this is not undone.")
             if before is None or before_says == "withdrawn":
                 conn.execute(SQL["withdraw"], {"verdict_id": verdict, "said_by": reviewer})
             else:
@@ -141,7 +141,7 @@ def _let_go(conn: Connection, decision_id: int, reviewer: str) -> int:
         SQL["taken_faces_of"], {"decision_id": decision_id}
     ).fetchall():
         if newest != taken:
-            raise ConflictError(f"{display(newest_by)} took another face since, so it is not undone.")
+            raise ConflictError(f"{display(newest_by)} has taken another face since, so this is not undone.")
         taken_faces.take_back(conn, image, said_by=reviewer, to=before)
         alone += verdicts == 0
     return alone
@@ -191,7 +191,7 @@ def _images(conn: Connection, faces: Sequence[int]) -> list[Image]:
     images = {found[key].id: found[key] for key in faces}
     for image in images.values():
         if image.status != "ready" or not image.known:
-            raise UsageError(f"{shown(image.path)} is gone, so there is nothing to say of it.")
+            raise UsageError(f"{shown(image.path)} is gone, so nothing can be said of it.")
     return list(images.values())
 
 

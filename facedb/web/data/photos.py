@@ -11,11 +11,12 @@ import numpy as np
 from facedb.core.errors import NotFoundError
 from facedb.db.connection import Connection
 from facedb.db.queries import load
-from facedb.report.pictures.thumbnails import Place, place_of
+from facedb.report.pictures.place import Place, place_of
 from facedb.review import taken_faces
 from facedb.review.taken_faces import TakenFace
 from facedb.scan.faces.face_choice import same_place
 from facedb.web.data.faces import Face, load_faces, shown
+from facedb.web.data.said import Said, said
 
 SQL = load("web", "photos")
 
@@ -33,19 +34,6 @@ class FaceInPhoto:
     by_person: bool
     detector_score: float | None
     landmarks: tuple[float, ...] | None
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoWord:
-    """A verdict on a photo."""
-
-    id: int
-    kind: str
-    verdict: str
-    target: str | None
-    note: str | None
-    by: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +72,7 @@ class Photo:
     taken_by: str | None
     faces: tuple[FaceInPhoto, ...]
     findings: tuple[PhotoFinding, ...]
-    history: tuple[PhotoWord, ...]
+    history: tuple[Said, ...]
 
 
 def place_of_face(conn: Connection, face_id: int) -> Place:
@@ -134,7 +122,7 @@ def load_photo(conn: Connection, image_id: int) -> Photo:
                 if face in faces
             ),
             tuple(PhotoFinding(*finding) for finding in findings),
-            tuple(PhotoWord(*[*h[:3], None if h[3] is None else shown(h[3]), *h[4:]]) for h in history),
+            tuple(map(said, history)),
         ]
     )
 

@@ -106,11 +106,16 @@ def scans(conn: Connection, scan_id: int | None = None) -> list[Scan]:
     return [Scan(*[*row[:9], tuple(row[9]), *row[10:]]) for row in conn.execute(SQL["scans"], {"scan_id": scan_id})]
 
 
+def first(found: list[Scan]) -> Scan | None:
+    """Of scans, the one that is shown where none is named: the first that has findings."""
+    return next((one for one in found if one.findings), found[0] if found else None)
+
+
 def find_scan(conn: Connection, scan_id: int) -> Scan:
     """One finished scan; raises NotFoundError."""
     found = scans(conn, scan_id)
     if not found:
-        raise NotFoundError(f"There is no finished scan {scan_id}.")
+        raise NotFoundError(f"There is no finished scan {scan_id}: choose another one.")
     return found[0]
 
 

@@ -116,9 +116,9 @@ def _about_finding(wish: Wish, subject: Subject) -> Iterator[Says]:
     answer = wish.answer
     if subject.kind in ("merge", "look-alike"):
         if answer not in ("same", "different", "unsure") or subject.identity_a is None or subject.identity_b is None:
-            raise UsageError(f"Select the images that are {_WORDS[answer]} first: of two identities one cannot say it.")
+            raise UsageError(f"Select the images that are {_WORDS[answer]} first: two identities cannot be.")
         if wish.target is not None and wish.target not in (subject.identity_a, subject.identity_b):
-            raise UsageError("The name that stays is one of the two.")
+            raise UsageError("The name that stays must be one of the two.")
         target = wish.target if answer == "same" else None
         yield Says("link", answer, subject.identity_a, subject.identity_b, target)
     elif subject.kind == "duplicate":
@@ -151,7 +151,7 @@ def _without_label(wish: Wish, subject: Subject) -> Iterator[Says]:
 def _expect_own(subject: Subject, selected: Sequence[Image]) -> None:
     """Another face can be taken of the one photo that a stray, or a finding about a photo, is about: its label is right then."""
     if subject.kind not in ("stray", "photo") or [i.id for i in selected] != [i.id for i in subject.own]:
-        raise UsageError("Another face can be taken of the photo in question, and one alone.")
+        raise UsageError("Another face can be taken only in the photo in question, and only one.")
 
 
 def _split(wish: Wish, subject: Subject, leaving: Sequence[Image]) -> Iterator[Says]:
@@ -169,14 +169,14 @@ def _split(wish: Wish, subject: Subject, leaving: Sequence[Image]) -> Iterator[S
 def _copies(wish: Wish, subject: Subject) -> Iterator[Says]:
     """Copies of one photo: which of them are, and, where it was chosen or their folders differ, which of them go."""
     if wish.answer == "wrong-identity":
-        raise UsageError("Select the image that is of the wrong identity first.")
+        raise UsageError("Select the image that has the wrong identity first.")
     for one, other in pairwise(subject.own):
         yield Says("pair", wish.answer, one.id, other.id)
     if wish.answer != "duplicate":
         return
     ids = [image.id for image in subject.own]
     if wish.stays is not None and wish.stays not in ids:
-        raise UsageError("The image that stays is one of the copies.")
+        raise UsageError("The image that stays must be one of the copies.")
     if wish.stays is not None:
         for image in subject.own:
             yield Says("face", "same" if image.id == wish.stays else "duplicate", image.id)
@@ -193,7 +193,7 @@ def _about_images(wish: Wish, selected: Sequence[Image]) -> Iterator[Says]:
     elif wish.answer in ("same", "different", "unsure") and len(selected) == 2:
         yield Says("pair", wish.answer, selected[0].id, selected[1].id)
     else:
-        raise UsageError(f"Two images can be {_WORDS[wish.answer]}; {len(selected)} are selected.")
+        raise UsageError(f"Two images can be {_WORDS[wish.answer]}: select two, not {len(selected)}.")
 
 
 _WORDS = {

@@ -75,8 +75,8 @@ def enter(request: Request, parts: PartsHere, token: Annotated[str | None, Field
 @router.post("/sign-in", include_in_schema=False)
 async def sign_in(request: Request, parts: PartsHere) -> Response:
     """Sign in with the password."""
-    given = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=8)
     try:
+        given = _fields((await request.body()).decode("utf-8", "replace"))
         reviewer = _name(given.get("reviewer", [""])[0])
         cookie = parts.sessions.sign_in(given.get("password", [""])[0], reviewer)
         failed = "password"
@@ -96,6 +96,13 @@ def sign_out(request: Request, parts: PartsHere) -> Response:
     return answer
 
 
+def _fields(form: str) -> dict[str, list[str]]:
+    try:
+        return parse_qs(form, max_num_fields=8)
+    except ValueError:
+        raise UsageError("A form with a name and a password is all that signs in.") from None
+
+
 def _with_cookie(parts: Parts, cookie: str, answer: Response) -> Response:
     answer.set_cookie(cookie_name(parts.settings), cookie, httponly=True, samesite="strict", path="/")
     return answer
@@ -104,5 +111,5 @@ def _with_cookie(parts: Parts, cookie: str, answer: Response) -> Response:
 def _name(text: str) -> str:
     name = text.strip()
     if not name or len(name) > _NAME_LENGTH or not name.isprintable():
-        raise UsageError("A reviewer has a name of at most 100 characters.")
+        raise UsageError("The name of a reviewer has 1 to 100 characters that can be printed.")
     return name

@@ -9,7 +9,6 @@ from pydantic import Field
 
 from facedb.core.errors import UsageError
 from facedb.review import people
-from facedb.scan.findings.lessons import learn
 from facedb.web.data import case, decisions, identities, photos
 from facedb.web.data.decisions import Decided, Undone
 from facedb.web.data.statements import Answer, Wish
@@ -20,7 +19,6 @@ from facedb.web.deps import (
     GivenInteger,
     GivenText,
     Integer,
-    Parts,
     PartsHere,
     Refusal,
     SessionHere,
@@ -78,7 +76,7 @@ def decide(
         wish = Wish(scan_id, rank, said.answer, said.seen, tuple(said.faces), target, said.stays, said.note)
         if target is not None and said.target_id is not None:
             identities.must_exist(conn, target)
-        after.add_task(_learn, parts)
+        after.add_task(parts.learning.learn)
         return decisions.decide(conn, session.sitting_id, session.reviewer, [wish])[0]
 
 
@@ -86,9 +84,9 @@ def decide(
 def decide_many(parts: PartsHere, session: SessionHere, said: Bulk, after: BackgroundTasks) -> list[Decided]:
     """Give many findings the same answer, all or none; they are undone together."""
     if len({(one.scan_id, one.rank) for one in said.cases}) != len(said.cases):
-        raise UsageError("A case is named twice.")
+        raise UsageError("A case is named twice: name each once.")
     with parts.pool.connection() as conn:
-        after.add_task(_learn, parts)
+        after.add_task(parts.learning.learn)
         wishes = [decisions.as_proposed(conn, Wish(one.scan_id, one.rank, said.answer, one.seen)) for one in said.cases]
         return decisions.decide(conn, session.sitting_id, session.reviewer, wishes)
 
@@ -105,11 +103,5 @@ def take_face(parts: PartsHere, session: SessionHere, image_id: Bigint, said: Ta
 def undo(parts: PartsHere, session: SessionHere, after: BackgroundTasks) -> Undone:
     """Take back the last decision of this sitting."""
     with parts.pool.connection() as conn:
-        after.add_task(_learn, parts)
+        after.add_task(parts.learning.learn)
         return decisions.undo(conn, session.sitting_id, session.reviewer)
-
-
-def _learn(parts: Parts) -> None:
-    """Learn from what was said, once the answer is out: nobody at the page should wait for it."""
-    with parts.pool.connection() as conn:
-        learn(conn)

@@ -15,6 +15,7 @@ from facedb.report import reading
 from facedb.web.data import overview, queue
 from facedb.web.data.overview import Dataset, Distribution, Noise, Noisy, Reject, RejectCount
 from facedb.web.deps import AskedText, Integer, Parts, PartsHere, SessionHere, parts
+from facedb.web.gate import cookie_of
 from facedb.web.live import News
 
 router = APIRouter(prefix="/api", tags=["overview"])
@@ -73,13 +74,15 @@ def news(parts: PartsHere, session: SessionHere) -> News:  # noqa: ARG001 - it m
 
 @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
 async def events(request: Request) -> StreamingResponse:
-    """Server-sent events: the news of `/api/news` whenever something of it changed."""
+    """Server-sent events: the news of `/api/news` whenever something of it changed, until the session ends."""
     return StreamingResponse(_stream(request, parts(request)), media_type="text/event-stream")
 
 
 async def _stream(request: Request, here: Parts) -> AsyncIterator[str]:
-    last, quiet = "", 0
-    while not here.live.closed.is_set() and not await request.is_disconnected():
+    last, quiet, cookie = "", 0, cookie_of(request.headers, here.settings)
+    while (
+        not here.live.closed.is_set() and here.sessions.of(cookie) is not None and not await request.is_disconnected()
+    ):
         text = json.dumps(asdict(await run_in_threadpool(here.live.news)))
         if text != last:
             last, quiet = text, 0

@@ -21,8 +21,8 @@ def review(request: Request, parts: PartsHere, scan: AskedInteger = None) -> Res
     """The queue and the case beside it."""
     with parts.pool.connection() as conn:
         scans = queue.scans(conn)
-    chosen = next((one for one in scans if one.id == scan), None) or next((one for one in scans if one.findings), None)
-    return page(request, "review.html", scans=scans, scan=chosen or (scans[0] if scans else None))
+    chosen = next((one for one in scans if one.id == scan), None) or queue.first(scans)
+    return page(request, "review.html", scans=scans, scan=chosen)
 
 
 @router.get("/overview")

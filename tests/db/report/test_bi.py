@@ -168,6 +168,17 @@ def test_counted_and_counted_now_are_the_same_and_a_change_is_seen_at_once(
     assert people.dim == DIM
 
 
+def test_every_view_over_scans_says_which_dataset_and_whether_it_is_the_latest(database: Database) -> None:
+    """Leakage and coverage are about two datasets, of which the newest scan counts; faces and verdicts only name a scan."""
+    found = rows(
+        database,
+        "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid"
+        " where c.relnamespace = 'bi'::regnamespace and c.relkind = 'v' group by 1 having bool_or(a.attname = 'scan_id')"
+        " and count(*) filter (where a.attname in ('dataset', 'is_latest')) < 2 order by 1",
+    )
+    assert {name for (name,) in found} == {"faces", "leakage", "scan_coverage", "verdict_history", "verdicts"}
+
+
 def test_what_commits_while_it_is_counted_is_counted_the_next_time(database: Database, people: Population) -> None:
     with database.connection() as conn:
         conn.execute("update facedb.image set status = 'vanished' where path like 'p2/%'")

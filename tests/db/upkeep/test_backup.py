@@ -59,7 +59,7 @@ def test_what_is_no_backup_is_refused_and_leaves_nothing(empty_database: Databas
         backup.restore(empty_database, file)
     assert migrate.current(empty_database).revision is None
     file.write_text("select 1")
-    with pytest.raises(InputError, match="is no backup"):
+    with pytest.raises(InputError, match="is not a backup"):
         backup.restore(empty_database, file)
 
 

@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from facedb.core.errors import ConflictError, ModelError, UsageError
-from facedb.dataset import models
+from facedb.dataset import known_models, models
 from facedb.embedding.model import FaceModel
 from facedb.embedding.model_files.resolve import load_contract
 from facedb.embedding.model_files.trial import try_out
@@ -45,8 +45,8 @@ def test_a_model_in_two_files_is_kept_whole_and_gives_the_same_vectors(
 ) -> None:
     source = in_parts(tmp_path / "given" / "face.onnx", make_model, location)
     added = add(source, tmp_path / "models", "mine")
-    assert models.find_file("mine", tmp_path / "models") == added.path
-    assert models.files(tmp_path / "models") == [added.path]
+    assert known_models.find_file("mine", tmp_path / "models") == added.path
+    assert known_models.files(tmp_path / "models") == [added.path]
     before = load_contract(source, overrides=TOLD)
     crops = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE, 3), dtype=np.uint8)
     expected = FaceModel(source, before, provider="cpu").run(crops)
@@ -79,7 +79,7 @@ def test_half_a_model_that_an_earlier_version_kept_is_replaced(tmp_path: Path, m
     (tmp_path / "models").mkdir()
     shutil.copy(source, tmp_path / "models" / "face.onnx")
     added = add(source, tmp_path / "models")
-    assert models.find_file("face", tmp_path / "models") == added.path
+    assert known_models.find_file("face", tmp_path / "models") == added.path
     load_contract(added.path)
 
 
@@ -130,7 +130,7 @@ def test_a_setting_that_cannot_be_is_refused_and_nothing_is_kept(
 ) -> None:
     with pytest.raises(ModelError):
         add(make_model(), tmp_path / "models", **setting)
-    assert models.files(tmp_path / "models") == []
+    assert known_models.files(tmp_path / "models") == []
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "  ", "a/b", "../a", "a\\b", ".hidden", "-n", "a\0b", "x" * 201])

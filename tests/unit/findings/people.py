@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from facedb.core.finding import Kind, Role
 from facedb.findings.copies import Hashes
 from facedb.findings.find import find, study_folders
-from facedb.findings.finding_table import FindingTable, Kind, Role
+from facedb.findings.finding_table import FindingTable
 from facedb.join.gallery import Gallery
 from facedb.join.loop import join, plan_blocks
 

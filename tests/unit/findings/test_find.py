@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from facedb.core.finding import Kind
 from facedb.findings.copies import EQUAL
-from facedb.findings.finding_table import Kind
 from facedb.join.gallery import Gallery
 from tests.unit.findings.people import Crowd, folders, hashes_of, rows, scan, told, unit
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from facedb.bench.synthetic import synthetic_gallery
+from facedb.core.finding import Kind, Role
 from facedb.findings.copies import Hashes
-from facedb.findings.finding_table import FindingTable, Kind, Role, ranked, table
+from facedb.findings.finding_table import FindingTable, ranked, table
 from facedb.findings.grading import grade
 from facedb.findings.planting import Counts, Item, plant
 from tests.unit.findings.people import Crowd, folders, scan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facedb.findings.confidence import CERTAIN, SUREST
+from facedb.core.finding import CERTAIN, SUREST
 from facedb.findings.lessons import lesson
 
 TOLD = np.linspace(0.001, 0.999, 50)

@@ -7,11 +7,11 @@ import time
 import numpy as np
 import pytest
 
-from facedb.findings.confidence import CERTAIN
+from facedb.core.finding import CERTAIN, Kind
 from facedb.findings.copies import Hashes
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.find import find, study_folders
-from facedb.findings.finding_table import FindingTable, Kind
+from facedb.findings.finding_table import FindingTable
 from facedb.findings.names.evidence import names
 from facedb.findings.names.spelling import Agreement, agreement, keys, look_like_names, words
 from facedb.join.blocks import plan_blocks

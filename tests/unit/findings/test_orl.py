@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedb.findings.confidence import CERTAIN, LIKELY
+from facedb.core.finding import CERTAIN, LIKELY, Kind
 from facedb.findings.copies import Hashes
 from facedb.findings.cores.choice import Part
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.find import find, study_folders
-from facedb.findings.finding_table import Kind
 from facedb.findings.grading import grade
 from facedb.findings.names.evidence import names
 from facedb.findings.planting import Counts, plant

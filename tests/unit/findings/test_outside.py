@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from facedb.core.finding import Kind, Role
 from facedb.findings.copies import Hashes
 from facedb.findings.find import study_folders
-from facedb.findings.finding_table import FindingTable, Kind, Role
+from facedb.findings.finding_table import FindingTable
 from facedb.findings.outside.known import known
 from facedb.findings.outside.photos import Outside, find_outside
 from facedb.join.gallery import Gallery

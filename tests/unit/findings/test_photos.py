@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from facedb.core.finding import Kind
 from facedb.findings.cores.folders import folders
-from facedb.findings.finding_table import FindingTable, Kind, ranked, table
+from facedb.findings.finding_table import FindingTable, ranked, table
 from facedb.findings.photos import Fault, PhotoFacts, find_photos
 from facedb.scan.findings.finding_sentences import sentences
 

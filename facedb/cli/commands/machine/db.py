@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facedb.cli import completion
+from facedb.cli.choices import ContractOption
 from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.errors import UsageError
@@ -73,7 +73,7 @@ def url(ctx: typer.Context) -> None:
 
 @app.command(epilog="Example: facedb --dsn postgresql://me@dbhost/faces db upgrade")
 def upgrade(ctx: typer.Context) -> None:
-    """Bring the schema to this facedb's version and make its views again; needed for your own server only."""
+    """Bring the schema up to this version of facedb and make its views anew; only a server of your own needs it."""
     from facedb.db import migrate
     from facedb.db.connection import connect
 
@@ -261,15 +261,7 @@ def _facts(dsn: str, *, embedded: bool) -> list[tuple[str, object]]:
 @app.command(epilog="Example: facedb db index && facedb search photo.jpg --approximate")
 def index(
     ctx: typer.Context,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            "-m",
-            help="Name of the contract; default: the one used last.",
-            autocompletion=completion.contracts,
-        ),
-    ] = None,
+    model: ContractOption = None,
     drop: Annotated[bool, typer.Option("--drop", help="Drop the index instead.")] = False,
 ) -> None:
     """Build the HNSW index that `facedb search --approximate` uses; scans never use it."""

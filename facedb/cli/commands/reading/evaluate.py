@@ -48,7 +48,7 @@ def evaluate(
         typer.Option(
             "--truth",
             metavar="FILE",
-            help="Instead: a CSV of real mistakes (class, identity_a, identity_b, images), as facedb findings prints. "
+            help="Instead of planted ones: a CSV of real mistakes (class, identity_a, identity_b, images), as facedb findings prints. "
             "With --inject: what was wrong before.",
         ),
     ] = None,
@@ -92,7 +92,7 @@ def evaluate(
 def _print(done: Evaluation, output: Format, which: Rows) -> None:
     from facedb.findings.reliability import Tenth
     from facedb.report.evaluation import ClassScore, RankScore
-    from facedb.scan.findings.finding_rows import MissRow
+    from facedb.report.evaluation_rows import MissRow
 
     if output is not Format.TABLE:
         if which is Rows.SCORES:
@@ -120,7 +120,7 @@ def _print(done: Evaluation, output: Format, which: Rows) -> None:
     seconds = ""
     if done.scan_seconds is not None and done.findings_seconds is not None:
         seconds = f" Search {done.scan_seconds:.2f} s, findings {done.findings_seconds:.2f} s."
-    typer.echo(f"{done.findings:,} findings at a threshold of {done.threshold:g}.{seconds}")
+    typer.echo(f"{counted(done.findings, 'finding')} at a threshold of {done.threshold:g}.{seconds}")
     typer.echo(f"Kept in bi.evaluations as {done.key}.")
 
 

@@ -61,7 +61,9 @@ def export(
     ] = None,
     min_score: MinScoreOption = None,
     as_is: Annotated[bool, typer.Option("--as-is", help="Leave verdicts out: everything as it is labelled.")] = False,
-    auto: Annotated[bool, typer.Option("--auto", help="Treat findings above *certain* as decided.")] = False,
+    auto: Annotated[
+        bool, typer.Option("--auto", help="Treat certain findings (confidence 0.95 or more) as decided.")
+    ] = False,
     without_leaks_of: Annotated[
         str | None,
         typer.Option(

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from facedb.cli import completion
 from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, LimitOption, database
 from facedb.cli.output import Format, FormatOption, RawOption, emit
+from facedb.core.finding import Kind
 from facedb.core.result_columns import table
 
-
-class FindingClass(StrEnum):
-    """The classes of findings."""
-
-    MERGE = "merge"
-    STRAY = "stray"
-    MIXED = "mixed"
-    DUPLICATE = "duplicate"
-    LOOK_ALIKE = "look-alike"
-    PHOTO = "photo"
-    UNLABELLED = "unlabelled"
-    NEWCOMER = "newcomer"
+_CLASSES = tuple(kind.word for kind in Kind)
 
 
 def findings(
@@ -31,7 +21,16 @@ def findings(
     output: FormatOption = Format.TABLE,
     raw: RawOption = False,
     limit: LimitOption = None,
-    kind: Annotated[FindingClass | None, typer.Option("--class", "-c", help="Only this class.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--class",
+            "-c",
+            metavar=f"[{'|'.join(_CLASSES)}]",
+            help="Only this class.",
+            autocompletion=completion.words(*_CLASSES),
+        ),
+    ] = None,
     min_confidence: Annotated[
         float | None, typer.Option(min=0, max=1, help="Only findings whose confidence reaches this.")
     ] = None,
@@ -40,20 +39,18 @@ def findings(
     dataset: DatasetOption = None,
     scan: ScanOption = None,
 ) -> None:
-    """Print what looks wrong, the most certain first: one rank through all classes, each row with its evidence."""
+    """Print what looks wrong, the likeliest first: one rank through all classes, each row with its evidence."""
     from facedb.cli.finding_list import print_findings
     from facedb.scan.findings import ranked
 
-    selection = ranked.FindingSelection(
-        scan, None if kind is None else kind.value, min_confidence, dataset, only_open, denied, limit
-    )
+    selection = ranked.FindingSelection(scan, kind, min_confidence, dataset, only_open, denied, limit)
     with database(ctx) as db:
         with ranked.findings(db, selection) as rows:
             if output is Format.TABLE:
                 print_findings([table(ranked.Finding).row(row) for row in rows])
             else:
                 emit(table(ranked.Finding), rows, output, raw=raw)
-        if output is Format.TABLE and kind in (None, FindingClass.MERGE):
+        if output is Format.TABLE and kind in (None, Kind.MERGE.word):
             for number, lowest, names in ranked.merge_groups(db, selection):
                 typer.echo(
                     f"Group {number}: {', '.join(names)} are close to each other, the least alike at {lowest:.0%}."

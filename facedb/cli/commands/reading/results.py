@@ -9,7 +9,7 @@ import typer
 
 from facedb.cli.context import DatasetOption, LimitOption, database, state_of
 from facedb.cli.output import Format, FormatOption, RawOption, emit
-from facedb.core.counting import are
+from facedb.core.counting import are, counted
 from facedb.core.result_columns import ad_hoc, table
 
 ScanOption = Annotated[int | None, typer.Option("--scan", help="Number of the scan; default: the newest finished one.")]
@@ -149,7 +149,7 @@ def scans(
     prune: Annotated[
         int | None,
         typer.Option(
-            "--prune", min=1, help="Remove all but this many newest finished scans of each gallery; with --yes."
+            "--prune", min=1, help="Remove all finished scans of each gallery but this many of the newest; with --yes."
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove them; without this they are only named.")] = False,
@@ -190,7 +190,7 @@ def _prune_scans(ctx: typer.Context, keep: int, yes: bool, output: Format) -> No
         [(s.scan_id, s.status, s.bytes, word if s.scan_id in gone else f"stays: {s.reason}") for s in found],
         output,
     )
-    count = f"{len(gone)} of {len(found)} scans ({done.bytes / 1e6:,.1f} MB of pairs)"
+    count = f"{len(gone):,} of {counted(len(found), 'scan')} ({done.bytes / 1e6:,.1f} MB of pairs)"
     if yes:
         state_of(ctx).reporter.say(f"Removed {count}.")
     elif gone:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import textwrap
 import webbrowser
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,13 +44,11 @@ def show(
     dataset: DatasetOption = None,
     scan: ScanOption = None,
 ) -> None:
-    """Print findings whole: the evidence, every file, the faces where the terminal can show them, and what may be said."""
+    """Print whole findings: the evidence, every file, the faces where the terminal can show them, and what each answer would say."""
     from facedb.cli.pictures import can_draw
     from facedb.core.files.whole_file import check_free
     from facedb.db.connection import translated
     from facedb.report.case_rows import cases
-    from facedb.report.html.page import PageOptions, write_report
-    from facedb.report.pictures.thumbnails import Thumbnails
     from facedb.review.answers import answer
     from facedb.scan.which_scan import find_scan
 
@@ -59,19 +57,22 @@ def show(
     if sheet is not None:
         check_free(sheet, force=False)
     with database(ctx) as db:
-        with closing(db.open()) as conn, translated(db.dsn), closing(Thumbnails(settings.cache)) as thumbnails:
+        wanted = can_draw() if pictures is None else pictures
+        drawing = _thumbnails(settings.cache) if wanted else nullcontext()
+        with closing(db.open()) as conn, translated(db.dsn), drawing as thumbnails:
             scan_id = find_scan(conn, scan, [dataset]).scan.id
             found = list(cases(conn, scan_id, ranks=ranks, faces=_FACES))
             missing = set(ranks) - {case.rank for case in found}
             if missing:
                 raise NotFoundError(f"Scan {scan_id} has no finding {min(missing)}: see `facedb findings --all`.")
             said = answer.meanings(conn, scan_id, ranks)
-            drawn = thumbnails if (can_draw() if pictures is None else pictures) else None
             for k, case in enumerate(found):
                 if k:
                     typer.echo("")
-                _print(case, scan_id, said[case.rank], drawn)
+                _print(case, scan_id, said[case.rank], thumbnails)
         if open_sheet or sheet is not None:
+            from facedb.report.html.page import PageOptions, write_report
+
             names = "-".join(map(str, ranks[:4])) + ("-more" if len(ranks) > 4 else "")
             file = sheet or _place(settings.cache) / f"scan-{scan_id}-finding-{names}.html"
             write_report(
@@ -82,6 +83,13 @@ def show(
                 reporter.say("No browser could be opened here: open that file yourself.")
 
 
+def _thumbnails(cache: Path) -> closing[Thumbnails]:
+    # Loaded only where faces are drawn: what decodes pictures takes longer than the rest of the command.
+    from facedb.report.pictures.thumbnails import Thumbnails
+
+    return closing(Thumbnails(cache))
+
+
 def _place(cache: Path) -> Path:
     """The folder of contact sheets, which hold faces: for their owner's eyes only."""
     folder = cache / "sheets"
@@ -90,7 +98,7 @@ def _place(cache: Path) -> Path:
 
 
 def _print(case: Case, scan_id: int, said: dict[str, str], thumbnails: Thumbnails | None) -> None:
-    from facedb.findings.confidence import CERTAIN
+    from facedb.core.finding import CERTAIN
 
     names = " and ".join(case.names)
     typer.echo(f"Finding {case.rank} of scan {scan_id}: {case.kind}, {names}")

@@ -8,8 +8,8 @@ const PROPOSED = {
 // Of look-alikes the confidence says how likely they are one person: those are accepted that are below it.
 const BELOW = ["look-alike"];
 
-/** Show the cases as a contact sheet; the answer is those that are still ticked, or null. */
-export async function confirm(items, answer) {
+/** Show the cases as a contact sheet, of which there may be `more`; the answer is those that are still ticked, or null. */
+export async function confirm(items, answer, more) {
   const box = dialog(t("bulk.title", { answer: t(`said.${answer}`), count: items.length }), "sheet");
   const chosen = new Set(items);
   const ok = h("button.primary", { type: "button", onclick: () => box.close("yes") });
@@ -23,7 +23,7 @@ export async function confirm(items, answer) {
       h("span.muted", {}, `${t(`class.${item.kind}`)} · ${sure(item.kind, item.confidence)}`));
   });
   label();
-  box.append(h("p.muted", {}, t("bulk.hint")), h("div.cards", {}, ...cards),
+  box.append(h("p.muted", {}, [t("bulk.hint"), more ? t("bulk.more", { count: items.length }) : ""].join(" ")), h("div.cards", {}, ...cards),
     h("footer", {}, h("button", { type: "button", onclick: () => box.close() }, t("cancel")), ok));
   return (await open(box, ok)) === "yes" ? items.filter((item) => chosen.has(item)) : null;
 }

@@ -35,7 +35,8 @@ export function compare(faces, cards, found) {
   function turn(to) {
     upper = to;
     overlay.classList.toggle("turned", upper);
-    overlay.querySelector(".which").textContent = now.mode === "flip" ? (upper ? other?.path ?? "" : one.path) : "";
+    const said = { flip: upper ? other?.path : one.path, slider: [one.path, other?.path].filter(Boolean).join(" | ") };
+    overlay.querySelector(".which").textContent = said[now.mode] ?? "";
   }
   slider.addEventListener("input", () => overlay.style.setProperty("--at", `${slider.value}%`));
   now = { mode: "beside", flip: () => (now.mode === "flip" ? turn(!upper) : (show("flip"), turn(true))) };

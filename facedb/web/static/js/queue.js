@@ -115,7 +115,7 @@ export class Queue {
     while (faces.length < 2 && item.kind !== "photo") faces.push(h("span.nobody", { "aria-hidden": "true" }));
     const names = [h("span.name", {}, nameOf(item))];
     if (item.b) names.push(h("span.name.muted", {}, item.b));
-    const button = h("button.open", { type: "button", onclick: () => this.open(item) },
+    const button = h("button.open", { type: "button", title: [nameOf(item), item.b].filter(Boolean).join(" · "), onclick: () => this.open(item) },
       h("span.pair", {}, ...faces), h("span.names", {}, ...names),
       h("span.what", {}, h(`span.chip.${item.kind}`, {}, t(`class.${item.kind}`)), h("span.sure", {}, percent(item.confidence))));
     const row = h("li", { data: { rank: item.rank } }, tick, button);

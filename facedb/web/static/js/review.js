@@ -69,6 +69,9 @@ async function show(item, { anew = false } = {}) {
   try {
     const found = await fetchCase(item.rank, anew);
     if (mine !== showing) return;
+    // What was said since the list was read may have taught another confidence.
+    item.confidence = found.confidence;
+    queue.mark(item);
     target = proposal(found);
     note = null;
     view = draw(body, head, found, { zoom: (face) => openZoom(face), selected: () => bar(), take: takeFace });
@@ -216,7 +219,7 @@ function bar() {
     const button = byId(`answer-${action}`);
     const possible = Boolean(view) && !readOnly && wish(action) !== null;
     button.setAttribute("aria-disabled", String(!possible));
-    button.querySelector(".hint").textContent = view ? hint(action, kind) : "";
+    button.querySelector(".hint").textContent = button.title = view ? hint(action, kind) : "";
     button.querySelector("kbd").textContent = keyName(keyOf(action));
   }
   for (const action of ["undo", "flip", "help", "target", "move", "note", "bulk"]) {
@@ -382,8 +385,8 @@ const queue = new Queue(scan, {
   },
 });
 
-async function decideAll(items, answer) {
-  const agreed = await bulk.confirm(items, answer);
+async function decideAll(items, answer, more = false) {
+  const agreed = await bulk.confirm(items, answer, more);
   if (!agreed?.length) return;
   await writing;
   try {
@@ -419,7 +422,7 @@ byId("accept")?.addEventListener("click", async () => {
   const found = await api("GET", `/scans/${scan}/queue?${query}`).catch((error) => (toast(error.message), null));
   if (!found) return;
   if (!found.items.length) toast(t("accept.none"));
-  else await decideAll(found.items, answer);
+  else await decideAll(found.items, answer, found.more);
 });
 
 let seenVerdict = null;

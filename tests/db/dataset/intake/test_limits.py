@@ -12,7 +12,8 @@ import pytest
 from facedb.core.progress import Silent
 from facedb.core.records import ImageRecord, VectorBatch
 from facedb.dataset.ingest import ingest
-from facedb.dataset.intake.limits import FILE_BYTES, NAME_BYTES, admit, admit_vectors, storable_time
+from facedb.dataset.intake.limits import FILE_BYTES, admit, admit_vectors
+from facedb.dataset.intake.storable import NAME_BYTES, storable_time
 from facedb.db.connection import Database
 from tests.acceptance.trees import grow, png
 

@@ -90,3 +90,27 @@ def test_what_people_called_the_same_counts_as_one_and_what_they_called_differen
     assert _steps(folders) == {("merge", "b", "a")}, "nor by another finding of the same person"
     say(folders, [Statement("link", "c", "unsure", "b", by="eve")])
     assert _steps(folders) == {("merge", "b", "a")}, "unsure is no yes either"
+
+
+def test_photos_of_several_people_and_newcomers_are_left_to_people_and_counted(folders: Database) -> None:
+    _find(folders, "stray", 0.99, "a", "b", images=2)
+    _find(folders, "newcomer", 0.99, "c", images=2)
+    with folders.connection() as conn:
+        conn.execute(
+            "insert into facedb.face (image_id, detection, ordinal, box) select image_id, detection, 1, '{0,0,9,9}' from facedb.face"
+            " where id = (select min(face_id) from facedb.finding_face where rank = 1)"
+        )
+    view = make_plan(folders, auto=True)
+    assert [(step.action, step.name_from, step.name_to) for step in view.steps] == [("move", "a", "b")]
+    left_out = (
+        "Left out: 1 photo of certain findings shows several people, and 1 certain newcomer has no name yet;"
+        " decide with `facedb review`."
+    )
+    assert view.remarks[0] == left_out
+    with folders.connection() as conn:
+        (path,) = conn.execute("select path from facedb.image order by id limit 1").fetchone() or ()
+    say(folders, [Statement("face", path, "unsure", by="eve")])
+    assert (
+        make_plan(folders, auto=True).remarks[0]
+        == "Left out: 1 certain newcomer has no name yet; decide with `facedb review`."
+    )

@@ -226,7 +226,7 @@ def test_open_confidences_follow_the_verdicts_everywhere_alike(database: Databas
             for item in queue.cases(conn, Standing().at(conn, strays), strays, queue.Filter(state="all"), limit=500)
         }
         in_report = {case.rank: case.confidence for case in cases(conn, strays, faces=1)}
-        certain = {row.said_by for row in certain_findings(conn, [], None)}
+        certain = {row.said_by for row in certain_findings(conn, [], None)[0]}
         history = conn.execute("select certain from bi.scan_history where scan_id = %s", (strays,)).fetchone()
     wanted |= {f.rank: f.confidence for f in read(database, denied=True)}
     assert all(view == wanted for view in (*views, on_page, in_report))

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from facedb.core.finding import Kind
 from facedb.findings.copies import Hashes
 from facedb.findings.cores.choice import Choice, Part, choose_faces
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.find import find, study_folders
-from facedb.findings.finding_table import Kind
 from facedb.join.blocks import plan_blocks
 from facedb.join.loop import join
 from tests.unit.findings.people import Crowd, folders

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facedb.findings.finding_table import FindingTable, Kind, Role
+from facedb.core.finding import Kind, Role
+from facedb.findings.finding_table import FindingTable
 from facedb.join.gallery import Gallery
 from tests.unit.findings.people import unit
 

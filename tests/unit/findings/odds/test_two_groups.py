@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facedb.findings.confidence import CERTAIN
+from facedb.core.finding import CERTAIN, Kind
 from facedb.findings.find import study_folders
-from facedb.findings.finding_table import Kind
 from facedb.findings.odds.mates import Mates
 from facedb.findings.odds.spread import Spread, fit_spread
 from facedb.findings.odds.tail import fit_tail
+from facedb.findings.odds.two_groups import two_groups
 from facedb.join.gallery import Gallery
 from tests.unit.findings.odds.crowds import known
 from tests.unit.findings.people import Crowd, folders, rows, scan
@@ -83,6 +83,19 @@ def test_of_two_photos_in_a_folder_the_one_that_is_at_home_elsewhere_is_the_stra
             right, wrong = right + (row in lost), wrong + (row not in lost)
     assert right >= 40
     assert wrong <= 0.05 * right
+
+
+def test_a_measurement_that_begins_from_a_rough_one_ends_where_one_from_nothing_does() -> None:
+    gallery = known(4, persons=500).gallery
+    study = study_folders(gallery)
+    measured = gallery.vectors, study.parts, study.who, study.peeled.own_mean, study.peeled.group
+    rough = two_groups(*measured, most=20_000)
+    again, direct = two_groups(*measured, start=rough, mates_hold=True), two_groups(*measured)
+    assert rough.mated_by_size != direct.mated_by_size
+    assert (again.cores, again.faces) == (direct.cores, direct.faces)
+    scores = np.linspace(0.2, 0.8, 31)
+    one, other = again.alone(study.who.ends, scores), direct.alone(study.who.ends, scores)
+    assert np.abs(one - other).max() < 0.03
 
 
 def test_large_folders_that_were_split_do_not_make_single_photos_more_alike() -> None:

@@ -154,11 +154,11 @@ def nothing(_path: Path) -> None:
 @pytest.mark.parametrize(
     ("location", "spoil", "sentence"),
     [
-        ("/etc/passwd", nothing, "no file below its own folder"),
-        ("../secret.bin", nothing, "no file below its own folder"),
-        ("parts/../../secret.bin", nothing, "no file below its own folder"),
-        ("", nothing, "no file below its own folder"),
-        ("*/_ORT_MEM_ADDR_/*", nothing, "no file below its own folder"),
+        ("/etc/passwd", nothing, "not a file below its own folder"),
+        ("../secret.bin", nothing, "not a file below its own folder"),
+        ("parts/../../secret.bin", nothing, "not a file below its own folder"),
+        ("", nothing, "not a file below its own folder"),
+        ("*/_ORT_MEM_ADDR_/*", nothing, "not a file below its own folder"),
         ("w.bin", link_out, "leads out of its folder"),
         ("w.bin", cut, "is cut short: it has 63 bytes of at least 64"),
         ("w.bin", lambda path: (path.parent / "w.bin").unlink(), "which is not beside it"),

@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw
 
 from facedb.embedding.pictures.decode import Decoded, decode
 from facedb.report.pictures import thumbnails
-from facedb.report.pictures.thumbnails import SIDE, Place, Thumbnails
+from facedb.report.pictures.place import Place
+from facedb.report.pictures.thumbnails import SIDE, Thumbnails
 
 WIDTH, HEIGHT = 2400, 1800
 EYES = (700.0, 600.0, 1300.0, 640.0, 980.0, 980.0, 760.0, 1250.0, 1200.0, 1280.0)

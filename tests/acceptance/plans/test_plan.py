@@ -226,7 +226,7 @@ def test_files_that_are_no_images_stay_in_a_merged_folder_and_that_is_said(datab
     (root / "anna" / "broken.jpg").write_bytes(b"no image at all")
     take(database, root)
     view = make_plan(database)
-    assert "1 file of anna is no usable image and stays where it is." in view.remarks
+    assert "1 file of anna is not a usable image and stays where it is." in view.remarks
     apply(database, view.plan.id, yes=True, reporter=SILENT)
     assert (root / "anna" / "broken.jpg").is_file()
     assert _unchanged(database, root) is False, "it is still rejected"

@@ -22,7 +22,7 @@ def _killed(db: Database, plan: int, command: str, at: int, links: str) -> bool:
     """Whether the command was killed at checkpoint ``at``; False when it came to its end before."""
     done = subprocess.run(
         [sys.executable, _SCRIPT, db.dsn, str(plan), command, str(at), links],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
         timeout=60,

@@ -123,7 +123,7 @@ def test_a_file_that_was_cut_off_says_what_is_lost(tmp_path, image_bytes):
     path.write_bytes(data[: data.index(image_bytes(4)) - 32])
     found = images(path)
     assert [verdict(record) for record in found.values()] == ["image"] * 3 + ["truncated"]
-    assert problem_of(found["train.rec"]).detail == "The first record promises 5 images and 3 are there."
+    assert problem_of(found["train.rec"]).detail == "The first record promises 5 images, and the file holds 3."
 
 
 def test_records_that_the_index_leaves_out_are_ignored_and_entries_without_a_record_are_problems(tmp_path, image_bytes):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +12,10 @@ from PIL import Image
 
 from facedb.core.errors import ModelError
 from facedb.core.records import ImageTask
+from facedb.embedding.contract import DetectorContract
 from facedb.embedding.detection.detect import Detector
 from facedb.embedding.detection.scrfd import decode_level
-from facedb.embedding.model_files.resolve import contract_and_heads, is_detector, load_contract
+from facedb.embedding.model_files.resolve import is_detector, load_contract
 from facedb.embedding.pipeline import Embedder
 from tests.unit.embedding.conftest import MakeModel, build_scrfd, encode, picture
 
@@ -46,6 +49,13 @@ def test_decoding_follows_the_published_formula_anchor_by_anchor(
     assert np.allclose(points, [face[2] for face in expected], rtol=1e-5, atol=1e-4)
 
 
+def detector_contract(model: Path, detector: Path, said: Mapping[str, Any] | None = None) -> DetectorContract:
+    overrides = {"colour": "rgb", "mean": "0", "std": "1", "template": "box", **(said or {})}
+    found = load_contract(model, detector=detector, overrides=overrides).detector
+    assert found is not None
+    return found
+
+
 def white_square(width: int, height: int, left: int, top: int, side: int) -> Image.Image:
     image = Image.new("RGB", (width, height))
     image.paste((255, 255, 255), (left, top, left + side, top + side))
@@ -57,11 +67,11 @@ def white_square(width: int, height: int, left: int, top: int, side: int) -> Ima
     [(3, 2, True, False), (3, 2, False, False), (3, 2, True, True), (5, 1, True, False), (5, 1, False, True)],
 )
 def test_a_face_is_found_where_it_is_in_the_photo(
-    tmp_path: Path, levels: int, anchors: int, landmarks: bool, batched: bool
+    tmp_path: Path, make_model: MakeModel, levels: int, anchors: int, landmarks: bool, batched: bool
 ) -> None:
     path = build_scrfd(tmp_path / "det.onnx", levels=levels, anchors=anchors, landmarks=landmarks, batched=batched)
     assert is_detector(path)
-    contract = contract_and_heads(path, {})[0]
+    contract = detector_contract(make_model(), path)
     assert (contract.kind, contract.score_threshold, contract.nms_iou) == ("scrfd", 0.5, 0.4)
     # 1280 wide is shown at 640, so cell (10, 4) of stride 8 is the square at (160, 64) of the photo.
     image = white_square(1280, 640, 160, 64, 16)
@@ -80,10 +90,9 @@ def test_a_face_is_found_where_it_is_in_the_photo(
 
 def test_the_contract_tells_the_families_apart(tmp_path: Path, make_model: MakeModel) -> None:
     path = build_scrfd(tmp_path / "det.onnx")
-    contract = contract_and_heads(path, {"score_threshold": 0.6})[0]
-    assert contract.score_threshold == 0.6
+    assert detector_contract(make_model(), path, {"detector.score_threshold": 0.6}).score_threshold == 0.6
     with pytest.raises(ModelError, match="not a face detector"):
-        contract_and_heads(make_model(), {})
+        detector_contract(make_model(), make_model())
     assert not is_detector(make_model(outputs=tuple(f"embedding{k}" for k in range(6))))
 
 

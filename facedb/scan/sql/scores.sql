@@ -1,0 +1,19 @@
+-- name: histograms
+-- The score histograms of a scan, counted and sampled.
+select kind, source, array_agg(bin order by bin), array_agg(count order by bin), array_agg(mated order by bin),
+       array_agg(doubt order by bin)
+from facedb.score_histogram
+where scan_id = %(scan_id)s group by kind, source;
+
+-- name: totals
+-- Their denominators.
+select kind, total, counted_from, sampled from facedb.score_total where scan_id = %(scan_id)s;
+
+-- name: certain_above
+-- The score from which two folders of one photo each are certainly one person, by the odds of a scan.
+select certain_above from facedb.scan where id = %(scan_id)s;
+
+-- name: last_threshold
+-- The threshold of the newest finished scan of a gallery.
+select threshold from facedb.scan where status = 'finished' and model_id = %(model_id)s and scope = %(scope)s
+order by id desc limit 1;
