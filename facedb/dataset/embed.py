@@ -211,7 +211,7 @@ def embed(
                     if pause is not None:
                         pause()
         seconds = time.monotonic() - started
-        count_outcomes(db)
+        work.outlive(lambda: count_outcomes(db))
         if done:
             work.unit(lambda conn: audit.note(conn, "embed", "model", model.id, dataset=dataset_id, images=done))
         return work.unit(lambda conn: _summary(conn, model, dataset_id, done, seconds))

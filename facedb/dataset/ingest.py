@@ -138,7 +138,7 @@ def ingest(
         pruned = work.unit(lambda conn: missed_images.prune(conn, source_id)) if prune else 0
         reader.check_usable(home.place, home.dataset)
         if count:
-            count_outcomes(db)
+            work.outlive(lambda: count_outcomes(db))
         counts = work.unit(lambda conn: dataset_rows.count_images(conn, dataset_id))
         if reader.new or reader.changed or reader.moved or reader.vanished or pruned:
             work.unit(

@@ -78,6 +78,16 @@ class Work:
                 return result
         raise AssertionError  # pragma: no cover - the last try raises
 
+    def outlive(self, act: Callable[[], Result]) -> Result:
+        """What ``act`` returns, which opens connections of its own and may be done again: a server that went away is waited for."""
+        for last in range(1, _TRIES + 1):
+            try:
+                return act()
+            except (psycopg.Error, FacedbError) as error:
+                if not self._recovers(error, last):
+                    raise
+        raise AssertionError  # pragma: no cover - the last try raises
+
     def _recovers(self, error: psycopg.Error | FacedbError, last: int) -> bool:
         """Make ready for another try; False where there is no use in it."""
         cause = error if isinstance(error, psycopg.Error) else error.__cause__

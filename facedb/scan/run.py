@@ -78,7 +78,7 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
             summary = run.work(pause)
             # A resumed scan has the gallery of its beginning; what came since is searched on top of it.
             if not plan.outdated:
-                let_old_ones_go(db, options.keep_scans, reporter)
+                work.outlive(lambda: let_old_ones_go(db, options.keep_scans, reporter))
                 return summary
             reporter.say("The gallery changed since that scan was begun; scanning what is new.")
 

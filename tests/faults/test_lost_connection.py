@@ -174,6 +174,18 @@ def test_a_unit_whose_commit_went_through_unheard_is_not_run_again(database: Dat
         assert work.unit(lambda conn: conn.execute("select n from kept").fetchall()) == [(1,)]
 
 
+def test_what_opens_connections_of_its_own_outlives_the_server_too(use: EmbeddedServer) -> None:
+    db = opened(use)
+    with closing(Work(db)) as work:
+        postmaster(db)
+
+        def count() -> tuple[object, ...] | None:
+            with db.connection() as conn:
+                return conn.execute("select 1").fetchone()
+
+        assert work.outlive(count) == (1,)
+
+
 @pytest.mark.parametrize("failure", [psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure])
 def test_a_unit_that_others_were_in_the_way_of_is_run_again_whole(
     database: Database, failure: type[psycopg.Error]
