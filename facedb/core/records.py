@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,10 @@ class VectorBatch:
     paths: list[str]
     identities: list[str | None]
     vectors: Float32Array
+
+    def take(self, rows: Sequence[int] | Int64Array) -> VectorBatch:
+        """Those at ``rows``, in that order."""
+        return VectorBatch([self.paths[k] for k in rows], [self.identities[k] for k in rows], self.vectors[rows])
 
 
 @dataclass(frozen=True, slots=True)

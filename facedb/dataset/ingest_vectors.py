@@ -111,9 +111,7 @@ class VectorWriter:
         taken = self._first_of_each_path(batch, known)
         repeated = len(batch.paths) - len(taken)
         if repeated:
-            given = prepare(
-                VectorBatch([batch.paths[k] for k in taken], [batch.identities[k] for k in taken], batch.vectors[taken])
-            )
+            given = prepare(batch.take(taken))
             batch = given.batch
         hashes = given.hashes
         labels = [identities[name] if name else None for name in batch.identities]

@@ -96,23 +96,16 @@ def read_packed_vectors(
     A message for a few hundred vectors instead of one for each: libpq and Python then cost almost nothing a vector. The
     vectors are views of what arrived, big-endian. Raises ValueError for another shape than promised.
     """
-    statement = sql.SQL("copy ({}) to stdout (format binary)").format(query)
     stride = np.dtype([("dim", ">u2"), ("zero", ">u2"), ("x", ">f4", (dim,))])
-    with closing(_messages(cursor.connection, statement.as_bytes(cursor))) as messages:
-        start = len(HEADER)
-        for message in messages:
-            data, start = message[start:], 0
-            if bytes(data[:2]) == TRAILER:
-                return
-            size = int.from_bytes(data[2:6], "big", signed=True)
-            count, left = divmod(size, 8)
-            vectors = data[10 + size :]
-            if bytes(data[:2]) != b"\0\2" or size < 0 or left or len(vectors) != count * stride.itemsize:
+    with closing(_packed_rows(cursor, query, 2)) as packed:
+        for ids, vectors in packed:
+            count, left = divmod(len(ids), 8)
+            if left or len(vectors) != count * stride.itemsize:
                 raise ValueError("packed vectors have another shape than expected")
             rows = np.frombuffer(vectors, stride)
             if (rows["dim"] != dim).any():
                 raise ValueError(f"a vector has another width than {dim}")
-            yield np.frombuffer(data[6 : 6 + size], ">i8").astype(np.int64), rows["x"]
+            yield np.frombuffer(ids, ">i8").astype(np.int64), rows["x"]
 
 
 def sent_array(sent: bytes | memoryview, column: Column) -> NDArray[Any]:
@@ -136,8 +129,20 @@ def read_packed_columns(
 
     Raises ValueError for another shape than promised, such as a null.
     """
-    statement = sql.SQL("copy ({}) to stdout (format binary)").format(query)
     found: list[list[NDArray[Any]]] = [[] for _ in columns]
+    with closing(_packed_rows(cursor, query, len(columns))) as packed:
+        for row in packed:
+            for sent, column, parts in zip(row, columns, found, strict=True):
+                parts.append(sent_array(sent, column))
+    return {
+        column.name: np.concatenate(parts) if parts else np.empty(0, column.value_dtype.newbyteorder("="))
+        for column, parts in zip(columns, found, strict=True)
+    }
+
+
+def _packed_rows(cursor: psycopg.Cursor[Any], query: sql.Composable, count: int) -> Generator[list[memoryview]]:
+    """The ``count`` fields of each row of ``query`` as they were sent; raises ValueError for another number of them, or a null."""
+    statement = sql.SQL("copy ({}) to stdout (format binary)").format(query)
     with closing(_messages(cursor.connection, statement.as_bytes(cursor))) as messages:
         start = len(HEADER)
         for message in messages:
@@ -145,17 +150,16 @@ def read_packed_columns(
             if bytes(data[:2]) == TRAILER:
                 # It is the last message, but until libpq says so the connection is not free.
                 continue
-            if int.from_bytes(data[:2], "big") != len(columns):
-                raise ValueError("packed columns are not as many as expected")
-            at = 2
-            for column, parts in zip(columns, found, strict=True):
+            if int.from_bytes(data[:2], "big") != count:
+                raise ValueError(f"a packed row has not the {count} columns that were expected")
+            fields, at = [], 2
+            for _ in range(count):
                 size = int.from_bytes(data[at : at + 4], "big", signed=True)
-                parts.append(sent_array(data[at + 4 : at + 4 + size], column))
+                if size < 0:
+                    raise ValueError("a packed column is null")
+                fields.append(data[at + 4 : at + 4 + size])
                 at += 4 + size
-    return {
-        column.name: np.concatenate(parts) if parts else np.empty(0, column.value_dtype.newbyteorder("="))
-        for column, parts in zip(columns, found, strict=True)
-    }
+            yield fields
 
 
 def _messages(conn: psycopg.Connection[Any], statement: bytes) -> Generator[memoryview]:

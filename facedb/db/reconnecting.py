@@ -62,21 +62,21 @@ class Work:
 
         Raises what ``work`` raises, and the error of facedb for a server that does not come back in time.
         """
-        for last in range(1, _TRIES + 1):
-            number = None
+        unheard: tuple[str, Result] | None = None
+
+        def once() -> Result:
+            nonlocal unheard
+            if unheard is not None and self._counts(unheard[0]):
+                return unheard[1]
+            unheard = None
             self._db.expect_room()
-            try:
-                result = work(self.conn)
-                number = self._number()
-                self.conn.commit()
-            except (psycopg.Error, FacedbError) as error:
-                if not self._recovers(error, last):
-                    raise
-            else:
-                return result
-            if number is not None and self._counts(number):
-                return result
-        raise AssertionError  # pragma: no cover - the last try raises
+            result = work(self.conn)
+            number = self._number()
+            unheard = None if number is None else (number, result)
+            self.conn.commit()
+            return result
+
+        return self.outlive(once)
 
     def outlive(self, act: Callable[[], Result]) -> Result:
         """What ``act`` returns, which opens connections of its own and may be done again: a server that went away is waited for."""

@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import fields, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +34,9 @@ from facedb.findings.reliability import calibration_error
 from facedb.join.engine import AUTO, EngineInfo, choose_engine
 from facedb.join.gallery import Gallery
 from facedb.join.loop import join, plan_blocks
-from facedb.report import evaluation_rows, truth
+from facedb.report import evaluation_rows, known_mistakes, truth
 from facedb.report.evaluation import Evaluation
 from facedb.report.evaluation_rows import ClassRow, MissRow
-from facedb.report.known_mistakes import judged, listed
 from facedb.report.pictures.altered import AlteredPictures
 from facedb.scan import pair_rows
 from facedb.scan.faces.gallery import GallerySnapshot
@@ -95,7 +93,11 @@ def inject(
     """
     with closing(db.open()) as conn, translated(db.dsn):
         found_scan = find_scan(conn, scan, [dataset]).scan
-        before = judged(conn, found_scan.id) if known is None else listed(conn, found_scan.id, known)
+        before = (
+            known_mistakes.judged(conn, found_scan.id)
+            if known is None
+            else known_mistakes.listed(conn, found_scan.id, known)
+        )
         faces, vectors = load_gallery(db, conn, found_scan, cache_dir, reporter)
         gallery = Gallery(vectors, faces.identity_ids.astype(np.int64), faces.image_ids)
         counts = parse_inject(spec, len(faces), len(np.unique(faces.identity_ids)))
@@ -160,9 +162,18 @@ def evaluate(
     """Grade against mistakes that people ``listed``, or `inject` those ``planted`` (None: the usual ones) beside what is ``listed``."""
     if listed is not None and planted is None:
         return against_truth(db, listed, scan=scan, dataset=dataset)
-    spec = planted or DEFAULT_INJECT
-    planting = partial(inject, db, spec, seed, known=listed, scan=scan, dataset=dataset)
-    return planting(engine=engine, threads=threads, cache_dir=cache_dir, reporter=reporter)
+    return inject(
+        db,
+        planted or DEFAULT_INJECT,
+        seed,
+        known=listed,
+        scan=scan,
+        dataset=dataset,
+        engine=engine,
+        threads=threads,
+        cache_dir=cache_dir,
+        reporter=reporter,
+    )
 
 
 def against_truth(db: Database, file: Path, *, scan: int | None, dataset: str | None) -> Evaluation:

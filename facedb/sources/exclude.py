@@ -103,7 +103,7 @@ class Excluding:
             return
         kept = np.flatnonzero(~np.array(out))
         if len(kept):
-            yield VectorBatch([batch.paths[k] for k in kept], [batch.identities[k] for k in kept], batch.vectors[kept])
+            yield batch.take(kept)
         for path, identity, left_out in zip(batch.paths, batch.identities, out, strict=True):
             if left_out:
                 yield ImageRecord(path, identity, 4 * batch.vectors.shape[1], ignored=problems.EXCLUDED)

@@ -71,9 +71,7 @@ def admit_vectors(batch: VectorBatch) -> tuple[VectorBatch, list[ImageRecord]]:
             refused.append(record)
     if not refused:
         return batch, refused
-    return VectorBatch(
-        [batch.paths[k] for k in kept], [batch.identities[k] for k in kept], batch.vectors[kept]
-    ), refused
+    return batch.take(kept), refused
 
 
 def refused_by_the_table(record: ImageRecord, why: str) -> ImageRecord:

@@ -49,23 +49,7 @@ _IMAGE = [
     Column("has_look", "int4"),
     Column("look", "int8"),
 ]
-_FACE_COLUMNS = [
-    Column("id", "int8"),
-    Column("face_id", "int8"),
-    Column("image_id", "int8"),
-    Column("identity_id", "int4"),
-    Column("dataset_id", "int4"),
-    Column("present", "int4"),
-    Column("size_px", "float4"),
-    Column("sharpness", "float4"),
-    Column("roll", "float4"),
-    Column("norm", "float4"),
-    Column("has_content", "int4"),
-    Column("content", "bytea", 8),
-    Column("has_look", "int4"),
-    Column("look", "int8"),
-    Column("mark", "int8"),
-]
+_FACE_COLUMNS = [*_EMBEDDING, *_FACE[1:], *_IMAGE[1:]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,14 @@
 -- Who is in the gallery of a contract, and a number that tells its vector from others. What a person took every label from left it.
 -- (Composed: the partition, the dimension.)
 -- The offset keeps the vectors out of the joins, which would write all of them to temporary files.
-select e.id, e.face_id, f.image_id, coalesce(i.identity_id, 0) as identity_id, s.dataset_id,
+select e.id, e.face_id, e.norm, e.mark,
+       f.image_id, coalesce(f.size_px, 'NaN') as size_px, coalesce(f.sharpness, 'NaN') as sharpness,
+       coalesce(atan2d(f.landmarks[4] - f.landmarks[2], f.landmarks[3] - f.landmarks[1])::real, 'NaN') as roll,
+       coalesce(i.identity_id, 0) as identity_id, s.dataset_id,
        case when i.status = 'ready' and (i.identity_id is not null or i.labelled_by = 'source') then 1 else 0 end as present,
-       coalesce(f.size_px, 'NaN') as size_px, coalesce(f.sharpness, 'NaN') as sharpness,
-       coalesce(atan2d(f.landmarks[4] - f.landmarks[2], f.landmarks[3] - f.landmarks[1])::real, 'NaN') as roll, e.norm,
        case when i.sha256 is null then 0 else 1 end as has_content,
        coalesce(substring(i.sha256 from 1 for 8), '\x0000000000000000') as content,
-       case when i.phash is null then 0 else 1 end as has_look, coalesce(i.phash, 0) as look,
-       e.mark
+       case when i.phash is null then 0 else 1 end as has_look, coalesce(i.phash, 0) as look
 from (
     select id, face_id, norm, hashfloat8extended(
         vector_norm(vec), hashfloat8extended(vec <#> array_fill(1::real, array[{dim}])::vector, 0)
