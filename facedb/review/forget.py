@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,6 +25,8 @@ from facedb.db import audit
 from facedb.db.connection import Connection, Database
 from facedb.db.locks import once_free
 from facedb.db.queries import load
+from facedb.db.server import process
+from facedb.db.server.account import server_log
 from facedb.db.upkeep.wipe import wipe
 from facedb.db.wait import Say
 from facedb.review.people import find_identity
@@ -107,8 +109,7 @@ def forget(
             folder.remove()
         # The images are gone with everything that hangs on them only now: the files had to be found before.
         _finish(conn, subject, done, counts)
-    for cache in caches:
-        _remove(cache)
+    _remove_all(caches, home)
     count_outcomes(db)
     for line in wipe(db, say):
         say(line)
@@ -117,8 +118,7 @@ def forget(
 
 def finish(db: Database, *, home: Path | None, say: Say) -> None:
     """Go on with a wipe that was interrupted after its rows were deleted."""
-    for cache in _everything_cached(home):
-        _remove(cache)
+    _remove_all(_everything_cached(home), home)
     for line in wipe(db, say):
         say(line)
 
@@ -277,6 +277,14 @@ def _caches(conn: Connection, home: Path | None, models: Sequence[int]) -> Itera
 def _everything_cached(home: Path | None) -> Iterator[Path]:
     if home is not None:
         yield from (place for place in (home / "cache", home / "logs") if place.is_dir())
+
+
+def _remove_all(places: Iterable[Path], home: Path | None) -> None:
+    """The caches at ``places``, and what the embedded server of ``home`` wrote in its log, where errors may have named somebody."""
+    for place in places:
+        _remove(place)
+    if home is not None:
+        process.empty(server_log(home))
 
 
 def _remove(place: Path) -> None:

@@ -43,10 +43,12 @@ def nearest(
     """
     parts: dict[str, sql.Composable] = {
         "embedding": partition("embedding", model.id),
-        "query": sql.SQL("{}::vector").format(sql.Literal(_text(query))),
+        # A vector that stood in the statement would stand in the log of a server that writes down what failed.
+        "query": sql.SQL("%(query)s::vector"),
         "column": sql.SQL("e.vec"),
         "limit": sql.Literal(limit),
     }
+    given = {"query": _text(query)}
     if approximate:
         if not has_index(conn, model):
             raise NotFoundError(f"There is no index for {model.name} yet: build it with `facedb db index`.")
@@ -54,15 +56,15 @@ def nearest(
         conn.execute("select set_config('hnsw.ef_search', %s, true)", (str(min(1000, max(40, 4 * limit))),))
         # The index gives more until enough of what it gives is still there.
         conn.execute("select set_config('hnsw.iterative_scan', 'strict_order', true)")
-        rows = conn.execute(sql.SQL(SQL["approximate"]).format(**parts)).fetchall()
+        rows = conn.execute(sql.SQL(SQL["approximate"]).format(**parts), given).fetchall()
     else:
-        scores = [row[0] for row in conn.execute(sql.SQL(SQL["nearest"]).format(**parts))]
+        scores = [row[0] for row in conn.execute(sql.SQL(SQL["nearest"]).format(**parts), given)]
         if not scores:
             return []
         floor = min(scores) - 2 * _FLOAT32_SLACK_PER_VALUE * model.dim
         # Ties at the last place may be many (copies of one photo); a bound keeps a degenerate gallery in memory.
         parts |= {"floor": sql.Literal(floor), "limit": sql.Literal(max(100 * limit, 10_000))}
-        rows = conn.execute(sql.SQL(SQL["candidates"]).format(**parts)).fetchall()
+        rows = conn.execute(sql.SQL(SQL["candidates"]).format(**parts), given).fetchall()
     vectors = {face: _vector(value) for face, value in rows}
     found = conn.execute(SQL["faces_found"], {"faces": list(vectors)})
     return [FoundFace(row[0], row[1], row[2], row[3], row[4], vectors[row[0]]) for row in found]

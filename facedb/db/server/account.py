@@ -54,7 +54,12 @@ class Place:
     @property
     def log(self) -> Path:
         """What the server wrote; in the home, so that root never writes into a directory that another user owns."""
-        return self.home / "server.log"
+        return server_log(self.home)
+
+
+def server_log(home: Path) -> Path:
+    """Where the server of a home writes what it has to say."""
+    return home / "server.log"
 
 
 def is_root() -> bool:

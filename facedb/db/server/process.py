@@ -114,6 +114,13 @@ def appended(path: Path) -> Iterator[int]:
         os.close(log)
 
 
+def empty(log: Path) -> None:
+    """Begin a log anew, also while a server writes to it; there may be none. Raises DatabaseError."""
+    if log.exists():
+        with appended(log) as descriptor:
+            os.ftruncate(descriptor, 0)
+
+
 def tail(log: Path, begin: int) -> str:
     """What the log says since byte ``begin``: its errors, else its last lines, in one line."""
     lines = read_unlinked(log, begin).decode(errors="replace").splitlines()

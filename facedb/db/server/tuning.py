@@ -31,6 +31,9 @@ def server_settings() -> dict[str, str]:
         # What a killed facedb had asked for ends soon, and with it the locks it holds.
         "client_connection_check_interval": "2s",
         "log_line_prefix": "%m [%p] ",
+        # An error is named and no more: keys, lines of a COPY and statements hold names and paths of people.
+        "log_error_verbosity": "terse",
+        "log_min_error_statement": "panic",
     }
     if _small_shared_memory():
         settings["dynamic_shared_memory_type"] = "mmap"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from psycopg import errors
 
 from facedb.core.errors import ConflictError, NotFoundError
 from facedb.core.progress import Silent
@@ -76,7 +77,12 @@ def test_no_file_of_the_database_and_of_the_cache_holds_the_vectors_of_a_forgott
         conn.execute("analyze facedb.embedding_1")
         conn.execute("update facedb.embedding set norm = norm where face_id = %s", [int(faces[4])])
         conn.execute("checkpoint")
+        with pytest.raises(errors.UniqueViolation):
+            conn.execute("insert into facedb.identity (dataset_id, name) values (1, 'person 01')")
     data = use.place.data
+    assert "person 01" not in use.place.log.read_text()
+    with use.place.log.open("a") as log:
+        log.write("DETAIL:  Key (dataset_id, name)=(1, person 01) already exists.\n")
     before = [holders(data, vectors[k]) for k in (3, 4, 5)]
     assert all(any(name.startswith("pg_wal/") for name in names) for names in before)
     assert all(any(name.startswith("base/") for name in names) for names in before)
@@ -86,6 +92,7 @@ def test_no_file_of_the_database_and_of_the_cache_holds_the_vectors_of_a_forgott
     for k in (3, 4, 5):
         assert holders(data, vectors[k]) == []
         assert holders(use.home, vectors[k]) == []
+    assert "person 01" not in use.place.log.read_text()
     assert all(holders(data, vectors[k]) for k in (0, 89))
     with db.connection() as conn:
         assert conn.execute(

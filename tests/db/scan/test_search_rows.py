@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -27,3 +31,25 @@ def test_the_cut_comes_after_images_that_are_gone(database: Database, gone: int,
     expected = set(faces[best[gone : gone + 3]].tolist())
     assert {face.face_id for face in found} >= expected if not approximate else len(found) == 3
     assert not {face.face_id for face in found} & set(faces[best[:gone]].tolist())
+
+
+def test_no_statement_holds_the_vector_that_is_searched_for(database: Database) -> None:
+    crowd = Population(database, 32)
+    vectors = clustered(np.random.default_rng(3), 8, 32, 3)
+    crowd.add(vectors, ["p"] * 8)
+    with database.connection() as searching, database.connection() as conn:
+        conn.execute("lock table facedb.embedding in access exclusive mode")
+        search = threading.Thread(
+            target=search_rows.nearest, args=(searching, crowd.model, vectors[0], 3), kwargs={"approximate": False}
+        )
+        search.start()
+        try:
+            while not (
+                seen := conn.execute("select query from pg_stat_activity where wait_event_type = 'Lock'").fetchall()
+            ):
+                assert search.is_alive()
+                time.sleep(0.01)
+        finally:
+            conn.rollback()
+            search.join()
+    assert [re.findall(r"\d\.\d{3,}", query) for (query,) in seen] == [[]]
