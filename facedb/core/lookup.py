@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.records import Int64Array
+from facedb.core.records import Float32Array, Int64Array
 
 # Numbers that lie close together are told apart by a mark for each, without sorting them.
 _BITS_PER_KEY = 16
@@ -41,6 +41,27 @@ class Lookup:
 def rows_of(wanted: Int64Array, keys: Int64Array) -> Int64Array:
     """The row of each of ``wanted`` (m,) among ``keys`` (n,), distinct and in any order; -1 where it is none of them."""
     return Lookup(keys).rows(wanted)
+
+
+def run_starts(ordered: Int64Array) -> Int64Array:
+    """Where each run of equal numbers begins in ``ordered`` (n,), which is sorted: places (r,) int64, none where it is empty."""
+    return np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.empty(0, np.int64)
+
+
+def best_of_runs(
+    starts: Int64Array, scores: Float32Array, first: Int64Array, second: Int64Array
+) -> tuple[Int64Array, Int64Array]:
+    """Of each run, which begins at ``starts`` (r,), the entry of the highest of ``scores`` (n,): its ``first`` and ``second`` (r,) each.
+
+    Of equal scores the one with the smallest ``first``, and of those the smallest ``second``, both (n,) and not negative.
+    """
+    if not len(starts):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    lengths = np.diff(np.r_[starts, len(scores)])
+    none, best = np.iinfo(np.int64).max, scores == np.repeat(np.maximum.reduceat(scores, starts), lengths)
+    low = np.minimum.reduceat(np.where(best, first, none), starts)
+    best &= first == np.repeat(low, lengths)
+    return low, np.minimum.reduceat(np.where(best, second, none), starts)
 
 
 def are_distinct(keys: NDArray[np.integer]) -> bool:

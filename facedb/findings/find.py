@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.finding import LIKELY, Kind, Role
-from facedb.core.lookup import places
+from facedb.core.lookup import best_of_runs, places, run_starts
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.confidence import Rules
 from facedb.findings.cores.asides import find_asides, find_ties, settle_ties
@@ -131,7 +131,7 @@ def find(
     explained = _explained(len(gallery), [strays, mixed])
     explained |= _whole_images(gallery, np.flatnonzero(_explained(len(gallery), [copies])))
     left = ~(explained[rows_a] | explained[rows_b])
-    likeness = compare_cores(gallery.vectors, parts, who, odds, seen, rows_a[left], rows_b[left], scores[left])
+    likeness = compare_cores(parts, who, odds, seen, rows_a[left], rows_b[left], scores[left])
     single, alone = _folders_of_one(parts, likeness)
     close = (
         likeness.merges()
@@ -172,11 +172,14 @@ class _Pairs:
         face = np.r_[self.rows_a[at_a], self.rows_b[at_b]]
         across = np.r_[self.rows_b[at_a], self.rows_a[at_b]]
         score = np.r_[self.scores[at_a], self.scores[at_b]]
-        folder = parts.folder_of[across]
-        order = np.lexsort((across, -score, folder, face))
-        face, across, folder = face[order], across[order], folder[order]
-        first = np.r_[True, (face[1:] != face[:-1]) | (folder[1:] != folder[:-1])] if len(face) else np.empty(0, bool)
-        return face[first], folder[first], across[first]
+        folders = len(parts.labels)
+        key = face * folders + parts.folder_of[across]
+        order = np.argsort(key)
+        key = key[order]
+        starts = run_starts(key)
+        nearest, _ = best_of_runs(starts, score[order], across[order], across[order])
+        face, folder = np.divmod(key[starts], max(folders, 1))
+        return face, folder, nearest
 
 
 def _measure_again(gallery: Gallery, parts: Folders, peeled: Peeled) -> None:

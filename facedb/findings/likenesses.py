@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.finding import LIKELY, Kind, Role
+from facedb.core.lookup import best_of_runs, run_starts
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.persons import Persons
@@ -47,7 +48,6 @@ class Likeness:
 
 
 def compare_cores(
-    vectors: Float32Array,
     parts: Folders,
     who: Persons,
     odds: TwoGroups,
@@ -58,7 +58,8 @@ def compare_cores(
 ) -> Likeness:
     """Roll flagged pairs (m,) up to links and compare the cores of their two folders."""
     labels = parts.labels[parts.folder_of]
-    links = roll_up(vectors, labels, rows_a, rows_b, scores)
+    # What is told of the likeness of two cores does not rest on the middles of whole folders.
+    links = roll_up(None, labels, rows_a, rows_b, scores)
     a, b = np.searchsorted(parts.labels, links.identity_a), np.searchsorted(parts.labels, links.identity_b)
     sameness = who.core_sameness(a, b)
     sameness[(who.faces[a] == 0) | (who.faces[b] == 0)] = 0.0
@@ -144,11 +145,13 @@ def _best_pairs(
     low, high = np.where(swap, rows_b, rows_a), np.where(swap, rows_a, rows_b)
     folders = len(parts.labels)
     key = parts.folder_of[low] * folders + parts.folder_of[high]
-    order = np.lexsort((high, low, -scores, key))
-    ordered = key[order]
+    order = np.argsort(key)
+    key = key[order]
+    starts = run_starts(key)
+    best_low, best_high = best_of_runs(starts, scores[order], low[order], high[order])
     wanted = np.searchsorted(parts.labels, links.identity_a) * folders + np.searchsorted(parts.labels, links.identity_b)
-    first = order[np.searchsorted(ordered, wanted)]
-    return low[first], high[first]
+    at = np.searchsorted(key[starts], wanted)
+    return best_low[at], best_high[at]
 
 
 def find_likenesses(likeness: Likeness, told: NDArray[np.bool_]) -> FindingTable:

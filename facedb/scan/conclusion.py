@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,18 +30,17 @@ from facedb.scan.tiles import link_parts
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
-    """What labels tell before any pair is flagged: the ``scores`` under them, and what each of the ``folders`` holds."""
+class Beside:
+    """What other threads see to while findings are made, each to be waited for: ``scores``, the distributions under the labels, and
+    ``indexed``, the indexes of the pairs."""
 
-    scores: Distributions
-    folders: FolderStudy
+    scores: Callable[[], Distributions | None]
+    indexed: Callable[[], object]
 
 
-def study(gallery: Gallery) -> Study | None:
-    """What labels tell, whatever is flagged; None where there are none."""
-    if len(gallery) and gallery.identity_ids[0] < 0:
-        return None
-    return Study(histograms.measure(gallery), study_folders(gallery))
+def study(gallery: Gallery) -> FolderStudy | None:
+    """What labels tell of the folders, whatever is flagged; None where there are none."""
+    return None if len(gallery) and gallery.identity_ids[0] < 0 else study_folders(gallery)
 
 
 def conclude(
@@ -48,8 +48,9 @@ def conclude(
     scan_id: int,
     compared: Compared,
     pairs: PairRows | None,
-    studied: Study | None,
+    studied: FolderStudy | None,
     strangers: Outside | None,
+    beside: Beside,
     *,
     names: bool,
 ) -> None:
@@ -63,8 +64,9 @@ def conclude(
         _write_copies(conn, scan_id, compared, pairs)
         total, links, certain_above = len(pairs), 0, None
     else:
-        total, links = _write_labelled(conn, scan_id, compared, pairs, studied, strangers, names=names)
-        certain_above = studied.folders.odds.certain_above(studied.folders.ends)
+        total, links = _write_labelled(conn, scan_id, compared, pairs, studied, strangers, beside, names=names)
+        certain_above = studied.odds.certain_above(studied.ends)
+    beside.indexed()
     scan_rows.finish_scan(conn, scan_id, pairs=total, links=links, certain_above=certain_above)
     lessons.follow_on(conn, scan_id)
     audit.note(conn, "scan", "scan", scan_id, faces=len(compared.faces), pairs=total, links=links)
@@ -83,13 +85,14 @@ def _write_labelled(
     scan_id: int,
     compared: Compared,
     pairs: PairRows | None,
-    studied: Study,
+    folders: FolderStudy,
     strangers: Outside | None,
+    beside: Beside,
     *,
     names: bool,
 ) -> tuple[int, int]:
     """Links, findings and histograms; the numbers of pairs and of links."""
-    faces, gallery, outside, folders = compared.faces, compared.gallery, compared.outside, studied.folders
+    faces, gallery, outside = compared.faces, compared.gallery, compared.outside
     rolled = None
     if pairs is None:
         rolled = rolled_up.roll_up(conn, scan_id, gallery.vectors, faces.identity_ids)
@@ -127,7 +130,9 @@ def _write_labelled(
     else:
         flagged, explained = rolled.pairs, rolled_up.explained(conn, scan_id, found.told.mated)
         link_parts.drop(conn, scan_id)
-    histograms.write(conn, scan_id, studied.scores, flagged, explained, compared.threshold)
+    scores = beside.scores()
+    assert scores is not None  # noqa: S101 - there are labels
+    histograms.write(conn, scan_id, scores, flagged, explained, compared.threshold)
     return int(flagged.sum()), len(links)
 
 

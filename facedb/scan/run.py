@@ -7,31 +7,40 @@ not marked, workers share them (`facedb work`), and the rows are the same howeve
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 
-from facedb.core.errors import ConflictError, UsageError
+import psycopg
+
+from facedb.core.errors import ConflictError, FacedbError, UsageError
 from facedb.core.machine import memory
 from facedb.core.machine.blas import one_blas_thread
 from facedb.core.machine.in_background import Aside
 from facedb.core.progress import Reporter
 from facedb.db.connection import Connection, Database, translated
+from facedb.db.locks import wait_briefly
 from facedb.db.reconnecting import Work
+from facedb.findings.find import FolderStudy
 from facedb.findings.outside.photos import Outside
-from facedb.join.engine import ENGINE_NAMES, EngineInfo, choose_engine
+from facedb.join.engine import ENGINE_NAMES, GPU_ENGINES, EngineInfo, choose_engine
+from facedb.join.loop import Join
 from facedb.scan import pair_rows, scan_rows
 from facedb.scan.carried import carried_pairs
-from facedb.scan.conclusion import conclude, study
+from facedb.scan.conclusion import Beside, conclude, study
 from facedb.scan.faces.compared import Compared
+from facedb.scan.faces.gallery import LOCK_SECONDS
 from facedb.scan.loading import WORKING_BYTES, FaceFilter, Loading, ScanOptions
 from facedb.scan.pair_limit import expect_few_enough
 from facedb.scan.pair_rows import PairRows
 from facedb.scan.retention import let_old_ones_go
 from facedb.scan.scan_rows import ScanRow
+from facedb.scan.scores import histograms
+from facedb.scan.scores.histograms import Distributions
 from facedb.scan.tiles import chunks
 from facedb.scan.tiles import ledger as scan_ledger
-from facedb.scan.tiles.leader import Leader
+from facedb.scan.tiles.leader import Leader, open_join
 from facedb.scan.tiles.ledger import Ledger, Plan
 from facedb.scan.which_scan import find_scope
 
@@ -126,26 +135,35 @@ class _Run:
     def work(self, pause: scan_ledger.Pause) -> ScanSummary:
         compared = self._compared
         alone = self._engine.blas and self._options.ray is None
-        carried = self._work.unit(self._carried)
-        # Neither depends on the pairs, so a thread of its own sees to them while this one writes the ledger and follows the search.
-        with one_blas_thread(), Aside(lambda: study(compared.gallery)) as aside:
+        # What builds on another scan is seldom refused for too many pairs, so nothing waits there until they are foretold.
+        building = self._plan.base is not None
+        carried = None if building else self._work.unit(self._carried)
+        opening = self._opening() if building and not alone else nullcontext()
+        # Neither depends on the pairs, so a thread of its own sees to them while this one writes the ledger and follows the search:
+        # first to what the findings rest on, then to the scores, which are asked for last.
+        with (
+            one_blas_thread(),
+            Aside(lambda: study(compared.gallery)) as studying,
+            Aside(lambda: None if studying.result() is None else histograms.measure(compared.gallery)) as measuring,
+            opening as opened,
+        ):
+            if building:
+                carried = self._work.unit(self._carried)
             ledger = self._work.unit(partial(self._begin, carried))
             if self._options.chunks is not None:
                 self._work.unit(partial(self._export, ledger, self._options.chunks))
-            leader = Leader(self._loading.db, self._work, ledger, compared, self._options, self._engine, self._reporter)
-            if not alone:
+            leader = Leader(
+                self._loading.db, self._work, ledger, compared, self._options, self._engine, self._reporter, opened
+            )
+            if alone:
+                # These engines want the threads of BLAS that were taken from it here.
+                measuring.result()
+            else:
                 leader.search(pause)
-            studied = aside.result()
+                self._end(ledger, carried, leader, studying.result(), measuring.result)
         if alone:
             leader.search(pause)
-        strangers = self._look_outside() if studied is not None and len(compared.outside) else None
-
-        def end(conn: Connection) -> None:
-            pairs = None if self._options.links_only else self._all_pairs(conn, ledger.scan_id, carried, leader)
-            conclude(conn, ledger.scan_id, compared, pairs, studied, strangers, names=self._options.names)
-
-        with one_blas_thread():
-            self._work.unit(end)
+            self._end(ledger, carried, leader, studying.result(), measuring.result)
         self._work.unit(lambda conn: chunks.remove_or_say(conn, ledger.scan_id, self._reporter))
         finished = self._work.unit(lambda conn: scan_rows.scan_by_id(conn, ledger.scan_id))
         assert finished is not None  # noqa: S101 - its row was updated above
@@ -157,6 +175,30 @@ class _Run:
             tiles_done=leader.tiles_done,
             tiles_found=leader.tiles_found,
         )
+
+    def _end(
+        self,
+        ledger: Ledger,
+        carried: PairRows | None,
+        leader: Leader,
+        studied: FolderStudy | None,
+        scores: Callable[[], Distributions | None],
+    ) -> None:
+        """Make links and findings of the pairs, and close the scan."""
+        compared = self._compared
+        strangers = self._look_outside() if studied is not None and len(compared.outside) else None
+        mine = self._plan.scan_id is None and self._work.unit(leader.did_all) and not self._options.links_only
+        # The server indexes the pairs while this process thinks about them.
+        with one_blas_thread(), Aside(partial(self._index, ledger.scan_id) if mine else lambda: None) as indexing:
+            beside, names = Beside(scores, indexing.result), self._options.names
+
+            def end(conn: Connection) -> None:
+                pairs = None
+                if not self._options.links_only:
+                    pairs = self._all_pairs(conn, ledger.scan_id, carried, leader, mine=mine)
+                conclude(conn, ledger.scan_id, compared, pairs, studied, strangers, beside, names=names)
+
+            self._work.unit(end)
 
     def _carried(self, conn: Connection) -> PairRows | None:
         """The pairs that a new scan carries over; raises TooManyPairsError before any work where there would be too many."""
@@ -183,9 +225,26 @@ class _Run:
     def _export(self, ledger: Ledger, root: str, conn: Connection) -> None:
         chunks.export(conn, ledger.scan_id, root, self._compared.gallery.vectors, ledger.borders, self._reporter)
 
-    def _all_pairs(self, conn: Connection, scan_id: int, carried: PairRows | None, leader: Leader) -> PairRows:
-        """Every pair of the scan: what this process wrote, unless others, or an earlier run, have written some."""
-        if self._plan.scan_id is None and leader.did_all(conn):
+    def _opening(self) -> AbstractContextManager[Aside[Join] | None]:
+        """The engine that this process searches with, opened beside other work; none where workers on GPUs or elsewhere may do without."""
+        options, faces, first = self._options, len(self._compared.faces), self._plan.first_new
+        if options.workers > 1 or options.ray is not None or self._engine.name in GPU_ENGINES:
+            return nullcontext()
+        pairs = faces * (faces - 1) // 2 - first * (first - 1) // 2
+        return Aside(lambda: open_join(self._compared, options, self._engine, pairs))
+
+    def _index(self, scan_id: int) -> None:
+        """Index the pairs over a connection of its own, if that can be done soon; the end of the scan does it else."""
+        with suppress(FacedbError, psycopg.Error), closing(self._loading.db.open()) as conn:
+            wait_briefly(conn, LOCK_SECONDS)
+            scan_rows.index_pairs(conn, scan_id)
+            conn.commit()
+
+    def _all_pairs(
+        self, conn: Connection, scan_id: int, carried: PairRows | None, leader: Leader, *, mine: bool
+    ) -> PairRows:
+        """Every pair of the scan: what this process wrote where all are ``mine``, else others, or an earlier run, have written some."""
+        if mine:
             return PairRows.join([*([] if carried is None else [carried]), *leader.written])
         return pair_rows.read_pairs(conn, scan_id)
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from facedb.dataset.model_rows import partition
 from facedb.db.connection import Connection
 from facedb.db.locks import Claim, claim
 from facedb.db.queries import load
@@ -121,9 +123,17 @@ def write_scan_faces(conn: Connection, scan_id: int, rows: Iterable[tuple[Any, .
         cursor.executemany(SQL["add_scan_face"], [(scan_id, *row) for row in rows])
 
 
+def index_pairs(conn: Connection, scan_id: int) -> None:
+    """Index the pairs of a scan of which every tile is done, unless they are; the caller commits."""
+    part = sql.Literal(partition("flagged_pair", scan_id).as_string(conn))
+    row = conn.execute(sql.SQL(SQL["pairs_are_indexed"]).format(partition=part)).fetchone()
+    if row is None or not row[0]:
+        conn.execute(SQL["index_pairs"], {"scan_id": scan_id})
+
+
 def finish_scan(conn: Connection, scan_id: int, *, pairs: int, links: int, certain_above: float | None) -> None:
     """Index the pairs and close the scan; ``certain_above`` None: nothing is certain by its score."""
-    conn.execute(SQL["index_pairs"], {"scan_id": scan_id})
+    index_pairs(conn, scan_id)
     conn.execute(
         SQL["finish_scan"], {"scan_id": scan_id, "pairs": pairs, "links": links, "certain_above": certain_above}
     )

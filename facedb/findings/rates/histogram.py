@@ -53,8 +53,10 @@ def bin_of(scores: NDArray[np.floating]) -> Int64Array:
     """
     if scores.dtype == np.float32:
         # 24 bits times ten: the product is exact, so no edge is missed.
-        exact = np.floor(np.multiply(scores, float(BINS // 2), dtype=np.float64))
-        return np.asarray(np.clip(exact + BINS // 2, 0, BINS - 1), np.int64)
+        exact = np.multiply(scores, float(BINS // 2), dtype=np.float64)
+        np.floor(exact, out=exact)
+        exact += BINS // 2
+        return np.asarray(np.clip(exact, 0, BINS - 1, out=exact), np.int64)
     wide = scores.astype(np.float64)
     bins = np.clip(np.floor((wide + 1.0) * (BINS / 2)), 0, BINS - 1).astype(np.int64)
     # The multiplication may round across an edge, so the edges themselves have the last word.

@@ -92,6 +92,10 @@ returning id;
 -- The place of the pairs of a scan that has begun.
 select facedb.add_pairs(%(scan_id)s);
 
+-- name: pairs_are_indexed
+-- Whether that was done already, by a run that ended before its findings did or beside them. (Composed: the partition.)
+select exists (select from pg_index where indrelid = {partition}::regclass and indisprimary);
+
 -- name: index_pairs
 -- The last block is done: the pairs are looked up from here on.
 select facedb.index_pairs(%(scan_id)s);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from facedb.core.counting import counted
+from facedb.core.machine.in_background import Aside
 from facedb.core.progress import Reporter
 from facedb.db.connection import Connection, Database
 from facedb.db.reconnecting import Work
@@ -24,8 +25,24 @@ from facedb.scan.tiles.tile_rows import TileRow
 _GLANCE_SECONDS = 1.0
 
 
+def threads_of(options: ScanOptions) -> int:
+    """How many threads each worker of a scan has."""
+    return options.threads or max(1, cpu_count() // options.workers)
+
+
+def open_join(compared: Compared, options: ScanOptions, engine: EngineInfo, pairs: int) -> Join:
+    """The engine with the gallery taken in, for one of the workers that share the search of ``pairs``."""
+    return Join(
+        compared.gallery,
+        threshold=compared.threshold,
+        engine=engine.name,
+        threads=threads_of(options),
+        comparisons=pairs // options.workers,
+    )
+
+
 class Leader:
-    """Searches the tiles of one scan with its crew.
+    """Searches the tiles of one scan with its crew; ``opened`` is the engine where somebody opens it already.
 
     ``written`` are the pairs of the ``tiles_done`` by this process, one part for each (none where links alone are kept);
     ``tiles_found`` were done before it.
@@ -40,10 +57,12 @@ class Leader:
         options: ScanOptions,
         engine: EngineInfo,
         reporter: Reporter,
+        opened: Aside[Join] | None = None,
     ) -> None:
+        self._opened = opened
         self._db, self._work, self._ledger, self._compared = db, work, ledger, compared
         self._options, self._engine, self._reporter = options, engine, reporter
-        self._threads = options.threads or max(1, cpu_count() // options.workers)
+        self._threads = threads_of(options)
         self.written: list[PairRows] = []
         self.tiles_done = self.tiles_found = 0
 
@@ -75,13 +94,7 @@ class Leader:
 
     def _take_part(self, bar: Bar, helpers: Helpers, pairs: int, pause: Pause) -> None:
         with (
-            Join(
-                self._compared.gallery,
-                threshold=self._compared.threshold,
-                engine=self._engine.name,
-                threads=self._threads,
-                comparisons=pairs // self._options.workers,
-            ) as opened,
+            self._join(pairs) as opened,
             Claims(self._work, self._db.open, self._ledger.scan_id) as claims,
         ):
             if opened.method:
@@ -97,6 +110,11 @@ class Leader:
                     return
                 helpers.tend(free=False)
                 bar.wait()
+
+    def _join(self, pairs: int) -> Join:
+        if self._opened is not None:
+            return self._opened.result()
+        return open_join(self._compared, self._options, self._engine, pairs)
 
     def _finish(self, claims: Claims, tile: TileRow, result: BlockResult) -> None:
         faces, links_only = self._compared.faces, self._options.links_only

@@ -619,6 +619,29 @@ def test_a_block_whose_mark_fails_leaves_no_pairs_behind(database: Database) -> 
     assert population.pairs(summary.scan.id) == population.expected_pairs(0.5)
 
 
+def test_a_scan_that_ended_after_its_pairs_were_indexed_goes_on(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    population = crowd(database)
+
+    def cut(*_: object) -> None:
+        with database.connection() as conn:
+            while conn.execute(indexed).fetchone() == (0,):
+                time.sleep(0.01)
+        raise DatabaseError("power cut")
+
+    indexed = "select count(*) from pg_index where indrelid = 'facedb.flagged_pair_1'::regclass and indisprimary"
+    with monkeypatch.context() as patch:
+        patch.setattr(histograms, "write", cut)
+        with pytest.raises(DatabaseError, match="power cut"):
+            run(database)
+    summary = run(database)
+    assert (summary.resumed, summary.scan.id) == (True, 1)
+    assert population.pairs(1) == population.expected_pairs(0.5)
+    with database.connection() as conn:
+        assert conn.execute(indexed).fetchone() == (1,)
+
+
 def test_a_refused_scan_does_not_wait_for_what_is_measured_beside_it(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facedb.core.lookup import Lookup, places, rows_of
+from facedb.core.lookup import Lookup, best_of_runs, places, rows_of, run_starts
 
 
 @pytest.mark.parametrize("n", [0, 1, 50])
@@ -24,3 +24,15 @@ def test_every_key_is_found_where_it_stands_and_others_are_minus_one(n: int) -> 
 
 def test_of_equal_keys_the_first_place_counts() -> None:
     assert places(np.array([7, 8]), np.array([1, 7, 7, 9])).tolist() == [1, -1]
+
+
+@pytest.mark.parametrize("n", [0, 1, 300])
+def test_of_each_run_the_highest_score_counts_and_of_equal_ones_the_first_rows(n: int) -> None:
+    rng = np.random.default_rng(n)
+    key = np.sort(rng.integers(0, 40, n))
+    scores = rng.choice(np.array([-0.5, 0.25, 0.75], np.float32), n)
+    first, second = rng.integers(0, 5, n), rng.integers(0, 9, n)
+    order = np.lexsort((second, first, -scores, key))
+    wanted = order[np.searchsorted(key[order], np.unique(key))]
+    found = best_of_runs(run_starts(key), scores, first, second)
+    assert [each.tolist() for each in found] == [first[wanted].tolist(), second[wanted].tolist()]

@@ -66,7 +66,9 @@ def flagged(draw: st.DrawFn) -> tuple[np.ndarray, list[int], list[tuple[int, int
     vectors = np.random.default_rng(draw(st.integers(0, 99))).standard_normal((rows, 4)).astype(np.float32)
     possible = [(a, b) for a in range(rows) for b in range(a + 1, rows) if labels[a] != labels[b]]
     chosen = draw(st.lists(st.sampled_from(possible), unique=True)) if possible else []
-    scores = draw(st.lists(st.sampled_from([0.5, 0.625, 0.75, 1.0]), min_size=len(chosen), max_size=len(chosen)))
+    scores = draw(
+        st.lists(st.sampled_from([-0.75, -0.5, 0.5, 0.625, 0.75, 1.0]), min_size=len(chosen), max_size=len(chosen))
+    )
     swapped = draw(st.lists(st.booleans(), min_size=len(chosen), max_size=len(chosen)))
     pairs = [
         (b, a, score) if swap else (a, b, score) for (a, b), score, swap in zip(chosen, scores, swapped, strict=True)
