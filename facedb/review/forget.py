@@ -1,7 +1,8 @@
 """Forget: the right to erasure, for a person (an identity), a photo or a whole dataset.
 
 Everything that was made of the photos goes in one transaction: faces, vectors, bystanders, pairs, links, findings, verdicts, steps of
-plans, misses of evaluations; then the caches, and last the tables are rewritten (`facedb.db.upkeep.wipe`). Links and findings of the labels
+plans, misses of evaluations; of a person also the faces in photos of others that are known to be this one. Then the caches go, and last
+the tables are rewritten (`facedb.db.upkeep.wipe`). Links and findings of the labels
 that a scan gave the faces go as a whole, since their numbers were counted with them: the next scan counts anew. Histograms of scores and
 the ledgers of scans stay: they hold counts and numbers of rows, no vector and no name. The audit keeps keys and counts.
 """
@@ -16,9 +17,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from facedb.core.counting import counted
 from facedb.core.errors import ConflictError, InputError, NotFoundError
 from facedb.core.files.file_digest import digest
 from facedb.core.files.paths import display, from_text, to_text
+from facedb.core.finding import LIKELY
 from facedb.dataset.names import find_datasets
 from facedb.dataset.outcomes import count_outcomes
 from facedb.db import audit
@@ -39,6 +42,8 @@ SQL = load("review", "forget")
 
 Kind = Literal["identity", "image", "dataset"]
 
+_NAMED = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -51,7 +56,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What went, or would go, by kind; ``files`` were deleted from the disk, ``files_left`` are still there."""
+    """What went, or would go, by kind; ``files`` were deleted from the disk, ``files_left`` are still there.
+
+    ``faces`` counts those in photos of others too; ``shown_elsewhere`` are photos under other labels, or none, that show the person by
+    what was found or said, and stay.
+    """
 
     images: int = 0
     faces: int = 0
@@ -68,6 +77,7 @@ class Forgotten:
     files: int = 0
     files_left: int = 0
     same_bytes_elsewhere: int = 0
+    shown_elsewhere: int = 0
 
     def rows(self) -> list[tuple[str, int]]:
         """The counts for a person to read."""
@@ -76,12 +86,14 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What was deleted so far: of the thing with ``key``, and under which contracts; ``chunks`` of scans hold its vectors too."""
+    """What was deleted so far: of the thing with ``key``, and under which contracts; ``chunks`` of scans hold its vectors too.
+    ``elsewhere`` are the paths of other photos that show the person."""
 
     key: int
     counts: Forgotten
     models: tuple[int, ...]
     chunks: tuple[Folder, ...]
+    elsewhere: tuple[str, ...]
 
 
 def forget(
@@ -97,6 +109,8 @@ def forget(
         done = _rows(conn, subject)
         caches = list(_caches(conn, home, done.models))
         counts = replace(done.counts, caches=len(caches) + len(done.chunks))
+        if done.elsewhere:
+            say(_said(done.elsewhere))
         there = _files(conn)
         if files and yes:
             counts = replace(counts, files=sum(_delete(*file) for file in there))
@@ -114,6 +128,14 @@ def forget(
     for line in wipe(db, say):
         say(line)
     return counts
+
+
+def _said(paths: Sequence[str]) -> str:
+    some = ", ".join(display(path) for path in paths[:_NAMED]) + (", …" if len(paths) > _NAMED else "")
+    return (
+        f"By what was found or said this person is also in {counted(len(paths), 'photo')} under other labels or none ({some}), which stay; "
+        "forget them too with --image."
+    )
 
 
 def finish(db: Database, *, home: Path | None, say: Say) -> None:
@@ -140,7 +162,12 @@ def _rows(conn: Connection, subject: Subject) -> _Done:
         conn.execute(SQL[f"take_{subject.kind}"], {"key": key})
     dataset = key if subject.kind == "dataset" else None
     conn.execute(SQL["take_images"], {"images": images, "dataset": dataset})
-    for name in ("take_faces", "take_embeddings", "take_touched"):
+    conn.execute(SQL["take_faces"])
+    elsewhere: list[str] = []
+    if subject.kind == "identity":
+        conn.execute(SQL["take_bystanders"])
+        elsewhere = [row[0] for row in conn.execute(SQL["shown_elsewhere"], {"likely": LIKELY})]
+    for name in ("take_embeddings", "take_touched"):
         conn.execute(SQL[name])
     open_plans = [row[0] for row in conn.execute(SQL["open_plans"])]
     if open_plans:
@@ -185,15 +212,17 @@ def _rows(conn: Connection, subject: Subject) -> _Done:
             plan_steps=sum(n for _, n in steps),
             evaluation_misses=misses,
             same_bytes_elsewhere=row[4],
+            shown_elsewhere=len(elsewhere),
         ),
         models,
         in_chunks,
+        tuple(elsewhere),
     )
 
 
 def _finish(conn: Connection, subject: Subject, done: _Done, counts: Forgotten) -> None:
     partitions = [row[0] for row in conn.execute(SQL["partitions"], {"models": list(done.models)})]
-    for name in ("drop_images", "drop_counts", "drop_identities"):
+    for name in ("drop_faces", "drop_images", "drop_counts", "drop_identities"):
         conn.execute(SQL[name])
     if subject.kind == "dataset":
         conn.execute(SQL["drop_dataset"], {"dataset": done.key})

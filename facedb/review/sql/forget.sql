@@ -45,6 +45,37 @@ where i.reject_code in ('same_file', 'other_label') or n.reject_code in ('same_f
 -- Every face in the images, bystanders included.
 insert into gone_face select f.id from facedb.face f join gone_image i on i.id = f.image_id;
 
+-- name: take_bystanders
+-- Faces in photos of others that are one of the labels: what the newest scan of each says of it counts.
+insert into gone_face
+select k.face_id
+from (
+    select distinct on (m.face_id) m.face_id, m.also_identity
+    from facedb.scan_face m join facedb.scan s on s.id = m.scan_id and s.status = 'finished'
+    where m.face_id in (select o.face_id from facedb.scan_face o where o.also_identity in (select id from gone_identity))
+    order by m.face_id, m.scan_id desc
+) k
+where k.also_identity in (select id from gone_identity)
+on conflict do nothing;
+
+-- name: shown_elsewhere
+-- Other photos that show one of the labels, by what the newest scans found or a person said, the surest first.
+with newest as (select max(s.id) as id from facedb.scan s where s.status = 'finished' group by s.model_id),
+told as (
+    select f.image_id, max(n.confidence) as confidence
+    from facedb.finding n
+    join facedb.finding_face m on m.scan_id = n.scan_id and m.rank = n.rank and m.role = 'wrong'
+    join facedb.face f on f.id = m.face_id
+    where n.scan_id in (select id from newest) and n.class in ('stray', 'unlabelled') and n.confidence >= %(likely)s
+      and n.identity_b in (select id from gone_identity)
+    group by f.image_id
+    union all
+    select v.image_a, 1 from facedb.verdict v
+    where v.target_identity in (select id from gone_identity) and v.verdict = 'wrong-identity'
+)
+select i.path from told t join facedb.image i on i.id = t.image_id
+where i.id not in (select id from gone_image) group by i.id, i.path order by max(t.confidence) desc, i.path;
+
 -- name: take_embeddings
 -- Their vectors under every contract.
 insert into gone_embedding select e.id, e.model_id from facedb.embedding e join gone_face f on f.id = e.face_id;
@@ -185,6 +216,10 @@ where m.images && array(select path from gone_image)
 select s.root, coalesce(i.container, i.path), i.container is not null, i.sha256, s.format
 from facedb.image i join gone_image g on g.id = i.id join facedb.source s on s.id = i.source_id
 where i.format is distinct from 'vector' and i.sha256 is not null order by 1, 2;
+
+-- name: drop_faces
+-- Faces that go while their photo stays.
+delete from facedb.face f using gone_face g where g.id = f.id and f.image_id not in (select id from gone_image);
 
 -- name: drop_images
 -- The images with their faces, vectors and rejects.

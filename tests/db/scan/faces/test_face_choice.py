@@ -11,6 +11,7 @@ from facedb.core.progress import Silent
 from facedb.db.connection import Database
 from facedb.report import reading
 from facedb.review import taken_faces
+from facedb.review.forget import Subject, forget
 from facedb.scan.findings.ranked import FindingSelection, findings
 from facedb.scan.run import ScanOptions, ScanSummary, scan
 from tests.db.population import Population, unit
@@ -191,3 +192,24 @@ def test_what_was_said_of_a_photo_is_never_changed(album: Album) -> None:
     for statement in ("update facedb.taken_face set box = null", "delete from facedb.taken_face"):
         with pytest.raises(DatabaseError, match="never changed"), album.database.connection() as conn:
             conn.execute(statement)
+
+
+def test_who_is_forgotten_goes_out_of_the_photos_of_others_and_those_keep_their_own_faces(album: Album) -> None:
+    beside, own = album.together(2, 7, 2)
+    kept_beside, kept = album.together(7, 3, 7)
+    album.population.add(album.faces(7), ["p04"])
+    album.scan()
+    said: list[str] = []
+    done = forget(album.database, Subject("identity", "p07"), yes=True, say=said.append)
+    assert (done.images, done.faces, done.embeddings, done.shown_elsewhere) == (6, 8, 8, 1)
+    assert "also in 1 photo" in said[0]
+    with album.database.connection() as conn:
+        for table, column in (("face", "id"), ("embedding", "face_id"), ("scan_face", "face_id")):
+            left = {row[0] for row in conn.execute(f"select {column} from facedb.{table}")}  # noqa: S608
+            assert not left & {beside, kept_beside, kept}
+            assert own in left
+        assert conn.execute("select count(*) from facedb.image where status = 'ready'").fetchone() == (5 * PEOPLE - 3,)
+    again = album.scan()
+    assert again.scan.faces == 5 * PEOPLE - 3
+    with pytest.raises(NotFoundError):
+        forget(album.database, Subject("identity", "p07"), yes=True, say=said.append)
