@@ -14,7 +14,11 @@ _READER = (
     "grant select on all tables in schema bi to {role}",
     "alter default privileges in schema bi grant select on tables to {role}",
 )
-_NOTHING_ELSE = ("revoke temporary on database {database} from public",)
+# Whoever reads shall have nowhere to write: neither tables of its own nor large objects, which outlive what they were copied from.
+_NOTHING_ELSE = (
+    "revoke temporary on database {database} from public",
+    "revoke execute on function lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) from public",
+)
 _APP = (
     *_READER,
     "grant temporary on database {database} to {role}",
@@ -33,8 +37,8 @@ _APP = (
 def grant_reader(db: Database, role: str) -> None:
     """Let a role read the views of schema bi, present and future, and no table.
 
-    In the embedded database, which is nobody else's, it cannot make tables of its own either. Raises NotFoundError without the role,
-    DatabaseError where the own role may not grant.
+    In the embedded database, which is nobody else's, it cannot make tables or large objects of its own either. Raises
+    NotFoundError without the role, DatabaseError where the own role may not grant.
     """
     with db.connection() as connection:
         _grant(connection, _READER if not db.embedded else (*_READER, *_NOTHING_ELSE), role)

@@ -77,6 +77,8 @@ def test_a_reader_has_no_way_to_a_table_or_a_function_of_facedb(database: Databa
             "do $$ begin lock table facedb.alembic_version in share mode; end $$",
             "create view bi.mine as select 1",
             "create temporary table mine (n int)",
+            "select lo_from_bytea(0, 'a name that is forgotten later')",
+            "select lo_create(0)",
         ):
             with pytest.raises(errors.InsufficientPrivilege):
                 conn.execute(forbidden)
