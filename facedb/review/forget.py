@@ -10,6 +10,7 @@ the ledgers of scans stay: they hold counts and numbers of rows, no vector and n
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -43,6 +44,7 @@ SQL = load("review", "forget")
 Kind = Literal["identity", "image", "dataset"]
 
 _NAMED = 5
+_GALLERY = re.compile(r"\d+-\d+-\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,11 +298,18 @@ def _delete(root: str, path: str, inside: bool, sha256: bytes) -> bool:
 
 
 def _caches(conn: Connection, home: Path | None, models: Sequence[int]) -> Iterator[Path]:
-    """What facedb keeps beside the database of these vectors and photos: galleries, small pictures, logs of earlier runs."""
+    """What facedb keeps beside the database of these vectors and photos: galleries, small pictures, contact sheets, logs of earlier runs.
+
+    All but the galleries of other contracts, so that nothing that is kept one day is left out here.
+    """
     if home is None:
         return
-    yield from (place for model in models if (place := cache_folder(conn, home / "cache", model)).is_dir())
-    yield from (place for place in (home / "cache" / "thumbs", home / "logs") if place.is_dir())
+    there = {cache_folder(conn, home / "cache", model) for model in models}
+    for place in sorted((home / "cache").glob("*")):
+        if place in there or not _GALLERY.fullmatch(place.name):
+            yield place
+    if (home / "logs").is_dir():
+        yield home / "logs"
 
 
 def _everything_cached(home: Path | None) -> Iterator[Path]:
@@ -318,7 +327,10 @@ def _remove_all(places: Iterable[Path], home: Path | None) -> None:
 
 def _remove(place: Path) -> None:
     try:
-        shutil.rmtree(place)
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        else:
+            place.unlink()
     except FileNotFoundError:
         return
     except OSError as error:

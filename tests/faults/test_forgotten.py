@@ -29,8 +29,11 @@ def test_a_person_goes_while_the_review_page_shows_the_dataset(database: Databas
     folder, model = people(tmp_path / "photos", 5, 4), block_model(tmp_path / "blocks.onnx")
     for k in range(2):
         save(portrait(1, 50 + k), folder / "person000" / f"stray{k}.png")
-    command = Command(tmp_path, dsn=database.dsn)
+    command = Command(tmp_path, dsn=database.dsn, extra={"BROWSER": "true"})
     command("check", folder, "--model", model, "--threshold", 0.5)
+    assert "person000" in command("show", 1, "--open").out
+    (sheet,) = (tmp_path / "facedb" / "cache" / "sheets").iterdir()
+    assert "person000" in sheet.read_text()
     with command.start("review", "--no-open", "--port", 0) as page:
         try:
             assert page.stdout is not None
