@@ -4,26 +4,46 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from facedb.core.errors import FacedbError
 
 _CGROUP = Path("/sys/fs/cgroup")
+_OWN_GROUPS = Path("/proc/self/cgroup")
 # A limit on addresses also counts the stacks and arenas of threads, of which most is never touched.
 _ADDRESSES = 384 << 20
 
+# Each with its place in /proc/self/statm.
+_LIMITS = (resource.RLIMIT_AS, 0), (resource.RLIMIT_DATA, 5)
 
 # What the loader of libraries says.
 _NOT_LOADED = ("cannot allocate memory", "Cannot allocate memory", "failed to map segment")
+
+
+class _Files(NamedTuple):
+    """What the files of a group are called in one version of control groups, and where it has its groups."""
+
+    controller: str
+    limit: str
+    used: str
+    cached: str
+
+
+_FILES = (
+    _Files("", "memory.max", "memory.current", "inactive_file"),
+    _Files("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
 
 
 class TooLittleMemoryError(FacedbError):
     """Work needs more memory than there is, which was computed before it began."""
 
 
-def available(cgroup: Path = _CGROUP) -> int | None:
+def available(cgroup: Path = _CGROUP, own: Path = _OWN_GROUPS) -> int | None:
     """Bytes that can still be taken; None where this system does not say."""
-    known = [room for room in (_machine(), _container(cgroup), _limit()) if room is not None]
+    known = [room for room in (_machine(), _container(cgroup, own), _limit()) if room is not None]
     return max(0, min(known)) if known else None
 
 
@@ -45,9 +65,12 @@ def is_short(error: BaseException) -> bool:
 
 
 def limit_in_words() -> str:
-    """The limit of addresses of this process in brackets, empty where there is none."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-    return "" if soft == resource.RLIM_INFINITY else f" (the limit of this process, ulimit -v, is {soft / 1e6:,.0f} MB)"
+    """The limit of addresses, or else of data, of this process in brackets, empty where there is none."""
+    for (which, _), letter in zip(_LIMITS, "vd", strict=True):
+        soft, _ = resource.getrlimit(which)
+        if soft != resource.RLIM_INFINITY:
+            return f" (the limit of this process, ulimit -{letter}, is {soft / 1e6:,.0f} MB)"
+    return ""
 
 
 def _machine() -> int | None:
@@ -59,24 +82,51 @@ def _machine() -> int | None:
     return None if found is None else int(found) * 1024
 
 
-def _container(cgroup: Path) -> int | None:
+def container_limit(cgroup: Path = _CGROUP, own: Path = _OWN_GROUPS) -> int | None:
+    """The least limit of the groups that this process is in, in bytes; None where none has one."""
+    return min((limit for limit, _ in _groups(cgroup, own)), default=None)
+
+
+def _container(cgroup: Path, own: Path) -> int | None:
+    return min((room for _, room in _groups(cgroup, own)), default=None)
+
+
+def _groups(cgroup: Path, own: Path) -> Iterator[tuple[int, int]]:
+    """The limit of each group that this process is in and what is left of it: of version 2 and 1, its own one and those above."""
     try:
-        limit, used = ((cgroup / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))
-        cached = dict(line.split() for line in (cgroup / "memory.stat").read_text(encoding="ascii").splitlines())
+        lines = [line.split(":", 2) for line in own.read_text(encoding="utf-8").splitlines()]
+    except OSError:
+        lines = []
+    inside = {controller: Path(path.lstrip("/")) for _, controller, path in (line for line in lines if len(line) == 3)}
+    for files in _FILES:
+        place = inside.get(files.controller, Path())
+        # A container sees its own group as the root, and the path that it is told may be that of the host.
+        for path in dict.fromkeys([place, *place.parents, Path()]):
+            found = _group(cgroup / files.controller / path, files)
+            if found is not None:
+                yield found
+
+
+def _group(folder: Path, files: _Files) -> tuple[int, int] | None:
+    try:
+        limit, used = ((folder / name).read_text(encoding="ascii").strip() for name in (files.limit, files.used))
+        stat = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines())
     except (OSError, ValueError):
         return None
     if not limit.isdecimal():
         return None
     # What the kernel keeps of files it gives back when it is asked.
-    return int(limit) - int(used) + int(cached.get("inactive_file", 0))
+    return int(limit), int(limit) - int(used) + int(stat.get(files.cached, 0))
 
 
 def _limit() -> int | None:
-    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if soft == resource.RLIM_INFINITY:
+    """What the limits of this process leave: of its addresses (``ulimit -v``) and of its data (``ulimit -d``)."""
+    limits = [(resource.getrlimit(which)[0], field) for which, field in _LIMITS]
+    if all(soft == resource.RLIM_INFINITY for soft, _ in limits):
         return None
     try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()
     except OSError:
         return None
-    return soft - pages * os.sysconf("SC_PAGE_SIZE") - _ADDRESSES
+    size = os.sysconf("SC_PAGE_SIZE")
+    return min(soft - int(pages[field]) * size for soft, field in limits if soft != resource.RLIM_INFINITY) - _ADDRESSES

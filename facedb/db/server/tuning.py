@@ -6,6 +6,8 @@ import os
 import resource
 from pathlib import Path
 
+from facedb.core.machine.memory import container_limit
+
 _MIB = 1 << 20
 
 
@@ -49,11 +51,10 @@ def _memory() -> int:
     """The bytes of memory of this machine, of the container around this process, or of its limit, which the server inherits."""
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     machine = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    limit = Path("/sys/fs/cgroup/memory.max")
-    allowed = limit.read_text().strip() if limit.is_file() else "max"
+    allowed = container_limit()
     limits = [
         machine,
-        *([int(allowed)] if allowed.isdigit() else []),
+        *([] if allowed is None else [allowed]),
         *([soft] if soft != resource.RLIM_INFINITY else []),
     ]
     return min(limits)
