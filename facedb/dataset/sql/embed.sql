@@ -37,19 +37,30 @@ where m.contract ->> 'weights_sha256' = %(weights)s
 order by (select max(e.id) from facedb.embedding e where e.model_id = m.id) desc nulls last, m.id desc limit 1;
 
 -- name: model_in_use
--- The contract that embedded a face last, of all or of some datasets; a contract that could make nothing of them comes after.
+-- The contract that embedded a face last, of all or of some datasets; a contract that could make nothing of them comes after. Where there
+-- is one contract, which of a million embeddings came last need not be found.
+with used as materialized (
+    select m.id from facedb.model m
+    cross join lateral (select from facedb.embedding e where e.model_id = m.id limit 1) any_embedding
+), newest as materialized (
+    select u.id, case
+        when %(datasets)s::integer[] is null then
+            case when (select count(*) from used) = 1 then 0
+            else (select max(e.id) from facedb.embedding e where e.model_id = u.id) end
+        when (select count(*) from used) = 1 then (
+            select 0 from facedb.source s join facedb.image i on i.source_id = s.id
+            join facedb.face f on f.image_id = i.id join facedb.embedding e on e.face_id = f.id
+            where e.model_id = u.id and s.dataset_id = any(%(datasets)s) limit 1)
+        else (
+            select max(e.id) from facedb.embedding e join facedb.face f on f.id = e.face_id
+            join facedb.image i on i.id = f.image_id join facedb.source s on s.id = i.source_id
+            where e.model_id = u.id and s.dataset_id = any(%(datasets)s))
+        end as embedding
+    from used u
+)
 select m.id, m.name, m.digest, m.contract, m.dim, m.detection, m.weights_path, m.detector_path
-from facedb.model m
-cross join lateral (
-    select case when %(datasets)s::integer[] is null then (select max(e.id) from facedb.embedding e where e.model_id = m.id)
-    else (
-        select max(e.id) from facedb.embedding e join facedb.face f on f.id = e.face_id
-        join facedb.image i on i.id = f.image_id join facedb.source s on s.id = i.source_id
-        where e.model_id = m.id and s.dataset_id = any(%(datasets)s)
-    ) end as newest
-) used
-where used.newest is not null
-order by used.newest desc limit 1;
+from newest n join facedb.model m on m.id = n.id
+where n.embedding is not null order by n.embedding desc limit 1;
 
 -- name: models
 -- Every contract with the number of its embeddings.
