@@ -7,10 +7,11 @@ not marked, workers share them (`facedb work`), and the rows are the same howeve
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
+from threading import Event
 
 import psycopg
 
@@ -25,6 +26,7 @@ from facedb.db.reconnecting import Work
 from facedb.findings.find import FolderStudy
 from facedb.findings.outside.photos import Outside
 from facedb.join.engine import ENGINE_NAMES, GPU_ENGINES, EngineInfo, choose_engine
+from facedb.join.gallery import Gallery
 from facedb.join.loop import Join
 from facedb.scan import pair_rows, scan_rows
 from facedb.scan.carried import carried_pairs
@@ -125,6 +127,22 @@ def _lock(loading: Loading, threshold: float, conn: Connection) -> None:
         )
 
 
+def _measured(studying: Aside[FolderStudy | None], searched: Event, gallery: Gallery) -> Distributions | None:
+    """The scores under the labels, once the folders are studied and the search is over; None where there are no labels."""
+    labelled = studying.result() is not None
+    searched.wait()
+    return histograms.measure(gallery) if labelled else None
+
+
+@contextmanager
+def _in_the_end(event: Event) -> Iterator[None]:
+    """Let nobody wait for an event beyond the block."""
+    try:
+        yield
+    finally:
+        event.set()
+
+
 class _Run:
     """The work on one scan: begin or take it over, search the tiles that are left, conclude."""
 
@@ -139,12 +157,17 @@ class _Run:
         building = self._plan.base is not None
         carried = None if building else self._work.unit(self._carried)
         opening = self._opening() if building and not alone else nullcontext()
+        # The search for a few new faces is shorter than its end, which leaves a core to the scores.
+        searched = Event()
+        if not building or alone:
+            searched.set()
         # Neither depends on the pairs, so a thread of its own sees to them while this one writes the ledger and follows the search:
         # first to what the findings rest on, then to the scores, which are asked for last.
         with (
             one_blas_thread(),
             Aside(lambda: study(compared.gallery)) as studying,
-            Aside(lambda: None if studying.result() is None else histograms.measure(compared.gallery)) as measuring,
+            Aside(lambda: _measured(studying, searched, compared.gallery)) as measuring,
+            _in_the_end(searched),
             opening as opened,
         ):
             if building:
@@ -160,6 +183,7 @@ class _Run:
                 measuring.result()
             else:
                 leader.search(pause)
+                searched.set()
                 self._end(ledger, carried, leader, studying.result(), measuring.result)
         if alone:
             leader.search(pause)

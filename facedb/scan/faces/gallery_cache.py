@@ -58,8 +58,8 @@ class GalleryCache:
 
     ``living`` is what the table has now; nothing else is read from the file.
 
-    The index is replaced as a whole, after the vectors are on the disk, so whatever is killed or read at whatever moment,
-    an index never describes rows that are not there.
+    The index is replaced as a whole, after the vectors are written, so whatever is killed or read at whatever moment, an index never
+    describes rows that are not there. Nothing waits for the disk: rows that a power cut took are rows whose checksum is wrong.
     """
 
     def __init__(self, place: Path, dim: int, living: Living) -> None:
@@ -202,7 +202,6 @@ class _Writer:
     def finish(self) -> None:
         """Make the appended rows count, and drop files that no index names."""
         try:
-            os.fsync(self._file)
             draft = self._place / "index.new"
             head = np.array([_MAGIC, self._token, self._dim], "<i8")
             draft.write_bytes(head.tobytes() + np.concatenate(self._parts).tobytes())
