@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from facedb.core.errors import UsageError
 from facedb.web.app import create_app
@@ -31,28 +32,38 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(settings: WebSettings, reviewer: str, *, ready: Callable[[str], None]) -> None:
-    """Serve the page until Ctrl-C, its ordinary end; ``ready`` is told the address with a token once it can be opened.
+def config(app: ASGIApp, *, timeout_graceful_shutdown: int = 3) -> uvicorn.Config:
+    """How the page is served."""
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        # Who a request comes from is what the kernel says, not a header.
+        proxy_headers=False,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=timeout_graceful_shutdown,
+        lifespan="on",
+        ws="none",
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+
+
+def serve(settings: WebSettings, reviewer: str, *, ready: Callable[[str, Callable[[], str]], None]) -> None:
+    """Serve the page until Ctrl-C, its ordinary end; ``ready`` is told the address with a token once it can be opened, and gets what
+    gives another one for a browser of this user alone.
 
     The port of ``settings`` may be 0. Raises UsageError where the address is taken.
     """
     with listen(settings.host, settings.port) as listener:
         settings = replace(settings, port=listener.getsockname()[1])
         app = create_app(settings)
-        server = _Server(
-            uvicorn.Config(
-                app,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                date_header=True,
-                timeout_graceful_shutdown=3,
-                lifespan="on",
-                ws="none",
-                h11_max_incomplete_event_size=64 * 1024,
-            )
-        )
-        server.opened = lambda: ready(f"{settings.url()}?token={app.state.parts.sessions.invite(reviewer)}")
+        server = _Server(config(app))
+
+        def address(*, own: bool) -> str:
+            return f"{settings.url()}?token={app.state.parts.sessions.invite(reviewer, own=own)}"
+
+        server.opened = lambda: ready(address(own=False), lambda: address(own=True))
         server.closing = app.state.parts.live.closed.set
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import secrets
 import threading
 import time
@@ -35,6 +36,12 @@ class _Kept:
     used_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Invited:
+    reviewer: str
+    own: bool
+
+
 class Sessions:
     """The sessions of one run. ``begin`` writes the sitting of a reviewer and returns its key (0 when nothing is written)."""
 
@@ -42,7 +49,7 @@ class Sessions:
         self._begin = begin
         self._password = password
         self._lock = threading.Lock()
-        self._tokens: dict[str, str] = {}
+        self._tokens: dict[str, _Invited] = {}
         self._sessions: dict[str, _Kept] = {}
         self._tries: deque[float] = deque()
 
@@ -51,26 +58,31 @@ class Sessions:
         """Whether one can sign in with a password."""
         return self._password is not None
 
-    def invite(self, reviewer: str) -> str:
-        """A token that signs ``reviewer`` in once."""
+    def invite(self, reviewer: str, *, own: bool = False) -> str:
+        """A token that signs ``reviewer`` in once; ``own``: only a program of the user who serves the page.
+
+        What is handed to a browser on its command line can be read there by every user of a machine.
+        """
         token = secrets.token_urlsafe(32)
         with self._lock:
-            self._tokens[_hash(token)] = reviewer
+            self._tokens[_hash(token)] = _Invited(reviewer, own)
         return token
 
-    def redeem(self, token: str) -> str | None:
-        """The cookie of a new session for a token; None where it is wrong or was used."""
+    def redeem(self, token: str, user: int | None = None) -> str | None:
+        """The cookie of a new session for a token that comes from a program of ``user`` (None: nobody knows); None where it is wrong,
+        was used, or is not for that user."""
         key = _hash(token)
         with self._lock:
-            reviewer = self._tokens.pop(key, None)
-        if reviewer is None:
-            return None
+            invited = self._tokens.get(key)
+            if invited is None or (invited.own and user not in (None, os.geteuid())):
+                return None
+            del self._tokens[key]
         try:
-            return self._open(reviewer)
+            return self._open(invited.reviewer)
         except FacedbError:
             # The database did not answer: the address is still good when it does.
             with self._lock:
-                self._tokens[key] = reviewer
+                self._tokens[key] = invited
             raise
 
     def sign_in(self, password: str, reviewer: str) -> str | None:

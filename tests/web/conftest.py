@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from facedb.demo.model.embedder import MODEL, THRESHOLD
 from facedb.demo.run import DATASET, SEED
 from facedb.scan.run import ScanOptions
 from facedb.web.app import create_app
-from facedb.web.server import listen
+from facedb.web.server import config, listen
 from facedb.web.settings import WebSettings
 from tests.conftest import Server
 
@@ -143,7 +144,7 @@ class Page:
     """A page that is served on a port; ``invite`` gives an address that signs a reviewer in."""
 
     url: str
-    invite: Callable[[str], str]
+    invite: Callable[..., str]
 
 
 @contextmanager
@@ -152,10 +153,12 @@ def served(settings: WebSettings) -> Iterator[Page]:
     with listen("127.0.0.1", 0) as listener:
         here = replace(settings, port=listener.getsockname()[1])
         app = create_app(here)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, ws="none"))
+        server = uvicorn.Server(config(app, timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        yield Page(here.url(), lambda name: f"{here.url()}?token={app.state.parts.sessions.invite(name)}")
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        yield Page(here.url(), lambda name, **how: f"{here.url()}?token={app.state.parts.sessions.invite(name, **how)}")
         app.state.parts.live.closed.set()
         server.should_exit = True
         thread.join()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
+import subprocess
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -69,6 +72,25 @@ def test_a_token_signs_in_once_by_a_cookie_that_scripts_and_other_sites_do_not_g
     assert browser.get("/api/scans").status_code == 200
     again = TestClient(app, base_url=f"http://127.0.0.1:{PORT}", follow_redirects=False)
     assert again.get(f"/?token={token}").status_code == 401
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="sockets are listed by Linux")
+def test_an_address_seen_on_the_command_line_of_a_browser_is_of_no_use_to_another_user(serve: Page) -> None:
+    address = urlsplit(serve.invite("ann", own=True))
+    asked = f"GET /?{address.query} HTTP/1.1\r\nHost: {address.netloc}\r\nX-Forwarded-For: 10.1.2.3\r\nConnection: close\r\n\r\n"
+    shell = f'exec 3<>/dev/tcp/127.0.0.1/{address.port}; printf %s "$0" >&3; head -1 <&3'
+    for user, status in ((65534, "401"), (0, "200"), (0, "401")):
+        done = subprocess.run(
+            ["/bin/bash", "-c", shell, asked],
+            user=user,
+            cwd="/",
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        assert done.stdout.split()[1] == status, user
 
 
 def test_a_token_is_not_used_up_while_the_database_is_away(stranger: Stranger, demo_database: Database) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +48,7 @@ def review(
     password = _password(password_file)
     names = frozenset(one.lower() for one in name or ())
 
-    def ready(url: str) -> None:
+    def ready(url: str, own: Callable[[], str]) -> None:
         typer.echo(url)
         sys.stdout.flush()
         reporter.say("Open this address; it signs in once. Ctrl-C ends the review, and everything decided is kept.")
@@ -56,7 +57,7 @@ def review(
                 "Faces and decisions travel over plain HTTP: use a network that you trust, or a proxy with TLS."
             )
         if open_browser and _has_screen():
-            webbrowser.open(url)
+            webbrowser.open(own())
 
     with database(ctx) as db:
         settings = WebSettings(db, settings_from(ctx).cache, port, host, read_only, password, names)

@@ -15,6 +15,7 @@ from facedb.core.errors import ConflictError, UsageError
 from facedb.web.deps import Body, Parts, PartsHere, SessionHere, ShortText
 from facedb.web.gate import cookie_name, cookie_of
 from facedb.web.pages import page
+from facedb.web.peer import user_of
 
 router = APIRouter(tags=["account"])
 
@@ -61,7 +62,8 @@ def invite(request: Request, parts: PartsHere, invitation: Invitation) -> Addres
 def enter(request: Request, parts: PartsHere, token: Annotated[str | None, Field(max_length=200)] = None) -> Response:
     """The door: a token becomes a cookie, a reviewer goes on to the queue, anybody else learns how to get in."""
     if token:
-        cookie = parts.sessions.redeem(token)
+        user = None if request.client is None else user_of(request.client, parts.settings.port)
+        cookie = parts.sessions.redeem(token, user)
         if cookie is not None:
             # The page goes on by itself: a redirect would still be the request of whatever site held the link, without the cookie.
             return _with_cookie(parts, cookie, page(request, "entered.html"))
