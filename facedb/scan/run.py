@@ -15,6 +15,7 @@ from threading import Event
 
 import psycopg
 
+from facedb.core.defaults import BLOCK_ROWS, GPU_BLOCK_ROWS
 from facedb.core.errors import ConflictError, FacedbError, UsageError
 from facedb.core.machine import memory
 from facedb.core.machine.blas import one_blas_thread
@@ -78,7 +79,7 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
         # A place that means nothing is refused before a scan is begun.
         chunks.Folder(options.chunks)
     with closing(Work(db, say=reporter.say)) as work, translated(db.dsn):
-        loading = _loading(db, work, options, reporter)
+        loading = _loading(db, work, options, engine, reporter)
         threshold = work.unit(loading.threshold)
         work.keep(partial(_lock, loading, threshold))
         while True:
@@ -105,7 +106,7 @@ def _engine(options: ScanOptions) -> EngineInfo:
     return EngineInfo(name, True, f"workers on a Ray cluster, engine {options.engine}")
 
 
-def _loading(db: Database, work: Work, options: ScanOptions, reporter: Reporter) -> Loading:
+def _loading(db: Database, work: Work, options: ScanOptions, engine: EngineInfo, reporter: Reporter) -> Loading:
     """Which faces of which contract are meant."""
     meant = work.unit(lambda conn: find_scope(conn, options.datasets, options.model, models_dir=options.models_dir))
     unlabelled = options.unlabelled
@@ -116,7 +117,8 @@ def _loading(db: Database, work: Work, options: ScanOptions, reporter: Reporter)
         raise UsageError("Faces without labels have no links: leave --links-only out, or give --labelled.")
     scope = chosen.stored() | ({} if options.names else {"names": False})
     scope |= {"links_only": True} if options.links_only else {}
-    return Loading(db, meant.model, chosen, scope, options, reporter)
+    rows = options.block_rows or (GPU_BLOCK_ROWS if engine.name in GPU_ENGINES else BLOCK_ROWS)
+    return Loading(db, meant.model, chosen, scope, options, rows, reporter)
 
 
 def _lock(loading: Loading, threshold: float, conn: Connection) -> None:
@@ -279,6 +281,6 @@ class _Run:
             compared.threshold,
             engine=self._engine.name,
             threads=options.threads,
-            block_rows=options.block_rows,
+            block_rows=self._loading.block_rows,
             reporter=self._reporter,
         )
