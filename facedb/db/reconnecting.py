@@ -129,6 +129,9 @@ class Work:
         """
         try:
             self._last(act)
+        except errors.LockNotAvailable:
+            # Somebody else holds what it needs, and would from another connection too.
+            self._roll_back()
         except psycopg.Error:
             # Ctrl-C in mid-statement leaves a connection that takes no other one.
             with suppress(psycopg.Error, FacedbError):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import psycopg
 import pytest
 
 from facedb.core.errors import ConflictError
 from facedb.core.progress import Silent
-from facedb.db import locks
+from facedb.db import locks, reconnecting
 from facedb.db.connection import Connection, Database
+from facedb.db.reconnecting import Work
 from facedb.scan.run import ScanOptions, scan
 from tests.db.population import Population, clustered
 
@@ -48,3 +51,22 @@ def test_a_scan_that_another_session_keeps_away_says_whose(database: Database) -
         with pytest.raises(ConflictError, match=rf"process {other.info.backend_pid} of .*, psql"):
             scan(database, options, reporter=Silent())
     assert scan(database, options, reporter=Silent()).scan.faces == 4
+
+
+def test_who_leaves_asks_once_for_what_somebody_else_holds(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconnecting, "_END_SECONDS", 0.1)
+    asked: list[int] = []
+
+    def last(conn: Connection) -> None:
+        asked.append(conn.info.backend_pid)
+        conn.execute("lock table facedb.image in exclusive mode")
+
+    with closing(Work(database)) as work, psycopg.connect(database.dsn) as other:
+        other.execute("lock table facedb.image in share mode")
+        work.part(last)
+        assert len(asked) == 1
+        other.rollback()
+        work.part(last)
+        work.conn.close()
+        work.part(last)
+    assert len(asked) == 3
