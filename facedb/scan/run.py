@@ -8,6 +8,7 @@ not marked, workers share them (`facedb work`), and the rows are the same howeve
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -129,11 +130,18 @@ def _lock(loading: Loading, threshold: float, conn: Connection) -> None:
         )
 
 
-def _measured(studying: Aside[FolderStudy | None], searched: Event, gallery: Gallery) -> Distributions | None:
-    """The scores under the labels, once the folders are studied and the search is over; None where there are no labels."""
-    labelled = studying.result() is not None
+def _study(gallery: Gallery, studied: Future[FolderStudy | None], searched: Event) -> Distributions | None:
+    """What labels tell of the folders, put into ``studied``, then, once the search is over, the scores under them; None without labels.
+
+    One thread does both, so that it ends soon, whatever it is at, where nobody wants it any more.
+    """
+    try:
+        studied.set_result(study(gallery))
+    except BaseException as error:
+        studied.set_exception(error)
+        raise
     searched.wait()
-    return histograms.measure(gallery) if labelled else None
+    return None if studied.result() is None else histograms.measure(gallery)
 
 
 @contextmanager
@@ -160,6 +168,7 @@ class _Run:
         carried = None if building else self._work.unit(self._carried)
         opening = self._opening() if building and not alone else nullcontext()
         # The search for a few new faces is shorter than its end, which leaves a core to the scores.
+        studied: Future[FolderStudy | None] = Future()
         searched = Event()
         if not building or alone:
             searched.set()
@@ -167,8 +176,7 @@ class _Run:
         # first to what the findings rest on, then to the scores, which are asked for last.
         with (
             one_blas_thread(),
-            Aside(lambda: study(compared.gallery)) as studying,
-            Aside(lambda: _measured(studying, searched, compared.gallery)) as measuring,
+            Aside(partial(_study, compared.gallery, studied, searched)) as measuring,
             _in_the_end(searched),
             opening as opened,
         ):
@@ -186,10 +194,10 @@ class _Run:
             else:
                 leader.search(pause)
                 searched.set()
-                self._end(ledger, carried, leader, studying.result(), measuring.result)
+                self._end(ledger, carried, leader, studied.result(), measuring.result)
         if alone:
             leader.search(pause)
-            self._end(ledger, carried, leader, studying.result(), measuring.result)
+            self._end(ledger, carried, leader, studied.result(), measuring.result)
         self._work.unit(lambda conn: chunks.remove_or_say(conn, ledger.scan_id, self._reporter))
         finished = self._work.unit(lambda conn: scan_rows.scan_by_id(conn, ledger.scan_id))
         assert finished is not None  # noqa: S101 - its row was updated above

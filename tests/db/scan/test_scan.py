@@ -18,12 +18,14 @@ import numpy as np
 import pytest
 
 from facedb.core.errors import ConflictError, DatabaseError, EngineError, NotFoundError, TooManyPairsError, UsageError
+from facedb.core.machine.in_background import checkpoint
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
 from facedb.findings.rates.histogram import BINS, count_scores
 from facedb.join.engine import available_engines
 from facedb.join.gallery import Gallery
 from facedb.scan import pair_rows
+from facedb.scan import run as run_module
 from facedb.scan.faces import gallery
 from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.faces.gallery_faces import GalleryFaces
@@ -661,6 +663,23 @@ def test_a_refused_scan_does_not_wait_for_what_is_measured_beside_it(
         assert time.monotonic() - started < 30
     finally:
         leave.set()
+
+
+def test_a_search_that_is_stopped_does_not_wait_for_the_study_of_the_folders(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd(database)
+
+    def study_for_long(_: Gallery) -> None:
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            checkpoint()
+            time.sleep(0.01)
+
+    monkeypatch.setattr(run_module, "study", study_for_long)
+    started = time.monotonic()
+    stop_after(database, 1, engine="int8")
+    assert time.monotonic() - started < 30
 
 
 def test_a_stopped_full_scan_is_resumed_as_a_full_one(database: Database) -> None:
