@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
@@ -107,7 +107,7 @@ class GalleryFaces:
 def read_faces(conn: Connection, joined: Callable[[], AbstractContextManager[Connection]], model: ModelRow) -> Columns:
     """Every embedding of ``model`` with what is known of its face and image, one array (n,) for each of `_FACE_COLUMNS`.
 
-    ``joined`` opens another connection that sees the snapshot of ``conn``.
+    ``joined`` opens further connections that see the snapshot of ``conn``.
     """
     embedding = partition("embedding", model.id)
     sizes = conn.execute(
@@ -119,12 +119,15 @@ def read_faces(conn: Connection, joined: Callable[[], AbstractContextManager[Con
     if about <= JOINED_UP_TO or sizes[1] + sizes[2] > _BYTES_BESIDE * about:
         query = sql.SQL(SQL["faces"]).format(embedding=embedding, dim=sql.Literal(model.dim))
         return read_columns(conn.cursor(), query, _FACE_COLUMNS)
-    with ThreadPoolExecutor(1) as pool:
-        beside = pool.submit(_beside, joined, sizes[1], sizes[2])
+    with ThreadPoolExecutor(2) as pool:
+        beside = [
+            pool.submit(_beside, joined, *asked)
+            for asked in (("packed_faces", sizes[1], _FACE), ("packed_images", sizes[2], _IMAGE))
+        ]
         step = max(1, _PAGES_AT_ONCE * 4 * model.dim // 512)
         packed = _packed("packed_embeddings", sizes[0], step, embedding=embedding, dim=sql.Literal(model.dim))
         rows = read_packed_columns(conn.cursor(), packed, _EMBEDDING)
-        faces, images = beside.result()
+        faces, images = (each.result() for each in beside)
     # Nothing is left out here: an embedding has its face, and that its image, by foreign keys.
     face = rows_of(rows["face_id"], faces["id"])
     image = rows_of(faces["image_id"][face], images["id"])
@@ -134,12 +137,11 @@ def read_faces(conn: Connection, joined: Callable[[], AbstractContextManager[Con
 
 
 def _beside(
-    joined: Callable[[], AbstractContextManager[Connection]], face_bytes: int, image_bytes: int
-) -> tuple[Columns, Columns]:
+    joined: Callable[[], AbstractContextManager[Connection]], name: str, size: int, columns: Sequence[Column]
+) -> Columns:
+    """The columns of a table of ``size`` bytes over a connection of its own: the server takes longest for images."""
     with joined() as conn:
-        cursor = conn.cursor()
-        faces = read_packed_columns(cursor, _packed("packed_faces", face_bytes), _FACE)
-        return faces, read_packed_columns(cursor, _packed("packed_images", image_bytes), _IMAGE)
+        return read_packed_columns(conn.cursor(), _packed(name, size), columns)
 
 
 def _packed(name: str, size: int, step: int = _PAGES_AT_ONCE, **names: sql.Composable) -> sql.Composable:
