@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import zipfile
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facedb.core.errors import UsageError
 from facedb.core.files.paths import display
@@ -48,7 +50,7 @@ def _rows(found: Embeddings) -> Iterator[tuple[Any, ...]]:
 
 
 def _npz(file: BinaryIO, found: Embeddings) -> None:
-    np.savez(
+    _write_arrays(
         file,
         path=np.array(found.paths, np.str_),
         identity=np.array([name or "" for name in found.identities], np.str_),
@@ -57,6 +59,14 @@ def _npz(file: BinaryIO, found: Embeddings) -> None:
         vector=found.vectors,
         model=np.array(found.model),
     )
+
+
+def _write_arrays(file: BinaryIO, **arrays: NDArray[Any]) -> None:
+    """Write an .npz, as `numpy.savez` does; that of NumPy 2.1 leaves the archive open when a disk is full, and it complains later on."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, values in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, values, allow_pickle=False)
 
 
 def _parquet(file: BinaryIO, found: Embeddings) -> None:
@@ -96,7 +106,8 @@ def _face01(folder: Path, found: Embeddings) -> None:
         if len(set(names)) < len(names):
             names = [found.paths[k] for k in rows]
         arrays = {"name": np.array(names, np.str_), _FACE01_VECTORS: found.vectors[rows][:, None, :]}
-        np.savez(home / "npKnown.npz", **arrays)  # type: ignore[arg-type]
+        with (home / "npKnown.npz").open("wb") as file:
+            _write_arrays(file, **arrays)
 
 
 def sha256(data: bytes) -> bytes:
