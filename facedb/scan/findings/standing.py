@@ -52,10 +52,11 @@ def stand(conn: Connection, scan_id: int, known: Stand | None = None) -> Stand:
 
 def keep_stand(conn: Connection, scan_id: int, known: Stand | None = None) -> Stand:
     """`stand`, and written down for whoever asks next; the caller commits."""
+    there = conn.execute(SQL["hold_scan"], {"scan_id": scan_id}).fetchone() is not None
     conn.execute(SQL["keep_alone"])
     before = _kept(conn, scan_id)
     found = stand(conn, scan_id, known or before)
-    if before is not None and before.version == found.version:
+    if not there or (before is not None and before.version == found.version):
         return found
     said: Mapping[int, tuple[str, bool | None]] = {} if before is None else before.said
     gone = [rank for rank, stands in said.items() if found.said.get(rank) != stands]

@@ -64,6 +64,10 @@ select s.verdicts, s.newest, s.rest, f.rank, f.state, f.agrees
 from facedb.standing s left join facedb.standing_finding f on f.scan_id = s.scan_id
 where s.scan_id = %(scan_id)s;
 
+-- name: hold_scan
+-- A scan that is not pruned until this transaction ends; asked for before the lock, for which whoever prunes it would wait.
+select from facedb.scan where id = %(scan_id)s for key share;
+
 -- name: keep_alone
 -- Two who keep what they found would mix it; readers do not wait.
 lock table facedb.standing in share row exclusive mode;
