@@ -141,13 +141,14 @@ def open_searcher(gallery: Gallery, sieve: Sieve, threads: int, comparisons: int
     if comparisons * gallery.dim < worth or gallery.dim > _MAX_DIM:
         return Int8Searcher(gallery, sieve, threads)
     width = -(-gallery.dim // ALIGNMENT) * ALIGNMENT
-    kernel = kernels.fastest(width)
-    method = f"{kernel.name} multiplies ({kernels.in_words(kernels.measure(width))})"
 
     def trial(part: Gallery, prefix: Prefix | None) -> Int8Searcher:
-        return Int8Searcher(part, Sieve(part, sieve.threshold), 1, kernel=kernel, prefix=prefix)
+        # The kernels are measured by the first trial, while another thread looks for directions.
+        return Int8Searcher(part, Sieve(part, sieve.threshold), 1, kernel=kernels.fastest(width), prefix=prefix)
 
     prefix = choose_prefix(gallery, trial, comparisons, threads)
+    kernel = kernels.fastest(width)
+    method = f"{kernel.name} multiplies ({kernels.in_words(kernels.measure(width))})"
     if prefix is not None:
         method += f"; {len(prefix.directions)} of {gallery.dim} directions and the length of the rest bound every score"
     rehearse(

@@ -187,7 +187,7 @@ def test_a_long_search_takes_a_prefix_where_it_pays_and_finds_the_same_rows(low_
     monkeypatch.setattr(
         prefix_choice,
         "_seconds",
-        lambda _sample, _trial, prefix, _limit: (1.0 if prefix is None else 0.8 - prefix.width / 1000, 0.0),
+        lambda _sample, _trial, prefix, _limit: (1.0 if prefix is None else 0.8 - prefix.width / 1000, 0.0, 0),
     )
     again = list(join(low_rank, blocks, threshold=0.5, engine="int8", threads=2, say=told.append))
     assert "of 256 directions" in told[0]
