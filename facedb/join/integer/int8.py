@@ -32,7 +32,7 @@ from facedb.join.integer import kernels
 from facedb.join.integer.kernels import Kernel, Multiply
 from facedb.join.integer.prefix import Prefix, encode
 from facedb.join.integer.prefix_choice import choose_prefix
-from facedb.join.integer.reached import Reached
+from facedb.join.integer.reached import reached
 from facedb.join.processor import best_instructions
 from facedb.join.rehearsal import rehearse
 from facedb.join.sieve import Hits, Sieve
@@ -100,7 +100,6 @@ class Int8Searcher:
         size = self._kernel.height * self._kernel.width
         output = aligned_empty((1, size), np.dtype(np.int32))[0]
         shaped: dict[tuple[int, int], tuple[NDArray[np.int32], Multiply]] = {}
-        reached = Reached(self.lowest, size)
         rows, columns, waiting = [], [], 0
         for tile in tiles:
             shape = (tile.row_stop - tile.row, tile.column_stop - tile.column)
@@ -109,7 +108,7 @@ class Int8Searcher:
                 shaped[shape] = part, self._kernel.multiplier(part)
             products, multiply = shaped[shape]
             multiply(self._rows[tile.row : tile.row_stop], self._panels[tile.column // self._kernel.width])
-            places = reached.places(products)
+            places = reached(products, self.lowest)
             if places is None:
                 continue
             down, across = np.divmod(places, shape[1])
