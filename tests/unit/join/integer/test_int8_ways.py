@@ -236,6 +236,24 @@ def test_a_prefix_is_refused_where_every_direction_counts():
     assert prefix_choice.choose_prefix(gallery, trial, 10**12, 1) is None
 
 
+def test_where_candidates_are_few_fewer_codes_are_taken_whatever_a_busy_machine_times(low_rank, monkeypatch):
+    rng, tried = np.random.default_rng(0), []
+
+    def seconds(_sample, _trial, prefix, _limit):
+        if prefix is None:
+            return 1.0, 0.0, 7
+        tried.append(prefix.width)
+        return (rng.uniform(0.3, 0.9), 0.0, 7) if prefix.width >= 128 else (1.2, 0.0, 10**6)
+
+    monkeypatch.setattr(prefix_choice, "_seconds", seconds)
+    for _ in range(5):
+        tried.clear()
+        chosen = prefix_choice.choose_prefix(low_rank, lambda *_: pytest.fail("opened"), 10**12, 1)
+        assert chosen is not None
+        assert chosen.width == 128
+        assert tried == [192, 160, 128, 96]
+
+
 def test_with_amx_only_a_long_search_loads_another_kernel(low_rank, monkeypatch):
     monkeypatch.setattr(int8, "best_instructions", lambda: "AMX")
     monkeypatch.setattr(kernels, "fastest", lambda _: pytest.fail("measured"))
