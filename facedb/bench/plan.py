@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facedb.core.defaults import BLOCK_ROWS
+from facedb.scan.tiles.ledger import BLOCKS_WIDE
 from facedb.scan.tiles.worker import WHOLE_TIMES
 
 LOOK_SECONDS = 27e-6 / 512**2
@@ -71,10 +72,13 @@ class Estimate:
     seconds: float
 
 
-def estimate(
-    fleet: Fleet, faces: int, dim: int, *, fmr: float, rows: int = BLOCK_ROWS, columns: int = 1 << 17
-) -> Estimate:
-    """What ``fleet`` needs for a scan of ``faces`` x ``dim`` in tiles of ``rows`` x ``columns``, at a false match rate ``fmr``."""
+def tile_columns(rows: int) -> int:
+    """The faces that a tile of blocks of ``rows`` is wide."""
+    return BLOCKS_WIDE * max(rows, BLOCK_ROWS)
+
+
+def estimate(fleet: Fleet, faces: int, dim: int, *, fmr: float, rows: int = BLOCK_ROWS) -> Estimate:
+    """What ``fleet`` needs for a scan of ``faces`` x ``dim`` in blocks of ``rows``, at a false match rate ``fmr``."""
     pairs = faces * (faces - 1) // 2
     operations = 2.0 * dim * pairs
     vector_bytes = 4 * dim * faces
@@ -91,7 +95,7 @@ def estimate(
         read,
         read / (fleet.machines * fleet.network),
         read / DATABASE_BYTES,
-        max(1, pairs // (rows * columns)),
+        max(1, pairs // (rows * tile_columns(rows))),
         pairs * fmr,
         pairs * fmr * PAIR_BYTES,
         (operations / (fleet.tera * 1e12 * fleet.share) + pairs * fleet.look) / (fleet.machines * fleet.units),

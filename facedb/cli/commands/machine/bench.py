@@ -15,7 +15,7 @@ import typer
 from facedb.cli.choices import DetectorOption, ModelOption, PresetOption, ThreadsOption, model_choice, model_options
 from facedb.cli.context import database, state_of
 from facedb.cli.output import Format, FormatOption, emit
-from facedb.core.defaults import BLOCK_ROWS
+from facedb.core.defaults import BLOCK_ROWS, GPU_BLOCK_ROWS
 from facedb.core.row_schema import ad_hoc, texts
 
 if TYPE_CHECKING:
@@ -244,11 +244,14 @@ def plan(
     ] = None,
     fmr: Annotated[float, typer.Option(min=0, max=1, help="False match rate, for the pairs that chance makes.")] = 1e-6,
     block_rows: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=1, help="Faces per block, the height of a tile: the higher, the less is read where memory is short."
+            min=1,
+            help="Faces per block, the height of a tile: the higher, the less is read where memory is short; "
+            f"default {BLOCK_ROWS:,}, on a GPU {GPU_BLOCK_ROWS:,}.",
+            show_default=False,
         ),
-    ] = BLOCK_ROWS,
+    ] = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Compute what a scan would take: bytes, operations and seconds, from the kernel of this machine. Nothing is searched."""
@@ -263,11 +266,13 @@ def plan(
         estimate,
         in_words,
         sized,
+        tile_columns,
     )
     from facedb.join.integer import kernels
     from facedb.join.processor import processor_name
     from facedb.scan.tiles.worker import WHOLE_TIMES
 
+    height = block_rows or (GPU_BLOCK_ROWS if gpus else BLOCK_ROWS)
     room = (memory * 1e9, network * 1e9 / 8)
     if gpus:
         fleet = Fleet("GPUs", nodes, gpus, tera or GPU_TERA, OF_GPU, 0.0, *room)
@@ -281,7 +286,7 @@ def plan(
         said = (
             f"{tera:g} as given" if tera else f"{best.tera_per_s:.2f} measured here ({best.name}, {processor_name()})"
         )
-    found = estimate(fleet, int(faces), dim, fmr=fmr, rows=block_rows)
+    found = estimate(fleet, int(faces), dim, fmr=fmr, rows=height)
     rows = [
         ("pairs of faces", found.pairs, f"{found.pairs:.3g}", "n (n - 1) / 2"),
         ("operations", found.operations, f"{found.operations:.3g}", "2 d for each pair"),
@@ -303,7 +308,7 @@ def plan(
             "read by workers, bytes",
             found.read_bytes,
             sized(found.read_bytes),
-            f"vectors x {nodes}" if found.held else f"the columns of every tile: pairs / {block_rows:,} vectors",
+            f"vectors x {nodes}" if found.held else f"the columns of every tile: pairs / {height:,} vectors",
         ),
         (
             "reading, seconds",
@@ -317,7 +322,7 @@ def plan(
             in_words(found.database_seconds),
             f"read / {DATABASE_BYTES / 1e9:g} GB/s, which one database gives",
         ),
-        ("tiles", found.tiles, f"{found.tiles:,}", f"{block_rows:,} x 131,072 faces"),
+        ("tiles", found.tiles, f"{found.tiles:,}", f"{height:,} x {tile_columns(height):,} faces"),
         ("pairs by chance", found.chance_pairs, f"{found.chance_pairs:.3g}", f"pairs x the false match rate {fmr:g}"),
         ("their rows, bytes", found.pair_bytes, sized(found.pair_bytes), f"{PAIR_BYTES} for each, indexes included"),
     ]
