@@ -238,7 +238,7 @@ def plan(
         float | None,
         typer.Option(
             min=0.001,
-            help="10^12 operations a second of one thread, or of one GPU; default: measured here, or an H200's float16.",
+            help="10^12 operations a second of one thread, or of one GPU; default: measured here, or an H100's.",
             show_default=False,
         ),
     ] = None,
@@ -259,7 +259,6 @@ def plan(
         DATABASE_BYTES,
         GPU_TERA,
         LOOK_SECONDS,
-        OF_GPU,
         OF_THREAD,
         PAIR_BYTES,
         Fleet,
@@ -275,10 +274,8 @@ def plan(
     height = block_rows or (GPU_BLOCK_ROWS if gpus else BLOCK_ROWS)
     room = (memory * 1e9, network * 1e9 / 8)
     if gpus:
-        fleet = Fleet("GPUs", nodes, gpus, tera or GPU_TERA, OF_GPU, 0.0, *room)
-        said = (
-            f"{tera:g} as given" if tera else f"{GPU_TERA:g} taken for an H200 in float16; facedb was not run on a GPU"
-        )
+        fleet = Fleet("GPUs", nodes, gpus, tera or GPU_TERA, 1.0, 0.0, *room)
+        said = f"{tera:g} as given" if tera else f"{GPU_TERA:g}, what a search of ten million faces did on an H100"
     else:
         width = -(-dim // 64) * 64
         best = kernels.measure(width)[0]
@@ -294,7 +291,7 @@ def plan(
             "search, seconds",
             found.seconds,
             in_words(found.seconds),
-            f"(operations / ({fleet.tera:.3g}e12 x {fleet.share:g}) + pairs x {fleet.look:.2g}) / ({nodes} x {fleet.units} {fleet.name})",
+            f"(operations / ({fleet.tera:.4g}e12 x {fleet.share:g}) + pairs x {fleet.look:.2g}) / ({nodes} x {fleet.units} {fleet.name})",
         ),
         ("vectors, bytes", found.vector_bytes, sized(found.vector_bytes), "4 n d; the chunks of a scan are as large"),
         (
