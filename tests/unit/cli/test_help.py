@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -21,7 +22,17 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
             yield (*path, name), below
 
 
-COMMANDS = dict(commands(get_command(app)))
+ALL: Any = get_command(app)
+COMMANDS = dict(commands(ALL))
+
+
+def test_the_list_of_commands_says_of_each_what_its_own_help_says() -> None:
+    context = typer.Context(ALL)
+    listed = {name: ALL.get_command(context, name) for name in ALL.list_commands(context)}
+    assert {name: (entry.name, entry.help) for name, entry in listed.items()} == {
+        name: (command.name, command.help) for name, command in ALL.commands.items()
+    }
+    assert ALL.get_command(context, "nothing") is None
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
