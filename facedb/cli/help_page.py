@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
 _NEVER_SHOWN = {"rich.markdown": "Markdown", "rich.traceback": "Traceback"}
 
@@ -17,17 +18,23 @@ def is_asked_for(words: Sequence[str]) -> bool:
 
 
 def load() -> None:
-    """Load typer's renderer with empty classes in the place of those that are never shown; it prints the same without them."""
-    stand_ins = [name for name in _NEVER_SHOWN if name not in sys.modules]
-    for name in stand_ins:
-        module = ModuleType(name)
-        setattr(module, _NEVER_SHOWN[name], type(_NEVER_SHOWN[name], (), {}))
-        sys.modules[name] = module
+    """Load typer's renderer with stand-ins for what is never shown; one that is wanted all the same makes the real one."""
+    stand_ins = {name: _stand_in(name, word) for name, word in _NEVER_SHOWN.items() if name not in sys.modules}
+    sys.modules |= stand_ins
     try:
         importlib.import_module("typer.rich_utils")
-    except ImportError:
+    except (ImportError, AttributeError, TypeError):
         # A typer that wants more of them gets them, when it prints the help.
         pass
     finally:
         for name in stand_ins:
             del sys.modules[name]
+
+
+def _stand_in(name: str, word: str) -> ModuleType:
+    def real(_cls: type, *arguments: Any, **options: Any) -> Any:
+        return getattr(importlib.import_module(name), word)(*arguments, **options)
+
+    module = ModuleType(name)
+    setattr(module, word, type(word, (), {"__new__": real}))
+    return module

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from facedb.cli import help_page
 from facedb.cli.app import app
 
 
@@ -51,3 +53,13 @@ def test_every_option_says_what_it_is_for(path: tuple[str, ...]) -> None:
     for parameter in COMMANDS[path].params:
         if parameter.name != "help" and not getattr(parameter, "hidden", False):
             assert getattr(parameter, "help", None), f"{parameter.name} has no help"
+
+
+def test_what_help_never_shows_is_made_all_the_same_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("typer.rich_utils", "rich.markdown", "rich.traceback"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    help_page.load()
+    assert "rich.markdown" not in sys.modules
+    made: Any = sys.modules["typer.rich_utils"].Markdown("# Faces")
+    assert type(made).__module__ == "rich.markdown"
+    assert made.markup == "# Faces"
