@@ -21,7 +21,7 @@ TEXT: Final[dict[str, str]] = {
     "side.faces.one": "one face",
     "side.linked": "{count} linked ({share})",
     "side.more": "{count} more",
-    "wins.label": "keeps its name",
+    "wins.label": "Keep this name",
     "wins.hint": "If they are the same: this name stays",
     "face.select": "Select",
     "face.linking": "links at {score}",

@@ -45,6 +45,5 @@ TEXT: Final[dict[str, str]] = {
     "alike.looking": "Looking…",
     "alike.none": "There is nothing to compare with.",
     "alike.face": "Face {number} of the photo",
-    "alike.of_face": "face {face}",
     "alike.no_file": "That was not a file.",
 }

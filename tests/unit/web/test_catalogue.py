@@ -18,6 +18,7 @@ ASKED = re.compile(r"""["'`]([a-z_]+(?:\.[\w\-]+)+)["'`]""")
 # Keys that are put together from a family and a word.
 FAMILIES = (
     "class",
+    "ask",
     "plural",
     "said",
     "state",

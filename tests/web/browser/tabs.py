@@ -43,3 +43,22 @@ def verdicts(db: Database) -> list[tuple[Any, ...]]:
 def written(tab: Tab, count: int) -> None:
     """Wait until the progress says that so many findings are decided."""
     expect(tab.locator("#progress-text")).to_contain_text(f"{count} of", timeout=SLOW)
+
+
+def make_mixed(db: Database) -> None:
+    """Make a stray of the demo into a mixed folder whose second group is five faces."""
+    with db.connection() as conn:
+        row = conn.execute(
+            "select rank, identity_a from facedb.finding where scan_id = 1 and class = 'stray' order by rank limit 1"
+        ).fetchone()
+        assert row is not None
+        conn.execute(
+            "update facedb.finding set class = 'mixed', swap_rank = null where scan_id = 1 and rank = %s", (row[0],)
+        )
+        conn.execute("update facedb.finding set swap_rank = null where scan_id = 1")
+        conn.execute("delete from facedb.finding_face where scan_id = 1 and rank = %s", (row[0],))
+        conn.execute(
+            "insert into facedb.finding_face select 1, %s, f.id, 'wrong' from facedb.face f join facedb.image i on i.id = f.image_id"
+            " where i.identity_id = %s order by f.id limit 5",
+            row,
+        )

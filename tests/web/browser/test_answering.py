@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import expect
 
 from facedb.db.connection import Database
-from tests.web.browser.tabs import NEEDS_CHROMIUM, SLOW, Open, press, title, verdicts, written
+from tests.web.browser.tabs import NEEDS_CHROMIUM, SLOW, Open, make_mixed, press, title, verdicts, written
 from tests.web.conftest import TwoFaces
 
 pytestmark = NEEDS_CHROMIUM
@@ -129,25 +129,6 @@ def test_several_cases_of_the_list_are_selected_and_decided_once(visit: Open, de
     tab.locator("dialog.sheet footer .primary").click()
     written(tab, 3)
     assert [row[:2] for row in verdicts(demo_database)] == [("link", "different")] * 3
-
-
-def make_mixed(db: Database) -> None:
-    """Make a stray of the demo into a mixed folder whose second group is five faces."""
-    with db.connection() as conn:
-        row = conn.execute(
-            "select rank, identity_a from facedb.finding where scan_id = 1 and class = 'stray' order by rank limit 1"
-        ).fetchone()
-        assert row is not None
-        conn.execute(
-            "update facedb.finding set class = 'mixed', swap_rank = null where scan_id = 1 and rank = %s", (row[0],)
-        )
-        conn.execute("update facedb.finding set swap_rank = null where scan_id = 1")
-        conn.execute("delete from facedb.finding_face where scan_id = 1 and rank = %s", (row[0],))
-        conn.execute(
-            "insert into facedb.finding_face select 1, %s, f.id, 'wrong' from facedb.face f join facedb.image i on i.id = f.image_id"
-            " where i.identity_id = %s order by f.id limit 5",
-            row,
-        )
 
 
 def test_a_mixed_folder_is_split_by_dragging_and_by_selecting(visit: Open, demo_database: Database) -> None:
