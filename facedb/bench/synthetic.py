@@ -44,7 +44,7 @@ def synthetic_gallery(
     model is a principal direction: left on the axes, a search that looks for them would seem cheaper than it is.
     """
     rng = np.random.default_rng(seed)
-    sizes = _identity_sizes(rng, rows)
+    sizes = identity_sizes(rng, rows)
     persons = len(sizes)
     spectrum = np.exp(-np.arange(dim) / (2.0 * min(effective_dim, dim)))
     person_of_label = np.arange(persons)
@@ -71,7 +71,8 @@ def synthetic_gallery(
     )
 
 
-def _identity_sizes(rng: np.random.Generator, rows: int) -> Int64Array:
+def identity_sizes(rng: np.random.Generator, rows: int) -> Int64Array:
+    """Sizes (persons,) that add up to ``rows``: 2 to 500 faces with a long tail, the last one whatever is left."""
     sizes = np.clip(rng.lognormal(np.log(14.0), 1.0, rows // 2 + 1).round(), 2, 500).astype(np.int64)
     ends = np.cumsum(sizes)
     whole = int(np.searchsorted(ends, rows, side="left"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from facedb.core.counting import are, counted
-from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS, THRESHOLD
+from facedb.core.defaults import CONNECTIONS, MAX_PAIRS, THRESHOLD
 from facedb.core.errors import NotFoundError, UsageError
 from facedb.core.machine import memory
 from facedb.core.progress import Reporter, Silent
@@ -42,7 +42,7 @@ class ScanOptions:
     ``ray``: workers on the Ray cluster at this address do the search (empty: the one of RAY_ADDRESS, else one on this machine).
     ``chunks``: a folder of a disk or an object store through which the vectors go to workers, instead of out of the tables.
     ``links_only``: of the flagged pairs of two identities the best one is kept, and what the link says of all; such a scan is not built on.
-    ``names``: labels that look like names are evidence.
+    ``names``: labels that look like names are evidence. ``block_rows`` faces are a unit of work (None: what suits the engine).
     ``keep_scans`` finished scans of the gallery stay afterwards, 0: all.
     """
 
@@ -52,7 +52,7 @@ class ScanOptions:
     engine: str = "auto"
     threads: int | None = None
     workers: int = 1
-    block_rows: int = BLOCK_ROWS
+    block_rows: int | None = None
     connections: int = CONNECTIONS
     full: bool = False
     max_pairs: int | None = MAX_PAIRS
@@ -123,6 +123,7 @@ class Loading:
     chosen: FaceFilter
     scope: dict[str, object]
     options: ScanOptions
+    block_rows: int
     reporter: Reporter
 
     def threshold(self, conn: Connection) -> float:
@@ -168,7 +169,7 @@ class Loading:
                 faces,
                 threshold,
                 full=options.full,
-                block_rows=options.block_rows,
+                block_rows=self.block_rows,
                 outside=outside.embedding_ids,
                 may_build=not options.links_only,
                 reporter=self.reporter,

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
+from facedb.core.defaults import BLOCK_ROWS, GPU_BLOCK_ROWS
 from facedb.core.errors import ConflictError, UsageError
 from facedb.core.machine import memory
 from facedb.core.machine.blas import one_blas_thread
@@ -19,7 +20,7 @@ from facedb.core.progress import Reporter
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.reconnecting import Work
 from facedb.findings.outside.photos import Outside
-from facedb.join.engine import ENGINE_NAMES, EngineInfo, choose_engine
+from facedb.join.engine import ENGINE_NAMES, GPU_ENGINES, EngineInfo, choose_engine
 from facedb.scan import pair_rows, scan_rows
 from facedb.scan.carried import carried_pairs
 from facedb.scan.conclusion import conclude, study
@@ -67,7 +68,7 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
         # A place that means nothing is refused before a scan is begun.
         chunks.Folder(options.chunks)
     with closing(Work(db, say=reporter.say)) as work, translated(db.dsn):
-        loading = _loading(db, work, options, reporter)
+        loading = _loading(db, work, options, engine, reporter)
         threshold = work.unit(loading.threshold)
         work.keep(partial(_lock, loading, threshold))
         while True:
@@ -94,7 +95,7 @@ def _engine(options: ScanOptions) -> EngineInfo:
     return EngineInfo(name, True, f"workers on a Ray cluster, engine {options.engine}")
 
 
-def _loading(db: Database, work: Work, options: ScanOptions, reporter: Reporter) -> Loading:
+def _loading(db: Database, work: Work, options: ScanOptions, engine: EngineInfo, reporter: Reporter) -> Loading:
     """Which faces of which contract are meant."""
     meant = work.unit(lambda conn: find_scope(conn, options.datasets, options.model, models_dir=options.models_dir))
     unlabelled = options.unlabelled
@@ -105,7 +106,8 @@ def _loading(db: Database, work: Work, options: ScanOptions, reporter: Reporter)
         raise UsageError("Faces without labels have no links: leave --links-only out, or give --labelled.")
     scope = chosen.stored() | ({} if options.names else {"names": False})
     scope |= {"links_only": True} if options.links_only else {}
-    return Loading(db, meant.model, chosen, scope, options, reporter)
+    rows = options.block_rows or (GPU_BLOCK_ROWS if engine.name in GPU_ENGINES else BLOCK_ROWS)
+    return Loading(db, meant.model, chosen, scope, options, rows, reporter)
 
 
 def _lock(loading: Loading, threshold: float, conn: Connection) -> None:
@@ -196,6 +198,6 @@ class _Run:
             compared.threshold,
             engine=self._engine.name,
             threads=options.threads,
-            block_rows=options.block_rows,
+            block_rows=self._loading.block_rows,
             reporter=self._reporter,
         )

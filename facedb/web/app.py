@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from facedb import __version__
 from facedb.core.errors import FacedbError
+from facedb.scan.findings.standing import keep_stand
 from facedb.web.data import queue, sittings
 from facedb.web.data.kept_states import Standing
 from facedb.web.data.likeness import Embedders
@@ -20,6 +21,7 @@ from facedb.web.gate import Gate
 from facedb.web.jobs import Jobs
 from facedb.web.learning import Learning
 from facedb.web.live import Live
+from facedb.web.pages import prepare
 from facedb.web.pictures import Pictures
 from facedb.web.pool import Pool
 from facedb.web.problems import add_handlers
@@ -32,6 +34,7 @@ STATIC = Path(__file__).with_name("static")
 
 def create_app(settings: WebSettings) -> FastAPI:
     """The page for one database. ``app.state.parts.sessions.invite(name)`` gives a token to open it with."""
+    prepare()
     pool = Pool(settings.db)
     jobs = Jobs()
     sessions = Sessions(lambda reviewer: _begin(pool, settings, reviewer), settings.password)
@@ -69,11 +72,13 @@ def create_app(settings: WebSettings) -> FastAPI:
 
 
 def _warm(made: Parts) -> None:
-    """Ask where the findings of the scan stand that is shown first, which takes seconds where thousands are decided."""
+    """Ask where the findings of the scan stand that is shown first, and keep it for the next who asks."""
     with suppress(FacedbError), made.pool.connection() as conn:
         chosen = queue.first(queue.scans(conn))
         if chosen is not None:
-            made.standing.at(conn, chosen.id)
+            found = made.standing.at(conn, chosen.id)
+            if not made.settings.read_only:
+                keep_stand(conn, chosen.id, found)
 
 
 def _begin(pool: Pool, settings: WebSettings, reviewer: str) -> int:

@@ -35,6 +35,12 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     return HTMLResponse(_environment().get_template(template).render(**(shared | values)), status)
 
 
+def prepare() -> None:
+    """Compile what the first page is made of before anybody waits for it."""
+    for template in ("base.html", "parts.html", "entered.html", "review.html"):
+        _environment().get_template(template)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(

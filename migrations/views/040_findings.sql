@@ -144,6 +144,8 @@ cross join lateral (
                ) then 'open'
                else 'decided'
            end as state
+    -- (`offset 0`: found once, and not again for each place that asks where it stands.)
+    offset 0
 ) t
 cross join lateral (
     select case

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from facedb.bench.synthetic import synthetic_gallery
 from facedb.join.blocks import plan_blocks
 from facedb.join.engine import choose_engine, open_searcher, self_test
+from facedb.join.gallery import Gallery
 from facedb.join.gpu import cuda, faiss_gpu
+from facedb.join.gpu.blas_device import BlasDevice
+from facedb.join.gpu.cuda_device import CudaDevice
 from facedb.join.gpu.faiss_devices import FaissRoute
 from facedb.join.score import pair_scores
 from facedb.join.sieve import Sieve
@@ -128,11 +131,48 @@ def test_every_faiss_route_is_exact_resident_and_streamed(route, max_bytes):
     assert found(searcher, gallery, 5_000) == run(gallery, 0.4, "int8", target_rows=5_000)
 
 
-@pytest.mark.parametrize(("max_bytes", "capacity"), [(None, 1 << 20), (None, 64), (4 << 20, 64)])
-def test_cuda_is_exact_when_the_buffer_overflows_and_the_gallery_is_streamed(max_bytes, capacity):
+@pytest.fixture(params=["int8", "float16"])
+def kind(request: pytest.FixtureRequest) -> type[CudaDevice]:
+    """The two ways of the engine ``cuda`` to multiply."""
     info = cuda.probe()
     if not info.available:
         pytest.skip(f"cuda: {info.reason}")
-    gallery = synthetic_gallery(12_000, 512, seed=4).gallery
-    searcher = cuda.open_devices(gallery, Sieve(gallery, 0.4), max_bytes=max_bytes, capacity=capacity)
+    if request.param == "float16":
+        return BlasDevice
+    pytest.importorskip("triton")
+    from facedb.join.gpu.fused_device import FusedDevice
+
+    return FusedDevice
+
+
+# Buffers that run over, galleries that are streamed, shapes that keep a strip of rows and such that do not.
+@pytest.mark.parametrize("dim", [64, 100, 192, 512, 1280])
+@pytest.mark.parametrize(("max_bytes", "capacity"), [(None, 1 << 20), (None, 64), (4 << 20, 64), (4 << 20, 1 << 20)])
+def test_cuda_is_exact_when_the_buffer_overflows_and_the_gallery_is_streamed(kind, max_bytes, capacity, dim):
+    gallery = synthetic_gallery(12_000, dim, seed=4).gallery
+    searcher = cuda.open_devices(gallery, Sieve(gallery, 0.4), kind, max_bytes=max_bytes, capacity=capacity)
+    assert self_test("cuda", searcher, gallery) <= searcher.epsilon
     assert found(searcher, gallery, 5_000) == run(gallery, 0.4, "int8", target_rows=5_000)
+
+
+def test_adversarial_vectors_are_found_by_both_ways(kind):
+    rng = np.random.default_rng(3)
+    signs = np.where(rng.random((600, 256)) < 0.5, -1.0, 1.0)
+    signs[300:] = signs[:300]
+    axes = np.eye(256)[rng.integers(0, 256, 400)] * np.where(rng.random(400) < 0.5, -1.0, 1.0)[:, None]
+    gallery = make_gallery(unit(np.concatenate([signs, axes, axes + 1e-4])), np.arange(1_400) // 2)
+    for threshold in (0.0, 0.5, 1.0 - 1e-7):
+        searcher = cuda.open_devices(gallery, Sieve(gallery, threshold), kind)
+        assert found(searcher, gallery, 300) == every_pair(gallery, threshold)
+
+
+def test_a_gallery_that_int8_codes_blur_is_searched_in_float16_and_says_so():
+    info = cuda.probe()
+    if not info.available:
+        pytest.skip(f"cuda: {info.reason}")
+    vectors = unit(np.random.default_rng(0).standard_normal((2_000, 512)))
+    vectors[0] = np.eye(512)[0]
+    gallery = Gallery(vectors, np.arange(2_000), np.arange(2_000))
+    searcher = open_searcher("cuda", gallery, Sieve(gallery, 0.1), 1)
+    assert "too coarse" in searcher.method
+    assert found(searcher, gallery, 700) == every_pair(gallery, 0.1)

@@ -20,7 +20,7 @@ from facedb.dataset.embed import ModelChoice
 from facedb.db.connection import Database
 from facedb.scan.run import ScanOptions
 from facedb.web.settings import WebSettings
-from tests.web.conftest import Page, TwoFaces, served
+from tests.web.conftest import Checked, Page, TwoFaces, served
 
 CHROMIUM = os.environ.get("FACEDB_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 SLOW = 15_000
@@ -404,6 +404,80 @@ def test_a_scan_that_finishes_elsewhere_is_announced(visit: Open, demo_database:
             " select model_id, 'finished', threshold, scope, engine, faces, 0, identities, now() from facedb.scan where id = 1"
         )
     expect(tab.locator(".toast", has_text="Scan 2 is finished")).to_be_visible(timeout=SLOW)
+
+
+def test_long_names_push_nothing_off_the_page(visit: Open, demo_database: Database) -> None:
+    with demo_database.connection() as conn:
+        conn.execute("update facedb.identity set name = name || repeat('_Rodriguez', 12) || id")
+    for kind, path in (
+        ("mixed", "/review?kind=mixed"),
+        ("merge", "/review?kind=merge"),
+        ("stray", "/review?kind=stray"),
+    ):
+        if kind == "mixed":
+            make_mixed(demo_database)
+        tab = visit(path=path)
+        for part in ("#next", ".case-head .rank", ".case-body .side >> nth=1"):
+            box = tab.locator(part).bounding_box()
+            assert box is not None
+            assert box["x"] + box["width"] <= 1280, (kind, part)
+        expect(tab.locator("#answer-same .hint")).to_be_in_viewport(ratio=1)
+
+
+def test_hidden_people_leave_the_overview_beside_the_files_that_are_no_faces(
+    visit: Open, demo_database: Database
+) -> None:
+    with demo_database.connection() as conn:
+        found = conn.execute(
+            "select identity_a_id, identity_a, identity_b from bi.findings where class = 'merge' order by rank limit 1"
+        ).fetchone()
+    assert found is not None
+    tab = visit(path=f"/identity/{found[0]}")
+    tab.get_by_role("button", name="Hide for good").click()
+    expect(tab.get_by_role("button", name="Show again")).to_be_visible(timeout=SLOW)
+    root = tab.url.split("/identity")[0]
+    tab.goto(root + "/overview")
+    noisiest = tab.locator("section", has=tab.get_by_role("heading", name="Noisiest identities")).inner_text()
+    assert found[1] not in noisiest
+    assert found[2] not in noisiest, "all that named the other was a finding that nobody is asked about"
+    hidden = tab.locator("section", has=tab.get_by_role("heading", name="Hidden people"))
+    expect(hidden.get_by_role("link", name=found[1])).to_be_visible()
+    rejects = tab.locator("section", has=tab.get_by_role("heading", name="Files that are no faces"))
+    expect(rejects.locator("li")).to_have_count(2)
+    for picture in rejects.locator("img").all():
+        picture.scroll_into_view_if_needed()
+        expect(picture).to_have_js_property("complete", True)
+        assert picture.evaluate("picture => picture.naturalWidth") > 0, "a picture says so where there is none"
+    tab.goto(root + "/review?kind=merge&state=all")
+    expect(tab.locator("body.ready #queue li").first).to_be_visible(timeout=SLOW)
+    assert not any(found[1] in text for text in tab.locator("#queue li .names").all_inner_texts())
+
+
+def test_more_like_a_face_and_like_a_dropped_photo_stand_beside_what_was_asked_for(
+    visit: Open, checked: Checked, demo_database: Database
+) -> None:
+    with demo_database.connection() as conn:
+        asked = conn.execute(
+            "select c.id, i.path, n.name from facedb.face c join facedb.image i on i.id = c.image_id"
+            " join facedb.identity n on n.id = i.identity_id order by c.id limit 1"
+        ).fetchone()
+    assert asked is not None
+    tab = visit(path=f"/alike?face={asked[0]}")
+    expect(tab.locator(".asked")).to_contain_text(asked[1], timeout=SLOW)
+    expect(tab.locator(".asked")).to_contain_text(asked[2])
+    expect(tab.locator(".like").nth(59)).to_be_attached()
+    tab.evaluate(
+        """async ([name, bytes]) => {
+          const given = new DataTransfer();
+          given.items.add(new File([Uint8Array.from(bytes)], name, { type: "image/jpeg" }));
+          document.getElementById("drop").dispatchEvent(
+            new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: given }));
+        }""",
+        ["elsewhere.jpg", list((checked.folder / asked[1]).read_bytes())],
+    )
+    expect(tab.locator("#of")).to_have_text("elsewhere.jpg", timeout=SLOW)
+    expect(tab.locator(".like .score").first).to_have_text("1.000")
+    expect(tab.locator(".like .face").first).to_have_attribute("title", asked[1])
 
 
 CASES = ["/review?kind=merge", "/review?kind=stray", "/review?kind=duplicate"]

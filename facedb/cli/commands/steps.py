@@ -40,7 +40,7 @@ from facedb.cli.choices import (
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.counting import are
-from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, MAX_PAIRS
+from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, GPU_BLOCK_ROWS, MAX_PAIRS
 from facedb.core.files.paths import display
 from facedb.core.row_schema import ad_hoc
 
@@ -264,8 +264,12 @@ def scan(
         ),
     ] = None,
     block_rows: Annotated[
-        int, typer.Option(min=1, help="Faces per block: the unit of work, and of resuming it.")
-    ] = BLOCK_ROWS,
+        int | None,
+        typer.Option(
+            min=1,
+            help=f"Faces per block: the unit of work, and of resuming it; default {BLOCK_ROWS:,}, on a GPU {GPU_BLOCK_ROWS:,}.",
+        ),
+    ] = None,
     connections: Annotated[int, typer.Option(min=1, help="Connections that load the gallery.")] = CONNECTIONS,
     max_temp: MaxTempOption = None,
     cool_to: CoolToOption = None,

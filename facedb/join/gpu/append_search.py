@@ -55,10 +55,10 @@ class AppendSearcher:
     def search(self, block: Block) -> Iterator[Hits]:
         height = min(device.height for device in self._devices)
         width = min(device.width for device in self._devices)
-        tiles = batched(
-            cut_tiles(block, self._gallery.identity_ids, height, width), min(each.batch for each in self._devices)
-        )
-        yield from hits_of(self._devices, tiles, self._candidates)
+        tiles = list(cut_tiles(block, self._gallery.identity_ids, height, width))
+        # As many together as the devices like, as long as there is work for all of them.
+        together = min(min(each.batch for each in self._devices), -(-len(tiles) // len(self._devices)))
+        yield from hits_of(self._devices, batched(tiles, max(1, together)), self._candidates)
 
     def approximate(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
         return self._devices[0].scores(rows, columns)

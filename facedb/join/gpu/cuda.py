@@ -1,244 +1,26 @@
-"""Engine ``cuda``: half-precision matrix products on the GPU (CuPy), and one kernel that keeps what may be flagged.
-
-cuBLAS multiplies float16 tiles into a float32 tile (tensor cores, float32 sums); the kernel reads that tile once, tests score,
-label and column < row, and appends the hits of several tiles to a buffer. The sieve scores them on the GPU as well, where the
-exact vectors fit beside the float16 ones, so that only flagged pairs leave it.
-"""
+"""Engine ``cuda``: our own search on NVIDIA GPUs, through CuPy; int8 in a fused kernel where Triton is here and the gallery bears it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import importlib.util
 
-import numpy as np
-
-from facedb.core.records import Float64Array, Int64Array
+from facedb.core.errors import EngineError, first_line
 from facedb.join.engine import EngineInfo
-from facedb.join.error_bounds import TENSOR_CORE_ROUNDOFF, score_error
 from facedb.join.gallery import Gallery
 from facedb.join.gpu.append_search import AppendSearcher
-from facedb.join.gpu.device_rows import DeviceRows, scale_of
+from facedb.join.gpu.blas_device import BlasDevice
+from facedb.join.gpu.cuda_device import CudaDevice
+from facedb.join.gpu.device_rows import DeviceRows
 from facedb.join.gpu.nvidia import missing_gpu
-from facedb.join.sieve import Hits, Sieve
-from facedb.join.tiles import Tile
+from facedb.join.sieve import Sieve
 
-_HEIGHT, _WIDTH = 8192, 32_768
 _CAPACITY = 1 << 22
 _MEMORY_SHARE, _TILE_SHARE = 0.6, 0.2
-_THREADS, _SPAN, _MAX_ROWS = 256, 4096, 2048
 _STREAMS = 2  # While one stream waits for the host to sieve its hits, the other one computes.
-_BATCH = 8  # Tiles between two looks at the hits: a look is some fifty launches, and a tile holds few hits.
 
-# One row of a tile at a time, 4096 columns a block: a thread holds 16 scores, read as four independent float4, and a warp
-# whose 512 scores hold no candidate, as nearly all do, votes once and goes on. No barrier, no division.
-_KERNEL = r"""
-extern "C" __global__ void append_hits(
-    const float* __restrict__ scores, const long long* __restrict__ row_labels,
-    const long long* __restrict__ column_labels, const float lowest, const long long row, const long long column,
-    const int height, const int width, const int stride, const unsigned int capacity, unsigned int* count, int2* hits)
-{
-    const int loads = 4, lane = threadIdx.x & 31, step = blockDim.x * 4, span = step * loads;
-    const int start = blockIdx.x * span + threadIdx.x * 4;
-    const float none = __int_as_float(0xff800000);  // -infinity
-    for (int i = blockIdx.y; i < height; i += gridDim.y) {
-        // Only columns before the row count; a block beyond them reads nothing.
-        const long long before = row + i - column;
-        const int limit = before < width ? (int)before : width;
-        if ((int)blockIdx.x * span >= limit) continue;
-        const float* line = scores + (long long)i * stride;
-        float4 four[loads];
-#pragma unroll
-        for (int u = 0; u < loads; ++u) {
-            const int j = start + u * step;
-            four[u] = make_float4(none, none, none, none);
-            if (j >= limit) continue;
-            if (stride % 4 == 0) {
-                four[u] = __ldcs((const float4*)(line + j));
-            } else {  // Rows that start anywhere: FAISS lays its tile out without a gap.
-                four[u].x = line[j];
-                if (j + 1 < limit) four[u].y = line[j + 1];
-                if (j + 2 < limit) four[u].z = line[j + 2];
-                if (j + 3 < limit) four[u].w = line[j + 3];
-            }
-        }
-        float best = none;
-#pragma unroll
-        for (int u = 0; u < loads; ++u)
-            best = fmaxf(fmaxf(fmaxf(four[u].x, four[u].y), fmaxf(four[u].z, four[u].w)), best);
-        if (!__any_sync(0xffffffffu, best >= lowest)) continue;
-        const long long label = row_labels[i];
-        unsigned int own = 0;
-#pragma unroll
-        for (int u = 0; u < loads; ++u) {
-            const float values[4] = {four[u].x, four[u].y, four[u].z, four[u].w};
-#pragma unroll
-            for (int e = 0; e < 4; ++e) {
-                const int j = start + u * step + e;
-                if (values[e] >= lowest && j < limit && column_labels[j] != label) own |= 1u << (4 * u + e);
-            }
-        }
-        // The warp takes its places in the buffer with one atomic: `place` counts the hits of the lanes up to this one.
-        unsigned int place = __popc(own);
-        for (int distance = 1; distance < 32; distance *= 2) {
-            const unsigned int others = __shfl_up_sync(0xffffffffu, place, distance);
-            if (lane >= distance) place += others;
-        }
-        unsigned int base = 0;
-        if (lane == 31 && place) base = atomicAdd(count, place);
-        place += __shfl_sync(0xffffffffu, base, 31) - __popc(own);
-        for (; own; own &= own - 1) {
-            const int bit = __ffs(own) - 1, j = start + (bit >> 2) * step + (bit & 3);
-            if (place < capacity) hits[place] = make_int2((int)(row + i), (int)(column + j));
-            ++place;
-        }
-    }
-}
-"""
-
-
-class CudaDevice:
-    """One stream of work on CUDA device ``device`` over shared ``rows`` of ``precision``; ``sieve`` is the one on the host.
-
-    ``capacity`` is the number of hits its buffer holds, ``tile_bytes`` what its float32 tile may take.
-    """
-
-    precision = "float16"
-
-    def __init__(
-        self, gallery: Gallery, device: int, rows: DeviceRows, sieve: Sieve, *, capacity: int, tile_bytes: int
-    ) -> None:
-        import cupy
-
-        self._cupy: Any = cupy
-        self._device, self._rows, self._capacity = device, rows, capacity
-        self._scale = scale_of(self.precision) ** 2
-        self._sieve: Any = rows.sieve(sieve)
-        self.width = min(_WIDTH, rows.panel_rows())
-        self.height = max(1, min(_HEIGHT, rows.panel_rows(), tile_bytes // (4 * self.width)))
-        # A streamed gallery keeps the parts of one tile at a time.
-        self.batch = _BATCH if rows.resident else 1
-        self.epsilon = score_error(rows.error, gallery.dim, TENSOR_CORE_ROUNDOFF)
-        with cupy.cuda.Device(device):
-            self._stream: Any = cupy.cuda.Stream(non_blocking=True)
-            self._kernel: Any = cupy.RawKernel(_KERNEL, "append_hits")
-            self._scores: Any = None
-            with self._stream:
-                self._labels: Any = (
-                    cupy.asarray(gallery.identity_ids.astype(np.int64))
-                    if rows.faces is None
-                    else rows.faces.identity_ids
-                )
-                self._count: Any = cupy.zeros(1, cupy.uint32)
-                self._hits: Any = cupy.empty((capacity, 2), cupy.int32)
-            self._open_blas()
-
-    def append(self, tiles: Sequence[Tile], lowest: float) -> tuple[Any, Any] | None:
-        # One float32 down, so that rounding the limit to float32 loses no candidate.
-        limit = np.nextafter(np.float32(lowest * self._scale), np.float32(-np.inf))
-        with self._cupy.cuda.Device(self._device), self._stream:
-            self._count.fill(0)
-            # Held until the count has come: memory that a streamed part gives back is handed out at once, to any stream.
-            held = [self._launch(tile, limit) for tile in tiles]
-            count = int(self._count.get()[0])
-            del held
-            if count > self._capacity:
-                return None
-            hits = self._hits[:count].astype(np.int64)
-            return hits[:, 0], hits[:, 1]
-
-    def keep(self, rows: Any, columns: Any) -> Hits | None:
-        with self._cupy.cuda.Device(self._device), self._stream:
-            if self._rows.faces is None:
-                rows, columns = rows.get(), columns.get()
-            kept: Hits | None = self._sieve.keep(rows, columns)
-        return kept
-
-    def scores(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
-        with self._cupy.cuda.Device(self._device), self._stream:
-            left, right = self._rows.gather(rows), self._rows.gather(columns)
-            product = self._product(left, right).get()
-            return np.asarray(product[:, : len(columns)], dtype=np.float64) / self._scale
-
-    def close(self) -> None:
-        if self._count is not None:
-            self._close_blas()
-        self._rows.close()
-        self._scores = self._hits = self._labels = self._count = self._sieve = None
-        with self._cupy.cuda.Device(self._device):
-            self._cupy.get_default_memory_pool().free_all_blocks()
-
-    def _launch(self, tile: Tile, limit: np.float32) -> tuple[Any, Any]:
-        """Start the product and the kernel of one tile; the operands, to be held until both are done."""
-        height, width = tile.row_stop - tile.row, tile.column_stop - tile.column
-        left, right = self._rows.rows(tile.row, tile.row_stop), self._rows.rows(tile.column, tile.column_stop)
-        scores = self._product(left, right)
-        arguments = (
-            scores,
-            self._labels[tile.row : tile.row_stop],
-            self._labels[tile.column : tile.column_stop],
-            limit,
-            np.int64(tile.row),
-            np.int64(tile.column),
-            np.int32(height),
-            np.int32(width),
-            np.int32(scores.shape[1]),
-            np.uint32(self._capacity),
-            self._count,
-            self._hits,
-        )
-        self._kernel((-(-width // _SPAN), min(height, _MAX_ROWS)), (_THREADS,), arguments)
-        return left, right
-
-    def _tile(self, height: int, stride: int) -> Any:
-        """The float32 buffer of this stream as (height, stride)."""
-        if self._scores is None or self._scores.size < height * stride:
-            self._scores = self._cupy.empty(height * stride, self._cupy.float32)
-        return self._scores[: height * stride].reshape(height, stride)
-
-    def _open_blas(self) -> None:
-        """A handle of its own: CuPy keeps one per thread, and every block is searched by new threads."""
-        from cupy_backends.cuda.libs import cublas
-
-        self._cublas: Any = cublas
-        self._handle = cublas.create()
-
-    def _close_blas(self) -> None:
-        with self._cupy.cuda.Device(self._device):
-            self._cublas.destroy(self._handle)
-
-    def _product(self, left: Any, right: Any) -> Any:
-        """``left`` (m, d) times ``right`` (n, d) transposed: float32 (m, n and up to 3 columns of anything).
-
-        cuBLAS counts columns first: the row-major (m, n) result is its (n, m), the row-major operands its (d, n) and
-        (d, m). Rows of the result start on 16-byte borders, as the kernel and cuBLAS like them.
-        """
-        cublas, runtime = self._cublas, self._cupy.cuda.runtime
-        (m, d), n = left.shape, len(right)
-        out = self._tile(m, -(-n // 4) * 4)
-        one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
-        cublas.setStream(self._handle, self._stream.ptr)
-        cublas.gemmEx(
-            self._handle,
-            cublas.CUBLAS_OP_T,
-            cublas.CUBLAS_OP_N,
-            n,
-            m,
-            d,
-            one.ctypes.data,
-            right.data.ptr,
-            runtime.CUDA_R_16F,
-            d,
-            left.data.ptr,
-            runtime.CUDA_R_16F,
-            d,
-            zero.ctypes.data,
-            out.data.ptr,
-            runtime.CUDA_R_32F,
-            out.shape[1],
-            cublas.CUBLAS_COMPUTE_32F,
-            cublas.CUBLAS_GEMM_DEFAULT_TENSOR_OP,
-        )
-        return out
+# Chance pairs grow tenfold in 0.07 of the score: with a larger epsilon the candidates, not the products, would take the time.
+_WIDEST_EPSILON = 0.07
+_LEAST_CAPABILITY = 80
 
 
 def probe() -> EngineInfo:
@@ -248,23 +30,48 @@ def probe() -> EngineInfo:
     import cupy
 
     count, name = cupy.cuda.runtime.getDeviceCount(), cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
-    return EngineInfo("cuda", True, f"float16 tensor cores on {count} x {name}")
+    return EngineInfo("cuda", True, f"tensor cores on {count} x {name}")
 
 
 def open_searcher(gallery: Gallery, sieve: Sieve, threads: int, comparisons: int) -> AppendSearcher:  # noqa: ARG001
-    """A searcher over ``gallery`` on every GPU that CUDA sees."""
-    return open_devices(gallery, sieve)
+    """A searcher over ``gallery`` on every GPU that CUDA sees; its ``method`` says how it multiplies, and why not faster."""
+    why_not = _missing_for_int8()
+    if why_not is None:
+        from facedb.join.gpu.fused_device import FusedDevice
+
+        try:
+            searcher = open_devices(gallery, sieve, FusedDevice)
+        except EngineError as error:
+            why_not = first_line(error)
+        else:
+            if searcher.epsilon <= _WIDEST_EPSILON:
+                return searcher
+            searcher.close()
+            why_not = "int8 codes would be too coarse for this gallery"
+    searcher = open_devices(gallery, sieve, BlasDevice)
+    searcher.method += f" ({why_not})"
+    return searcher
+
+
+def _missing_for_int8() -> str | None:
+    """What the fused kernel needs and is not here, in words."""
+    import cupy
+
+    if importlib.util.find_spec("triton") is None:
+        return "int8 in a quarter of the time needs Triton, which the extra `gpu` brings"
+    oldest = min(int(cupy.cuda.Device(n).compute_capability) for n in range(cupy.cuda.runtime.getDeviceCount()))
+    return None if oldest >= _LEAST_CAPABILITY else "int8 needs a GPU of compute capability 8.0 or newer"
 
 
 def open_devices(
     gallery: Gallery,
     sieve: Sieve,
+    kind: type[CudaDevice],
     *,
     max_bytes: int | None = None,
     capacity: int = _CAPACITY,
-    kind: type[CudaDevice] = CudaDevice,
 ) -> AppendSearcher:
-    """A searcher with a limit on the memory of the gallery and the hits of a buffer, for tests and measurements."""
+    """A searcher by ``kind``, with a limit on the memory of the gallery and the hits of a buffer, for tests and measurements."""
     import cupy
 
     devices: list[CudaDevice] = []
@@ -277,4 +84,6 @@ def open_devices(
         devices += [
             kind(gallery, number, rows, sieve, capacity=capacity, tile_bytes=tile_bytes) for _ in range(_STREAMS)
         ]
-    return AppendSearcher(gallery, sieve.threshold, devices)
+    searcher = AppendSearcher(gallery, sieve.threshold, devices)
+    searcher.method = kind.method
+    return searcher

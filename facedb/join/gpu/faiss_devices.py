@@ -1,6 +1,6 @@
 """FAISS at work on a GPU, in three ways: k-NN on slices of the gallery, k-NN in an index that grows, and whole tiles.
 
-What FAISS 1.15.1 offers (read in the library, not timed; see `tests/bench/gpu.py`):
+What FAISS 1.15.1 offers (read in the library; timed by `tests/bench/gpu.py`):
 
 - `bfKnn` in float32 multiplies without tensor cores (math mode without TF32), through cuVS as well; in float16 with
   CUBLAS_COMPUTE_32F_PEDANTIC, which rules them out, and never through cuVS; in bfloat16 through cublasSgemmEx, with them.
@@ -19,8 +19,8 @@ import numpy as np
 from facedb.core.records import Float32Array, Int64Array
 from facedb.join.error_bounds import TENSOR_CORE_ROUNDOFF, score_error
 from facedb.join.gallery import Gallery
-from facedb.join.gpu.cuda import CudaDevice
-from facedb.join.gpu.device_rows import DeviceRows, scale_of
+from facedb.join.gpu.blas_device import BlasDevice
+from facedb.join.gpu.device_rows import DeviceRows, Precision
 from facedb.join.sieve import Hits, Sieve
 
 _MEMORY_SHARE = 0.6
@@ -105,9 +105,8 @@ class FaissGpuDevice:
             faiss.bfKnn(self._resources, params)
             # Copies to pageable memory have ended by now, and the operands are read; this holds it fast.
             self._resources.syncDefaultStreamCurrentDevice()
-        scale = scale_of(self._route.precision)
-        if scale != 1.0:
-            scores /= np.float32(scale**2)
+        if self._rows.scale != 1.0:
+            scores /= np.float32(self._rows.scale**2)
 
 
 class FaissIndexDevice(FaissGpuDevice):
@@ -162,12 +161,13 @@ class FaissIndexDevice(FaissGpuDevice):
         return panel
 
 
-class FaissTileDevice(CudaDevice):
-    """The engine ``cuda`` with FAISS' product: `bfKnn` with k = -1 writes the scores of a tile, the same kernel reads them."""
+class FaissTileDevice(BlasDevice):
+    """`BlasDevice` with FAISS' product: `bfKnn` with k = -1 writes the scores of a tile, the same kernel reads them."""
 
-    precision = "bfloat16"
+    precision: Precision = "bfloat16"
+    method = "bfloat16 products by FAISS"
 
-    def _open_blas(self) -> None:
+    def _open_product(self) -> None:
         import faiss
 
         self._faiss: Any = faiss
@@ -178,7 +178,7 @@ class FaissTileDevice(CudaDevice):
         # On CuPy's stream, so that product and kernel follow each other without the host.
         self._resources.setDefaultStream(self._device, self._faiss.cast_integer_to_cudastream_t(self._stream.ptr))
 
-    def _close_blas(self) -> None:
+    def _close_product(self) -> None:
         self._stream.synchronize()
         self._resources = None
 
@@ -194,10 +194,11 @@ class FaissTileDevice(CudaDevice):
 class FaissHalfTileDevice(FaissTileDevice):
     """`FaissTileDevice` in float16."""
 
-    precision = "float16"
+    precision: Precision = "float16"
+    method = "float16 products by FAISS"
 
 
-def _products(faiss: Any, precision: str, device: int, queries: Any, base: Any, k: int) -> Any:
+def _products(faiss: Any, precision: Precision, device: int, queries: Any, base: Any, k: int) -> Any:
     """The parameters of `bfKnn` for ``queries`` (m, d) against ``base`` (n, d), both on ``device``; the outputs are still to be named."""
     kind = {
         "float32": faiss.DistanceDataType_F32,

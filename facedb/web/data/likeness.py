@@ -35,11 +35,12 @@ class Like:
 
 @dataclass(frozen=True, slots=True)
 class Likenesses:
-    """The ranked gallery for one query; ``box`` is where the face is in a photo from elsewhere."""
+    """The ranked gallery for one query: ``of`` a face of the gallery; ``box`` is where the face is in a photo from elsewhere."""
 
     model: str
     found: tuple[Like, ...]
     box: tuple[float, ...] | None = None
+    of: Face | None = None
 
 
 class Embedders:
@@ -63,9 +64,9 @@ def like_face(conn: Connection, face_id: int, model_id: int | None, top: int) ->
     vectors = load_vectors(conn, model.id, [face_id])
     if not vectors.ids:
         raise NotFoundError(f"Face {face_id} has no vector under {model.name}.")
-    faces = load_faces(conn, [face_id])
-    own = faces[face_id].identity_id if face_id in faces else None
-    return Likenesses(model.name, _ranked(conn, model, vectors.matrix[0], top, own, without={face_id}))
+    asked = load_faces(conn, [face_id]).get(face_id)
+    own = None if asked is None else asked.identity_id
+    return Likenesses(model.name, _ranked(conn, model, vectors.matrix[0], top, own, without={face_id}), of=asked)
 
 
 def like_identity(conn: Connection, identity_id: int, model_id: int | None, top: int) -> Likenesses:

@@ -10,8 +10,8 @@ from typing import Literal
 from facedb.core.errors import NotFoundError
 from facedb.db.connection import Connection
 from facedb.db.queries import load
+from facedb.scan.findings.standing import Stand
 from facedb.web.data.faces import Face, load_faces, shown
-from facedb.web.data.kept_states import Stand
 
 SQL = load("web", "queue")
 

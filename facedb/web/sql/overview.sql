@@ -1,5 +1,6 @@
 -- name: noisiest
--- Identities by the findings that name them: how many are likelier than not, and what is expected of them in all.
+-- Identities by the findings that name them: how many are likelier than not, and what is expected of them in all. Nobody is asked about
+-- hidden people, so what names them as well does not count.
 select n.id, n.name, d.name, count(*), sum(f.confidence)::real,
        (select c.id from facedb.image i join facedb.face c on c.image_id = i.id
         where i.identity_id = n.id and i.status = 'ready' order by c.id limit 1)
@@ -7,7 +8,7 @@ from bi.findings f
 join facedb.identity n on n.id = f.identity_a_id or (n.id = f.identity_b_id and f.told_class in ('merge', 'look-alike'))
 join facedb.dataset d on d.id = n.dataset_id
 where f.scan_id = %(scan_id)s and f.confidence >= 0.5 and f.told_class not in ('look-alike', 'unlabelled')
-  and not exists (select from facedb.hidden_identity h where h.identity_id = n.id)
+  and not exists (select from facedb.hidden_identity h where h.identity_id in (f.identity_a_id, f.identity_b_id))
 group by n.id, d.id order by sum(f.confidence) desc, count(*) desc, n.name limit %(limit)s;
 
 -- name: reject_counts

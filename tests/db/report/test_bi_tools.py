@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from facedb.report.bi.grafana import dashboard, write_grafana
 from facedb.report.bi.superset import write_superset
 from facedb.scan.run import ScanOptions, scan
 from tests.db.population import Population, clustered
+from tests.db.report import grafana_schema
 
 
 @pytest.fixture
@@ -88,6 +90,14 @@ def test_the_grafana_folder_asks_what_the_database_answers(scanned: Database, tm
     assert yaml.safe_load((folder / "dashboards" / "facedb.yaml").read_text())["providers"][0]["type"] == "file"
     found = json.loads((folder / "dashboards" / "facedb.json").read_text())
     assert found == dashboard()
+    assert not grafana_schema.faults(found)
+    for file, kind, shape in (
+        ("datasources", "datasources", grafana_schema.DATASOURCE),
+        ("dashboards", "providers", grafana_schema.PROVIDER),
+    ):
+        whole = yaml.safe_load((folder / file / "facedb.yaml").read_text())
+        assert (whole["apiVersion"], set(whole)) == (1, {"apiVersion", kind})
+        assert not [fault for one in whole[kind] for fault in grafana_schema.unlike(one, shape, kind)]
     places = [panel["gridPos"] for panel in found["panels"]]
     assert all(place["x"] + place["w"] <= 24 for place in places)
     with scanned.connection() as conn:
@@ -97,3 +107,23 @@ def test_the_grafana_folder_asks_what_the_database_answers(scanned: Database, tm
             assert conn.execute(target["rawSql"]).fetchall(), panel["title"]
     with pytest.raises(UsageError, match="exists"):
         write_grafana(folder, address_of(scanned.dsn))
+
+
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [
+        (("options", "stacking"), "normally"),
+        (("options", "legned"), {"showLegend": True}),
+        (("options", "legend", "showLegend"), "yes"),
+        (("gridPos", "w"), "wide"),
+        (("fieldConfig", "defaults", "unitt"), "s"),
+        (("targets", 0, "format"), "tabel"),
+    ],
+)
+def test_what_grafanas_schema_does_not_know_is_noticed(where: tuple[str | int, ...], what: object) -> None:
+    found = dashboard()
+    inner: Any = next(panel for panel in found["panels"] if panel["type"] == "barchart")
+    for step in where[:-1]:
+        inner = inner[step]
+    inner[where[-1]] = what
+    assert [fault for fault in grafana_schema.faults(found) if str(where[-1]).lower() in fault.lower().replace("_", "")]

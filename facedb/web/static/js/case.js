@@ -19,9 +19,13 @@ export function draw(body, head, found, tools) {
   return view;
 }
 
+/** Classes whose question is said where nobody else is named. */
+const ASKED = ["mixed", "duplicate", "stray", "photo"];
+
 function drawHead(head, found) {
   const names = [found.a ? name(found.a) : h("span", {}, t(found.kind === "newcomer" ? "outside.newcomer" : "outside.no_label"))];
   if (found.b) names.push(h("span.versus", {}, t(`versus.${found.kind}`)), name(found.b));
+  else if (ASKED.includes(found.kind)) names.push(h("span.versus", {}, t(`ask.${found.kind}`)));
   head.replaceChildren(
     h("div.title", {},
       h(`span.chip.${found.kind}`, {}, t(`class.${found.kind}`)),
@@ -103,11 +107,11 @@ function column(view, side, which, title, options = {}) {
 function pair(view) {
   const { found } = view;
   const a = column(view, found.a, "a"), b = column(view, found.b, "b");
-  for (const [side, box] of [[found.a, a], [found.b, b]]) {
-    const button = h("button.quiet.wins", {
+  for (const [side, box, key] of [[found.a, a, "first"], [found.b, b, "second"]]) {
+    const button = h("button.wins", {
       type: "button", "aria-pressed": "false", title: t("wins.hint"), data: { wins: side.identity_id },
       onclick: () => wins(view, view.wins === side.identity_id ? null : side.identity_id),
-    }, t("wins.label"));
+    }, h("kbd", {}, keyName(keyOf(key))), " ", t("wins.label"));
     box.querySelector("header").append(button);
   }
   return [a, b];

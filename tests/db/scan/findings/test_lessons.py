@@ -17,9 +17,11 @@ from facedb.review.answers.certain import certain_findings
 from facedb.review.verdicts import Statement, say
 from facedb.scan import retention
 from facedb.scan.findings.ranked import Finding, FindingSelection, finding_counts, findings, track_record
+from facedb.scan.findings.standing import stand
 from facedb.scan.run import ScanOptions, scan
-from facedb.web.data import queue
+from facedb.web.data import decisions, queue, sittings
 from facedb.web.data.kept_states import Standing
+from facedb.web.data.statements import Wish
 from tests.db.population import Population
 from tests.unit.findings.people import DIM, Crowd, unit
 
@@ -103,6 +105,7 @@ def _stands_as_the_view_says(db: Database, kept: Standing, scan_id: int) -> None
         whole = conn.execute("select * from bi.findings where scan_id = %s order by rank", (scan_id,)).fetchall()
         told = {row[0]: row[1:] for row in conn.execute(_STATES, (scan_id,)).fetchall() if row[1] != "open"}
         assert dict(kept.at(conn, scan_id).said) == told
+        assert dict(stand(conn, scan_id).said) == told, "what a process that just began takes over"
         for rank in (row[0] for row in whole[:3]):
             assert conn.execute("select * from facedb.findings_of(%s, %s)", (scan_id, [rank])).fetchall() == [
                 row for row in whole if row[0] == rank
@@ -135,6 +138,29 @@ def test_what_is_kept_of_the_queue_follows_what_is_taken_back_moved_and_told_aga
         conn.execute("set local facedb.forget = on")
         conn.execute("delete from facedb.verdict where id % 2 = 0")
     _stands_as_the_view_says(database, kept, everything)
+
+
+def test_a_process_that_just_began_finds_out_only_what_was_said_since(database: Database, everything: int) -> None:
+    first = read(database, kind="merge")[0]
+    second = read(database, kind="stray")[0]
+    answer(database, [Answer(first.rank, "accept")])
+    with database.connection() as conn:
+        conn.execute(
+            "update facedb.standing_finding set state = 'unsure', agrees = null where rank = %s", (first.rank,)
+        )
+        # As the page decides, which keeps where it stands only afterwards.
+        wish = decisions.as_proposed(conn, Wish(everything, second.rank, "wrong-identity"))
+        decisions.decide(conn, sittings.begin(conn, "ann"), "ann", [wish])
+    with database.connection() as conn:
+        found = stand(conn, everything).said
+        assert found[first.rank] == ("unsure", None), "what was kept is not asked again"
+        assert found[second.rank] == ("decided", True)
+        assert conn.execute("select rank from facedb.standing_finding").fetchall() == [(first.rank,)], (
+            "reading writes nothing"
+        )
+        # Somebody may always delete what was kept.
+        conn.execute("delete from facedb.standing")
+        assert stand(conn, everything).said[first.rank] == ("decided", True)
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())

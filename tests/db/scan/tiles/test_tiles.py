@@ -39,7 +39,6 @@ EXACT = WorkOptions(engine="exact", threads=1)
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiles of two blocks, so that a few dozen faces make a triangle of tiles."""
-    monkeypatch.setattr(ledger, "TILE_COLUMNS", 24)
     monkeypatch.setattr(ledger.cut, "__defaults__", (24,))
 
 
@@ -64,6 +63,13 @@ def begun(db: Database, threshold: float = 0.5) -> int:
         row = conn.execute("select max(id) from facedb.scan where status = 'running'").fetchone()
     assert row is not None
     return int(row[0])
+
+
+def test_a_tile_is_sixteen_of_its_blocks_wide_and_at_least_as_wide_as_usual() -> None:
+    for rows, columns in ((8_192, 131_072), (65_536, 1_048_576), (1_000, 131_072)):
+        borders = list(range(0, 3_000_000, rows))
+        widths = {borders[each.last_column + 1] - borders[each.first_column] for each in ledger.cut(borders, 0)}
+        assert columns <= max(widths) < columns + rows
 
 
 @pytest.mark.parametrize("carried", [0, 1, 3])

@@ -1,7 +1,4 @@
-"""The fused kernel: its arithmetic in Triton's interpreter against NumPy, and its machine code. Triton needs no GPU for either.
-
-uv pip install triton && pytest tests/unit/join/gpu/test_fused.py
-"""
+"""The fused kernels: their arithmetic in Triton's interpreter against NumPy, and their machine code. Triton needs no GPU for either."""
 
 from __future__ import annotations
 
@@ -15,14 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-if find_spec("triton") is None:
-    pytest.skip("Triton (1 GB) is not installed: uv pip install triton", allow_module_level=True)
+if find_spec("triton") is None:  # uv sync --group kernels
+    pytest.skip("Triton (1 GB) is not installed: uv sync --group kernels", allow_module_level=True)
 
 # Looked at when Triton is imported, by nothing but these tests.
 os.environ["TRITON_INTERPRET"] = "1"
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:triton", "ignore::DeprecationWarning")
 
-HEIGHT, WIDTH = 128, 256
+from facedb.join.gpu import fused  # noqa: E402
+from facedb.join.gpu.fused import Shape, shape_of  # noqa: E402
 
 
 class Tensor:
@@ -61,93 +59,115 @@ class Tensor:
         return tuple(step // self.array.itemsize for step in self.array.strides)
 
 
-def hot_by_kernel(
-    codes: np.ndarray, row: tuple[int, int], column: tuple[int, int], lowest: float, capacity: int = 64
-) -> tuple[set[int], int]:
-    """What the kernel appends for the rows ``row`` (start, stop) against the columns ``column`` of ``codes``, and its count."""
-    from facedb.join.gpu.fused import constants_of, hot_tiles
-
+def pairs_by_kernels(
+    codes: np.ndarray,
+    labels: np.ndarray,
+    row: tuple[int, int],
+    column: tuple[int, int],
+    lowest: int,
+    shape: Shape,
+    *,
+    capacity: int = 4096,
+) -> tuple[set[tuple[int, int, int]], int]:
+    """What both kernels append for the rows ``row`` (start, stop) against the columns ``column`` of ``codes``, and its count."""
     rows, columns = (np.ascontiguousarray(codes[start:stop]) for start, stop in (row, column))
-    hot, count = np.full(capacity, -1, np.int32), np.zeros(1, np.int32)
-    grid = -(-len(rows) // HEIGHT), -(-len(columns) // WIDTH)
-    arguments = (row[0], column[0], len(rows), len(columns), capacity)
-    kind = "i8" if codes.dtype == np.int8 else "fp16"
-    limit = int(lowest) if kind == "i8" else float(lowest)
-    constants = constants_of(kind, codes.shape[1])
-    hot_tiles[grid](*map(Tensor, (rows, columns, hot, count)), limit, *arguments, **constants)
-    return set(hot[hot >= 0].tolist()), int(count[0])
+    span = 2 * shape.width
+    hot, hot_count = np.full(1024, -1, np.int32), np.zeros(1, np.int32)
+    hits, count = np.full((capacity, 3), -1, np.int32), np.zeros(1, np.int32)
+    codes_of = tuple(map(Tensor, (rows, columns)))
+    labels_of = tuple(Tensor(np.ascontiguousarray(labels[start:stop])) for start, stop in (row, column))
+    found, told = tuple(map(Tensor, (hot, hot_count))), tuple(map(Tensor, (hits, count)))
+    borders = (lowest, row[0], column[0], row[1], column[1])
+    grid = -(-len(rows) // shape.height), -(-len(columns) // span)
+    for kernel in (fused.hot_tiles, fused.append_pairs):
+        constants = fused.constants_of(kernel, codes.shape[1], shape)
+        if kernel is fused.hot_tiles:
+            kernel[grid](*codes_of, *found, *borders, span, **constants)
+        else:
+            kernel[(3, 1)](*codes_of, *labels_of, *found, *told, *borders, capacity, **constants)
+    numbers = hot[: int(hot_count[0])].tolist()
+    assert len(set(numbers)) == len(numbers)
+    kept = [tuple(hit) for hit in hits[: min(int(count[0]), capacity)].tolist()]
+    assert len(set(kept)) == len(kept)
+    return set(kept), int(count[0])
 
 
-def hot_by_numpy(
-    codes: np.ndarray, row: tuple[int, int], column: tuple[int, int], lowest: float
-) -> tuple[set[int], set[int]]:
-    """The tiles that hold a pair column < row of at least ``lowest``; and those that lie on the diagonal, which may be told too."""
-    wide = codes.astype(np.float64)
-    products = wide[row[0] : row[1]] @ wide[column[0] : column[1]].T
-    i = np.arange(products.shape[0])[:, None] + np.zeros(products.shape, np.int64)
-    j = np.arange(products.shape[1])[None, :] + np.zeros(products.shape, np.int64)
-    across = -(-(column[1] - column[0]) // WIDTH)
-    number = i // HEIGHT * across + j // WIDTH
-    before = j + column[0] < i + row[0]
-    hot = set(number[before & (products >= lowest)].tolist())
-    touched = {int(n) for n in np.unique(number) if before[number == n].any() and not before[number == n].all()}
-    return hot, touched
+def pairs_by_numpy(
+    codes: np.ndarray, labels: np.ndarray, row: tuple[int, int], column: tuple[int, int], lowest: int
+) -> set[tuple[int, int, int]]:
+    """The same by the definition."""
+    products = codes[row[0] : row[1]].astype(np.int64) @ codes[column[0] : column[1]].astype(np.int64).T
+    i, j = np.arange(*row)[:, None], np.arange(*column)[None, :]
+    wanted = (products >= lowest) & (j < i) & (labels[i] != labels[j])
+    return {(int(a) + row[0], int(b) + column[0], int(products[a, b])) for a, b in np.argwhere(wanted)}
 
 
-@pytest.mark.parametrize("kind", [np.int8, np.float16])
+STRIPS, DEEP = Shape(64, 32, 64, 4, 2), Shape(64, 64, 32, 4, 3)
+
+
+@pytest.mark.parametrize("shape", [STRIPS, DEEP])
 @pytest.mark.parametrize(("row", "column"), [((300, 560), (0, 300)), ((100, 400), (100, 400)), ((0, 130), (200, 460))])
-def test_the_kernel_tells_the_tiles_that_hold_a_candidate_and_none_beside_them(
-    kind: type, row: tuple[int, int], column: tuple[int, int]
+@pytest.mark.parametrize("lowest", [30_000, 5_000])
+def test_the_kernels_find_the_pairs_of_the_definition(
+    shape: Shape, row: tuple[int, int], column: tuple[int, int], lowest: int
 ) -> None:
     rng = np.random.default_rng(1)
     codes = rng.integers(-40, 41, (600, 64)).astype(np.int8)
-    codes[310], codes[555] = codes[20], codes[290]
-    if kind is np.float16:
-        codes = (codes / np.linalg.norm(codes.astype(float), axis=1, keepdims=True)).astype(np.float16)
-    lowest = 0.9 if kind is np.float16 else 30_000
-    wanted, diagonal = hot_by_numpy(codes, row, column, lowest)
-    found, count = hot_by_kernel(codes, row, column, lowest)
+    codes[310], codes[555], codes[399] = codes[20], codes[290], codes[101]
+    labels = np.arange(600) // 3
+    found, count = pairs_by_kernels(codes, labels, row, column, lowest, shape, capacity=1 << 16)
+    assert found == pairs_by_numpy(codes, labels, row, column, lowest)
     assert count == len(found)
-    assert wanted <= found <= wanted | diagonal
 
 
-def test_sums_of_the_largest_codes_are_exact_and_the_limit_itself_is_hot() -> None:
-    codes = np.zeros((300, 128), np.int8)
+@pytest.mark.parametrize("shape", [STRIPS, DEEP])
+def test_sums_of_the_largest_codes_are_exact_and_the_limit_itself_is_reached(shape: Shape) -> None:
+    codes, labels = np.zeros((300, 64), np.int8), np.arange(300)
     codes[0], codes[200] = 127, 127
-    assert hot_by_kernel(codes, (150, 300), (0, 120), 128 * 127**2)[0] == {0}
-    assert hot_by_kernel(codes, (150, 300), (0, 120), 128 * 127**2 + 1)[0] == set()
+    largest = 64 * 127**2
+    assert pairs_by_kernels(codes, labels, (150, 300), (0, 120), largest, shape) == ({(200, 0, largest)}, 1)
+    assert pairs_by_kernels(codes, labels, (150, 300), (0, 120), largest + 1, shape) == (set(), 0)
 
 
-def test_more_hot_tiles_than_there_is_room_for_are_counted() -> None:
-    codes = np.ones((900, 64), np.int8)
-    found, count = hot_by_kernel(codes, (512, 900), (0, 512), 1, capacity=3)
-    assert (len(found), count) == (3, 8)
+def test_more_pairs_than_there_is_room_for_are_told_and_nothing_is_written_behind_the_buffer() -> None:
+    codes, labels = np.ones((900, 64), np.int8), np.arange(900)
+    found, count = pairs_by_kernels(codes, labels, (512, 900), (0, 512), 1, STRIPS, capacity=30)
+    assert len(found) == 30
+    # It stops soon after: one tile of each of three programs.
+    assert 30 < count <= 30 + 3 * STRIPS.height * STRIPS.width
+
+
+@pytest.mark.parametrize("codes", [64, 128, 192, 512, 1280])
+def test_a_shape_fits_the_shared_memory_that_it_was_chosen_for(codes: int) -> None:
+    for shared in (100 << 10, 164 << 10, 227 << 10):
+        shape = shape_of(codes, shared)
+        assert shape.shared_bytes(codes) <= shared
+        assert codes % shape.depth == 0
 
 
 COMPILE = """
 import sys
-from facedb.join.gpu.fused import compiled
-machine = compiled(sys.argv[1], 512)
-open(sys.argv[2], "wb").write(machine.asm["cubin"])
-sys.stdout.write(machine.asm["ptx"])
+from facedb.join.gpu import fused
+codes = int(sys.argv[2])
+code = fused.compiled(getattr(fused, sys.argv[1]), codes, fused.shape_of(codes, 232448), 90)
+open(sys.argv[3], "wb").write(code.cubin)
+sys.stdout.write(f"{code.shared_bytes} {code.more}")
 """
 
 
-@pytest.mark.parametrize("codes", ["i8", "fp16"])
+@pytest.mark.parametrize("codes", [128, 512, 1280])
 def test_it_compiles_for_an_h100_to_tensor_core_instructions_without_a_spilled_register(
-    codes: str, tmp_path: Path
+    codes: int, tmp_path: Path
 ) -> None:
     cubin = tmp_path / "hot.cubin"
     without = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    command = [sys.executable, "-c", COMPILE, codes, str(cubin)]
-    ptx = subprocess.run(command, env=without, capture_output=True, text=True, check=True).stdout
-    assert "wgmma.mma_async" in ptx
-    found = find_spec("triton")
-    assert found is not None
-    assert found.origin is not None
-    tool = Path(found.origin).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
-    told = subprocess.run([tool, "-res-usage", cubin], capture_output=True, text=True, check=True)
-    words = (told.stdout + told.stderr).split()
-    used = dict(word.split(":", 1) for word in words if word.startswith(("REG:", "STACK:", "LOCAL:")))
-    assert int(used["REG"]) <= 192
-    assert (used["STACK"], used["LOCAL"]) == ("0", "0")
+    command = [sys.executable, "-W", "ignore", "-c", COMPILE, "hot_tiles", str(codes), str(cubin)]
+    told = subprocess.run(command, env=without, capture_output=True, text=True, check=True).stdout
+    shared_bytes, more = (int(word) for word in told.split())
+    assert shared_bytes <= shape_of(codes, 232_448).shared_bytes(codes) <= 232_448
+    assert 0 <= more <= 2
+    tools = Path(str(find_spec("triton").origin)).parent / "backends" / "nvidia" / "bin"  # type: ignore[union-attr]
+    used = subprocess.run([tools / "cuobjdump", "-res-usage", cubin], capture_output=True, text=True, check=True)
+    words = dict(word.split(":", 1) for word in used.stdout.split() if word.startswith(("REG:", "STACK:", "LOCAL:")))
+    assert (words["STACK"], words["LOCAL"]) == ("0", "0")
+    assert "IGMMA" in subprocess.run([tools / "nvdisasm", cubin], capture_output=True, text=True, check=True).stdout

@@ -121,6 +121,21 @@ def test_overflow_happens_and_is_survived():
     searcher.close()
 
 
+def test_every_device_has_work_where_there_are_tiles_for_all(monkeypatch):
+    gallery = clustered(np.random.default_rng(3), 300, 64, 300)
+    searcher = append_searcher(gallery, 0.5, capacity=1_000, height=75, width=300, devices=4)
+    sizes = []
+
+    def append(_self, tiles, _lowest):
+        sizes.append(len(tiles))
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+
+    monkeypatch.setattr(CpuAppend, "batch", 32)
+    monkeypatch.setattr(CpuAppend, "append", append)
+    found(searcher, gallery, 300)
+    assert sizes == [1, 1, 1, 1]
+
+
 @pytest.mark.parametrize("tile", [Tile(0, 9, 3, 7), Tile(5, 7, 0, 8), Tile(0, 2, 0, 1), Tile(4, 6, 1, 3)])
 def test_the_halves_of_a_tile_cover_it_once(tile):
     cells = [

@@ -53,3 +53,35 @@ where w.scan_id = %(scan_id)s;
 -- name: standing
 -- Where some findings stand, of those that are not simply open.
 select rank, state, agrees from facedb.findings_of(%(scan_id)s, %(ranks)s) where state <> 'open';
+
+-- name: standing_whole
+-- Where all findings of a scan stand, of those that are not simply open.
+select rank, state, agrees from bi.findings where scan_id = %(scan_id)s and state <> 'open';
+
+-- name: kept
+-- What was found out before, in one look: who keeps it changes several rows.
+select s.verdicts, s.newest, s.rest, f.rank, f.state, f.agrees
+from facedb.standing s left join facedb.standing_finding f on f.scan_id = s.scan_id
+where s.scan_id = %(scan_id)s;
+
+-- name: hold_scan
+-- A scan that is not pruned until this transaction ends; asked for before the lock, for which whoever prunes it would wait.
+select from facedb.scan where id = %(scan_id)s for key share;
+
+-- name: keep_alone
+-- Two who keep what they found would mix it; readers do not wait.
+lock table facedb.standing in share row exclusive mode;
+
+-- name: keep
+-- Write from what it was found out.
+insert into facedb.standing (scan_id, verdicts, newest, rest) values (%(scan_id)s, %(verdicts)s, %(newest)s, %(rest)s)
+on conflict (scan_id) do update set verdicts = excluded.verdicts, newest = excluded.newest, rest = excluded.rest;
+
+-- name: forget_findings
+-- Findings that are open again, or stand differently now.
+delete from facedb.standing_finding where scan_id = %(scan_id)s and rank = any(%(ranks)s);
+
+-- name: keep_findings
+-- Findings and where they stand.
+insert into facedb.standing_finding (scan_id, rank, state, agrees)
+select %(scan_id)s, t.* from unnest(%(ranks)s::integer[], %(states)s::text[], %(agrees)s::boolean[]) t;
