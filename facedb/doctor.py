@@ -73,7 +73,7 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
         "ok" if sensors else "warning",
         f"{counted(len(sensors), 'sensor')}, hottest {hottest:.0f} °C"
         if hottest is not None
-        else "no sensor can be read, so --max-temp cannot guard",
+        else "no sensor can be read, so --max-temp has nothing to go by",
     )
     yield _disk(settings)
     yield from _database(settings)
@@ -87,7 +87,7 @@ def _kernels() -> Iterator[Diagnosis]:
         speeds = [measured[dim][kernel.name] for dim in _DIMENSIONS]
         fault = next((speed.why_not for speed in speeds if speed.why_not is not None), None)
         tera = " / ".join(f"{speed.tera_per_s:.2f}" for speed in speeds if speed.tera_per_s is not None)
-        said = f"10^12 operations a second and thread at {' / '.join(map(str, _DIMENSIONS))} values: {tera}"
+        said = f"10^12 operations per second and thread at {' / '.join(map(str, _DIMENSIONS))} values: {tera}"
         yield Diagnosis(f"int8 by {kernel.name}", "warning" if fault else "ok", fault or said)
 
 
@@ -126,7 +126,10 @@ def _disk(settings: Settings) -> Diagnosis:
     if free > _FREE_GB:
         return Diagnosis("disk", "ok", f"{free:.0f} GB free for {settings.home}")
     return Diagnosis(
-        "disk", "warning", f"{free:.1f} GB free for {settings.home}", "make room, or name another FACEDB_HOME"
+        "disk",
+        "warning",
+        f"{free:.1f} GB free for {settings.home}",
+        "make room, or set FACEDB_HOME to another directory",
     )
 
 
@@ -156,7 +159,7 @@ def _models(db: Database) -> Iterator[Diagnosis]:
                 if not Path(file).is_file():
                     faults.append(f"{file} is gone")
                 elif weights_sha256(Path(file)) != sha:
-                    faults.append(f"{file} is not what it was")
+                    faults.append(f"{file} has changed since")
             except FacedbError as error:
                 faults.append(str(error))
         said = "; ".join(faults) or f"{path}, as its contract says"
@@ -179,7 +182,7 @@ def _room(settings: Settings, db: Database) -> Iterator[Diagnosis]:
     state = "ok" if free > 2 * need else "warning"
     cure = "" if state == "ok" else "make room before a forget, an upgrade or a vacuum full"
     yield Diagnosis(
-        "room", state, f"{free / 1e9:,.1f} GB free, rewriting the largest table takes {need / 1e9:,.2f} GB", cure
+        "room", state, f"{free / 1e9:,.1f} GB free; rewriting the largest table takes {need / 1e9:,.2f} GB", cure
     )
 
 
@@ -189,7 +192,7 @@ def _gpu() -> Diagnosis:
         "gpu",
         "warning" if missing else "ok",
         missing or f"driver {driver_version()}",
-        "the extra `gpu` and an NVIDIA driver" if missing else "",
+        "install the extra `gpu` and an NVIDIA driver" if missing else "",
     )
 
 

@@ -30,7 +30,7 @@ if threading.current_thread() is threading.main_thread() and signal.getsignal(si
 
 
 # What runs the whole program from outside, command by command, in a browser or with faults: half of the time of all tests.
-_WHOLE = ("acceptance", "faults", "web/test_browser.py", "web/test_fuzz.py")
+_WHOLE = ("acceptance", "faults", "web/browser", "web/test_fuzz.py")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -155,7 +155,7 @@ def main(folder: Path, method: str, threshold: float, threads: int) -> None:
     """Run ``method`` on the gallery in ``folder``, leave the pair keys there, write seconds and peak memory to stdout."""
     vectors: Float32Array = _load(folder / "vectors.npy")
     gallery = Gallery(vectors, _load(folder / "labels.npy"), np.arange(len(vectors)))
-    for library in ("numkong", "onnxruntime"):
+    for library in ("numkong", "onnxruntime", "numpy.random", "facedb.join.integer.int8"):
         # Imports are not what is timed.
         with suppress(ImportError):
             importlib.import_module(library)

@@ -1,12 +1,14 @@
 """What a scan of any size would take, computed: nothing is searched, only the kernel of this machine is measured.
 
 With n faces of d values there are n (n - 1) / 2 pairs and d multiplications and additions for each, 2 d operations. A thread that does s
-operations a second, and looks over the product of each pair in `LOOK_SECONDS`, needs n (n - 1) / 2 (2 d / s + `LOOK_SECONDS`) seconds
-for all; t threads on each of w machines a (t w)-th of that. A GPU is taken at `GPU_TERA` 10^12 float16 operations a second, its bare
-matrix product, times `OF_GPU`, which is what facedb hopes to reach there: it was never run on one.
+operations a second on a hot tile, `OF_THREAD` of that on one tile after another, and looks over the product of each pair in
+`LOOK_SECONDS`, needs n (n - 1) / 2 (2 d / (s `OF_THREAD`) + `LOOK_SECONDS`) seconds for all; t threads on each of w machines a (t w)-th
+of that. A prefix, where it pays, makes it less. A GPU is taken at `GPU_TERA` 10^12 int8 operations a second, what a whole search did.
 
-The vectors are 4 n d bytes, written once as chunks. A worker that holds all of them reads them once; one that does not, reads the columns
-of each tile again: n (n - 1) / 2 / h vectors in all, where h is the height of a tile, the faces of a block.
+The vectors are 4 n d bytes, written once as chunks. A worker that holds all of them, in `WHOLE_TIMES` their bytes, reads them once; one
+that does not, reads the columns of each tile again: n (n - 1) / 2 / h vectors in all, where h is the height of a tile, the faces of a
+block. Each machine reads over its network what its workers need, if the store of the chunks keeps up; without chunks all of it comes out
+of one database, at `DATABASE_BYTES` a second.
 """
 
 from __future__ import annotations
@@ -14,13 +16,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facedb.core.defaults import BLOCK_ROWS
+from facedb.scan.tiles.ledger import BLOCKS_WIDE
+from facedb.scan.tiles.worker import WHOLE_TIMES
 
 LOOK_SECONDS = 27e-6 / 512**2
 """The maximum of a tile of 512 x 512 takes 18 us of thread time and binding its arrays 9 (tests/bench/README.md)."""
-GPU_TERA = 790.0
-"""float16 with float32 sums on an H200, measured elsewhere (data sheet: 989)."""
-OF_GPU = 0.4
-"""The first aim for the engine cuda: 2.5 times the bare product."""
+OF_THREAD = 0.86
+"""Of the speed on a hot tile, what products reach on one tile after another: 0.85 to 0.87 at 512 and 128 values (tests/bench/README.md)."""
+DATABASE_BYTES = 0.3e9
+"""The server's own COPY of 147,000 x 512 vectors a second, on one connection (`facedb bench load`)."""
+GPU_TERA = 1196.0
+"""10,000,000 x 512 in 42.8 s on one H100, from the first product to the last flagged pair (tests/bench/README.md)."""
 PAIR_BYTES = 107
 """A flagged pair with its two indexes: 272,273 of them were 29.1 MB."""
 
@@ -29,7 +35,8 @@ PAIR_BYTES = 107
 class Fleet:
     """``machines`` that each have ``units`` (threads, or GPUs) of ``tera`` 10^12 operations a second.
 
-    Of these a ``share`` is reached, and ``look`` seconds come on top for each pair; ``memory`` bytes hold vectors in each machine.
+    Of these a ``share`` is reached, and ``look`` seconds come on top for each pair; ``memory`` bytes hold vectors in each machine, which
+    reads ``network`` bytes a second.
     """
 
     name: str
@@ -39,16 +46,12 @@ class Fleet:
     share: float
     look: float
     memory: float
-
-    @property
-    def workers(self) -> int:
-        """Copies of the vectors: one in each machine."""
-        return self.machines
+    network: float = 1.25e9
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A scan of ``faces`` x ``dim`` by a ``fleet``, computed; bytes, operations and seconds."""
+    """A scan of ``faces`` x ``dim`` by a ``fleet``, computed; bytes, operations and seconds. ``held``: each machine holds all vectors."""
 
     fleet: Fleet
     faces: int
@@ -56,23 +59,28 @@ class Estimate:
     pairs: int
     operations: float
     vector_bytes: int
+    held: bool
     read_bytes: float
+    read_seconds: float
+    database_seconds: float
     tiles: int
     chance_pairs: float
     pair_bytes: float
     seconds: float
 
 
-def estimate(
-    fleet: Fleet, faces: int, dim: int, *, fmr: float, rows: int = BLOCK_ROWS, columns: int = 1 << 17
-) -> Estimate:
-    """What ``fleet`` needs for a scan of ``faces`` x ``dim`` in tiles of ``rows`` x ``columns``, at a false match rate ``fmr``."""
+def tile_columns(rows: int) -> int:
+    """The faces that a tile of blocks of ``rows`` is wide."""
+    return BLOCKS_WIDE * max(rows, BLOCK_ROWS)
+
+
+def estimate(fleet: Fleet, faces: int, dim: int, *, fmr: float, rows: int = BLOCK_ROWS) -> Estimate:
+    """What ``fleet`` needs for a scan of ``faces`` x ``dim`` in blocks of ``rows``, at a false match rate ``fmr``."""
     pairs = faces * (faces - 1) // 2
     operations = 2.0 * dim * pairs
     vector_bytes = 4 * dim * faces
-    # An engine holds codes, or half floats, beside the vectors.
-    held = 1.75 * vector_bytes <= fleet.memory
-    read = float(vector_bytes) * fleet.workers if held else 4.0 * dim * pairs / rows
+    held = WHOLE_TIMES * vector_bytes <= fleet.memory
+    read = float(vector_bytes) * fleet.machines if held else 4.0 * dim * pairs / rows
     return Estimate(
         fleet,
         faces,
@@ -80,8 +88,11 @@ def estimate(
         pairs,
         operations,
         vector_bytes,
+        held,
         read,
-        max(1, pairs // (rows * columns)),
+        read / (fleet.machines * fleet.network),
+        read / DATABASE_BYTES,
+        max(1, pairs // (rows * tile_columns(rows))),
         pairs * fmr,
         pairs * fmr * PAIR_BYTES,
         (operations / (fleet.tera * 1e12 * fleet.share) + pairs * fleet.look) / (fleet.machines * fleet.units),

@@ -10,6 +10,8 @@ from typing import Annotated, cast
 import typer
 
 from facedb import __version__
+from facedb.cli import help_page
+from facedb.cli.command_list import CommandList
 from facedb.cli.commands import calibrate, check, forget, model, plan, review, search, steps, verdict, work
 from facedb.cli.commands.machine import bench, db, demo, doctor
 from facedb.cli.commands.reading import bi, diff, evaluate, export, findings, report, results, show
@@ -25,8 +27,10 @@ from facedb.core.machine import memory
 # The base of every complaint about arguments, of whichever click this typer runs on.
 _ArgumentError = cast("type[Exception]", typer.BadParameter.__base__)
 
+_commands = CommandList()
 app = typer.Typer(
     name="facedb",
+    cls=_commands.group_class(),
     help="Find the mistakes in a face dataset: compare every face with every other, exactly, and keep the answer in PostgreSQL.",
     no_args_is_help=True,
     add_completion=True,
@@ -72,47 +76,44 @@ def options(
     ctx.obj = State(dsn=dsn, reporter=reporter, verbose=verbose)
 
 
-app.command(epilog="Example: facedb check photos/ --model arcface.onnx --detector yunet.onnx --threshold 0.45")(
-    check.check
+_commands.add(check.check, example="facedb check photos/ --model arcface.onnx --detector yunet.onnx --threshold 0.45")
+_commands.add(demo.demo, example="facedb demo")
+_commands.add(steps.ingest, example="facedb ingest photos/ --dataset crawl-2026")
+_commands.add(steps.embed, example="facedb embed --model arcface.onnx --detector yunet.onnx --dataset crawl-2026")
+_commands.add(steps.scan, cls=ValueMayFollow, example="facedb scan --threshold 0.45 --datasets train,test")
+_commands.add(work.work, example="facedb work --any --threads 8")
+_commands.add(results.links, example="facedb links --limit 20")
+_commands.add(findings.findings, example="facedb findings --limit 50 --class stray")
+_commands.add(show.show, example="facedb show 12 --open")
+_commands.add(
+    report.report,
+    example="facedb report noise.html --findings 200, or for strangers: facedb report noise.html --redact",
 )
-app.command(epilog="Example: facedb demo")(demo.demo)
-app.command(epilog="Example: facedb ingest photos/ --dataset crawl-2026")(steps.ingest)
-app.command(epilog="Example: facedb embed --model arcface.onnx --detector yunet.onnx --dataset crawl-2026")(steps.embed)
-app.command(cls=ValueMayFollow, epilog="Example: facedb scan --threshold 0.45 --datasets train,test")(steps.scan)
-app.command(epilog="Example: facedb work --any --threads 8")(work.work)
-app.command(epilog="Example: facedb links --limit 20")(results.links)
-app.command(epilog="Example: facedb findings --limit 50 --class stray")(findings.findings)
-app.command(epilog="Example: facedb show 12 --open")(show.show)
-app.command(
-    epilog="Example: facedb report noise.html --findings 200, or for strangers: facedb report noise.html --redact"
-)(report.report)
-app.command(epilog="Example: facedb calibrate --fmr 1e-5 --plot scores.svg")(calibrate.calibrate)
-app.command(epilog="Example: facedb evaluate --inject merge=2%,stray=3%,swap=1%,duplicate=1% --seed 7")(
-    evaluate.evaluate
+_commands.add(calibrate.calibrate, example="facedb calibrate --fmr 1e-5 --plot scores.svg")
+_commands.add(evaluate.evaluate, example="facedb evaluate --inject merge=2%,stray=3%,swap=1%,duplicate=1% --seed 7")
+_commands.add(results.pairs, example="facedb pairs --min-score 0.6 --format csv > pairs.csv")
+_commands.add(results.faces, example="facedb faces --role bystander")
+_commands.add(results.rejects, example="facedb rejects --code no_face")
+_commands.add(results.datasets, example="facedb datasets")
+_commands.add(results.identities, example="facedb identities --dataset faces --format csv")
+_commands.add(results.scans, example="facedb scans --format json")
+_commands.add(diff.diff, example="facedb diff 3 4 --only new")
+_commands.add(plan.plan, example="facedb plan --format csv > plan.csv")
+_commands.add(plan.plans, example="facedb plans")
+_commands.add(plan.apply, example="facedb apply 3, and when it looks right: facedb apply 3 --yes")
+_commands.add(plan.undo, example="facedb undo 3 --yes")
+_commands.add(export.export, example="facedb export list cleaned.csv")
+_commands.add(search.search, example="facedb search photo.jpg --top 5")
+_commands.add(
+    forget.forget, example='facedb forget --identity "Juno Oakes", and when the counts are right: the same with --yes'
 )
-app.command(epilog="Example: facedb pairs --min-score 0.6 --format csv > pairs.csv")(results.pairs)
-app.command(epilog="Example: facedb faces --role bystander")(results.faces)
-app.command(epilog="Example: facedb rejects --code no_face")(results.rejects)
-app.command(epilog="Example: facedb datasets")(results.datasets)
-app.command(epilog="Example: facedb identities --dataset faces --format csv")(results.identities)
-app.command(epilog="Example: facedb scans --format json")(results.scans)
-app.command(epilog="Example: facedb diff 3 4 --only new")(diff.diff)
-app.command(epilog="Example: facedb plan --format csv > plan.csv")(plan.plan)
-app.command(epilog="Example: facedb plans")(plan.plans)
-app.command(epilog="Example: facedb apply 3, and when it looks right: facedb apply 3 --yes")(plan.apply)
-app.command(epilog="Example: facedb undo 3 --yes")(plan.undo)
-app.command(epilog="Example: facedb export list cleaned.csv")(export.export)
-app.command(epilog="Example: facedb search photo.jpg --top 5")(search.search)
-app.command(
-    epilog='Example: facedb forget --identity "Juno Oakes", and when the counts are right: the same with --yes'
-)(forget.forget)
-app.command(epilog="Example: facedb review --by ann")(review.review)
-app.command(epilog="Example: facedb doctor")(doctor.doctor)
-app.add_typer(model.app)
-app.add_typer(verdict.app)
-app.add_typer(bench.app)
-app.add_typer(bi.app)
-app.add_typer(db.app)
+_commands.add(review.review, example="facedb review --by ann")
+_commands.add(doctor.doctor, example="facedb doctor")
+_commands.add_group(model.app)
+_commands.add_group(verdict.app)
+_commands.add_group(bench.app)
+_commands.add_group(bi.app)
+_commands.add_group(db.app)
 
 
 def main() -> None:
@@ -140,6 +141,8 @@ def _run() -> int:
     try:
         # In order: what is done is committed, and the embedded server is stopped by its last user.
         on_interrupt(signal.default_int_handler)
+        if help_page.is_asked_for(sys.argv[1:]):
+            help_page.load()
         code = app(standalone_mode=False)
     except FacedbError as error:
         complain(str(error))

@@ -9,11 +9,10 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import platformdirs
+from typing import Literal
 
 from facedb.core.defaults import KEEP_SCANS
 from facedb.core.errors import ConfigError
@@ -72,7 +71,7 @@ def load_settings(
         ("argument", _present({"dsn": dsn, "home": home})),
         ("environment", _present({key: environ.get(f"FACEDB_{key.upper()}") for key in _KEYS})),
         *((str(file), _read(file)) for file in _files(directory)),
-        ("default", _present({"home": _personal(platformdirs.user_data_path), "service_dir": DEFAULT_SERVICE_DIR})),
+        ("default", _present({"home": _personal("data"), "service_dir": DEFAULT_SERVICE_DIR})),
     ]
     values: dict[str, str | Path] = {}
     origin: dict[str, str] = {}
@@ -116,13 +115,17 @@ def _files(directory: Path) -> list[Path]:
     nearest = next(
         (place / FILE_NAME for place in (directory, *directory.parents) if (place / FILE_NAME).is_file()), None
     )
-    personal = _personal(platformdirs.user_config_path)
+    personal = _personal("config")
     candidates = [nearest, None if personal is None else personal / FILE_NAME]
     return list(dict.fromkeys(file for file in candidates if file is not None and file.is_file()))
 
 
-def _personal(place: Callable[..., Path]) -> Path | None:
+def _personal(kind: Literal["data", "config"]) -> Path | None:
     """A directory of the user; None for a user without a home, as in some containers."""
+    # Loaded where it is asked: help needs no settings.
+    import platformdirs
+
+    place = platformdirs.user_data_path if kind == "data" else platformdirs.user_config_path
     try:
         return place("facedb", appauthor=False)
     except RuntimeError:

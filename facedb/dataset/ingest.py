@@ -23,8 +23,9 @@ from facedb.dataset.intake import missed_images
 from facedb.dataset.intake.one_source import Intake
 from facedb.dataset.outcomes import count_outcomes
 from facedb.dataset.places import source_rows
+from facedb.dataset.places.gone_sources import gone, refuse_if_gone
 from facedb.dataset.places.remembered_options import Asked, recall, stored_form
-from facedb.dataset.places.source_places import Home, find_home, gone, refuse_if_gone
+from facedb.dataset.places.source_places import Home, find_home
 from facedb.dataset.places.source_rows import SourceRow
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated

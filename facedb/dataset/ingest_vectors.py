@@ -66,6 +66,12 @@ class PreparedVectors:
     norms: Float32Array
     usable: NDArray[np.bool_]
 
+    def take(self, rows: NDArray[np.int64]) -> PreparedVectors:
+        """The same of some rows of the batch, in the order of ``rows``."""
+        hashes, ends = [self.hashes[k] for k in rows], [self.line_ends[k] for k in rows]
+        unit, norms, usable = self.unit[rows], self.norms[rows], self.usable[rows]
+        return PreparedVectors(self.batch.take(rows), self.refused, hashes, ends, unit, norms, usable)
+
 
 def prepare(batch: VectorBatch) -> PreparedVectors:
     """Do beforehand what can be done with a batch while the database takes another one."""
@@ -111,7 +117,7 @@ class VectorWriter:
         taken = self._first_of_each_path(batch, known)
         repeated = len(batch.paths) - len(taken)
         if repeated:
-            given = prepare(batch.take(taken))
+            given = given.take(taken)
             batch = given.batch
         hashes = given.hashes
         labels = [identities[name] if name else None for name in batch.identities]

@@ -56,13 +56,14 @@ def rehearse(name: str, open_planted: Callable[[Gallery, Sieve], Searcher], dim:
     finally:
         searcher.close()
     rows_a, rows_b = _flagged(dim)
-    expected, got = rows_a * ROWS + rows_b, found.rows_a * ROWS + found.rows_b
-    lost, invented = len(np.setdiff1d(expected, got)), len(np.setdiff1d(got, expected))
-    doubled = len(got) - len(np.unique(got))
-    if lost or invented or doubled:
+    expected = set((rows_a * ROWS + rows_b).tolist())
+    # NumPy's own operations on sets load a module of it, which takes ten times as long as the search.
+    got = (found.rows_a * ROWS + found.rows_b).tolist()
+    lost, invented = len(expected - set(got)), len(got) - len(expected & set(got))
+    if lost or invented:
         raise EngineError(
             f"The engine {name} does not find what was planted on this machine: of {len(expected)} pairs it lost {lost}, "
-            f"and it invented {invented + doubled}: use another --engine and report this."
+            f"and it invented {invented}: use another --engine and report this."
         )
 
 

@@ -181,15 +181,31 @@ class Loading:
                     choice,
                     OutsideFaces(outside.take(np.empty(0, np.int64)), np.empty((0, self.model.dim), np.float32)),
                 )
-            expect_memory(len(plan.faces) + len(outside), self.model.dim)
             inside = choice.vectors_of(plan.faces.embedding_ids)
+            folder = self._folder(len(plan.faces) + len(outside), held=inside is not None)
             wanted = (
                 outside.embedding_ids if inside is not None else np.r_[plan.faces.embedding_ids, outside.embedding_ids]
             )
             vectors = np.empty((0, self.model.dim), np.float32)
             if len(wanted):
-                vectors = snapshot.vectors(wanted, connections=options.connections, reporter=self.reporter)
+                vectors = snapshot.vectors(
+                    wanted, connections=options.connections, reporter=self.reporter, folder=folder
+                )
             return plan, choice, OutsideFaces(outside, vectors if inside is None else np.concatenate([inside, vectors]))
+
+    def _folder(self, faces: int, *, held: bool) -> Path | None:
+        """Where the vectors of so many faces are to lie, None: in memory, which must have room for the rest; ``held``: some already do."""
+        cache, dim = self.options.cache_dir, self.model.dim
+        # A file in memory counts as addresses, too.
+        if held or cache is None or memory.addresses_are_limited() or memory.has(_needed(faces, dim)):
+            expect_memory(_needed(faces, dim), faces, dim)
+            return None
+        expect_memory(_needed(faces, dim) - 4 * faces * dim, faces, dim)
+        self.reporter.say(
+            f"The vectors of {counted(faces, 'face')} ({4 * faces * dim / 1e6:,.0f} MB) do not fit into memory with the rest: "
+            f"they lie in a file in {cache} until the scan ends, which takes longer."
+        )
+        return cache
 
     def _outside(self, there: GalleryFaces, faces: GalleryFaces) -> GalleryFaces:
         """The faces without a label in datasets whose others have one."""
@@ -221,11 +237,15 @@ class Loading:
             )
 
 
-def expect_memory(faces: int, dim: int) -> None:
+def expect_memory(needed: int, faces: int, dim: int) -> None:
     """Refuse a gallery that this machine cannot hold before it is loaded, rather than fail after the search."""
-    # The vectors, their codes with the packed copy of a kernel, and per face its keys, labels and the folders it is compared with.
     memory.expect(
-        faces * (6 * dim + _BYTES_PER_FACE) + WORKING_BYTES,
+        needed,
         f"A scan of {faces:,} faces x {dim} values",
         "free some, scan fewer datasets at once (--datasets), or take a machine with more.",
     )
+
+
+def _needed(faces: int, dim: int) -> int:
+    """The vectors, their codes with the packed copy of a kernel, and per face its keys, labels and the folders it is compared with."""
+    return faces * (6 * dim + _BYTES_PER_FACE) + WORKING_BYTES

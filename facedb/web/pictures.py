@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from facedb.report.pictures.place import Place
-from facedb.report.pictures.thumbnails import SIDE, Thumbnail, Thumbnails
+from facedb.report.pictures.thumbnail_cache import SIDE, Thumbnail, Thumbnails
 from facedb.web.catalogue import TEXT
 
 PHOTO_SIDE = 2048

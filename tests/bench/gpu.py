@@ -22,8 +22,8 @@ from facedb.join.blocks import plan_blocks
 from facedb.join.engine import Searcher, self_test
 from facedb.join.gallery import Gallery
 from facedb.join.gpu import cuda, faiss_gpu
-from facedb.join.gpu.blas_device import BlasDevice
 from facedb.join.gpu.faiss_devices import FaissRoute
+from facedb.join.gpu.half_precision_device import HalfPrecisionDevice
 from facedb.join.sieve import Hits, Sieve
 
 ROUTES = [
@@ -42,10 +42,10 @@ def methods(gallery: Gallery, threshold: float) -> Iterator[tuple[str, Callable[
     sieve = Sieve(gallery, threshold)
     if cuda.probe().available:
         if importlib.util.find_spec("triton") is not None:
-            from facedb.join.gpu.fused_device import FusedDevice
+            from facedb.join.gpu.int8_device import Int8Device
 
-            yield "cuda int8 fused", lambda: cuda.open_devices(gallery, sieve, FusedDevice)
-        yield "cuda float16 cuBLAS", lambda: cuda.open_devices(gallery, sieve, BlasDevice)
+            yield "cuda int8 fused", lambda: cuda.open_devices(gallery, sieve, Int8Device)
+        yield "cuda float16 cuBLAS", lambda: cuda.open_devices(gallery, sieve, HalfPrecisionDevice)
     if faiss_gpu.probe().available:
         import faiss
 

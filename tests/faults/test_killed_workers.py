@@ -21,7 +21,7 @@ from facedb.db.server.embedded import EmbeddedServer
 from facedb.scan.run import ScanOptions, scan
 from facedb.scan.tiles import ledger, tile_rows
 from tests.db.population import Population, clustered
-from tests.db.scan.test_scan import DIM, people
+from tests.db.scan.scans import DIM, people
 from tests.faults.test_lost_connection import FAST, postmaster
 
 WORKERS, KILLS, FACES = 20, 50, 3000

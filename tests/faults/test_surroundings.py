@@ -1,6 +1,6 @@
 """What changes around facedb: a model under its old name, a clock that was set back, a dataset that cannot be written to.
 
-Renamed roots, roots that are gone and folders that cannot be listed are in `tests/db/dataset/places/test_places.py`.
+Renamed roots, roots that are gone and folders that cannot be listed are in `tests/db/dataset/places/`.
 """
 
 from __future__ import annotations

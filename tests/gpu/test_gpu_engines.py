@@ -12,9 +12,9 @@ from facedb.join.blocks import plan_blocks
 from facedb.join.engine import choose_engine, open_searcher, self_test
 from facedb.join.gallery import Gallery
 from facedb.join.gpu import cuda, faiss_gpu
-from facedb.join.gpu.blas_device import BlasDevice
 from facedb.join.gpu.cuda_device import CudaDevice
 from facedb.join.gpu.faiss_devices import FaissRoute
+from facedb.join.gpu.half_precision_device import HalfPrecisionDevice
 from facedb.join.score import pair_scores
 from facedb.join.sieve import Sieve
 from tests.unit.join.galleries import clustered, every_pair, make_gallery, run, triples, unit
@@ -138,11 +138,11 @@ def kind(request: pytest.FixtureRequest) -> type[CudaDevice]:
     if not info.available:
         pytest.skip(f"cuda: {info.reason}")
     if request.param == "float16":
-        return BlasDevice
+        return HalfPrecisionDevice
     pytest.importorskip("triton")
-    from facedb.join.gpu.fused_device import FusedDevice
+    from facedb.join.gpu.int8_device import Int8Device
 
-    return FusedDevice
+    return Int8Device
 
 
 # Buffers that run over, galleries that are streamed, shapes that keep a strip of rows and such that do not.

@@ -26,7 +26,9 @@ def forget(
     files: Annotated[
         bool, typer.Option("--files", help="Delete the files as well, not only what facedb holds.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it; without this it is only counted.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do it; without this, what would go is only counted.")
+    ] = False,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Forget a person, a photo or a whole dataset for good: rows, vectors, caches, and their bytes in the database's own files.
@@ -45,7 +47,11 @@ def forget(
                 raise UsageError("Say what to forget: --identity NAME, --image PATH or --dataset NAME.")
             if yes:
                 forget.finish(db, home=home, say=say)
-            say("What was forgotten is wiped." if yes else "A wipe was interrupted: finish it with facedb forget --yes")
+            say(
+                "What was forgotten is wiped from the files."
+                if yes
+                else "A wipe was interrupted: finish it with: facedb forget --yes"
+            )
             return
         done = forget.forget(db, subject, yes=yes, files=files, home=home, say=say)
         emit(ad_hoc({"what": str, "count": int}), done.rows(), output)
@@ -74,11 +80,14 @@ def _remarks(done: Forgotten, *, files: bool, yes: bool) -> list[str]:
         )
     if done.same_bytes_elsewhere:
         lines.append(
-            f"The same bytes are under other labels too, in {counted(done.same_bytes_elsewhere, 'row')}: forget them as well."
+            f"The same bytes are under other labels too, in {counted(done.same_bytes_elsewhere, 'row')}: forget those as well."
         )
     lines.append(
-        "Exports and backups that were written before (see bi.audit) hold what they held: they are yours to delete."
+        "Exports and backups written earlier (see bi.audit) still hold what they held; deleting those is up to you."
     )
     if not yes:
-        lines.append("Nothing is forgotten yet. There is no way back; to do it add --yes.")
+        lines.append(
+            "Nothing has been forgotten yet. If the counts are what you expected, run the same command with --yes; "
+            "there is no way back then."
+        )
     return lines

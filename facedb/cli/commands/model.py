@@ -123,7 +123,7 @@ def remove(
         f"{counted(gone.embeddings, 'embedding')}, {counted(gone.scans, 'scan')}{on}."
     )
     if not yes:
-        say("Nothing is removed yet; to do it add --yes.")
+        say("Nothing has been removed yet; to remove it, add --yes.")
 
 
 @app.command(epilog="Example: facedb model pull yunet && facedb model pull sface")

@@ -8,6 +8,7 @@ writes any other as ``bytes:`` with its percent-encoded bytes, so that the name 
 from __future__ import annotations
 
 import os
+import shlex
 import unicodedata
 from collections.abc import Iterable
 from urllib.parse import quote, unquote_to_bytes
@@ -56,6 +57,11 @@ def display(path: str | os.PathLike[str]) -> str:
     """The path on one line of a terminal: control characters, undecodable bytes and direction overrides as escapes."""
     name = os.fspath(path)
     return name if name.isprintable() else "".join(map(_shown, name))
+
+
+def quoted(path: str | os.PathLike[str]) -> str:
+    """A path as it is typed into a shell."""
+    return shlex.quote(display(path))
 
 
 def shown(message: str) -> str:

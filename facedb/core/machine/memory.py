@@ -36,6 +36,17 @@ def expect(needed: int, what: str, advice: str) -> None:
         )
 
 
+def has(needed: int) -> bool:
+    """Whether ``needed`` bytes can be taken, as far as this system says."""
+    room = available()
+    return room is None or needed <= room
+
+
+def addresses_are_limited() -> bool:
+    """Whether this process has a limit of addresses, by which a file in memory counts as well."""
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+
+
 def is_short(error: BaseException) -> bool:
     """Whether an error says that there was no memory: for an array, a thread, or a library that was to be loaded."""
     if isinstance(error, MemoryError):

@@ -1,25 +1,24 @@
-"""Where sources are: one place has one spelling, a source that moved is offered to be moved, one that is gone is not believed."""
+"""Where sources are: one place has one spelling, and a source that moved is offered to be moved."""
 
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
-from facedb.core.files.paths import display, to_text
+from facedb.core.errors import ConflictError, NotFoundError, UsageError
+from facedb.core.files.paths import display, quoted, to_text
 from facedb.core.progress import Reporter
 from facedb.dataset.places import source_rows
+from facedb.dataset.places.gone_sources import is_there
 from facedb.dataset.places.source_rows import SourceRow
 from facedb.db.connection import Connection, Database
 
 VECTOR_FORMATS = ("npz", "npy")
 """Formats whose rows are vectors without a file of their own."""
 _SAMPLE = 64
-_NAMES_ITS_FILES = ("list", "csv", "jsonl", "parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def _moved(
     before = _named(sources, old, wanted)
     if before.location == str(place):
         return Home(place, before.dataset, before)
-    if any(_is_named(before.root, path) for path, _ in source_rows.sample_files(conn, before.id, _SAMPLE)):
+    if any(is_there(before.root, path) for path, _ in source_rows.sample_files(conn, before.id, _SAMPLE)):
         if same_place(before.location, place):
             return Home(place, before.dataset, before)
         raise ConflictError(
@@ -163,7 +162,7 @@ def _offer_to_move(conn: Connection, place: Path, sources: list[SourceRow]) -> N
             raise ConflictError(
                 f"{display(place)} holds the files of the dataset {source.dataset!r}, and their old place "
                 f"{display(source.location)} is gone or empty. If it has moved, say so, and everything known of it is kept: "
-                f"`facedb ingest {_quoted(place)} --moved-from {_quoted(source.location)}`. "
+                f"`facedb ingest {quoted(place)} --moved-from {quoted(source.location)}`. "
                 "If this is another dataset, name it with --dataset NAME."
             )
 
@@ -188,47 +187,9 @@ def _holds(conn: Connection, source: SourceRow, place: Path) -> bool:
     return bool(files) and 2 * sum(_is_file(root, path, size) for path, size in files) >= len(files)
 
 
-def _is_named(root: str, path: str) -> bool:
-    return os.path.lexists(Path(root) / path)
-
-
 def _is_file(root: str, path: str, size: int | None) -> bool:
     try:
         status = (Path(root) / path).stat()
     except (OSError, ValueError):
         return False
     return size is None or status.st_size == size
-
-
-# Gone --------------------------------------------------------------------------------------------------------------
-
-
-def refuse_if_gone(conn: Connection, source: SourceRow, place: Path) -> None:
-    """Raise InputError where a known source has nothing of what is known of it any more, as when a disk is not mounted."""
-    if not source.usable:
-        return
-    if not os.path.lexists(place) and not _is_pattern(place):
-        raise gone(conn, source, place, "is not there")
-    if source.format in _NAMES_ITS_FILES:
-        files = source_rows.ready_files(conn, source.id)
-        if files and not any(_is_named(source.root, path) for path in files):
-            raise gone(conn, source, place, f"names files in {display(source.root)}, of which none is there")
-
-
-def gone(conn: Connection, source: SourceRow, place: Path, how: str) -> InputError:
-    """The error that says that a source which is empty or gone is not believed, and what can be done."""
-    known = source_rows.count_ready(conn, source.id)
-    images = "image is" if known == 1 else "images are"
-    return InputError(
-        f"{display(place)} {how}, and {known:,} {images} known from it: is a disk not mounted? Nothing was changed. "
-        f"If it has moved: `facedb ingest NEW --moved-from {_quoted(source.location)}`. If the images are gone for good: "
-        f"`facedb ingest {_quoted(place)} --allow-empty`."
-    )
-
-
-def _quoted(place: str | Path) -> str:
-    return shlex.quote(display(place))
-
-
-def _is_pattern(place: Path) -> bool:
-    return any(sign in str(place) for sign in "*?[{")

@@ -72,7 +72,7 @@ def prepare(home: Path, service_dir: Path = SERVICE_DIR) -> Place:
         return _prepare_as_root(home, service_dir) if is_root() else _prepare_as_user(home)
     except OSError as error:
         raise DatabaseError(
-            f"The directory of the embedded database cannot be prepared ({error}); name another one with FACEDB_HOME."
+            f"The directory of the embedded database cannot be prepared ({error}); set FACEDB_HOME to another one."
         ) from error
 
 
@@ -82,7 +82,7 @@ def make_home(home: Path, service_dir: Path = SERVICE_DIR) -> Path:
     if is_root() and home.is_dir() and home.stat().st_uid != 0:
         # Before anything is opened or made in a folder of somebody else.
         raise DatabaseError(
-            f"{home} belongs to user {home.stat().st_uid}: run facedb as that user, or name another FACEDB_HOME."
+            f"{home} belongs to user {home.stat().st_uid}: run facedb as that user, or set FACEDB_HOME to another directory."
         )
     if not home.is_dir():
         home.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ def own_directory(path: Path, account: Account) -> Path:
         owner = os.geteuid() if account.uid is None else account.uid
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
             raise DatabaseError(
-                f"{path} is not a private directory of user {owner}; remove it or name another FACEDB_HOME."
+                f"{path} is not a private directory of user {owner}; remove it, or set FACEDB_HOME to another directory."
             ) from None
         return path
     give(path, account)
@@ -141,7 +141,9 @@ def initdb_account(account: Account) -> Account:
         for entry in pwd.getpwall():
             if entry.pw_uid != 0:
                 return Account(entry.pw_uid, account.gid)
-    raise DatabaseError("/etc/passwd names no user but root, and initdb needs one; run facedb as an ordinary user.")
+    raise DatabaseError(
+        "/etc/passwd lists no user but root, and initdb needs another one; run facedb as an ordinary user."
+    )
 
 
 def _prepare_as_user(home: Path) -> Place:
@@ -167,7 +169,9 @@ def _prepare_as_root(home: Path, service_dir: Path) -> Place:
 def _followed(link: Path) -> Path:
     target = link.resolve()
     if not target.is_dir():
-        raise DatabaseError(f"The database of this home was in {target}, which is gone; remove {link} to begin anew.")
+        raise DatabaseError(
+            f"The database of this home was in {target}, which is gone; remove {link} to start again with an empty one."
+        )
     return target
 
 
@@ -189,13 +193,17 @@ def _service_account(service_dir: Path) -> Account:
     if service_dir.is_dir():
         # Made by somebody else, a container volume perhaps: usable as it is, or not at all.
         if service_dir.stat().st_uid != 0 or not reachable(service_dir.resolve(), account):
-            raise DatabaseError(f"{service_dir} is not open to a server's user; name another FACEDB_SERVICE_DIR.")
+            raise DatabaseError(
+                f"The user of the server cannot reach {service_dir}; set FACEDB_SERVICE_DIR to another directory."
+            )
         return account
     service_dir.parent.mkdir(parents=True, exist_ok=True)
     _make_with_group(service_dir, account)
     if not reachable(service_dir.resolve(), account):
         service_dir.rmdir()
-        raise DatabaseError(f"An unprivileged user cannot reach {service_dir}; name another FACEDB_SERVICE_DIR.")
+        raise DatabaseError(
+            f"An unprivileged user cannot reach {service_dir}; set FACEDB_SERVICE_DIR to another directory."
+        )
     return account
 
 

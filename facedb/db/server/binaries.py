@@ -30,7 +30,7 @@ def bin_dir() -> Path:
     programs = Path(found.origin).resolve().parent / _INSTALL / "bin"
     if not (programs / "postgres").is_file():
         raise DatabaseError(
-            f"The package {_WHEEL} brings no PostgreSQL {MAJOR}; install another version of it, or use --dsn."
+            f"The package {_WHEEL} contains no PostgreSQL {MAJOR}; install another version of it, or name a server with --dsn."
         )
     return programs
 

@@ -71,7 +71,9 @@ def find(known: list[Cluster], names: list[str]) -> list[Cluster]:
         path = Path(name).expanduser().absolute()
         hit = [c for c in known if path in (c.directory, c.home) or path.resolve() in (c.directory, c.home)]
         if not hit:
-            raise NotFoundError(f"There is no embedded database {name}: see `facedb db status --all`.")
+            raise NotFoundError(
+                f"There is no embedded database at {name}; `facedb db status --all` lists those that there are."
+            )
         chosen += hit
     return list(dict.fromkeys(chosen))
 
@@ -79,7 +81,9 @@ def find(known: list[Cluster], names: list[str]) -> list[Cluster]:
 def remove(cluster: Cluster) -> None:
     """Delete a database for good; raises ConflictError where its home uses it now, DatabaseError where it cannot be deleted."""
     if cluster.running and not cluster.orphaned:
-        raise ConflictError(f"The database in {cluster.directory} runs; end it with `facedb db stop`, then remove it.")
+        raise ConflictError(
+            f"The database in {cluster.directory} is running; stop it with `facedb db stop`, then remove it."
+        )
     _end(cluster.directory / "data")
     try:
         if cluster.home is not None and not cluster.orphaned and (cluster.home / "postgres").is_symlink():
@@ -87,7 +91,7 @@ def remove(cluster: Cluster) -> None:
         shutil.rmtree(cluster.directory)
     except OSError as error:
         raise DatabaseError(
-            f"{cluster.directory} cannot be removed whole ({error.strerror}); remove the rest by hand."
+            f"{cluster.directory} could not be removed completely ({error.strerror}); remove the rest by hand."
         ) from error
 
 
@@ -146,4 +150,4 @@ def _end(data: Path) -> None:
             time.sleep(0.05)
         if not processes(data):
             return
-    raise DatabaseError(f"The PostgreSQL in {data} does not end; end it by hand, then remove its directory.")
+    raise DatabaseError(f"The PostgreSQL in {data} does not stop; stop it by hand, then remove its directory.")

@@ -139,8 +139,8 @@ class EmbeddedServer:
             try:
                 if not self._upgraded(client):
                     raise ConflictError(
-                        "Another facedb uses the embedded PostgreSQL, which must be started anew to listen on a port: "
-                        "wait for it, then run this again."
+                        "Another facedb is using the embedded PostgreSQL, which has to be restarted to listen on a port; "
+                        "wait until that one is done, then run this again."
                     )
                 postmaster.stop()
             finally:
@@ -208,10 +208,10 @@ class EmbeddedServer:
         """Wait for another facedb that starts or stops the server; raises DatabaseError where it never ends."""
         wait = Wait(self._say)
         while not self._upgraded(lock):
-            if wait.on("another facedb that starts or stops the embedded server") > _PATIENCE_SECONDS:
+            if wait.on("another facedb that is starting or stopping the embedded server") > _PATIENCE_SECONDS:
                 raise DatabaseError(
                     f"Another facedb has been starting or stopping the database of {self.home} for "
-                    f"{_PATIENCE_SECONDS / 60:.0f} minutes; end it, then run this again."
+                    f"{_PATIENCE_SECONDS / 60:.0f} minutes; stop it, then run this again."
                 )
             time.sleep(0.01)
 
@@ -223,7 +223,7 @@ class EmbeddedServer:
             lock = self._open("server.lock")
         except OSError as error:
             raise DatabaseError(
-                f"The directory of the embedded database cannot be used ({error}); name another one with FACEDB_HOME."
+                f"The directory of the embedded database cannot be used ({error}); set FACEDB_HOME to another one."
             ) from error
         try:
             self._take(lock)

@@ -81,7 +81,7 @@ class Postmaster:
                 return url
             found = read_pid_file(self.place.data)
             if found.pid is not None and not serves(found.pid, self.place.data):
-                if wait.on("what a killed PostgreSQL left running to end") > _ORPHAN_SECONDS:
+                if wait.on("the processes that a killed PostgreSQL left behind to end") > _ORPHAN_SECONDS:
                     self._kill()
             elif found.status == "stopping":
                 if wait.on("PostgreSQL to stop, so that it can be started again") > _STOP_SECONDS[signal.SIGINT]:
@@ -93,7 +93,7 @@ class Postmaster:
                 self.stop()
             elif wait.on("PostgreSQL to answer") > _SILENT_SECONDS:
                 raise DatabaseError(
-                    f"The PostgreSQL of {self.place.home} runs but does not answer here; see {self.place.log}."
+                    f"The PostgreSQL of {self.place.home} is running but does not answer; see {self.place.log}."
                 )
             if wait.seconds > _START_SECONDS:
                 raise DatabaseError(
@@ -203,7 +203,7 @@ class Postmaster:
                 raise DatabaseError(self._why(log_begin, "The embedded PostgreSQL did not start", self.place.data))
             if wait.on("PostgreSQL to start or to recover from a crash") > _START_SECONDS:
                 process.terminate()
-                raise DatabaseError(f"The embedded PostgreSQL takes too long to start; see {self.place.log}.")
+                raise DatabaseError(f"The embedded PostgreSQL is taking too long to start; see {self.place.log}.")
             time.sleep(0.01)
 
     def _why(self, log_begin: int, what: str, data: Path) -> str:
@@ -271,7 +271,7 @@ class Postmaster:
         """
         pid = read_pid_file(self.place.data).pid
         if pid is not None and serves(pid, self.place.data):
-            raise DatabaseError(f"Another PostgreSQL (process {pid}) uses {self.place.data}; stop it first.")
+            raise DatabaseError(f"Another PostgreSQL (process {pid}) is using {self.place.data}; stop it first.")
         (self.place.data / "postmaster.pid").unlink(missing_ok=True)
         for left in self._socket_dir().glob(".s.PGSQL.*"):
             left.unlink(missing_ok=True)

@@ -105,7 +105,9 @@ def appended(path: Path) -> Iterator[int]:
     try:
         log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise DatabaseError(f"The log {path} cannot be written ({error.strerror}); remove what is there.") from error
+        raise DatabaseError(
+            f"The log {path} cannot be written ({error.strerror}); remove it or make it writable."
+        ) from error
     try:
         if os.fstat(log).st_size > _LOG_BYTES:
             os.ftruncate(log, 0)

@@ -25,8 +25,8 @@ def expect(data: Path) -> None:
 def full(data: Path) -> str:
     """The sentence for a disk that has no room for the server."""
     return (
-        f"The disk of the embedded database is full: {megabytes(free(data))} are free for {display(data)}, and PostgreSQL needs at "
-        f"least {megabytes(NEEDED)} to work; free some and run the command again: what was finished is kept."
+        f"The disk of the embedded database is full: {display(data)} has {megabytes(free(data))} free, and PostgreSQL needs at "
+        f"least {megabytes(NEEDED)} to work; make room and run the command again, which goes on from what is finished."
     )
 
 

@@ -65,7 +65,7 @@ def restore(db: Database, file: Path) -> None:
             raise InputError(f"{file} is not a backup: give a file that `facedb db backup` wrote.")
     if migrate.current(db).revision is not None:
         raise ConflictError(
-            f"{db.describe()} has data of facedb already; restore into a fresh FACEDB_HOME or an empty database."
+            f"{db.describe()} already holds data of facedb; restore into an empty database or a fresh FACEDB_HOME."
         )
     with db.connection() as connection:
         migrate.check_server(connection, embedded=db.embedded)
@@ -85,7 +85,7 @@ def _run(db: Database, program: str, arguments: Sequence[str]) -> None:
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)
     except OSError as error:
-        raise DatabaseError(f"{program} cannot be run ({error.strerror}); install facedb again.") from error
+        raise DatabaseError(f"{program} cannot be run ({error.strerror}); reinstall facedb.") from error
     if done.returncode != 0:
         said = first_line(Exception(done.stderr)).rstrip(".")
         raise DatabaseError(f"{program} failed ({said}).")

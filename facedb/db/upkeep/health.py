@@ -44,12 +44,15 @@ def look(db: Database) -> Iterator[Health]:
         yield (
             Health("schema", "ok", f"{state.revision}, with its views")
             if state.views_fit
-            else Health("schema", "warning", "its views are of another facedb", "facedb db upgrade")
+            else Health("schema", "warning", "its views are from another version of facedb", "facedb db upgrade")
         )
         yield _tables(conn)
         for name, dead, live in conn.execute(SQL["bloated"]).fetchall():
             yield Health(
-                "bloat", "warning", f"{name} has {dead:,} dead rows and {live:,} living", f"vacuum full facedb.{name}"
+                "bloat",
+                "warning",
+                f"{name} has {dead:,} dead rows beside {live:,} live ones",
+                f"vacuum full facedb.{name}",
             )
         row = conn.execute(SQL["wraparound"]).fetchone()
         if row and float(row[0]) > _OLD_TRANSACTIONS:
@@ -60,12 +63,15 @@ def look(db: Database) -> Iterator[Health]:
             yield Health(
                 "stale lock",
                 "warning",
-                f"process {pid} of {role} ({program or 'unnamed'}) holds a lock, idle for {seconds // 3600} h",
-                f"end that facedb, or: select pg_terminate_backend({pid})",
+                f"process {pid} of {role} ({program or 'unnamed'}) has been holding a lock while idle for {seconds // 3600} h",
+                f"stop that facedb, or run: select pg_terminate_backend({pid})",
             )
         if wipe.due(db):
             yield Health(
-                "forgotten", "problem", "what was forgotten is not wiped from the files yet", "facedb forget --yes"
+                "forgotten",
+                "problem",
+                "what was forgotten has not been wiped from the files yet",
+                "facedb forget --yes",
             )
 
 
@@ -78,15 +84,16 @@ def _server(conn: Connection, db: Database) -> Iterator[Health]:
     yield Health(
         "database",
         "ok" if enough else "problem",
-        f"PostgreSQL {version}, {db.describe()}, {size / 1e6:,.1f} MB"
-        + (", a replica that only reads" if replica else ""),
-        "" if enough else f"name a server of PostgreSQL {migrate.OLDEST_SERVER // 10000} or newer",
+        f"PostgreSQL {version}, {db.describe()}, {size / 1e6:,.1f} MB" + (", a read-only replica" if replica else ""),
+        "" if enough else f"use a server with PostgreSQL {migrate.OLDEST_SERVER // 10000} or newer",
     )
     least = ".".join(map(str, migrate.OLDEST_PGVECTOR))
     if vector is None and offered is None:
         yield Health("pgvector", "problem", "not on this server", f"install pgvector {least} or newer on the server")
     elif vector is None:
-        yield Health("pgvector", "warning", f"{offered} is there and not created", "facedb db upgrade")
+        yield Health(
+            "pgvector", "warning", f"{offered} is installed but not created in this database", "facedb db upgrade"
+        )
     elif migrate.version(vector) < migrate.OLDEST_PGVECTOR:
         yield Health(
             "pgvector", "problem", f"{vector} may corrupt HNSW indexes on vacuum", "alter extension vector update"
@@ -95,15 +102,15 @@ def _server(conn: Connection, db: Database) -> Iterator[Health]:
         yield Health("pgvector", "ok", vector)
     if encoding != "UTF8":
         yield Health(
-            "encoding", "problem", f"{encoding} cannot hold every name", "make a database in UTF-8 and name that one"
+            "encoding", "problem", f"{encoding} cannot hold every name", "create a database in UTF-8 and use that one"
         )
     after = time.time()
     off = max(clock - after, before - clock, 0.0)
     yield Health(
         "clock",
         "ok" if off < _CLOCK_SECONDS else "warning",
-        f"the database's is {off:.1f} s off this machine's",
-        "" if off < _CLOCK_SECONDS else "set both by NTP: what is newer is told by these clocks",
+        f"the database's clock is {off:.1f} s off this machine's",
+        "" if off < _CLOCK_SECONDS else "set both by NTP: these clocks decide which of two changes is the newer",
     )
 
 

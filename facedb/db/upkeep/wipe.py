@@ -13,6 +13,7 @@ from contextlib import closing
 import psycopg
 from psycopg import errors, sql
 
+from facedb.core.counting import are
 from facedb.core.errors import ConflictError
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
@@ -57,9 +58,9 @@ def _wait_for_lookers(conn: Connection, number: str, say: Say) -> None:
     wait = Wait(say)
     while lookers := conn.execute(SQL["looking_back"], {"number": number}).fetchall():
         who = ", ".join(f"process {pid} of {role} ({program or 'unnamed'})" for pid, role, program in lookers)
-        if wait.on(f"{who} to let go of an old state of the rows") > _PATIENCE_SECONDS:
+        if wait.on(f"{who} to end a transaction that still sees the old rows") > _PATIENCE_SECONDS:
             raise ConflictError(
-                f"{who} still looks at an old state of what was forgotten, so its bytes are kept; "
+                f"{who} still sees what was forgotten in an open transaction, so its bytes are still in the files; "
                 "end that session, then finish with: facedb forget --yes"
             )
         time.sleep(_EVERY_SECONDS)
@@ -88,11 +89,11 @@ def _log(conn: Connection, *, embedded: bool) -> Iterator[str]:
     try:
         conn.execute("checkpoint")
     except psycopg.Error:
-        yield "This role may not ask for a checkpoint, so the log of the server (pg_wal) holds the rows until the next ones."
+        yield "This role may not ask for a checkpoint, so the server's log (pg_wal) still holds the rows until the next checkpoints."
     row = conn.execute(SQL["archive"]).fetchone()
     mode, slots = row or ("off", 0)
-    yield "The server recycles its log: its pg_wal, replicas and base backups hold the rows until they are overwritten or removed."
+    yield "The server reuses the files of its log: pg_wal, replicas and base backups hold the rows until they are overwritten or removed."
     if mode != "off":
-        yield "The server archives its log: whoever keeps the archive has to let it end."
+        yield "The server archives its log, which holds the rows too: whoever keeps the archive has to delete them there."
     if slots:
-        yield f"{slots} replication slots keep the log of the server; whatever reads them has the rows."
+        yield f"{are(slots, 'replication slot')} holding the server's log; whatever reads from there receives the rows."

@@ -1,4 +1,4 @@
-"""Engine ``cuda``: our own search on NVIDIA GPUs, through CuPy; int8 in a fused kernel where Triton is here and the gallery bears it."""
+"""Engine ``cuda``: our own search on NVIDIA GPUs, through CuPy; `open_searcher` decides between int8 in one kernel and float16 by cuBLAS."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from facedb.core.errors import EngineError, first_line
 from facedb.join.engine import EngineInfo
 from facedb.join.gallery import Gallery
 from facedb.join.gpu.append_search import AppendSearcher
-from facedb.join.gpu.blas_device import BlasDevice
 from facedb.join.gpu.cuda_device import CudaDevice
 from facedb.join.gpu.device_rows import DeviceRows
+from facedb.join.gpu.half_precision_device import HalfPrecisionDevice
 from facedb.join.gpu.nvidia import missing_gpu
 from facedb.join.sieve import Sieve
 
@@ -37,10 +37,10 @@ def open_searcher(gallery: Gallery, sieve: Sieve, threads: int, comparisons: int
     """A searcher over ``gallery`` on every GPU that CUDA sees; its ``method`` says how it multiplies, and why not faster."""
     why_not = _missing_for_int8()
     if why_not is None:
-        from facedb.join.gpu.fused_device import FusedDevice
+        from facedb.join.gpu.int8_device import Int8Device
 
         try:
-            searcher = open_devices(gallery, sieve, FusedDevice)
+            searcher = open_devices(gallery, sieve, Int8Device)
         except EngineError as error:
             why_not = first_line(error)
         else:
@@ -48,13 +48,13 @@ def open_searcher(gallery: Gallery, sieve: Sieve, threads: int, comparisons: int
                 return searcher
             searcher.close()
             why_not = "int8 codes would be too coarse for this gallery"
-    searcher = open_devices(gallery, sieve, BlasDevice)
+    searcher = open_devices(gallery, sieve, HalfPrecisionDevice)
     searcher.method += f" ({why_not})"
     return searcher
 
 
 def _missing_for_int8() -> str | None:
-    """What the fused kernel needs and is not here, in words."""
+    """What the int8 kernels need and is not here, in words."""
     import cupy
 
     if importlib.util.find_spec("triton") is None:

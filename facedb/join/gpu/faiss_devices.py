@@ -19,8 +19,8 @@ import numpy as np
 from facedb.core.records import Float32Array, Int64Array
 from facedb.join.error_bounds import TENSOR_CORE_ROUNDOFF, score_error
 from facedb.join.gallery import Gallery
-from facedb.join.gpu.blas_device import BlasDevice
 from facedb.join.gpu.device_rows import DeviceRows, Precision
+from facedb.join.gpu.half_precision_device import HalfPrecisionDevice
 from facedb.join.sieve import Hits, Sieve
 
 _MEMORY_SHARE = 0.6
@@ -161,8 +161,8 @@ class FaissIndexDevice(FaissGpuDevice):
         return panel
 
 
-class FaissTileDevice(BlasDevice):
-    """`BlasDevice` with FAISS' product: `bfKnn` with k = -1 writes the scores of a tile, the same kernel reads them."""
+class FaissTileDevice(HalfPrecisionDevice):
+    """`HalfPrecisionDevice` with FAISS' product: `bfKnn` with k = -1 writes the scores of a tile, the same kernel reads them."""
 
     precision: Precision = "bfloat16"
     method = "bfloat16 products by FAISS"

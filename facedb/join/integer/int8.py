@@ -32,7 +32,7 @@ from facedb.join.integer import kernels
 from facedb.join.integer.kernels import Kernel, Multiply
 from facedb.join.integer.prefix import Prefix, encode
 from facedb.join.integer.prefix_choice import choose_prefix
-from facedb.join.integer.reached import Reached
+from facedb.join.integer.reached import reached
 from facedb.join.processor import best_instructions
 from facedb.join.rehearsal import rehearse
 from facedb.join.sieve import Hits, Sieve
@@ -100,7 +100,6 @@ class Int8Searcher:
         size = self._kernel.height * self._kernel.width
         output = aligned_empty((1, size), np.dtype(np.int32))[0]
         shaped: dict[tuple[int, int], tuple[NDArray[np.int32], Multiply]] = {}
-        reached = Reached(self.lowest, size)
         rows, columns, waiting = [], [], 0
         for tile in tiles:
             shape = (tile.row_stop - tile.row, tile.column_stop - tile.column)
@@ -109,7 +108,7 @@ class Int8Searcher:
                 shaped[shape] = part, self._kernel.multiplier(part)
             products, multiply = shaped[shape]
             multiply(self._rows[tile.row : tile.row_stop], self._panels[tile.column // self._kernel.width])
-            places = reached.places(products)
+            places = reached(products, self.lowest)
             if places is None:
                 continue
             down, across = np.divmod(places, shape[1])
@@ -141,13 +140,14 @@ def open_searcher(gallery: Gallery, sieve: Sieve, threads: int, comparisons: int
     if comparisons * gallery.dim < worth or gallery.dim > _MAX_DIM:
         return Int8Searcher(gallery, sieve, threads)
     width = -(-gallery.dim // ALIGNMENT) * ALIGNMENT
-    kernel = kernels.fastest(width)
-    method = f"{kernel.name} multiplies ({kernels.in_words(kernels.measure(width))})"
 
     def trial(part: Gallery, prefix: Prefix | None) -> Int8Searcher:
-        return Int8Searcher(part, Sieve(part, sieve.threshold), 1, kernel=kernel, prefix=prefix)
+        # The kernels are measured by the first trial, while another thread looks for directions.
+        return Int8Searcher(part, Sieve(part, sieve.threshold), 1, kernel=kernels.fastest(width), prefix=prefix)
 
     prefix = choose_prefix(gallery, trial, comparisons, threads)
+    kernel = kernels.fastest(width)
+    method = f"{kernel.name} multiplies ({kernels.in_words(kernels.measure(width))})"
     if prefix is not None:
         method += f"; {len(prefix.directions)} of {gallery.dim} directions and the length of the rest bound every score"
     rehearse(

@@ -22,7 +22,7 @@ Trial = Callable[[Gallery, Prefix | None], "Searcher"]
 _AXES_ROWS = 8192
 _TRIAL_ROWS = 2304
 _TRIAL_BLOCK_ROWS = 768
-_REPEATS = 3
+_REPEATS = 2
 _AT_ONCE = 2
 _STEP = 32
 _MOST = 0.8
@@ -30,6 +30,12 @@ _MOST = 0.8
 _WORTH_TRYING_S = 1.2
 _GAIN = 0.93
 _SLOWER = 1.15
+# A first search finds its caches cold, and the machine is others' too: what takes less than so many times as long is timed again.
+_HOPELESS = 4.0
+# Shares of all pairs that become candidates besides those of full codes: below the first they cost less than the codes that are left out,
+# whatever a busy machine times; above the second the next step, which has several times as many, cannot pay (break-even: 1e-3).
+_FEW_CANDIDATES = 3e-5
+_MANY_CANDIDATES = 3e-4
 
 
 def choose_prefix(gallery: Gallery, open_trial: Trial, comparisons: int, threads: int) -> Prefix | None:
@@ -37,7 +43,8 @@ def choose_prefix(gallery: Gallery, open_trial: Trial, comparisons: int, threads
 
     ``open_trial`` opens a searcher of one thread over a sample. Axes are computed from one sample of rows and tried on
     another, beginning with the most directions: fewer cost less to multiply until too many pairs have to be scored. What is
-    timed is the search itself on the sample, candidates and scores included, so the measure holds for any machine and kernel.
+    timed is the search itself on the sample, candidates and scores included, so the measure holds for any machine and kernel;
+    where the candidates are so few that fewer directions must be faster, or so many that they cannot, their number decides.
     """
     if len(gallery) < _AXES_ROWS + _TRIAL_ROWS or gallery.dim < 2 * _STEP:
         return None
@@ -52,24 +59,28 @@ def choose_prefix(gallery: Gallery, open_trial: Trial, comparisons: int, threads
     with one_blas_thread(), ThreadPoolExecutor(at_once) as pool:
         # Another thread has nothing to do meanwhile.
         coming = pool.submit(lambda: principal_axes(gallery.vectors[rows[_TRIAL_ROWS:]]))
-        plain, _ = _seconds(sample, open_trial, None, np.inf)
+        plain, _, unavoidable = _seconds(sample, open_trial, None, np.inf)
         if plain * share < _WORTH_TRYING_S:
             coming.cancel()
             return None
         axes = coming.result()
         best, least = None, plain
 
-        def tried(width: int) -> tuple[Prefix, float, float]:
+        def tried(width: int) -> tuple[Prefix, float, float, float]:
             prefix = make_prefix(axes, width - REMAINDER_CODES)
-            return prefix, *_seconds(sample, open_trial, prefix, _SLOWER * least)
+            seconds, opening, candidates = _seconds(sample, open_trial, prefix, _HOPELESS * least)
+            return prefix, seconds, opening, (candidates - unavoidable) / Block(0, 0, _TRIAL_ROWS).comparisons
 
         widths = _widths(gallery.dim)
         for start in range(0, len(widths), at_once):
-            for prefix, seconds, opening in pool.map(tried, widths[start : start + at_once]):
+            for prefix, seconds, opening, more in pool.map(tried, widths[start : start + at_once]):
                 worth = (plain - seconds) * share > 1.5 * opening * len(gallery) / _TRIAL_ROWS / threads
-                if worth and seconds < min(least, _GAIN * plain):
+                faster = seconds < least or more < _FEW_CANDIDATES
+                if worth and faster and seconds < _GAIN * plain:
                     best, least = prefix, seconds
-                elif seconds > _SLOWER * least:
+                elif seconds > _SLOWER * least and more >= _FEW_CANDIDATES:
+                    return best
+                if more > _MANY_CANDIDATES or seconds == np.inf:
                     return best
     return best
 
@@ -80,22 +91,25 @@ def _widths(dim: int) -> list[int]:
     return list(range(int(_MOST * dim) // step * step, REMAINDER_CODES, -step))
 
 
-def _seconds(sample: Gallery, open_trial: Trial, prefix: Prefix | None, limit: float) -> tuple[float, float]:
-    """Thread seconds of the search of ``sample``, at best, and of opening it; infinite as soon as a search takes longer than ``limit``."""
+def _seconds(sample: Gallery, open_trial: Trial, prefix: Prefix | None, limit: float) -> tuple[float, float, int]:
+    """Thread seconds of the search of ``sample``, at best, and of opening it, and its candidates.
+
+    The seconds are infinite as soon as a search takes longer than ``limit``.
+    """
     started = time.thread_time()
     searcher = open_trial(sample, prefix)
     opening = time.thread_time() - started
     blocks = plan_blocks(np.arange(len(sample)), target_rows=_TRIAL_BLOCK_ROWS)
-    least = np.inf
+    least, candidates = np.inf, 0
     try:
         for _ in range(_REPEATS):
-            started = time.thread_time()
+            started, candidates = time.thread_time(), 0
             for block in blocks:
-                for _hits in searcher.search(block):
-                    pass
+                for hits in searcher.search(block):
+                    candidates += hits.candidates
                 if time.thread_time() - started > limit:
-                    return np.inf, opening
+                    return np.inf, opening, candidates
             least = min(least, time.thread_time() - started)
     finally:
         searcher.close()
-    return float(least), opening
+    return float(least), opening, candidates

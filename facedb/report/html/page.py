@@ -26,7 +26,7 @@ from facedb.report.case_rows import Case, CaseFace, cases
 from facedb.report.html import page_rows
 from facedb.report.html.redaction import Redaction
 from facedb.report.pictures import score_chart
-from facedb.report.pictures.thumbnails import Thumbnails
+from facedb.report.pictures.thumbnail_cache import Thumbnails
 from facedb.scan.findings import lessons
 from facedb.scan.scores import calibrate
 from facedb.scan.scores.calibrate import CalibrateSummary

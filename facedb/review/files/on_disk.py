@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from facedb.core.counting import are
 from facedb.core.errors import ConflictError, first_line
 from facedb.core.files.file_digest import digest
-from facedb.core.files.paths import display
+from facedb.core.files.paths import display, quoted
 from facedb.dataset.places.source_places import VECTOR_FORMATS
 from facedb.dataset.places.source_rows import ImagePlace
 from facedb.review.decision_rows import PlannedImage
@@ -77,7 +76,7 @@ def remarks(found: Absent, where: str) -> list[str]:
     images = are(count, "image")
     said = [f"{images} not on the disk and left out of {where}: `facedb ingest` looks again."] if count else []
     return said + [
-        f"{display(root)} is not there. If it has moved: `facedb ingest NEW --moved-from {shlex.quote(display(root))}`."
+        f"{display(root)} is not there. If it has moved: `facedb ingest NEW --moved-from {quoted(root)}`."
         for root in found.roots
     ]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +19,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from facedb.core.errors import ConflictError, InputError
-from facedb.core.files.paths import display
+from facedb.core.files.paths import display, quoted
 from facedb.dataset.intake.storable import storable_time
 from facedb.review.files.checkpoints import reached
 
@@ -57,7 +56,7 @@ class Tree:
         except OSError as error:
             raise InputError(
                 f"The folder {display(self.root)} cannot be opened: {error.strerror}. If it has moved, say so first: "
-                f"`facedb ingest NEW --moved-from {shlex.quote(display(self.root))}`."
+                f"`facedb ingest NEW --moved-from {quoted(self.root)}`."
             ) from error
         return self
 

@@ -28,6 +28,7 @@ from facedb.db.copy import read_packed_vectors
 from facedb.db.locks import wait_briefly
 from facedb.scan.faces.gallery_cache import Append, GalleryCache, Living
 from facedb.scan.faces.gallery_faces import PAGE_BYTES, SQL, GalleryFaces, read_faces
+from facedb.scan.faces.vector_file import matrix_in_file
 
 # A quarter of a megabyte at d = 512: 256 and 32 vectors took a tenth longer.
 _ROWS_PER_MESSAGE = 128
@@ -76,13 +77,16 @@ class GallerySnapshot:
             wait_briefly(conn, LOCK_SECONDS)
             yield conn
 
-    def vectors(self, embedding_ids: Int64Array, *, connections: int = 2, reporter: Reporter) -> Float32Array:
+    def vectors(
+        self, embedding_ids: Int64Array, *, connections: int = 2, reporter: Reporter, folder: Path | None = None
+    ) -> Float32Array:
         """The unit vectors of ``embedding_ids``, some of those that ``faces`` gave, as float32 (n, dim), row k for id k.
 
-        Raises KeyError when one is missing.
+        They lie in memory, or in a file below ``folder`` (`matrix_in_file`). Raises KeyError when one is missing.
         """
         assert self._conn is not None  # noqa: S101 - used inside the context
-        out = np.empty((len(embedding_ids), self._model.dim), np.float32)
+        shape = (len(embedding_ids), self._model.dim)
+        out = np.empty(shape, np.float32) if folder is None else matrix_in_file(*shape, folder)
         order = np.argsort(embedding_ids, kind="stable")
         placed = _Placement(embedding_ids[order], order, out)
         cache = self._cache()

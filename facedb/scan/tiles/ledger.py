@@ -28,7 +28,7 @@ Pause = Callable[[], None] | None
 
 _CARRIED_ROWS = 1 << 17
 _FEW_BLOCKS = 64
-_BLOCKS_WIDE = 16
+BLOCKS_WIDE = 16
 """A tile is as wide as about so many of its blocks: wide enough that claiming and committing it is nothing beside the search, narrow
 enough for a worker's memory (131,072 faces for blocks of `BLOCK_ROWS`, never less)."""
 
@@ -149,8 +149,8 @@ def begin(
 def cut(borders: Sequence[int], carried: int, columns: int | None = None) -> list[TileRow]:
     """The tiles of the blocks from number ``carried`` on: each against itself and all before, in runs of about ``columns`` rows."""
     if columns is None:
-        columns = _BLOCKS_WIDE * max((b - a for a, b in pairwise(borders[carried:])), default=0)
-        columns = max(columns, _BLOCKS_WIDE * BLOCK_ROWS)
+        columns = BLOCKS_WIDE * max((b - a for a, b in pairwise(borders[carried:])), default=0)
+        columns = max(columns, BLOCKS_WIDE * BLOCK_ROWS)
     tiles: list[TileRow] = []
     for block in range(carried, len(borders) - 1):
         first = 0

@@ -37,6 +37,9 @@ from facedb.scan.tiles.tile_rows import LEASE_SECONDS, TileRow
 
 MEMORY = 2 << 30
 """Bytes of strips that a worker keeps."""
+WHOLE_TIMES = 3
+"""A worker that holds the whole gallery needs so many times its bytes: the vectors, their copy while they are put together, and what an
+engine holds beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +154,7 @@ class TileSearch:
         sizes = session.unit(lambda conn: tile_rows.strip_sizes(conn, scan.id))
         self._borders = [0, *accumulate(sizes)]
         self._ledger = Ledger(scan.id, self._borders)
-        # The vectors, their copy while the gallery is put together, and what an engine holds beside it.
-        self._fits = 3 * 4 * self._borders[-1] * model.dim <= options.memory
+        self._fits = WHOLE_TIMES * 4 * self._borders[-1] * model.dim <= options.memory
         self._links_only = scan.links_only
         self._whole: _Opened | None = None
         # What is left for each of those who work on it now.

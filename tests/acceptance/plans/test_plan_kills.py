@@ -13,7 +13,8 @@ from facedb.core.progress import Silent
 from facedb.db.connection import Database
 from facedb.review.files.apply import apply, undo
 from facedb.review.plans.plan import make_plan, show_plan
-from tests.acceptance.trees import look, people, rows, take
+from tests.acceptance.plans.judged import unchanged
+from tests.acceptance.trees import look, people, rows
 
 _SCRIPT = Path(__file__).with_name("stop_at.py")
 
@@ -32,11 +33,6 @@ def _killed(db: Database, plan: int, command: str, at: int, links: str) -> bool:
     return done.returncode == -signal.SIGKILL
 
 
-def _unchanged(db: Database, root: Path) -> bool:
-    found = take(db, root)
-    return (found.new, found.changed, found.moved, found.vanished) == (0, 0, 0, 0)
-
-
 def _walk(db: Database, root: Path, *, command: str, then: str, links: str, stride: int) -> int:
     """Kill at every ``stride``-th checkpoint, go on with ``then``, undo; returns how many points there were."""
     people(db, root)
@@ -50,48 +46,34 @@ def _walk(db: Database, root: Path, *, command: str, then: str, links: str, stri
         if not finished and not (then == "undo" and show_plan(db, plan).plan.state == "proposed"):
             (apply if then == "apply" else undo)(db, plan, yes=True, reporter=Silent())
         if then == "apply":
-            assert _unchanged(db, root), f"an ingest after point {at} found something else than the tables say"
+            assert unchanged(db, root), f"an ingest after point {at} found something else than the tables say"
         if show_plan(db, plan).plan.state == "applied":
             undo(db, plan, yes=True, reporter=Silent())
         assert look(root) == before, f"the tree differs after a kill at point {at}"
         assert rows(db) == table, f"the tables differ after a kill at point {at}"
-        assert _unchanged(db, root)
+        assert unchanged(db, root)
         at += stride
     return at
 
 
-@pytest.mark.parametrize("links", ["links", "copies"])
-def test_an_apply_killed_here_and_there_goes_on_and_is_undone_to_the_last_byte(
-    database: Database, tmp_path: Path, links: str
+# What is killed, and what is said then.
+WAYS = [("apply", "apply"), ("apply", "undo"), ("undo", "undo")]
+
+
+@pytest.mark.parametrize(
+    ("command", "then", "links"),
+    [("apply", "apply", "links"), ("apply", "apply", "copies"), ("apply", "undo", "copies"), ("undo", "undo", "links")],
+)
+def test_what_is_killed_here_and_there_goes_on_or_back_to_the_last_byte(
+    database: Database, tmp_path: Path, command: str, then: str, links: str
 ) -> None:
-    assert _walk(database, tmp_path / "root", command="apply", then="apply", links=links, stride=13) > 20
+    assert _walk(database, tmp_path / "root", command=command, then=then, links=links, stride=13) > 20
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("links", ["links", "copies"])
-def test_an_apply_killed_at_every_point_goes_on_and_is_undone_to_the_last_byte(
-    database: Database, tmp_path: Path, links: str
+@pytest.mark.parametrize(("command", "then"), WAYS)
+def test_what_is_killed_at_every_point_goes_on_or_back_to_the_last_byte(
+    database: Database, tmp_path: Path, command: str, then: str, links: str
 ) -> None:
-    assert _walk(database, tmp_path / "root", command="apply", then="apply", links=links, stride=1) > 20
-
-
-def test_an_apply_killed_here_and_there_is_undone_from_where_it_stopped(database: Database, tmp_path: Path) -> None:
-    assert _walk(database, tmp_path / "root", command="apply", then="undo", links="copies", stride=14) > 20
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("links", ["links", "copies"])
-def test_an_apply_killed_at_every_point_is_undone_from_where_it_stopped(
-    database: Database, tmp_path: Path, links: str
-) -> None:
-    assert _walk(database, tmp_path / "root", command="apply", then="undo", links=links, stride=1) > 20
-
-
-def test_an_undo_killed_here_and_there_goes_on(database: Database, tmp_path: Path) -> None:
-    assert _walk(database, tmp_path / "root", command="undo", then="undo", links="links", stride=13) > 20
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("links", ["links", "copies"])
-def test_an_undo_killed_at_every_point_goes_on(database: Database, tmp_path: Path, links: str) -> None:
-    assert _walk(database, tmp_path / "root", command="undo", then="undo", links=links, stride=1) > 20
+    assert _walk(database, tmp_path / "root", command=command, then=then, links=links, stride=1) > 20

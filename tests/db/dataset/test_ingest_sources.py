@@ -15,7 +15,7 @@ from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
 from facedb.report.export import ExportOptions, export
 from facedb.sources.options import SourceOptions
-from tests.db.dataset.test_ingest import picture, rows
+from tests.db.dataset.folders import picture, rows
 from tests.db.population import Population, clustered
 
 

@@ -187,7 +187,7 @@ def test_it_waits_for_no_one_who_works_and_finishes_what_a_looker_held_up(
         monkeypatch.setattr(wipe, "_PATIENCE_SECONDS", 0.2)
         other.execute("begin isolation level repeatable read")
         other.execute("select count(*) from facedb.face")
-        with pytest.raises(ConflictError, match="old state"):
+        with pytest.raises(ConflictError, match="still sees what was forgotten"):
             forget(database, Subject("identity", "person 01"), yes=True, say=silent)
         assert wipe.due(database)
         other.execute("commit")

@@ -16,7 +16,7 @@ from facedb.scan.run import ScanOptions, ScanSummary, scan
 from facedb.scan.tiles import ledger
 from facedb.scan.tiles.worker import WorkOptions, work
 from tests.db.population import Population, clustered
-from tests.db.scan.test_scan import DIM, Talk, crowd
+from tests.db.scan.scans import DIM, Talk, crowd
 
 
 @pytest.fixture(autouse=True)

@@ -96,7 +96,7 @@ def test_psql_reads_the_views_with_the_url_while_facedb_is_idle_and_while_it_run
     running = embedded.EmbeddedServer(settled.home)
     running.acquire()
     assert subprocess.run(query, capture_output=True, text=True, check=True).stdout == "0\n"
-    assert "Another facedb uses" in settled.facedb("db", "stop").stderr
+    assert "Another facedb is using" in settled.facedb("db", "stop").stderr
     running.release()
     assert not status(settled)["running"]
 

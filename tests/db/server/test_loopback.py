@@ -72,7 +72,7 @@ def test_a_server_that_others_use_is_not_taken_from_them(home: Path) -> None:
     user = use(home)
     user.acquire()
     try:
-        with pytest.raises(ConflictError, match="started anew"):
+        with pytest.raises(ConflictError, match="has to be restarted"):
             use(home).keep_up(port=free_port())
     finally:
         user.release()

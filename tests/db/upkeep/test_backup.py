@@ -46,7 +46,7 @@ def test_a_restored_backup_answers_as_before_and_goes_on(
     assert rows(empty_database) == rows(database)
     assert scan(empty_database, options, reporter=Silent()).reused
     assert ingest(empty_database, source, contract="given", reporter=Silent()).unchanged == 1200
-    with pytest.raises(ConflictError, match="has data of facedb already"):
+    with pytest.raises(ConflictError, match="already holds data of facedb"):
         backup.restore(empty_database, file)
     with pytest.raises(ConflictError, match="--force"):
         backup.backup(database, file)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from facedb.bench.plan import LOOK_SECONDS, Fleet, estimate, in_words, sized
+from facedb.bench.plan import DATABASE_BYTES, LOOK_SECONDS, OF_THREAD, Fleet, estimate, in_words, sized
+from facedb.scan.tiles.worker import WHOLE_TIMES
 
 CORE = Fleet("threads", 1, 1, 0.5, 1.0, 0.0, 1e12)
 
@@ -32,6 +33,26 @@ def test_vectors_that_do_not_fit_are_read_column_by_column() -> None:
     higher = estimate(replace(CORE, memory=1e9), 1_000_000, 512, fmr=0.0, rows=65_536)
     assert small.read_bytes == pytest.approx(499_999_500_000 / 8192 * 2048)
     assert higher.read_bytes == pytest.approx(small.read_bytes / 8)
+    assert not small.held
+
+
+def test_what_fits_is_what_a_worker_takes_for_fitting() -> None:
+    vectors = 4 * 512 * 1_000_000
+    assert estimate(replace(CORE, memory=WHOLE_TIMES * vectors), 1_000_000, 512, fmr=0.0).held
+    assert not estimate(replace(CORE, memory=WHOLE_TIMES * vectors - 1), 1_000_000, 512, fmr=0.0).held
+
+
+def test_machines_read_over_networks_of_their_own_and_all_out_of_one_database() -> None:
+    one = estimate(replace(CORE, network=1e9), 1_000_000, 512, fmr=0.0)
+    many = estimate(replace(CORE, network=1e9, machines=64), 1_000_000, 512, fmr=0.0)
+    assert one.read_seconds == many.read_seconds == pytest.approx(2.048)
+    assert many.database_seconds == pytest.approx(64 * 2_048_000_000 / DATABASE_BYTES)
+
+
+def test_the_million_that_was_scanned_here_is_foretold() -> None:
+    # Two threads of 0.6 took 181 s for the whole scan, what begins and ends it included.
+    here = Fleet("threads", 1, 2, 0.6, OF_THREAD, LOOK_SECONDS, 8e9)
+    assert 181 / 1.5 < estimate(here, 1_000_000, 128, fmr=0.0).seconds < 181
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from facedb.cli import help_page
 from facedb.cli.app import app
 
 
@@ -21,7 +24,17 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
             yield (*path, name), below
 
 
-COMMANDS = dict(commands(get_command(app)))
+ALL: Any = get_command(app)
+COMMANDS = dict(commands(ALL))
+
+
+def test_the_list_of_commands_says_of_each_what_its_own_help_says() -> None:
+    context = typer.Context(ALL)
+    listed = {name: ALL.get_command(context, name) for name in ALL.list_commands(context)}
+    assert {name: (entry.name, entry.help) for name, entry in listed.items()} == {
+        name: (command.name, command.help) for name, command in ALL.commands.items()
+    }
+    assert ALL.get_command(context, "nothing") is None
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
@@ -40,3 +53,13 @@ def test_every_option_says_what_it_is_for(path: tuple[str, ...]) -> None:
     for parameter in COMMANDS[path].params:
         if parameter.name != "help" and not getattr(parameter, "hidden", False):
             assert getattr(parameter, "help", None), f"{parameter.name} has no help"
+
+
+def test_what_help_never_shows_is_made_all_the_same_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("typer.rich_utils", "rich.markdown", "rich.traceback"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    help_page.load()
+    assert "rich.markdown" not in sys.modules
+    made: Any = sys.modules["typer.rich_utils"].Markdown("# Faces")
+    assert type(made).__module__ == "rich.markdown"
+    assert made.markup == "# Faces"

@@ -15,7 +15,7 @@ import typer
 from facedb.cli.choices import DetectorOption, ModelOption, PresetOption, ThreadsOption, model_choice, model_options
 from facedb.cli.context import database, state_of
 from facedb.cli.output import Format, FormatOption, emit
-from facedb.core.defaults import BLOCK_ROWS
+from facedb.core.defaults import BLOCK_ROWS, GPU_BLOCK_ROWS
 from facedb.core.row_schema import ad_hoc, texts
 
 if TYPE_CHECKING:
@@ -231,58 +231,95 @@ def plan(
         int, typer.Option(min=0, help="GPUs of each machine; 0: its threads do the search.", show_default=False)
     ] = 0,
     memory: Annotated[float, typer.Option(min=1, help="GB of memory for vectors in each machine.")] = 128,
+    network: Annotated[
+        float, typer.Option(min=0.001, help="Gbit/s at which each machine reads the vectors from where the chunks are.")
+    ] = 10,
     tera: Annotated[
         float | None,
         typer.Option(
             min=0.001,
-            help="10^12 operations a second of one thread, or of one GPU; default: measured here, or an H200's float16.",
+            help="10^12 operations a second of one thread, or of one GPU; default: measured here, or an H100's.",
             show_default=False,
         ),
     ] = None,
     fmr: Annotated[float, typer.Option(min=0, max=1, help="False match rate, for the pairs that chance makes.")] = 1e-6,
     block_rows: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=1, help="Faces per block, the height of a tile: the higher, the less is read where memory is short."
+            min=1,
+            help="Faces per block, the height of a tile: the higher, the less is read where memory is short; "
+            f"default {BLOCK_ROWS:,}, on a GPU {GPU_BLOCK_ROWS:,}.",
+            show_default=False,
         ),
-    ] = BLOCK_ROWS,
+    ] = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Compute what a scan would take: bytes, operations and seconds, from the kernel of this machine. Nothing is searched."""
-    from facedb.bench.plan import GPU_TERA, LOOK_SECONDS, OF_GPU, PAIR_BYTES, Fleet, estimate, in_words, sized
+    from facedb.bench.plan import (
+        DATABASE_BYTES,
+        GPU_TERA,
+        LOOK_SECONDS,
+        OF_THREAD,
+        PAIR_BYTES,
+        Fleet,
+        estimate,
+        in_words,
+        sized,
+        tile_columns,
+    )
     from facedb.join.integer import kernels
     from facedb.join.processor import processor_name
+    from facedb.scan.tiles.worker import WHOLE_TIMES
 
+    height = block_rows or (GPU_BLOCK_ROWS if gpus else BLOCK_ROWS)
+    room = (memory * 1e9, network * 1e9 / 8)
     if gpus:
-        fleet = Fleet("GPUs", nodes, gpus, tera or GPU_TERA, OF_GPU, 0.0, memory * 1e9)
-        said = (
-            f"{tera:g} as given" if tera else f"{GPU_TERA:g} taken for an H200 in float16; facedb was not run on a GPU"
-        )
+        fleet = Fleet("GPUs", nodes, gpus, tera or GPU_TERA, 1.0, 0.0, *room)
+        said = f"{tera:g} as given" if tera else f"{GPU_TERA:g}, what a search of ten million faces did on an H100"
     else:
         width = -(-dim // 64) * 64
         best = kernels.measure(width)[0]
-        fleet = Fleet("threads", nodes, threads, tera or best.tera_per_s or 0.0, 1.0, LOOK_SECONDS, memory * 1e9)
+        fleet = Fleet("threads", nodes, threads, tera or best.tera_per_s or 0.0, OF_THREAD, LOOK_SECONDS, *room)
         said = (
             f"{tera:g} as given" if tera else f"{best.tera_per_s:.2f} measured here ({best.name}, {processor_name()})"
         )
-    found = estimate(fleet, int(faces), dim, fmr=fmr, rows=block_rows)
+    found = estimate(fleet, int(faces), dim, fmr=fmr, rows=height)
     rows = [
         ("pairs of faces", found.pairs, f"{found.pairs:.3g}", "n (n - 1) / 2"),
         ("operations", found.operations, f"{found.operations:.3g}", "2 d for each pair"),
         (
-            "seconds",
+            "search, seconds",
             found.seconds,
             in_words(found.seconds),
-            f"(operations / ({fleet.tera:.3g}e12 x {fleet.share:g}) + pairs x {fleet.look:.2g}) / ({nodes} x {fleet.units} {fleet.name})",
+            f"(operations / ({fleet.tera:.4g}e12 x {fleet.share:g}) + pairs x {fleet.look:.2g}) / ({nodes} x {fleet.units} {fleet.name})",
         ),
         ("vectors, bytes", found.vector_bytes, sized(found.vector_bytes), "4 n d; the chunks of a scan are as large"),
+        (
+            "to hold them, bytes",
+            WHOLE_TIMES * found.vector_bytes,
+            sized(WHOLE_TIMES * found.vector_bytes),
+            f"{WHOLE_TIMES} x vectors in each machine (facedb work --memory {-(-WHOLE_TIMES * found.vector_bytes // 2**20)}): "
+            + ("they fit" if found.held else f"they do not fit into {memory:g} GB"),
+        ),
         (
             "read by workers, bytes",
             found.read_bytes,
             sized(found.read_bytes),
-            "every machine once, or the columns of every tile where they do not fit",
+            f"vectors x {nodes}" if found.held else f"the columns of every tile: pairs / {height:,} vectors",
         ),
-        ("tiles", found.tiles, f"{found.tiles:,}", f"{block_rows:,} x 131,072 faces"),
+        (
+            "reading, seconds",
+            found.read_seconds,
+            in_words(found.read_seconds),
+            f"read / ({nodes} x {network:g} Gbit/s), with --chunks in a store that keeps up",
+        ),
+        (
+            "without chunks, seconds",
+            found.database_seconds,
+            in_words(found.database_seconds),
+            f"read / {DATABASE_BYTES / 1e9:g} GB/s, which one database gives",
+        ),
+        ("tiles", found.tiles, f"{found.tiles:,}", f"{height:,} x {tile_columns(height):,} faces"),
         ("pairs by chance", found.chance_pairs, f"{found.chance_pairs:.3g}", f"pairs x the false match rate {fmr:g}"),
         ("their rows, bytes", found.pair_bytes, sized(found.pair_bytes), f"{PAIR_BYTES} for each, indexes included"),
     ]

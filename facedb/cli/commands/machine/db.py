@@ -31,20 +31,22 @@ def start(
     port: Annotated[
         int | None,
         typer.Option(
-            min=1024, max=65535, help="Listen on this port of 127.0.0.1 as well, by password, until it is stopped."
+            min=1024,
+            max=65535,
+            help="Also listen on this port of 127.0.0.1, with a password, until the server is stopped.",
         ),
     ] = None,
 ) -> None:
-    """Start the embedded server and keep it up, also when no facedb runs, until `facedb db stop`."""
+    """Start the embedded server and keep it up, even when no facedb is running, until `facedb db stop`."""
     server = _server(ctx)
     server.keep_up(port=port)
     say = state_of(ctx).reporter.say
-    say("The embedded PostgreSQL runs and stays up; end it with: facedb db stop")
+    say("The embedded PostgreSQL is running and stays up; stop it with: facedb db stop")
     tcp = server.status().tcp
     if tcp is not None:
         from facedb.db.server.postmaster import DATABASE, USER
 
-        say(f"It listens at {tcp.url(USER, DATABASE)} and its password is in {tcp.password_file}.")
+        say(f"It listens at {tcp.url(USER, DATABASE)}, and its password is in {tcp.password_file}.")
 
 
 @app.command(epilog="Example: facedb db stop")
@@ -54,7 +56,7 @@ def stop(ctx: typer.Context) -> None:
     state_of(ctx).reporter.say(
         "The embedded PostgreSQL is stopped; the next facedb starts it again."
         if stopped
-        else "Another facedb uses the embedded PostgreSQL; it stops when that one ends."
+        else "Another facedb is using the embedded PostgreSQL; it stops when that one ends."
     )
 
 
@@ -67,13 +69,13 @@ def url(ctx: typer.Context) -> None:
         return
     with database(ctx):
         address = _server(ctx).keep_up()
-    state_of(ctx).reporter.say("The embedded PostgreSQL stays up for this URL; end it with: facedb db stop")
+    state_of(ctx).reporter.say("The embedded PostgreSQL stays up for this URL; stop it with: facedb db stop")
     typer.echo(address)
 
 
 @app.command(epilog="Example: facedb --dsn postgresql://me@dbhost/faces db upgrade")
 def upgrade(ctx: typer.Context) -> None:
-    """Bring the schema up to this version of facedb and make its views anew; only a server of your own needs it."""
+    """Bring the schema up to this version of facedb and recreate its views; only a server of your own needs this."""
     from facedb.db import migrate
     from facedb.db.connection import connect
 
@@ -92,7 +94,7 @@ def status(
     ] = False,
     output: FormatOption = Format.TABLE,
 ) -> None:
-    """Show where the database is, whether it runs and how far its schema is; starts nothing."""
+    """Show where the database is, whether it is running, and the version of its schema; starts nothing."""
     settings = settings_from(ctx)
     if every:
         from facedb.db.server.clusters import clusters
@@ -162,12 +164,14 @@ def grant_reader(ctx: typer.Context, role: Annotated[str, typer.Argument(help="A
 
 @app.command("grant-app", epilog="Example: facedb db grant-app facedb_app")
 def grant_app(ctx: typer.Context, role: Annotated[str, typer.Argument(help="An existing PostgreSQL role.")]) -> None:
-    """Let a role run every command but those that change the schema, its rights and its indexes."""
+    """Let a role run every command except those that change the schema, its rights or its indexes."""
     from facedb.db.upkeep import roles
 
     with database(ctx) as db:
         roles.grant_app(db, role)
-    state_of(ctx).reporter.say(f"{role} may now do what the commands do, but for upgrade, grants and index.")
+    state_of(ctx).reporter.say(
+        f"{role} may now run every command except `facedb db upgrade`, its grants and `facedb db index`."
+    )
 
 
 @app.command(epilog="Example: facedb db backup faces-2026-11.dump")
@@ -176,26 +180,28 @@ def backup(
     file: Annotated[Path, typer.Argument(help="File to write.")],
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
-    """Write the whole database to one file, which only you can read."""
+    """Write the whole database to one file that only you can read."""
     from facedb.db.upkeep import backup as backups
 
     with database(ctx) as db:
         size = backups.backup(db, file, force=force)
     state_of(ctx).reporter.say(
-        f"{file} holds the database ({size / 1e6:,.1f} MB); it is as private as the faces in it."
+        f"{file} holds the database ({size / 1e6:,.1f} MB); keep it as private as the faces in it."
     )
 
 
 @app.command(epilog="Example: FACEDB_HOME=fresh facedb db restore faces-2026-11.dump")
-def restore(ctx: typer.Context, file: Annotated[Path, typer.Argument(help="A file of `facedb db backup`.")]) -> None:
-    """Fill an empty database from a backup; one that holds data of facedb is refused."""
+def restore(
+    ctx: typer.Context, file: Annotated[Path, typer.Argument(help="A file that `facedb db backup` wrote.")]
+) -> None:
+    """Fill an empty database from a backup; one that already holds data of facedb is refused."""
     from facedb.db.connection import connect
     from facedb.db.upkeep import backup as backups
 
     say = state_of(ctx).reporter.say
     with connect(settings_from(ctx), say=say) as db:
         backups.restore(db, file)
-        say(f"{db.describe()} holds what {file} held.")
+        say(f"{db.describe()} now holds what is in {file}.")
 
 
 @app.command(epilog="Example: facedb db remove, and when the list is right: facedb db remove --yes")
@@ -206,7 +212,7 @@ def remove(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Delete them; without it they are only listed.")] = False,
 ) -> None:
-    """Delete embedded databases that are left behind, or those that you name, for good."""
+    """Delete for good the embedded databases that were left behind, or those that you name."""
     from facedb.db.server import clusters
 
     settings = settings_from(ctx)
@@ -219,9 +225,9 @@ def remove(
         where = f"{cluster.directory}, {cluster.bytes / 1e6:,.0f} MB, of {cluster.home or 'an unknown home'}"
         say(f"{'Removed' if yes else 'Would remove'} {where}.")
     if not chosen:
-        say("No embedded database is left behind.")
+        say("No embedded database was left behind.")
     elif not yes:
-        say("Nothing is deleted yet; to delete for good add --yes.")
+        say("Nothing has been deleted yet; to delete for good, add --yes.")
 
 
 def _text(path: Path | None) -> str | None:
@@ -232,7 +238,7 @@ def _server(ctx: typer.Context) -> EmbeddedServer:
     settings = settings_from(ctx)
     if settings.dsn is not None:
         raise UsageError(
-            f"The database is named by a DSN ({settings.origin['dsn']}), and facedb starts and stops only its own; "
+            f"The DSN from {settings.origin['dsn']} names a server of your own, and facedb starts and stops only the embedded one; "
             "leave the DSN out."
         )
     from facedb.db.server.embedded import EmbeddedServer

@@ -18,7 +18,7 @@ from facedb.core.files.paths import display
 
 if TYPE_CHECKING:
     from facedb.report.case_rows import Case, CaseFace
-    from facedb.report.pictures.thumbnails import Thumbnails
+    from facedb.report.pictures.thumbnail_cache import Thumbnails
 
 _FACES = 12
 
@@ -85,7 +85,7 @@ def show(
 
 def _thumbnails(cache: Path) -> closing[Thumbnails]:
     # Loaded only where faces are drawn: what decodes pictures takes longer than the rest of the command.
-    from facedb.report.pictures.thumbnails import Thumbnails
+    from facedb.report.pictures.thumbnail_cache import Thumbnails
 
     return closing(Thumbnails(cache))
 

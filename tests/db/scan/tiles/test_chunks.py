@@ -23,7 +23,7 @@ from facedb.scan.tiles import chunks
 from facedb.scan.tiles.strips import Strips
 from facedb.scan.tiles.worker import WorkOptions, work
 from tests.db.population import Population
-from tests.db.scan.test_scan import DIM, Talk, crowd
+from tests.db.scan.scans import DIM, Talk, crowd
 
 
 class _Begun(BaseException):

@@ -19,7 +19,7 @@ from facedb.db.connection import Database
 from facedb.scan.run import ScanOptions, scan
 from facedb.scan.tiles.ray_crew import MOST_THREADS, Seat, seats
 from tests.db.population import Population, clustered
-from tests.db.scan.test_scan import DIM, crowd, people
+from tests.db.scan.scans import DIM, crowd, people
 
 WITH_RAY = importlib.util.find_spec("ray") is not None
 

@@ -31,7 +31,7 @@ from facedb.scan.tiles.strips import Strips
 from facedb.scan.tiles.tile_rows import TileRow
 from facedb.scan.tiles.worker import WorkOptions, work
 from tests.db.population import Population, clustered
-from tests.db.scan.test_scan import DIM, ENGINES, crowd, run
+from tests.db.scan.scans import DIM, ENGINES, crowd, run
 
 EXACT = WorkOptions(engine="exact", threads=1)
 

@@ -187,7 +187,7 @@ def test_a_long_search_takes_a_prefix_where_it_pays_and_finds_the_same_rows(low_
     monkeypatch.setattr(
         prefix_choice,
         "_seconds",
-        lambda _sample, _trial, prefix, _limit: (1.0 if prefix is None else 0.8 - prefix.width / 1000, 0.0),
+        lambda _sample, _trial, prefix, _limit: (1.0 if prefix is None else 0.8 - prefix.width / 1000, 0.0, 0),
     )
     again = list(join(low_rank, blocks, threshold=0.5, engine="int8", threads=2, say=told.append))
     assert "of 256 directions" in told[0]
@@ -234,6 +234,24 @@ def test_a_prefix_is_refused_where_every_direction_counts():
         return Int8Searcher(part, Sieve(part, 0.4), 1, prefix=prefix)
 
     assert prefix_choice.choose_prefix(gallery, trial, 10**12, 1) is None
+
+
+def test_where_candidates_are_few_fewer_codes_are_taken_whatever_a_busy_machine_times(low_rank, monkeypatch):
+    rng, tried = np.random.default_rng(0), []
+
+    def seconds(_sample, _trial, prefix, _limit):
+        if prefix is None:
+            return 1.0, 0.0, 7
+        tried.append(prefix.width)
+        return (rng.uniform(0.3, 0.9), 0.0, 7) if prefix.width >= 128 else (1.2, 0.0, 10**6)
+
+    monkeypatch.setattr(prefix_choice, "_seconds", seconds)
+    for _ in range(5):
+        tried.clear()
+        chosen = prefix_choice.choose_prefix(low_rank, lambda *_: pytest.fail("opened"), 10**12, 1)
+        assert chosen is not None
+        assert chosen.width == 128
+        assert tried == [192, 160, 128, 96]
 
 
 def test_with_amx_only_a_long_search_loads_another_kernel(low_rank, monkeypatch):

@@ -84,3 +84,23 @@ def test_vectors_inside_the_prefix_have_bounds_as_tight_as_full_codes():
 
 def test_an_empty_gallery_has_no_codes():
     assert encode(make_prefix(np.eye(64), 24), np.empty((0, 64), np.float32)).codes.shape == (0, 32)
+
+
+@pytest.mark.parametrize("first", [0, 8 * 1024, 10 * 1024 - 40])
+@pytest.mark.parametrize("kind", ["a large value", "a long remainder"])
+def test_rows_that_no_chunk_looked_at_foretold_stay_below_their_bound(first, kind):
+    rng = np.random.default_rng(first)
+    basis, _ = np.linalg.qr(rng.standard_normal((64, 64)))
+    # All lie spread over the directions of the prefix but for forty, which lie along one of them, or outside.
+    inside, outside = (
+        unit(rng.standard_normal((10 * 1024, 40)) @ basis[:40]),
+        unit(rng.standard_normal((40, 24)) @ basis[40:]),
+    )
+    inside[first : first + 40] = np.repeat(basis[:1], 40, axis=0) if kind == "a large value" else outside
+    prefix = Prefix(np.ascontiguousarray(basis[:40].astype(np.float32)), 1e-5)
+    coded = encode(prefix, inside, threads=2)
+    some = np.r_[0:60, first : first + 40]
+    codes = coded.codes[some].astype(np.int64)
+    assert (scores_of(inside[some]) <= (codes @ codes.T) / coded.scale**2 + coded.epsilon).all()
+    assert coded.scale <= 128 if kind == "a large value" else coded.scale <= 360
+    assert coded.epsilon < 0.06

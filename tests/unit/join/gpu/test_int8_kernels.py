@@ -1,4 +1,4 @@
-"""The fused kernels: their arithmetic in Triton's interpreter against NumPy, and their machine code. Triton needs no GPU for either."""
+"""The int8 kernels: their arithmetic in Triton's interpreter against NumPy, and their machine code. Triton needs no GPU for either."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if find_spec("triton") is None:  # uv sync --group kernels
 os.environ["TRITON_INTERPRET"] = "1"
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:triton", "ignore::DeprecationWarning")
 
-from facedb.join.gpu import fused  # noqa: E402
-from facedb.join.gpu.fused import Shape, shape_of  # noqa: E402
+from facedb.join.gpu import int8_kernels  # noqa: E402
+from facedb.join.gpu.int8_kernels import Shape, shape_of  # noqa: E402
 
 
 class Tensor:
@@ -79,9 +79,9 @@ def pairs_by_kernels(
     found, told = tuple(map(Tensor, (hot, hot_count))), tuple(map(Tensor, (hits, count)))
     borders = (lowest, row[0], column[0], row[1], column[1])
     grid = -(-len(rows) // shape.height), -(-len(columns) // span)
-    for kernel in (fused.hot_tiles, fused.append_pairs):
-        constants = fused.constants_of(kernel, codes.shape[1], shape)
-        if kernel is fused.hot_tiles:
+    for kernel in (int8_kernels.hot_tiles, int8_kernels.append_pairs):
+        constants = int8_kernels.constants_of(kernel, codes.shape[1], shape)
+        if kernel is int8_kernels.hot_tiles:
             kernel[grid](*codes_of, *found, *borders, span, **constants)
         else:
             kernel[(3, 1)](*codes_of, *labels_of, *found, *told, *borders, capacity, **constants)
@@ -147,9 +147,9 @@ def test_a_shape_fits_the_shared_memory_that_it_was_chosen_for(codes: int) -> No
 
 COMPILE = """
 import sys
-from facedb.join.gpu import fused
+from facedb.join.gpu import int8_kernels
 codes = int(sys.argv[2])
-code = fused.compiled(getattr(fused, sys.argv[1]), codes, fused.shape_of(codes, 232448), 90)
+code = int8_kernels.compiled(getattr(int8_kernels, sys.argv[1]), codes, int8_kernels.shape_of(codes, 232448), 90)
 open(sys.argv[3], "wb").write(code.cubin)
 sys.stdout.write(f"{code.shared_bytes} {code.more}")
 """

@@ -86,7 +86,7 @@ extern "C" __global__ void append_hits(
 """
 
 
-class BlasDevice(CudaDevice):
+class HalfPrecisionDevice(CudaDevice):
     """float16 rows, a float32 tile."""
 
     precision: Precision = "float16"

@@ -1,4 +1,4 @@
-"""A GPU that multiplies int8 codes and looks at the products in one kernel (`fused`)."""
+"""A GPU that multiplies int8 codes and looks at the products in one kernel (`int8_kernels`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from facedb.core.records import Float64Array, Int64Array
-from facedb.join.gpu import fused
+from facedb.join.gpu import int8_kernels
 from facedb.join.gpu.cuda_device import CudaDevice
 from facedb.join.gpu.device_rows import Precision
 from facedb.join.tiles import Tile
@@ -19,7 +19,7 @@ _SPAN = 4096  # Columns of one program: worth the strip of rows that it loads, a
 _PROGRAMS_APPENDING = 264
 
 
-class FusedDevice(CudaDevice):
+class Int8Device(CudaDevice):
     """int8 rows; no tile of scores is ever written."""
 
     precision: Precision = "int8"
@@ -35,10 +35,10 @@ class FusedDevice(CudaDevice):
     def open(self) -> None:
         cupy, device = self._cupy, self._cupy.cuda.Device(self._device)
         capability, shared = int(device.compute_capability), device.attributes["MaxSharedMemoryPerBlockOptin"]
-        self._shape = fused.shape_of(self._rows.width, shared)
-        self._hot_tiles = self._kernel(fused.hot_tiles, self._shape, capability)
+        self._shape = int8_kernels.shape_of(self._rows.width, shared)
+        self._hot_tiles = self._kernel(int8_kernels.hot_tiles, self._shape, capability)
         # More threads for the same tile: the appending of a value takes several registers.
-        self._append_pairs = self._kernel(fused.append_pairs, self._shape._replace(warps=8), capability)
+        self._append_pairs = self._kernel(int8_kernels.append_pairs, self._shape._replace(warps=8), capability)
         self._hot: Any = cupy.empty(_HEIGHT * _WIDTH // _LEAST_SMALL_TILE, cupy.int32)
         self._hot_count: Any = cupy.zeros(1, cupy.int32)
 
@@ -79,12 +79,12 @@ class FusedDevice(CudaDevice):
         arguments = (left, right, *labels, self._hot, self._hot_count, hits, count, *borders, np.int32(len(hits)))
         self._append_pairs((_PROGRAMS_APPENDING, 1), arguments)
 
-    def _kernel(self, kernel: Any, shape: fused.Shape, capability: int) -> Any:
+    def _kernel(self, kernel: Any, shape: int8_kernels.Shape, capability: int) -> Any:
         """``kernel`` on this device, to be called with a grid and its arguments."""
         from cupy.cuda import function
         from cupy_backends.cuda.api import driver
 
-        code = fused.compiled(kernel, self._rows.width, shape, capability)
+        code = int8_kernels.compiled(kernel, self._rows.width, shape, capability)
         module = function.Module()
         module.load(code.cubin)
         entry = module.get_function(code.name)

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from facedb.embedding.pictures.decode import Decoded, decode
-from facedb.report.pictures import thumbnails
+from facedb.report.pictures import thumbnail_cache
 from facedb.report.pictures.place import Place
-from facedb.report.pictures.thumbnails import SIDE, Thumbnails
+from facedb.report.pictures.thumbnail_cache import SIDE, Thumbnails
 
 WIDTH, HEIGHT = 2400, 1800
 EYES = (700.0, 600.0, 1300.0, 640.0, 980.0, 980.0, 760.0, 1250.0, 1200.0, 1280.0)
@@ -61,7 +61,7 @@ def test_a_face_cut_from_a_photo_decoded_small_is_the_one_cut_from_the_whole(
         asked.append(decode(data, spare=spare).reduction)
         return decode(data)
 
-    monkeypatch.setattr(thumbnails, "decode", whole)
+    monkeypatch.setattr(thumbnail_cache, "decode", whole)
     wanted = pixels(Thumbnails(tmp_path / "large").face(meant).data)
     assert cut.shape == (SIDE, SIDE, 3)
     assert np.abs(cut - wanted).mean() < 0.5 * np.abs(wanted[:, 1:] - wanted[:, :-1]).mean(), (

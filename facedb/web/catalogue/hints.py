@@ -1,10 +1,10 @@
-"""What each answer means of each class of findings, in the few words below its button; part of the catalogue."""
+"""What each answer means of each class of findings, in the few words below its button."""
 
 from __future__ import annotations
 
 from typing import Final
 
-HINTS: Final[dict[str, str]] = {
+TEXT: Final[dict[str, str]] = {
     "hint.none.same": "",
     "hint.merge.same": "one person",
     "hint.merge.different": "two people",

@@ -1,0 +1,63 @@
+"""What stands around every page: its head, signing in, why a request is refused, what goes on meanwhile."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TEXT: Final[dict[str, str]] = {
+    "app": "facedb review",
+    "skip": "Skip to the case",
+    "nav": "Pages",
+    "nav.review": "Review",
+    "nav.overview": "Overview",
+    "nav.alike": "More like this",
+    "nav.plans": "Plans",
+    "theme": "Dark or light",
+    "close": "Close",
+    "cancel": "Cancel",
+    "ok": "OK",
+    "undo": "Undo",
+    "undo.done": "Taken back: {count} verdicts.",
+    "undo.done.one": "Taken back: one verdict.",
+    "read_only": "read-only",
+    "away": "The server does not answer",
+    "invite": "Invite a reviewer…",
+    "invite.title": "Invite a reviewer",
+    "invite.name": "Name",
+    "invite.make": "Make an address",
+    "invite.address": "Address",
+    "invite.once": "This address signs {name} in once, in any browser that reaches this machine:",
+    "sign_out": "Sign out",
+    "sign_in.title": "Who is there?",
+    "sign_in.text": "Open the address that “facedb review” printed. It signs in once; a reviewer who is in can invite others.",
+    "sign_in.name": "Your name",
+    "sign_in.password": "Password",
+    "sign_in.enter": "Enter",
+    "sign_in.failed.token": "This address was used already, or is not of this run.",
+    "sign_in.failed.password": "That is not the password.",
+    "sign_in.failed.tries": "Too many wrong passwords: wait a minute, then try again.",
+    "sign_in.failed.name": "The name of a reviewer has 1 to 100 characters that can be printed.",
+    # Why a request is refused
+    "refused.host": "This page does not answer to that name; with --host, give it with --name.",
+    "refused.origin": "Another site may not ask this page for anything.",
+    "refused.large": "That is more than this page takes.",
+    "refused.session": "Sign in first: open the address that “facedb review” printed.",
+    "refused.csrf": "The request does not come from this session's page; load it again.",
+    "refused.read_only": "This page was started with --read-only: nothing can be changed.",
+    "refused.not_found": "There is nothing at this address.",
+    "refused.method": "That cannot be done at this address.",
+    "error.title": "That did not work",
+    "error.unknown": "Something went wrong.",
+    "error.away": "The server does not answer: is “facedb review” still running?",
+    # Pictures that cannot be shown
+    "picture.vanished": "file is gone",
+    "picture.gone": "file is missing",
+    "picture.changed": "file has changed",
+    "picture.damaged": "cannot be decoded",
+    "picture.no_photo": "vector only",
+    # What goes on meanwhile
+    "live.running": "Scan {scan} is running: {done} of {total} parts",
+    "live.embedding": "Faces are being embedded: {count} since this page was opened",
+    "live.finished": "Scan {scan} is finished.",
+    "live.show": "Show",
+}

@@ -1,0 +1,45 @@
+"""The keys, the list that explains them, and the zoom."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TEXT: Final[dict[str, str]] = {
+    "help.title": "Keys",
+    "help.hint": "Click a key to give its action another one.",
+    "help.reset": "As delivered",
+    "help.rebind": "Another key for: {action}",
+    "help.press": "press a key",
+    "help.taken": "taken by: {action}",
+    "help.fixed": "not this one",
+    "key.space": "Space",
+    "key.next": "Next case",
+    "key.back": "Case before",
+    "key.same": "Same",
+    "key.different": "Different",
+    "key.unsure": "Unsure",
+    "key.wrong": "Wrong identity",
+    "key.duplicate": "Duplicate",
+    "key.undo": "Undo (also Ctrl+Z)",
+    "key.next_open": "Next undecided case",
+    "key.face_next": "Next face, or photo in the zoom",
+    "key.face_back": "Face before",
+    "key.select": "Select the face",
+    "key.move": "Move to the other group",
+    "key.target": "Say who it is",
+    "key.first": "First name or copy stays",
+    "key.second": "Second name or copy stays",
+    "key.zoom": "Full photo",
+    "key.flip": "Flip",
+    "key.other": "Another face of the photo (Enter takes it)",
+    "key.alike": "More like this",
+    "key.note": "Note",
+    "key.tick": "Tick the case in the list",
+    "key.bulk": "Answers for the ticked cases, or accept all of a confidence",
+    "key.help": "This list",
+    "zoom.title": "Photo",
+    "zoom.page": "All about this photo",
+    "zoom.alike": "More like this",
+    "zoom.faces": "{count} faces were found in this photo.",
+    "zoom.choose": "{count} faces were found in this photo; the blue box stands for the label. Click another one to take it instead.",
+}
