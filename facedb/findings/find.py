@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.finding import LIKELY, Kind, Role
+from facedb.core.finding import CERTAIN, LIKELY, Kind, Role
 from facedb.core.lookup import best_of_runs, places, run_starts
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.confidence import Rules
@@ -215,7 +215,7 @@ def _beside_cores(
     mixed = find_mixed(parts, who, rules, peeled, asides, np.flatnonzero(is_second))
     lone = ~is_second[asides.at]
     copied = _copies_across(gallery, peeled, copies)
-    lone &= ~copied[asides.rows]
+    lone &= ~(copied | _copies_of_core(gallery, peeled, parts, copies))[asides.rows]
     rows, other = asides.rows[lone], asides.other[asides.at[lone]]
     runner_up = asides.runner_up[asides.at[lone]]
     inside, inside_other, inside_next = _better_elsewhere(gallery, parts, who, odds, peeled, pairs, copied)
@@ -278,6 +278,16 @@ def _copies_across(gallery: Gallery, peeled: Peeled, copies: FindingTable) -> ND
     copied = _whole_images(gallery, copies.member_row[across[copies.member_finding]])
     copied &= peeled.group != 0
     return copied
+
+
+def _copies_of_core(gallery: Gallery, peeled: Peeled, parts: Folders, copies: FindingTable) -> NDArray[np.bool_]:
+    """Faces beside a core whose photo is a copy of one in the core: whatever became of it (upside down, blurred), it is that person."""
+    sure = copies.confidence[copies.member_finding] >= CERTAIN
+    rows, group = copies.member_row[sure], copies.member_finding[sure]
+    key = group * len(parts.labels) + parts.folder_of[rows]
+    core = np.isin(gallery.image_ids[rows], gallery.image_ids[peeled.group == 0])
+    whole: NDArray[np.bool_] = _whole_images(gallery, rows[np.isin(key, key[core])]) & (peeled.group != 0)
+    return whole
 
 
 def _whole_images(gallery: Gallery, rows: Int64Array) -> NDArray[np.bool_]:

@@ -24,6 +24,8 @@ BELOW_AT_MOST = 0.9
 """A merge that no flagged pair speaks for is one to look at: names do not make it certain."""
 TOLD_FROM = 0.1
 """Pairs that only their names led to are told from this confidence on."""
+CHANCE_AT_MOST = 0.1
+"""And where, among all pairs whose names agree, at most so many are to be expected to score as high by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ def namesakes(
 ) -> FindingTable:
     """Merges of identities whose names agree and that no flagged pair links, as ones to look at.
 
-    Their confidence weighs the score against what chance gives among all pairs with such names, so names alone tell nothing.
+    Their confidence weighs the score against what chance gives among all pairs with such names, and none is told that chance gives as
+    readily among them, so names alone tell nothing.
 
     ``linked`` are the links, ``hidden`` bool (n,) rows whose pairs are explained already.
     """
@@ -93,14 +96,16 @@ def namesakes(
     a, b = np.searchsorted(parts.labels, labels[:, 0]), np.searchsorted(parts.labels, labels[:, 1])
     full = (who.faces[a] > 0) & (who.faces[b] > 0)
     a, b, level = a[full], b[full], labels[full, 2]
-    one, relatives = odds.shares(who, who.core_scores(a, b), a, b)
+    score = who.core_scores(a, b)
+    one, relatives = odds.shares(who, score, a, b)
     weights = known.weights(
         np.r_[linked.by_faces, one],
         np.r_[linked.relatives, relatives],
         np.r_[known.levels(links.identity_a, links.identity_b), level],
     )
     sure = np.minimum(weights.weigh(one, relatives, level), BELOW_AT_MOST)
-    told = sure >= TOLD_FROM
+    by_chance = len(a) * odds.strangers.survival(score, who.faces[a], who.faces[b])
+    told = (sure >= TOLD_FROM) & (by_chance <= CHANCE_AT_MOST)
     a, b, sure = a[told], b[told], sure[told]
     best = [_best_between(vectors, parts, hidden, one, two) for one, two in zip(a.tolist(), b.tolist(), strict=True)]
     best_a, best_b = (np.array([pair[side] for pair in best], np.int64) for side in (0, 1))

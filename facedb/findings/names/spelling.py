@@ -1,7 +1,9 @@
 """Spelling: whether two labels can be one name, and how closely.
 
 Labels are transliterated (anyascii) and taken apart into words. Each word of the shorter name wants a partner in the longer one: the same
-letters, a spelling of them (Jaro-Winkler, or the same consonants), a nickname of it, or an initial. Nicknames are those of the hand-made
+letters, a spelling of them (Jaro-Winkler, the same consonants, or the same sound, `sounds`), a nickname of it, or an initial; names of
+Chinese and Korean syllables (`syllables`) agree as a whole. How far spellings may part depends on the place: John and Joan Smith are
+two, Barnett and Burnett may be one. Nicknames are those of the hand-made
 list `nicknames` (Apache-2.0), which is about English names; other languages have their spellings, orders and initials only.
 """
 
@@ -16,6 +18,9 @@ from anyascii import anyascii
 from nicknames import NickNamer
 from rapidfuzz.distance import JaroWinkler
 
+from facedb.findings.names.sounds import codes, sound_alike, vowels
+from facedb.findings.names.syllables import syllables
+
 ALIKE = 0.88
 """Two words that begin alike are one in two spellings from this Jaro-Winkler similarity on."""
 _ONE_SURNAME = 0.95
@@ -23,11 +28,16 @@ _PREFIX_FROM = 3
 _BONES_FROM = 2
 _SOUND = 0.7
 """Words with the same consonants are one in two spellings from this Jaro-Winkler similarity on."""
+_SLIP_FROM = 6
+_HEARD = 4
+"""Surnames that share so many consonants are one, whatever their vowels."""
 _AS_NAMES = 0.6
 _GENERATIONS = frozenset({"jr", "sr", "ii", "iii", "iv"})
 _TITLES = frozenset({"dr", "mr", "mrs", "ms", "sir"})
 _SOFT = frozenset("aeiouyhw")
+_OPEN = frozenset("aeiouy")
 _ONE_SOUND = str.maketrans({"c": "k", "q": "k", "g": "k", "z": "s", "v": "f", "d": "t", "b": "p"})
+_FIRST_SOUND = {**_ONE_SOUND, ord("w"): "f"}
 _WORD = re.compile(r"[a-z]+")
 _DIGIT = re.compile(r"\d")
 
@@ -66,6 +76,8 @@ def agreement(one: Sequence[str], other: Sequence[str]) -> Agreement:
     if not short or not any(len(word) > 1 for word in short):
         return Agreement.NONE
     found = max(_agreement(short, joined) for joined in _joined(long, short))
+    if found < Agreement.ALIKE and syllables(first) & syllables(second):
+        found = Agreement.ALIKE
     generations = [set(name) & _GENERATIONS for name in (one, other)]
     if found > Agreement.LOOSE and generations[0] != generations[1]:
         return Agreement.LOOSE
@@ -75,12 +87,13 @@ def agreement(one: Sequence[str], other: Sequence[str]) -> Agreement:
 
 
 def keys(name: Sequence[str]) -> set[str]:
-    """Keys of which names that agree share one: the consonants of each word, and of all together."""
+    """Keys of which names that agree share one: the consonants of each word, as they are written and as they sound, and of all together."""
     plain = _plain(name)
     bones = [_bones(word) for word in plain]
     whole = "".join(plain)
     found = {b if len(b) >= _BONES_FROM else word for b, word in zip(bones, plain, strict=True) if len(word) > 1}
-    return found | {" ".join(sorted(bones)), _bones(whole), "".join(sorted(whole))}
+    found |= {code for word in plain for code in codes(word) if len(code) >= _BONES_FROM}
+    return found | {" ".join(sorted(bones)), _bones(whole), "".join(sorted(whole))} | syllables(plain)
 
 
 def _plain(name: Sequence[str]) -> list[str]:
@@ -100,10 +113,12 @@ def _agreement(short: list[str], long: list[str]) -> Agreement:
     if sorted(short) == sorted(long) or "".join(short) == "".join(long):
         return Agreement.SAME
     left, full, weakest = list(range(len(long))), 0, Agreement.SAME
+    apart = None if len(short) < 2 else not set(short) & set(long)
     for word in sorted(short, key=len, reverse=True):
         last = word == short[-1]
         found, at = max(
-            ((_words_agree(word, long[k], last, k == len(long) - 1), -k) for k in left), default=((0, 0), 0)
+            ((_words_agree(word, long[k], _place(last, k == len(long) - 1, apart)), -k) for k in left),
+            default=((0, 0), 0),
         )
         if found[0] == Agreement.NONE:
             return Agreement.NONE
@@ -116,21 +131,49 @@ def _agreement(short: list[str], long: list[str]) -> Agreement:
     return min(weakest, Agreement.LOOSE) if left else weakest
 
 
-def _words_agree(one: str, other: str, one_last: bool, other_last: bool) -> tuple[int, float]:
+class _Place(IntEnum):
+    """Where two words stand in their names, by how far the spellings of one word may part there."""
+
+    FIRST = 0
+    """Two first names beside one surname: where one vowel more makes a brother a sister."""
+    ELSEWHERE = 1
+    """First names where no word is spelled the same, as relatives share one: another transliteration."""
+    LAST = 2
+    """Two surnames."""
+    CROSSED = 3
+    """The last word of one name with another of the other, which no initial stands for."""
+
+
+def _place(one_last: bool, other_last: bool, apart: bool | None) -> _Place:
+    """``apart``: whether the two names have no word in common; None where one is a single word."""
+    if one_last and other_last and apart is not None:
+        return _Place.LAST
+    if one_last != other_last:
+        return _Place.CROSSED
+    return _Place.ELSEWHERE if apart else _Place.FIRST
+
+
+def _words_agree(one: str, other: str, place: _Place) -> tuple[int, float]:
     """How closely two words agree, as an `Agreement` without SURNAME, and how alike they are beyond that."""
     short, long = sorted((one, other), key=len)
     if one == other:
         return Agreement.SAME, 1.0
     if len(short) == 1:
         # An initial stands for a first name: for the last word of a name only where it is the last one too.
-        return (Agreement.LOOSE if long.startswith(short) and one_last == other_last else Agreement.NONE), 0.0
+        return (Agreement.LOOSE if long.startswith(short) and place != _Place.CROSSED else Agreement.NONE), 0.0
     like = float(JaroWinkler.normalized_similarity(one, other))
-    bones = _bones(short)
-    begin = _begin_alike(short, long)
-    sound = begin and like >= _SOUND and bones == _bones(long)
-    if (sound and len(bones) >= _BONES_FROM) or (begin and like >= ALIKE):
+    surnames = place == _Place.LAST
+    first, second = vowels(one), vowels(other)
+    fit = first.fit(second) or (place == _Place.ELSEWHERE and first.end == second.end and like >= _SOUND)
+    begin, bones = _begin_alike(short, long), _bones(short)
+    heard = sound_alike(one, other)
+    written = begin and like >= _SOUND and bones == _bones(long)
+    sound = heard > 0 or (written and len(bones) >= _BONES_FROM)
+    slip = begin and like >= ALIKE and (surnames or len(short) >= _SLIP_FROM)
+    if (sound or slip) and (fit or (surnames and (like >= _SOUND or heard >= _HEARD))):
         return Agreement.ALIKE, like
-    if sound or (len(short) >= _PREFIX_FROM and long.startswith(short)) or _nicknames(short, long):
+    longer = len(short) >= _PREFIX_FROM and long.startswith(short) and (surnames or bones != _bones(long))
+    if (written and (fit or surnames)) or longer or _nicknames(short, long):
         return Agreement.LOOSE, like
     return Agreement.NONE, like
 
@@ -142,9 +185,9 @@ def _one_surname(one: list[str], other: list[str]) -> bool:
 
 
 def _begin_alike(one: str, other: str) -> bool:
-    if one[0] in _SOFT or other[0] in _SOFT:
-        return one[0] in _SOFT and other[0] in _SOFT
-    return one[0].translate(_ONE_SOUND) == other[0].translate(_ONE_SOUND)
+    if one[0] in _OPEN or other[0] in _OPEN:
+        return one[0] in _OPEN and other[0] in _OPEN
+    return one[0].translate(_FIRST_SOUND) == other[0].translate(_FIRST_SOUND)
 
 
 @cache

@@ -64,6 +64,14 @@ class Strangers:
         deviation = self.deviation(a, b)
         return np.asarray(self.standard((score - self.mean) / deviation) / deviation)
 
+    def survival(self, score: Float64Array, a: NDArray[np.number], b: NDArray[np.number]) -> Float64Array:
+        """The share of pairs of sets of ``a`` and ``b`` faces of two persons whose mean score reaches ``score`` (m,)."""
+        z = (score - self.mean) / self.deviation(a, b)
+        beyond = self.tail.share + np.r_[np.cumsum(self.body[::-1])[::-1], 0.0] * _STEP
+        edges = _LOWEST + np.arange(len(self.body) + 1) * _STEP
+        inside = np.interp(z, edges, np.minimum(beyond, 1.0))
+        return np.where(z >= self.tail.start, self.tail.survival(z), inside)
+
     def known(
         self,
         score: NDArray[np.floating],

@@ -39,6 +39,9 @@ _HOPELESS: Final = 0.45
 _CELLS: Final = 6
 _TEXTURED: Final = 6
 _QUANTILE: Final = 0.15
+_DOUBT: Final = 0.9
+_MOVED: Final = 0.5
+"""No cell of 224 altered copies of 14 photos agreed less than 0.88, and none of five copies found in lfw_dev less than 0.73."""
 _CONTRAST: Final = 4.0
 _EDGE: Final = 2.5
 _LEAST: Final = 400
@@ -51,8 +54,8 @@ def agreement(a: Prepared, b: Prepared, turns: tuple[int, ...] = ALL_TURNS) -> f
 
     Both are blurred a little, one is laid over the other in the coarser of the two grids, and their detail is correlated over what
     both show: as a whole, and in each cell of 6 x 6 that shows anything. The agreement is the smaller of the whole and of the cells'
-    lower sixth, from -1 to 1 (0: they could not be laid over each other), so that a face that moved before a still wall, or the
-    other way about, makes two photos.
+    lower sixth, from -1 to 1 (0: they could not be laid over each other), or of the lowest cell where the others leave a doubt that it
+    settles, so that a face that moved before a still wall, or the other way about, makes two photos.
     """
     if min(*a.grey.shape, *b.grey.shape) < _THIN:
         return 0.0
@@ -135,7 +138,10 @@ def _agreement(moved: Float32Array, fixed: Float32Array, shared: NDArray[np.bool
     # A picture with next to nothing on it is like any other such picture.
     if textured.sum() < _TEXTURED:
         return 0.0
-    return min(whole, float(np.quantile(correlation[textured], _QUANTILE)))
+    found = min(whole, float(np.quantile(correlation[textured], _QUANTILE)))
+    lowest = float(correlation[textured].min())
+    # Where hardly a copy lies, one cell that moved decides: a mouth that opened before a still wall.
+    return lowest if _DOUBT <= found < FROM and lowest < _MOVED else found
 
 
 def _cells(positions: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -10,6 +10,7 @@ from facedb.core.finding import Kind, Role
 from facedb.findings.duplicates import Hashes
 from facedb.findings.find import find, study_folders
 from facedb.findings.finding_table import FindingTable
+from facedb.findings.pictures.same_photo import Pictures
 from facedb.join.gallery import Gallery
 from facedb.join.loop import join, plan_blocks
 
@@ -52,7 +53,11 @@ def folders(parts: Sequence[tuple[int, np.ndarray]]) -> Gallery:
 
 
 def scan(
-    gallery: Gallery, hashes: Hashes | None = None, threshold: float = 0.45, engine: str = "exact"
+    gallery: Gallery,
+    hashes: Hashes | None = None,
+    threshold: float = 0.45,
+    engine: str = "exact",
+    pictures: Pictures | None = None,
 ) -> FindingTable:
     """What a scan of the gallery finds."""
     blocks = plan_blocks(gallery.identity_ids, target_rows=4096)
@@ -61,7 +66,9 @@ def scan(
         np.concatenate([getattr(r, name) for r in results] or [np.empty(0, dtype)])
         for name, dtype in (("rows_a", np.int64), ("rows_b", np.int64), ("scores", np.float32))
     )
-    return find(gallery, study_folders(gallery), rows_a, rows_b, scores, hashes or Hashes.none(len(gallery))).table
+    study = study_folders(gallery)
+    known = hashes or Hashes.none(len(gallery))
+    return find(gallery, study, rows_a, rows_b, scores, known, pictures=pictures).table
 
 
 def told(found: FindingTable, least: float = 0.5) -> list[tuple[str, int, int]]:

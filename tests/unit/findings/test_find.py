@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from facedb.core.finding import Kind
+from facedb.embedding.pictures.thumbnail import from_bytes, thumbnail, to_bytes
 from facedb.findings.duplicates import EQUAL
+from facedb.findings.pictures.candidates import VIEWS
+from facedb.findings.pictures.registration import Grey
+from facedb.findings.pictures.same_photo import Pictures
 from facedb.join.gallery import Gallery
-from tests.unit.findings.people import Crowd, folders, hashes_of, rows, scan, told, unit
+from tests.unit.findings.people import DIM, Crowd, folders, hashes_of, rows, scan, told, unit
+from tests.unit.findings.pictures.drawn import altered, photo
 
 PERSONS = 12
 
@@ -149,6 +156,26 @@ def test_a_photo_saved_again_needs_the_hash_and_the_score(crowd: Crowd) -> None:
     look[own[-1]] ^= 0b1111111100000
     assert told(scan(gallery, hashes_of(content, look)), least=0.25) == []
     assert told(scan(gallery), least=0.25) == []
+
+
+def test_a_copy_that_scores_with_nobody_is_a_copy_and_no_stray(crowd: Crowd) -> None:
+    # An upside-down copy: its picture is the folder's own, whatever the model makes of its face.
+    gallery = folders([*clean(crowd, skip=(3,)), (50, crowd.faces(3, 5)), (50, unit(np.eye(DIM)[:1]))])
+    turned, original = (
+        int(np.flatnonzero(gallery.identity_ids == 50)[-1]),
+        int(np.flatnonzero(gallery.identity_ids == 50)[0]),
+    )
+    views = np.random.default_rng(0).integers(1, 1 << 62, (len(gallery), VIEWS))
+    views[turned] = views[original]
+    drawn = photo(3)
+    made = {original: drawn, turned: altered(drawn, "upside down")}
+
+    def load(wanted: Sequence[int]) -> dict[int, Grey]:
+        return {key: from_bytes(to_bytes(thumbnail(made[key]))) for key in wanted if key in made}
+
+    by_row = Gallery(gallery.vectors, gallery.identity_ids, np.arange(len(gallery)))
+    assert ("stray", 50, -1) in told(scan(by_row))
+    assert [row for row in told(scan(by_row, pictures=Pictures(views, load))) if 50 in row] == [("duplicate", 50, -1)]
 
 
 def test_a_placeholder_in_many_folders_is_one_duplicate(crowd: Crowd) -> None:
