@@ -269,6 +269,23 @@ def test_more_like_this_is_the_ranking_of_facedb_search(
     assert all(one["face"]["identity_id"] != found["identity_id"] for one in identity["found"])
 
 
+def test_somebody_else_in_a_photo_is_not_called_by_the_name_of_its_folder(ann: Reviewer, two_faces: TwoFaces) -> None:
+    photo: Any = ann.get(f"/api/photos/{two_faces.image}")
+    assert {one["face"]["id"]: one["face"]["bystander"] for one in photo["faces"]} == {
+        two_faces.taken: False,
+        two_faces.other: True,
+    }
+    like: Any = ann.get(f"/api/faces/{two_faces.other}/alike", top=10)
+    assert like["of"]["bystander"]
+    assert not any(one["own"] for one in like["found"])
+    say(ann, two_faces.rank, "other-face", faces=[two_faces.other])
+    photo = ann.get(f"/api/photos/{two_faces.image}")
+    assert {one["face"]["id"]: one["face"]["bystander"] for one in photo["faces"]} == {
+        two_faces.taken: True,
+        two_faces.other: False,
+    }
+
+
 def test_read_only_shows_everything_and_changes_nothing(enter: Enter, demo_database: Database) -> None:
     looker = enter("eve", read_only=True)
     rank = first(looker, "merge")

@@ -29,6 +29,8 @@ TEXT: Final[dict[str, str]] = {
     "face.likeness": "{score} to its own side",
     "face.others": "{count} more faces in the photo",
     "face.others.one": "one more face in the photo",
+    "face.bystander": "in a photo of",
+    "face.bystander_hint": "Somebody else who is in the photo: not the person of its folder.",
     "face.said": "{verdict}, says {by}",
     "stray.itself": "In question",
     "stray.folder": "Its folder",

@@ -23,7 +23,7 @@ class Face:
     """A face with its photo. ``linking``: it reaches the threshold against the other side, ``best`` is its score there.
 
     ``likeness`` is its mean score to the faces of its own side; ``verdict`` what stands on its label; ``others`` how many more
-    faces its photo has; ``box`` x, y, w, h in pixels; ``thumb`` and ``photo`` are addresses below the page.
+    faces its photo has; ``bystander``: it is somebody else in a photo of ``identity``; ``box`` x, y, w, h in pixels; ``thumb`` and ``photo`` are addresses below the page.
     """
 
     id: int
@@ -42,6 +42,7 @@ class Face:
     others: int
     thumb: str
     photo: str
+    bystander: bool = False
     linking: bool = False
     best: float | None = None
     likeness: float | None = None
@@ -85,7 +86,7 @@ def load_faces(conn: Connection, ids: Sequence[int]) -> dict[int, Face]:
     images = sorted({row[1] for row in rows})
     said = {row[0]: row[1:] for row in conn.execute(SQL["said_of_images"], {"ids": images}) if row[1] != "withdrawn"}
     faces = {}
-    for key, image, identity, name, dataset, path, status, width, height, size, box, px, sharp, others, mark in rows:
+    for key, image, identity, name, dataset, path, status, width, height, size, box, px, sharp, others, mark, bystander in rows:
         verdict, target, by = said.get(image, (None, None, None))
         faces[key] = Face(
             key,
@@ -104,6 +105,7 @@ def load_faces(conn: Connection, ids: Sequence[int]) -> dict[int, Face]:
             others,
             f"/thumbs/{key}?v={mark}",
             f"/photos/{image}?v={mark}",
+            bystander=bystander,
             verdict=verdict,
             verdict_target=None if target is None else shown(target),
             verdict_by=by,

@@ -65,14 +65,15 @@ def like_face(conn: Connection, face_id: int, model_id: int | None, top: int) ->
     if not vectors.ids:
         raise NotFoundError(f"Face {face_id} has no vector under {model.name}.")
     asked = load_faces(conn, [face_id]).get(face_id)
-    own = None if asked is None else asked.identity_id
+    own = None if asked is None or asked.bystander else asked.identity_id
     return Likenesses(model.name, _ranked(conn, model, vectors.matrix[0], top, own, without={face_id}), of=asked)
 
 
 def like_identity(conn: Connection, identity_id: int, model_id: int | None, top: int) -> Likenesses:
     """The gallery without the identity itself, ranked by likeness to its core; raises NotFoundError."""
     model = _model(conn, model_id or _last(conn, IDENTITIES["dataset_model"], {"identity_id": identity_id}))
-    faces = identity_faces(conn, model.id, identity_id, None)
+    scan = conn.execute(IDENTITIES["newest_scan_of"], {"identity_id": identity_id}).fetchone()
+    faces = identity_faces(conn, model.id, identity_id, None if scan is None else scan[0])
     core = centre(load_vectors(conn, model.id, faces))
     if not core.ids:
         raise NotFoundError(f"Identity {identity_id} has no face under {model.name}.")
@@ -125,7 +126,7 @@ def _ranked(
     order = np.lexsort((np.array([face.face_id for face in found]), -scores))[:top]
     faces = load_faces(conn, [found[k].face_id for k in order])
     return tuple(
-        Like(faces[key], round(float(scores[k]), 4), own is not None and faces[key].identity_id == own)
+        Like(faces[key], round(float(scores[k]), 4), own is not None and faces[key].identity_id == own and not faces[key].bystander)
         for k in order
         if (key := found[k].face_id) in faces
     )

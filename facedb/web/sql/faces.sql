@@ -1,8 +1,14 @@
 -- name: faces_by_id
--- Faces by key, with their image and how many other faces the same photo has.
+-- Faces by key, with their image, how many other faces the same photo has, and whether they are another person than its label says: as the
+-- newest scan saw it, unless a person has said since which face of the photo is meant.
 select f.id, f.image_id, i.identity_id, n.name, d.name, i.path, i.status, i.width, i.height, i.bytes, f.box, f.size_px, f.sharpness,
        (select count(*) - 1 from facedb.face o where o.image_id = f.image_id and o.detection = f.detection),
-       encode(substr(i.sha256, 1, 6), 'hex')
+       encode(substr(i.sha256, 1, 6), 'hex'),
+       i.identity_id is not null and coalesce(
+           (select not (t.box[1] + t.box[3] / 2 between f.box[1] and f.box[1] + f.box[3]
+                        and t.box[2] + t.box[4] / 2 between f.box[2] and f.box[2] + f.box[4])
+            from facedb.taken_face t where t.sha256 = i.sha256 and t.dataset_id = d.id order by t.id desc limit 1),
+           (select r.role = 'bystander' from facedb.scan_face r where r.face_id = f.id order by r.scan_id desc limit 1), false)
 from facedb.face f join facedb.image i on i.id = f.image_id
 join facedb.source s on s.id = i.source_id join facedb.dataset d on d.id = s.dataset_id
 left join facedb.identity n on n.id = i.identity_id

@@ -39,6 +39,13 @@ export const stored = (kind, answer) =>
 
 /** The first name of a finding in the queue; what has no label is called by what it is. */
 export const nameOf = (item) => item.a ?? t(item.kind === "newcomer" ? "outside.newcomer" : "outside.no_label");
+/** Whose face it is, as a link where `link` says so: of somebody else in a photo only whose photo it is. */
+export function whose(face, link = true) {
+  if (!face.identity) return h("span.muted", {}, t("photo.no_label"));
+  const name = link ? h("a", { href: `/identity/${face.identity_id}` }, face.identity) : h("span", {}, face.identity);
+  return face.bystander ? h("span.bystander", { title: t("face.bystander_hint") }, `${t("face.bystander")} `, name) : name;
+}
+
 export const readOnly = page.readOnly === "true";
 
 export class Refused extends Error {

@@ -1,6 +1,6 @@
 // The full photo, with the box of every face that was found in it.
 
-import { api, bytes, dialog, h, open, pixels, readOnly, score, t, toast } from "./core.js";
+import { api, bytes, dialog, h, open, pixels, readOnly, score, t, toast, whose } from "./core.js";
 
 let box = null;
 
@@ -51,7 +51,7 @@ export function zoom(face, step, undo) {
     picture.replaceChildren(image);
     picture.style.setProperty("--ratio", shown.width ? shown.width / shown.height : 1);
     facts.replaceChildren(
-      h("p.path", {}, shown.path), h("p.muted", {}, [shown.identity ?? t("photo.no_label"), shown.dataset].join(" · ")),
+      h("p.path", {}, shown.path), h("p.muted", {}, whose(shown, false), ` · ${shown.dataset}`),
       h("p.muted", {}, [pixels(shown), bytes(shown.bytes)].join(" · ")),
       h("p", {}, h("a", { href: `/photo/${shown.image_id}` }, t("zoom.page")), " · ", h("a", { href: `/alike?face=${shown.id}` }, t("zoom.alike"))),
     );

@@ -1,6 +1,6 @@
 // More like this: the gallery ranked by likeness to a face, an identity, or a photo that is dropped here.
 
-import { api, byId, h, page, t, toast } from "../core.js";
+import { api, byId, h, page, t, toast, whose } from "../core.js";
 
 const found = byId("found");
 const of = byId("of");
@@ -11,7 +11,7 @@ function card({ face, score, own }) {
     h(`a.face${own ? ".own" : ""}`, { href: `/photo/${face.image_id}`, title: face.path }, h("img", { src: face.thumb, alt: face.path, width: 96, height: 96, loading: "lazy" })),
     h("figcaption", {},
       h("b.score", {}, score.toFixed(3)),
-      face.identity_id ? h("a", { href: `/identity/${face.identity_id}` }, face.identity) : h("span.muted", {}, t("photo.no_label")),
+      whose(face),
       h("a.muted", { href: `/alike?face=${face.id}` }, t("zoom.alike"))));
 }
 
@@ -20,7 +20,7 @@ function asked({ of: face }) {
   return face && h("div.asked", {},
     h("a.face", { href: `/photo/${face.image_id}`, title: face.path }, h("img", { src: face.thumb, alt: face.path, width: 96, height: 96 })),
     h("div", {},
-      face.identity_id ? h("a", { href: `/identity/${face.identity_id}` }, face.identity) : h("span.muted", {}, t("photo.no_label")),
+      whose(face),
       h("p.muted.path", {}, face.path)));
 }
 

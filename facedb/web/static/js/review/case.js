@@ -1,6 +1,6 @@
 // A case on the page: what is in question, and the two identities beside it.
 
-import { api, bytes, h, percent, pixels, said as word, score, sure, t, toast } from "../core.js";
+import { api, bytes, h, percent, pixels, said as word, score, sure, t, toast, whose } from "../core.js";
 import { boxes, choosable, photoOf } from "../zoom.js";
 import { compare } from "./compare.js";
 import { Faces, grid } from "./faces.js";
@@ -195,7 +195,7 @@ function duplicate(view, tools) {
         h("img", { src: face.photo + "&side=1024", alt: "", decoding: "async" })),
       h("figcaption", {},
         h("span.path", {}, face.path),
-        h("span.muted", {}, [pixels(face), bytes(face.bytes), face.identity ?? ""].join(" · ")),
+        h("span.muted", {}, `${pixels(face)} · ${bytes(face.bytes)}`, face.identity ? [" · ", whose(face, false)] : []),
         h("span", {}, h("kbd", {}, String(place + 1)), " ", stays)));
   });
   found.subject.forEach((face) => view.faces.faces.set(face.id, face));

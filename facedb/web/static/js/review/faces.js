@@ -65,6 +65,7 @@ export class Faces {
 
   words(face) {
     const parts = [face.path];
+    if (face.bystander) parts.push(`${t("face.bystander")} ${face.identity}`);
     if (face.width) parts.push(`${face.width} × ${face.height}`);
     if (face.linking) parts.push(t("face.linking", { score: score(face.best) }));
     else if (face.best !== null) parts.push(t("face.best", { score: score(face.best) }));
