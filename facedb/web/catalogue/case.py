@@ -40,7 +40,7 @@ TEXT: Final[dict[str, str]] = {
     "outside.no_label": "No label",
     "outside.shows": "Shows",
     "outside.members": "Without a folder",
-    "stray.choose": "The blue box stands for the label. Is another face meant? Click it.",
+    "stray.choose": "The blue box stands for the label. If another face is meant, click it:",
     "stray.nobody": "It resembles nobody else here.",
     "evidence.own": "to its folder",
     "evidence.mean": "to the other, on average",

@@ -98,8 +98,11 @@ export function boxes(picture, photo, current, done, take = null) {
     mark.title = words.join("\n");
     mark.setAttribute("aria-label", words.join(". "));
     if (free) mark.addEventListener("click", () => (take ? take(face) : choose(face)));
+    // A detector's box may reach beyond the photo.
     const [x, y, w, hh] = face.box;
-    const place = { left: x / photo.width, top: y / photo.height, width: w / photo.width, height: hh / photo.height };
+    const within = (value, most) => Math.min(Math.max(value, 0), most) / most;
+    const [left, top] = [within(x, photo.width), within(y, photo.height)];
+    const place = { left, top, width: within(x + w, photo.width) - left, height: within(y + hh, photo.height) - top };
     for (const [side, share] of Object.entries(place)) mark.style[side] = `${100 * share}%`;
     picture.append(mark);
   }

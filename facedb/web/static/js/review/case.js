@@ -136,7 +136,7 @@ function whole(face, tools) {
     boxes(picture, photo, face.id, null, tools.take);
     if (choosable(photo)) hint.replaceChildren(t("stray.choose"), " ", h("kbd", {}, keyName(keyOf("other"))));
   }, () => {});
-  return h("div.photo", {}, picture, hint);
+  return h("div.photo", {}, hint, picture);
 }
 
 function stray(view, tools) {

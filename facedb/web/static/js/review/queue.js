@@ -112,7 +112,9 @@ export class Queue {
     const tick = h("input", { type: "checkbox", "aria-label": t("queue.tick", { rank: item.rank }), tabIndex: -1 });
     tick.addEventListener("click", (event) => this.tick(item, tick.checked, event.shiftKey));
     const faces = item.faces.map((face) => h("img", { src: face.thumb, alt: "", width: 36, height: 36, loading: "lazy", decoding: "async" }));
-    while (faces.length < 2 && item.kind !== "photo") faces.push(h("span.nobody", { "aria-hidden": "true" }));
+    // Beside the face of a photo with several the whole of it, which shows the others.
+    if (item.kind === "photo" && faces.length === 1) faces.push(h("img", { src: `${item.faces[0].photo}&side=192`, alt: "", width: 36, height: 36, loading: "lazy", decoding: "async" }));
+    while (faces.length < 2) faces.push(h("span.nobody", { "aria-hidden": "true" }));
     const names = [h("span.name", {}, nameOf(item))];
     if (item.b) names.push(h("span.name.muted", {}, item.b));
     const button = h("button.open", { type: "button", title: [nameOf(item), item.b].filter(Boolean).join(" · "), onclick: () => this.open(item) },
