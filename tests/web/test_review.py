@@ -158,11 +158,34 @@ def test_undo_takes_back_one_answer_after_the_other_and_nothing_of_others(
     seen = case(ann, ranks[0])["seen"]
     say(ann, ranks[0], "unsure", seen=seen)
     say(ann, ranks[1], "unsure")
-    assert ann.send("POST", "/api/undo") == {"cases": [[1, ranks[1]]], "verdicts": 1}
+    assert ann.send("POST", "/api/undo") == {"cases": [[1, ranks[1]]], "verdicts": 1, "also": []}
     assert case(ann, ranks[1])["state"] == "open"
-    assert ann.send("POST", "/api/undo") == {"cases": [[1, ranks[0]]], "verdicts": 1}
+    assert ann.send("POST", "/api/undo") == {"cases": [[1, ranks[0]]], "verdicts": 1, "also": []}
     assert standing(demo_database) == before, "what Ben said stands again, in his name"
     ann.send("POST", "/api/undo", status=404)
+
+
+def test_an_answer_names_the_other_findings_that_it_settles_and_undo_those_that_are_open_again(
+    ann: Reviewer, demo_database: Database
+) -> None:
+    rank = first(ann, "stray")
+    with demo_database.connection() as conn:
+        row = conn.execute(
+            "insert into facedb.finding (scan_id, rank, class, confidence, identity_a, identity_b, faces_a, faces_b, size_a, size_b,"
+            " max_score, mean_score, own_score, detail)"
+            " select scan_id, (select max(rank) + 1 from facedb.finding), class, confidence, identity_a, identity_b, faces_a, faces_b,"
+            " size_a, size_b, max_score, mean_score, own_score, detail from facedb.finding where rank = %s returning rank",
+            (rank,),
+        ).fetchone()
+        assert row is not None
+        conn.execute(
+            "insert into facedb.finding_face select scan_id, %s, face_id, role from facedb.finding_face where rank = %s",
+            (row[0], rank),
+        )
+    assert say(ann, rank, "same")["also"] == [row[0]]
+    undone: Any = ann.send("POST", "/api/undo")
+    assert (undone["cases"], undone["also"]) == ([[1, rank]], [[1, row[0]]])
+    assert say(ann, rank, "unsure", seen=case(ann, rank)["seen"])["also"] == [], "unsure settles nothing"
 
 
 def test_an_answer_to_what_somebody_answered_meanwhile_is_refused_and_says_by_whom(
@@ -327,7 +350,7 @@ def test_another_face_of_the_photo_in_question_lets_its_label_stand_and_is_undon
     assert (progress["right"], progress["wrong"]) == (0, 1)
     photo = ann.get(f"/api/photos/{two_faces.image}")
     assert [one["by_person"] for one in photo["faces"]] == [False, True]
-    assert ann.send("POST", "/api/undo") == {"cases": [[1, two_faces.rank]], "verdicts": 1}
+    assert ann.send("POST", "/api/undo") == {"cases": [[1, two_faces.rank]], "verdicts": 1, "also": []}
     assert (taken(demo_database), standing(demo_database)) == ([], [])
 
 
@@ -344,7 +367,7 @@ def test_a_face_is_taken_outside_of_findings_too_and_nobody_overwrites_anybody_u
     ben.send("POST", path, {"face_id": two_faces.taken, "seen": seen["seen"]})
     assert taken(demo_database) == [(two_faces.image, 10.0, "ben")]
     ann.send("POST", "/api/undo", status=409)
-    assert ben.send("POST", "/api/undo") == {"cases": [], "verdicts": 1}
+    assert ben.send("POST", "/api/undo") == {"cases": [], "verdicts": 1, "also": []}
     assert taken(demo_database) == [(two_faces.image, 60.0, "ann")], "what Ann said stands again, in her name"
 
 

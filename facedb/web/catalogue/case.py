@@ -63,6 +63,8 @@ TEXT: Final[dict[str, str]] = {
     "selected": "{count} selected",
     "answer.select": "Select images first, then say “{answer}” of them.",
     "answer.selected": "“{answer}” does not fit so many selected images; Escape or Space takes them back.",
+    "answer.also": "That also settles {names}.",
+    "answer.one": "finding {rank}",
     "answer.look": "Look again",
     "answer.overrule": "Say it all the same",
     "target.label": "belongs to",

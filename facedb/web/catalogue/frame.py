@@ -19,6 +19,7 @@ TEXT: Final[dict[str, str]] = {
     "undo": "Undo",
     "undo.done": "Taken back: {count} verdicts.",
     "undo.done.one": "Taken back: one verdict.",
+    "undo.also": "Open again as well: {names}.",
     "read_only": "read-only",
     "away": "The server does not answer",
     "invite": "Invite a reviewer…",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from facedb.core.errors import ConflictError, NotFoundError, UsageError
@@ -12,6 +12,7 @@ from facedb.db.connection import Connection
 from facedb.db.locks import wait_briefly
 from facedb.db.queries import load
 from facedb.review import decision_rows, people, taken_faces
+from facedb.scan.findings.standing import Stand
 from facedb.web.data import case
 from facedb.web.data.faces import load_faces, shown
 from facedb.web.data.statements import OTHER_FACE, OUTSIDE, Image, Says, Subject, Wish, agrees, statements
@@ -32,7 +33,10 @@ class SaidMeanwhileError(ConflictError):
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision that was written: its verdicts, and where its finding stands now (None: the answer was about no finding)."""
+    """A decision that was written: its verdicts, and where its finding stands now (None: the answer was about no finding).
+
+    ``also``: the ranks of other findings of the scan that are decided by it; of answers that were given together, those of all.
+    """
 
     id: int
     batch: int
@@ -40,14 +44,17 @@ class Decided:
     rank: int | None
     verdicts: tuple[int, ...]
     seen: int
+    also: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What was taken back: the findings that are open again, and how many verdicts that made."""
+    """What was taken back: the findings that are open again, and how many verdicts that made; ``also`` (scan, rank) those that the
+    decisions had settled besides."""
 
     cases: tuple[tuple[int, int], ...]
     verdicts: int
+    also: tuple[tuple[int, int], ...] = ()
 
 
 def decide(
@@ -104,6 +111,11 @@ def as_proposed(conn: Connection, wish: Wish) -> Wish:
     if wish.answer == "duplicate" and len({image.identity_id for image in subject.own} - {None}) > 1:
         return replace(wish, stays=case.kept(list(load_faces(conn, [image.face_id for image in subject.own]).values())))
     return wish
+
+
+def settled(before: Stand, now: Stand, asked: Container[int]) -> tuple[int, ...]:
+    """The ranks that are decided now and were not before, besides those that were asked about."""
+    return tuple(sorted(rank for rank in {*now.ranks("decided")} - {*before.ranks("decided")} if rank not in asked))
 
 
 def undo(conn: Connection, sitting_id: int, reviewer: str) -> Undone:

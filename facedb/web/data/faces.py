@@ -23,7 +23,8 @@ class Face:
     """A face with its photo. ``linking``: it reaches the threshold against the other side, ``best`` is its score there.
 
     ``likeness`` is its mean score to the faces of its own side; ``verdict`` what stands on its label; ``others`` how many more
-    faces its photo has; ``bystander``: it is somebody else in a photo of ``identity``; ``box`` x, y, w, h in pixels; ``thumb`` and ``photo`` are addresses below the page.
+    faces its photo has; ``bystander``: it is somebody else in a photo of ``identity``; ``box`` x, y, w, h in pixels; ``thumb`` and
+    ``photo`` are addresses below the page.
     """
 
     id: int
@@ -86,7 +87,24 @@ def load_faces(conn: Connection, ids: Sequence[int]) -> dict[int, Face]:
     images = sorted({row[1] for row in rows})
     said = {row[0]: row[1:] for row in conn.execute(SQL["said_of_images"], {"ids": images}) if row[1] != "withdrawn"}
     faces = {}
-    for key, image, identity, name, dataset, path, status, width, height, size, box, px, sharp, others, mark, bystander in rows:
+    for (
+        key,
+        image,
+        identity,
+        name,
+        dataset,
+        path,
+        status,
+        width,
+        height,
+        size,
+        box,
+        px,
+        sharp,
+        others,
+        mark,
+        bystander,
+    ) in rows:
         verdict, target, by = said.get(image, (None, None, None))
         faces[key] = Face(
             key,

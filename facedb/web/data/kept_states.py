@@ -15,6 +15,10 @@ class Standing:
         self._known: dict[int, Stand] = {}
         self._alone = threading.Lock()
 
+    def last(self, scan_id: int) -> Stand | None:
+        """Where the findings of a scan stood when it was last asked; None: never."""
+        return self._known.get(scan_id)
+
     def at(self, conn: Connection, scan_id: int) -> Stand:
         """Where the findings of a scan stand now."""
         # Those who come while it is asked wait for the answer, instead of asking the same.

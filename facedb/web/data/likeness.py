@@ -126,7 +126,11 @@ def _ranked(
     order = np.lexsort((np.array([face.face_id for face in found]), -scores))[:top]
     faces = load_faces(conn, [found[k].face_id for k in order])
     return tuple(
-        Like(faces[key], round(float(scores[k]), 4), own is not None and faces[key].identity_id == own and not faces[key].bystander)
+        Like(
+            faces[key],
+            round(float(scores[k]), 4),
+            own is not None and faces[key].identity_id == own and not faces[key].bystander,
+        )
         for k in order
         if (key := found[k].face_id) in faces
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, BackgroundTasks
 from pydantic import Field
 
 from facedb.core.errors import UsageError
+from facedb.db.connection import Connection
 from facedb.review import people
 from facedb.web.data import case, decisions, identities, photos
 from facedb.web.data.decisions import Decided, Undone
@@ -19,10 +21,12 @@ from facedb.web.deps import (
     GivenInteger,
     GivenText,
     Integer,
+    Parts,
     PartsHere,
     Refusal,
     SessionHere,
 )
+from facedb.web.sessions import Session
 
 router = APIRouter(prefix="/api", tags=["decisions"], responses={409: {"model": Refusal}, 404: {"model": Refusal}})
 
@@ -77,7 +81,7 @@ def decide(
         if target is not None and said.target_id is not None:
             identities.must_exist(conn, target)
         after.add_task(parts.learning.learn)
-        return decisions.decide(conn, session.sitting_id, session.reviewer, [wish])[0]
+        return _decided(parts, conn, session, [wish])[0]
 
 
 @router.post("/decisions")
@@ -88,7 +92,7 @@ def decide_many(parts: PartsHere, session: SessionHere, said: Bulk, after: Backg
     with parts.pool.connection() as conn:
         after.add_task(parts.learning.learn)
         wishes = [decisions.as_proposed(conn, Wish(one.scan_id, one.rank, said.answer, one.seen)) for one in said.cases]
-        return decisions.decide(conn, session.sitting_id, session.reviewer, wishes)
+        return _decided(parts, conn, session, wishes)
 
 
 @router.post("/photos/{image_id}/face")
@@ -104,4 +108,23 @@ def undo(parts: PartsHere, session: SessionHere, after: BackgroundTasks) -> Undo
     """Take back the last decision of this sitting."""
     with parts.pool.connection() as conn:
         after.add_task(parts.learning.learn)
-        return decisions.undo(conn, session.sitting_id, session.reviewer)
+        undone = decisions.undo(conn, session.sitting_id, session.reviewer)
+        conn.commit()
+        also = []
+        for scan in sorted({one for one, _ in undone.cases}):
+            before, ranks = parts.standing.last(scan), {rank for one, rank in undone.cases if one == scan}
+            if before is not None:
+                also += [(scan, rank) for rank in decisions.settled(parts.standing.at(conn, scan), before, ranks)]
+        return replace(undone, also=tuple(also))
+
+
+def _decided(parts: Parts, conn: Connection, session: Session, wishes: list[Wish]) -> list[Decided]:
+    """Write answers, and find out what else they settle; that after they are written, so that nobody who writes waits for it."""
+    before = {scan: parts.standing.at(conn, scan) for scan in {wish.scan_id for wish in wishes}}
+    decided = decisions.decide(conn, session.sitting_id, session.reviewer, wishes)
+    conn.commit()
+    for scan, stood in before.items():
+        place = max(k for k, wish in enumerate(wishes) if wish.scan_id == scan)
+        ranks = {wish.rank for wish in wishes if wish.scan_id == scan}
+        decided[place] = replace(decided[place], also=decisions.settled(stood, parts.standing.at(conn, scan), ranks))
+    return decided

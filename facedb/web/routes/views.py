@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from facedb.db.connection import Connection
-from facedb.web.data import identities, overview, photos, plans, queue
+from facedb.web.data import identities, overview, photos, queue
 from facedb.web.deps import AskedInteger, Bigint, Integer, Parts, PartsHere
 from facedb.web.pages import page
 from facedb.web.routes.overview import datasets as all_datasets
@@ -82,14 +82,7 @@ def show_alike(
 @router.get("/plans")
 def show_plans(request: Request, parts: PartsHere, plan: AskedInteger = None) -> Response:
     """Plans: what becomes of the files."""
-    with parts.pool.connection() as conn:
-        return page(
-            request,
-            "plans.html",
-            plans=plans.listed(conn),
-            plan=plan,
-            datasets=[one.name for one in all_datasets(parts)],
-        )
+    return page(request, "plans.html", plan=plan, datasets=[one.name for one in all_datasets(parts)])
 
 
 def _of_scan(parts: Parts, conn: Connection, scan: queue.Scan) -> dict[str, Any]:

@@ -41,7 +41,8 @@ def verdicts(db: Database) -> list[tuple[Any, ...]]:
 
 
 def written(tab: Tab, count: int) -> None:
-    """Wait until the progress says that so many findings are decided."""
+    """Wait until the server says that so many findings are decided, and the progress that it is shown."""
+    expect(tab.locator("#progress-text")).to_have_attribute("data-written", str(count), timeout=SLOW)
     expect(tab.locator("#progress-text")).to_contain_text(f"{count} of", timeout=SLOW)
 
 

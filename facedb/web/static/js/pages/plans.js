@@ -71,6 +71,24 @@ async function undo() {
   }
 }
 
+const COLUMNS = ["plan.number", "plan.state", "plan.steps", "plan.done", "history.by", "history.when"];
+const COUNTS = ["plan.steps", "plan.done"];
+
+/** Draw the list of all plans as it is by now. */
+async function list() {
+  const plans = await api("GET", "/plans").catch((error) => (toast(error.message), null));
+  if (!plans) return;
+  const when = (text) => new Date(text).toLocaleString("sv").slice(0, 16);
+  const cell = (text) => h("td.number", {}, text);
+  const row = (one) => h("tr", {}, h("th", { scope: "row" }, h("a", { href: `/plans?plan=${one.id}` }, String(one.id))), h("td", {}, t(`plan.state.${one.state}`)),
+    cell(one.steps.toLocaleString("en")), cell(one.done.toLocaleString("en")), h("td", {}, one.created_by), cell(when(one.created_at)));
+  byId("plan-list").replaceChildren(plans.length
+    ? h("table.list", {}, h("caption.hidden", {}, t("plan.all")),
+      h("thead", {}, h("tr", {}, ...COLUMNS.map((key) => h(COUNTS.includes(key) ? "th.number" : "th", { scope: "col" }, t(key))))),
+      h("tbody", {}, ...plans.map(row)))
+    : h("p.muted", {}, t("plan.none")));
+}
+
 let watched = null;
 function watch(job) {
   watched = job.id;
@@ -86,6 +104,7 @@ function watch(job) {
     watched = null;
     toast(now.message, [], now.state === "failed" ? 0 : 6);
     show(await api("GET", `/plans/${now.plan_id}`));
+    await list();
   });
 }
 
@@ -94,6 +113,7 @@ byId("make")?.addEventListener("submit", async (event) => {
   const form = new FormData(event.target);
   try {
     show(await api("POST", "/plans", { dataset: form.get("dataset") || null, auto: form.has("auto"), sitting: form.has("sitting") }));
+    await list();
   } catch (error) {
     toast(error.message, [], 0);
   }
@@ -106,3 +126,4 @@ if (page.plan) {
     toast(error.message);
   }
 }
+await list();

@@ -154,7 +154,14 @@ listen((action, event) => {
   return actions[action]?.();
 });
 
-for (const action of Object.keys(ANSWERS)) byId(`answer-${action}`).addEventListener("click", () => answering.answer(action));
+for (const action of Object.keys(ANSWERS)) {
+  const button = byId(`answer-${action}`);
+  button.addEventListener("click", (event) => {
+    // What the mouse chose for this case must not look chosen for the next; who came by Tab stays where he is.
+    if (event.detail) button.blur();
+    answering.answer(action);
+  });
+}
 for (const action of ["undo", "next", "back", "target", "move", "flip", "help", "note"]) byId(action)?.addEventListener("click", () => actions[action]());
 byId("show-queue").addEventListener("click", () => {
   const shown = document.body.classList.toggle("queue-shown");

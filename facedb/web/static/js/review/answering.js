@@ -7,7 +7,7 @@ import { ANSWERS, wish } from "./answers.js";
 import { now, scan } from "./at_hand.js";
 import * as bulk from "./bulk.js";
 import { fetchCase, forgetCase } from "./cases.js";
-import { measure } from "./progress.js";
+import { arrived, expect, measure } from "./progress.js";
 
 export class Answering {
   /** `show(item, { anew })` draws a case. */
@@ -38,9 +38,11 @@ export class Answering {
       item.answer = stored(item.kind, said.answer);
       this.queue.mark(item);
     }
+    const counts = Number(item.state === "decided") - Number(before.state === "decided");
+    expect(counts);
     forgetCase(item.rank);
     // In the order of the keys, so that undo takes back what was said last.
-    this.writing = this.writing.then(() => this.send(item, said, before, whole));
+    this.writing = this.writing.then(() => this.send(item, said, before, whole, counts));
     if (whole) await this.forward();
     else now.view.faces.clear();
   }
@@ -50,14 +52,17 @@ export class Answering {
     return this.answer("other", { answer: "other-face", seen: now.view.found.seen, faces: [face.id], ...(now.note ? { note: now.note } : {}) });
   }
 
-  async send(item, said, before, whole) {
+  async send(item, said, before, whole, counts = 0) {
     try {
       const decided = await api("POST", `/cases/${scan}/${item.rank}/decision`, said);
       item.seen = decided.seen;
       forgetCase(item.rank);
+      arrived(counts, true);
       if (!whole && this.queue.current === item) await this.show(item, { anew: true });
       measure();
+      await this.also("answer.also", decided.also);
     } catch (error) {
+      arrived(counts, false);
       Object.assign(item, before);
       this.queue.mark(item);
       forgetCase(item.rank);
@@ -70,6 +75,20 @@ export class Answering {
       }
       toast(error.message, actions, 0);
     }
+  }
+
+  /** Other findings that stand otherwise now: say which, and draw them as they stand. */
+  async also(key, ranks, actions = [[t("undo"), () => this.undo()]]) {
+    if (!ranks.length) return;
+    for (const rank of ranks) {
+      forgetCase(rank);
+      const item = this.queue.items.find((one) => one.rank === rank);
+      if (item) await this.refresh(item);
+      if (item && this.queue.current === item) await this.show(item);
+    }
+    const named = ranks.slice(0, 5).map((rank) => t("answer.one", { rank }));
+    if (ranks.length > 5) named.push(t("side.more", { count: ranks.length - 5 }));
+    toast(t(key, { names: named.join(", ") }), actions);
   }
 
   async forward() {
@@ -92,6 +111,7 @@ export class Answering {
         if (item) await this.refresh(item);
       }
       toast(t("undo.done", { count: undone.verdicts }));
+      await this.also("undo.also", undone.also.filter(([one]) => one === scan).map(([, rank]) => rank), []);
       measure();
       const item = this.queue.items.find((one) => one.rank === ranks[0]);
       if (item) this.queue.open(item);
@@ -126,6 +146,7 @@ export class Answering {
       this.queue.untick();
       toast(t("bulk.done", { count: decided.length }), [[t("undo"), () => this.undo()]]);
       measure();
+      await this.also("answer.also", decided.flatMap((one) => one.also));
       if (this.queue.current?.state === "decided") await this.forward();
     } catch (error) {
       toast(error.message, [], 0);
