@@ -49,8 +49,9 @@ class Side:
 @dataclass(frozen=True, slots=True)
 class Case:
     """A finding to decide. ``subject``: the stray, the second group, the copies, or what has no label; ``keep``: the image that would stay
-    of copies. ``a`` is None where no image has a label; of an unlabelled photo it is whom that shows, and ``b`` the next best.
-    ``confidence`` follows the verdicts so far, ``uncalibrated`` is what the scan gave; ``proposed``: a free name for a newcomer.
+    of copies; ``name_stays``: whose name would of two in one dataset. ``a`` is None where no image has a label; of an unlabelled photo it
+    is whom that shows, and ``b`` the next best. ``confidence`` follows the verdicts so far, ``uncalibrated`` is what the scan gave;
+    ``proposed``: a free name for a newcomer.
 
     ``seen`` is the newest verdict on it: an answer is refused where somebody said something since. ``others`` have it open.
     """
@@ -82,6 +83,7 @@ class Case:
     b: Side | None
     next_best: Side | None
     keep: int | None
+    name_stays: int | None
     scores: Scores
     others: tuple[str, ...]
     history: tuple[Said, ...]
@@ -193,6 +195,7 @@ def load_case(conn: Connection, scan_id: int, rank: int, sitting_id: int) -> Cas
         side_b,
         next_best,
         kept(subject) if found.kind == "duplicate" else None,
+        _name_that_stays(conn, found) if found.kind in ("merge", "look-alike") else None,
         table(gather.vectors.only([face.id for face in faces])),
         sittings.others_at(conn, scan_id, rank, sitting_id),
         _history(conn, found.a_id, found.b_id, sorted({face.image_id for face in subject})),
@@ -295,6 +298,11 @@ def kept(copies: Sequence[Face]) -> int | None:
     """The image that a plan keeps of copies: the most pixels, then bytes, then the oldest."""
     order = [((face.width or 0) * (face.height or 0), face.bytes, -face.image_id) for face in copies]
     return copies[order.index(max(order))].image_id if order else None
+
+
+def _name_that_stays(conn: Connection, found: Finding) -> int | None:
+    row = conn.execute(SQL["name_that_stays"], {"identity_a": found.a_id, "identity_b": found.b_id}).fetchone()
+    return None if row is None else int(row[0])
 
 
 def _history(conn: Connection, a_id: int | None, b_id: int | None, images: list[int]) -> tuple[Said, ...]:

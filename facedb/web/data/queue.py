@@ -11,6 +11,7 @@ from facedb.core.errors import NotFoundError
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 from facedb.scan.findings.standing import Stand
+from facedb.web.data.case import kept
 from facedb.web.data.faces import Face, load_faces, shown
 
 SQL = load("web", "queue")
@@ -53,7 +54,7 @@ class Filter:
 @dataclass(frozen=True, slots=True)
 class Item:
     """A finding as the queue lists it, with up to two faces that stand for it; ``seen`` is the newest verdict on it. Of an unlabelled
-    photo ``a`` is whom it shows and ``b`` the next best; images without a label have no ``a``."""
+    photo ``a`` is whom it shows and ``b`` the next best; images without a label have no ``a``. ``keep``: the image that stays of copies."""
 
     scan_id: int
     rank: int
@@ -72,6 +73,7 @@ class Item:
     dataset_b: str | None
     max_score: float | None
     faces: tuple[Face, ...]
+    keep: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def cases(
     }
     ranks = [row[0] for row in conn.execute(SQL["ranks"], asked)]
     rows = conn.execute(SQL["cases"], {"scan_id": scan_id, "ranks": ranks}).fetchall() if ranks else []
-    faces = load_faces(conn, sorted({face for row in rows for face in row[15]}))
+    faces = load_faces(conn, sorted({face for row in rows for face in (*row[15], *row[16])}))
     return [
         Item(
             *[
@@ -153,6 +155,7 @@ def cases(
                 row[13],
                 row[14],
                 tuple(faces[key] for key in dict.fromkeys(row[15]) if key in faces)[:2],
+                kept([faces[key] for key in row[16] if key in faces]),
             ]
         )
         for row in rows

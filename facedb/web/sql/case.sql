@@ -60,6 +60,21 @@ join facedb.identity n on n.id = k.id join facedb.dataset d on d.id = n.dataset_
 where k.id is distinct from %(identity_b)s and not exists (select from facedb.hidden_identity h where h.identity_id = k.id)
 order by k.max_score desc limit 3;
 
+-- name: name_that_stays
+-- Of two identities of one dataset the one whose name a plan would keep: whose name was said last to stay, else the one with more images,
+-- else the older one.
+select n.id from facedb.identity n
+where n.id in (%(identity_a)s, %(identity_b)s)
+  and (select count(distinct o.dataset_id) from facedb.identity o where o.id in (%(identity_a)s, %(identity_b)s)) = 1
+order by n.id is not distinct from (
+             select v.target_identity from facedb.verdict v
+             where v.kind = 'link' and v.identity_a = least(%(identity_a)s, %(identity_b)s)
+               and v.identity_b = greatest(%(identity_a)s, %(identity_b)s)
+             order by v.id desc limit 1
+         ) desc,
+         (select count(*) from facedb.image i where i.identity_id = n.id and i.status = 'ready') desc, n.id
+limit 1;
+
 -- name: history
 -- Everything that was said of the two identities of a finding as a link, or of its images, newest first.
 select v.id, v.kind, v.verdict, t.name, v.note, v.said_by, v.said_at

@@ -41,7 +41,7 @@ where f.scan_id = %(scan_id)s and f.rank > %(after)s
 order by f.rank limit %(limit)s;
 
 -- name: cases
--- Some findings in the order of their rank, with names and two faces that stand for them.
+-- Some findings in the order of their rank, with names, two faces that stand for them, and all copies of a duplicate.
 select f.rank, f.told_class, f.confidence, f.state, f.verdict, f.agrees, f.verdict_by, coalesce(f.verdict_id, 0),
        f.identity_a_id, f.identity_a, f.dataset_a, f.identity_b_id, f.identity_b, f.dataset_b, f.max_score,
        array(select w.face_id from facedb.finding_face w
@@ -52,7 +52,10 @@ select f.rank, f.told_class, f.confidence, f.state, f.verdict, f.agrees, f.verdi
              select t.id from facedb.image i join facedb.face t on t.image_id = i.id
              where i.identity_id = case when f.told_class = 'unlabelled' then f.identity_a_id
                                         else coalesce(f.identity_b_id, f.identity_a_id) end
-               and i.status = 'ready' order by t.id limit 1) else '{}' end
+               and i.status = 'ready' order by t.id limit 1) else '{}' end,
+       case when f.told_class = 'duplicate' then array(
+             select w.face_id from facedb.finding_face w where w.scan_id = f.scan_id and w.rank = f.rank and w.role = 'copy'
+             order by w.face_id) else '{}' end
 from facedb.findings_of(%(scan_id)s, %(ranks)s) f
 order by f.rank;
 

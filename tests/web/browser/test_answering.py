@@ -181,8 +181,10 @@ def test_another_face_of_a_photo_is_taken_by_key_and_by_click(
     picture = tab.locator(".subject .whole")
     expect(picture.locator(".box")).to_have_count(2, timeout=SLOW)
     expect(picture.locator(".box.taken")).to_have_count(1)
+    expect(tab.locator("#answer-same .hint")).to_contain_text("it is ")
     tab.keyboard.press("o")
     expect(picture.locator(".box.free")).to_be_focused()
+    expect(tab.locator(".subject .photo > p")).to_contain_text(f"The marked face is {title(tab).split(' ')[0]}"[:22])
     press(tab, "Enter")
     written(tab, 1)
     expect(tab.locator('#queue li[data-state="decided"] .sure')).to_have_text("another face")
@@ -199,6 +201,39 @@ def test_another_face_of_a_photo_is_taken_by_key_and_by_click(
     expect(tab.locator("#picture .box.free")).to_have_count(1, timeout=SLOW)
     with demo_database.connection() as conn:
         assert conn.execute("select count(*) from bi.taken_faces").fetchone() == (0,)
+
+
+def test_what_will_stay_and_what_else_is_settled_is_said_before_and_after_an_answer(
+    visit: Open, demo_database: Database, two_faces: TwoFaces
+) -> None:
+    with demo_database.connection() as conn:
+        conn.execute("update facedb.face set box = '{-10, 20, 40, 900}' where id = %s", (two_faces.other,))
+    tab = visit(path=f"/review?kind=stray#{two_faces.rank}")
+    picture = tab.locator(".subject .whole")
+    expect(picture.locator(".box")).to_have_count(2, timeout=SLOW)
+    photo, bar = picture.bounding_box(), tab.locator("main .bar").bounding_box()
+    assert photo is not None
+    assert bar is not None
+    assert photo["y"] + photo["height"] <= bar["y"], "no part of the photo is below the answers"
+    for box in picture.locator(".box").all():
+        place = box.bounding_box()
+        assert place is not None
+        assert place["x"] >= photo["x"] - 1, "a box lies within its photo"
+        assert place["y"] + place["height"] <= photo["y"] + photo["height"] + 1
+    tab.keyboard.press("t")
+    options = tab.locator("dialog.picker li")
+    expect(options.filter(has_text="score").first).to_be_visible(timeout=SLOW)
+    expect(options.last).to_contain_text("New: ")
+    tab.keyboard.press("Escape")
+    tab.goto(tab.url.split("/review")[0] + "/review?kind=merge")
+    stays = tab.locator(".wins.stays")
+    expect(stays).to_have_count(1, timeout=SLOW)
+    name = stays.locator("xpath=ancestor::section").get_attribute("aria-label")
+    press(tab, "s")
+    written(tab, 1)
+    tab.goto(tab.url.split("/review")[0] + "/plans")
+    tab.get_by_role("button", name="Make a plan").click()
+    expect(tab.locator(".way .after h3").first).to_have_text(name or "", timeout=SLOW)
 
 
 def test_look_alikes_and_ticked_cases_are_answered_together_by_keyboard(visit: Open, demo_database: Database) -> None:

@@ -4,7 +4,7 @@ import { t } from "../core.js";
 import { goOnChange } from "../go.js";
 
 const NS = "http://www.w3.org/2000/svg";
-const WIDTH = 720, HEIGHT = 270, LEFT = 10, BOTTOM = 24, TOP = 56;
+const WIDTH = 720, HEIGHT = 270, LEFT = 10, BOTTOM = 24, TOP = 56, LETTER = 6.6;
 
 function svg(tag, attributes, text) {
   const element = document.createElementNS(NS, tag);
@@ -19,7 +19,12 @@ export function chart(figure) {
   const used = (values) => values.flatMap((value, place) => (value > 1e-7 ? [place] : []));
   const places = [...used(data.genuine), ...used(data.impostor)];
   const first = Math.min(...places), last = Math.max(...places) + 1;
-  const x = (score) => LEFT + ((score - (first * data.step - 1)) / ((last - first) * data.step)) * (WIDTH - 2 * LEFT);
+  const share = (score) => (score - (first * data.step - 1)) / ((last - first) * data.step);
+  const marks = data.marks.map(({ name, score }) => ({ name, score, words: `${t(`mark.${name}`)} ${score.toFixed(3)}` }))
+    .filter(({ score }) => share(score) >= 0 && share(score) <= 1).sort((a, b) => a.score - b.score);
+  // Every label stands to the right of its line and is as wide as it is: so much is left free for the last ones.
+  const right = Math.max(LEFT, ...marks.map(({ score, words }) => WIDTH - LEFT - (WIDTH - LEFT - 8 - LETTER * words.length) / share(score)));
+  const x = (score) => LEFT + share(score) * (WIDTH - LEFT - right);
   const root = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": t("chart.title") });
   for (const kind of ["impostor", "genuine"]) {
     const values = data[kind];
@@ -35,12 +40,10 @@ export function chart(figure) {
     root.append(svg("text", { class: "tick", x: x(tick), y: HEIGHT - 8, "text-anchor": "middle" }, tick.toFixed(1).replace("-0.0", "0.0")));
   }
   let row = 0;
-  for (const { name, score } of [...data.marks].sort((a, b) => a.score - b.score)) {
+  for (const { name, score, words } of marks) {
     const at = x(score);
-    if (at < LEFT || at > WIDTH) continue;
     root.append(svg("line", { class: `mark ${name}`, x1: at, x2: at, y1: 6 + 16 * row, y2: HEIGHT - BOTTOM }));
-    const left = at > WIDTH * 0.75;
-    root.append(svg("text", { class: "mark", x: at + (left ? -4 : 4), y: 15 + 16 * row, "text-anchor": left ? "end" : "start" }, `${t(`mark.${name}`)} ${score.toFixed(3)}`));
+    root.append(svg("text", { class: "mark", x: at + 4, y: 15 + 16 * row }, words));
     row += 1;
   }
   figure.prepend(root);

@@ -1,10 +1,10 @@
 // The review: a queue, a case, and one key for each answer.
 
-import { announce, api, byId, h, readOnly, t, toast } from "../core.js";
+import { announce, api, byId, h, readOnly, score, t, toast } from "../core.js";
 import { goOnChange } from "../go.js";
 import { bar } from "../review/answer_bar.js";
 import { Answering } from "../review/answering.js";
-import { ANSWERS, proposal } from "../review/answers.js";
+import { ANSWERS, asksWho, proposal } from "../review/answers.js";
 import { now, scan } from "../review/at_hand.js";
 import * as bulk from "../review/bulk.js";
 import { draw, keep, move, wins } from "../review/case.js";
@@ -64,14 +64,38 @@ async function show(item, { anew = false } = {}) {
 
 async function choose() {
   if (!now.view) return;
-  const { found } = now.view;
+  const { found, faces } = now.view;
+  const asked = faces.faces.get([...faces.selection][0]) ?? found.subject[0] ?? found.a?.faces[0];
   const proposed = [found.kind === "unlabelled" ? found.a : null, found.b, found.next_best].filter(Boolean)
     .map((side) => ({ id: side.identity_id, name: side.name, dataset: side.dataset, thumb: side.faces[0]?.thumb }));
-  now.choosing = pick({ title: t("target.title"), dataset: found.dataset, proposed: [...proposed, { name: found.proposed ?? `${found.a?.name ?? ""} 2`.trim() }] });
+  const fresh = { name: found.proposed ?? `${found.a?.name ?? ""} 2`.trim() };
+  const alike = asked && api("GET", `/faces/${asked.id}/alike?top=60`).then((ranked) => [...proposed, ...persons(ranked, asked, proposed), fresh]);
+  now.choosing = pick({ title: t("target.title"), dataset: found.dataset, proposed: [...proposed, fresh], later: alike });
   const chosen = await now.choosing;
   if (!chosen) return;
   now.target = chosen.id ? { id: chosen.id, name: chosen.name } : { name: chosen.name };
   bar();
+}
+
+/** Whose faces are most like one, each person once and the most alike first, besides those who are named anyway. */
+function persons(ranked, asked, named) {
+  const found = new Map();
+  for (const { face, score: value } of ranked.found) {
+    if (!face.identity_id || face.bystander || face.dataset !== asked.dataset || face.identity_id === asked.identity_id) continue;
+    if (!found.has(face.identity_id) && !named.some((one) => one.id === face.identity_id)) {
+      found.set(face.identity_id, { id: face.identity_id, name: face.identity, dataset: face.dataset, thumb: face.thumb, like: t("picker.like", { score: score(value) }) });
+    }
+  }
+  return [...found.values()].slice(0, 6);
+}
+
+/** Give an answer; where it needs to know who it is, ask that first. */
+async function say(action) {
+  if (action === "wrong" && !readOnly && asksWho() && !now.view.faces.selection.size) {
+    await choose();
+    if (!now.target) return;
+  }
+  await answering.answer(action);
 }
 
 async function write() {
@@ -149,7 +173,7 @@ listen((action, event) => {
   if (event.target.closest?.(".queue") && action === "select") return false;
   if (action in ANSWERS) {
     if (event.repeat) return true;
-    return answering.answer(action);
+    return say(action);
   }
   return actions[action]?.();
 });
@@ -159,7 +183,7 @@ for (const action of Object.keys(ANSWERS)) {
   button.addEventListener("click", (event) => {
     // What the mouse chose for this case must not look chosen for the next; who came by Tab stays where he is.
     if (event.detail) button.blur();
-    answering.answer(action);
+    say(action);
   });
 }
 for (const action of ["undo", "next", "back", "target", "move", "flip", "help", "note"]) byId(action)?.addEventListener("click", () => actions[action]());

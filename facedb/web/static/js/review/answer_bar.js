@@ -1,7 +1,7 @@
 // The bar below the case: the five answers, what each means here, and who is meant.
 
 import { byId, readOnly, t } from "../core.js";
-import { ANSWERS, wish } from "./answers.js";
+import { ANSWERS, asksWho, wish } from "./answers.js";
 import { now } from "./at_hand.js";
 import { keyName, keyOf } from "./keys.js";
 
@@ -32,7 +32,8 @@ export function bar() {
 function hint(action, kind) {
   const selected = now.view.faces.selection.size;
   if (selected && kind !== "mixed" && action !== "unsure") return t(`hint.selected.${action}`);
-  const where = now.target ? now.target.name : t("target.nobody_short");
+  if (action === "wrong" && asksWho()) return t(kind === "photo" ? "hint.photo.asks" : "hint.asks");
+  const where = now.target?.name ?? "";
   return t(`hint.${kind}.${action}`, { a: now.view.found.a?.name ?? "", b: now.view.found.b?.name ?? "", target: where });
 }
 

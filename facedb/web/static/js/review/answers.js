@@ -16,6 +16,9 @@ export function proposal(found) {
   return found.kind === "mixed" ? { name: `${found.a.name} 2` } : null;
 }
 
+/** Whether "wrong identity" has to ask first who it is: of one photo, where nobody was proposed or chosen. Nobody at all is another answer. */
+export const asksWho = () => OF_A_PHOTO.includes(now.view?.found.kind) && !now.target;
+
 /** What an answer says, as it is sent; null where it says nothing of this case. */
 export function wish(action) {
   const { found, faces } = now.view;

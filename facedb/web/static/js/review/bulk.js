@@ -1,12 +1,19 @@
 // Deciding many cases at once, after they were all seen as one sheet.
 
-import { dialog, h, nameOf, open, page, sure, t } from "../core.js";
+import { bytes, dialog, h, nameOf, open, page, pixels, sure, t } from "../core.js";
 
 const PROPOSED = {
   merge: "same", stray: "wrong-identity", duplicate: "duplicate", "look-alike": "different", unlabelled: "same", newcomer: "same", photo: "same",
 };
 // Of look-alikes the confidence says how likely they are one person: those are accepted that are below it.
 const BELOW = ["look-alike"];
+
+/** Of copies, below each which one stays. */
+function copies(item, answer) {
+  if (answer !== "duplicate" || item.kind !== "duplicate" || item.keep === null) return null;
+  const words = (face) => (face.image_id === item.keep ? h("b", {}, t("copy.stays")) : h("span.muted", {}, t("copy.goes")));
+  return h("span.copies-fate", {}, ...item.faces.map((face) => h("span", { title: face.path }, words(face), ` ${pixels(face)}, ${bytes(face.bytes)}`)));
+}
 
 /** Show the cases as a contact sheet, of which there may be `more`; the answer is those that are still ticked, or null. */
 export async function confirm(items, answer, more) {
@@ -19,6 +26,7 @@ export async function confirm(items, answer, more) {
     tick.addEventListener("change", () => (tick.checked ? chosen.add(item) : chosen.delete(item), label()));
     return h("label.card", {},
       tick, h("span.pair", {}, ...item.faces.map((face) => h("img", { src: face.thumb, alt: "", width: 112, height: 112, loading: "lazy" }))),
+      copies(item, answer),
       h("span.names", {}, h("span.name", {}, nameOf(item)), item.b ? h("span.name", {}, item.b) : null),
       h("span.muted", {}, `${t(`class.${item.kind}`)} · ${sure(item.kind, item.confidence)}`));
   });

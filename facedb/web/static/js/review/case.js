@@ -111,9 +111,10 @@ function pair(view) {
     const button = h("button.wins", {
       type: "button", "aria-pressed": "false", title: t("wins.hint"), data: { wins: side.identity_id },
       onclick: () => wins(view, view.wins === side.identity_id ? null : side.identity_id),
-    }, h("kbd", {}, keyName(keyOf(key))), " ", t("wins.label"));
+    }, h("kbd", {}, keyName(keyOf(key))), " ", h("span.words"));
     box.querySelector("header").append(button);
   }
+  queueMicrotask(() => wins(view, null));
   return [a, b];
 }
 
@@ -121,7 +122,11 @@ function pair(view) {
 export function wins(view, identity) {
   view.wins = identity;
   for (const button of document.querySelectorAll("[data-wins]")) {
-    button.setAttribute("aria-pressed", String(Number(button.dataset.wins) === identity));
+    const mine = Number(button.dataset.wins);
+    const stays = mine === (identity ?? view.found.name_stays);
+    button.setAttribute("aria-pressed", String(mine === identity));
+    button.classList.toggle("stays", stays);
+    button.querySelector(".words").textContent = t(stays ? "wins.stays" : "wins.label");
   }
 }
 
@@ -131,10 +136,16 @@ function whole(face, tools) {
   const picture = h("div.picture.whole", {}, image);
   picture.style.setProperty("--ratio", face.width ? face.width / face.height : 1);
   image.addEventListener("click", () => tools.zoom(face));
-  const hint = h("p.muted", {});
+  const hint = h("p.muted", { role: "status" });
   photoOf(face.image_id).then((photo) => {
     boxes(picture, photo, face.id, null, tools.take);
-    if (choosable(photo)) hint.replaceChildren(t("stray.choose"), " ", h("kbd", {}, keyName(keyOf("other"))));
+    if (!choosable(photo)) return;
+    const say = (words, key) => hint.replaceChildren(words, " ", h("kbd", {}, key));
+    const ask = () => say(t("stray.choose"), keyName(keyOf("other")));
+    ask();
+    // With another face marked, it must be plain which one an answer would be about.
+    picture.addEventListener("focusin", (event) => event.target.matches(".box.free") && say(t("stray.marked", { a: face.identity ?? "" }), t("stray.enter")));
+    picture.addEventListener("focusout", ask);
   }, () => {});
   return h("div.photo", {}, hint, picture);
 }

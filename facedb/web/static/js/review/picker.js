@@ -2,8 +2,8 @@
 
 import { api, dialog, h, open, t } from "../core.js";
 
-/** Ask who it is; the answer is `{id, name}`, `{name}` for a new name, or null. */
-export async function pick({ title, dataset, proposed = [], allowNew = true }) {
+/** Ask who it is, at first among those `proposed`, and `later` those that a promise gives; the answer is `{id, name}`, `{name}` for a new name, or null. */
+export async function pick({ title, dataset, proposed = [], later = null, allowNew = true }) {
   const box = dialog(title, "picker");
   const list = h("ul", { role: "listbox", id: "picker-list", "aria-label": title });
   const input = h("input", {
@@ -22,7 +22,7 @@ export async function pick({ title, dataset, proposed = [], allowNew = true }) {
     list.replaceChildren(...rows.map((row, place) => h("li", { role: "option", id: `option-${place}`, "aria-selected": "false", onclick: () => take(place) },
       row.thumb ? h("img", { src: row.thumb, alt: "", width: 40, height: 40 }) : h("span.nobody", { "aria-hidden": "true" }, row.id ? "" : "+"),
       h("span", {}, row.id ? row.name : t("picker.new", { name: row.name })),
-      h("span.muted", {}, row.id ? [row.dataset, row.images === undefined ? "" : t("side.faces", { count: row.images })].filter(Boolean).join(" · ") : t("picker.new_hint")))));
+      h("span.muted", {}, row.id ? [row.like ?? row.dataset, row.images === undefined ? "" : t("side.faces", { count: row.images })].filter(Boolean).join(" · ") : t("picker.new_hint")))));
     mark();
   }
   function mark() {
@@ -55,6 +55,11 @@ export async function pick({ title, dataset, proposed = [], allowNew = true }) {
     }
   });
   fill(proposed);
+  later?.then((rows) => {
+    const untouched = at === 0 && !input.value.trim();
+    proposed = rows;
+    if (untouched) fill(rows);
+  }, () => {});
   await open(box, input);
   return chosen;
 }
