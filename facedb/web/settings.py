@@ -27,7 +27,7 @@ class WebSettings:
     read_only: bool = False
     password: str | None = field(default=None, repr=False)
     names: frozenset[str] = frozenset()
-    learn_after: float = 1.0
+    learn_after: float = 3.0
 
     def url(self) -> str:
         """The address to open, without a token."""
