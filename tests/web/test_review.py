@@ -2,50 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 import numpy as np
 import pytest
 
 from facedb.db.connection import Database
-from facedb.report.case_rows import cases
-from facedb.scan.findings.lessons import learn
 from facedb.scan.search import search
-from facedb.web.learning import Learning
-from facedb.web.pool import Pool
-from tests.web.conftest import Checked, Enter, Reviewer, TwoFaces
-
-
-def queue(reviewer: Reviewer, **chosen: object) -> list[dict[str, Any]]:
-    """The items of the newest scan under a filter."""
-    page: Any = reviewer.get("/api/scans/1/queue", **chosen)
-    return list(page["items"])
-
-
-def case(reviewer: Reviewer, rank: int) -> dict[str, Any]:
-    """A case of the newest scan."""
-    found: Any = reviewer.get(f"/api/cases/1/{rank}")
-    return dict(found)
-
-
-def say(reviewer: Reviewer, rank: int, answer: str, seen: int | None = 0, status: int = 200, **more: object) -> Any:
-    """Answer a case."""
-    return reviewer.send("POST", f"/api/cases/1/{rank}/decision", {"answer": answer, "seen": seen, **more}, status)
-
-
-def first(reviewer: Reviewer, kind: str) -> int:
-    """The rank of the first open finding of a class."""
-    return int(queue(reviewer, kind=kind)[0]["rank"])
-
-
-def standing(db: Database) -> list[tuple[Any, ...]]:
-    """The verdicts that stand."""
-    with db.connection() as conn:
-        return conn.execute(
-            "select kind, verdict, identity_a, identity_b, path_a, target, said_by from bi.verdicts order by verdict_id"
-        ).fetchall()
+from tests.web.asking import case, first, queue, say, standing
+from tests.web.conftest import Checked, Enter, Reviewer
 
 
 def test_the_queue_has_the_findings_of_psql_in_the_order_of_their_rank(ann: Reviewer, demo_database: Database) -> None:
@@ -292,23 +257,6 @@ def test_more_like_this_is_the_ranking_of_facedb_search(
     assert all(one["face"]["identity_id"] != found["identity_id"] for one in identity["found"])
 
 
-def test_somebody_else_in_a_photo_is_not_called_by_the_name_of_its_folder(ann: Reviewer, two_faces: TwoFaces) -> None:
-    photo: Any = ann.get(f"/api/photos/{two_faces.image}")
-    assert {one["face"]["id"]: one["face"]["bystander"] for one in photo["faces"]} == {
-        two_faces.taken: False,
-        two_faces.other: True,
-    }
-    like: Any = ann.get(f"/api/faces/{two_faces.other}/alike", top=10)
-    assert like["of"]["bystander"]
-    assert not any(one["own"] for one in like["found"])
-    say(ann, two_faces.rank, "other-face", faces=[two_faces.other])
-    photo = ann.get(f"/api/photos/{two_faces.image}")
-    assert {one["face"]["id"]: one["face"]["bystander"] for one in photo["faces"]} == {
-        two_faces.taken: True,
-        two_faces.other: False,
-    }
-
-
 def test_read_only_shows_everything_and_changes_nothing(enter: Enter, demo_database: Database) -> None:
     looker = enter("eve", read_only=True)
     rank = first(looker, "merge")
@@ -325,122 +273,3 @@ def test_read_only_shows_everything_and_changes_nothing(enter: Enter, demo_datab
     assert standing(demo_database) == []
     with demo_database.connection() as conn:
         assert conn.execute("select count(*) from facedb.sitting").fetchone() == (0,)
-
-
-def taken(db: Database) -> list[tuple[Any, ...]]:
-    """The photos whose face a person took: left edge of it, and who said so."""
-    with db.connection() as conn:
-        return conn.execute("select image_id, box_x, said_by from bi.taken_faces order by 1").fetchall()
-
-
-def test_another_face_of_the_photo_in_question_lets_its_label_stand_and_is_undone_in_one_stroke(
-    ann: Reviewer, demo_database: Database, two_faces: TwoFaces
-) -> None:
-    photo: Any = ann.get(f"/api/photos/{two_faces.image}")
-    assert [(one["taken"], one["embedded"], one["by_person"]) for one in photo["faces"]] == [
-        (True, True, False),
-        (False, True, False),
-    ]
-    say(ann, two_faces.rank, "other-face", faces=[two_faces.other])
-    assert taken(demo_database) == [(two_faces.image, 60.0, "ann")]
-    assert [row[:2] for row in standing(demo_database)] == [("face", "same")]
-    found = case(ann, two_faces.rank)
-    assert (found["state"], found["answer"]) == ("decided", "same")
-    progress: Any = ann.get("/api/scans/1/progress")
-    assert (progress["right"], progress["wrong"]) == (0, 1)
-    photo = ann.get(f"/api/photos/{two_faces.image}")
-    assert [one["by_person"] for one in photo["faces"]] == [False, True]
-    assert ann.send("POST", "/api/undo") == {"cases": [[1, two_faces.rank]], "verdicts": 1, "also": []}
-    assert (taken(demo_database), standing(demo_database)) == ([], [])
-
-
-def test_a_face_is_taken_outside_of_findings_too_and_nobody_overwrites_anybody_unseen(
-    enter: Enter, demo_database: Database, two_faces: TwoFaces
-) -> None:
-    ann, ben = enter("ann"), enter("ben")
-    path, body = f"/api/photos/{two_faces.image}/face", {"face_id": two_faces.other, "seen": 0}
-    ann.send("POST", path, body)
-    refused: Any = ben.send("POST", path, body | {"face_id": two_faces.taken}, status=409)
-    assert "ann took a face of this photo" in refused["message"]
-    seen: Any = ben.get(f"/api/photos/{two_faces.image}")
-    assert (seen["taken_by"], [one["by_person"] for one in seen["faces"]]) == ("ann", [False, True])
-    ben.send("POST", path, {"face_id": two_faces.taken, "seen": seen["seen"]})
-    assert taken(demo_database) == [(two_faces.image, 10.0, "ben")]
-    ann.send("POST", "/api/undo", status=409)
-    assert ben.send("POST", "/api/undo") == {"cases": [], "verdicts": 1, "also": []}
-    assert taken(demo_database) == [(two_faces.image, 60.0, "ann")], "what Ann said stands again, in her name"
-
-
-def test_what_is_no_face_of_the_photo_or_has_no_vector_is_not_taken(
-    ann: Reviewer, demo_database: Database, two_faces: TwoFaces
-) -> None:
-    elsewhere = case(ann, first(ann, "merge"))["a"]["faces"][0]
-    path = f"/api/photos/{two_faces.image}/face"
-    ann.send("POST", path, {"face_id": elsewhere["id"], "seen": None}, status=404)
-    alone = f"/api/photos/{elsewhere['image_id']}/face"
-    ann.send("POST", alone, {"face_id": elsewhere["id"], "seen": None}, status=422)
-    say(ann, two_faces.rank, "other-face", faces=[elsewhere["id"]], status=422)
-    say(ann, first(ann, "merge"), "other-face", faces=[elsewhere["id"]], status=422)
-    with demo_database.connection() as conn:
-        conn.execute("delete from facedb.embedding where face_id = %s", (two_faces.other,))
-    refused = say(ann, two_faces.rank, "other-face", faces=[two_faces.other], status=422)
-    assert "--faces fit" in refused["message"]
-    assert (taken(demo_database), standing(demo_database)) == ([], [])
-
-
-def test_decisions_that_follow_closely_learn_one_after_the_other(ann: Reviewer, demo_database: Database) -> None:
-    say(ann, first(ann, "stray"), "wrong-identity")
-    with ThreadPoolExecutor(4) as pool:
-        for done in [pool.submit(_learn_once, demo_database) for _ in range(8)]:
-            done.result()
-
-
-def test_what_is_printed_of_a_case_shows_no_bystander_among_the_faces_of_its_folder(
-    demo_database: Database, two_faces: TwoFaces
-) -> None:
-    with demo_database.connection() as conn:
-        (found,) = cases(conn, 1, ranks=[two_faces.rank], faces=100)
-    assert found.a
-    assert two_faces.other not in {face.id for face in found.a}
-
-
-def test_what_is_decided_while_the_page_learns_waits_for_nobody_and_is_learned_from_afterwards(
-    demo_database: Database,
-) -> None:
-    """A lesson takes seconds where thousands are decided, and a queue of them would keep all threads of the page."""
-    connections = Pool(demo_database)
-    learning = Learning(connections, threading.Event(), 0)
-    with ThreadPoolExecutor(6) as pool:
-        with demo_database.connection() as conn:
-            learn(conn)
-            told = as_completed([pool.submit(learning.learn) for _ in range(6)])
-            for _ in range(5):
-                next(told).result(timeout=20)
-        next(told).result(timeout=20)
-    connections.close()
-
-
-def test_what_is_said_is_learned_from_once_it_pauses_and_the_end_of_the_page_waits_for_no_pause(
-    ann: Reviewer, demo_database: Database
-) -> None:
-    connections, closed = Pool(demo_database), threading.Event()
-    learning = Learning(connections, closed, 600)
-    say(ann, first(ann, "stray"), "wrong-identity")
-    with demo_database.connection() as conn:
-        conn.execute("delete from facedb.lesson")
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(learning.learn)
-        with pytest.raises(TimeoutError):
-            waiting.result(timeout=0.1)
-        with demo_database.connection() as conn:
-            assert conn.execute("select from facedb.lesson").fetchone() is None
-        closed.set()
-        waiting.result(timeout=20)
-    with demo_database.connection() as conn:
-        assert conn.execute("select from facedb.lesson").fetchone() is not None
-    connections.close()
-
-
-def _learn_once(db: Database) -> None:
-    with db.connection() as conn:
-        learn(conn)

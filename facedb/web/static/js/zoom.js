@@ -1,6 +1,6 @@
 // The full photo, with the box of every face that was found in it.
 
-import { api, bytes, dialog, h, open, pixels, readOnly, score, t, toast, whose } from "./core.js";
+import { api, bytes, dialog, fileName, h, open, pixels, readOnly, score, t, toast, whose } from "./core.js";
 
 let box = null;
 
@@ -26,13 +26,18 @@ export function photoOf(image, anew = false) {
 /** Ask of every photo anew. */
 export const forget = () => photos.clear();
 
-/** Show the photo of a face; `step(±1)` gives the face before or after it, `undo()` takes the newest decision back. */
-export function zoom(face, step, undo) {
+/**
+ * Show the photo of a face; `step(±1)` gives the face before or after it, `undo()` takes the newest decision back, and `beside(face)` gives
+ * the face to compare it with, whose photo then stands beside it.
+ */
+export function zoom(face, step, undo, beside = () => null) {
   close();
   const picture = h("div.picture");
+  const second = h("div.picture.beside", { hidden: true });
   const facts = h("aside.facts", { "aria-live": "polite" });
   const mine = (box = dialog(t("zoom.title"), "zoom"));
-  mine.append(h("div.stage", {}, picture, facts));
+  const stage = h("div.stage", {}, picture, second, facts);
+  mine.append(stage);
   mine.addEventListener("close", () => box === mine && (box = null));
   if (step) {
     mine.step = (by) => {
@@ -47,21 +52,28 @@ export function zoom(face, step, undo) {
   async function show(shown) {
     face = shown;
     mine.face = shown;
-    const image = h("img", { src: shown.photo, alt: shown.path });
-    picture.replaceChildren(image);
-    picture.style.setProperty("--ratio", shown.width ? shown.width / shown.height : 1);
+    const other = beside(shown);
+    second.hidden = !other;
+    stage.classList.toggle("two", Boolean(other));
+    for (const [place, one] of [[picture, shown], [second, other]]) {
+      if (!one) continue;
+      place.replaceChildren(h("img", { src: one.photo, alt: one.path }), other ? h("span.which", {}, fileName(one.path)) : "");
+      place.style.setProperty("--ratio", one.width ? one.width / one.height : 1);
+    }
     facts.replaceChildren(
       h("p.path", {}, shown.path), h("p.muted", {}, whose(shown, false), ` · ${shown.dataset}`),
       h("p.muted", {}, [pixels(shown), bytes(shown.bytes)].join(" · ")),
       h("p", {}, h("a", { href: `/photo/${shown.image_id}` }, t("zoom.page")), " · ", h("a", { href: `/alike?face=${shown.id}` }, t("zoom.alike"))),
     );
     try {
-      const photo = await photoOf(shown.image_id, true);
+      const [photo, theirs] = await Promise.all([photoOf(shown.image_id, true), other && photoOf(other.image_id, true)]);
       if (mine.face !== shown) return;
+      const taken = (now) => (photos.delete(now.id), undo && toast(t("face.taken_now"), [[t("undo"), undo]]));
+      if (theirs) boxes(second, theirs, other.id, taken);
       const said = choosable(photo) ? h("p", {}, t("zoom.choose", { count: photo.faces.length })) : null;
       if (said) facts.append(said);
       else if (photo.faces.length > 1) facts.append(h("p", {}, t("zoom.faces", { count: photo.faces.length })));
-      boxes(picture, photo, shown.id, (now) => (photos.delete(now.id), undo && toast(t("face.taken_now"), [[t("undo"), undo]])));
+      boxes(picture, photo, shown.id, taken);
     } catch (error) {
       toast(error.message);
     }

@@ -111,7 +111,17 @@ function openZoom(face) {
     const place = tiles.indexOf(face.id);
     face = now.view.faces.faces.get(tiles[(place + by + tiles.length) % tiles.length]) ?? face;
     return face;
-  }, () => answering.undo());
+  }, () => answering.undo(), opposite);
+}
+
+/** Of a case about two, the face on the other side that is most like one; null where there are no two sides. */
+function opposite(face) {
+  const { found, faces } = now.view;
+  if (found.kind === "duplicate") return found.subject.find((one) => one.id !== face.id) ?? null;
+  if (!["merge", "look-alike"].includes(found.kind)) return null;
+  const other = face.identity_id === found.a.identity_id ? found.b : found.a;
+  const score = (one) => faces.between(face.id, one.id) ?? -2;
+  return other.faces.reduce((best, one) => (best && score(best) >= score(one) ? best : one), null);
 }
 
 // Keys -------------------------------------------------------------------------------------------------------------
