@@ -36,3 +36,21 @@ def standing(db: Database) -> list[tuple[Any, ...]]:
         return conn.execute(
             "select kind, verdict, identity_a, identity_b, path_a, target, said_by from bi.verdicts order by verdict_id"
         ).fetchall()
+
+
+def double(db: Database, rank: int) -> int:
+    """Make another finding about the same as one; returns its rank, which is the last."""
+    with db.connection() as conn:
+        row = conn.execute(
+            "insert into facedb.finding (scan_id, rank, class, confidence, identity_a, identity_b, faces_a, faces_b, size_a, size_b,"
+            " max_score, mean_score, own_score, detail)"
+            " select scan_id, (select max(rank) + 1 from facedb.finding), class, confidence, identity_a, identity_b, faces_a, faces_b,"
+            " size_a, size_b, max_score, mean_score, own_score, detail from facedb.finding where rank = %s returning rank",
+            (rank,),
+        ).fetchone()
+        assert row is not None
+        conn.execute(
+            "insert into facedb.finding_face select scan_id, %s, face_id, role from facedb.finding_face where rank = %s",
+            (row[0], rank),
+        )
+    return int(row[0])

@@ -9,7 +9,7 @@ import pytest
 
 from facedb.db.connection import Database
 from facedb.scan.search import search
-from tests.web.asking import case, first, queue, say, standing
+from tests.web.asking import case, double, first, queue, say, standing
 from tests.web.conftest import Checked, Enter, Reviewer
 
 
@@ -134,22 +134,10 @@ def test_an_answer_names_the_other_findings_that_it_settles_and_undo_those_that_
     ann: Reviewer, demo_database: Database
 ) -> None:
     rank = first(ann, "stray")
-    with demo_database.connection() as conn:
-        row = conn.execute(
-            "insert into facedb.finding (scan_id, rank, class, confidence, identity_a, identity_b, faces_a, faces_b, size_a, size_b,"
-            " max_score, mean_score, own_score, detail)"
-            " select scan_id, (select max(rank) + 1 from facedb.finding), class, confidence, identity_a, identity_b, faces_a, faces_b,"
-            " size_a, size_b, max_score, mean_score, own_score, detail from facedb.finding where rank = %s returning rank",
-            (rank,),
-        ).fetchone()
-        assert row is not None
-        conn.execute(
-            "insert into facedb.finding_face select scan_id, %s, face_id, role from facedb.finding_face where rank = %s",
-            (row[0], rank),
-        )
-    assert say(ann, rank, "same")["also"] == [row[0]]
+    other = double(demo_database, rank)
+    assert say(ann, rank, "same")["also"] == [other]
     undone: Any = ann.send("POST", "/api/undo")
-    assert (undone["cases"], undone["also"]) == ([[1, rank]], [[1, row[0]]])
+    assert (undone["cases"], undone["also"]) == ([[1, rank]], [[1, other]])
     assert say(ann, rank, "unsure", seen=case(ann, rank)["seen"])["also"] == [], "unsure settles nothing"
 
 

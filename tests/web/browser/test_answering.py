@@ -7,6 +7,7 @@ import re
 from playwright.sync_api import expect
 
 from facedb.db.connection import Database
+from tests.web.asking import double
 from tests.web.browser.tabs import NEEDS_CHROMIUM, SLOW, Open, make_mixed, press, title, verdicts, written
 from tests.web.conftest import TwoFaces
 
@@ -209,6 +210,8 @@ def test_what_will_stay_and_what_else_is_settled_is_said_before_and_after_an_ans
 ) -> None:
     with demo_database.connection() as conn:
         conn.execute("update facedb.face set box = '{-10, 20, 40, 900}' where id = %s", (two_faces.other,))
+        conn.execute("update facedb.finding set identity_b = null where rank = %s", (two_faces.rank,))
+    other = double(demo_database, two_faces.rank)
     tab = visit(path=f"/review?kind=stray#{two_faces.rank}")
     picture = tab.locator(".subject .whole")
     expect(picture.locator(".box")).to_have_count(2, timeout=SLOW)
@@ -221,11 +224,16 @@ def test_what_will_stay_and_what_else_is_settled_is_said_before_and_after_an_ans
         assert place is not None
         assert place["x"] >= photo["x"] - 1, "a box lies within its photo"
         assert place["y"] + place["height"] <= photo["y"] + photo["height"] + 1
-    tab.keyboard.press("t")
+    tab.keyboard.press("w")
     options = tab.locator("dialog.picker li")
     expect(options.filter(has_text="score").first).to_be_visible(timeout=SLOW)
     expect(options.last).to_contain_text("New: ")
     tab.keyboard.press("Escape")
+    assert verdicts(demo_database) == [], "nobody was named, so nothing is said"
+    press(tab, "s")
+    expect(tab.locator(".toast", has_text=f"That also settles finding {other}.")).to_be_visible(timeout=SLOW)
+    tab.keyboard.press("Backspace")
+    expect(tab.locator(".toast", has_text=f"Open again as well: finding {other}.")).to_be_visible(timeout=SLOW)
     tab.goto(tab.url.split("/review")[0] + "/review?kind=merge")
     stays = tab.locator(".wins.stays")
     expect(stays).to_have_count(1, timeout=SLOW)
