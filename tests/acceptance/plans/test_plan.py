@@ -103,7 +103,7 @@ def _copies(db: Database, root: Path, *names: str) -> None:
 
 
 def _copied(*pairs: str) -> list[Statement]:
-    return [Statement("pair", f"ann/{a}.png", "duplicate", f"ann/{b}.png") for a, b in pairs]
+    return [Statement("pair", f"ann/{pair[0]}.png", "duplicate", f"ann/{pair[1]}.png") for pair in pairs]
 
 
 def test_each_copy_of_a_folder_is_shown_with_the_photo_that_it_is_a_copy_of(database: Database, tmp_path: Path) -> None:
