@@ -8,9 +8,12 @@ import numpy as np
 
 from facedb.core.counting import counted
 from facedb.core.finding import Kind
+from facedb.findings.cores.doubts import Why
 from facedb.findings.finding_table import FindingTable
-from facedb.findings.photos import Fault, PhotoFacts
+from facedb.findings.photos import BLURRED, Fault, PhotoFacts
 
+_SOFT = 0.8
+"""A face that comes this near to the limit of sharpness is soft, and people know it all the same (by eye: five of lfw_dev)."""
 _AS_ONE = 0.995
 """A sameness that is 100 % once rounded."""
 _NEAR = 0.75
@@ -34,7 +37,7 @@ def photo_sentence(photos: PhotoFacts, row: int) -> str:
     faults = photos.faults(row)
     said = []
     if Fault.SEVERAL in faults:
-        said.append(f"it shows {int(photos.faces[row])} faces")
+        said.append(_several(photos, row))
     if Fault.TURNED in faults:
         roll = float(photos.roll[row])
         way = (
@@ -44,11 +47,32 @@ def photo_sentence(photos: PhotoFacts, row: int) -> str:
         )
         said.append(f"its face is {way}, so the orientation of the file may be wrong")
     if Fault.BLURRED in faults:
-        said.append(f"its face is blurred (sharpness {photos.sharpness[row]:.1f} %, usual are 2 to 15)")
+        sharp = float(photos.sharpness[row])
+        little = "a little " if sharp >= _SOFT * BLURRED else ""
+        said.append(f"its face is {little}blurred (sharpness {sharp:.1f} %, usual are 2 to 15)")
     if Fault.TINY in faults:
         said.append(f"its face is tiny ({photos.size[row]:.0f} pixels)")
     text = "; ".join(said)
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def _several(photos: PhotoFacts, row: int) -> str:
+    """How many faces a photo shows, and how sure it is that the one taken is that of its folder."""
+    shown = f"it shows {counted(int(photos.faces[row]), 'face')}"
+    if photos.doubts is None:
+        return shown
+    match Why(int(photos.doubts.why[row])):
+        case Why.NONE_FITS:
+            return f"{shown}, and the one taken does not fit its folder"
+        case Why.ELSEWHERE:
+            return f"{shown}; the one taken is in other photos of its folder too, but not where the person meant usually is"
+        case Why.CLOSE:
+            return f"{shown}, and another fits its folder nearly as well as the one taken"
+        case Why.PLACE:
+            right = f"{100 * photos.doubts.right:.0f} %"
+            return f"{shown}; only its place says which is meant, which is right for {right} of such photos here"
+        case _:
+            return f"{shown}; the one taken fits its folder, the others do not"
 
 
 def _sentence(found: FindingTable, k: int, crowded: set[int], count: int) -> str:
@@ -86,14 +110,14 @@ def _look_alike(found: FindingTable, k: int) -> str:
         text += " Among so many people chance brings some as close, so they are more likely two than one."
     elif found.sameness[k] > 0:
         text += " That is little for one person, so they are more likely two."
-    sizes, flagged = (int(found.size_a[k]), int(found.size_b[k])), (int(found.faces_a[k]), int(found.faces_b[k]))
-    if sizes == (1, 1):
+    if found.size_a[k] == found.size_b[k] == 1:
         return text
-    reach = "reaches" if flagged == (1, 1) else "reach"
-    return (
-        f"{text} {flagged[0]:,} of {counted(sizes[0], 'face')} of the first and {flagged[1]:,} of {sizes[1]:,} of the second "
-        f"{reach} the threshold with one of the other."
-    )
+    first, second = _linked(found.faces_a[k], found.size_a[k]), _linked(found.faces_b[k], found.size_b[k])
+    return f"{text} {first[:1].upper()}{first[1:]} of the first and {second} of the second reach the threshold with one of the other."
+
+
+def _linked(flagged: int, size: int) -> str:
+    return "the only face" if size == 1 else f"{flagged:,} of {size:,} faces"
 
 
 def _alike(found: FindingTable, k: int) -> str:
