@@ -39,7 +39,7 @@ def create_app(settings: WebSettings) -> FastAPI:
     jobs = Jobs()
     sessions = Sessions(lambda reviewer: _begin(pool, settings, reviewer), settings.password)
     live = Live(pool, jobs)
-    learning = Learning(pool, live.closed)
+    learning = Learning(pool, live.closed, settings.learn_after)
     made = Parts(settings, pool, sessions, Pictures(settings.cache), jobs, live, Embedders(), Standing(), learning)
 
     @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -58,7 +59,7 @@ def serve(settings: WebSettings, reviewer: str, *, ready: Callable[[str, Callabl
     with listen(settings.host, settings.port) as listener:
         settings = replace(settings, port=listener.getsockname()[1])
         app = create_app(settings)
-        server = _Server(config(app))
+        server = Server(config(app))
 
         def address(*, own: bool) -> str:
             return f"{settings.url()}?token={app.state.parts.sessions.invite(reviewer, own=own)}"
@@ -69,13 +70,17 @@ def serve(settings: WebSettings, reviewer: str, *, ready: Callable[[str, Callabl
             server.run(sockets=[listener])
 
 
-class _Server(uvicorn.Server):
-    opened: Callable[[], None]
-    closing: Callable[[], None]
+class Server(uvicorn.Server):
+    """A server of the page, with what is done when it is ``opened`` and before it closes (``closing``)."""
+
+    opened: Callable[[], None] = staticmethod(lambda: None)
+    closing: Callable[[], None] = staticmethod(lambda: None)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
         await super().startup(sockets)
+        # What was loaded by now stays to the end: to look through all of it for garbage would hold every answer for 40 to 150 ms.
+        gc.freeze()
         if self.started:
             self.opened()
 

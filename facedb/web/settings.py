@@ -16,7 +16,8 @@ LOOPBACK = "127.0.0.1"
 class WebSettings:
     """``db`` and ``cache`` as in the settings of facedb; ``host`` and ``port`` the address that is listened on.
 
-    ``password``: reviewers may also sign in with it. ``names``: further names under which the machine is reached.
+    ``password``: reviewers may also sign in with it. ``names``: further names under which the machine is reached. ``learn_after``: what was
+    said is learned from once nobody said anything for so many seconds.
     """
 
     db: Database
@@ -26,6 +27,7 @@ class WebSettings:
     read_only: bool = False
     password: str | None = field(default=None, repr=False)
     names: frozenset[str] = frozenset()
+    learn_after: float = 3.0
 
     def url(self) -> str:
         """The address to open, without a token."""

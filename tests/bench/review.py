@@ -19,11 +19,10 @@ from typing import Any
 
 import httpx2
 import psycopg
-import uvicorn
 
 from facedb.db.connection import Database
 from facedb.web.app import create_app
-from facedb.web.server import listen
+from facedb.web.server import Server, config, listen
 from facedb.web.settings import WebSettings
 
 FINDINGS = 10_000
@@ -93,7 +92,7 @@ def served(db: Database) -> Iterator[httpx2.Client]:
     with tempfile.TemporaryDirectory() as cache, listen("127.0.0.1", 0) as listener:
         settings = WebSettings(db, Path(cache), listener.getsockname()[1])
         app = create_app(settings)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
+        server = Server(config(app))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -87,7 +87,7 @@ def own_folder(demo_database: Database, checked: Checked, tmp_path: Path) -> Pat
 @pytest.fixture
 def settings(demo_database: Database, checked: Checked) -> WebSettings:
     """The settings of a page on the test's database."""
-    return WebSettings(demo_database, checked.cache, PORT)
+    return WebSettings(demo_database, checked.cache, PORT, learn_after=0)
 
 
 @dataclass(frozen=True)

@@ -369,7 +369,7 @@ def test_what_is_decided_while_the_page_learns_waits_for_nobody_and_is_learned_f
 ) -> None:
     """A lesson takes seconds where thousands are decided, and a queue of them would keep all threads of the page."""
     connections = Pool(demo_database)
-    learning = Learning(connections, threading.Event())
+    learning = Learning(connections, threading.Event(), 0)
     with ThreadPoolExecutor(6) as pool:
         with demo_database.connection() as conn:
             learn(conn)
@@ -377,6 +377,27 @@ def test_what_is_decided_while_the_page_learns_waits_for_nobody_and_is_learned_f
             for _ in range(5):
                 next(told).result(timeout=20)
         next(told).result(timeout=20)
+    connections.close()
+
+
+def test_what_is_said_is_learned_from_once_it_pauses_and_the_end_of_the_page_waits_for_no_pause(
+    ann: Reviewer, demo_database: Database
+) -> None:
+    connections, closed = Pool(demo_database), threading.Event()
+    learning = Learning(connections, closed, 600)
+    say(ann, first(ann, "stray"), "wrong-identity")
+    with demo_database.connection() as conn:
+        conn.execute("delete from facedb.lesson")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(learning.learn)
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.1)
+        with demo_database.connection() as conn:
+            assert conn.execute("select from facedb.lesson").fetchone() is None
+        closed.set()
+        waiting.result(timeout=20)
+    with demo_database.connection() as conn:
+        assert conn.execute("select from facedb.lesson").fetchone() is not None
     connections.close()
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from facedb.core import rejects
-from facedb.core.jsonb_values import storable
 from facedb.core.records import ImageRecord
 from facedb.core.rejects import Problem
 from facedb.dataset import image_rows
 from facedb.dataset.intake.same_files import ALIAS_CODES
+from facedb.dataset.intake.storable import storable_json
 
 AWAY = (rejects.MISSING, rejects.UNREADABLE, rejects.DANGLING_LINK)
 """Codes of files that could not be read this time: what is known of their bytes stays until other bytes are seen."""
@@ -73,7 +73,7 @@ def row_of(
         container_length=record.length,
         box=record.box,
         landmarks=record.landmarks,
-        extra=storable(record.extra),
+        extra=storable_json(record.extra),
     )
 
 

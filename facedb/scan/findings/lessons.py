@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from facedb.core.finding import CERTAIN, Kind
 from facedb.db.connection import Connection, Database
 from facedb.scan.findings.finding_rows import SQL, spoken_of
-from facedb.scan.findings.standing import keep_stand, stand
+from facedb.scan.findings.standing import Stand, hold, keep_stand, stand
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,13 +52,14 @@ class Record:
 
 def learn(conn: Connection, scans: Iterable[int] | None = None) -> None:
     """Make the lessons of ``scans`` anew (default: the newest of every gallery), and keep where they stand; the caller commits."""
-    conn.execute(SQL["learn_alone"])
     if scans is None:
         scans = [row[0] for row in conn.execute(SQL["newest_of_galleries"]).fetchall()]
-    for scan_id in scans:
-        keep_stand(conn, scan_id)
+    there = hold(conn, list(scans))
+    conn.execute(SQL["learn_alone"])
+    for scan_id in there:
+        stands = keep_stand(conn, scan_id)
         conn.execute(SQL["forget_lessons"], {"scan_id": scan_id})
-        for kind, taught in _taught(conn, scan_id).items():
+        for kind, taught in _taught(conn, scan_id, stands).items():
             conn.execute(
                 SQL["add_lesson"],
                 {
@@ -117,10 +118,11 @@ def keep(conn: Connection, scan_id: int) -> None:
         )
 
 
-def judged(conn: Connection, scan_id: int) -> list[Judged]:
-    """Every finding of a gallery that people decided, each once, as the newest scan that told it told it."""
+def judged(conn: Connection, scan_id: int, stands: Stand | None = None) -> list[Judged]:
+    """Every finding of a gallery that people decided, each once, as the newest scan that told it told it; ``stands`` where its findings
+    stand (None: to be found out)."""
     before = [Judged(*row) for row in conn.execute(SQL["answered"], {"scan_id": scan_id})]
-    found = {one.statement: one for one in [*before, *_live(conn, scan_id)]}
+    found = {one.statement: one for one in [*before, *_live(conn, scan_id, stands)]}
     return [found[statement] for statement in sorted(found)]
 
 
@@ -130,8 +132,8 @@ def record(conn: Connection, scan_id: int) -> Record:
     return Record(len(called), sum(one.true for one in called))
 
 
-def _live(conn: Connection, scan_id: int) -> list[Judged]:
-    said = stand(conn, scan_id).said
+def _live(conn: Connection, scan_id: int, stands: Stand | None = None) -> list[Judged]:
+    said = (stands or stand(conn, scan_id)).said
     decided = {rank: agrees for rank, (_, agrees) in said.items() if agrees is not None}
     if not decided:
         return []
@@ -141,8 +143,8 @@ def _live(conn: Connection, scan_id: int) -> list[Judged]:
     return [Judged(*row) for row in conn.execute(SQL["judged"], parameters)]
 
 
-def _taught(conn: Connection, scan_id: int) -> dict[str, Lesson]:
-    found = judged(conn, scan_id)
+def _taught(conn: Connection, scan_id: int, stands: Stand | None = None) -> dict[str, Lesson]:
+    found = judged(conn, scan_id, stands)
     if not found:
         return {}
     # Loaded where something is learned: most that ask for the lessons of a scan only list what stands in it.

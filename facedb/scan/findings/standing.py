@@ -6,7 +6,7 @@ what it said is kept, and asked again only of what the verdicts since can concer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from facedb.db.connection import Connection
@@ -50,9 +50,16 @@ def stand(conn: Connection, scan_id: int, known: Stand | None = None) -> Stand:
     return Stand(version, _rows(conn, "standing_whole", scan_id))
 
 
+def hold(conn: Connection, scan_ids: Sequence[int]) -> list[int]:
+    """Let nobody remove scans until this transaction ends; returns those that are there. To be asked for before their lessons and where
+    they stand are locked."""
+    conn.execute(SQL["pairs_stay"])
+    return [row[0] for row in conn.execute(SQL["hold_scans"], {"scan_ids": list(scan_ids)})]
+
+
 def keep_stand(conn: Connection, scan_id: int, known: Stand | None = None) -> Stand:
     """`stand`, and written down for whoever asks next; the caller commits."""
-    there = conn.execute(SQL["hold_scan"], {"scan_id": scan_id}).fetchone() is not None
+    there = hold(conn, [scan_id])
     conn.execute(SQL["keep_alone"])
     before = _kept(conn, scan_id)
     found = stand(conn, scan_id, known or before)
@@ -78,7 +85,9 @@ def _only_added(conn: Connection, before: Version, now: Version) -> bool:
     """Whether nothing happened since but that verdicts were added."""
     if before.rest != now.rest:
         return False
-    (later,) = conn.execute(SQL["said_since"], {"since": before.newest}).fetchone() or (0,)
+    # Up to the newest that was seen: others are said while this is asked, and are asked about next time.
+    span = {"since": before.newest, "newest": now.newest}
+    (later,) = conn.execute(SQL["said_between"], span).fetchone() or (0,)
     # Fewer: some were forgotten. More: some were written before others that have a greater key.
     return before.verdicts + int(later) == now.verdicts
 

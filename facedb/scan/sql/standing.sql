@@ -6,9 +6,9 @@ select (select count(*) from facedb.verdict), (select coalesce(max(id), 0) from 
        || coalesce((select '/' || xmin::text from facedb.outcome_count limit 1), '')
        || coalesce((select '/' || f.xmin::text || '/' || f.rank from facedb.finding f where f.scan_id = %(scan_id)s order by f.rank desc limit 1), '');
 
--- name: said_since
--- How many verdicts came after one.
-select count(*) from facedb.verdict where id > %(since)s;
+-- name: said_between
+-- How many verdicts came after one, up to another.
+select count(*) from facedb.verdict where id > %(since)s and id <= %(newest)s;
 
 -- name: concerned
 -- The ranks of all findings of a scan that what was said after a verdict can concern, and maybe some more: those that name somebody of
@@ -64,9 +64,14 @@ select s.verdicts, s.newest, s.rest, f.rank, f.state, f.agrees
 from facedb.standing s left join facedb.standing_finding f on f.scan_id = s.scan_id
 where s.scan_id = %(scan_id)s;
 
--- name: hold_scan
--- A scan that is not pruned until this transaction ends; asked for before the lock, for which whoever prunes it would wait.
-select from facedb.scan where id = %(scan_id)s for key share;
+-- name: pairs_stay
+-- Whoever removes a scan holds the flagged pairs alone first, then the scan, then what goes with it, its lessons before where it stands.
+-- All who write these ask for them in the same order, or two would wait for each other.
+lock table only facedb.flagged_pair in access share mode;
+
+-- name: hold_scans
+-- Scans that are not pruned until this transaction ends.
+select id from facedb.scan where id = any(%(scan_ids)s) order by id for key share;
 
 -- name: keep_alone
 -- Two who keep what they found would mix it; readers do not wait.

@@ -136,6 +136,13 @@ def test_what_hangs_on_a_person_goes_and_all_else_stays_and_the_next_scan_is_tha
         kept = conn.execute("select subject_kind, counts from bi.audit where act = 'forget'").fetchall()
         assert [kind for kind, _ in kept] == ["identity"]
         assert "person" not in str(kept)
+        # Where findings stand and what was learned name ranks and states alone, and nobody who is gone.
+        rows = conn.execute(
+            "select s::text from facedb.standing s union all select f::text from facedb.standing_finding f"
+            " union all select l::text from facedb.lesson l"
+        ).fetchall()
+        assert rows
+        assert "person" not in str(rows)
 
 
 def test_a_photo_goes_without_its_folder_and_a_dataset_with_its_scans(database: Database) -> None:

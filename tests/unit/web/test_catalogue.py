@@ -12,7 +12,7 @@ import facedb.web
 from facedb.web.catalogue import PARTS, TEXT, text
 
 WEB = Path(facedb.web.__file__).parent
-SOURCES = [*WEB.glob("**/*.py"), *WEB.glob("templates/*.html"), *WEB.glob("static/js/*.js")]
+SOURCES = [*WEB.glob("**/*.py"), *WEB.glob("templates/*.html"), *WEB.glob("static/js/**/*.js")]
 WHOLE = re.compile(r"""\bt\(\s*["']([\w.\-]+)["']\s*[,)]""")
 ASKED = re.compile(r"""["'`]([a-z_]+(?:\.[\w\-]+)+)["'`]""")
 # Keys that are put together from a family and a word.
@@ -67,7 +67,7 @@ def test_every_class_answer_and_action_has_its_words() -> None:
     needed = {f"{family}.{kind}" for family in ("class", "plural", "versus") for kind in kinds}
     needed |= {f"hint.{kind}.{answer}" for kind, answer in product(kinds, answers)}
     needed |= {f"said.{word}" for word in ("same", "different", "unsure", "wrong-identity", "duplicate", "withdrawn")}
-    keys = (WEB / "static/js/keys.js").read_text(encoding="utf-8")
+    keys = (WEB / "static/js/review/keys.js").read_text(encoding="utf-8")
     actions = re.findall(r"(\w+):", keys.partition("DEFAULTS = {")[2].partition("};")[0])
     assert len(actions) > 15
     needed |= {f"key.{action}" for action in actions}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,14 +12,16 @@ from typer.testing import CliRunner
 
 from facedb.core.progress import Silent
 from facedb.core.row_schema import table
-from facedb.db.connection import Database
+from facedb.db.connection import Connection, Database
 from facedb.report.case_rows import cases
 from facedb.review.answers.answer import Answer, answer
 from facedb.review.answers.certain import certain_findings
 from facedb.review.verdicts import Statement, say
 from facedb.scan import retention
+from facedb.scan.findings import standing
+from facedb.scan.findings.lessons import learn
 from facedb.scan.findings.ranked import Finding, FindingSelection, finding_counts, findings, track_record
-from facedb.scan.findings.standing import stand
+from facedb.scan.findings.standing import Stand, Version, keep_stand, stand
 from facedb.scan.run import ScanOptions, scan
 from facedb.web.data import decisions, queue, sittings
 from facedb.web.data.kept_states import Standing
@@ -148,9 +152,7 @@ def test_a_process_that_just_began_finds_out_only_what_was_said_since(database: 
         conn.execute(
             "update facedb.standing_finding set state = 'unsure', agrees = null where rank = %s", (first.rank,)
         )
-        # As the page decides, which keeps where it stands only afterwards.
-        wish = decisions.as_proposed(conn, Wish(everything, second.rank, "wrong-identity"))
-        decisions.decide(conn, sittings.begin(conn, "ann"), "ann", [wish])
+    _decide_only(database, everything, second.rank)
     with database.connection() as conn:
         found = stand(conn, everything).said
         assert found[first.rank] == ("unsure", None), "what was kept is not asked again"
@@ -161,6 +163,78 @@ def test_a_process_that_just_began_finds_out_only_what_was_said_since(database: 
         # Somebody may always delete what was kept.
         conn.execute("delete from facedb.standing")
         assert stand(conn, everything).said[first.rank] == ("decided", True)
+
+
+def _decide_only(db: Database, scan_id: int, rank: int) -> None:
+    """As the page decides, which keeps where it stands only afterwards."""
+    with db.connection() as conn:
+        wish = decisions.as_proposed(conn, Wish(scan_id, rank, "wrong-identity"))
+        decisions.decide(conn, sittings.begin(conn, "ann"), "ann", [wish])
+
+
+def test_what_is_said_while_somebody_looks_makes_nobody_find_out_everything_again(
+    database: Database, everything: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = read(database, kind="merge")[0]
+    second, third = read(database, kind="stray")[0], read(database, kind="unlabelled")[0]
+    answer(database, [Answer(first.rank, "accept")])
+    with database.connection() as conn:
+        conn.execute(
+            "update facedb.standing_finding set state = 'unsure', agrees = null where rank = %s", (first.rank,)
+        )
+    _decide_only(database, everything, second.rank)
+    only_added = standing._only_added
+
+    def meanwhile(conn: Connection, before: Version, now: Version) -> bool:
+        _decide_only(database, everything, third.rank)
+        return only_added(conn, before, now)
+
+    with database.connection() as conn:
+        with monkeypatch.context() as patched:
+            patched.setattr(standing, "_only_added", meanwhile)
+            seen = stand(conn, everything)
+        assert seen.said[first.rank] == ("unsure", None), "what was kept is not asked again"
+        assert seen.said[second.rank] == ("decided", True)
+        assert stand(conn, everything, seen).said[third.rank] == ("decided", True), "what came meanwhile is not missed"
+
+
+@pytest.mark.parametrize("writes", [learn, keep_stand])
+@pytest.mark.parametrize("goes", ["old", "newest"])
+def test_whoever_learns_and_whoever_removes_a_scan_wait_in_one_order(
+    database: Database, everything: int, writes: Callable[..., Stand | None], goes: str
+) -> None:
+    answer(database, [Answer(1, "accept")])
+    newest = run(database)
+
+    def work() -> None:
+        with database.connection() as conn:
+            writes(conn, newest) if writes is keep_stand else writes(conn)
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.connection() as conn:
+            # Nothing is kept, so it is found out from the pairs; these are what goes first with a scan.
+            conn.execute("delete from facedb.standing")
+            conn.commit()
+            conn.execute("lock table only facedb.flagged_pair in access exclusive mode")
+            other = pool.submit(work)
+            _until_somebody_waits(database)
+            conn.execute("select facedb.drop_scan(%s)", (everything if goes == "old" else newest,))
+        other.result(timeout=20)
+    with database.connection() as conn:
+        gone = everything if goes == "old" else newest
+        assert conn.execute("select from facedb.lesson where scan_id = %s", (gone,)).fetchone() is None
+        for (scan_id,) in conn.execute("select id from facedb.scan").fetchall():
+            told = {row[0]: row[1:] for row in conn.execute(_STATES, (scan_id,)).fetchall() if row[1] != "open"}
+            assert dict(stand(conn, scan_id).said) == told
+
+
+def _until_somebody_waits(db: Database) -> None:
+    waits = "select from pg_locks l join pg_database d on d.oid = l.database where d.datname = current_database() and not l.granted"
+    until = time.monotonic() + 20
+    with db.connection(autocommit=True) as conn:
+        while conn.execute(waits).fetchone() is None:
+            assert time.monotonic() < until, "nobody waits"
+            time.sleep(0.01)
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())

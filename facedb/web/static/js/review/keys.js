@@ -1,6 +1,6 @@
 // The keyboard: one key for each action, rebindable, kept in this browser.
 
-import { dialog, h, kept, open, t } from "./core.js";
+import { dialog, h, kept, open, t } from "../core.js";
 
 const ARROWS = { next: ["ArrowRight", "ArrowDown"], back: ["ArrowLeft", "ArrowUp"] };
 

@@ -1,10 +1,10 @@
 // A case on the page: what is in question, and the two identities beside it.
 
-import { api, bytes, h, percent, pixels, said as word, score, sure, t, toast } from "./core.js";
+import { api, bytes, h, percent, pixels, said as word, score, sure, t, toast } from "../core.js";
+import { boxes, choosable, photoOf } from "../zoom.js";
 import { compare } from "./compare.js";
-import { keyName, keyOf } from "./keys.js";
 import { Faces, grid } from "./faces.js";
-import { boxes, choosable, photoOf } from "./zoom.js";
+import { keyName, keyOf } from "./keys.js";
 
 /** Draw a case into `body`; returns what the page needs to ask of it when an answer is given. */
 export function draw(body, head, found, tools) {

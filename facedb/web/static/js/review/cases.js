@@ -1,9 +1,9 @@
 // The cases of the scan: each is fetched once, and the next ones before they are wanted.
 
-import { scan } from "./at_hand.js";
+import { api } from "../core.js";
+import * as zoom from "../zoom.js";
 import { OF_A_PHOTO } from "./answers.js";
-import { api } from "./core.js";
-import * as zoom from "./zoom.js";
+import { scan } from "./at_hand.js";
 
 const fetched = new Map();
 

@@ -1,8 +1,8 @@
 // The bar below the case: the five answers, what each means here, and who is meant.
 
-import { now } from "./at_hand.js";
+import { byId, readOnly, t } from "../core.js";
 import { ANSWERS, wish } from "./answers.js";
-import { byId, readOnly, t } from "./core.js";
+import { now } from "./at_hand.js";
 import { keyName, keyOf } from "./keys.js";
 
 /** Show what each answer means of the case at hand. */

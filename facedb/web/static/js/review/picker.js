@@ -1,6 +1,6 @@
 // A search box for identities, where a name that nobody has yet can be given as well.
 
-import { api, dialog, h, open, t } from "./core.js";
+import { api, dialog, h, open, t } from "../core.js";
 
 /** Ask who it is; the answer is `{id, name}`, `{name}` for a new name, or null. */
 export async function pick({ title, dataset, proposed = [], allowNew = true }) {

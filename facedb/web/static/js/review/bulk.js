@@ -1,6 +1,6 @@
 // Deciding many cases at once, after they were all seen as one sheet.
 
-import { dialog, h, nameOf, open, page, sure, t } from "./core.js";
+import { dialog, h, nameOf, open, page, sure, t } from "../core.js";
 
 const PROPOSED = {
   merge: "same", stray: "wrong-identity", duplicate: "duplicate", "look-alike": "different", unlabelled: "same", newcomer: "same", photo: "same",

@@ -1,6 +1,6 @@
 // The queue beside the case: filters, a list that grows while it is scrolled, and which case is open.
 
-import { api, byId, h, kept, nameOf, percent, said, t } from "./core.js";
+import { api, byId, h, kept, nameOf, percent, said, t } from "../core.js";
 
 const PAGE = 100;
 

@@ -1,7 +1,7 @@
 // How much of the scan is decided.
 
+import { api, byId, percent, t } from "../core.js";
 import { scan } from "./at_hand.js";
-import { api, byId, percent, t } from "./core.js";
 
 let measuring = 0;
 

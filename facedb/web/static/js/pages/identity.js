@@ -1,6 +1,6 @@
 // Hiding somebody for good, and showing him again.
 
-import { api, byId, page, toast } from "./core.js";
+import { api, byId, page, toast } from "../core.js";
 
 byId("hide")?.addEventListener("click", async () => {
   try {

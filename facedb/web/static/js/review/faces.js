@@ -1,6 +1,6 @@
 // Faces as dense rows of thumbnails: scores on hover, selection, dragging, a moving cursor.
 
-import { fileName, h, score, t } from "./core.js";
+import { fileName, h, score, t } from "../core.js";
 
 /** Faces of one case: tiles by key, the scores between them, and which are selected. */
 export class Faces {

@@ -1,6 +1,6 @@
 // More like this: the gallery ranked by likeness to a face, an identity, or a photo that is dropped here.
 
-import { api, byId, h, page, t, toast } from "./core.js";
+import { api, byId, h, page, t, toast } from "../core.js";
 
 const found = byId("found");
 const of = byId("of");

@@ -1,6 +1,6 @@
 // The case at hand: what is drawn of it, whom "wrong identity" means, and the note that goes with the answer.
 
-import { page } from "./core.js";
+import { page } from "../core.js";
 
 export const scan = Number(page.scan);
 

@@ -1,7 +1,7 @@
 // From decisions to files: the plan as before and after, carried out with progress, and taken back.
 
-import { api, byId, dialog, fileName, h, open, page, readOnly, t, toast } from "./core.js";
-import { follow } from "./live.js";
+import { api, byId, dialog, fileName, h, open, page, readOnly, t, toast } from "../core.js";
+import { follow } from "../live.js";
 
 const place = byId("plan");
 let shown = null;

@@ -1,13 +1,13 @@
 // Answering: an answer is shown at once and sent in the order of the keys; what was refused is taken back.
 
-import { now, scan } from "./at_hand.js";
+import { api, readOnly, stored, t, toast } from "../core.js";
+import * as zoom from "../zoom.js";
 import { flash } from "./answer_bar.js";
 import { ANSWERS, wish } from "./answers.js";
+import { now, scan } from "./at_hand.js";
 import * as bulk from "./bulk.js";
 import { fetchCase, forgetCase } from "./cases.js";
-import { api, readOnly, stored, t, toast } from "./core.js";
 import { measure } from "./progress.js";
-import * as zoom from "./zoom.js";
 
 export class Answering {
   /** `show(item, { anew })` draws a case. */

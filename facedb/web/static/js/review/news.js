@@ -1,9 +1,9 @@
 // What others do meanwhile: the cases that they have open, and what they said of the one at hand.
 
+import { api, byId, page, readOnly } from "../core.js";
+import { follow } from "../live.js";
 import { now, scan } from "./at_hand.js";
 import { notices } from "./case.js";
-import { api, byId, page, readOnly } from "./core.js";
-import { follow } from "./live.js";
 import { measure } from "./progress.js";
 
 // A case counts as open for a minute after this page last said so.

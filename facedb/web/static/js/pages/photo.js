@@ -1,7 +1,7 @@
 // The boxes of all faces over a photo.
 
-import { api, byId, page, t, toast } from "./core.js";
-import { boxes, photoOf } from "./zoom.js";
+import { api, byId, page, t, toast } from "../core.js";
+import { boxes, photoOf } from "../zoom.js";
 
 const picture = byId("picture");
 try {

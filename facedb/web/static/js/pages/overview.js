@@ -1,7 +1,7 @@
 // The score distributions as a drawing, and going to another scan.
 
-import { t } from "./core.js";
-import { goOnChange } from "./go.js";
+import { t } from "../core.js";
+import { goOnChange } from "../go.js";
 
 const NS = "http://www.w3.org/2000/svg";
 const WIDTH = 720, HEIGHT = 270, LEFT = 10, BOTTOM = 24, TOP = 56;

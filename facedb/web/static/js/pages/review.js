@@ -1,21 +1,21 @@
 // The review: a queue, a case, and one key for each answer.
 
-import { now, scan } from "./at_hand.js";
-import { bar } from "./answer_bar.js";
-import { Answering } from "./answering.js";
-import { ANSWERS, proposal } from "./answers.js";
-import * as bulk from "./bulk.js";
-import { draw, keep, move, wins } from "./case.js";
-import { fetchAhead, fetchCase } from "./cases.js";
-import { flip } from "./compare.js";
-import { announce, api, byId, h, readOnly, t, toast } from "./core.js";
-import { goOnChange } from "./go.js";
-import { help, listen } from "./keys.js";
-import { watch } from "./news.js";
-import { pick } from "./picker.js";
-import { measure } from "./progress.js";
-import { Queue } from "./queue.js";
-import * as zoom from "./zoom.js";
+import { announce, api, byId, h, readOnly, t, toast } from "../core.js";
+import { goOnChange } from "../go.js";
+import { bar } from "../review/answer_bar.js";
+import { Answering } from "../review/answering.js";
+import { ANSWERS, proposal } from "../review/answers.js";
+import { now, scan } from "../review/at_hand.js";
+import * as bulk from "../review/bulk.js";
+import { draw, keep, move, wins } from "../review/case.js";
+import { fetchAhead, fetchCase } from "../review/cases.js";
+import { flip } from "../review/compare.js";
+import { help, listen } from "../review/keys.js";
+import { watch } from "../review/news.js";
+import { pick } from "../review/picker.js";
+import { measure } from "../review/progress.js";
+import { Queue } from "../review/queue.js";
+import * as zoom from "../zoom.js";
 
 const body = byId("case-body");
 const head = byId("case-head");

@@ -1,6 +1,6 @@
 // Two photos of a duplicate: beside each other, one over the other, or with a slider between them.
 
-import { h, kept, score, t } from "./core.js";
+import { h, kept, score, t } from "../core.js";
 
 const MODES = ["beside", "flip", "slider"];
 let now = null;
