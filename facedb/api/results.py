@@ -39,7 +39,7 @@ class Results(Opened):
     ) -> Rows[Finding]:
         """What looks wrong, the likeliest first. Default: the newest scan.
 
-        ``open_only`` leaves out what somebody has decided; ``denied`` adds what a person said is not so.
+        ``open_only`` leaves out what somebody has decided; ``denied`` adds what a person answered so that nothing is left to do.
         """
         from facedb.scan.findings import ranked
 

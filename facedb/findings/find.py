@@ -126,7 +126,8 @@ def find(
         pictures,
     )
     pairs = _Pairs(rows_a, rows_b, scores)
-    strays, mixed = _beside_cores(gallery, parts, who, rules, odds, peeled, pairs, copies)
+    sharpness = None if photos is None else photos.sharpness
+    strays, mixed = _beside_cores(gallery, parts, who, rules, odds, peeled, pairs, copies, sharpness)
     copies = copies.only(~_told_as_strays(len(gallery), strays, copies))
     explained = _explained(len(gallery), [strays, mixed])
     explained |= _whole_images(gallery, np.flatnonzero(_explained(len(gallery), [copies])))
@@ -207,6 +208,7 @@ def _beside_cores(
     peeled: Peeled,
     pairs: _Pairs,
     copies: FindingTable,
+    sharpness: Float64Array | None,
 ) -> tuple[FindingTable, FindingTable]:
     """Strays and mixed folders: of the faces beside cores, and of the faces inside that fit another core much better."""
     vectors = gallery.vectors
@@ -222,7 +224,7 @@ def _beside_cores(
     rows, other = np.r_[rows, inside], np.r_[other, inside_other]
     runner_up = np.r_[runner_up, inside_next]
     nearest = _nearest(gallery, parts, pairs, rows, other)
-    return find_strays(vectors, parts, who, odds, peeled, rows, other, runner_up, nearest), mixed
+    return find_strays(vectors, parts, who, odds, peeled, rows, other, runner_up, nearest, sharpness), mixed
 
 
 def _better_elsewhere(

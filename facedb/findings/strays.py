@@ -12,6 +12,7 @@ from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.peel import Peeled
 from facedb.findings.cores.persons import Persons, best_other, mean_scores
 from facedb.findings.finding_table import FindingTable, table
+from facedb.findings.odds.bad_photos import discounted
 from facedb.findings.odds.same_person import TwoGroups
 from facedb.join.score import pair_scores
 
@@ -80,12 +81,13 @@ def find_strays(
     other: Int64Array,
     runner_up: Float64Array,
     nearest: Int64Array,
+    sharpness: Float64Array | None = None,
 ) -> FindingTable:
     """Strays among ``rows`` (m,), each with the foreign folder ``other`` (-1: none) that it is likest to.
 
     ``nearest`` (m,) is the row of that folder with a flagged pair to it, -1 where there is none. The confidence is the
     probability that the face belongs to the other folder, or that it belongs to none, whichever says more (`_stories`).
-    ``own_best`` and ``spread`` say how the rest of the folder scores.
+    ``own_best`` and ``spread`` say how the rest of the folder scores. ``sharpness`` (n,) of all faces: a blurred one looks like nobody.
     """
     folder = parts.folder_of[rows]
     own_score = peeled.own_mean[rows].astype(np.float64)
@@ -94,7 +96,8 @@ def find_strays(
     score = np.where(other >= 0, mean_scores(who, vectors, rows, there), np.nan)
     like = np.where(other >= 0, who.sameness(score, who.cohesion[there], who.cohesion[there]), -1.0)
     rivals = _rivals(vectors, parts, who, peeled, rows)
-    elsewhere, stranger = _stories(odds, who, peeled, rows, folder, own_score, other, score, rivals)
+    sharp = np.full(len(rows), np.nan) if sharpness is None else sharpness[rows]
+    elsewhere, stranger = _stories(odds, who, peeled, rows, folder, own_score, other, score, rivals, sharp)
     named = (other >= 0) & (elsewhere >= stranger) & (like > np.nan_to_num(own, nan=-1.0))
     # A bad photo looks like a stranger. And of two faces that differ nobody can say which one is the stranger.
     most = np.where(who.faces[folder] >= 2, MOST_OF_STRANGER, MOST_OF_TWO)
@@ -142,6 +145,7 @@ def _stories(
     other: Int64Array,
     score: Float64Array,
     rivals: tuple[Int64Array, Int64Array, Float64Array],
+    sharpness: Float64Array,
 ) -> tuple[Float64Array, Float64Array]:
     """The probabilities (m,) that a face belongs to its ``other`` folder, and that it belongs to nobody here.
 
@@ -158,7 +162,7 @@ def _stories(
     there, known = np.maximum(other, 0), (other >= 0) & ~np.isnan(own)
     to_other, to_nobody = odds.of_strays(who, folder, np.nan_to_num(own), rest, there, np.nan_to_num(score))
     to_other = np.where(known, to_other, 0.0) / max(odds.folders - 1, 1)
-    to_nobody = np.where(np.isnan(own), 0.0, to_nobody)
+    to_nobody = np.where(np.isnan(own), 0.0, discounted(to_nobody, sharpness))
     at, place, like = rivals
     theirs = odds.against_chance(who, like, place)
     rival_other, rival_nobody = np.zeros(len(rows)), np.zeros(len(rows))

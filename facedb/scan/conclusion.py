@@ -104,7 +104,7 @@ def _write_labelled(
     )
     _write_links(conn, scan_id, links)
     seen = _seen(conn, scan_id, compared, folders, names=names)
-    photos = photo_facts(faces, faces if compared.choice.every is None else compared.choice.every)
+    photos = photo_facts(faces, compared.choice)
     pictures, told = pictures_of(conn, np.r_[faces.image_ids, outside.faces.image_ids]), None
     if strangers is not None:
         told, pictures = tell(strangers, folders, pictures)

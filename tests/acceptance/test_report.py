@@ -100,4 +100,6 @@ def test_answers_close_findings_until_none_is_open(checked: Command, tmp_path: P
     (tmp_path / "filled.csv").write_text(sheet.getvalue(), encoding="utf-8")
     checked("verdict", "import", tmp_path / "filled.csv")
     assert checked("findings", "--open", "--format", "csv").csv == []
+    short, whole = (len(checked("findings", *option, "--format", "csv").csv) for option in ((), ("--all",)))
+    assert f"{whole - short} more findings are answered and ask for nothing ({whole} in all)" in checked("findings").err
     checked("verdict", "import", tmp_path / "filled.csv")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
+from facedb.findings.cores.doubts import Doubts, Weighing
 from facedb.findings.cores.folders import folders
 from facedb.findings.cores.persons import Ends, ends, folder_sums
 
@@ -45,7 +46,7 @@ class Choice:
     """The ``part`` int8 (n,) of each face; ``faces`` int64 (n,), how many its photo shows; ``fit`` float64 (n,), the mean score to the core
     of its folder without its own photo (NaN: there is none); ``guessed`` bool (n,): the photo's face was taken by its place alone.
 
-    ``right`` is how often such a guess is right, by the photos that could choose.
+    ``right`` is how often such a guess is right, by the photos that could choose; ``doubts`` how sure each choice is.
     """
 
     part: NDArray[np.int8]
@@ -53,6 +54,7 @@ class Choice:
     fit: Float64Array
     guessed: NDArray[np.bool_]
     right: float
+    doubts: Doubts
 
     @property
     def chosen(self) -> NDArray[np.bool_]:
@@ -90,11 +92,12 @@ def choose_faces(
     part[taken] = Part.PART
     misfit = taken & (work.faces > 1) & (fit < work.scale.cut(FITS))
     part[misfit] = Part.NONE_FITS
-    return Choice(part, work.faces, fit, work.guessed, right)
+    return Choice(part, work.faces, fit, work.guessed, right, work.doubts(fit, right))
 
 
 class _Work:
-    """The choice while it is being made: ``chosen`` bool (n,); ``several``, the photos that have one to make."""
+    """The choice while it is being made: ``chosen`` bool (n,), of which the ``sure`` are those that nothing had to choose; ``several``, the
+    photos that have one to make; ``place`` (n,), the higher the likelier a face is the one meant."""
 
     def __init__(
         self,
@@ -110,10 +113,12 @@ class _Work:
         self.faces = sizes[self.photo].astype(np.int64)
         self.chosen = self.faces == 1
         self.guessed = np.zeros(len(vectors), bool)
+        self.place = area
         self.parts = folders(labels, images)
         self.scale = self._scale()
         self.again = self._again() & ~by_person
         self.chosen |= by_person
+        self.sure = self.chosen.copy()
         self.several = [rows for rows in self._photos() if not by_person[rows].any()]
 
     def _scale(self) -> Ends:
@@ -212,7 +217,7 @@ class _Work:
                 decided += 1
                 by_centre += int(rows[self.offset[rows].argmin()] == taken[0])
                 by_area += int(rows[self.area[rows].argmax()] == taken[0])
-        place = -self.offset if by_centre > by_area else self.area
+        place = self.place = -self.offset if by_centre > by_area else self.area
         right = (max(by_centre, by_area) + 0.5) / (decided + 1)
         sums, count = self._cores()
         centres = (sums / np.maximum(count, 1)[:, None]).astype(np.float32)
@@ -229,6 +234,25 @@ class _Work:
             self._take(rows, int(candidates[place[candidates].argmax()]))
             self.guessed[rows] = True
         return right
+
+    def doubts(self, fit: Float64Array, right: float) -> Doubts:
+        """How sure the choice of each photo is; faces that people took, and those of photos of one person, are."""
+        weighing = Weighing(fit, self.area, self.scale, FITS, right)
+        weighing.alone(self.chosen)
+        anchored = np.zeros(len(self.parts.labels), bool)
+        anchored[self.parts.folder_of[self.sure]] = True
+        for rows in self.several:
+            face = int(rows[self.chosen[rows]][0])
+            candidates = rows[~self.again[rows]]
+            placed = int(candidates[self.place[candidates].argmax()])
+            weighing.weigh(
+                face,
+                candidates[candidates != face],
+                placed,
+                guessed=bool(self.guessed[face]),
+                anchored=bool(anchored[self.parts.folder_of[face]]),
+            )
+        return weighing.found
 
     def _take(self, rows: Int64Array, face: int) -> bool:
         changed = not bool(self.chosen[face])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from facedb.core.counting import counted
@@ -78,7 +78,7 @@ def decide(
     changes.images = {k: i for k, i in decision_rows.images_by_key(conn, sorted(keys)).items() if i.status == "ready"}
     merged = _merge_groups(conn, standing, everything, changes)
     _wrong_faces(conn, standing, changes)
-    _duplicates(standing, changes)
+    _duplicates(standing, everything, changes)
     _merge_images(conn, merged, changes)
     return changes
 
@@ -176,19 +176,27 @@ def _seen_as(
     return found - {None, image.identity_id}
 
 
-def _duplicates(standing: Sequence[VerdictRow], changes: Changes) -> None:
+def _duplicates(standing: Sequence[VerdictRow], everything: Sequence[VerdictRow], changes: Changes) -> None:
     """Of images called duplicates the one with the most pixels, then bytes, then the oldest stays; the others go.
 
-    What is not on the disk neither stays nor goes, and of one file under two names none does.
+    What is not on the disk neither stays nor goes, and of one file under two names none does. Copies in a chain (one of another, that of
+    a third) are one group, unless somebody called two of them two photos.
     """
     pairs = [
         v
         for v in standing
         if v.kind == "pair" and v.verdict == "duplicate" and {v.image_a_id, v.image_b_id} <= changes.images.keys()
     ]
+    denied = [v for v in everything if v.kind == "pair" and v.verdict in ("same", "different")]
     for group in components((v.image_a_id or 0, v.image_b_id or 0) for v in pairs):
-        left = [changes.images[key] for key in group]
-        left = [image for image in left if changes.stays(image)]
+        two = next((v for v in denied if {v.image_a_id, v.image_b_id} <= group), None)
+        if two is not None:
+            shown = " and ".join(display(changes.images[key or 0].path) for key in (two.image_a_id, two.image_b_id))
+            changes.remarks.append(
+                f"{shown} were called two photos, and yet copies in a chain, so nothing is dropped for them: say one of them anew."
+            )
+            continue
+        left = _left_of_copies(group, changes)
         gone = absent(left).images
         if gone:
             path = next(image.path for image in left if image.id in gone)
@@ -201,22 +209,34 @@ def _duplicates(standing: Sequence[VerdictRow], changes: Changes) -> None:
             )
             continue
         # Of a copy that lies in a folder and one that lies in none, the former stays.
-        kept = max(
-            left,
-            key=lambda image: (
-                changes.final(image) is not None,
-                not is_linked(image),
-                image.pixels,
-                image.bytes,
-                -image.id,
-            ),
-            default=None,
-        )
+        kept = max(left, key=lambda image: (changes.final(image) is not None, *_worth(image)), default=None)
         for image in left:
             if kept is not None and image is not kept and not is_one_file(image, kept):
-                v = next(v for v in pairs if image.id in (v.image_a_id, v.image_b_id))
-                reason = f"a duplicate of {display(kept.path)}, says {v.said_by}"
-                changes.by_image[image.id] = Change("drop", None, reason, v.id, kept.id)
+                changes.by_image[image.id] = _dropped(pairs, image, kept)
+
+
+def _left_of_copies(group: Collection[int], changes: Changes) -> list[PlannedImage]:
+    """Those of a group of copies that nothing takes out; where each was called a duplicate by itself, the best of them stays."""
+    images = [changes.images[key] for key in sorted(group)]
+    left = [image for image in images if changes.stays(image)]
+    dropped = [image for image in images if not changes.stays(image) and changes.by_image[image.id].action == "drop"]
+    if not left and dropped:
+        best = max(dropped, key=_worth)
+        del changes.by_image[best.id]
+        changes.remarks.append(f"{display(best.path)} stays: its copies go, and one of them has to be kept.")
+    return left
+
+
+def _worth(image: PlannedImage) -> tuple[bool, int, int, int]:
+    """What makes one copy better to keep than another."""
+    return not is_linked(image), image.pixels, image.bytes, -image.id
+
+
+def _dropped(pairs: Sequence[VerdictRow], image: PlannedImage, kept: PlannedImage) -> Change:
+    """A copy goes by the verdict that names it beside the one that stays, else (in a chain) by any that names it."""
+    said = [v for v in pairs if image.id in (v.image_a_id, v.image_b_id)]
+    v = next((v for v in said if kept.id in (v.image_a_id, v.image_b_id)), said[0])
+    return Change("drop", None, f"a duplicate of {display(kept.path)}, says {v.said_by}", v.id, kept.id)
 
 
 def _merge_images(conn: Connection, merged: dict[int, VerdictRow], changes: Changes) -> None:

@@ -15,6 +15,7 @@ from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.dataset.model_rows import ModelRow
 from facedb.db.connection import Connection
 from facedb.findings.cores.choice import Choice, Part, choose_faces
+from facedb.findings.cores.doubts import Doubts
 from facedb.findings.cores.shown_together import Bystanders, Company, company
 from facedb.findings.find import FolderStudy
 from facedb.scan import scan_rows
@@ -40,9 +41,18 @@ class FaceChoice:
         """The vectors of some of the faces, if they were read for the choice."""
         if self.every is None or self.vectors is None:
             return None
-        order = np.argsort(self.every.embedding_ids)
-        at = order[np.searchsorted(self.every.embedding_ids, embedding_ids, sorter=order)]
-        return np.ascontiguousarray(self.vectors[at])
+        return np.ascontiguousarray(self.vectors[self._rows_of(self.every, embedding_ids)])
+
+    def doubts(self, embedding_ids: Int64Array) -> Doubts | None:
+        """How sure the choice of some of the faces is; None where there was none to make."""
+        if self.every is None or self.choice is None:
+            return None
+        return self.choice.doubts.take(self._rows_of(self.every, embedding_ids))
+
+    @staticmethod
+    def _rows_of(every: GalleryFaces, embedding_ids: Int64Array) -> Int64Array:
+        order = np.argsort(every.embedding_ids)
+        return np.asarray(order[np.searchsorted(every.embedding_ids, embedding_ids, sorter=order)])
 
     def seen(self, conn: Connection, scan_id: int, faces: GalleryFaces, study: FolderStudy) -> Company:
         """Keep the part of every face of photos that show several, and gather what their company tells; the caller commits.

@@ -57,9 +57,9 @@ class GalleryFaces:
     """Who is in a gallery, one entry per embedding: arrays of shape (n,).
 
     ``embedding_ids``, ``face_ids``, ``image_ids`` int64; ``identity_ids`` (0: no label) and ``dataset_ids`` int32;
-    ``size_px``, ``sharpness`` and ``roll``, the line through the eyes in degrees (NaN: not measured), and ``norms`` float32.
-    Of the image: ``content`` int64, 63 bits that stand
-    for its bytes (-1: unknown), and ``look`` int64, its perceptual hash, meaningless where ``has_look`` (bool) is False.
+    ``size_px``, ``sharpness`` and ``roll``, how the eyes and the way to the mouth are turned, in degrees (NaN: not measured), and ``norms``
+    float32. Of the image: ``content`` int64, 63 bits that stand for its bytes (-1: unknown),
+    and ``look`` int64, its perceptual hash, meaningless where ``has_look`` (bool) is False.
     """
 
     embedding_ids: Int64Array

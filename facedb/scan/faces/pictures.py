@@ -14,6 +14,7 @@ from facedb.findings.photos import PhotoFacts
 from facedb.findings.pictures.candidates import VIEWS
 from facedb.findings.pictures.registration import Grey
 from facedb.findings.pictures.same_photo import Pictures
+from facedb.scan.faces.face_choice import FaceChoice
 from facedb.scan.faces.gallery_faces import GalleryFaces
 from facedb.scan.scan_rows import SQL
 
@@ -42,8 +43,9 @@ def pictures_of(conn: Connection, image_ids: Int64Array) -> Pictures | None:
     return Pictures(views[row], load) if found else None
 
 
-def photo_facts(faces: GalleryFaces, every: GalleryFaces) -> PhotoFacts:
-    """What was measured of the photos of ``faces``; ``every`` face of those photos, for how many each shows."""
+def photo_facts(faces: GalleryFaces, chosen: FaceChoice) -> PhotoFacts:
+    """What was measured of the photos of ``faces``, and how sure it is that each was rightly chosen of the faces of its photo."""
+    every = faces if chosen.every is None else chosen.every
     images, counts = np.unique(every.image_ids, return_counts=True)
     shown = counts[np.searchsorted(images, faces.image_ids)]
     return PhotoFacts(
@@ -51,4 +53,5 @@ def photo_facts(faces: GalleryFaces, every: GalleryFaces) -> PhotoFacts:
         faces.roll.astype(np.float64),
         faces.sharpness.astype(np.float64),
         faces.size_px.astype(np.float64),
+        chosen.doubts(faces.embedding_ids),
     )

@@ -6,9 +6,18 @@ from math import isnan
 
 import numpy as np
 
+from facedb.core.counting import counted
 from facedb.core.finding import Kind
+from facedb.findings.cores.doubts import Why
 from facedb.findings.finding_table import FindingTable
-from facedb.findings.photos import Fault, PhotoFacts
+from facedb.findings.photos import BLURRED, Fault, PhotoFacts
+
+_SOFT = 0.8
+"""A face that comes this near to the limit of sharpness is soft, and people know it all the same (by eye: five of lfw_dev)."""
+_AS_ONE = 0.995
+"""A sameness that is 100 % once rounded."""
+_NEAR = 0.75
+"""Where the faces of two identities come this near to one person's, it is their number that speaks against it, not their likeness."""
 
 
 def sentences(found: FindingTable, photos: PhotoFacts | None = None) -> list[str]:
@@ -28,7 +37,7 @@ def photo_sentence(photos: PhotoFacts, row: int) -> str:
     faults = photos.faults(row)
     said = []
     if Fault.SEVERAL in faults:
-        said.append(f"it shows {int(photos.faces[row])} faces")
+        said.append(_several(photos, row))
     if Fault.TURNED in faults:
         roll = float(photos.roll[row])
         way = (
@@ -38,11 +47,32 @@ def photo_sentence(photos: PhotoFacts, row: int) -> str:
         )
         said.append(f"its face is {way}, so the orientation of the file may be wrong")
     if Fault.BLURRED in faults:
-        said.append(f"its face is blurred (sharpness {photos.sharpness[row]:.1f} %, usual are 2 to 15)")
+        sharp = float(photos.sharpness[row])
+        little = "a little " if sharp >= _SOFT * BLURRED else ""
+        said.append(f"its face is {little}blurred (sharpness {sharp:.1f} %, usual are 2 to 15)")
     if Fault.TINY in faults:
         said.append(f"its face is tiny ({photos.size[row]:.0f} pixels)")
     text = "; ".join(said)
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def _several(photos: PhotoFacts, row: int) -> str:
+    """How many faces a photo shows, and how sure it is that the one taken is that of its folder."""
+    shown = f"it shows {counted(int(photos.faces[row]), 'face')}"
+    if photos.doubts is None:
+        return shown
+    match Why(int(photos.doubts.why[row])):
+        case Why.NONE_FITS:
+            return f"{shown}, and the one taken does not fit its folder"
+        case Why.ELSEWHERE:
+            return f"{shown}; the one taken is in other photos of its folder too, but not where the person meant usually is"
+        case Why.CLOSE:
+            return f"{shown}, and another fits its folder nearly as well as the one taken"
+        case Why.PLACE:
+            right = f"{100 * photos.doubts.right:.0f} %"
+            return f"{shown}; only its place says which is meant, which is right for {right} of such photos here"
+        case _:
+            return f"{shown}; the one taken fits its folder, the others do not"
 
 
 def _sentence(found: FindingTable, k: int, crowded: set[int], count: int) -> str:
@@ -50,10 +80,7 @@ def _sentence(found: FindingTable, k: int, crowded: set[int], count: int) -> str
     if kind == Kind.MERGE:
         return _merge(found, k, crowded)
     if kind == Kind.LOOK_ALIKE:
-        return (
-            f"Close, but apart: over all pairs, their faces score {_share(found.sameness[k])} of what faces of one person would "
-            f"(strangers: 0 %); {int(found.faces_a[k])} and {int(found.faces_b[k])} of them are in flagged pairs."
-        )
+        return _look_alike(found, k)
     if kind == Kind.STRAY:
         return _stray(found, k)
     if kind == Kind.MIXED:
@@ -61,31 +88,60 @@ def _sentence(found: FindingTable, k: int, crowded: set[int], count: int) -> str
     if kind == Kind.UNLABELLED:
         return _unlabelled(found, k)
     if kind == Kind.NEWCOMER:
-        return (
-            f"{count} photos that lie in no folder score {found.mean_score[k]:.2f} to {found.max_score[k]:.2f} with each other and are "
-            "like nobody who has one: one new person."
-        )
+        return _newcomer(found, k, count)
     if kind == Kind.PHOTO:
         return "Its photo shows several faces, or one that is turned, blurred or tiny."
     return _duplicate(found, k, count)
 
 
 def _merge(found: FindingTable, k: int, crowded: set[int]) -> str:
-    text = f"Over all pairs, their faces score {_share(found.sameness[k])} of what faces of one person would."
-    if found.group[k]:
-        if {int(found.identity_a[k]), int(found.identity_b[k])} & crowded:
+    text = _alike(found, k)
+    if {int(found.identity_a[k]), int(found.identity_b[k])} & crowded:
+        if found.group[k]:
             text += f" It belongs to group {int(found.group[k])}, whose least similar members reach {_share(found.lowest[k])}."
-    else:
-        text += " One of them is also close to an identity that is not close to the other: a chain, not one group."
+        else:
+            text += " One of them is also close to an identity that is not close to the other: a chain, not one group."
     return text
+
+
+def _look_alike(found: FindingTable, k: int) -> str:
+    text = _alike(found, k)
+    if found.sameness[k] >= _NEAR:
+        text += " Among so many people chance brings some as close, so they are more likely two than one."
+    elif found.sameness[k] > 0:
+        text += " That is little for one person, so they are more likely two."
+    if found.size_a[k] == found.size_b[k] == 1:
+        return text
+    first, second = _linked(found.faces_a[k], found.size_a[k]), _linked(found.faces_b[k], found.size_b[k])
+    return f"{text} {first[:1].upper()}{first[1:]} of the first and {second} of the second reach the threshold with one of the other."
+
+
+def _linked(flagged: int, size: int) -> str:
+    return "the only face" if size == 1 else f"{flagged:,} of {size:,} faces"
+
+
+def _alike(found: FindingTable, k: int) -> str:
+    """How alike two identities are, on the scale from strangers to one person."""
+    if found.sameness[k] >= _AS_ONE:
+        return "On average their faces are as alike as those of one person."
+    if found.sameness[k] <= 0:
+        return "Without strays and copies their faces are no more alike than those of strangers."
+    share = _share(found.sameness[k])
+    return f"On average their faces come to {share} of the likeness of one person's (strangers: 0 %)."
+
+
+def _newcomer(found: FindingTable, k: int, count: int) -> str:
+    low, high = f"{found.mean_score[k]:.2f}", f"{found.max_score[k]:.2f}"
+    return (
+        f"{count:,} photos that lie in no folder score {low if low == high else f'{low} to {high}'} with each other and are "
+        "like nobody who has one: one new person."
+    )
 
 
 def _stray(found: FindingTable, k: int) -> str:
     if found.size_a[k] == 1:
         share = _share(found.sameness[k])
-        return (
-            f"The only image of its folder; against the other identity it scores {share} of what its own images would."
-        )
+        return f"The only photo of its folder; it comes to {share} of the likeness that the other identity's own photos have."
     if isnan(found.own_score[k]):
         own = "Nothing in its folder can be compared with it"
     else:
@@ -113,11 +169,12 @@ def _unlabelled(found: FindingTable, k: int) -> str:
 
 
 def _mixed(found: FindingTable, k: int) -> str:
+    count, size = int(found.faces_a[k]), int(found.size_a[k])
     inside = "" if isnan(found.own_score[k]) else f" {found.own_score[k]:.2f} among themselves and"
-    text = f"{int(found.faces_a[k])} of {int(found.size_a[k])} faces score{inside} {found.mean_score[k]:.2f} against the others on average"
-    return text + (
-        "; they look like nobody else here." if found.identity_b[k] < 0 else "; they look like the other identity."
-    )
+    scores, look = ("scores", "it looks") if count == 1 else ("score", "they look")
+    whom = "nobody else here" if found.identity_b[k] < 0 else "the other identity"
+    against = f"{scores}{inside} {found.mean_score[k]:.2f} against the others on average"
+    return f"{count:,} of {counted(size, 'face')} {against}; {look} like {whom}."
 
 
 def _duplicate(found: FindingTable, k: int, count: int) -> str:

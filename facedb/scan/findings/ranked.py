@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from facedb.core.choices import one_of, within
 from facedb.core.finding import CERTAIN, LIKELY, Kind
 from facedb.core.row_schema import As, Real, table
-from facedb.db.connection import Database, translated
+from facedb.db.connection import Connection, Database, translated
 from facedb.db.rows import stream
 from facedb.scan.findings import finding_rows
 from facedb.scan.findings.lessons import Record, record
@@ -48,7 +48,8 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class FindingSelection:
     """Which findings: of one ``scan`` (default: the newest), one ``kind``, from ``min_confidence`` up, of ``dataset``,
-    ``open``: only those without a verdict, ``denied``: also those that a person denied, at most ``limit``."""
+    ``open``: only those without a verdict, ``denied``: also those that a person answered so that nothing is left to do (denied, or of two
+    look-alikes: different people), at most ``limit``."""
 
     scan: int | None = None
     kind: str | None = None
@@ -63,21 +64,61 @@ class FindingSelection:
         within("A confidence", self.min_confidence, 0, 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Findings ``left_out`` because a person answered them so that nothing is left to do, of ``every`` finding."""
+
+    left_out: int
+    every: int
+
+    def sentence(self) -> str | None:
+        """As a person reads it; None where none is left out."""
+        if not self.left_out:
+            return None
+        are_answered = "finding is" if self.left_out == 1 else "findings are"
+        return (
+            f"{self.left_out:,} more {are_answered} answered and {'asks' if self.left_out == 1 else 'ask'} for nothing "
+            f"({self.every:,} in all): --all shows {'it' if self.left_out == 1 else 'them'} too."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """How many rows a query has without its limit."""
+
+    rows: Annotated[int, As(sql="count(*) over ()")]
+
+
 @contextmanager
 def findings(db: Database, selection: FindingSelection) -> Iterator[Iterator[tuple[Any, ...]]]:
     """The values of `Finding` rows, the most confident first, streamed while the block is open; raises NotFoundError."""
     with closing(db.open()) as conn, translated(db.dsn):
-        scan = find_scan(conn, selection.scan, [selection.dataset]).scan
-        parameters = {
-            "scan_id": scan.id,
-            "class": selection.kind,
-            "min_confidence": selection.min_confidence,
-            "dataset": selection.dataset,
-            "open": selection.open,
-            "denied": selection.denied,
-            "limit": selection.limit,
-        }
-        yield stream(conn, finding_rows.SQL["findings"], table(Finding), parameters)
+        yield stream(conn, finding_rows.SQL["findings"], table(Finding), _parameters(conn, selection))
+
+
+def settled(db: Database, selection: FindingSelection) -> Settled:
+    """How many findings a selection leaves out because nothing is left to do for them, of how many; its limit does not count."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        of = replace(selection, open=False, limit=None)
+        shown, every = (_count(conn, replace(of, denied=denied)) for denied in (False, True))
+    return Settled(every - shown, every)
+
+
+def _count(conn: Connection, selection: FindingSelection) -> int:
+    parameters = _parameters(conn, replace(selection, limit=1))
+    return next((row[0] for row in stream(conn, finding_rows.SQL["findings"], table(_Count), parameters)), 0)
+
+
+def _parameters(conn: Connection, selection: FindingSelection) -> dict[str, Any]:
+    return {
+        "scan_id": find_scan(conn, selection.scan, [selection.dataset]).scan.id,
+        "class": selection.kind,
+        "min_confidence": selection.min_confidence,
+        "dataset": selection.dataset,
+        "open": selection.open,
+        "denied": selection.denied,
+        "limit": selection.limit,
+    }
 
 
 def track_record(db: Database, selection: FindingSelection) -> Record:

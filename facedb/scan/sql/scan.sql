@@ -2,9 +2,11 @@
 -- Who is in the gallery of a contract, and a number that tells its vector from others. What a person took every label from left it.
 -- (Composed: the partition, the dimension.)
 -- The offset keeps the vectors out of the joins, which would write all of them to temporary files.
+-- How a face is turned is told by its eyes and by the way from them to the mouth, as in a profile the eyes lie on one spot.
 select e.id, e.face_id, e.norm, e.mark,
        f.image_id, coalesce(f.size_px, 'NaN') as size_px, coalesce(f.sharpness, 'NaN') as sharpness,
-       coalesce(atan2d(f.landmarks[4] - f.landmarks[2], f.landmarks[3] - f.landmarks[1])::real, 'NaN') as roll,
+       coalesce(atan2d(f.landmarks[4] - f.landmarks[2] - (f.landmarks[7] + f.landmarks[9] - f.landmarks[1] - f.landmarks[3]) / 2,
+                       f.landmarks[3] - f.landmarks[1] + (f.landmarks[8] + f.landmarks[10] - f.landmarks[2] - f.landmarks[4]) / 2)::real, 'NaN') as roll,
        coalesce(i.identity_id, 0) as identity_id, s.dataset_id,
        case when i.status = 'ready' and (i.identity_id is not null or i.labelled_by = 'source') then 1 else 0 end as present,
        case when i.sha256 is null then 0 else 1 end as has_content,
@@ -45,7 +47,8 @@ from generate_series({first}::bigint, {end}::bigint - 1, {step}::bigint) as run(
 cross join lateral (
     select array_agg(id) as id, array_agg(image_id) as image_id, array_agg(coalesce(size_px, 'NaN')) as size_px,
            array_agg(coalesce(sharpness, 'NaN')) as sharpness,
-           array_agg(coalesce(atan2d(landmarks[4] - landmarks[2], landmarks[3] - landmarks[1])::real, 'NaN')) as roll
+           array_agg(coalesce(atan2d(landmarks[4] - landmarks[2] - (landmarks[7] + landmarks[9] - landmarks[1] - landmarks[3]) / 2,
+                                     landmarks[3] - landmarks[1] + (landmarks[8] + landmarks[10] - landmarks[2] - landmarks[4]) / 2)::real, 'NaN')) as roll
     from facedb.face
     where ctid >= format('(%s,0)', run.page)::tid and ctid < format('(%s,0)', least(run.page + {step}, {end}))::tid
 ) p

@@ -33,8 +33,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Images that take the same way: from ``before`` (None: no folder) to ``after`` (None: out of the dataset), where ``residents`` are
-    some of those that are there already."""
+    """Images that take the same way for one reason: from ``before`` (None: no folder) to ``after`` (None: out of the dataset), where
+    ``residents`` are some of those that are there already."""
 
     action: str
     before_id: int | None
@@ -85,7 +85,7 @@ def picture(conn: Connection, view: PlanView) -> Plan:
     for identity, face_id in conn.execute(SQL["residents"], parameters):
         residents[identity].append(face_id)
     faces = load_faces(conn, sorted({*shown_by.values(), *(one for some in residents.values() for one in some)}))
-    groups: dict[tuple[str, int | None, int | None], list[Step]] = {}
+    groups: dict[tuple[str, int | None, int | None, str], list[Step]] = {}
     names: dict[int, str] = {}
     for s in view.steps:
         if s.identity_from is not None and s.name_from is not None:
@@ -95,7 +95,7 @@ def picture(conn: Connection, view: PlanView) -> Plan:
         face = faces.get(shown_by.get(s.image_id, 0))
         path_to = None if s.path_to is None else display(s.path_to)
         step = Step(s.step, s.action, s.state, s.image_id, display(s.path_from), path_to, display(s.reason), face)
-        groups.setdefault((s.action, s.identity_from, s.identity_to), []).append(step)
+        groups.setdefault((s.action, s.identity_from, s.identity_to, s.reason), []).append(step)
     return Plan(
         view.plan.id,
         view.plan.state,
@@ -116,7 +116,7 @@ def picture(conn: Connection, view: PlanView) -> Plan:
                 tuple(faces[key] for key in residents.get(after or 0, ()) if key in faces),
                 tuple(steps),
             )
-            for (action, before, after), steps in groups.items()
+            for (action, before, after, _), steps in groups.items()
         ),
         tuple(display(remark) for remark in view.remarks),
     )

@@ -12,6 +12,7 @@ from facedb.db.connection import Database
 from facedb.review.files.apply import apply, undo
 from facedb.review.plans.plan import make_plan
 from facedb.review.verdicts import Statement
+from facedb.web.data.plans import picture
 from tests.acceptance.plans.judged import EXPECTED, SILENT, eve_says
 from tests.acceptance.trees import PEOPLE, grow, look, png, take
 
@@ -93,6 +94,64 @@ def test_of_duplicates_the_largest_stays_and_never_all_go(database: Database, tm
     pairs = (("a", "b"), ("b", "c"), ("a", "c"))
     eve_says(database, *(Statement("pair", f"ann/{a}.png", "duplicate", f"ann/{b}.png") for a, b in pairs))
     assert [s.path_from for s in make_plan(database).steps] == ["ann/a.png", "ann/c.png"]
+
+
+def _copies(db: Database, root: Path, *names: str) -> None:
+    """Photos of one folder, the earlier in ``names`` the larger."""
+    grow(root, {f"ann/{name}.png": png("x") + b"." * (len(names) - n) for n, name in enumerate(names)})
+    take(db, root, "copies")
+
+
+def _copied(*pairs: str) -> list[Statement]:
+    return [Statement("pair", f"ann/{pair[0]}.png", "duplicate", f"ann/{pair[1]}.png") for pair in pairs]
+
+
+def test_each_copy_of_a_folder_is_shown_with_the_photo_that_it_is_a_copy_of(database: Database, tmp_path: Path) -> None:
+    _copies(database, tmp_path / "copies", *"abcd")
+    eve_says(database, *_copied("ac", "bd"))
+    view = make_plan(database)
+    with database.connection() as conn:
+        shown = [(step.path_from, step.reason) for way in picture(conn, view).groups for step in way.steps]
+        ways = [{step.reason for step in way.steps} for way in picture(conn, view).groups]
+    assert shown == [(s.path_from, s.reason) for s in view.steps]
+    assert shown == [
+        ("ann/c.png", "a duplicate of ann/a.png, says eve"),
+        ("ann/d.png", "a duplicate of ann/b.png, says eve"),
+    ]
+    assert ways == [{shown[0][1]}, {shown[1][1]}], (
+        "a way is shown with one reason, which has to be that of all its photos"
+    )
+
+
+def test_copies_in_a_chain_all_go_for_the_one_that_stays(database: Database, tmp_path: Path) -> None:
+    _copies(database, tmp_path / "copies", *"abc")
+    eve_says(database, *_copied("cb", "ba"))
+    view = make_plan(database)
+    stays = {f"ann/{name}.png" for name in "abc"} - {s.path_from for s in view.steps}
+    assert stays == {"ann/a.png"}
+    assert {s.reason for s in view.steps} == {"a duplicate of ann/a.png, says eve"}
+    assert len({s.kept_image for s in view.steps}) == 1
+    assert {s.kept_image for s in view.steps}.isdisjoint(s.image_id for s in view.steps)
+
+
+def test_a_chain_of_copies_whose_ends_were_called_two_photos_is_left_alone(database: Database, tmp_path: Path) -> None:
+    _copies(database, tmp_path / "copies", *"abcde")
+    eve_says(database, *_copied("ab", "bc", "de"), Statement("pair", "ann/a.png", "same", "ann/c.png"))
+    view = make_plan(database)
+    assert [s.path_from for s in view.steps] == ["ann/e.png"]
+    assert view.remarks[0].startswith("ann/a.png and ann/c.png were called two photos")
+
+
+@pytest.mark.parametrize("others", ["a", "ab"])
+def test_what_else_is_said_of_the_copy_that_stays_never_takes_out_the_last(
+    database: Database, tmp_path: Path, others: str
+) -> None:
+    _copies(database, tmp_path / "copies", *"ab")
+    eve_says(database, *_copied("ab"), *(Statement("face", f"ann/{name}.png", "duplicate") for name in others))
+    view = make_plan(database)
+    assert len(view.steps) == 1
+    assert all(s.kept_image != s.image_id for s in view.steps)
+    assert bool(view.remarks) == (len(others) == 2)
 
 
 @pytest.mark.usefixtures("root")

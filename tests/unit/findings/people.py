@@ -10,6 +10,7 @@ from facedb.core.finding import Kind, Role
 from facedb.findings.duplicates import Hashes
 from facedb.findings.find import find, study_folders
 from facedb.findings.finding_table import FindingTable
+from facedb.findings.photos import PhotoFacts
 from facedb.findings.pictures.same_photo import Pictures
 from facedb.join.gallery import Gallery
 from facedb.join.loop import join, plan_blocks
@@ -58,6 +59,7 @@ def scan(
     threshold: float = 0.45,
     engine: str = "exact",
     pictures: Pictures | None = None,
+    photos: PhotoFacts | None = None,
 ) -> FindingTable:
     """What a scan of the gallery finds."""
     blocks = plan_blocks(gallery.identity_ids, target_rows=4096)
@@ -68,7 +70,7 @@ def scan(
     )
     study = study_folders(gallery)
     known = hashes or Hashes.none(len(gallery))
-    return find(gallery, study, rows_a, rows_b, scores, known, pictures=pictures).table
+    return find(gallery, study, rows_a, rows_b, scores, known, pictures=pictures, photos=photos).table
 
 
 def told(found: FindingTable, least: float = 0.5) -> list[tuple[str, int, int]]:

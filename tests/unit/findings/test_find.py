@@ -10,6 +10,7 @@ import pytest
 from facedb.core.finding import Kind
 from facedb.embedding.pictures.thumbnail import from_bytes, thumbnail, to_bytes
 from facedb.findings.duplicates import EQUAL
+from facedb.findings.photos import PhotoFacts
 from facedb.findings.pictures.candidates import VIEWS
 from facedb.findings.pictures.registration import Grey
 from facedb.findings.pictures.same_photo import Pictures
@@ -67,6 +68,23 @@ def test_several_strays_of_one_person_are_told_one_by_one(crowd: Crowd) -> None:
 def test_a_stray_that_looks_like_nobody_here_has_no_other_identity(crowd: Crowd) -> None:
     stranger = Crowd(1, seed=99).faces(0, 1)
     assert told(scan(folders([*clean(crowd), (2, stranger)]))) == [("stray", 2, -1)]
+
+
+@pytest.mark.parametrize("sharpness", [0.0, 0.02, 0.6, 5.0, float("nan")])
+def test_a_blurred_face_that_looks_like_nobody_is_a_bad_photo_and_no_stray(crowd: Crowd, sharpness: float) -> None:
+    gallery = folders([*clean(crowd), (2, Crowd(1, seed=99).faces(0, 1))])
+    odd, plain = np.flatnonzero(gallery.identity_ids == 2)[-1], np.full(len(gallery), 90.0)
+    facts = PhotoFacts(np.ones(len(gallery), np.int64), plain * 0, np.full(len(gallery), 6.0), plain)
+    facts.sharpness[odd] = sharpness
+    expected = [] if sharpness < 0.1 else [("stray", 2, -1)]
+    assert told(scan(gallery, photos=facts)) == expected + [("photo", 2, -1)] * (sharpness < 1)
+
+
+def test_a_blurred_face_that_is_at_home_elsewhere_is_a_stray_all_the_same(crowd: Crowd) -> None:
+    gallery = folders([*clean(crowd), (2, crowd.faces(6, 1))])
+    plain = np.full(len(gallery), 90.0)
+    facts = PhotoFacts(np.ones(len(gallery), np.int64), plain * 0, np.zeros(len(gallery)), plain)
+    assert told(scan(gallery, photos=facts))[0] == ("stray", 2, 7)
 
 
 def test_two_swapped_photos_are_two_strays_that_point_at_each_other(crowd: Crowd) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from facedb.cli import completion
 from facedb.cli.commands.reading.results import ScanOption
-from facedb.cli.context import DatasetOption, LimitOption, database
+from facedb.cli.context import DatasetOption, LimitOption, database, state_of
 from facedb.cli.output import Format, FormatOption, RawOption, emit
 from facedb.core.finding import Kind
 from facedb.core.row_schema import table
@@ -35,7 +35,9 @@ def findings(
         float | None, typer.Option(min=0, max=1, help="Only findings whose confidence reaches this.")
     ] = None,
     only_open: Annotated[bool, typer.Option("--open", help="Only findings that nobody has decided yet.")] = False,
-    denied: Annotated[bool, typer.Option("--all", help="Also findings that a person rejected.")] = False,
+    denied: Annotated[
+        bool, typer.Option("--all", help="Also findings that a person answered so that nothing is left to do.")
+    ] = False,
     dataset: DatasetOption = None,
     scan: ScanOption = None,
 ) -> None:
@@ -58,3 +60,6 @@ def findings(
         said = ranked.track_record(db, selection).sentence() if output is Format.TABLE else None
         if said is not None:
             typer.echo(said)
+        rest = None if denied or only_open else ranked.settled(db, selection).sentence()
+        if rest is not None:
+            state_of(ctx).reporter.say(rest)

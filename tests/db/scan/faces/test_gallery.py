@@ -92,6 +92,25 @@ def test_faces_read_table_by_table_are_those_that_the_server_joins(
         assert len(snapshot.faces()) == 0
 
 
+def test_a_face_in_profile_is_not_turned_and_one_on_its_side_is(database: Database) -> None:
+    upright = np.array([[38.0, 52.0], [74.0, 52.0], [56.0, 72.0], [42.0, 92.0], [71.0, 92.0]])
+    # In a profile the eyes lie on one spot, and what the detector takes for their line points anywhere.
+    profile = np.array([[48.0, 65.0], [46.0, 63.0], [31.0, 87.0], [52.0, 102.0], [57.0, 100.0]])
+    quarter = np.array([[0.0, 1.0], [-1.0, 0.0]])
+    shown = [upright, upright @ quarter, -upright, profile, profile @ quarter]
+    one = Population(database, 4, "one")
+    faces = one.add(vectors_of(5, 4, 1), ["a"] * 5, dataset="x")
+    with database.connection() as conn:
+        for face, points in zip(faces.tolist(), shown, strict=True):
+            conn.execute("update facedb.face set landmarks = %s::real[] where id = %s", (points.ravel().tolist(), face))
+    read, _, _ = load(one)
+    roll = dict(zip(read.face_ids.tolist(), np.abs(read.roll).tolist(), strict=True))
+    turned = [roll[face] for face in faces.tolist()]
+    assert turned[:3] == pytest.approx([0, 90, 180], abs=3)
+    assert turned[3] < 20
+    assert turned[4] == pytest.approx(90, abs=20)
+
+
 def test_a_number_that_is_not_in_the_table_raises(database: Database) -> None:
     population = Population(database, 4)
     population.add(vectors_of(5, 4), ["a"] * 5)

@@ -9,6 +9,7 @@ import pytest
 
 from facedb.core.finding import Kind
 from facedb.findings.cores.choice import Choice, Part, choose_faces
+from facedb.findings.cores.doubts import Why
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
 from facedb.findings.find import find, study_folders
@@ -188,3 +189,43 @@ def test_the_face_that_a_person_took_stands_for_its_photo_whatever_fits() -> Non
     assert found.part[first[1]] == Part.NONE_FITS, "that it does not fit its folder is still said"
     assert np.bincount(np.array(photos.photos)[found.chosen]).tolist() == [1] * (photos.photos[-1] + 1)
     assert not found.guessed[taken].any()
+
+
+def doubts_of(photos: Photos, count: int) -> list[tuple[Why, float]]:
+    """Why, and how much, the choice of each of the last ``count`` photos is to be doubted."""
+    found, _ = photos.choose()
+    rows = np.flatnonzero(found.chosen)[-count:]
+    return [(Why(int(found.doubts.why[row])), float(found.doubts.doubt[row])) for row in rows]
+
+
+def test_a_face_that_fits_alone_is_sure_and_one_beside_its_like_is_not() -> None:
+    photos = album()
+    photos.add(0, 0, 7)
+    photos.add(1, 8, 9)
+    photos.add(2, 2)
+    (fits, sure), (none, unsure), (alone, nothing) = doubts_of(photos, 3)
+    assert (fits, none, alone) == (Why.FITS, Why.NONE_FITS, Why.ALONE)
+    assert sure < 0.01
+    assert unsure > 0.5
+    assert nothing == 0
+
+
+def test_a_face_taken_by_its_place_is_as_sure_as_places_are_in_the_photos_that_could_choose() -> None:
+    photos = album()
+    for who in range(6):
+        photos.add(who, who, 7 + who, areas=(900.0, 100.0))
+    photos.add(15, 15, 16, areas=(900.0, 100.0))
+    found, _ = photos.choose()
+    ((why, doubt),) = doubts_of(photos, 1)
+    assert why == Why.PLACE
+    assert doubt == pytest.approx(1 - found.right)
+    assert found.doubts.right == pytest.approx(6.5 / 7)
+
+
+def test_one_who_recurs_in_a_corner_is_doubted_where_no_photo_shows_one_alone() -> None:
+    photos = album()
+    for who in range(6):
+        photos.add(who, who, 7 + who, areas=(900.0, 100.0))
+    for other in (16, 17):
+        photos.add(15, other, 15, areas=(900.0, 100.0), offsets=(0.0, 90.0))
+    assert doubts_of(photos, 2) == [(Why.ELSEWHERE, 0.5)] * 2
