@@ -1,22 +1,30 @@
 -- What bi.findings says of a few findings, by plan and not by luck: that view resolves everything that was ever said, which 10,000
 -- verdicts make slow for one row. Here only what can concern those findings is resolved.
 
-create function facedb.verdicts_about(scan integer, ranks integer[]) returns setof bi.verdicts
+create function facedb.called_same(identities bigint[]) returns setof bigint
 language sql stable rows 20 set search_path = pg_catalog as $$
-with recursive person (id) as (
-    select f.identity_a from facedb.finding f where f.scan_id = scan and f.rank = any(ranks) and f.identity_a is not null
-    union
-    select f.identity_b from facedb.finding f where f.scan_id = scan and f.rank = any(ranks) and f.identity_b is not null
-),
--- Whoever was ever called the same as one of them, over any number of steps.
-near (id) as (
-    select id from person
+with recursive near (id) as (
+    select i from unnest(identities) i
     union
     select k.id from near n cross join lateral (
         select v.identity_b as id from facedb.verdict v where v.kind = 'link' and v.verdict = 'same' and v.identity_a = n.id
         union all
         select v.identity_a from facedb.verdict v where v.kind = 'link' and v.verdict = 'same' and v.identity_b = n.id
     ) k
+)
+select id from near
+$$;
+comment on function facedb.called_same(bigint[]) is 'Identities, and whoever was ever called the same as one of them, over any number of steps.';
+
+create function facedb.verdicts_about(scan integer, ranks integer[]) returns setof bi.verdicts
+language sql stable rows 20 set search_path = pg_catalog as $$
+with person (id) as (
+    select f.identity_a from facedb.finding f where f.scan_id = scan and f.rank = any(ranks) and f.identity_a is not null
+    union
+    select f.identity_b from facedb.finding f where f.scan_id = scan and f.rank = any(ranks) and f.identity_b is not null
+),
+near (id) as materialized (
+    select c from facedb.called_same(array(select id from person)) c
 ),
 -- Their photos, and those of which it was said under their label that they belong elsewhere; found again by their bytes.
 photo as materialized (

@@ -13,7 +13,7 @@ select count(*) from facedb.verdict where id > %(since)s and id <= %(newest)s;
 -- name: concerned
 -- The ranks of all findings of a scan that what was said after a verdict can concern, and maybe some more: those that name somebody of
 -- whom something was said, or whoever was ever called the same as they, and those about the photos, wherever these lie by now.
-with recursive word as materialized (
+with word as materialized (
     select v.kind, v.identity_a, v.identity_b, v.image_a, v.image_b, v.sha256_a, v.sha256_b from facedb.verdict v where v.id > %(since)s
 ),
 photo as materialized (
@@ -26,18 +26,15 @@ before as (
     union
     select v.identity_a from photo p join facedb.verdict v on v.sha256_a = p.sha256
 ),
-near (id) as (
-    select identity_a from word where identity_a is not null
+named as (
+    select identity_a as id from word where identity_a is not null
     union
     select identity_b from word where identity_b is not null
     union
     select identity_a from before where identity_a is not null
-    union
-    select k.id from near n cross join lateral (
-        select v.identity_b as id from facedb.verdict v where v.kind = 'link' and v.verdict = 'same' and v.identity_a = n.id
-        union all
-        select v.identity_a from facedb.verdict v where v.kind = 'link' and v.verdict = 'same' and v.identity_b = n.id
-    ) k
+),
+near (id) as materialized (
+    select c from facedb.called_same(array(select id from named)) c
 )
 select f.rank from near n join facedb.finding f on f.identity_a = n.id where f.scan_id = %(scan_id)s
 union
