@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.lookup import run_starts
 from facedb.core.records import Float32Array, Int32Array, Int64Array
 from facedb.findings.cores.folders import BoolArray, Folders, batches, scores_within, shared_images
 
@@ -147,7 +148,7 @@ def nearest_few(a: Int64Array, b: Int64Array, score: Float32Array, near: float) 
     row, at = np.r_[a[rest], b[rest]], np.r_[rest, rest]
     order = np.lexsort((at, -score[at], row))
     row, at = row[order], at[order]
-    start = np.flatnonzero(np.r_[True, row[1:] != row[:-1]]) if len(row) else np.empty(0, np.int64)
+    start = run_starts(row)
     place = np.arange(len(row)) - np.repeat(start, np.diff(np.r_[start, len(row)]))
     kept[at[place < FEW]] = True
     return kept

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from facedb.core.finding import LIKELY, Kind, Role
+from facedb.core.lookup import run_starts
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.cores.folders import folders
 from facedb.findings.duplicates import NEAR, Hashes, find_copies
@@ -111,7 +112,7 @@ def _closest(
     key = face * width + home
     order = np.lexsort((other, -score, key))
     key, other, score = key[order], other[order], score[order]
-    starts = np.flatnonzero(np.r_[True, np.diff(key) != 0]) if len(key) else np.empty(0, np.int64)
+    starts = run_starts(key)
     each = np.diff(np.r_[starts, len(key)])
     wanted = rows * width + folder
     at = np.searchsorted(key[starts], wanted)

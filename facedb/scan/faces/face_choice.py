@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.counting import are, counted
+from facedb.core.lookup import rows_of
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.dataset.model_rows import ModelRow
@@ -41,18 +42,13 @@ class FaceChoice:
         """The vectors of some of the faces, if they were read for the choice."""
         if self.every is None or self.vectors is None:
             return None
-        return np.ascontiguousarray(self.vectors[self._rows_of(self.every, embedding_ids)])
+        return np.ascontiguousarray(self.vectors[rows_of(embedding_ids, self.every.embedding_ids)])
 
     def doubts(self, embedding_ids: Int64Array) -> Doubts | None:
         """How sure the choice of some of the faces is; None where there was none to make."""
         if self.every is None or self.choice is None:
             return None
-        return self.choice.doubts.take(self._rows_of(self.every, embedding_ids))
-
-    @staticmethod
-    def _rows_of(every: GalleryFaces, embedding_ids: Int64Array) -> Int64Array:
-        order = np.argsort(every.embedding_ids)
-        return np.asarray(order[np.searchsorted(every.embedding_ids, embedding_ids, sorter=order)])
+        return self.choice.doubts.take(rows_of(embedding_ids, self.every.embedding_ids))
 
     def seen(self, conn: Connection, scan_id: int, faces: GalleryFaces, study: FolderStudy) -> Company:
         """Keep the part of every face of photos that show several, and gather what their company tells; the caller commits.
