@@ -15,6 +15,7 @@ from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.confidence import of_copy
 from facedb.findings.cores.folders import Folders
 from facedb.findings.finding_table import FindingTable, table
+from facedb.findings.flagged import Pairs
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.pictures.agreement import FROM, sureness
 from facedb.findings.pictures.candidates import FAR_BITS, alike_by_hash, nearest_bits
@@ -55,12 +56,10 @@ def find_copies(
     images: NDArray[np.integer],
     parts: Folders,
     hashes: Hashes,
-    rows_a: Int64Array,
-    rows_b: Int64Array,
-    scores: Float32Array,
+    candidates: Pairs,
     pictures: Pictures | None = None,
 ) -> FindingTable:
-    """Groups of copies out of candidate pairs (m,), those within folders and across, equal files, and pairs with like hashes.
+    """Groups of copies out of ``candidates`` (m,), those within folders and across, equal files, and pairs with like hashes.
 
     Equal bytes are certain; of other pairs the ``pictures`` decide, where both are there. A group holds only images that are copies
     of each other, every one of every other (by their pictures: directly or through others of the group); each is there with one
@@ -69,6 +68,7 @@ def find_copies(
     """
     image = _first_row_of_image(images)
     same_a, same_b = _equal_files(hashes.content, image)
+    rows_a, rows_b, scores = candidates.rows_a, candidates.rows_b, candidates.scores
     if pictures is None:
         kept = of_copy(scores.astype(np.float64), hashes.distance(rows_a, rows_b)) >= _FROM
         rows_a, rows_b = rows_a[kept], rows_b[kept]

@@ -18,21 +18,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.finding import CERTAIN, LIKELY, Kind, Role
-from facedb.core.lookup import best_of_runs, places, run_starts
-from facedb.core.records import Float32Array, Float64Array, Int64Array
+from facedb.core.lookup import places
+from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.confidence import Rules
 from facedb.findings.cores.asides import find_asides, find_ties, settle_ties
 from facedb.findings.cores.folders import Folders, folders
-from facedb.findings.cores.peel import Peeled, nearest_few, peel
+from facedb.findings.cores.peel import Peeled, peel
 from facedb.findings.cores.persons import Ends, Persons, ends, folder_sums, mean_scores, noise, persons
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import EQUAL, NEAR, Hashes, find_copies
 from facedb.findings.finding_table import FindingTable, Weigh, ranked, table
+from facedb.findings.flagged import Flagged, Pairs, by_face, likest
 from facedb.findings.likenesses import Likeness, compare_cores, find_likenesses, namesakes
 from facedb.findings.odds.same_person import TwoGroups, two_groups
 from facedb.findings.photos import PhotoFacts, find_photos
 from facedb.findings.pictures.same_photo import Pictures
-from facedb.findings.rates.explained_pairs import Told, told_pairs
+from facedb.findings.rates.explained_pairs import Told
 from facedb.findings.strays import find_mixed, find_strays, swaps
 from facedb.join.gallery import Gallery
 
@@ -50,7 +51,7 @@ ALONE = Company()
 @dataclass(frozen=True, slots=True)
 class Findings:
     """The ranked ``table`` with what it was measured against: the scale's ``ends`` and the ``rules``; ``told`` is
-    what the findings say of the flagged pairs (m,)."""
+    what the findings say of flagged pairs."""
 
     table: FindingTable
     told: Told
@@ -94,9 +95,7 @@ def study_folders(gallery: Gallery) -> FolderStudy:
 def find(
     gallery: Gallery,
     study: FolderStudy,
-    rows_a: Int64Array,
-    rows_b: Int64Array,
-    scores: Float32Array,
+    flagged: Flagged,
     hashes: Hashes,
     seen: Company = ALONE,
     pictures: Pictures | None = None,
@@ -110,29 +109,19 @@ def find(
     (None: nothing is known). ``outside`` is what is told of faces without a label, whose rows follow those of the gallery;
     ``weigh`` is as `ranked` takes it.
 
-    ``study`` is `study_folders` of it; ``rows_a``, ``rows_b`` (m,) are the rows of the flagged pairs with ``scores`` float32
-    (m,). No other pair is looked at, but every face beside a core is compared with every core.
+    ``study`` is `study_folders` of it. No pair but the ``flagged`` ones is looked at, but every face beside a core is compared with
+    every core.
     """
     parts, peeled, who, rules, odds = study.parts, study.peeled, study.who, study.rules, study.odds
-    near = nearest_few(rows_a, rows_b, scores, NEAR)
-    copies = find_copies(
-        gallery.vectors,
-        gallery.image_ids,
-        parts,
-        hashes,
-        np.r_[peeled.near_a, rows_a[near]],
-        np.r_[peeled.near_b, rows_b[near]],
-        np.r_[peeled.near_score, scores[near]],
-        pictures,
-    )
-    pairs = _Pairs(rows_a, rows_b, scores)
+    near = Pairs.of([Pairs(peeled.near_a, peeled.near_b, peeled.near_score), likest(flagged, NEAR)])
+    copies = find_copies(gallery.vectors, gallery.image_ids, parts, hashes, near, pictures)
     sharpness = None if photos is None else photos.sharpness
-    strays, mixed = _beside_cores(gallery, parts, who, rules, odds, peeled, pairs, copies, sharpness)
+    strays, mixed = _beside_cores(gallery, parts, who, rules, odds, peeled, flagged, copies, sharpness)
     copies = copies.only(~_told_as_strays(len(gallery), strays, copies))
     explained = _explained(len(gallery), [strays, mixed])
     explained |= _whole_images(gallery, np.flatnonzero(_explained(len(gallery), [copies])))
-    left = ~(explained[rows_a] | explained[rows_b])
-    likeness = compare_cores(parts, who, odds, seen, rows_a[left], rows_b[left], scores[left])
+    left = (part.only(~(explained[part.rows_a] | explained[part.rows_b])) for part in flagged.together(parts.folder_of))
+    likeness = compare_cores(parts, who, odds, seen, left)
     single, alone = _folders_of_one(parts, likeness)
     close = (
         likeness.merges()
@@ -145,42 +134,18 @@ def find(
     if photos is not None:
         told.append(find_photos(parts, photos, gallery.image_ids))
     found = ranked(told)
-    told_of = told_pairs(found, parts, rows_a, rows_b, scores)
+    told_of = Told(found, parts)
     if outside is not None or weigh is not None:
         found = ranked([found, *([] if outside is None else [outside])], weigh)
     return Findings(replace(found, partner=swaps(found)), told_of, study.ends, rules)
 
 
-def unlabelled_copies(
-    gallery: Gallery, hashes: Hashes, rows_a: Int64Array, rows_b: Int64Array, scores: Float32Array
-) -> FindingTable:
-    """Find the same photo twice among faces without labels, whatever ``gallery`` carries as such; arrays as in `find`."""
+def unlabelled_copies(gallery: Gallery, hashes: Hashes, flagged: Flagged) -> FindingTable:
+    """Find the same photo twice among faces without labels, whatever ``gallery`` carries as such."""
     parts = folders(np.zeros(len(gallery), np.int64), gallery.image_ids)
-    near = scores >= NEAR
-    copies = find_copies(gallery.vectors, gallery.image_ids, parts, hashes, rows_a[near], rows_b[near], scores[near])
+    near = Pairs.of(part.only(part.scores >= NEAR) for part in flagged)
+    copies = find_copies(gallery.vectors, gallery.image_ids, parts, hashes, near)
     return ranked([replace(copies, identity_a=np.full(len(copies), -1))])
-
-
-@dataclass(frozen=True, slots=True)
-class _Pairs:
-    rows_a: Int64Array
-    rows_b: Int64Array
-    scores: Float32Array
-
-    def by_face(self, parts: Folders, chosen: NDArray[np.bool_]) -> tuple[Int64Array, Int64Array, Int64Array]:
-        """The best pair of each ``chosen`` row (n,) with each foreign folder: rows, folders, the rows at the other end."""
-        at_a, at_b = np.flatnonzero(chosen[self.rows_a]), np.flatnonzero(chosen[self.rows_b])
-        face = np.r_[self.rows_a[at_a], self.rows_b[at_b]]
-        across = np.r_[self.rows_b[at_a], self.rows_a[at_b]]
-        score = np.r_[self.scores[at_a], self.scores[at_b]]
-        folders = len(parts.labels)
-        key = face * folders + parts.folder_of[across]
-        order = np.argsort(key)
-        key = key[order]
-        starts = run_starts(key)
-        nearest, _ = best_of_runs(starts, score[order], across[order], across[order])
-        face, folder = np.divmod(key[starts], max(folders, 1))
-        return face, folder, nearest
 
 
 def _measure_again(gallery: Gallery, parts: Folders, peeled: Peeled) -> None:
@@ -206,7 +171,7 @@ def _beside_cores(
     rules: Rules,
     odds: TwoGroups,
     peeled: Peeled,
-    pairs: _Pairs,
+    flagged: Flagged,
     copies: FindingTable,
     sharpness: Float64Array | None,
 ) -> tuple[FindingTable, FindingTable]:
@@ -220,10 +185,10 @@ def _beside_cores(
     lone &= ~(copied | _copies_of_core(gallery, peeled, parts, copies))[asides.rows]
     rows, other = asides.rows[lone], asides.other[asides.at[lone]]
     runner_up = asides.runner_up[asides.at[lone]]
-    inside, inside_other, inside_next = _better_elsewhere(gallery, parts, who, odds, peeled, pairs, copied)
+    inside, inside_other, inside_next = _better_elsewhere(gallery, parts, who, odds, peeled, flagged, copied)
     rows, other = np.r_[rows, inside], np.r_[other, inside_other]
     runner_up = np.r_[runner_up, inside_next]
-    nearest = _nearest(gallery, parts, pairs, rows, other)
+    nearest = _nearest(gallery, parts, flagged, rows, other)
     return find_strays(vectors, parts, who, odds, peeled, rows, other, runner_up, nearest, sharpness), mixed
 
 
@@ -233,7 +198,7 @@ def _better_elsewhere(
     who: Persons,
     odds: TwoGroups,
     peeled: Peeled,
-    pairs: _Pairs,
+    flagged: Flagged,
     copied: NDArray[np.bool_],
 ) -> tuple[Int64Array, Int64Array, Float64Array]:
     """Faces of cores that are likelier to a foreign core: the faces, the best such core, and the sameness of the next one.
@@ -243,16 +208,19 @@ def _better_elsewhere(
     core = (peeled.group == 0) & ~copied & (who.faces[parts.folder_of] >= 2)
     own = np.nan_to_num(peeled.own_mean, nan=-1.0)
     hopeful = np.zeros(len(gallery), bool)
-    for rows in (pairs.rows_a, pairs.rows_b):
-        hopeful[rows[pairs.scores >= own[rows] - _SLACK]] = True
-    face, folder, _ = pairs.by_face(parts, hopeful & core)
-    same = who.sameness(mean_scores(who, gallery.vectors, face, folder), who.cohesion[folder], who.cohesion[folder])
-    home = parts.folder_of[face]
-    mine = who.sameness(peeled.own_mean[face], who.cohesion[home], who.cohesion[home])
-    better = np.flatnonzero(~(same < mine) & (who.faces[folder] > 0))
-    better = better[odds.of_cores(who, home[better], folder[better]) < LIKELY]
-    face, folder, same = face[better], folder[better], same[better]
-    order = np.lexsort((-same, face))
+    for part in flagged:
+        for rows in (part.rows_a, part.rows_b):
+            hopeful[rows[part.scores >= own[rows] - _SLACK]] = True
+    found = []
+    for face, folder, _ in by_face(flagged, parts, hopeful & core):
+        same = who.sameness(mean_scores(who, gallery.vectors, face, folder), who.cohesion[folder], who.cohesion[folder])
+        home = parts.folder_of[face]
+        mine = who.sameness(peeled.own_mean[face], who.cohesion[home], who.cohesion[home])
+        better = np.flatnonzero(~(same < mine) & (who.faces[folder] > 0))
+        better = better[odds.of_cores(who, home[better], folder[better]) < LIKELY]
+        found.append((face[better], folder[better], same[better]))
+    face, folder, same = (np.concatenate(column) for column in zip(*found, strict=True))
+    order = np.lexsort((folder, -same, face))
     face, folder, same = face[order], folder[order], same[order]
     first = np.r_[True, face[1:] != face[:-1]] if len(face) else np.empty(0, bool)
     second = np.r_[~first[1:], False] if len(face) else first
@@ -260,18 +228,17 @@ def _better_elsewhere(
     return face[first], folder[first], following[first]
 
 
-def _nearest(gallery: Gallery, parts: Folders, pairs: _Pairs, rows: Int64Array, other: Int64Array) -> Int64Array:
+def _nearest(gallery: Gallery, parts: Folders, flagged: Flagged, rows: Int64Array, other: Int64Array) -> Int64Array:
     """The row of folder ``other`` (m,) that scores highest with each of ``rows``, among its flagged pairs; -1: none."""
     chosen = np.zeros(len(gallery), bool)
     chosen[rows] = True
-    face, folder, across = pairs.by_face(parts, chosen)
     count = len(parts.labels) + 1
-    key = face * count + folder
-    wanted = rows * count + other
-    if not len(key):
-        return np.full(len(rows), -1, np.int64)
-    at = places(wanted, key)
-    return np.where((at >= 0) & (other >= 0), across[at], -1)
+    nearest = np.full(len(rows), -1, np.int64)
+    for face, folder, across in by_face(flagged, parts, chosen):
+        at = places(rows * count + other, face * count + folder)
+        there = np.flatnonzero((at >= 0) & (other >= 0))
+        nearest[there] = across[at[there]]
+    return nearest
 
 
 def _copies_across(gallery: Gallery, peeled: Peeled, copies: FindingTable) -> NDArray[np.bool_]:
@@ -325,7 +292,8 @@ def _folders_of_one(parts: Folders, likeness: Likeness) -> tuple[NDArray[np.bool
     """
     size_a, size_b = parts.sizes[likeness.a], parts.sizes[likeness.b]
     chosen = likeness.merges() & ((size_a == 1) != (size_b == 1))
-    image = np.where(size_a == 1, likeness.best_a, likeness.best_b)
+    links = likeness.links
+    image = np.where(size_a == 1, links.best_a, links.best_b)
     at = np.flatnonzero(chosen)
     at = at[np.lexsort((-likeness.sameness[at], image[at]))]
     first = np.r_[True, image[at][1:] != image[at][:-1]] if len(at) else np.empty(0, bool)
@@ -334,8 +302,8 @@ def _folders_of_one(parts: Folders, likeness: Likeness) -> tuple[NDArray[np.bool
     single[at] = True
     is_a = size_a[at] == 1
     home, other = np.where(is_a, likeness.a[at], likeness.b[at]), np.where(is_a, likeness.b[at], likeness.a[at])
-    links, count = likeness.links, np.arange(len(at))
-    nearest = np.where(is_a, likeness.best_b[at], likeness.best_a[at])
+    count = np.arange(len(at))
+    nearest = np.where(is_a, links.best_b[at], links.best_a[at])
     return single, table(
         Kind.STRAY,
         likeness.confidence[at],

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.finding import LIKELY, Kind, Role
-from facedb.core.lookup import best_of_runs, run_starts
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.persons import Persons
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.finding_table import FindingTable, table
+from facedb.findings.flagged import Pairs
 from facedb.findings.linkage import complete_linkage
-from facedb.findings.links import Links, roll_up
+from facedb.findings.links import Links, between, roll_up
 from facedb.findings.names.evidence import Names
 from facedb.findings.odds.same_person import TwoGroups
 from facedb.join.score import pair_scores
@@ -32,7 +33,7 @@ CHANCE_AT_MOST = 0.1
 class Likeness:
     """Links between folders ``a`` < ``b`` (indices of `Folders`, (m,)) with the sameness of their cores and the confidence
     that they are one person; ``by_faces`` and ``relatives`` are the probabilities of one person and of relatives without company and
-    names; ``best_a``, ``best_b`` are the rows of their best pair, the one in ``a`` first."""
+    names."""
 
     links: Links
     a: Int64Array
@@ -41,35 +42,23 @@ class Likeness:
     confidence: Float64Array
     by_faces: Float64Array
     relatives: Float64Array
-    best_a: Int64Array
-    best_b: Int64Array
 
     def merges(self) -> NDArray[np.bool_]:
         """Which links say *one person*."""
         return np.asarray(self.confidence >= LIKELY)
 
 
-def compare_cores(
-    parts: Folders,
-    who: Persons,
-    odds: TwoGroups,
-    seen: Company,
-    rows_a: Int64Array,
-    rows_b: Int64Array,
-    scores: Float32Array,
-) -> Likeness:
-    """Roll flagged pairs (m,) up to links and compare the cores of their two folders."""
-    labels = parts.labels[parts.folder_of]
+def compare_cores(parts: Folders, who: Persons, odds: TwoGroups, seen: Company, flagged: Iterable[Pairs]) -> Likeness:
+    """Roll ``flagged`` pairs, those of a link in one part, up to links and compare the cores of their two folders."""
     # What is told of the likeness of two cores does not rest on the middles of whole folders.
-    links = roll_up(None, labels, rows_a, rows_b, scores)
+    links = roll_up(None, parts, between(parts, flagged))
     a, b = np.searchsorted(parts.labels, links.identity_a), np.searchsorted(parts.labels, links.identity_b)
     sameness = who.core_sameness(a, b)
     sameness[(who.faces[a] == 0) | (who.faces[b] == 0)] = 0.0
-    best_a, best_b = _best_pairs(parts, links, rows_a, rows_b, scores)
     by_faces, relatives = odds.shares(who, who.core_scores(a, b), a, b)
     sure = seen.weigh(odds, by_faces, relatives, links.identity_a, links.identity_b)
     sure[(who.faces[a] == 0) | (who.faces[b] == 0)] = 0.0
-    return Likeness(links, a, b, sameness, sure, by_faces, relatives, best_a, best_b)
+    return Likeness(links, a, b, sameness, sure, by_faces, relatives)
 
 
 def namesakes(
@@ -139,26 +128,6 @@ def _best_between(
     return int(sides[0][i]), int(sides[1][j])
 
 
-def _best_pairs(
-    parts: Folders, links: Links, rows_a: Int64Array, rows_b: Int64Array, scores: Float32Array
-) -> tuple[Int64Array, Int64Array]:
-    """The rows of the highest pair of each link, in the order of its identities."""
-    if not len(links):
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    label_a, label_b = parts.labels[parts.folder_of[rows_a]], parts.labels[parts.folder_of[rows_b]]
-    swap = label_a > label_b
-    low, high = np.where(swap, rows_b, rows_a), np.where(swap, rows_a, rows_b)
-    folders = len(parts.labels)
-    key = parts.folder_of[low] * folders + parts.folder_of[high]
-    order = np.argsort(key)
-    key = key[order]
-    starts = run_starts(key)
-    best_low, best_high = best_of_runs(starts, scores[order], low[order], high[order])
-    wanted = np.searchsorted(parts.labels, links.identity_a) * folders + np.searchsorted(parts.labels, links.identity_b)
-    at = np.searchsorted(key[starts], wanted)
-    return best_low[at], best_high[at]
-
-
 def find_likenesses(likeness: Likeness, told: NDArray[np.bool_]) -> FindingTable:
     """Merges and look-alikes as findings, of the links that are to be ``told`` (m,).
 
@@ -178,7 +147,7 @@ def find_likenesses(likeness: Likeness, told: NDArray[np.bool_]) -> FindingTable
     at = np.arange(len(kept))
     members = (
         np.r_[at, at],
-        np.r_[likeness.best_a[kept], likeness.best_b[kept]],
+        np.r_[links.best_a[kept], links.best_b[kept]],
         np.full(2 * len(kept), Role.EXAMPLE),
     )
     found = table(

@@ -25,6 +25,7 @@ from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
 from facedb.findings.find import find, study_folders
 from facedb.findings.finding_table import FindingTable
+from facedb.findings.flagged import Pairs
 from facedb.findings.grading import Grade, grade
 from facedb.findings.names.evidence import names
 from facedb.findings.pictures.registration import Grey
@@ -247,27 +248,15 @@ def _run(
 ) -> tuple[FindingTable, float, float]:
     gallery = planted.gallery
     blocks = plan_blocks(gallery.identity_ids, target_rows=BLOCK_ROWS)
-    rows_a, rows_b, scores = [], [], []
-    seconds = 0.0
+    results, seconds = [], 0.0
     with reporter.task("scan", sum(block.comparisons for block in blocks), "pairs") as task:
         for result in join(gallery, blocks, threshold=threshold, engine=engine.name, threads=threads):
-            rows_a.append(result.rows_a)
-            rows_b.append(result.rows_b)
-            scores.append(result.scores)
+            results.append(result)
             seconds += result.seconds
             task.advance(result.comparisons)
     started = time.perf_counter()
     with one_blas_thread():
-        found = find(
-            gallery,
-            study_folders(gallery),
-            np.concatenate(rows_a),
-            np.concatenate(rows_b),
-            np.concatenate(scores),
-            planted.hashes,
-            seen,
-            pictures,
-        )
+        found = find(gallery, study_folders(gallery), Pairs.of(results), planted.hashes, seen, pictures)
     return found.table, seconds, time.perf_counter() - started
 
 

@@ -7,17 +7,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from facedb.core.lookup import Lookup
 from facedb.db import audit
 from facedb.db.connection import Connection
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
 from facedb.findings.find import FolderStudy, study_folders
-from facedb.findings.links import Links, roll_up
+from facedb.findings.flagged import Flagged, Pairs
+from facedb.findings.links import Links, between, roll_up
 from facedb.findings.names.evidence import names as names_of
 from facedb.findings.outside.photos import Outside
-from facedb.findings.rates.histogram import count_scores
 from facedb.join.gallery import Gallery
-from facedb.scan import pair_rows, rolled_up, scan_rows
+from facedb.scan import pair_rows, scan_rows
 from facedb.scan.faces.compared import Compared
 from facedb.scan.faces.outside import either, tell
 from facedb.scan.faces.pictures import photo_facts, pictures_of
@@ -47,7 +48,7 @@ def conclude(
     conn: Connection,
     scan_id: int,
     compared: Compared,
-    pairs: PairRows | None,
+    flagged: Flagged | None,
     studied: FolderStudy | None,
     strangers: Outside | None,
     beside: Beside,
@@ -56,15 +57,15 @@ def conclude(
 ) -> None:
     """Write links, findings and histograms of a scan and close it; the caller commits.
 
-    ``pairs`` is every flagged one, None for a scan that kept links alone; ``studied`` what `study` gave, ``strangers`` what the search
-    of the faces outside gave. With ``names`` labels that look like names are evidence.
+    ``flagged`` are its pairs, None for a scan that kept links alone; ``studied`` what `study` gave, ``strangers`` what the search of the
+    faces outside gave. With ``names`` labels that look like names are evidence.
     """
     if studied is None:
-        assert pairs is not None  # noqa: S101 - faces without labels have no links to keep
-        _write_copies(conn, scan_id, compared, pairs)
-        total, links, certain_above = len(pairs), 0, None
+        assert flagged is not None  # noqa: S101 - faces without labels have no links to keep
+        _write_copies(conn, scan_id, compared, flagged)
+        total, links, certain_above = sum(map(len, flagged)), 0, None
     else:
-        total, links = _write_labelled(conn, scan_id, compared, pairs, studied, strangers, beside, names=names)
+        total, links = _write_labelled(conn, scan_id, compared, flagged, studied, strangers, beside, names=names)
         certain_above = studied.odds.certain_above(studied.ends)
     beside.indexed()
     scan_rows.finish_scan(conn, scan_id, pairs=total, links=links, certain_above=certain_above)
@@ -72,19 +73,17 @@ def conclude(
     audit.note(conn, "scan", "scan", scan_id, faces=len(compared.faces), pairs=total, links=links)
 
 
-def _write_copies(conn: Connection, scan_id: int, compared: Compared, pairs: PairRows) -> None:
+def _write_copies(conn: Connection, scan_id: int, compared: Compared, flagged: Flagged) -> None:
     """Of faces without labels: copies, and no histograms."""
-    rows_a, rows_b = compared.rows(pairs)
     histograms.write_none(conn, scan_id)
-    face_ids, hashes = compared.faces.face_ids, _hashes(compared)
-    compute_copies(conn, scan_id, compared.gallery, face_ids, hashes, rows_a, rows_b, pairs.score)
+    compute_copies(conn, scan_id, compared.gallery, compared.faces.face_ids, _hashes(compared), flagged)
 
 
 def _write_labelled(
     conn: Connection,
     scan_id: int,
     compared: Compared,
-    pairs: PairRows | None,
+    flagged: Flagged | None,
     folders: FolderStudy,
     strangers: Outside | None,
     beside: Beside,
@@ -93,15 +92,12 @@ def _write_labelled(
 ) -> tuple[int, int]:
     """Links, findings and histograms; the numbers of pairs and of links."""
     faces, gallery, outside = compared.faces, compared.gallery, compared.outside
-    rolled = None
-    if pairs is None:
-        rolled = rolled_up.roll_up(conn, scan_id, gallery.vectors, faces.identity_ids)
-        pairs = rolled.best
-        pair_rows.write_pairs(conn, scan_id, pairs)
-    rows_a, rows_b = compared.rows(pairs)
-    links = (
-        roll_up(gallery.vectors, faces.identity_ids, rows_a, rows_b, pairs.score) if rolled is None else rolled.links
-    )
+    parts, best = folders.parts, None
+    if flagged is None:
+        links = roll_up(gallery.vectors, parts, link_parts.read(conn, scan_id, parts))
+        flagged = best = _keep_best(conn, scan_id, compared, links)
+    else:
+        links = roll_up(gallery.vectors, parts, between(parts, flagged.together(parts.folder_of)))
     _write_links(conn, scan_id, links)
     seen = _seen(conn, scan_id, compared, folders, names=names)
     photos = photo_facts(faces, compared.choice)
@@ -116,24 +112,31 @@ def _write_labelled(
         folders,
         np.r_[faces.face_ids, outside.faces.face_ids],
         _hashes(compared),
-        rows_a,
-        rows_b,
-        pairs.score,
+        flagged,
         seen,
         either(compared.choice.note, outside.note(conn)),
         pictures,
         photos,
         told,
     )
-    if rolled is None:
-        flagged, explained = count_scores(pairs.score), histograms.explained(pairs.score, found.told)
+    if best is None:
+        explained = found.told.explained(flagged)
     else:
-        flagged, explained = rolled.pairs, rolled_up.explained(conn, scan_id, found.told.mated)
+        mated = found.told.mated(best.rows_a, best.rows_b)
+        explained = link_parts.explained(conn, scan_id, parts, links, mated)
         link_parts.drop(conn, scan_id)
     scores = beside.scores()
     assert scores is not None  # noqa: S101 - there are labels
-    histograms.write(conn, scan_id, scores, flagged, explained, compared.threshold)
-    return int(flagged.sum()), len(links)
+    histograms.write(conn, scan_id, scores, explained, compared.threshold)
+    return int(explained.pairs.sum()), len(links)
+
+
+def _keep_best(conn: Connection, scan_id: int, compared: Compared, links: Links) -> Pairs:
+    """Keep the pair that scores highest of each of ``links``, of which the scan kept nothing else, as a flagged one."""
+    best = PairRows.between(links.best_a, links.best_b, links.max_score.astype(np.float32))
+    pair_rows.write_pairs(conn, scan_id, best)
+    lookup = Lookup(compared.faces.face_ids)
+    return Pairs(lookup.rows(best.face_a), lookup.rows(best.face_b), best.score)
 
 
 def _write_links(conn: Connection, scan_id: int, links: Links) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from facedb.core.errors import TooManyPairsError
+from facedb.findings.flagged import Flagged
 from facedb.findings.rates.pair_sample import predict_pairs
 from facedb.scan.faces.compared import Compared
-from facedb.scan.pair_rows import PairRows
 
 _PREDICTION_ROWS = 192
 _FEWEST_ROWS = 48
@@ -13,7 +13,7 @@ _SHARE = 200
 """Of few new faces a smaller sample is asked, or it would take as long as a good part of the search itself."""
 
 
-def expect_few_enough(compared: Compared, first_new: int, carried: PairRows | None, limit: int) -> None:
+def expect_few_enough(compared: Compared, first_new: int, carried: Flagged, limit: int) -> None:
     """Raise TooManyPairsError where more than ``limit`` pairs are to be expected, those ``carried`` over among them.
 
     ``first_new`` is the first row that is searched.
@@ -23,8 +23,8 @@ def expect_few_enough(compared: Compared, first_new: int, carried: PairRows | No
     new = len(compared.faces) - first_new
     rows = min(_PREDICTION_ROWS, max(_FEWEST_ROWS, new // _SHARE))
     predicted = predict_pairs(compared.gallery, compared.threshold, first_new=first_new, sample_rows=rows)
-    if carried is not None:
-        predicted = predicted.with_known(carried.score)
+    for part in carried:
+        predicted = predicted.with_known(part.scores)
     if predicted.expected <= limit:
         return
     found = predicted.threshold_for(limit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
 from facedb.dataset.model_rows import partition
 from facedb.db.connection import Connection
-from facedb.db.copy import Column, read_columns, sent_array, write_columns
+from facedb.db.copy import Column, read_chunks, sent_array, write_columns
 from facedb.db.queries import load
 
 SQL = load("scan", "scan")
@@ -26,6 +26,8 @@ _PAIR_COLUMNS = [
     Column("score", "float4"),
     Column("scan_id", "int4"),
 ]
+# So many that what is done to them costs more than beginning it.
+_PAIRS_BYTES = 1 << 21
 
 
 _EMBEDDING_IDS, _IDENTITY_IDS = Column("embedding_ids", "int8"), Column("identity_ids", "int4")
@@ -174,11 +176,17 @@ def write_pairs(conn: Connection, scan_id: int, pairs: PairRows) -> None:
         write_columns(conn.cursor(), partition("flagged_pair", scan_id), _PAIR_COLUMNS, values)
 
 
+def pairs_in_parts(conn: Connection, scan_id: int) -> Iterator[PairRows]:
+    """The flagged pairs of a scan, some at a time, in no particular order."""
+    query = sql.SQL("select face_a, face_b, score from {}").format(partition("flagged_pair", scan_id))
+    for part in read_chunks(conn.cursor(), query, _PAIR_COLUMNS[:3], _PAIRS_BYTES):
+        face_a, face_b = part["face_a"].astype(np.int64), part["face_b"].astype(np.int64)
+        yield PairRows(face_a, face_b, part["score"].astype(np.float32))
+
+
 def read_pairs(conn: Connection, scan_id: int) -> PairRows:
     """Every flagged pair of a scan, in no particular order."""
-    query = sql.SQL("select face_a, face_b, score from {}").format(partition("flagged_pair", scan_id))
-    columns = read_columns(conn.cursor(), query, _PAIR_COLUMNS[:3])
-    return PairRows(columns["face_a"], columns["face_b"], columns["score"])
+    return PairRows.join(list(pairs_in_parts(conn, scan_id)))
 
 
 def abandon_scan(conn: Connection, scan_id: int) -> None:

@@ -31,13 +31,14 @@ from facedb.join.engine import ENGINE_NAMES, GPU_ENGINES, EngineInfo, choose_eng
 from facedb.join.gallery import Gallery
 from facedb.join.loop import Join
 from facedb.scan import pair_rows, scan_rows
-from facedb.scan.carried import carried_pairs
+from facedb.scan.carried import carried_pairs, stored_pairs
 from facedb.scan.conclusion import Beside, conclude, study
 from facedb.scan.faces.compared import Compared
 from facedb.scan.faces.gallery import LOCK_SECONDS
 from facedb.scan.loading import WORKING_BYTES, FaceFilter, Loading, ScanOptions
 from facedb.scan.pair_limit import expect_few_enough
 from facedb.scan.pair_rows import PairRows
+from facedb.scan.pair_store import PairStore
 from facedb.scan.retention import let_old_ones_go
 from facedb.scan.scan_rows import ScanRow
 from facedb.scan.scores import histograms
@@ -87,8 +88,9 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
             plan, choice, outside = work.unit(partial(loading.plan, threshold))
             if plan.finished is not None:
                 return ScanSummary(plan.finished, None, reused=True, resumed=False, tiles_done=0, tiles_found=0)
-            run = _Run(work, loading, plan, Compared.of(plan.faces, choice, outside, threshold), engine)
-            summary = run.work(pause)
+            with PairStore(options.cache_dir) as flagged:
+                compared = Compared.of(plan.faces, choice, outside, threshold)
+                summary = _Run(work, loading, plan, compared, engine, flagged).work(pause)
             # A resumed scan has the gallery of its beginning; what came since is searched on top of it.
             if not plan.outdated:
                 work.outlive(lambda: let_old_ones_go(db, options.keep_scans, reporter))
@@ -156,8 +158,11 @@ def _in_the_end(event: Event) -> Iterator[None]:
 class _Run:
     """The work on one scan: begin or take it over, search the tiles that are left, conclude."""
 
-    def __init__(self, work: Work, loading: Loading, plan: Plan, compared: Compared, engine: EngineInfo) -> None:
+    def __init__(
+        self, work: Work, loading: Loading, plan: Plan, compared: Compared, engine: EngineInfo, flagged: PairStore
+    ) -> None:
         self._work, self._loading, self._plan, self._compared, self._engine = work, loading, plan, compared, engine
+        self._flagged = flagged
         self._options, self._reporter = loading.options, loading.reporter
 
     def work(self, pause: scan_ledger.Pause) -> ScanSummary:
@@ -165,7 +170,8 @@ class _Run:
         alone = self._engine.blas and self._options.ray is None
         # What builds on another scan is seldom refused for too many pairs, so nothing waits there until they are foretold.
         building = self._plan.base is not None
-        carried = None if building else self._work.unit(self._carried)
+        if not building:
+            self._work.unit(self._carry)
         opening = self._opening() if building and not alone else nullcontext()
         # The search for a few new faces is shorter than its end, which leaves a core to the scores.
         studied: Future[FolderStudy | None] = Future()
@@ -181,12 +187,20 @@ class _Run:
             opening as opened,
         ):
             if building:
-                carried = self._work.unit(self._carried)
-            ledger = self._work.unit(partial(self._begin, carried))
+                self._work.unit(self._carry)
+            ledger = self._work.unit(self._begin)
             if self._options.chunks is not None:
                 self._work.unit(partial(self._export, ledger, self._options.chunks))
             leader = Leader(
-                self._loading.db, self._work, ledger, compared, self._options, self._engine, self._reporter, opened
+                self._loading.db,
+                self._work,
+                ledger,
+                compared,
+                self._options,
+                self._engine,
+                self._reporter,
+                None if self._options.links_only or self._plan.scan_id is not None else self._flagged,
+                opened,
             )
             if alone:
                 # These engines want the threads of BLAS that were taken from it here.
@@ -194,10 +208,10 @@ class _Run:
             else:
                 leader.search(pause)
                 searched.set()
-                self._end(ledger, carried, leader, studied.result(), measuring.result)
+                self._end(ledger, leader, studied.result(), measuring.result)
         if alone:
             leader.search(pause)
-            self._end(ledger, carried, leader, studied.result(), measuring.result)
+            self._end(ledger, leader, studied.result(), measuring.result)
         self._work.unit(lambda conn: chunks.remove_or_say(conn, ledger.scan_id, self._reporter))
         finished = self._work.unit(lambda conn: scan_rows.scan_by_id(conn, ledger.scan_id))
         assert finished is not None  # noqa: S101 - its row was updated above
@@ -213,7 +227,6 @@ class _Run:
     def _end(
         self,
         ledger: Ledger,
-        carried: PairRows | None,
         leader: Leader,
         studied: FolderStudy | None,
         scores: Callable[[], Distributions | None],
@@ -227,32 +240,34 @@ class _Run:
             beside, names = Beside(scores, indexing.result), self._options.names
 
             def end(conn: Connection) -> None:
-                pairs = None
-                if not self._options.links_only:
-                    pairs = self._all_pairs(conn, ledger.scan_id, carried, leader, mine=mine)
-                conclude(conn, ledger.scan_id, compared, pairs, studied, strangers, beside, names=names)
+                flagged = None if self._options.links_only else self._flagged
+                if flagged is not None and not mine:
+                    # Others, or an earlier run, have written some.
+                    flagged.take(stored_pairs(conn, ledger.scan_id, compared))
+                conclude(conn, ledger.scan_id, compared, flagged, studied, strangers, beside, names=names)
 
             self._work.unit(end)
 
-    def _carried(self, conn: Connection) -> PairRows | None:
-        """The pairs that a new scan carries over; raises TooManyPairsError before any work where there would be too many."""
-        plan, compared, carried = self._plan, self._compared, None
+    def _carry(self, conn: Connection) -> None:
+        """Read the pairs that a new scan carries over; raises TooManyPairsError before any work where there would be too many."""
+        plan, compared = self._plan, self._compared
         if plan.scan_id is not None:
-            return None
+            return
         if plan.base is not None:
-            carried = carried_pairs(conn, plan.base.id, compared, plan.first_new)
+            self._flagged.take(carried_pairs(conn, plan.base.id, compared, plan.first_new))
         if self._options.max_pairs is not None:
-            expect_few_enough(compared, plan.first_new, carried, self._options.max_pairs)
-        return carried
+            expect_few_enough(compared, plan.first_new, self._flagged, self._options.max_pairs)
 
-    def _begin(self, carried: PairRows | None, conn: Connection) -> Ledger:
+    def _begin(self, conn: Connection) -> Ledger:
         """Write the ledger of a new scan with the pairs that it carries over, or take over that of the one to resume."""
         plan, loading, compared = self._plan, self._loading, self._compared
         if plan.scan_id is not None:
             scan_rows.set_engine(conn, plan.scan_id, self._engine.name)
             return Ledger(plan.scan_id, plan.borders)
         ledger = scan_ledger.begin(conn, loading.model.id, loading.scope, plan, compared.threshold, self._engine.name)
-        if carried is not None:
+        face_ids = compared.faces.face_ids
+        for part in self._flagged:
+            carried = PairRows.between(face_ids[part.rows_a], face_ids[part.rows_b], part.scores)
             pair_rows.write_pairs(conn, ledger.scan_id, carried)
         return ledger
 
@@ -273,14 +288,6 @@ class _Run:
             wait_briefly(conn, LOCK_SECONDS)
             scan_rows.index_pairs(conn, scan_id)
             conn.commit()
-
-    def _all_pairs(
-        self, conn: Connection, scan_id: int, carried: PairRows | None, leader: Leader, *, mine: bool
-    ) -> PairRows:
-        """Every pair of the scan: what this process wrote where all are ``mine``, else others, or an earlier run, have written some."""
-        if mine:
-            return PairRows.join([*([] if carried is None else [carried]), *leader.written])
-        return pair_rows.read_pairs(conn, scan_id)
 
     def _look_outside(self) -> Outside:
         options, compared = self._options, self._compared

@@ -142,11 +142,14 @@ def _near_pairs(
 
 
 def nearest_few(a: Int64Array, b: Int64Array, score: Float32Array, near: float) -> BoolArray:
-    """Which pairs of rows (m,) reach ``near``, or are among the FEW likest of one of their rows and reach FAR."""
+    """Which pairs of rows (m,) reach ``near``, or are among the FEW likest of one of their rows and reach FAR.
+
+    Of others that are as like a row the first ones count, in whatever order the pairs come.
+    """
     kept: BoolArray = score >= near
     rest = np.flatnonzero(~kept & (score >= FAR))
-    row, at = np.r_[a[rest], b[rest]], np.r_[rest, rest]
-    order = np.lexsort((at, -score[at], row))
+    row, other, at = np.r_[a[rest], b[rest]], np.r_[b[rest], a[rest]], np.r_[rest, rest]
+    order = np.lexsort((other, -score[at], row))
     row, at = row[order], at[order]
     start = run_starts(row)
     place = np.arange(len(row)) - np.repeat(start, np.diff(np.r_[start, len(row)]))

@@ -13,6 +13,7 @@ from facedb.findings.cores.folders import folders
 from facedb.findings.duplicates import NEAR, Hashes, find_copies
 from facedb.findings.find import FolderStudy
 from facedb.findings.finding_table import FindingTable, ranked, table
+from facedb.findings.flagged import Pairs
 from facedb.findings.outside.known import Known, known
 from facedb.findings.outside.newcomers import Newcomer, OnePerson, newcomers
 from facedb.findings.pictures.candidates import alike_by_hash
@@ -197,9 +198,7 @@ def _copies(outside: Outside, pictures: Pictures | None) -> FindingTable:
         outside.images[rows],
         parts,
         Hashes(outside.hashes.content[rows], outside.hashes.look[rows], outside.hashes.has_look[rows]),
-        place[outside.rows_a[near]],
-        place[outside.rows_b[near]],
-        outside.scores[near],
+        Pairs(place[outside.rows_a[near]], place[outside.rows_b[near]], outside.scores[near]),
         None if pictures is None else replace(pictures, views=pictures.views[rows]),
     )
     found = replace(found, member_row=rows[found.member_row])

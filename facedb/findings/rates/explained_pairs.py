@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,46 +13,115 @@ from facedb.core.lookup import places
 from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.cores.folders import Folders
 from facedb.findings.finding_table import FindingTable
+from facedb.findings.flagged import Flagged
+from facedb.findings.rates.histogram import BINS, bin_of
 
 _BEYOND = 0.025
 """What is surer than this lies beyond either end of an interval of 95 %."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """Of pairs (m,): ``mated`` float64, the probability that they show one person, and ``doubt`` float64, what each adds to the
-    variance of the number of such pairs, from the highest score down."""
+class Explained:
+    """Flagged pairs by bin of their score (BINS,): ``pairs`` int64, how many there are; ``mated`` float64, how many of them the findings
+    take for one person, and ``doubt`` float64, what that adds to the variance of their number from the highest score down."""
 
+    pairs: Int64Array
     mated: Float64Array
     doubt: Float64Array
 
+    @classmethod
+    def of(
+        cls, scores: NDArray[np.floating], mated: Float64Array, one: NDArray[np.integer], other: NDArray[np.integer]
+    ) -> Explained:
+        """Of pairs with ``scores`` (m,) that are ``mated`` with these probabilities (m,); with the same ``one`` and ``other`` (m,) they
+        stand or fall together, and must all be among them.
 
-def told_pairs(
-    found: FindingTable, parts: Folders, rows_a: Int64Array, rows_b: Int64Array, scores: NDArray[np.floating]
-) -> Told:
-    """What the findings say of the pairs of rows (m,), which have ``scores`` (m,).
+        k such pairs, mated with the probability p, have the variance k^2 p (1 - p): the j-th from the highest score down adds
+        p (1 - p) (2 j + 1).
+        """
+        order = np.lexsort((-scores, other, one))
+        scores, mated, one, other = scores[order], mated[order], one[order], other[order]
+        fresh = np.r_[True, (one[1:] != one[:-1]) | (other[1:] != other[:-1])] if len(order) else np.empty(0, bool)
+        place = np.arange(len(order))
+        place -= np.maximum.accumulate(np.where(fresh, place, 0))
+        doubted = np.minimum(mated, 1 - mated) >= _BEYOND
+        doubt = np.where(doubted, mated * (1 - mated) * (2 * place + 1), 0.0)
+        bins = bin_of(scores)
+        return cls(
+            np.bincount(bins, minlength=BINS),
+            np.bincount(bins, mated, minlength=BINS).astype(np.float64),
+            np.bincount(bins, doubt, minlength=BINS).astype(np.float64),
+        )
+
+    @classmethod
+    def total(cls, parts: Iterable[Explained]) -> Explained:
+        """All ``parts`` together."""
+        whole = cls(np.zeros(BINS, np.int64), np.zeros(BINS), np.zeros(BINS))
+        for part in parts:
+            for name in cls.__slots__:
+                each = getattr(whole, name)
+                each += getattr(part, name)
+        return whole
+
+
+class Told:
+    """What the findings say of pairs.
 
     A stray shows the other identity of its finding, a copy in a foreign folder one of the two; the rest of a folder shows its own. Two
-    identities are one as far as a merge (or look-alike) is sure of it. All pairs of two identities stand or fall together: k of them,
-    mated with the probability p, have the variance k^2 p (1 - p).
+    identities are one as far as a merge (or look-alike) is sure of it.
     """
-    labels = parts.labels[parts.folder_of]
-    shown, trust = labels.copy(), np.ones(len(labels))
-    kind = found.kind[found.member_finding]
-    wrong = np.flatnonzero(found.member_role == Role.WRONG)
-    wrong = wrong[np.isin(kind[wrong], (Kind.STRAY, Kind.MIXED)) & (found.size_a[found.member_finding[wrong]] > 1)]
-    finding = found.member_finding[wrong]
-    named = found.identity_b[finding] >= 0
-    # Whom a face shows that looks like nobody is known to nobody: a number of its own.
-    shown[found.member_row[wrong]] = np.where(named, found.identity_b[finding], -1 - finding)
-    trust[found.member_row[wrong]] = found.confidence[finding]
-    first, second = np.minimum(shown[rows_a], shown[rows_b]), np.maximum(shown[rows_a], shown[rows_b])
-    both = trust[rows_a] * trust[rows_b]
-    likely = both * np.where(first == second, 1.0, _as_one(found, first, second))
-    mated = np.maximum(likely, _copied(found, labels, rows_a, rows_b))
-    # Pairs that a face makes with its own people rest on the finding about that face.
-    doubtful = np.where(trust[rows_a] < trust[rows_b], rows_a, rows_b)
-    return Told(mated, _doubt(mated, scores, first, np.where(first == second, -1 - doubtful, second)))
+
+    def __init__(self, found: FindingTable, parts: Folders) -> None:
+        labels = parts.labels[parts.folder_of]
+        shown, trust = labels.copy(), np.ones(len(labels))
+        kind = found.kind[found.member_finding]
+        wrong = np.flatnonzero(found.member_role == Role.WRONG)
+        wrong = wrong[np.isin(kind[wrong], (Kind.STRAY, Kind.MIXED)) & (found.size_a[found.member_finding[wrong]] > 1)]
+        finding = found.member_finding[wrong]
+        named = found.identity_b[finding] >= 0
+        # Whom a face shows that looks like nobody is known to nobody: a number of its own.
+        shown[found.member_row[wrong]] = np.where(named, found.identity_b[finding], -1 - finding)
+        trust[found.member_row[wrong]] = found.confidence[finding]
+        self._found, self._labels, self._shown, self._trust = found, labels, shown, trust
+        self._copies = _copies(found, labels)
+
+    def mated(self, rows_a: Int64Array, rows_b: Int64Array) -> Float64Array:
+        """The probability (m,) that the pairs of rows (m,) show one person."""
+        first, second = self._people(rows_a, rows_b)
+        both = self._trust[rows_a] * self._trust[rows_b]
+        likely = both * np.where(first == second, 1.0, _as_one(self._found, first, second))
+        return np.maximum(likely, self._copied(rows_a, rows_b))
+
+    def explained(self, flagged: Flagged) -> Explained:
+        """What they say of all pairs. All pairs of two identities stand or fall together."""
+        return Explained.total(
+            Explained.of(
+                part.scores, self.mated(part.rows_a, part.rows_b), *self._standing_together(part.rows_a, part.rows_b)
+            )
+            for part in flagged.together(self._shown)
+        )
+
+    def _standing_together(self, rows_a: Int64Array, rows_b: Int64Array) -> tuple[Int64Array, Int64Array]:
+        first, second = self._people(rows_a, rows_b)
+        # Pairs that a face makes with its own people rest on the finding about that face.
+        doubtful = np.where(self._trust[rows_a] < self._trust[rows_b], rows_a, rows_b)
+        return first, np.where(first == second, -1 - doubtful, second)
+
+    def _people(self, rows_a: Int64Array, rows_b: Int64Array) -> tuple[Int64Array, Int64Array]:
+        one, other = self._shown[rows_a], self._shown[rows_b]
+        return np.minimum(one, other), np.maximum(one, other)
+
+    def _copied(self, rows_a: Int64Array, rows_b: Int64Array) -> Float64Array:
+        """The same by copies across folders: the copied face shows one of the two identities, so all its pairs with either do."""
+        likely, copies, labels = np.zeros(len(rows_a)), self._copies, self._labels
+        if not copies:
+            return likely
+        copied = np.zeros(len(labels), bool)
+        copied[list(copies)] = True
+        for k in np.flatnonzero(copied[rows_a] | copied[rows_b]).tolist():
+            a, b = int(rows_a[k]), int(rows_b[k])
+            likely[k] = max(copies.get(a, {}).get(int(labels[b]), 0.0), copies.get(b, {}).get(int(labels[a]), 0.0))
+        return likely
 
 
 def _as_one(found: FindingTable, one: Int64Array, other: Int64Array) -> Float64Array:
@@ -68,33 +138,14 @@ def _as_one(found: FindingTable, one: Int64Array, other: Int64Array) -> Float64A
     return np.where(at >= 0, found.confidence[told][::-1][last[at]], 0.0) if len(told) else np.zeros(len(one))
 
 
-def _doubt(mated: Float64Array, scores: NDArray[np.floating], one: Int64Array, other: Int64Array) -> Float64Array:
-    """What each pair adds to the variance, where pairs with the same ``one`` and ``other`` stand or fall together."""
-    order = np.lexsort((-scores, other, one))
-    fresh = np.r_[True, (np.diff(one[order]) != 0) | (np.diff(other[order]) != 0)] if len(order) else np.empty(0, bool)
-    start = np.maximum.accumulate(np.where(fresh, np.arange(len(order)), 0))
-    place = np.empty(len(order))
-    place[order] = np.arange(len(order)) - start
-    doubted = np.minimum(mated, 1 - mated) >= _BEYOND
-    return np.where(doubted, mated * (1 - mated) * (2 * place + 1), 0.0)
-
-
-def _copied(found: FindingTable, labels: Int64Array, rows_a: Int64Array, rows_b: Int64Array) -> Float64Array:
-    """The same by copies across folders: the copied face shows one of the two identities, so all its pairs with either do."""
+def _copies(found: FindingTable, labels: Int64Array) -> dict[int, dict[int, float]]:
+    """Of each row with a copy in another folder the identities of those folders, and how sure the copy is."""
     across = np.flatnonzero((found.kind == Kind.DUPLICATE) & (found.identity_b >= 0))
-    likely = np.zeros(len(rows_a))
-    folders: dict[int, dict[int, float]] = {}
+    copies: dict[int, dict[int, float]] = {}
     for k in across.tolist():
         rows = found.member_row[found.member_finding == k].tolist()
         for row in rows:
             for other in {int(labels[r]) for r in rows}:
-                known = folders.setdefault(row, {})
+                known = copies.setdefault(row, {})
                 known[other] = max(known.get(other, 0.0), float(found.confidence[k]))
-    if not folders:
-        return likely
-    copied = np.zeros(len(labels), bool)
-    copied[list(folders)] = True
-    for k in np.flatnonzero(copied[rows_a] | copied[rows_b]).tolist():
-        a, b = int(rows_a[k]), int(rows_b[k])
-        likely[k] = max(folders.get(a, {}).get(int(labels[b]), 0.0), folders.get(b, {}).get(int(labels[a]), 0.0))
-    return likely
+    return copies

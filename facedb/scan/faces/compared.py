@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facedb.core.lookup import Lookup
-from facedb.core.records import Int64Array
 from facedb.join.gallery import Gallery
 from facedb.scan.faces.face_choice import FaceChoice
 from facedb.scan.faces.gallery_faces import GalleryFaces
 from facedb.scan.faces.outside import OutsideFaces
-from facedb.scan.pair_rows import PairRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +28,3 @@ class Compared:
         """With the gallery out of the vectors that were read with those outside."""
         gallery = Gallery(outside.gallery(), faces.identity_ids, faces.image_ids)
         return Compared(faces, gallery, choice, outside, threshold)
-
-    def rows(self, pairs: PairRows) -> tuple[Int64Array, Int64Array]:
-        """Gallery rows of the faces of ``pairs``; -1 for a face that is not in the gallery."""
-        lookup = Lookup(self.faces.face_ids)
-        return lookup.rows(pairs.face_a), lookup.rows(pairs.face_b)

@@ -10,12 +10,13 @@ import numpy as np
 
 from facedb.core.files.paths import display
 from facedb.core.finding import Kind, Role
-from facedb.core.records import Float32Array, Int64Array
+from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
 from facedb.findings.find import ALONE, Findings, FolderStudy, find, unlabelled_copies
 from facedb.findings.finding_table import FindingTable
+from facedb.findings.flagged import Flagged
 from facedb.findings.photos import PhotoFacts
 from facedb.findings.pictures.same_photo import Pictures
 from facedb.join.gallery import Gallery
@@ -33,9 +34,7 @@ def compute_findings(
     study: FolderStudy,
     face_ids: Int64Array,
     hashes: Hashes,
-    rows_a: Int64Array,
-    rows_b: Int64Array,
-    scores: Float32Array,
+    flagged: Flagged,
     seen: Company = ALONE,
     note: Callable[[int], str | None] | None = None,
     pictures: Pictures | None = None,
@@ -46,28 +45,21 @@ def compute_findings(
 
     ``study`` is `study_folders` of the gallery; ``face_ids`` (n,) are the keys of its rows, whose labels are keys of identities, then
     those of the rows of ``outside``,
-    ``hashes`` what is known of their files; ``rows_a``, ``rows_b``, ``scores`` (m,) the flagged pairs.
+    ``hashes`` what is known of their files; ``flagged`` the pairs.
     ``seen`` is what photos with several faces tell, and ``note`` what is to be said of the photo of a face; ``pictures`` and ``photos``
     as `find` takes them. They are ranked by what the verdicts on earlier scans taught.
     """
-    found = find(gallery, study, rows_a, rows_b, scores, hashes, seen, pictures, photos, outside, weigh(conn, scan_id))
+    found = find(gallery, study, flagged, hashes, seen, pictures, photos, outside, weigh(conn, scan_id))
     notes = _notes(conn, found.table, gallery, face_ids, seen, note)
     finding_rows.write_findings(conn, scan_id, _as_rows(found.table, notes, photos), _faces(found.table, face_ids))
     return found
 
 
 def compute_copies(
-    conn: Connection,
-    scan_id: int,
-    gallery: Gallery,
-    face_ids: Int64Array,
-    hashes: Hashes,
-    rows_a: Int64Array,
-    rows_b: Int64Array,
-    scores: Float32Array,
+    conn: Connection, scan_id: int, gallery: Gallery, face_ids: Int64Array, hashes: Hashes, flagged: Flagged
 ) -> FindingTable:
     """Find the copies among faces without labels and write them as the findings of a scan, as `compute_findings` does."""
-    found = unlabelled_copies(gallery, hashes, rows_a, rows_b, scores)
+    found = unlabelled_copies(gallery, hashes, flagged)
     finding_rows.write_findings(conn, scan_id, _as_rows(found), _faces(found, face_ids))
     return found
 

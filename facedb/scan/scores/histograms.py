@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.db.connection import Connection
-from facedb.findings.rates.explained_pairs import Told
+from facedb.findings.rates.explained_pairs import Explained
 from facedb.findings.rates.genuine_scores import genuine_histogram
-from facedb.findings.rates.histogram import BINS, PairCounts, ScoreHistogram, bin_of, count_pairs, edge
+from facedb.findings.rates.histogram import BINS, PairCounts, ScoreHistogram, count_pairs, edge
 from facedb.findings.rates.impostors import impostor_histogram
 from facedb.findings.rates.pair_sample import sample_scores
 from facedb.join.gallery import Gallery
@@ -42,34 +41,13 @@ def measure(gallery: Gallery) -> Distributions:
     return Distributions(totals, genuine, impostor_histogram(gallery), all_counted)
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """By bin (BINS,): how many of the flagged pairs the findings take for one person, and what that adds to the variance of their
-    number from the highest score down (`facedb.findings.rates.explained_pairs`)."""
-
-    mated: Float64Array
-    doubt: Float64Array
-
-
-def explained(scores: Float32Array, told: Told) -> Explained:
-    """What the findings have ``told`` (m,) of flagged pairs with ``scores`` (m,)."""
-    at = bin_of(scores)
-    return Explained(*(np.bincount(at, part, minlength=BINS).astype(np.float64) for part in (told.mated, told.doubt)))
-
-
-def write(
-    conn: Connection,
-    scan_id: int,
-    found: Distributions,
-    flagged: Int64Array,
-    told: Explained,
-    threshold: float,
-) -> None:
+def write(conn: Connection, scan_id: int, found: Distributions, explained: Explained, threshold: float) -> None:
     """Write the histograms of a scan; the caller commits.
 
-    Impostor pairs at or above ``threshold`` are the ``flagged`` ones, counts (BINS,), of which the findings have ``told``; below it
-    every pair was counted too, or a sample tells.
+    Impostor pairs at or above ``threshold`` are the flagged ones, which the findings have ``explained``; below it every pair was counted
+    too, or a sample tells.
     """
+    flagged = explained.pairs
     everything = found.impostor.counted == found.impostor.total
     if everything:
         below = found.impostor.counts.copy()
@@ -83,8 +61,8 @@ def write(
         sampled=None if everything else found.impostor.counts,
         total=found.totals.impostor,
         counted_from=-1.0 if everything else threshold,
-        mated=told.mated,
-        doubt=told.doubt,
+        mated=explained.mated,
+        doubt=explained.doubt,
     )
     every = found.all_genuine_counted
     pair_rows.write_histogram(

@@ -13,7 +13,7 @@ from facedb.join.loop import BlockResult, Join
 from facedb.join.tiles import cpu_count
 from facedb.scan.faces.compared import Compared
 from facedb.scan.loading import ScanOptions
-from facedb.scan.pair_rows import PairRows
+from facedb.scan.pair_store import PairStore
 from facedb.scan.tiles import tile_rows
 from facedb.scan.tiles.claims import Claims, Found, release_dead
 from facedb.scan.tiles.crew import Crew, Helpers
@@ -44,8 +44,7 @@ def open_join(compared: Compared, options: ScanOptions, engine: EngineInfo, pair
 class Leader:
     """Searches the tiles of one scan with its crew; ``opened`` is the engine where somebody opens it already.
 
-    ``written`` are the pairs of the ``tiles_done`` by this process, one part for each (none where links alone are kept);
-    ``tiles_found`` were done before it.
+    The pairs of the ``tiles_done`` by this process are added to ``flagged`` (None: nobody wants them); ``tiles_found`` were done before it.
     """
 
     def __init__(
@@ -57,13 +56,13 @@ class Leader:
         options: ScanOptions,
         engine: EngineInfo,
         reporter: Reporter,
+        flagged: PairStore | None,
         opened: Aside[Join] | None = None,
     ) -> None:
-        self._opened = opened
+        self._flagged, self._opened = flagged, opened
         self._db, self._work, self._ledger, self._compared = db, work, ledger, compared
         self._options, self._engine, self._reporter = options, engine, reporter
         self._threads = threads_of(options)
-        self.written: list[PairRows] = []
         self.tiles_done = self.tiles_found = 0
 
     def search(self, pause: Pause) -> None:
@@ -117,12 +116,12 @@ class Leader:
         return open_join(self._compared, self._options, self._engine, pairs)
 
     def _finish(self, claims: Claims, tile: TileRow, result: BlockResult) -> None:
-        faces, links_only = self._compared.faces, self._options.links_only
-        found = Found.of(result, faces.face_ids, faces.identity_ids, links_only=links_only)
+        faces = self._compared.faces
+        found = Found.of(result, faces.face_ids, faces.identity_ids, links_only=self._options.links_only)
         if claims.finish(tile, found):
             self.tiles_done += 1
-            if not links_only:
-                self.written.append(found.pairs)
+            if self._flagged is not None:
+                self._flagged.add(result)
 
     def _helpers(self) -> Helpers:
         """Who works on the scan beside this process."""

@@ -8,18 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.records import Float32Array, Int64Array
+from facedb.core.lookup import best_of_runs, run_starts
+from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.db.connection import Connection
+from facedb.db.copy import Column, sent_array
 from facedb.db.queries import load
+from facedb.findings.cores.folders import Folders
+from facedb.findings.links import Evidence, Links, Runs
+from facedb.findings.rates.explained_pairs import Explained
 
 SQL = load("scan", "link_parts")
 
-_AT_ONCE = 2000
+_ROWS = 2000
+_BYTES = 4 << 20
+_ARRAYS = (Column("faces_a", "int8"), Column("faces_b", "int8"), Column("scores", "float4"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +93,30 @@ def write(conn: Connection, scan_id: int, tile: int, parts: list[LinkPart]) -> N
             )
 
 
-def links(conn: Connection, scan_id: int) -> Iterator[LinkPart]:
-    """The links of a scan by their identities, each put together from its parts, without holding more than some."""
+def read(conn: Connection, scan_id: int, parts: Folders) -> Iterator[Evidence]:
+    """What tiles found between the folders of ``parts``, some links at a time, by their identities; faces are keys."""
     with conn.cursor(name="link_parts", binary=True) as cursor:
-        cursor.itersize = _AT_ONCE
+        cursor.itersize = _ROWS
         cursor.execute(SQL["read"], {"scan_id": scan_id})
-        for _, rows in groupby(cursor, key=lambda row: row[:2]):
-            yield _joined([_part(row) for row in rows])
+        rows: list[tuple[Any, ...]] = []
+        held = 0
+        for row in cursor:
+            if held > _BYTES and row[:2] != rows[-1][:2]:
+                yield _evidence(rows, parts)
+                rows, held = [], 0
+            rows.append(row)
+            held += sum(map(len, row[2:5]))
+        yield _evidence(rows, parts)
+
+
+def explained(conn: Connection, scan_id: int, parts: Folders, links: Links, mated: Float64Array) -> Explained:
+    """What the findings say of all pairs, where every pair of ``links[k]`` is of one person with the probability ``mated[k]``."""
+    in_order, at, found = mated[np.lexsort((links.identity_b, links.identity_a))], 0, []
+    for each in read(conn, scan_id, parts):
+        of_link = np.repeat(np.arange(len(each.a)) + at, each.scores.lengths)
+        found.append(Explained.of(each.scores.values, in_order[of_link], of_link, of_link))
+        at += len(each.a)
+    return Explained.total(found)
 
 
 def drop(conn: Connection, scan_id: int) -> None:
@@ -100,29 +124,26 @@ def drop(conn: Connection, scan_id: int) -> None:
     conn.execute(SQL["drop"], {"scan_id": scan_id})
 
 
-def _part(row: tuple[int, int, list[int], list[int], list[float], int, int]) -> LinkPart:
-    low, high, faces_a, faces_b, scores, best_a, best_b = row
-    return LinkPart(
-        low,
-        high,
-        np.array(faces_a, np.int64),
-        np.array(faces_b, np.int64),
-        np.array(scores, np.float32),
-        best_a,
-        best_b,
+def _evidence(rows: list[tuple[Any, ...]], parts: Folders) -> Evidence:
+    """Parts of whole links, those of one link beside each other."""
+    low, high, best_a, best_b = np.array([(*row[:2], *row[5:]) for row in rows], np.int64).reshape(-1, 4).T
+    starts = run_starts(low << 32 | high)
+    faces_a, faces_b, scores = (
+        [sent_array(row[at], column) for row in rows] for at, column in enumerate(_ARRAYS, start=2)
+    )
+    highest = np.array([part[-1] for part in scores], np.float32)
+    a, b = (np.searchsorted(parts.labels, each[starts]) for each in (low, high))
+    return Evidence(
+        a,
+        b,
+        _runs(scores, starts),
+        _runs(faces_a, starts),
+        _runs(faces_b, starts),
+        *best_of_runs(starts, highest, best_a, best_b),
     )
 
 
-def _joined(parts: list[LinkPart]) -> LinkPart:
-    if len(parts) == 1:
-        return parts[0]
-    best = min(parts, key=lambda part: (-part.scores[-1], part.best_a, part.best_b))
-    return LinkPart(
-        best.identity_a,
-        best.identity_b,
-        np.unique(np.concatenate([part.faces_a for part in parts])),
-        np.unique(np.concatenate([part.faces_b for part in parts])),
-        np.sort(np.concatenate([part.scores for part in parts])),
-        best.best_a,
-        best.best_b,
-    )
+def _runs(arrays: list[NDArray[Any]], starts: Int64Array) -> Runs:
+    """The values of all ``arrays`` (r,), of which those of a link begin at ``starts`` (k,)."""
+    begin = np.cumsum([0, *map(len, arrays)])
+    return Runs(begin[starts], np.concatenate(arrays) if arrays else np.empty(0, np.int64))

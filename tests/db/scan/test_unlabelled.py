@@ -16,6 +16,7 @@ from facedb.report.case_rows import cases
 from facedb.report.export import Exported, ExportOptions, export
 from facedb.report.result_columns import Pair
 from facedb.review.answers.answer import Answer, answer
+from facedb.scan import pair_store
 from facedb.scan.findings.ranked import Finding, FindingSelection, findings
 from facedb.scan.run import ScanOptions, ScanSummary, scan
 from facedb.scan.scores.thresholds import ThresholdRule
@@ -63,10 +64,15 @@ def shop(database: Database) -> tuple[Population, np.ndarray, np.ndarray]:
     return population, vectors, population.add(vectors, [None] * 60, dataset="shop")
 
 
+@pytest.mark.parametrize("at_once", [pair_store.AT_ONCE, 40])
 def test_every_pair_of_faces_without_labels_is_flagged_and_only_duplicates_are_told(
-    database: Database, shop: tuple[Population, np.ndarray, np.ndarray]
+    database: Database,
+    shop: tuple[Population, np.ndarray, np.ndarray],
+    monkeypatch: pytest.MonkeyPatch,
+    at_once: int,
 ) -> None:
     _, vectors, faces = shop
+    monkeypatch.setattr(pair_store, "AT_ONCE", at_once)
     summary = run(database, 0.5, block_rows=16)
     assert flagged(database) == expected(vectors, faces, 0.5)
     assert (summary.scan.identities, summary.scan.links, summary.scan.comparisons) == (0, 0, 60 * 59 // 2)

@@ -10,6 +10,7 @@ from facedb.core.finding import Kind, Role
 from facedb.findings.duplicates import Hashes
 from facedb.findings.find import find, study_folders
 from facedb.findings.finding_table import FindingTable
+from facedb.findings.flagged import Pairs
 from facedb.findings.photos import PhotoFacts
 from facedb.findings.pictures.same_photo import Pictures
 from facedb.join.gallery import Gallery
@@ -63,14 +64,10 @@ def scan(
 ) -> FindingTable:
     """What a scan of the gallery finds."""
     blocks = plan_blocks(gallery.identity_ids, target_rows=4096)
-    results = list(join(gallery, blocks, threshold=threshold, engine=engine))
-    rows_a, rows_b, scores = (
-        np.concatenate([getattr(r, name) for r in results] or [np.empty(0, dtype)])
-        for name, dtype in (("rows_a", np.int64), ("rows_b", np.int64), ("scores", np.float32))
-    )
+    flagged = Pairs.of(join(gallery, blocks, threshold=threshold, engine=engine))
     study = study_folders(gallery)
     known = hashes or Hashes.none(len(gallery))
-    return find(gallery, study, rows_a, rows_b, scores, known, pictures=pictures, photos=photos).table
+    return find(gallery, study, flagged, known, pictures=pictures, photos=photos).table
 
 
 def told(found: FindingTable, least: float = 0.5) -> list[tuple[str, int, int]]:

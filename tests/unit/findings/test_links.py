@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facedb.findings import links as links_module
-from facedb.findings.links import Links, roll_up
+from facedb.findings.cores.folders import folders
+from facedb.findings.flagged import Flagged, Pairs
+from facedb.findings.links import Links, between, roll_up
+from facedb.scan import pair_store
+from facedb.scan.pair_store import PairStore
 
 
 def slow(vectors: np.ndarray, labels: list[int], pairs: list[tuple[int, int, float]]) -> list[tuple[float, ...]]:
@@ -49,9 +52,15 @@ def slow(vectors: np.ndarray, labels: list[int], pairs: list[tuple[int, int, flo
                 statistics.fmean(scores),
                 statistics.median(scores),
                 centroid,
+                *min((-score, row_a, row_b) for row_a, row_b, score in found)[1:],
             )
         )
     return sorted(rows, key=lambda r: (-r[7], -max(r[3] / r[5], r[4] / r[6]), -r[8], r[0], r[1]))
+
+
+def rolled(vectors: np.ndarray, labels: list[int], flagged: Flagged) -> Links:
+    parts = folders(np.array(labels, np.int32), np.arange(len(labels)))
+    return roll_up(vectors, parts, between(parts, flagged.together(parts.folder_of)))
 
 
 def as_rows(links: Links) -> list[tuple[float, ...]]:
@@ -83,23 +92,20 @@ def test_links_equal_the_slow_count_whatever_the_order_of_the_pairs_and_the_part
     part: int,
 ) -> None:
     vectors, labels, pairs = case
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(links_module, "_PART", part)
-        links = roll_up(
-            vectors,
-            np.array(labels, np.int32),
-            np.array([a for a, _, _ in pairs], np.int64),
-            np.array([b for _, b, _ in pairs], np.int64),
-            np.array([score for _, _, score in pairs], np.float32),
-        )
+    with pytest.MonkeyPatch.context() as patch, PairStore() as flagged:
+        patch.setattr(pair_store, "AT_ONCE", part)
+        for a, b, score in pairs:
+            flagged.add(Pairs(np.array([a]), np.array([b]), np.array([score], np.float32)))
+        links = rolled(vectors, labels, flagged)
     expected = slow(vectors, labels, pairs)
     assert len(links) == len(expected)
     for got, wanted in zip(as_rows(links), expected, strict=True):
         assert got[:8] == wanted[:8]
         np.testing.assert_allclose(got[8:], wanted[8:], atol=1e-9)
+        assert got[11:] == wanted[11:]
 
 
 def test_mean_vectors_that_cancel_out_have_centroid_score_0() -> None:
     vectors = np.array([[1, 0], [-1, 0], [1, 0]], np.float32)
-    links = roll_up(vectors, np.array([1, 1, 2]), np.array([0]), np.array([2]), np.array([1.0], np.float32))
-    assert as_rows(links) == [(1, 2, 1, 1, 1, 2, 1, 1.0, 1.0, 1.0, 0.0)]
+    links = rolled(vectors, [1, 1, 2], Pairs(np.array([0]), np.array([2]), np.array([1.0], np.float32)))
+    assert as_rows(links) == [(1, 2, 1, 1, 1, 2, 1, 1.0, 1.0, 1.0, 0.0, 0, 2)]

@@ -13,6 +13,7 @@ from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
 from facedb.findings.find import find, study_folders
 from facedb.findings.finding_table import FindingTable
+from facedb.findings.flagged import Pairs
 from facedb.findings.names.evidence import names
 from facedb.findings.names.spelling import Agreement, agreement, keys, look_like_names, words
 from facedb.join.blocks import plan_blocks
@@ -185,14 +186,9 @@ def test_names_of_a_large_set_are_compared_in_seconds() -> None:
 
 
 def found_with(labels: dict[int, str], gallery: Gallery, threshold: float) -> FindingTable:
-    results = list(
-        join(gallery, plan_blocks(gallery.identity_ids, target_rows=4096), threshold=threshold, engine="int8")
-    )
-    columns = ("rows_a", "rows_b", "scores")
-    rows_a, rows_b, scores = (np.concatenate([getattr(r, name) for r in results]) for name in columns)
-    return find(
-        gallery, study_folders(gallery), rows_a, rows_b, scores, Hashes.none(len(gallery)), Company(names=names(labels))
-    ).table
+    blocks = plan_blocks(gallery.identity_ids, target_rows=4096)
+    flagged = Pairs.of(join(gallery, blocks, threshold=threshold, engine="int8"))
+    return find(gallery, study_folders(gallery), flagged, Hashes.none(len(gallery)), Company(names=names(labels))).table
 
 
 def test_two_spellings_make_a_merge_surer_and_reach_below_the_threshold() -> None:

@@ -12,6 +12,7 @@ from facedb.findings.cores.choice import Part
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
 from facedb.findings.find import find, study_folders
+from facedb.findings.flagged import Pairs
 from facedb.findings.grading import grade
 from facedb.findings.names.evidence import names
 from facedb.findings.planting import Counts, plant
@@ -121,9 +122,8 @@ def test_two_spellings_of_one_name_are_a_merge_to_look_at_though_no_pair_is_flag
     labels |= {3: "Luis_Gonzalez", 103: "Gonzales_Luis", 7: "William_Pryor", 107: "Bill_Pryor_Jr"}
     # Names that agree without a face that does tell nothing.
     labels |= {20: "Vera_Zimina", 21: "Vera_Zymina"}
-    nothing = np.empty(0, np.int64)
     seen = Company(names=names(labels))
-    found = find(gallery, study_folders(gallery), nothing, nothing, nothing.astype(np.float32), hashes, seen).table
+    found = find(gallery, study_folders(gallery), Pairs.of([]), hashes, seen).table
     merges = found.kind == Kind.MERGE
     told_pairs = set(zip(found.identity_a[merges].tolist(), found.identity_b[merges].tolist(), strict=True))
     assert told_pairs == {(3, 103), (7, 107)}

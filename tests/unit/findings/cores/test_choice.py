@@ -13,6 +13,7 @@ from facedb.findings.cores.doubts import Why
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
 from facedb.findings.find import find, study_folders
+from facedb.findings.flagged import Pairs
 from facedb.join.blocks import plan_blocks
 from facedb.join.loop import join
 from tests.unit.findings.people import Crowd, folders
@@ -134,14 +135,11 @@ def test_the_choice_does_not_depend_on_the_order_of_the_rows() -> None:
 def test_people_who_stand_in_one_photo_are_hardly_one_person() -> None:
     crowd = Crowd(12, seed=5)
     gallery = folders([*((p + 1, crowd.faces(p, 8)) for p in range(12)), (50, crowd.faces(3, 6))])
-    results = list(join(gallery, plan_blocks(gallery.identity_ids, target_rows=4096), threshold=0.45, engine="exact"))
-    columns = ("rows_a", "rows_b", "scores")
-    rows_a, rows_b, scores = (np.concatenate([getattr(r, name) for r in results]) for name in columns)
+    blocks = plan_blocks(gallery.identity_ids, target_rows=4096)
+    flagged = Pairs.of(join(gallery, blocks, threshold=0.45, engine="exact"))
     study = study_folders(gallery)
-    plain = find(gallery, study, rows_a, rows_b, scores, Hashes.none(len(gallery))).table
-    together = find(
-        gallery, study, rows_a, rows_b, scores, Hashes.none(len(gallery)), Company(together={(4, 50): 0})
-    ).table
+    plain = find(gallery, study, flagged, Hashes.none(len(gallery))).table
+    together = find(gallery, study, flagged, Hashes.none(len(gallery)), Company(together={(4, 50): 0})).table
     for found in (plain, together):
         assert found.identity_a[0] == 4
         assert found.identity_b[0] == 50

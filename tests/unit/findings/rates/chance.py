@@ -6,9 +6,10 @@ import numpy as np
 
 from facedb.findings.duplicates import Hashes
 from facedb.findings.find import find, study_folders
+from facedb.findings.flagged import Pairs
 from facedb.findings.rates.error_rates import Calibration, calibrate, observed
 from facedb.findings.rates.genuine_scores import genuine_histogram
-from facedb.findings.rates.histogram import BINS, bin_of
+from facedb.findings.rates.histogram import BINS
 from facedb.findings.rates.impostors import impostor_histogram
 from facedb.join.blocks import plan_blocks
 from facedb.join.loop import join
@@ -24,16 +25,14 @@ def measured(crowd: Known, threshold: float) -> Calibration:
     blocks = list(
         join(gallery, plan_blocks(gallery.identity_ids, target_rows=4096), threshold=threshold, engine="int8")
     )
-    a, b, scores = (np.concatenate([getattr(r, name) for r in blocks]) for name in ("rows_a", "rows_b", "scores"))
-    found = find(gallery, study_folders(gallery), a, b, scores, Hashes.none(len(gallery)))
+    flagged = Pairs.of(blocks)
+    explained = find(gallery, study_folders(gallery), flagged, Hashes.none(len(gallery))).told.explained(flagged)
     genuine, impostor = genuine_histogram(gallery), impostor_histogram(gallery)
-    at = bin_of(scores)
-    mated, doubt = (np.bincount(at, each, minlength=BINS) for each in (found.told.mated, found.told.doubt))
     return calibrate(
         observed(genuine.counts, _NONE, genuine.total, -1.0),
         observed(impostor.counts, _NONE, impostor.total, -1.0),
-        np.r_[np.cumsum(mated[::-1])[::-1], 0.0],
-        np.r_[np.cumsum(doubt[::-1])[::-1], 0.0],
+        np.r_[np.cumsum(explained.mated[::-1])[::-1], 0.0],
+        np.r_[np.cumsum(explained.doubt[::-1])[::-1], 0.0],
     )
 
 

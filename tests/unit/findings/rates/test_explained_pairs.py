@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facedb.findings.rates.explained_pairs import _doubt
-from facedb.findings.rates.histogram import count_scores
+from facedb.findings.rates.explained_pairs import Explained
+from facedb.findings.rates.histogram import bin_of, count_scores
 from facedb.findings.rates.impostors import impostor_histogram
 from facedb.join.gallery import Gallery
 from facedb.scan.scores.thresholds import lines
@@ -50,10 +50,10 @@ def test_small_galleries_have_every_impostor_pair_counted() -> None:
 
 
 def test_an_uncertain_link_of_many_pairs_widens_the_interval() -> None:
-    scores = np.linspace(0.9, 0.5, 100)
-    pairs = _doubt(np.full(100, 0.2), scores, np.zeros(100, np.int64), np.ones(100, np.int64))
-    apart = _doubt(np.full(100, 0.2), scores, np.arange(100), np.arange(100) + 100)
+    scores, one_link = np.linspace(0.9, 0.5, 100), np.zeros(100, np.int64)
+    pairs = Explained.of(scores, np.full(100, 0.2), one_link, one_link).doubt
+    apart = Explained.of(scores, np.full(100, 0.2), np.arange(100), np.arange(100) + 100).doubt
     assert pairs.sum() == pytest.approx(100**2 * 0.2 * 0.8)
     assert apart.sum() == pytest.approx(100 * 0.2 * 0.8)
-    assert pairs[:10].sum() == pytest.approx(10**2 * 0.2 * 0.8)
-    assert _doubt(np.full(100, 0.99), scores, np.zeros(100, np.int64), np.ones(100, np.int64)).sum() == 0
+    assert pairs[bin_of(scores[9:10])[0] :].sum() == pytest.approx(10**2 * 0.2 * 0.8)
+    assert Explained.of(scores, np.full(100, 0.99), one_link, one_link).doubt.sum() == 0
