@@ -78,10 +78,9 @@ def namesakes(
     ``linked`` are the links, ``hidden`` bool (n,) rows whose pairs are explained already.
     """
     links = linked.links
-    there = set(zip(links.identity_a.tolist(), links.identity_b.tolist(), strict=True))
-    close = [(*pair, level) for pair, level in sorted(known.close.items()) if pair not in there]
-    labels = np.array(close, np.int64).reshape(-1, 3)
-    labels = labels[np.isin(labels[:, :2], parts.labels).all(axis=1)]
+    labels = np.array([(*pair, level) for pair, level in sorted(known.close.items())], np.int64).reshape(-1, 3)
+    there = np.isin(labels[:, 0] << 32 | labels[:, 1], links.identity_a << 32 | links.identity_b)
+    labels = labels[~there & np.isin(labels[:, :2], parts.labels).all(axis=1)]
     a, b = np.searchsorted(parts.labels, labels[:, 0]), np.searchsorted(parts.labels, labels[:, 1])
     full = (who.faces[a] > 0) & (who.faces[b] > 0)
     a, b, level = a[full], b[full], labels[full, 2]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.lookup import best_of_runs, run_starts
+from facedb.core.lookup import as_whole_numbers, best_of_runs, run_numbers, run_starts
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
 from facedb.findings.cores.folders import Folders
 from facedb.findings.flagged import Pairs
@@ -141,9 +141,7 @@ def _roll_up(links: Evidence) -> tuple[tuple[Int64Array, ...], tuple[Float64Arra
 
 def _ascending(scores: Runs) -> Float32Array:
     """The values of ``scores``, float32 (m,), those of each run in ascending order."""
-    bits = scores.values.view(np.int32).astype(np.int64)
-    # As whole numbers the bits of negative floats descend.
-    bits = np.sort(_number_of_run(scores) << 32 | np.where(bits < 0, ~bits & 0x7FFFFFFF, bits | 0x80000000))
+    bits = np.sort(run_numbers(scores.starts, len(scores.values)) << 32 | as_whole_numbers(scores.values))
     bits &= 0xFFFFFFFF
     return np.where(bits & 0x80000000, bits & 0x7FFFFFFF, ~bits & 0xFFFFFFFF).astype(np.uint32).view(np.float32)
 
@@ -152,12 +150,9 @@ def _distinct(faces: Runs) -> Int64Array:
     """How many different ``faces``, int64, none of them negative, each run has."""
     if not len(faces.starts):
         return np.empty(0, np.int64)
-    each = np.sort(_number_of_run(faces) * (int(faces.values.max()) + 1) + faces.values)
+    run = run_numbers(faces.starts, len(faces.values))
+    each = np.sort(run * (int(faces.values.max()) + 1) + faces.values)
     return np.add.reduceat(np.r_[True, each[1:] != each[:-1]].astype(np.int64), faces.starts)
-
-
-def _number_of_run(runs: Runs) -> Int64Array:
-    return np.repeat(np.arange(len(runs.starts)), runs.lengths)
 
 
 def _centroid_scores(vectors: Float32Array, parts: Folders, a: Int64Array, b: Int64Array) -> Float64Array:

@@ -26,8 +26,6 @@ _PAIR_COLUMNS = [
     Column("score", "float4"),
     Column("scan_id", "int4"),
 ]
-# So many that what is done to them costs more than beginning it.
-_PAIRS_BYTES = 1 << 21
 
 
 _EMBEDDING_IDS, _IDENTITY_IDS = Column("embedding_ids", "int8"), Column("identity_ids", "int4")
@@ -179,7 +177,7 @@ def write_pairs(conn: Connection, scan_id: int, pairs: PairRows) -> None:
 def pairs_in_parts(conn: Connection, scan_id: int) -> Iterator[PairRows]:
     """The flagged pairs of a scan, some at a time, in no particular order."""
     query = sql.SQL("select face_a, face_b, score from {}").format(partition("flagged_pair", scan_id))
-    for part in read_chunks(conn.cursor(), query, _PAIR_COLUMNS[:3], _PAIRS_BYTES):
+    for part in read_chunks(conn.cursor(), query, _PAIR_COLUMNS[:3]):
         face_a, face_b = part["face_a"].astype(np.int64), part["face_b"].astype(np.int64)
         yield PairRows(face_a, face_b, part["score"].astype(np.float32))
 

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facedb.core.finding import Kind, Role
-from facedb.core.lookup import places
-from facedb.core.records import Float64Array, Int64Array
+from facedb.core.lookup import as_whole_numbers, places, run_numbers, run_starts
+from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.cores.folders import Folders
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.flagged import Flagged
@@ -30,20 +29,20 @@ class Explained:
     doubt: Float64Array
 
     @classmethod
-    def of(
-        cls, scores: NDArray[np.floating], mated: Float64Array, one: NDArray[np.integer], other: NDArray[np.integer]
-    ) -> Explained:
+    def of(cls, scores: Float32Array, mated: Float64Array, one: Int64Array, other: Int64Array) -> Explained:
         """Of pairs with ``scores`` (m,) that are ``mated`` with these probabilities (m,); with the same ``one`` and ``other`` (m,) they
         stand or fall together, and must all be among them.
 
         k such pairs, mated with the probability p, have the variance k^2 p (1 - p): the j-th from the highest score down adds
         p (1 - p) (2 j + 1).
         """
-        order = np.lexsort((-scores, other, one))
-        scores, mated, one, other = scores[order], mated[order], one[order], other[order]
-        fresh = np.r_[True, (one[1:] != one[:-1]) | (other[1:] != other[:-1])] if len(order) else np.empty(0, bool)
-        place = np.arange(len(order))
-        place -= np.maximum.accumulate(np.where(fresh, place, 0))
+        # Sorting plain numbers twice takes a quarter of the time of `lexsort`.
+        key = one * (np.ptp(other) + 1) + other if len(other) else other
+        order = np.argsort(key)
+        starts = run_starts(key[order])
+        run = run_numbers(starts, len(order))
+        order = order[np.argsort((run + 1 << 32) - as_whole_numbers(scores[order]))]
+        scores, mated, place = scores[order], mated[order], np.arange(len(order)) - starts[run]
         doubted = np.minimum(mated, 1 - mated) >= _BEYOND
         doubt = np.where(doubted, mated * (1 - mated) * (2 * place + 1), 0.0)
         bins = bin_of(scores)

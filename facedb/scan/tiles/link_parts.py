@@ -31,7 +31,7 @@ _ARRAYS = (Column("faces_a", "int8"), Column("faces_b", "int8"), Column("scores"
 
 @dataclass(frozen=True, slots=True)
 class LinkPart:
-    """The flagged pairs between two identities, or those of one tile: the faces on both sides int64, each once, the ``scores`` float32 in
+    """The flagged pairs of one tile between two identities: the faces on both sides int64, each once, the ``scores`` float32 in
     ascending order, and the pair that scores highest, ``best_a`` < ``best_b`` (of several the one with the smallest keys)."""
 
     identity_a: int

@@ -50,7 +50,7 @@ def test_small_galleries_have_every_impostor_pair_counted() -> None:
 
 
 def test_an_uncertain_link_of_many_pairs_widens_the_interval() -> None:
-    scores, one_link = np.linspace(0.9, 0.5, 100), np.zeros(100, np.int64)
+    scores, one_link = np.linspace(0.9, 0.5, 100, dtype=np.float32), np.zeros(100, np.int64)
     pairs = Explained.of(scores, np.full(100, 0.2), one_link, one_link).doubt
     apart = Explained.of(scores, np.full(100, 0.2), np.arange(100), np.arange(100) + 100).doubt
     assert pairs.sum() == pytest.approx(100**2 * 0.2 * 0.8)
