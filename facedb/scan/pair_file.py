@@ -53,7 +53,7 @@ class PairFile:
         start = len(self)
         data = np.ascontiguousarray(pairs).view(np.uint8).data
         try:
-            self._file.seek(0, 2)
+            self._file.seek(start * PAIR.itemsize)
             while len(data):
                 data = data[self._file.write(data) :]
         except OSError as error:
@@ -80,5 +80,6 @@ class PairFile:
     def _refused(self, error: OSError) -> FacedbError:
         folder = self._folder or tempfile.gettempdir()
         return FacedbError(
-            f"The flagged pairs of this scan cannot be kept in {folder} ({first_line(error)}): free some room there."
+            f"The flagged pairs of this scan cannot be kept in {folder} ({first_line(error)}): "
+            "make room there, or see to it that it can be written, and run this again."
         )

@@ -57,7 +57,8 @@ class PairStore:
         self._waiting.append(pairs)
         self._held += len(pairs)
         if self._held > AT_ONCE:
-            self._file = self._file or PairFile(self._folder)
+            if self._file is None:
+                self._file = PairFile(self._folder)
             self._write(self._file)
 
     def __iter__(self) -> Iterator[Pairs]:
