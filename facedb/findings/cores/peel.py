@@ -144,7 +144,7 @@ def _near_pairs(
 def nearest_few(a: Int64Array, b: Int64Array, score: Float32Array, near: float) -> BoolArray:
     """Which pairs of rows (m,) reach ``near``, or are among the FEW likest of one of their rows and reach FAR.
 
-    Of others that are as like a row the first ones count, in whatever order the pairs come.
+    Of several that are equally like a row those with the smallest numbers count, in whatever order the pairs come.
     """
     kept: BoolArray = score >= near
     rest = np.flatnonzero(~kept & (score >= FAR))
