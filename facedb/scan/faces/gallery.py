@@ -156,12 +156,12 @@ class GallerySnapshot:
 def _read_cache(cache: GalleryCache, placed: _Placement, threads: int, task: Task) -> None:
     """Put what the cache has into place; moving half a gigabyte takes one thread as long as a good part of a search."""
 
-    def read(share: int) -> None:
-        for ids, vectors in cache.read(share, threads):
+    def place(part: Iterator[tuple[Int64Array, Float32Array]]) -> None:
+        for ids, vectors in part:
             task.advance(placed.put(ids, vectors))
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(read, range(threads)))
+        list(pool.map(place, cache.read(threads)))
 
 
 def cache_folder(conn: Connection, cache_dir: Path, model_id: int) -> Path:
