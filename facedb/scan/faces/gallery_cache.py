@@ -37,12 +37,17 @@ class Living:
     """What the table has now: embedding numbers ``ids`` (n,), sorted, and the ``marks`` (n,) of their vectors, both int64."""
 
     def __init__(self, ids: Int64Array, marks: Int64Array) -> None:
-        order = np.argsort(ids)
-        self.ids, self.marks = ids[order], marks[order]
+        self._order = np.argsort(ids)
+        self.ids, self.marks = ids[self._order], marks[self._order]
 
     def marks_of(self, ids: Int64Array) -> Int64Array:
         """The marks of ``ids`` (m,), all of which are living."""
         return self.marks[places(ids, self.ids)]
+
+    def rows_of(self, ids: Int64Array) -> Int64Array:
+        """Where those of ``ids`` (m,) that are living stood in what this was made of: (at most m,)."""
+        at = places(ids, self.ids)
+        return np.asarray(self._order[at[at >= 0]])
 
 
 @dataclass(frozen=True, slots=True)
