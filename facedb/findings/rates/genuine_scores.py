@@ -10,7 +10,7 @@ from facedb.findings.rates.histogram import BINS, ScoreHistogram, count_scores
 from facedb.join.gallery import Gallery
 
 _ROWS = 1024
-_HELD_SCORES = 1 << 20
+_HELD_SCORES = 1 << 16
 
 
 class GenuineScores:
