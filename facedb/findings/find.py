@@ -33,6 +33,7 @@ from facedb.findings.odds.same_person import TwoGroups, two_groups
 from facedb.findings.photos import PhotoFacts, find_photos
 from facedb.findings.pictures.same_photo import Pictures
 from facedb.findings.rates.explained_pairs import Told, told_pairs
+from facedb.findings.rates.genuine_scores import GenuineScores
 from facedb.findings.strays import find_mixed, find_strays, swaps
 from facedb.join.gallery import Gallery
 
@@ -62,7 +63,10 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class FolderStudy:
-    """What the folders of a gallery tell by themselves, whatever is flagged between them: needed by `find`."""
+    """What the folders of a gallery tell by themselves, whatever is flagged between them: needed by `find`.
+
+    ``genuine`` has counted the scores inside the folders that were compared many at once, and can count the rest.
+    """
 
     parts: Folders
     ends: Ends
@@ -70,6 +74,7 @@ class FolderStudy:
     who: Persons
     rules: Rules
     odds: TwoGroups
+    genuine: GenuineScores
 
 
 def study_folders(gallery: Gallery) -> FolderStudy:
@@ -77,7 +82,8 @@ def study_folders(gallery: Gallery) -> FolderStudy:
     parts = folders(gallery.identity_ids, gallery.image_ids)
     sums = folder_sums(gallery.vectors, parts)
     scale = ends(gallery.vectors, parts, sums)
-    peeled = peel(gallery.vectors, gallery.image_ids, parts, cut=scale.cut(PEEL_SHARE), near=NEAR)
+    genuine = GenuineScores()
+    peeled = peel(gallery.vectors, gallery.image_ids, parts, cut=scale.cut(PEEL_SHARE), near=NEAR, told=genuine.add)
     clean = ends_of_cores(scale, peeled.own_mean, peeled.group)
     if clean.genuine > scale.genuine + MISFILED:
         scale = clean
@@ -93,7 +99,7 @@ def study_folders(gallery: Gallery) -> FolderStudy:
             _measure_again(gallery, parts, peeled)
     odds = two_groups(gallery.vectors, parts, who, peeled.own_mean, peeled.group, start=rough, mates_hold=mates_hold)
     rules = Rules.of(noise(gallery, parts, who, peeled.own_mean, peeled.group))
-    return FolderStudy(parts, scale, peeled, who, rules, odds)
+    return FolderStudy(parts, scale, peeled, who, rules, odds, genuine)
 
 
 def find(
