@@ -8,7 +8,6 @@ from facedb.findings.duplicates import Hashes
 from facedb.findings.find import find, study_folders
 from facedb.findings.flagged import Pairs
 from facedb.findings.rates.error_rates import Calibration, calibrate, observed
-from facedb.findings.rates.genuine_scores import genuine_histogram
 from facedb.findings.rates.histogram import BINS
 from facedb.findings.rates.impostors import impostor_histogram
 from facedb.join.blocks import plan_blocks
@@ -26,8 +25,9 @@ def measured(crowd: Known, threshold: float) -> Calibration:
         join(gallery, plan_blocks(gallery.identity_ids, target_rows=4096), threshold=threshold, engine="int8")
     )
     flagged = Pairs.of(blocks)
-    explained = find(gallery, study_folders(gallery), flagged, Hashes.none(len(gallery))).told.explained(flagged)
-    genuine, impostor = genuine_histogram(gallery), impostor_histogram(gallery)
+    folders = study_folders(gallery)
+    explained = find(gallery, folders, flagged, Hashes.none(len(gallery))).told.explained(flagged)
+    genuine, impostor = folders.genuine.histogram(gallery, folders.parts), impostor_histogram(gallery)
     return calibrate(
         observed(genuine.counts, _NONE, genuine.total, -1.0),
         observed(impostor.counts, _NONE, impostor.total, -1.0),
