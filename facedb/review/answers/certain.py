@@ -13,6 +13,7 @@ from facedb.db.connection import Connection
 from facedb.review import decision_rows
 from facedb.review.components import components
 from facedb.review.decision_rows import CertainFinding, VerdictRow
+from facedb.scan.findings.make import of_another_make
 from facedb.scan.which_scan import find_scan
 
 NO_VERDICT = 0
@@ -42,7 +43,8 @@ def certain_findings(
         crowded |= set(finding.crowded_ids) - asked
         who = f"finding {finding.rank} of scan {scan.id} (confidence {finding.confidence:.3f})"
         rows += [row for row in _as_verdicts(finding, who, scan.started_at) if _subject(row) not in said]
-    return rows, _left_out(len(crowded), newcomers, hidden)
+    stale = of_another_make(scan)
+    return rows, [*_left_out(len(crowded), newcomers, hidden), *([] if stale is None else [stale])]
 
 
 def _left_out(crowded: int, newcomers: int, hidden: int) -> list[str]:

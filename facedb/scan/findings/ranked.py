@@ -12,7 +12,7 @@ from facedb.core.finding import CERTAIN, LIKELY, Kind
 from facedb.core.row_schema import As, Real, table
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.rows import stream
-from facedb.scan.findings import finding_rows
+from facedb.scan.findings import finding_rows, make
 from facedb.scan.findings.lessons import Record, record
 from facedb.scan.scan_rows import IDENTITY_A, IDENTITY_B
 from facedb.scan.which_scan import find_scan
@@ -131,6 +131,12 @@ def _parameters(conn: Connection, selection: FindingSelection) -> dict[str, Any]
         "hidden": selection.hidden,
         "limit": selection.limit,
     }
+
+
+def of_another_make(db: Database, selection: FindingSelection) -> str | None:
+    """What to say where another version of facedb made the findings; None where this one did."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        return make.of_another_make(find_scan(conn, selection.scan, [selection.dataset]).scan)
 
 
 def track_record(db: Database, selection: FindingSelection) -> Record:

@@ -65,5 +65,6 @@ def findings(
         if said is not None:
             typer.echo(said)
         rest = None if denied or only_open else ranked.left_out(db, selection).sentence()
-        if rest is not None:
-            state_of(ctx).reporter.say(rest)
+        for remark in (rest, ranked.of_another_make(db, selection)):
+            if remark is not None:
+                state_of(ctx).reporter.say(remark)
