@@ -339,8 +339,7 @@ def _folders_of_one(parts: Folders, likeness: Likeness) -> tuple[NDArray[np.bool
     image = np.where(size_a == 1, likeness.best_a, likeness.best_b)
     at = np.flatnonzero(chosen)
     at = at[np.lexsort((-likeness.sameness[at], image[at]))]
-    first = np.r_[True, image[at][1:] != image[at][:-1]] if len(at) else np.empty(0, bool)
-    at = np.sort(at[first])
+    at = np.sort(at[run_starts(image[at])])
     single = np.zeros(len(likeness.a), bool)
     single[at] = True
     is_a = size_a[at] == 1
