@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.finding import CERTAIN, LIKELY, Kind, Role
-from facedb.core.lookup import places
+from facedb.core.lookup import places, run_starts
 from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.confidence import Rules
 from facedb.findings.cores.asides import find_asides, find_ties, settle_ties
@@ -307,8 +307,7 @@ def _folders_of_one(parts: Folders, likeness: Likeness) -> tuple[NDArray[np.bool
     image = np.where(size_a == 1, links.best_a, links.best_b)
     at = np.flatnonzero(chosen)
     at = at[np.lexsort((-likeness.sameness[at], image[at]))]
-    first = np.r_[True, image[at][1:] != image[at][:-1]] if len(at) else np.empty(0, bool)
-    at = np.sort(at[first])
+    at = np.sort(at[run_starts(image[at])])
     single = np.zeros(len(likeness.a), bool)
     single[at] = True
     is_a = size_a[at] == 1
