@@ -181,6 +181,10 @@ set status = 'finished', finished_at = now(), pairs = %(pairs)s, links = %(links
     join_seconds = (select coalesce(sum(t.seconds), 0) from facedb.scan_tile t where t.scan_id = s.id)
 where s.id = %(scan_id)s;
 
+-- name: count_pairs
+-- How many pairs a scan has flagged so far. (Composed: its partition.)
+select count(*) from {pairs}
+
 -- name: abandon_scan
 -- A scan whose faces are gone cannot be finished.
 update facedb.scan set status = 'abandoned' where id = %(scan_id)s and status = 'running';
