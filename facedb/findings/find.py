@@ -33,6 +33,7 @@ from facedb.findings.odds.same_person import TwoGroups, two_groups
 from facedb.findings.photos import PhotoFacts, find_photos
 from facedb.findings.pictures.same_photo import Pictures
 from facedb.findings.rates.explained_pairs import Told, told_pairs
+from facedb.findings.rates.genuine_scores import GenuineScores
 from facedb.findings.strays import find_mixed, find_strays, swaps
 from facedb.join.gallery import Gallery
 
@@ -60,7 +61,10 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class FolderStudy:
-    """What the folders of a gallery tell by themselves, whatever is flagged between them: needed by `find`."""
+    """What the folders of a gallery tell by themselves, whatever is flagged between them: needed by `find`.
+
+    ``genuine`` has counted the scores inside the folders that were compared many at once, and can count the rest.
+    """
 
     parts: Folders
     ends: Ends
@@ -68,6 +72,7 @@ class FolderStudy:
     who: Persons
     rules: Rules
     odds: TwoGroups
+    genuine: GenuineScores
 
 
 def study_folders(gallery: Gallery) -> FolderStudy:
@@ -76,7 +81,8 @@ def study_folders(gallery: Gallery) -> FolderStudy:
     sums = folder_sums(gallery.vectors, parts)
     scale = ends(gallery.vectors, parts, sums)
     cut = scale.cut(PEEL_SHARE)
-    peeled = peel(gallery.vectors, gallery.image_ids, parts, cut=cut, near=NEAR)
+    genuine = GenuineScores()
+    peeled = peel(gallery.vectors, gallery.image_ids, parts, cut=cut, near=NEAR, told=genuine.add)
     who = persons(gallery.vectors, parts, scale, sums, peeled.group)
     rough, mates_hold = None, True
     if ties := find_ties(gallery.vectors, parts, who, peeled.group):
@@ -88,7 +94,7 @@ def study_folders(gallery: Gallery) -> FolderStudy:
             _measure_again(gallery, parts, peeled)
     odds = two_groups(gallery.vectors, parts, who, peeled.own_mean, peeled.group, start=rough, mates_hold=mates_hold)
     rules = Rules.of(noise(gallery, parts, who, peeled.own_mean, peeled.group))
-    return FolderStudy(parts, scale, peeled, who, rules, odds)
+    return FolderStudy(parts, scale, peeled, who, rules, odds, genuine)
 
 
 def find(

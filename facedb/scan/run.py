@@ -134,12 +134,13 @@ def _study(gallery: Gallery, studied: Future[FolderStudy | None], searched: Even
     One thread does both, so that it ends soon, whatever it is at, where nobody wants it any more.
     """
     try:
-        studied.set_result(study(gallery))
+        folders = study(gallery)
     except BaseException as error:
         studied.set_exception(error)
         raise
+    studied.set_result(folders)
     searched.wait()
-    return None if studied.result() is None else histograms.measure(gallery)
+    return None if folders is None else histograms.measure(gallery, folders)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from facedb.core.records import Float32Array, Int64Array
 
 # A batch of folders holds at most this many scores (1 MB), unless one folder alone has more.
 _BATCH_SCORES = 1 << 18
+_LARGEST = 2048
 
 BoolArray = NDArray[np.bool_]
 
@@ -41,10 +42,10 @@ def folders(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> Folders
     return Folders(names.astype(np.int64), starts.astype(np.int64), sizes.astype(np.int64), order, folder_of)
 
 
-def batches(parts: Folders, largest: int) -> Iterator[tuple[Int64Array, BoolArray]]:
-    """Folders of two to ``largest`` faces, those of similar size together: rows int64 (b, m), padded with 0 where ``alive`` is False."""
+def batches(parts: Folders) -> Iterator[tuple[Int64Array, BoolArray]]:
+    """Folders of two to 2,048 faces, those of similar size together: rows int64 (b, m), padded with 0 where ``alive`` is False."""
     by_size = np.argsort(parts.sizes, kind="stable")
-    by_size = by_size[(parts.sizes[by_size] >= 2) & (parts.sizes[by_size] <= largest)]
+    by_size = by_size[(parts.sizes[by_size] >= 2) & (parts.sizes[by_size] <= _LARGEST)]
     at = 0
     while at < len(by_size):
         checkpoint()
@@ -59,6 +60,13 @@ def batches(parts: Folders, largest: int) -> Iterator[tuple[Int64Array, BoolArra
         places = np.where(alive, parts.starts[chosen, None] + columns[None, :], 0)
         yield parts.order[places], alive
         at = stop
+
+
+def large(parts: Folders) -> Iterator[tuple[Int64Array, Int64Array]]:
+    """Folders too large for a batch: their rows, and 2,048 evenly spread ones that stand for all."""
+    for k in np.flatnonzero(parts.sizes > _LARGEST):
+        rows = parts.order[parts.starts[k] : parts.starts[k] + parts.sizes[k]]
+        yield rows, rows[np.linspace(0, len(rows) - 1, _LARGEST).astype(np.int64)]
 
 
 def shared_images(groups: NDArray[np.integer]) -> NDArray[np.integer] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from facedb.core.lookup import run_starts
 from facedb.core.records import Float32Array, Int32Array, Int64Array
-from facedb.findings.cores.folders import BoolArray, Folders, batches, scores_within, shared_images
+from facedb.findings.cores.folders import BoolArray, Folders, batches, large, scores_within, shared_images
 
 FAR = 0.75
 """Altered copies that score below this are not found by their faces: mirrored, grey, brighter and framed ones scored 0.78 to 0.99."""
 FEW = 3
-_REFERENCES = 2048
+_ROWS = 2048
 _ROUNDS = 4
 _PASSES = 4
 
@@ -39,22 +39,30 @@ class Peeled:
 
 
 def peel(
-    vectors: Float32Array, groups: NDArray[np.integer], parts: Folders, *, cut: float, near: float = 2.0
+    vectors: Float32Array,
+    groups: NDArray[np.integer],
+    parts: Folders,
+    *,
+    cut: float,
+    near: float = 2.0,
+    told: Callable[[Float32Array, BoolArray], None] | None = None,
 ) -> Peeled:
     """Take the folders apart, many at once, from float32 scores between the faces of each.
 
     The core grows from the face with the most neighbours at or above ``cut``: it is the set of faces whose mean score to
     the core reaches ``cut``, found by repetition. What is left is peeled in the same way, at most four times. ``groups``
     (n,) are the images of the rows. Pairs at or above ``near`` come back as well. A folder of more than 2,048 faces is
-    compared with 2,048 of its faces, evenly spread.
+    compared with 2,048 of its faces, evenly spread; of all others ``told`` hears the scores, as `scores_within` gives them.
     """
     count = len(vectors)
     group = np.zeros(count, np.int32)
     own_mean, own_best = np.full(count, np.nan, np.float32), np.full(count, np.nan, np.float32)
     found: list[tuple[Int64Array, Int64Array, Float32Array]] = []
     shared = shared_images(groups)
-    for rows, alive in batches(parts, _REFERENCES):
+    for rows, alive in batches(parts):
         scores, apart = scores_within(vectors, shared, rows, alive)
+        if told is not None:
+            told(scores, apart)
         masked = np.where(apart, scores, np.float32(0))
         batch_group = _peel_batch(scores, masked, apart, alive, cut)
         # Nothing can be said about a face without a face of another image beside it.
@@ -70,19 +78,12 @@ def peel(
         own_best[rows[alive]] = np.where(best > -2, best, np.nan)[alive]
         if near < 1:
             found.append(_near_pairs(scores, apart, rows, near))
-    for rows, members in _large(parts):
+    for rows, members in large(parts):
         _peel_large(vectors, groups, rows, members, cut, group, own_mean, own_best)
     joined = [np.concatenate([part[k] for part in found]) if found else np.empty(0) for k in range(3)]
     return Peeled(
         group, own_mean, own_best, joined[0].astype(np.int64), joined[1].astype(np.int64), joined[2].astype(np.float32)
     )
-
-
-def _large(parts: Folders) -> Iterator[tuple[Int64Array, Int64Array]]:
-    """Folders too large for a batch: their rows, and the evenly spread ones that stand for all."""
-    for k in np.flatnonzero(parts.sizes > _REFERENCES):
-        rows = parts.order[parts.starts[k] : parts.starts[k] + parts.sizes[k]]
-        yield rows, rows[np.linspace(0, len(rows) - 1, _REFERENCES).astype(np.int64)]
 
 
 def _peel_batch(
@@ -93,14 +94,15 @@ def _peel_batch(
     which = np.arange(len(alive))
     left = alive.copy()
     for number in range(_ROUNDS):
-        core = _core(scores[which], masked[which], apart[which], left[which], cut)
+        core = _core(scores, masked, apart, left, cut)
         # A lone face is no group, except as the core of a folder that has no other.
         told = core & (core.sum(axis=1, keepdims=True) >= (1 if number == 0 else 2))
         group[which] = np.where(told, number, group[which])
-        left[which] &= ~core
-        which = which[(left[which].sum(axis=1) >= 1) & told.any(axis=1)]
-        if not len(which):
+        left &= ~core
+        on = np.flatnonzero(left.any(axis=1) & told.any(axis=1))
+        if not len(on):
             break
+        which, left, scores, masked, apart = which[on], left[on], scores[on], masked[on], apart[on]
     return group
 
 
@@ -170,8 +172,8 @@ def _peel_large(
     found = _peel_batch(scores, np.where(apart, scores, np.float32(0)), apart, alive, cut)[0]
     core = np.flatnonzero(found == 0)
     centres = np.stack([vectors[references[found == k]].mean(axis=0) for k in range(found.max() + 1)])
-    for start in range(0, len(rows), _REFERENCES):
-        part = rows[start : start + _REFERENCES]
+    for start in range(0, len(rows), _ROWS):
+        part = rows[start : start + _ROWS]
         fit = vectors[part] @ centres.T
         nearest = np.where(fit[:, 0] >= cut, 0, fit.argmax(axis=1))
         group[part] = np.where(fit[np.arange(len(part)), nearest] >= cut, nearest, -1)

@@ -121,7 +121,9 @@ def persons(vectors: Float32Array, parts: Folders, scale: Ends, sums: Float64Arr
     pairs = faces * (faces - 1.0)
     squares = np.einsum("ij,ij->i", sums, sums)
     np.divide(squares - faces, pairs, out=own, where=pairs > 0)
-    found = Persons(scale, (sums / np.maximum(faces, 1)[:, None]).astype(np.float32), faces, np.empty(0))
+    centres = np.empty(sums.shape, np.float32)
+    np.divide(sums, np.maximum(faces, 1)[:, None], out=centres, casting="same_kind")
+    found = Persons(scale, centres, faces, np.empty(0))
     return Persons(scale, found.centres, faces, found.shrunk(own, faces))
 
 

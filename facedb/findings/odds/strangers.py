@@ -130,7 +130,6 @@ class _Met:
     """
 
     def __init__(self, who: Persons, most: int) -> None:
-        self._centres = who.centres
         self.filled = filled = np.flatnonzero(who.faces > 0)
         count = len(filled)
         self.total = count * (count - 1) / 2
@@ -140,14 +139,16 @@ class _Met:
         self.taken = taken
         self.folders = np.r_[filled[chosen], filled[~chosen]]
         """Those that look come first; each looks at all that come after it."""
+        self._centres = who.centres[self.folders]
         self.pairs = taken * count - taken * (taken + 1) // 2
 
     def __iter__(self) -> Iterator[tuple[Int64Array, Int64Array, Float64Array]]:
         count = len(self.folders)
         step = max(1, _SCORES // max(count, 1))
         for first in range(0, self.taken, step):
-            mine, others = self.folders[first : min(first + step, self.taken)], self.folders[first:]
-            score = (self._centres[mine] @ self._centres[others].T).astype(np.float64)
+            stop = min(first + step, self.taken)
+            mine, others = self.folders[first:stop], self.folders[first:]
+            score = (self._centres[first:stop] @ self._centres[first:].T).astype(np.float64)
             score[np.tril_indices(len(mine))] = 0.0
             yield mine, others, score
 

@@ -32,6 +32,7 @@ from facedb.scan.faces.vector_file import matrix_in_file
 
 # A quarter of a megabyte at d = 512: 256 and 32 vectors took a tenth longer.
 _ROWS_PER_MESSAGE = 128
+# So few of a large table are found by its index; of more the list would cost more than it spares.
 _LISTED_UP_TO = 20_000
 LOCK_SECONDS = 2.0
 """Whoever waits to have a table alone waits for the end of a snapshot: beside one nothing waits longer behind him, or neither would end."""
@@ -50,6 +51,7 @@ class GallerySnapshot:
         self._conn: Connection | None = None
         self._snapshot = ""
         self._living: Living | None = None
+        self._face_ids = np.empty(0, np.int64)
 
     def __enter__(self) -> Self:
         self._conn = _reading(self._connect())
@@ -66,7 +68,7 @@ class GallerySnapshot:
         """Every embedding of the contract whose image is still there, ordered by identity, then face."""
         assert self._conn is not None  # noqa: S101 - used inside the context
         rows = read_faces(self._conn, self._joined, self._model)
-        self._living = Living(rows["id"], rows["mark"])
+        self._living, self._face_ids = Living(rows["id"], rows["mark"]), rows["face_id"]
         return GalleryFaces.of(rows)
 
     @contextmanager
@@ -108,17 +110,10 @@ class GallerySnapshot:
         return GalleryCache(cache_folder(self._conn, self._cache_dir, self._model.id), self._model.dim, self._living)
 
     def _read_table(self, placed: _Placement, connections: int, task: Task, append: Append | None) -> None:
-        assert self._conn is not None  # noqa: S101 - used inside the context
-        relation = f"facedb.embedding_{self._model.id}"
-        row = self._conn.execute("select pg_relation_size(%s::regclass)", (relation,)).fetchone()
-        pages = (int(row[0]) if row else 0) // PAGE_BYTES
-        # A short list of ids spares the server sending what the cache had; a long one would cost more than it spares.
-        missing = placed.missing_ids() if placed.found and placed.missing <= _LISTED_UP_TO else None
-        borders = np.linspace(0, pages + 1, connections + 1).astype(int).tolist()
         stop = threading.Event()
 
-        def read(first_page: int, end_page: int) -> None:
-            for ids, vectors in self._read_range(first_page, end_page, missing):
+        def read(query: sql.Composable) -> None:
+            for ids, vectors in self._read(query):
                 if stop.is_set():
                     return
                 if append is not None:
@@ -126,42 +121,49 @@ class GallerySnapshot:
                 task.advance(placed.put(ids, vectors))
 
         with ThreadPoolExecutor(connections) as pool:
-            futures = [pool.submit(read, a, b) for a, b in pairwise(borders) if b > a]
+            futures = [pool.submit(read, query) for query in self._queries(placed, connections)]
             try:
                 for future in futures:
                     future.result()
             finally:
                 stop.set()
 
-    def _read_range(
-        self, first_page: int, end_page: int, missing: Int64Array | None
-    ) -> Iterator[tuple[Int64Array, NDArray[Any]]]:
-        wanted = (
-            sql.SQL("true")
-            if missing is None
-            else sql.SQL("id = any({}::bigint[])").format(sql.Literal(missing.tolist()))
-        )
-        rows_per_page = max(1, PAGE_BYTES // (4 * self._model.dim + 64))
-        query = sql.SQL(SQL["packed"]).format(
-            embedding=partition("embedding", self._model.id),
-            first=sql.Literal(first_page),
-            end=sql.Literal(end_page),
-            step=sql.Literal(max(1, _ROWS_PER_MESSAGE // rows_per_page)),
-            wanted=wanted,
-        )
+    def _read(self, query: sql.Composable) -> Iterator[tuple[Int64Array, NDArray[Any]]]:
         with self._joined() as conn:
             yield from read_packed_vectors(conn.cursor(), query, self._model.dim)
+
+    def _queries(self, placed: _Placement, connections: int) -> list[sql.Composable]:
+        """For the vectors that are missing: a few by their faces, many by reading the whole table over so many ``connections``."""
+        assert self._conn is not None  # noqa: S101 - used inside the context
+        embedding = partition("embedding", self._model.id)
+        if self._living is not None and placed.found and placed.missing <= _LISTED_UP_TO:
+            query = sql.SQL(SQL["packed_of_faces"]).format(
+                embedding=embedding,
+                model=sql.Literal(self._model.id),
+                faces=sql.Literal(self._face_ids[self._living.rows_of(placed.missing_ids())].tolist()),
+                step=sql.Literal(_ROWS_PER_MESSAGE),
+            )
+            return [query]
+        row = self._conn.execute("select pg_relation_size(%s::regclass)", (embedding.as_string(self._conn),)).fetchone()
+        borders = np.linspace(0, (int(row[0]) if row else 0) // PAGE_BYTES + 1, connections + 1).astype(int).tolist()
+        rows_per_page = max(1, PAGE_BYTES // (4 * self._model.dim + 64))
+        step = sql.Literal(max(1, _ROWS_PER_MESSAGE // rows_per_page))
+        return [
+            sql.SQL(SQL["packed"]).format(embedding=embedding, first=sql.Literal(a), end=sql.Literal(b), step=step)
+            for a, b in pairwise(borders)
+            if b > a
+        ]
 
 
 def _read_cache(cache: GalleryCache, placed: _Placement, threads: int, task: Task) -> None:
     """Put what the cache has into place; moving half a gigabyte takes one thread as long as a good part of a search."""
 
-    def read(share: int) -> None:
-        for ids, vectors in cache.read(share, threads):
+    def place(part: Iterator[tuple[Int64Array, Float32Array]]) -> None:
+        for ids, vectors in part:
             task.advance(placed.put(ids, vectors))
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(read, range(threads)))
+        list(pool.map(place, cache.read(threads)))
 
 
 def cache_folder(conn: Connection, cache_dir: Path, model_id: int) -> Path:

@@ -37,12 +37,17 @@ class Living:
     """What the table has now: embedding numbers ``ids`` (n,), sorted, and the ``marks`` (n,) of their vectors, both int64."""
 
     def __init__(self, ids: Int64Array, marks: Int64Array) -> None:
-        order = np.argsort(ids)
-        self.ids, self.marks = ids[order], marks[order]
+        self._order = np.argsort(ids)
+        self.ids, self.marks = ids[self._order], marks[self._order]
 
     def marks_of(self, ids: Int64Array) -> Int64Array:
         """The marks of ``ids`` (m,), all of which are living."""
         return self.marks[places(ids, self.ids)]
+
+    def rows_of(self, ids: Int64Array) -> Int64Array:
+        """Where those of ``ids`` (m,) that are living stood in what this was made of: (at most m,)."""
+        at = places(ids, self.ids)
+        return np.asarray(self._order[at[at >= 0]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +73,15 @@ class GalleryCache:
         self._living = living
         self._damaged = False
 
-    def read(self, share: int = 0, of: int = 1) -> Iterator[tuple[Int64Array, Float32Array]]:
+    def read(self, threads: int = 1) -> list[Iterator[tuple[Int64Array, Float32Array]]]:
         """Chunks of (ids (n,), vectors (n, dim)), mapped into memory one chunk at a time; damaged rows are left out.
 
-        Of ``of`` readers, who may be threads, each has a ``share`` of the chunks.
+        Each of so many ``threads`` has a share of the chunks.
         """
         index = self._index()
-        if index is None:
-            return
+        return [] if index is None else [self._read(index, share, threads) for share in range(threads)]
+
+    def _read(self, index: _Index, share: int, of: int) -> Iterator[tuple[Int64Array, Float32Array]]:
         try:
             with self._vectors(index.token).open("rb") as file:
                 rows = min(len(index.entries), os.fstat(file.fileno()).st_size // (4 * self._dim))
@@ -144,8 +150,9 @@ class GalleryCache:
             if not self._damaged and not reused and 2 * int(alive.sum()) >= len(alive):
                 return _Writer(self._place, index.token, index.entries, self._dim, self._living)
         fresh = _Writer(self._place, secrets.randbits(62), np.empty(0, _ENTRY), self._dim, self._living)
-        for ids, vectors in self.read():
-            fresh.append(ids, vectors)
+        for part in self.read():
+            for ids, vectors in part:
+                fresh.append(ids, vectors)
         fresh.settle()
         return fresh
 
@@ -178,7 +185,7 @@ class _Writer:
 
     def settle(self) -> None:
         """Remember what is held so far: it is not appended again."""
-        self._held = np.sort(np.concatenate(self._parts)["id"].astype(np.int64))
+        self._held = np.sort(np.concatenate([part["id"] for part in self._parts]).astype(np.int64, copy=False))
 
     def append(self, ids: Int64Array, vectors: NDArray[Any]) -> None:
         """Append the rows, all of them living, that were not held when ``settle`` looked."""
@@ -203,8 +210,10 @@ class _Writer:
         """Make the appended rows count, and drop files that no index names."""
         try:
             draft = self._place / "index.new"
-            head = np.array([_MAGIC, self._token, self._dim], "<i8")
-            draft.write_bytes(head.tobytes() + np.concatenate(self._parts).tobytes())
+            with draft.open("wb") as file:
+                file.write(np.array([_MAGIC, self._token, self._dim], "<i8").tobytes())
+                for part in self._parts:
+                    file.write(part.view(np.uint8).data)
             draft.replace(self._place / "index")
             for old in self._place.glob("vectors-*.f32"):
                 if old != _vectors(self._place, self._token):

@@ -8,8 +8,8 @@ import numpy as np
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.db.connection import Connection
+from facedb.findings.find import FolderStudy
 from facedb.findings.rates.explained_pairs import Told
-from facedb.findings.rates.genuine_scores import genuine_histogram
 from facedb.findings.rates.histogram import BINS, PairCounts, ScoreHistogram, bin_of, count_pairs, edge
 from facedb.findings.rates.impostors import impostor_histogram
 from facedb.findings.rates.pair_sample import sample_scores
@@ -32,13 +32,15 @@ class Distributions:
     all_genuine_counted: bool
 
 
-def measure(gallery: Gallery) -> Distributions:
-    """Score every genuine pair (a sample where there are more than two thousand million) and every impostor pair, or many."""
+def measure(gallery: Gallery, folders: FolderStudy) -> Distributions:
+    """Score every genuine pair that the study of the ``folders`` has not (a sample where there are more than two thousand million), and
+    every impostor pair, or many."""
     totals = count_pairs(gallery)
     all_counted = totals.genuine <= _GENUINE_COUNTED_UP_TO
-    genuine = (
-        genuine_histogram(gallery) if all_counted else sample_scores(gallery, _GENUINE_SAMPLE, _SEED, kind="genuine")
-    )
+    if all_counted:
+        genuine = folders.genuine.histogram(gallery, folders.parts)
+    else:
+        genuine = sample_scores(gallery, _GENUINE_SAMPLE, _SEED, kind="genuine")
     return Distributions(totals, genuine, impostor_histogram(gallery), all_counted)
 
 

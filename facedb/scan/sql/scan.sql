@@ -71,15 +71,21 @@ cross join lateral (
 where p.id is not null
 
 -- name: packed
--- Vectors of a range of pages, some hundred strung together in each row. (Composed: partition, pages, filter.)
+-- Vectors of a range of pages, some hundred strung together in each row. (Composed: partition, pages.)
 select p.ids, p.vectors
 from generate_series({first}::bigint, {end}::bigint - 1, {step}::bigint) as run(page)
 cross join lateral (
     select string_agg(int8send(id), ''::bytea) as ids, string_agg(vector_send(vec), ''::bytea) as vectors
     from {embedding}
-    where ctid >= format('(%s,0)', run.page)::tid and ctid < format('(%s,0)', least(run.page + {step}, {end}))::tid and {wanted}
+    where ctid >= format('(%s,0)', run.page)::tid and ctid < format('(%s,0)', least(run.page + {step}, {end}))::tid
 ) p
 where p.ids is not null
+
+-- name: packed_of_faces
+-- Vectors of some faces in the same way, those with neighbouring numbers strung together. (Composed: partition, model, faces, step.)
+select string_agg(int8send(id), ''::bytea) as ids, string_agg(vector_send(vec), ''::bytea) as vectors
+from {embedding} where model_id = {model} and face_id = any({faces}::bigint[])
+group by face_id / {step}
 
 -- name: cluster_identity
 -- Names this very database: the cluster, the database within it.

@@ -18,6 +18,7 @@ from facedb.core.errors import ConflictError, DatabaseError, TooManyPairsError
 from facedb.core.machine.in_background import checkpoint
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
+from facedb.findings.find import FolderStudy
 from facedb.join.gallery import Gallery
 from facedb.scan import run as run_module
 from facedb.scan.faces import gallery
@@ -129,9 +130,9 @@ def test_a_refused_scan_does_not_wait_for_what_is_measured_beside_it(
     leave = threading.Event()
     measure = histograms.measure
 
-    def measure_for_long(gallery: Gallery) -> histograms.Distributions:
+    def measure_for_long(gallery: Gallery, folders: FolderStudy) -> histograms.Distributions:
         leave.wait(60)
-        return measure(gallery)
+        return measure(gallery, folders)
 
     monkeypatch.setattr(histograms, "measure", measure_for_long)
     started = time.monotonic()

@@ -1,9 +1,9 @@
 import numpy as np
 
 from facedb.bench.synthetic import synthetic_gallery
-from facedb.findings.rates.genuine_scores import genuine_histogram
 from facedb.findings.rates.histogram import BIN_EDGES
 from facedb.findings.rates.pair_sample import sample_scores
+from tests.unit.findings.rates.genuine import genuine_histogram
 
 
 def test_the_same_seed_draws_the_same_gallery():

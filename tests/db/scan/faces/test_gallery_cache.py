@@ -25,7 +25,7 @@ from tests.db.scan.faces.loaded import assert_equals_the_table, load, vectors_of
 def table_reads_counted() -> Iterator[list[int]]:
     """The sizes of the chunks that came from the table and not from the cache."""
     seen: list[int] = []
-    original = GallerySnapshot._read_range
+    original = GallerySnapshot._read
 
     def counting(self: GallerySnapshot, *arguments: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for ids, values in original(self, *arguments):
@@ -33,7 +33,7 @@ def table_reads_counted() -> Iterator[list[int]]:
             yield ids, values
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(GallerySnapshot, "_read_range", counting)
+        patch.setattr(GallerySnapshot, "_read", counting)
         yield seen
 
 

@@ -7,7 +7,6 @@ import numpy as np
 from facedb.findings.duplicates import Hashes
 from facedb.findings.find import find, study_folders
 from facedb.findings.rates.error_rates import Calibration, calibrate, observed
-from facedb.findings.rates.genuine_scores import genuine_histogram
 from facedb.findings.rates.histogram import BINS, bin_of
 from facedb.findings.rates.impostors import impostor_histogram
 from facedb.join.blocks import plan_blocks
@@ -25,8 +24,9 @@ def measured(crowd: Known, threshold: float) -> Calibration:
         join(gallery, plan_blocks(gallery.identity_ids, target_rows=4096), threshold=threshold, engine="int8")
     )
     a, b, scores = (np.concatenate([getattr(r, name) for r in blocks]) for name in ("rows_a", "rows_b", "scores"))
-    found = find(gallery, study_folders(gallery), a, b, scores, Hashes.none(len(gallery)))
-    genuine, impostor = genuine_histogram(gallery), impostor_histogram(gallery)
+    folders = study_folders(gallery)
+    found = find(gallery, folders, a, b, scores, Hashes.none(len(gallery)))
+    genuine, impostor = folders.genuine.histogram(gallery, folders.parts), impostor_histogram(gallery)
     at = bin_of(scores)
     mated, doubt = (np.bincount(at, each, minlength=BINS) for each in (found.told.mated, found.told.doubt))
     return calibrate(

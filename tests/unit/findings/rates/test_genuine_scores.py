@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from facedb.findings.cores import folders
 from facedb.findings.rates import genuine_scores
-from facedb.findings.rates.genuine_scores import genuine_histogram
 from facedb.findings.rates.histogram import count_pairs, count_scores
+from tests.unit.findings.rates.genuine import genuine_histogram
 from tests.unit.join.galleries import make_gallery, unit
 
 
@@ -15,15 +15,17 @@ from tests.unit.join.galleries import make_gallery, unit
     faces=st.lists(st.tuples(st.integers(-2, 3), st.integers(0, 25)), max_size=40),
     seed=st.integers(0, 2**31),
     largest=st.integers(1, 12),
+    rows=st.integers(1, 12),
     held=st.integers(1, 50),
     batch=st.integers(1, 200),
 )
-def test_the_genuine_histogram_counts_each_pair_of_two_photos_once(faces, seed, largest, held, batch):
+def test_the_genuine_histogram_counts_each_pair_of_two_photos_once(faces, seed, largest, rows, held, batch):
     labels, groups = np.array(faces, dtype=np.int64).reshape(-1, 2).T
     vectors = unit(np.random.default_rng(seed).standard_normal((len(faces), 16)) + 0.5)
     gallery = make_gallery(vectors, labels, groups)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(genuine_scores, "_LARGEST_AT_ONCE", largest)
+        patch.setattr(folders, "_LARGEST", largest)
+        patch.setattr(genuine_scores, "_ROWS", rows)
         patch.setattr(genuine_scores, "_HELD_SCORES", held)
         patch.setattr(folders, "_BATCH_SCORES", batch)
         histogram = genuine_histogram(gallery)
