@@ -39,11 +39,12 @@ class Results(Opened):
     ) -> Rows[Finding]:
         """What looks wrong, the likeliest first. Default: the newest scan.
 
-        ``open_only`` leaves out what somebody has decided; ``denied`` adds what a person answered so that nothing is left to do.
+        ``open_only`` leaves out what somebody has decided; ``denied`` adds what a person answered so that nothing is left to do,
+        and what names people who were hidden from review.
         """
         from facedb.scan.findings import ranked
 
-        selection = ranked.FindingSelection(scan, kind, min_confidence, dataset, open_only, denied, limit)
+        selection = ranked.FindingSelection(scan, kind, min_confidence, dataset, open_only, denied, denied, limit)
         with ranked.findings(self._open(), selection) as rows:
             return Rows(table(Finding), rows)
 
@@ -158,6 +159,7 @@ class Results(Opened):
             min_score=min_score,
             approximate=approximate,
             faces=faces,
+            reporter=self._reporter,
         )
         return Rows(table(work.Match), found)
 

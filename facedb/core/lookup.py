@@ -43,9 +43,16 @@ def rows_of(wanted: Int64Array, keys: Int64Array) -> Int64Array:
     return Lookup(keys).rows(wanted)
 
 
-def run_starts(ordered: Int64Array) -> Int64Array:
-    """Where each run of equal numbers begins in ``ordered`` (n,), which is sorted: places (r,) int64, none where it is empty."""
-    return np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.empty(0, np.int64)
+def run_starts(ordered: NDArray[np.integer], *more: NDArray[np.integer]) -> Int64Array:
+    """Where each run of equal numbers begins in ``ordered`` (n,), which is sorted: places (r,) int64, none where it is empty.
+
+    With ``more`` (n,) each, a run is of rows that are equal in all.
+    """
+    fresh = np.ones(len(ordered), bool)
+    fresh[1:] = ordered[1:] != ordered[:-1]
+    for column in more:
+        fresh[1:] |= column[1:] != column[:-1]
+    return np.flatnonzero(fresh)
 
 
 def best_of_runs(

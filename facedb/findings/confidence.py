@@ -1,10 +1,10 @@
 """Confidence: the probability that what a finding states is true, so that one rank runs through all classes.
 
-Merges, look-alikes and strays have it from `facedb.findings.odds`: how likely one person and how likely chance makes such scores
-among all that were looked at in this gallery.
+Merges, look-alikes, strays and mixed folders have it from `facedb.findings.odds`: how likely one person and how likely chance makes such
+scores among all that were looked at in this gallery.
 
-Mixed folders and copies rest on two pieces of evidence each. A piece is a measured value with a midpoint, where it speaks for neither
-side, and a width; (value - midpoint) / width counts in units of log odds. The weakest piece decides:
+Copies without pictures, and photos, rest on two pieces of evidence each. A piece is a measured value with a midpoint, where it speaks
+for neither side, and a width; (value - midpoint) / width counts in units of log odds. The weakest piece decides:
 
     confidence = 1 / (1 + exp(-min((value_1 - midpoint_1) / width_1, (value_2 - midpoint_2) / width_2, ...)))
 
@@ -37,24 +37,15 @@ def confidence(*evidence: NDArray[np.floating]) -> Float64Array:
 @dataclass(frozen=True, slots=True)
 class Rules:
     """Where chance ends: from a sameness of ``home`` on a face is at home in a core, from ``alike`` on two cores are closer than chance
-    brings any two. A folder is mixed when the sameness of its two groups lies below ``apart``, and the second group's own above
-    ``cohesion``."""
+    brings any two."""
 
     home: float
     alike: float
-    apart: float = 0.45
-    apart_width: float = 0.06
-    cohesion: float = 0.5
-    cohesion_width: float = 0.08
 
     @classmethod
     def of(cls, noise: Noise) -> Rules:
         """From what chance does on this data."""
         return cls(home=min(max(noise.face, 0.45), 0.7), alike=noise.cores)
-
-    def of_mixed(self, between: Float64Array, cohesion: Float64Array) -> Float64Array:
-        """Confidence that a folder holds a second person: sameness ``between`` the groups, and within the second one."""
-        return confidence((self.apart - between) / self.apart_width, (cohesion - self.cohesion) / self.cohesion_width)
 
 
 def of_copy(score: NDArray[np.floating], distance: NDArray[np.integer]) -> Float64Array:

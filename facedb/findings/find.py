@@ -24,7 +24,7 @@ from facedb.findings.confidence import Rules
 from facedb.findings.cores.asides import find_asides, find_ties, settle_ties
 from facedb.findings.cores.folders import Folders, folders
 from facedb.findings.cores.peel import Peeled, nearest_few, peel
-from facedb.findings.cores.persons import Ends, Persons, ends, folder_sums, mean_scores, noise, persons
+from facedb.findings.cores.persons import Ends, Persons, ends, ends_of_cores, folder_sums, mean_scores, noise, persons
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import EQUAL, NEAR, Hashes, find_copies
 from facedb.findings.finding_table import FindingTable, Weigh, ranked, table
@@ -42,6 +42,8 @@ PEEL_SHARE = 0.45
 CLOSE_SHARE = 0.65
 """Two identities are look-alikes when their cores are closer than chance brings any two, or when their best pair scores
 this share of the way from impostor to genuine; other links are in `facedb links` only."""
+MISFILED = 0.05
+"""Where the scores of the cores say that the genuine end lies so much higher, the folders are taken apart once more."""
 ROUGHLY = 1_000_000
 """So many pairs of cores tell which of two halves of a folder is at home; all are measured once that is settled."""
 _SLACK = 0.05
@@ -80,9 +82,12 @@ def study_folders(gallery: Gallery) -> FolderStudy:
     parts = folders(gallery.identity_ids, gallery.image_ids)
     sums = folder_sums(gallery.vectors, parts)
     scale = ends(gallery.vectors, parts, sums)
-    cut = scale.cut(PEEL_SHARE)
     genuine = GenuineScores()
-    peeled = peel(gallery.vectors, gallery.image_ids, parts, cut=cut, near=NEAR, told=genuine.add)
+    peeled = peel(gallery.vectors, gallery.image_ids, parts, cut=scale.cut(PEEL_SHARE), near=NEAR, told=genuine.add)
+    clean = ends_of_cores(scale, peeled.own_mean, peeled.group)
+    if clean.genuine > scale.genuine + MISFILED:
+        scale = clean
+        peeled = peel(gallery.vectors, gallery.image_ids, parts, cut=scale.cut(PEEL_SHARE), near=NEAR)
     who = persons(gallery.vectors, parts, scale, sums, peeled.group)
     rough, mates_hold = None, True
     if ties := find_ties(gallery.vectors, parts, who, peeled.group):
@@ -220,7 +225,7 @@ def _beside_cores(
     vectors = gallery.vectors
     asides = find_asides(vectors, parts, who, peeled.group)
     is_second = asides.is_second_person(rules, who)
-    mixed = find_mixed(parts, who, rules, peeled, asides, np.flatnonzero(is_second))
+    mixed = find_mixed(parts, who, odds, peeled, asides, np.flatnonzero(is_second))
     lone = ~is_second[asides.at]
     copied = _copies_across(gallery, peeled, copies)
     lone &= ~(copied | _copies_of_core(gallery, peeled, parts, copies))[asides.rows]
@@ -334,8 +339,7 @@ def _folders_of_one(parts: Folders, likeness: Likeness) -> tuple[NDArray[np.bool
     image = np.where(size_a == 1, likeness.best_a, likeness.best_b)
     at = np.flatnonzero(chosen)
     at = at[np.lexsort((-likeness.sameness[at], image[at]))]
-    first = np.r_[True, image[at][1:] != image[at][:-1]] if len(at) else np.empty(0, bool)
-    at = np.sort(at[first])
+    at = np.sort(at[run_starts(image[at])])
     single = np.zeros(len(likeness.a), bool)
     single[at] = True
     is_a = size_a[at] == 1

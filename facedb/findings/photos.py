@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.finding import Kind, Role
+from facedb.core.lookup import run_starts
 from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.confidence import confidence
 from facedb.findings.cores.doubts import Doubts, Why
@@ -93,8 +94,7 @@ def find_photos(parts: Folders, facts: PhotoFacts, images: NDArray[np.integer]) 
     sure = facts.sureness()
     rows = np.flatnonzero(facts.told())
     rows = rows[np.lexsort((rows, -sure[rows], images[rows]))]
-    first = np.r_[True, np.diff(images[rows]) != 0] if len(rows) else np.empty(0, bool)
-    rows = rows[first]
+    rows = rows[run_starts(images[rows])]
     folder = parts.folder_of[rows]
     return table(
         Kind.PHOTO,

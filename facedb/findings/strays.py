@@ -6,7 +6,6 @@ import numpy as np
 
 from facedb.core.finding import LIKELY, SUREST, Kind, Role
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.confidence import Rules
 from facedb.findings.cores.asides import Asides
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.peel import Peeled
@@ -24,25 +23,30 @@ MOST_OF_TWO = 0.5
 
 
 def find_mixed(
-    parts: Folders, who: Persons, rules: Rules, peeled: Peeled, asides: Asides, second: Int64Array
+    parts: Folders, who: Persons, odds: TwoGroups, peeled: Peeled, asides: Asides, second: Int64Array
 ) -> FindingTable:
     """Mixed folders: ``second`` are the sets (indices into ``asides``) that count as a second person of their folder.
 
-    ``identity_b`` is the folder that the second person looks like, if any; ``mean_score`` the mean score between the two
-    groups, ``own_score`` the one inside the second group, ``faces_a`` its faces.
+    ``identity_b`` is the folder that the second person belongs to, if any; ``mean_score`` the mean score between the two
+    groups, ``own_score`` the one inside the second group, ``faces_a`` its faces. The confidence is as that of strays.
     """
-    known = (asides.sameness[second] >= rules.home) & (asides.other[second] >= 0)
+    folder, size = asides.folder[second], asides.faces[second]
+    own, score, other = asides.between_score[second], asides.other_score[second], asides.other[second]
+    to_other, to_nobody = odds.of_strays(
+        who, folder, own, who.faces[folder], other, np.nan_to_num(score), np.maximum(size, 1)
+    )
+    none = np.zeros(len(second))
+    elsewhere, nobody = _shares(to_other / max(odds.folders - 1, 1), to_nobody, (none, none), len(peeled.group))
+    known = (other >= 0) & (elsewhere >= nobody)
     # One person in profile looks like a second one too, unless that one is known from elsewhere.
-    most = np.where(known, 1.0, MOST_OF_STRANGER)
-    sure = np.minimum(rules.of_mixed(asides.between[second], _cohesion(who, asides, second)), most)
+    sure = np.maximum(np.where(known, elsewhere, 0.0), np.minimum(elsewhere + nobody, MOST_OF_STRANGER))
     kept = sure >= _FROM
-    second, sure, known = second[kept], sure[kept], known[kept]
+    second, sure, known, folder = second[kept], sure[kept], known[kept], folder[kept]
     other = np.where(known, asides.other[second], -1)
     place = np.full(len(asides.faces), -1, np.int64)
     place[second] = np.arange(len(second))
     mine = place[asides.at] >= 0
     rows, at = asides.rows[mine], place[asides.at[mine]]
-    folder = asides.folder[second]
     return table(
         Kind.MIXED,
         sure,
@@ -58,11 +62,6 @@ def find_mixed(
         sameness=asides.between[second],
         margin=np.where(known, asides.sameness[second] - asides.between[second], np.nan),
     )
-
-
-def _cohesion(who: Persons, asides: Asides, which: Int64Array) -> Float64Array:
-    low = who.ends.impostor
-    return (asides.cohesion[which] - low) / (who.ends.genuine - low)
 
 
 def _best_to_core(peeled: Peeled, rows: Int64Array, at: Int64Array, count: int) -> Float64Array:
@@ -152,28 +151,37 @@ def _stories(
     Where two faces of a folder differ, the one may as well be the stray as the other: so the same two stories about the other face, one
     of the ``rivals``, stand against those about this one.
 
-    The shares of such faces among all are found by expectation maximisation over the candidates, since no other face counts
-    noticeably: half a face each is taken for granted (Jeffreys). A face that belongs elsewhere may belong to any of the other folders,
+    A face that belongs elsewhere may belong to any of the other folders,
     so each of them has its part of the share: that is what pays for having looked at all of them.
     """
     faces = len(peeled.group)
     at_home = peeled.group[rows] == 0
     rest = np.maximum(who.faces[folder] - at_home, 0)
-    there, known = np.maximum(other, 0), (other >= 0) & ~np.isnan(own)
-    to_other, to_nobody = odds.of_strays(who, folder, np.nan_to_num(own), rest, there, np.nan_to_num(score))
-    to_other = np.where(known, to_other, 0.0) / max(odds.folders - 1, 1)
+    to_other, to_nobody = odds.of_strays(who, folder, np.nan_to_num(own), rest, other, np.nan_to_num(score))
+    to_other = np.where(np.isnan(own), 0.0, to_other) / max(odds.folders - 1, 1)
     to_nobody = np.where(np.isnan(own), 0.0, discounted(to_nobody, sharpness))
     at, place, like = rivals
-    theirs = odds.against_chance(who, like, place)
+    theirs = odds.against_chance(who, np.nan_to_num(like), place)
     rival_other, rival_nobody = np.zeros(len(rows)), np.zeros(len(rows))
     rival_nobody[at] = to_nobody[at]
     rival_other[at] = np.where(place >= 0, theirs, 0.0) * to_nobody[at] / max(odds.folders - 1, 1)
+    return _shares(to_other, to_nobody, (rival_other, rival_nobody), faces)
+
+
+def _shares(
+    to_other: Float64Array, to_nobody: Float64Array, rivals: tuple[Float64Array, Float64Array], faces: int
+) -> tuple[Float64Array, Float64Array]:
+    """The probabilities (m,) of the two stories, out of how much likelier each makes the scores (m,), and those of the ``rivals``.
+
+    The shares of such sets among ``faces`` are found by expectation maximisation over the candidates, since no other face counts
+    noticeably: half a face each is taken for granted (Jeffreys).
+    """
     share_other = share_nobody = _JEFFREYS / max(faces, 1)
-    elsewhere = stranger = np.zeros(len(rows))
+    elsewhere = stranger = np.zeros(len(to_other))
     for _ in range(_ROUNDS):
         one, two = share_other * to_other, share_nobody * to_nobody
         rest_share = max(1.0 - share_other - share_nobody, 0.5)
-        every = one + two + share_other * rival_other + share_nobody * rival_nobody + rest_share
+        every = one + two + share_other * rivals[0] + share_nobody * rivals[1] + rest_share
         elsewhere, stranger = one / every, two / every
         share_other = (float(elsewhere.sum()) + _JEFFREYS) / max(faces, 1)
         share_nobody = (float(stranger.sum()) + _JEFFREYS) / max(faces, 1)

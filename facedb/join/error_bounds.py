@@ -30,6 +30,7 @@ TENSOR_CORE_ROUNDOFF = (
     2.0**-22
 )  # Tensor cores truncate and may drop guard bits when they add: two bits worse than float32.
 
+LARGEST_CODE = 127  # Of int8, on both sides of zero.
 ALIGNMENT = 64  # Bytes of a cache line, and of a row of an AMX tile.
 
 _CHUNK_ROWS = 1024
@@ -61,8 +62,12 @@ def aligned_empty(shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
     return raw[start : start + size].view(dtype).reshape(shape)
 
 
-def quantise_int8(vectors: Float32Array, *, threads: int = 1, scale: float | None = None) -> Int8Vectors:
+def quantise_int8(
+    vectors: Float32Array, *, threads: int = 1, scale: float | None = None, largest: int = LARGEST_CODE
+) -> Int8Vectors:
     """Round ``vectors``, float32 (n, d), to int8 with one ``scale``, by default 127 / max |x| and never more, chunk by chunk.
+
+    Codes of at most ``largest`` have their share of that scale.
 
     The error is measured in float32 and still proven: with y = fl(x s) and q = rint(y), the residual y - q is exact
     in float32, |x s - y| <= 2**-24 |x s|, and the computed sum of its d squares is at most d 2**-24 / (1 - d 2**-24)
@@ -79,12 +84,13 @@ def quantise_int8(vectors: Float32Array, *, threads: int = 1, scale: float | Non
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         # A float32 scale, so that the scaling below multiplies by exactly the number that divides the codes.
-        factor = np.float32(127.0 / max(pool.map(peak, parts)) if scale is None else scale)
+        widest = LARGEST_CODE / max(pool.map(peak, parts)) if scale is None else scale
+        factor = np.float32(widest * largest / LARGEST_CODE)
 
         def encode(part: slice) -> float:
             scaled = vectors[part] * factor
             rounded = np.rint(scaled)
-            np.clip(rounded, -127.0, 127.0, out=rounded)
+            np.clip(rounded, -largest, largest, out=rounded)
             codes[part, :dim] = rounded
             codes[part, dim:] = 0
             scaled -= rounded

@@ -175,7 +175,9 @@ def _rows(db: Database, what: str, path: Path, form: str, options: ExportOptions
 @contextmanager
 def _selected(db: Database, what: str, options: ExportOptions) -> Iterator[tuple[Table[Any], Iterator[Any]]]:
     if what == "findings":
-        chosen = ranked.FindingSelection(scan=options.scan, dataset=options.dataset, denied=options.as_is)
+        chosen = ranked.FindingSelection(
+            scan=options.scan, dataset=options.dataset, denied=options.as_is, hidden=options.as_is
+        )
         with ranked.findings(db, chosen) as found:
             yield table(ranked.Finding), found
         return

@@ -66,7 +66,7 @@ class PlannedImage:
 @dataclass(frozen=True, slots=True)
 class CertainFinding:
     """A finding that a plan may act on; ``image_ids`` the images that are wrong, without a label, or copies of each other, but for
-    ``crowded_ids``, which show several people."""
+    ``crowded_ids``, which show several people; ``hidden``: it names somebody who was hidden from review."""
 
     rank: int
     kind: str
@@ -78,6 +78,7 @@ class CertainFinding:
     dataset: str
     image_ids: list[int]
     crowded_ids: list[int]
+    hidden: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from facedb.dataset.model_rows import partition
 from facedb.db.connection import Connection
 from facedb.db.locks import Claim, claim
 from facedb.db.queries import load
+from facedb.scan.findings.make import make
 
 SQL = load("scan", "scan")
 
@@ -25,7 +26,7 @@ IDENTITY_B: Final = "case when dataset_a <> dataset_b then dataset_b || '/' || i
 
 @dataclass(frozen=True, slots=True)
 class ScanRow:
-    """A row of facedb.scan."""
+    """A row of facedb.scan; ``made_by`` is the make of its findings (see `facedb.scan.findings.make`)."""
 
     id: int
     model_id: int
@@ -43,6 +44,7 @@ class ScanRow:
     join_seconds: float
     started_at: datetime
     finished_at: datetime | None
+    made_by: str | None
 
     @property
     def links_only(self) -> bool:
@@ -134,6 +136,5 @@ def index_pairs(conn: Connection, scan_id: int) -> None:
 def finish_scan(conn: Connection, scan_id: int, *, pairs: int, links: int, certain_above: float | None) -> None:
     """Index the pairs and close the scan; ``certain_above`` None: nothing is certain by its score."""
     index_pairs(conn, scan_id)
-    conn.execute(
-        SQL["finish_scan"], {"scan_id": scan_id, "pairs": pairs, "links": links, "certain_above": certain_above}
-    )
+    told = {"scan_id": scan_id, "pairs": pairs, "links": links, "certain_above": certain_above, "made_by": make()}
+    conn.execute(SQL["finish_scan"], told)

@@ -10,6 +10,7 @@ import numpy as np
 
 from facedb.core.defaults import TOP
 from facedb.core.errors import InputError, ModelError, NotFoundError
+from facedb.core.progress import Reporter
 from facedb.core.records import FaceVector
 from facedb.dataset import model_rows
 from facedb.dataset.embed import ModelChoice
@@ -27,7 +28,11 @@ from facedb.scan.which_scan import find_scope
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A face of the gallery that is like face number ``face`` of the photo; ``score`` is the float64 cosine."""
+    """A face of the gallery that is like face number ``face`` of the photo; ``score`` is the float64 cosine.
+
+    ``role`` is its part in the newest scan where its photo shows several people. A bystander is not the ``identity`` of its photo, so it
+    has none here; ``also_shows`` is whom the scan took it for.
+    """
 
     face: int
     rank: int
@@ -35,6 +40,8 @@ class Match:
     identity: str | None
     path: str
     score: float
+    role: str | None
+    also_shows: str | None
 
 
 def search(
@@ -48,8 +55,9 @@ def search(
     min_score: float | None = None,
     approximate: bool = False,
     faces: str = "all",
+    reporter: Reporter,
 ) -> list[Match]:
-    """The ``top`` faces of the gallery most like each face of a photo, best first.
+    """The ``top`` faces of the gallery most like each face of a photo, best first; people who were hidden from review are left out.
 
     The contract is the one called ``model_name``, or the one that embedded with the files and settings of ``choice``; else the one
     used last. Raises NotFoundError where nothing was embedded so, InputError when the photo has no usable face, ModelError when
@@ -73,6 +81,10 @@ def search(
         for face in result.faces:
             found = search_rows.nearest(conn, model, face.vector, top, approximate=approximate)
             matches += _ranked(face, found, top, min_score)
+        hidden = search_rows.hidden_people(conn)
+        if hidden:
+            people = "1 person hidden from review is" if hidden == 1 else f"{hidden:,} people hidden from review are"
+            reporter.say(f"{people} left out; `facedb review` shows hidden people again.")
         return matches
 
 
@@ -124,7 +136,16 @@ def _ranked(face: FaceVector, found: list[FoundFace], top: int, min_score: float
     order = np.lexsort((np.array([f.face_id for f in found]), -scores))[:top]
     kept = [k for k in order if min_score is None or scores[k] >= min_score]
     return [
-        Match(face.ordinal + 1, rank, found[k].dataset, found[k].identity, found[k].path, float(scores[k]))
+        Match(
+            face.ordinal + 1,
+            rank,
+            found[k].dataset,
+            found[k].identity,
+            found[k].path,
+            float(scores[k]),
+            found[k].role,
+            found[k].also_shows,
+        )
         for rank, k in enumerate(kept, start=1)
     ]
 

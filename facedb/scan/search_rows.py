@@ -23,13 +23,18 @@ _HNSW_MAX_DIM = 2000
 
 @dataclass(frozen=True, slots=True)
 class FoundFace:
-    """A face of the table: ``vector`` float32 (dim,)."""
+    """A face of the table, ``vector`` float32 (dim,), with its ``role`` in the newest scan where its photo shows several.
+
+    A bystander has no ``identity``, as the label of the photo means somebody else; ``also_shows`` is whom the scan took it for.
+    """
 
     face_id: int
     dataset: str
     identity: str | None
     path: str
     ordinal: int
+    role: str | None
+    also_shows: str | None
     vector: Float32Array
 
 
@@ -66,8 +71,14 @@ def nearest(
         parts |= {"floor": sql.Literal(floor), "limit": sql.Literal(max(100 * limit, 10_000))}
         rows = conn.execute(sql.SQL(SQL["candidates"]).format(**parts), given).fetchall()
     vectors = {face: _vector(value) for face, value in rows}
-    found = conn.execute(SQL["faces_found"], {"faces": list(vectors)})
-    return [FoundFace(row[0], row[1], row[2], row[3], row[4], vectors[row[0]]) for row in found]
+    found = conn.execute(SQL["faces_found"], {"model_id": model.id, "faces": list(vectors)})
+    return [FoundFace(*(*row, vectors[row[0]])) for row in found]
+
+
+def hidden_people(conn: Connection) -> int:
+    """How many people were hidden from review, whose faces no search gives."""
+    row = conn.execute(SQL["hidden_people"]).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def has_index(conn: Connection, model: ModelRow) -> bool:

@@ -50,6 +50,7 @@ def create_app(settings: WebSettings) -> FastAPI:
         made.live.closed.set()
         warming.join()
         made.jobs.wait()
+        made.learning.finish()
         made.pictures.close()
         made.pool.close()
 

@@ -1,7 +1,7 @@
 """The temporary schema is the last that a function of facedb looks into.
 
 Revision ID: 0026
-Revises: 0025
+Revises: 0027
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0026"
-down_revision = "0025"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 

@@ -7,8 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from facedb.core.progress import Silent
 from facedb.db.connection import Database
+from facedb.report.case_rows import cases
+from facedb.scan.findings.ranked import FindingSelection, finding_counts, findings, left_out
 from facedb.scan.search import search
+from tests.db.scan.findings.folders import Talk
 from tests.web.asking import case, double, first, queue, say, standing
 from tests.web.conftest import Checked, Enter, Reviewer
 
@@ -216,9 +220,27 @@ def test_progress_counts_what_is_done_and_how_often_the_tool_was_right(ann: Revi
     assert (of_strays["total"], of_strays["decided"]) == (len(strays), 3)
 
 
-def test_hidden_people_are_asked_about_no_more_until_they_are_shown_again(ann: Reviewer) -> None:
+def test_hidden_people_are_asked_about_no_more_until_they_are_shown_again(
+    ann: Reviewer, demo_database: Database, checked: Checked
+) -> None:
     item = queue(ann)[0]
+    with findings(demo_database, FindingSelection()) as rows:
+        every = [row[0] for row in rows if item["a"] not in row[3:5]]
+    before = finding_counts(demo_database, 1)
     ann.send("PUT", f"/api/identities/{item['a_id']}/hidden", status=204)
+    with findings(demo_database, FindingSelection()) as rows:
+        assert [row[0] for row in rows] == every
+    left = left_out(demo_database, FindingSelection())
+    assert (left.answered, left.hidden, left.every) == (0, left.every - len(every), left.every)
+    assert left.hidden
+    assert before != finding_counts(demo_database, 1)
+    with demo_database.connection() as conn:
+        assert [one.rank for one in cases(conn, 1, faces=1)] == every
+        assert [one.rank for one in cases(conn, 1, ranks=[item["rank"]], faces=1)] == [item["rank"]]
+    photo = next((checked.folder / item["a"]).iterdir())
+    talk = Talk()
+    assert item["a"] not in {match.identity for match in search(demo_database, photo, reporter=talk)}
+    assert talk.said == ["1 person hidden from review is left out; `facedb review` shows hidden people again."]
     assert all(item["a_id"] not in (other["a_id"], other["b_id"]) for other in queue(ann, state="all"))
     names: Any = ann.get("/api/identities", words=item["a"])
     assert item["a_id"] not in [one["id"] for one in names]
@@ -234,7 +256,11 @@ def test_more_like_this_is_the_ranking_of_facedb_search(
     found = case(ann, first(ann, "stray"))["subject"][0]
     like: Any = ann.get(f"/api/faces/{found['id']}/alike", top=10)
     photo = checked.folder / found["path"]
-    wanted = [(m.path, round(m.score, 4)) for m in search(demo_database, photo, top=11) if m.path != found["path"]]
+    wanted = [
+        (m.path, round(m.score, 4))
+        for m in search(demo_database, photo, top=11, reporter=Silent())
+        if m.path != found["path"]
+    ]
     assert [(one["face"]["path"], one["score"]) for one in like["found"]] == wanted
     answer = ann.client.post(
         "/api/likeness/photo?top=5", content=photo.read_bytes(), headers={"x-csrf-token": ann.csrf}

@@ -17,7 +17,7 @@ from facedb.cli.choices import (
     model_choice,
     model_options,
 )
-from facedb.cli.context import database
+from facedb.cli.context import database, state_of
 from facedb.cli.output import Format, FormatOption, RawOption, emit
 from facedb.core.defaults import TOP
 from facedb.core.row_schema import table
@@ -58,7 +58,7 @@ def search(
     output: FormatOption = Format.TABLE,
     raw: RawOption = False,
 ) -> None:
-    """Find the faces of the gallery that are most like those of a photo."""
+    """Find the faces of the gallery that are most like those of a photo. Who is beside somebody in a photo is told as a bystander."""
     from facedb.dataset.model_options import ModelOptions, is_contract
     from facedb.scan import search as work
 
@@ -76,5 +76,6 @@ def search(
             min_score=min_score,
             approximate=approximate,
             faces=faces,
+            reporter=state_of(ctx).reporter,
         )
     emit(table(work.Match), found, output, raw=raw)

@@ -16,7 +16,9 @@ from facedb.join.gallery import Gallery
 _PRIOR_PAIRS = 3.0
 _SAMPLE = 512
 _FACES = 8192
-_TYPICAL_WITHOUT_PAIRS = 0.6
+_TYPICAL = 0.6
+_TYPICAL_FACES = 6
+"""What faces of one person score with each other before any was seen, and how many faces that counts as: two in each of three folders."""
 _FEW_FOLDERS = 5
 _LOW_SHARE = 0.3
 _LEAST_DISTANCE = 0.1
@@ -88,10 +90,8 @@ def ends(vectors: Float32Array, parts: Folders, sums: Float64Array) -> Ends:
     """
     sizes = parts.sizes.astype(np.float64)
     several = _spread(parts.order[np.repeat(sizes >= 2, parts.sizes)], _FACES)
-    genuine = _TYPICAL_WITHOUT_PAIRS
-    if len(several):
-        own = _dots(vectors, several, sums.astype(np.float32), parts.folder_of[several])
-        genuine = float(np.median((own - 1.0) / (sizes[parts.folder_of[several]] - 1.0)))
+    own = _dots(vectors, several, sums.astype(np.float32), parts.folder_of[several])
+    genuine = _typical((own - 1.0) / (sizes[parts.folder_of[several]] - 1.0))
     some = _spread(np.arange(len(sizes)))
     means = sums[some] / sizes[some, None]
     between = means @ means.T
@@ -100,6 +100,20 @@ def ends(vectors: Float32Array, parts: Folders, sums: Float64Array) -> Ends:
     if len(sizes) < _FEW_FOLDERS:
         impostor = min(impostor, _LOW_SHARE * genuine)
     return Ends(impostor, max(genuine, impostor + _LEAST_DISTANCE))
+
+
+def ends_of_cores(scale: Ends, own_mean: Float32Array, group: Int32Array) -> Ends:
+    """The ``scale`` of a gallery whose folders were taken apart: ``own_mean`` float32 (n,) of the rows whose ``group`` (n,) is 0.
+
+    In an album of a few people one photo that is misfiled makes a good part of all faces score low with their folder.
+    """
+    inside = own_mean[(group == 0) & ~np.isnan(own_mean)]
+    return Ends(scale.impostor, max(scale.genuine, _typical(inside)))
+
+
+def _typical(own: NDArray[np.floating]) -> float:
+    """What faces of one person usually score, where some have the mean ``own`` (m,) score to their folder."""
+    return float(np.median(np.r_[own, np.full(_TYPICAL_FACES, _TYPICAL)]))
 
 
 def folder_sums(vectors: Float32Array, parts: Folders) -> Float64Array:

@@ -1,9 +1,9 @@
 """Sounds: what a word of a name sounds like, however it is spelled: its consonants in every reading, and its vowels.
 
 A word is respelled as English writes the sounds that the spellings of other languages give them (German tsch, French dj, Polish cz,
-Russian zh and kh; j may be a y, w a v), and Metaphone (Philips 1990, Computer Language 7 (12), 39-43; `jellyfish`, MIT) codes the
-consonants of each reading. Metaphone hears no vowels: Paul and Paula, John and Joan have one code. Vowels are compared apart, by
-colour.
+Turkish c, Russian zh and kh; j may be a y, w a v), and Metaphone (Philips 1990, Computer Language 7 (12), 39-43;
+`jellyfish`, MIT) codes the consonants of each reading. Metaphone hears no vowels: Paul and Paula, John and Joan have one code. Vowels
+are compared apart, by colour.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _RESPELLED = {
     "dj": ("j",),
     "sch": ("sh",),
     "cz": ("ch",),
+    "ç": ("s", "j", "ch"),
     "sz": ("sh", "s"),
     "zh": ("j", "sh"),
     "ch": ("ch", "k"),
@@ -51,6 +52,8 @@ _FIRST = {
     "io": ("yo", "io"),
 }
 _HARD_G, _SOFT_G = re.compile("gu(?=[eiy])"), re.compile("gi(?=[aou])")
+# Recep and Cemal, but neither Marcie and Margie nor Pace and Page.
+_SOFT_C = re.compile("(?<![^aeiouy])c(?=[ei].)")
 _GRAPHEMES = re.compile("|".join(sorted(_RESPELLED, key=len, reverse=True)))
 _READINGS = 8
 _CODE_FROM = 2
@@ -96,7 +99,7 @@ class Vowels:
 @cache
 def codes(word: str) -> frozenset[str]:
     """The Metaphone codes of a word's readings, without what sounds alike in many languages (b and p, th and t)."""
-    word = _SOFT_G.sub("j", _HARD_G.sub("gh", word))
+    word = _SOFT_C.sub("ç", _SOFT_G.sub("j", _HARD_G.sub("gh", word)))
     head = next((spelled for spelled in _FIRST if word.startswith(spelled)), "")
     parts: list[tuple[str, ...]] = [_FIRST[head]] if head else []
     at = len(head)

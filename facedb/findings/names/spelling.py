@@ -1,10 +1,10 @@
 """Spelling: whether two labels can be one name, and how closely.
 
 Labels are transliterated (anyascii) and taken apart into words. Each word of the shorter name wants a partner in the longer one: the same
-letters, a spelling of them (Jaro-Winkler, the same consonants, or the same sound, `sounds`), a nickname of it, or an initial; names of
-Chinese and Korean syllables (`syllables`) agree as a whole. How far spellings may part depends on the place: John and Joan Smith are
-two, Barnett and Burnett may be one. Nicknames are those of the hand-made
-list `nicknames` (Apache-2.0), which is about English names; other languages have their spellings, orders and initials only.
+letters, a spelling of them (Jaro-Winkler, the same consonants, or the same sound, `sounds`, also in another of its `readings`), a nickname
+of it, or an initial; names of Chinese and Korean syllables (`syllables`) agree as a whole. How far spellings may part depends on the
+place: John and Joan Smith are two, Barnett and Burnett may be one. Nicknames are those of the hand-made list `nicknames` (Apache-2.0),
+which is about English names; other languages have their spellings, orders and initials only.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from anyascii import anyascii
 from nicknames import NickNamer
 from rapidfuzz.distance import JaroWinkler
 
+from facedb.findings.names.readings import his_and_hers, made_hers, readings
 from facedb.findings.names.sounds import codes, sound_alike, vowels
 from facedb.findings.names.syllables import syllables
 
@@ -34,8 +35,8 @@ _HEARD = 4
 _AS_NAMES = 0.6
 _GENERATIONS = frozenset({"jr", "sr", "ii", "iii", "iv"})
 _TITLES = frozenset({"dr", "mr", "mrs", "ms", "sir"})
-_SOFT = frozenset("aeiouyhw")
 _OPEN = frozenset("aeiouy")
+_MUTE = re.compile("[hw]")
 _ONE_SOUND = str.maketrans({"c": "k", "q": "k", "g": "k", "z": "s", "v": "f", "d": "t", "b": "p"})
 _FIRST_SOUND = {**_ONE_SOUND, ord("w"): "f"}
 _WORD = re.compile(r"[a-z]+")
@@ -92,7 +93,8 @@ def keys(name: Sequence[str]) -> set[str]:
     bones = [_bones(word) for word in plain]
     whole = "".join(plain)
     found = {b if len(b) >= _BONES_FROM else word for b, word in zip(bones, plain, strict=True) if len(word) > 1}
-    found |= {code for word in plain for code in codes(word) if len(code) >= _BONES_FROM}
+    heard = [way for word in plain for way in (word, *readings(word))]
+    found |= {code for way in heard for code in codes(way) if len(code) >= _BONES_FROM}
     return found | {" ".join(sorted(bones)), _bones(whole), "".join(sorted(whole))} | syllables(plain)
 
 
@@ -155,9 +157,24 @@ def _place(one_last: bool, other_last: bool, apart: bool | None) -> _Place:
 
 def _words_agree(one: str, other: str, place: _Place) -> tuple[int, float]:
     """How closely two words agree, as an `Agreement` without SURNAME, and how alike they are beyond that."""
-    short, long = sorted((one, other), key=len)
     if one == other:
         return Agreement.SAME, 1.0
+    if place != _Place.LAST and _his_and_hers(one, other):
+        return Agreement.NONE, 0.0
+    # One of them at a time: an umlaut that both are written with has vowels to compare.
+    ways = [(one, other), *((one, way) for way in readings(other)), *((way, other) for way in readings(one))]
+    return max(_spellings_agree(a, b, place) for a, b in ways)
+
+
+def _his_and_hers(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    return his_and_hers(one, other) or (made_hers(short, long) and not _nicknames(short, long))
+
+
+def _spellings_agree(one: str, other: str, place: _Place) -> tuple[int, float]:
+    short, long = sorted((one, other), key=len)
+    if one == other:
+        return Agreement.ALIKE, 1.0
     if len(short) == 1:
         # An initial stands for a first name: for the last word of a name only where it is the last one too.
         return (Agreement.LOOSE if long.startswith(short) and place != _Place.CROSSED else Agreement.NONE), 0.0
@@ -192,9 +209,9 @@ def _begin_alike(one: str, other: str) -> bool:
 
 @cache
 def _bones(word: str) -> str:
-    """The consonants of a word without repetitions, those of one sound as one letter: what the spellings of a name share."""
-    bones = [c for c in word.replace("ph", "f").replace("x", "ks").translate(_ONE_SOUND) if c not in _SOFT]
-    return "".join(c for k, c in enumerate(bones) if k == 0 or c != bones[k - 1])
+    """The consonants of a word, doubled ones once, those of one sound as one letter: what the spellings of a name share."""
+    heard = _MUTE.sub("", word.replace("ph", "f").replace("x", "ks")).translate(_ONE_SOUND)
+    return "".join(c for c, before in zip(heard, "a" + heard, strict=False) if c not in _OPEN and c != before)
 
 
 def _nicknames(one: str, other: str) -> bool:

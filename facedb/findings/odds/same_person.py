@@ -38,6 +38,7 @@ _SETTLED = 1e-3
 _SINGLE = 512
 _MOST = 200.0
 _JEFFREYS = 0.5
+_ONE = np.ones(1, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,40 +118,49 @@ class TwoGroups:
         rest: Int64Array,
         other: Int64Array,
         like: Float64Array,
+        size: Int64Array = _ONE,
     ) -> tuple[Float64Array, Float64Array]:
-        """How much likelier than *it is at home* two other stories make the scores of single faces (m,): that the face belongs to one
-        ``other`` folder, and that it belongs to nobody here.
+        """How much likelier than *it is at home* two other stories make the scores of sets of ``size`` faces (m,): that they belong to one
+        ``other`` folder (-1: there is none, which no face belongs to), and that they belong to nobody here.
 
         ``own`` is the mean score to the ``rest`` faces of the core of ``home``, ``like`` that to the core of ``other``. A face of a
-        person scores with another core about what the cores of the two do, so look-alikes explain more than chance does.
+        person scores with another core about what the cores of the two do, so look-alikes explain more than chance does; what a guest
+        scores with the folder that he is likest to is chance. Several faces at home that are unlike their folder share what makes them so,
+        a pose or a year, so they are no rarer than one such face.
         """
-        count = np.maximum(rest, 1)
-        cohesion = who.cohesion[home]
-        unit = np.maximum(cohesion - who.ends.impostor, 1e-3)
-        there = np.maximum(who.cohesion[other] - who.ends.impostor, 1e-3)
-        between = who.core_scores(home, other)
-        same = who.sameness(own, cohesion, cohesion)
-        at_home = self.faces.density(np.minimum(same, self.faces.middle), np.ones(1), count) / unit
-        nobody = self.strangers.density(own, np.ones(1), count)
-        other_faces, home_faces = who.faces[other], np.maximum(who.faces[home], 1)
-        as_other = who.sameness(like, who.cohesion[other], who.cohesion[other])
-        belongs = self.faces.density(np.minimum(as_other, self.faces.middle), np.ones(1), other_faces) / there
-        elsewhere = self.strangers.known(np.maximum(own, between), between, other_faces, count)
-        visiting = self.strangers.known(np.maximum(like, between), between, home_faces, other_faces)
+        count, there = np.maximum(rest, 1), np.maximum(other, 0)
+        faces = who.faces[there]
+        between = who.core_scores(home, there)
+        nobody = self.strangers.density(own, size, count)
+        at_home, same = self._member(who, own, home, count)
+        belongs, alike = self._member(who, like, there, faces)
+        elsewhere = self.strangers.known(np.maximum(own, between), between, faces, count, alike, size)
+        core = np.maximum(who.faces[home], 1)
+        visiting = self.strangers.known(np.maximum(like, between), between, core, faces, same, size)
+        chance = self.strangers.density(np.maximum(like, self.strangers.mean), size, faces)
         to_other = np.log(elsewhere) - np.log(at_home) + np.log(belongs) - np.log(visiting)
-        return np.exp(np.clip(to_other, -_MOST, _MOST)), np.exp(
-            np.clip(np.log(nobody) - np.log(at_home), -_MOST, _MOST)
-        )
+        to_nobody = np.log(nobody) - np.log(at_home) + np.where(other >= 0, np.log(chance) - np.log(visiting), 0.0)
+        return np.where(other >= 0, _ratio(to_other), 0.0), _ratio(to_nobody)
+
+    def _member(
+        self, who: Persons, score: Float64Array, folder: Int64Array, faces: Int64Array
+    ) -> tuple[Float64Array, Float64Array]:
+        """The density (m,) of the mean ``score`` of a face to so many ``faces`` of the core of its own ``folder``, and its sameness."""
+        cohesion = who.cohesion[folder]
+        same = who.sameness(score, cohesion, cohesion)
+        density = self.faces.density(np.minimum(same, self.faces.middle), _ONE, faces)
+        return np.asarray(density / np.maximum(cohesion - who.ends.impostor, 1e-3)), same
 
     def against_chance(self, who: Persons, score: Float64Array, folder: Int64Array) -> Float64Array:
         """How much likelier one person than chance makes the mean ``score`` (m,) of single faces to the core of ``folder`` (m,)."""
         there = np.maximum(folder, 0)
-        faces, cohesion = who.faces[there], who.cohesion[there]
-        same = np.minimum(who.sameness(score, cohesion, cohesion), self.faces.middle)
-        unit = np.maximum(cohesion - who.ends.impostor, 1e-3)
-        person = self.faces.density(same, np.ones(1), faces) / unit
-        chance = self.strangers.density(np.maximum(score, self.strangers.mean), np.ones(1), faces)
-        return np.asarray(np.exp(np.clip(np.log(person) - np.log(chance), -_MOST, _MOST)))
+        faces = who.faces[there]
+        chance = self.strangers.density(np.maximum(score, self.strangers.mean), _ONE, faces)
+        return _ratio(np.log(self._member(who, score, there, faces)[0]) - np.log(chance))
+
+
+def _ratio(log: Float64Array) -> Float64Array:
+    return np.asarray(np.exp(np.clip(log, -_MOST, _MOST)))
 
 
 def _alone(faces_a: NDArray[np.integer], faces_b: NDArray[np.integer]) -> Int64Array:

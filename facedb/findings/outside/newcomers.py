@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.finding import LIKELY, SUREST
+from facedb.core.lookup import run_starts
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.cores.persons import Ends
 from facedb.findings.odds.same_person import RELATIVES, UNSEEN, TwoGroups
@@ -107,8 +108,7 @@ def _chains(count: int, a: Int64Array, b: Int64Array) -> list[Int64Array]:
     for row in range(count):
         head[row] = head[head[row]]
     rows = np.argsort(head, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(head[rows]) != 0])
-    return [part for part in np.split(rows, starts[1:]) if len(part) > 1]
+    return [part for part in np.split(rows, run_starts(head[rows])[1:]) if len(part) > 1]
 
 
 def _linked(vectors: Float32Array, images: NDArray[np.integer], rows: Int64Array, cut: float) -> list[Int64Array]:

@@ -67,8 +67,7 @@ def find_outside(outside: Outside, study: FolderStudy, pictures: Pictures | None
 def _best_faces(images: Int64Array, sure: Float64Array) -> Int64Array:
     """Of every image the face that is known best; the first of several that are known alike."""
     order = np.lexsort((np.arange(len(images)), -sure, images))
-    head = np.r_[True, np.diff(images[order]) != 0] if len(order) else np.empty(0, bool)
-    return np.sort(order[head])
+    return np.sort(order[run_starts(images[order])])
 
 
 def _who_is_this(outside: Outside, study: FolderStudy, who: Known, asked: Int64Array) -> FindingTable:

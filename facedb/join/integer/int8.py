@@ -67,11 +67,11 @@ class Int8Searcher:
         self._gallery, self._sieve, self._threads, self._kernel = gallery, sieve, threads, kernel
         self.method, self.upper_bound = method, prefix is not None
         if prefix is None:
-            quantised = quantise_int8(gallery.vectors, threads=threads, scale=gallery.scale)
+            quantised = quantise_int8(gallery.vectors, threads=threads, scale=gallery.scale, largest=kernel.largest)
             codes, self._scale = quantised.codes, quantised.scale
             self.epsilon = score_error(quantised.error, gallery.dim, 0.0)
         else:
-            bounds = encode(prefix, gallery.vectors, threads=threads)
+            bounds = encode(prefix, gallery.vectors, threads=threads, largest=kernel.largest)
             codes, self._scale, self.epsilon = bounds.codes, bounds.scale, bounds.epsilon
         # SLACK inside epsilon is many times the rounding of this one product, so the floor cannot step over a pair.
         self.lowest = math.floor((sieve.threshold - self.epsilon) * self._scale**2)

@@ -1,8 +1,8 @@
 """Kernels: libraries that multiply int8 codes exactly, and which of them is the fastest on this machine.
 
 A kernel multiplies rows of codes (h, k) with a panel of columns (w, k), packed once, into int32 (h, w) without rounding. Each
-candidate first proves on codes of +-127 that its sums neither saturate nor wrap, then multiplies a hot tile of the real shape for
-some milliseconds of thread time; the fastest one does the work. The rows of a join do not depend on the choice.
+candidate first proves on the largest codes it takes that its sums neither saturate nor wrap, then multiplies a hot tile of the real
+shape for some milliseconds of thread time; the fastest one does the work. The rows of a join do not depend on the choice.
 """
 
 from __future__ import annotations
@@ -28,10 +28,16 @@ _TRIALS = 3
 class Kernel(Protocol):
     """A library that multiplies int8 codes; its methods are called from several threads at once."""
 
-    name: str
     height: int
     width: int
     """Rows and columns of the tiles that it multiplies fastest; the int32 products of one stay in the second-level cache."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def largest(self) -> int:
+        """The largest code, on both sides of zero, whose products it adds without an error here."""
 
     def missing(self) -> str | None:
         """Why it cannot be used here, None if it can."""
@@ -73,12 +79,12 @@ def why_not(kernel: Kernel, width: int) -> str | None:
         return missing
     rng = np.random.default_rng(width)
     rows = aligned_empty((48, width), np.dtype(np.int8))
-    rows[:] = rng.choice(np.array([-127, 127], np.int8), rows.shape)
-    rows[:2], rows[2] = 127, -127
+    rows[:] = rng.choice(np.array([-kernel.largest, kernel.largest], np.int8), rows.shape)
+    rows[:2], rows[2] = kernel.largest, -kernel.largest
     # Sums of integers below 2**53 are exact in float64, whatever their order.
     wide = rows.astype(np.float64)
     if not np.array_equal(multiply(kernel, rows, rows[:33]), wide @ wide[:33].T):
-        return "its sums of codes of +-127 are wrong here"
+        return f"its sums of codes of +-{kernel.largest} are wrong here"
     return None
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.join.error_bounds import LARGEST_CODE
+
 if TYPE_CHECKING:
     from facedb.join.integer.kernels import Multiply
 
@@ -16,6 +18,7 @@ class NumKong:
     """int8 x int8 with sums in int32; the fastest where there is AMX."""
 
     name = "NumKong"
+    largest = LARGEST_CODE
     height, width = 512, 512
 
     def missing(self) -> str | None:

@@ -28,13 +28,12 @@ from numpy.typing import NDArray
 
 from facedb.core.machine.blas import one_blas_thread
 from facedb.core.records import Float32Array, Float64Array
-from facedb.join.error_bounds import FLOAT32_ROUNDOFF, MAX_NORM, SLACK, aligned_empty, score_error
+from facedb.join.error_bounds import FLOAT32_ROUNDOFF, LARGEST_CODE, MAX_NORM, SLACK, aligned_empty, score_error
 
 REMAINDER_CODES = 8
 
 _CHUNK_ROWS = 1024
 _ALIGNMENT = 32  # Half a cache line: a whole one would leave a gallery of 128 values a single width to try.
-_LARGEST = 127.0
 # To project the vectors is most of the work, so one chunk in so many tells how large the values get, and room is left for more:
 # the largest of eight times as many normal values is 1.06 times as large.
 _LOOKED_AT = 8
@@ -79,8 +78,8 @@ def principal_axes(vectors: Float32Array) -> Float64Array:
     return np.ascontiguousarray(np.linalg.eigh(moments)[1][:, ::-1].T)
 
 
-def encode(prefix: Prefix, vectors: Float32Array, *, threads: int = 1) -> BoundCodes:
-    """Codes of ``vectors``, float32 (n, d) with norms of at most `MAX_NORM`, chunk by chunk."""
+def encode(prefix: Prefix, vectors: Float32Array, *, threads: int = 1, largest: int = LARGEST_CODE) -> BoundCodes:
+    """Codes of at most ``largest`` for ``vectors``, float32 (n, d) with norms of at most `MAX_NORM`, chunk by chunk."""
     count, dim = vectors.shape
     size = len(prefix.directions)
     codes = aligned_empty((count, -(-prefix.width // _ALIGNMENT) * _ALIGNMENT), np.dtype(np.int8))
@@ -100,24 +99,24 @@ def encode(prefix: Prefix, vectors: Float32Array, *, threads: int = 1) -> BoundC
 
     def write(part: slice, scale: np.float32) -> tuple[float, float, float]:
         projected, rest = project(part)
-        largest = float(max(projected.max(), -projected.min()))
+        peak = float(max(projected.max(), -projected.min()))
         projected *= scale
         rounded = np.rint(projected)
-        np.clip(rounded, -_LARGEST, _LARGEST, out=rounded)
+        np.clip(rounded, -largest, largest, out=rounded)
         codes[part, :size] = rounded
         ends = np.ceil(rest * (float(scale) / np.sqrt(REMAINDER_CODES)) * (1 + 1e-12))
-        codes[part, size : prefix.width] = np.minimum(ends, _LARGEST).astype(np.int8)[:, None]
+        codes[part, size : prefix.width] = np.minimum(ends, largest).astype(np.int8)[:, None]
         codes[part, prefix.width :] = 0
         projected -= rounded
-        return largest, float(rest.max()), float(np.einsum("ij,ij->i", projected, projected).max())
+        return peak, float(rest.max()), float(np.einsum("ij,ij->i", projected, projected).max())
 
     parts = [slice(start, start + _CHUNK_ROWS) for start in range(0, count, _CHUNK_ROWS)]
     with one_blas_thread(), ThreadPoolExecutor(max(1, threads)) as pool:
         looked_at = parts[::_LOOKED_AT]
-        scale = _scale(pool.map(peaks, looked_at), room=1.0 if len(looked_at) == len(parts) else _ROOM)
+        scale = _scale(pool.map(peaks, looked_at), largest, room=1.0 if len(looked_at) == len(parts) else _ROOM)
         while True:
             found = list(pool.map(partial(write, scale=scale), parts))
-            fitting = _scale((each[:2] for each in found), room=1.0)
+            fitting = _scale((each[:2] for each in found), largest, room=1.0)
             # The same projections again may differ in the order of their sums.
             if fitting >= scale * (1 - 1e-5):
                 break
@@ -130,10 +129,10 @@ def encode(prefix: Prefix, vectors: Float32Array, *, threads: int = 1) -> BoundC
     return BoundCodes(codes, float(scale), epsilon)
 
 
-def _scale(peaks: Iterable[tuple[float, float]], room: float) -> np.float32:
+def _scale(peaks: Iterable[tuple[float, float]], largest: int, room: float) -> np.float32:
     """The scale for values and remainders of up to ``room`` times these ``peaks``; one code is left for rounding remainders up."""
     values, rests = zip(*peaks, strict=True)
-    return np.float32(min(_LARGEST / max(*values, 1e-6), (_LARGEST - 1) * np.sqrt(REMAINDER_CODES) / max(rests)) / room)
+    return np.float32(min(largest / max(*values, 1e-6), (largest - 1) * np.sqrt(REMAINDER_CODES) / max(rests)) / room)
 
 
 def _remainders(vectors: Float32Array, projected: Float32Array, drift: float, defect: float) -> Float64Array:

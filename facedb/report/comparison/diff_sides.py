@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facedb.core.lookup import Lookup, places
+from facedb.core.lookup import Lookup, places, run_starts
 from facedb.core.records import Float32Array, Int64Array
 from facedb.db.connection import Connection
 from facedb.report.comparison import diff_rows
@@ -76,11 +76,8 @@ class Side:
         ends = [np.where(rows < 0, -x, images[rows]) if len(images) else -x for x in (a, b) for rows in [at.rows(x)]]
         low, high = np.minimum(*ends), np.maximum(*ends)
         order = np.lexsort((-score, high, low))
-        low, high = low[order], high[order]
-        first = np.ones(len(order), bool)
-        first[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
-        kept = order[first]
-        return Flagged(low[first], high[first], a[kept], b[kept], score[kept])
+        kept = order[run_starts(low[order], high[order])]
+        return Flagged(low[kept], high[kept], a[kept], b[kept], score[kept])
 
 
 class Names:

@@ -1,5 +1,6 @@
 -- name: cases
--- Findings of a scan by rank, with what people said of them; images without a label are of the identity ''.
+-- Findings of a scan by rank, with what people said of them; images without a label are of the identity ''. Those that name somebody who
+-- was hidden from review only by their ranks.
 select f.rank, f.class, f.confidence, f.uncalibrated, coalesce(f.identity_a_id, 0),
        case when f.dataset_a <> f.dataset_b then f.dataset_a || '/' || f.identity_a else coalesce(f.identity_a, '') end,
        f.identity_b_id, case when f.dataset_a <> f.dataset_b then f.dataset_b || '/' || f.identity_b else f.identity_b end,
@@ -8,6 +9,7 @@ select f.rank, f.class, f.confidence, f.uncalibrated, coalesce(f.identity_a_id, 
 from bi.findings f
 where f.scan_id = %(scan_id)s and (%(ranks)s::integer[] is null or f.rank = any(%(ranks)s))
   and (not %(only_open)s or f.state <> 'decided')
+  and (%(ranks)s::integer[] is not null or not exists (select from facedb.hidden_identity h where h.identity_id in (f.identity_a_id, f.identity_b_id)))
 order by f.rank limit %(limit)s;
 
 -- name: members

@@ -4,10 +4,12 @@ select dataset, files, embedded, rejected, ignored, vanished, pending, identitie
 where %(keys)s::integer[] is null or dataset_id = any(%(keys)s) order by dataset;
 
 -- name: classes
--- Findings of a scan by class: all, likely, certain, decided.
+-- Findings of a scan by class: all, likely, certain, decided; without those of hidden people.
 select class, count(*), count(*) filter (where confidence >= %(likely)s), count(*) filter (where confidence >= %(certain)s),
        count(*) filter (where state = 'decided')
-from bi.findings where scan_id = %(scan_id)s group by class order by min(rank);
+from bi.findings f where scan_id = %(scan_id)s
+  and not exists (select from facedb.hidden_identity h where h.identity_id in (f.identity_a_id, f.identity_b_id))
+group by class order by min(rank);
 
 -- name: rejects
 -- Rejects of datasets by code, with one example of each.

@@ -13,6 +13,7 @@ from facedb.db.connection import Connection
 from facedb.review import decision_rows
 from facedb.review.components import components
 from facedb.review.decision_rows import CertainFinding, VerdictRow
+from facedb.scan.findings.make import of_another_make
 from facedb.scan.which_scan import find_scan
 
 NO_VERDICT = 0
@@ -24,25 +25,33 @@ def certain_findings(
 ) -> tuple[list[VerdictRow], list[str]]:
     """What the newest finished scan is certain of, where no person said anything: a verdict, also *unsure*, always wins.
 
-    And in words what is certain and yet left to people: photos that show several, and newcomers, who have no name.
+    And in words what is certain and yet left to people: photos that show several, newcomers, who have no name, and who was hidden from
+    review.
     """
     scan = find_scan(conn, datasets=[dataset]).scan
     said = {_subject(v) for v in standing}
     asked = {key for v in standing if v.kind != "link" for key in (v.image_a_id, v.image_b_id)}
     rows: list[VerdictRow] = []
-    crowded, newcomers = set[int](), 0
+    crowded, newcomers, hidden = set[int](), 0, 0
     for finding in decision_rows.certain_findings(conn, scan.id, CERTAIN, dataset):
+        if finding.hidden:
+            hidden += 1
+            continue
         if finding.kind == "newcomer":
             newcomers += not asked.issuperset(finding.image_ids + finding.crowded_ids)
             continue
         crowded |= set(finding.crowded_ids) - asked
         who = f"finding {finding.rank} of scan {scan.id} (confidence {finding.confidence:.3f})"
         rows += [row for row in _as_verdicts(finding, who, scan.started_at) if _subject(row) not in said]
-    return rows, _left_out(len(crowded), newcomers)
+    stale = of_another_make(scan)
+    return rows, [*_left_out(len(crowded), newcomers, hidden), *([] if stale is None else [stale])]
 
 
-def _left_out(crowded: int, newcomers: int) -> list[str]:
+def _left_out(crowded: int, newcomers: int, hidden: int) -> list[str]:
     found = []
+    if hidden:
+        name = "names" if hidden == 1 else "name"
+        found.append(f"{counted(hidden, 'certain finding')} {name} people hidden from review")
     if crowded:
         shows = "shows" if crowded == 1 else "show"
         found.append(f"{counted(crowded, 'photo')} of certain findings {shows} several people")

@@ -12,7 +12,7 @@ from facedb.core.finding import CERTAIN, LIKELY, Kind
 from facedb.core.row_schema import As, Real, table
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.rows import stream
-from facedb.scan.findings import finding_rows
+from facedb.scan.findings import finding_rows, make
 from facedb.scan.findings.lessons import Record, record
 from facedb.scan.scan_rows import IDENTITY_A, IDENTITY_B
 from facedb.scan.which_scan import find_scan
@@ -49,7 +49,7 @@ class Finding:
 class FindingSelection:
     """Which findings: of one ``scan`` (default: the newest), one ``kind``, from ``min_confidence`` up, of ``dataset``,
     ``open``: only those without a verdict, ``denied``: also those that a person answered so that nothing is left to do (denied, or of two
-    look-alikes: different people), at most ``limit``."""
+    look-alikes: different people), ``hidden``: also those that name somebody who was hidden from review, at most ``limit``."""
 
     scan: int | None = None
     kind: str | None = None
@@ -57,6 +57,7 @@ class FindingSelection:
     dataset: str | None = None
     open: bool = False
     denied: bool = False
+    hidden: bool = False
     limit: int | None = None
 
     def __post_init__(self) -> None:
@@ -65,21 +66,30 @@ class FindingSelection:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """Findings ``left_out`` because a person answered them so that nothing is left to do, of ``every`` finding."""
+class LeftOut:
+    """Findings left out of ``every`` one: ``answered`` by a person so that nothing is left to do, or naming somebody ``hidden`` from
+    review."""
 
-    left_out: int
+    answered: int
+    hidden: int
     every: int
 
     def sentence(self) -> str | None:
         """As a person reads it; None where none is left out."""
-        if not self.left_out:
+        parts = []
+        if self.answered:
+            ask = "asks" if self.answered == 1 else "ask"
+            parts.append(f"{self.answered:,} more {_findings(self.answered)} answered and {ask} for nothing")
+        if self.hidden:
+            parts.append(f"{self.hidden:,} more {_findings(self.hidden)} about people hidden from review")
+        if not parts:
             return None
-        are_answered = "finding is" if self.left_out == 1 else "findings are"
-        return (
-            f"{self.left_out:,} more {are_answered} answered and {'asks' if self.left_out == 1 else 'ask'} for nothing "
-            f"({self.every:,} in all): --all shows {'it' if self.left_out == 1 else 'them'} too."
-        )
+        them = "it" if self.answered + self.hidden == 1 else "them"
+        return f"{', '.join(parts)} ({self.every:,} in all): --all shows {them} too."
+
+
+def _findings(count: int) -> str:
+    return "finding is" if count == 1 else "findings are"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +106,13 @@ def findings(db: Database, selection: FindingSelection) -> Iterator[Iterator[tup
         yield stream(conn, finding_rows.SQL["findings"], table(Finding), _parameters(conn, selection))
 
 
-def settled(db: Database, selection: FindingSelection) -> Settled:
-    """How many findings a selection leaves out because nothing is left to do for them, of how many; its limit does not count."""
+def left_out(db: Database, selection: FindingSelection) -> LeftOut:
+    """How many findings a selection leaves out, and why; its limit does not count."""
     with closing(db.open()) as conn, translated(db.dsn):
         of = replace(selection, open=False, limit=None)
-        shown, every = (_count(conn, replace(of, denied=denied)) for denied in (False, True))
-    return Settled(every - shown, every)
+        shown, every = (_count(conn, replace(of, denied=all_, hidden=all_)) for all_ in (False, True))
+        unhidden = _count(conn, replace(of, denied=True, hidden=False))
+    return LeftOut(unhidden - shown, every - unhidden, every)
 
 
 def _count(conn: Connection, selection: FindingSelection) -> int:
@@ -117,8 +128,15 @@ def _parameters(conn: Connection, selection: FindingSelection) -> dict[str, Any]
         "dataset": selection.dataset,
         "open": selection.open,
         "denied": selection.denied,
+        "hidden": selection.hidden,
         "limit": selection.limit,
     }
+
+
+def of_another_make(db: Database, selection: FindingSelection) -> str | None:
+    """What to say where another version of facedb made the findings; None where this one did."""
+    with closing(db.open()) as conn, translated(db.dsn):
+        return make.of_another_make(find_scan(conn, selection.scan, [selection.dataset]).scan)
 
 
 def track_record(db: Database, selection: FindingSelection) -> Record:

@@ -3,7 +3,8 @@
 select id from facedb.face where id = any(%(faces)s) order by id for key share;
 
 -- name: findings
--- Findings of a scan in the order of their rank; those that a person denied only with new images, or when all are asked for.
+-- Findings of a scan in the order of their rank; those that a person denied only with new images, or when all are asked for, those that
+-- name somebody who was hidden from review only where these are.
 -- (Composed: the columns.)
 select {columns}
 from bi.findings f
@@ -12,6 +13,7 @@ where scan_id = %(scan_id)s
   and (%(min_confidence)s::real is null or confidence >= %(min_confidence)s)
   and (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b))
   and (not %(open)s or state <> 'decided')
+  and (%(hidden)s or not exists (select from facedb.hidden_identity h where h.identity_id in (f.identity_a_id, f.identity_b_id)))
   and (%(denied)s or state <> 'decided' or not case class
       when 'stray' then verdict = 'same'
       when 'photo' then verdict = 'same'
@@ -25,16 +27,19 @@ order by rank
 limit %(limit)s;
 
 -- name: finding_counts
--- How many findings of each class a scan has that are likely, and how many are certain.
+-- How many findings of each class a scan has that are likely, and how many are certain; hidden people are left out.
 select told_class, count(*) filter (where confidence >= %(likely)s), count(*) filter (where confidence >= %(certain)s)
-from bi.findings where scan_id = %(scan_id)s group by 1 order by 1;
+from bi.findings f where scan_id = %(scan_id)s
+  and not exists (select from facedb.hidden_identity h where h.identity_id in (f.identity_a_id, f.identity_b_id))
+group by 1 order by 1;
 
 -- name: group_members
--- Who belongs to each proposed group of more than two identities.
+-- Who belongs to each proposed group of more than two identities; hidden people are left out.
 select f.group_number, min(f.group_lowest), array_agg(distinct n.name order by n.name)
 from facedb.finding f
 join facedb.identity n on n.id in (f.identity_a, f.identity_b)
 where f.scan_id = %(scan_id)s and f.group_number is not null
+  and not exists (select from facedb.hidden_identity h where h.identity_id in (f.identity_a, f.identity_b))
 group by f.group_number having count(distinct n.id) > 2
 order by f.group_number;
 

@@ -159,7 +159,7 @@ select min(threshold) from facedb.scan where status = 'finished' and model_id = 
 -- name: scan_by_id
 -- One scan.
 select id, model_id, base_scan_id, status, threshold, scope, engine, faces, new_faces, identities, comparisons, pairs, links,
-       join_seconds, started_at, finished_at
+       join_seconds, started_at, finished_at, made_by
 from facedb.scan where id = %(scan_id)s;
 
 -- name: latest_scan
@@ -183,6 +183,7 @@ update facedb.scan set engine = %(engine)s where id = %(scan_id)s;
 -- Close a scan; from here on it does not change.
 update facedb.scan s
 set status = 'finished', finished_at = now(), pairs = %(pairs)s, links = %(links)s, certain_above = %(certain_above)s,
+    made_by = %(made_by)s,
     comparisons = (select coalesce(sum(t.comparisons), 0) from facedb.scan_tile t where t.scan_id = s.id),
     join_seconds = (select coalesce(sum(t.seconds), 0) from facedb.scan_tile t where t.scan_id = s.id)
 where s.id = %(scan_id)s;

@@ -19,6 +19,7 @@ from facedb.db.connection import Connection
 from facedb.join.loop import Block, plan_blocks
 from facedb.scan import pair_rows, scan_rows
 from facedb.scan.faces.gallery_faces import GalleryFaces
+from facedb.scan.findings.make import make, of_another_make
 from facedb.scan.pair_rows import Labels, LedgerBlock
 from facedb.scan.scan_rows import ScanRow
 from facedb.scan.tiles import chunks, tile_rows
@@ -95,7 +96,8 @@ def plan(
     """Decide how to come to a complete scan of ``faces`` with the least work, and say so.
 
     ``outside`` are the embeddings without a label that are told beside them: not compared here, but where others are, findings differ.
-    Without ``may_build`` an earlier scan is the answer or of no use, because it has not kept every pair.
+    Without ``may_build`` an earlier scan is the answer or of no use, because it has not kept every pair. Where nothing is new but this
+    facedb, a scan that carries every pair over has its findings made anew.
     """
     resumable = _resume(conn, model_id, scope, faces, threshold, full=full, reporter=reporter)
     if resumable is not None:
@@ -106,7 +108,12 @@ def plan(
             if base is not None:
                 quiet = reporter if may_build else Silent()
                 built = _build_on(conn, base, faces, threshold, block_rows, outside, quiet)
-                if may_build or built.finished is not None:
+                if may_build:
+                    return built
+                if built.finished is not None:
+                    stale = of_another_make(base)
+                    if stale is not None:
+                        reporter.say(stale)
                     return built
         lowest = scan_rows.lowest_scanned(conn, model_id, scope)
         if lowest is not None and lowest > threshold:
@@ -210,8 +217,10 @@ def _build_on(
     same = int(unchanged.sum())
     alike = same == len(faces) == len(ids) and base.threshold == threshold
     if alike and np.array_equal(np.sort(outside), pair_rows.outsiders(conn, base.id)):
-        reporter.say(f"Nothing is new since scan {base.id}; its rows are the answer.")
-        return Plan(faces, same, [], finished=base)
+        if base.made_by == make() or base.links_only:
+            reporter.say(f"Nothing is new since scan {base.id}; its rows are the answer.")
+            return Plan(faces, same, [], finished=base)
+        reporter.say(f"Nothing is new since scan {base.id}, but its findings were made by another version of facedb.")
     old, new = np.flatnonzero(unchanged), np.flatnonzero(~unchanged)
     kept = _to_keep(blocks, same)
     if kept is not None:

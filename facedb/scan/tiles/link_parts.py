@@ -13,6 +13,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.lookup import run_starts
 from facedb.core.records import Float32Array, Int64Array
 from facedb.db.connection import Connection
 from facedb.db.queries import load
@@ -50,7 +51,7 @@ def roll_up_tile(
     order = np.lexsort((-second, -first, scores, high, low))
     low, high, face_low, face_high = low[order], high[order], face_low[order], face_high[order]
     first, second, scores = first[order], second[order], scores[order]
-    starts = np.flatnonzero(np.r_[True, (low[1:] != low[:-1]) | (high[1:] != high[:-1])])
+    starts = run_starts(low, high)
     return [
         LinkPart(
             int(low[start]),

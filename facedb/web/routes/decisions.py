@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, BackgroundTasks
+from fastapi import APIRouter
 from pydantic import Field
 
 from facedb.core.errors import UsageError
@@ -69,9 +69,7 @@ class Bulk(Body):
 
 
 @router.post("/cases/{scan_id}/{rank}/decision")
-def decide(
-    parts: PartsHere, session: SessionHere, scan_id: Integer, rank: Integer, said: Decision, after: BackgroundTasks
-) -> Decided:
+def decide(parts: PartsHere, session: SessionHere, scan_id: Integer, rank: Integer, said: Decision) -> Decided:
     """Answer a finding, or say something of some of its images; refused where somebody said something since ``seen``."""
     with parts.pool.connection() as conn:
         target = said.target_id
@@ -80,17 +78,15 @@ def decide(
         wish = Wish(scan_id, rank, said.answer, said.seen, tuple(said.faces), target, said.stays, said.note)
         if target is not None and said.target_id is not None:
             identities.must_exist(conn, target)
-        after.add_task(parts.learning.learn)
         return _decided(parts, conn, session, [wish])[0]
 
 
 @router.post("/decisions")
-def decide_many(parts: PartsHere, session: SessionHere, said: Bulk, after: BackgroundTasks) -> list[Decided]:
+def decide_many(parts: PartsHere, session: SessionHere, said: Bulk) -> list[Decided]:
     """Give many findings the same answer, all or none; they are undone together."""
     if len({(one.scan_id, one.rank) for one in said.cases}) != len(said.cases):
         raise UsageError("A case is named twice: name each once.")
     with parts.pool.connection() as conn:
-        after.add_task(parts.learning.learn)
         wishes = [decisions.as_proposed(conn, Wish(one.scan_id, one.rank, said.answer, one.seen)) for one in said.cases]
         return _decided(parts, conn, session, wishes)
 
@@ -104,12 +100,12 @@ def take_face(parts: PartsHere, session: SessionHere, image_id: Bigint, said: Ta
 
 
 @router.post("/undo")
-def undo(parts: PartsHere, session: SessionHere, after: BackgroundTasks) -> Undone:
+def undo(parts: PartsHere, session: SessionHere) -> Undone:
     """Take back the last decision of this sitting."""
     with parts.pool.connection() as conn:
-        after.add_task(parts.learning.learn)
         undone = decisions.undo(conn, session.sitting_id, session.reviewer)
         conn.commit()
+        parts.learning.learn()
         also = []
         for scan in sorted({one for one, _ in undone.cases}):
             before, ranks = parts.standing.last(scan), {rank for one, rank in undone.cases if one == scan}
@@ -123,6 +119,7 @@ def _decided(parts: Parts, conn: Connection, session: Session, wishes: list[Wish
     before = {scan: parts.standing.at(conn, scan) for scan in {wish.scan_id for wish in wishes}}
     decided = decisions.decide(conn, session.sitting_id, session.reviewer, wishes)
     conn.commit()
+    parts.learning.learn()
     for scan, stood in before.items():
         place = max(k for k, wish in enumerate(wishes) if wish.scan_id == scan)
         ranks = {wish.rank for wish in wishes if wish.scan_id == scan}

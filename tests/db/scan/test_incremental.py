@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from facedb.db.connection import Database
+from facedb.scan.findings.ranked import FindingSelection, of_another_make
 from tests.db.population import Population, clustered, exact_scores, unit
 from tests.db.scan.scans import DIM, ENGINES, Talk, at_score, crowd, findings_of, histograms_of, links_of, people, run
 
@@ -16,6 +17,31 @@ def test_nothing_new_gives_the_earlier_scan(database: Database) -> None:
     again = run(database)
     assert again.reused
     assert again.scan.id == first.scan.id
+
+
+def test_findings_of_another_make_are_made_anew_without_a_search_and_told_as_such_until_then(
+    database: Database,
+) -> None:
+    crowd(database)
+    first = run(database)
+    assert of_another_make(database, FindingSelection()) is None
+    with database.connection() as conn:
+        conn.execute("update facedb.scan set made_by = '0.0.1 of old'")
+        conn.execute("update facedb.finding set confidence = 1")
+    assert of_another_make(database, FindingSelection()) == (
+        "The findings of scan 1 were made by another version of facedb: to renew them, check or scan again as before, "
+        "which searches nothing anew."
+    )
+    talk = Talk()
+    again = run(database, reporter=talk)
+    assert (again.reused, again.scan.base_scan_id, again.scan.new_faces) == (False, first.scan.id, 0)
+    assert (again.scan.comparisons, again.tiles_done) == (0, 0)
+    assert "Nothing is new since scan 1, but its findings were made by another version of facedb." in talk.said
+    whole = run(database, full=True)
+    for rows_of in (links_of, findings_of, histograms_of):
+        assert rows_of(database, again) == rows_of(database, whole)
+    assert run(database).reused
+    assert of_another_make(database, FindingSelection()) is None
 
 
 def test_an_incremental_scan_equals_a_full_one_after_every_kind_of_change(database: Database) -> None:

@@ -99,6 +99,12 @@ def test_such_a_scan_is_never_built_on_and_is_the_answer_while_nothing_is_new(po
     first = run(population.db)
     talk = Talk()
     assert run(population.db, talk).reused
+    with population.db.connection() as conn:
+        conn.execute("update facedb.scan set made_by = '0.0.1 of old'")
+    assert run(population.db, talk).reused
+    assert talk.said == [
+        "The findings of scan 1 were made by another version of facedb: to renew them, scan with --full."
+    ]
     assert not run(population.db, links_only=False).reused
     population.add(clustered(np.random.default_rng(3), 4, DIM, 1), ["new"] * 4)
     later = run(population.db)

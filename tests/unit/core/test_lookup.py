@@ -36,3 +36,11 @@ def test_of_each_run_the_highest_score_counts_and_of_equal_ones_the_first_rows(n
     wanted = order[np.searchsorted(key[order], np.unique(key))]
     found = best_of_runs(run_starts(key), scores, first, second)
     assert [each.tolist() for each in found] == [first[wanted].tolist(), second[wanted].tolist()]
+
+
+@pytest.mark.parametrize("n", [0, 1, 300])
+def test_runs_of_several_columns_begin_where_any_of_them_changes(n: int) -> None:
+    rows = np.unique(np.random.default_rng(n).integers(0, 12, (n, 2)), axis=0).repeat(2, axis=0)
+    starts = run_starts(rows[:, 0], rows[:, 1])
+    assert starts.tolist() == [k for k in range(len(rows)) if k == 0 or rows[k].tolist() != rows[k - 1].tolist()]
+    assert len(run_starts(rows[:, 0])) == len(np.unique(rows[:, 0]))

@@ -140,6 +140,17 @@ def test_a_person_in_two_moods_is_neither_mixed_nor_full_of_strays(crowd: Crowd)
     assert told(scan(folders([*clean(crowd, skip=(0, 1)), (60, np.concatenate(moods))]))) == []
 
 
+def test_two_photos_in_profile_make_no_folder_mixed(crowd: Crowd) -> None:
+    # They show a good third of their person, and each other as much as a person shows.
+    side = unit(0.35 * crowd.centres[:1] + 0.75 * unit(crowd.rng.standard_normal((1, 128))))[0]
+    profiles = crowd.around(side, 2)
+    found = scan(folders([*clean(crowd, skip=(0,)), (1, crowd.faces(0, 30)), (1, profiles)]))
+    assert [row for row in told(found) if row[0] == "mixed"] == []
+    stranger = crowd.around(unit(crowd.rng.standard_normal((1, 128)))[0], 2)
+    again = scan(folders([*clean(crowd, skip=(0,)), (1, crowd.faces(0, 30)), (1, stranger)]))
+    assert told(again) == [("mixed", 1, -1)]
+
+
 def test_a_stray_in_the_folder_of_a_split_identity_is_told_besides_the_merge(crowd: Crowd) -> None:
     found = scan(folders([*clean(crowd), (50, crowd.faces(3, 6)), (50, crowd.faces(6, 1)), (4, crowd.faces(9, 1))]))
     assert sorted(told(found, least=0.25)) == [("merge", 4, 50), ("stray", 4, 10), ("stray", 50, 7)]

@@ -59,6 +59,10 @@ AGREE = [
     ("Chu_Jung-chi", "Zhu_Rongji", Agreement.ALIKE),
     ("Roh_Moo-hyun", "No_Mu-hyeon", Agreement.ALIKE),
     ("Lee_Hoi-chang", "Yi_Hoe-chang", Agreement.ALIKE),
+    ("Sean_Hill", "Shawn_Hill", Agreement.ALIKE),
+    ("Günter_Hill", "Guenther_Hill", Agreement.ALIKE),
+    ("Kenzaburo_Oe", "Kenzaburo_Ohe", Agreement.ALIKE),
+    ("Recep_Hill", "Rejep_Hill", Agreement.ALIKE),
     ("J_Smith", "John_Smith", Agreement.LOOSE),
     ("George_Bush", "George_W_Bush", Agreement.LOOSE),
     ("John_F_Kennedy", "John_Fitzgerald_Kennedy", Agreement.LOOSE),
@@ -68,6 +72,61 @@ AGREE = [
     ("Gates_Bob", "Robert_Gates", Agreement.LOOSE),
     ("Liz_Taylor", "Elizabeth_Taylor", Agreement.LOOSE),
 ]
+
+# One name in two spellings: umlauts, mute h, Irish, Turkish and Italian ones, nicknames; all were written down after the rules.
+ONE_NAME = """
+    Günther_Grass Guenther_Grass, Gunter_Grass Günter_Grass, Guenter_Netzer Gunter_Netzer, Jörg_Haider Joerg_Haider,
+    Gerhard_Schröder Gerhard_Schroeder, Rüdiger_Vogler Ruediger_Vogler, Thomas_Müller Thomas_Mueller,
+    Franz_Müntefering Franz_Muentefering, Jürgen_Klinsmann Juergen_Klinsmann, Käthe_Kollwitz Kaethe_Kollwitz, Götz_George Goetz_George,
+    Hans-Dietrich_Guertler Hans_Dietrich_Gürtler, Ahmet_Guel Ahmet_Gül, Shaun_Penn Sean_Penn, Shawn_Connery Sean_Connery,
+    Seamus_Heaney Shamus_Heaney, Ciaran_Hinds Kieran_Hinds, Eoin_Morgan Owen_Morgan, Aisling_Bea Ashling_Bea,
+    Siobhan_Finneran Shivaun_Finneran, Cemal_Kaya Jemal_Kaya, Cengiz_Ünder Jengiz_Under, Hatice_Aslan Hatije_Aslan,
+    Necip_Fazil Nejip_Fazil, Nacer_Chadli Nasser_Chadli, Cesare_Prandelli Chesare_Prandelli, Felice_Rossi Feliche_Rossi,
+    Kenzo_Ohishi Kenzo_Oishi, Shinji_Ohe Shinji_Oe, Taro_Ohuchi Taro_Ouchi, Yoko_Ohno Yoko_Ono, Sadaharu_Oh Sadaharu_O,
+    Hirobumi_Itoh Hirobumi_Ito, Eisaku_Satoh Eisaku_Sato, Sara_Bernhardt Sarah_Bernhardt, Hanna_Arendt Hannah_Arendt,
+    Noa_Baumbach Noah_Baumbach, Teo_James Theo_James, Debora_Kerr Deborah_Kerr, Jon_Wayne John_Wayne, Katarina_Witt Katharina_Witt,
+    Marta_Graham Martha_Graham, Ann_Hathaway Anne_Hathaway, Carol_King Carole_King, Joan_Hill Joanna_Hill, Max_Weber Maxine_Weber,
+    Jonathon_Ross Jonathan_Ross, Alan_Turing Allan_Turing, Heinz_Ruehmann Heinz_Rühmann, Goetz_Otto Götz_Otto,
+    Guenther_Jauch Günther_Jauch, Juergen_Prochnow Jürgen_Prochnow, Peter_Huettner Peter_Hüttner, Karl_Boehm Karl_Böhm,
+    Uwe_Seeler Uwe_Seler, Erwin_Schroedinger Erwin_Schrödinger, Kurt_Goedel Kurt_Gödel, Hans_Moeller Hans_Möller,
+    Ernst_Jaeger Ernst_Jäger, Baerbel_Bohley Bärbel_Bohley, Jäger_Klaus Klaus_Jaeger, Wolfgang_Schäuble Wolfgang_Schaeuble,
+    Guenay_Yilmaz Günay_Yilmaz, Sean_Hannity Shawn_Hannity, Shaun_White Sean_White, Sinead_Cusack Shinaid_Cusack,
+    Diarmuid_Gavin Dermot_Gavin, Eoghan_Quigg Owen_Quigg, Ruairi_Quinn Rory_Quinn, Necati_Cumali Nejati_Cumali,
+    Ecevit_Bulent Ejevit_Bulent, Recep_Erdogan Rejep_Erdogan, Ercan_Gecmez Ercan_Gechmez, Luciano_Berio Luchiano_Berio,
+    Celik_Omer Chelik_Omer, Kenji_Ohe Kenji_Oe, Masao_Ohishi Masao_Oishi, Ken_Ohta Ken_Ota, Koji_Ohnuki Koji_Onuki,
+    Yuko_Satoh Yuko_Sato, Ryo_Katoh Ryo_Kato, Rut_Wilson Ruth_Wilson, Edit_Piaf Edith_Piaf, Judit_Polgar Judith_Polgar,
+    Elisabet_Moss Elisabeth_Moss, Mattias_Hill Matthias_Hill, Timoty_Dalton Timothy_Dalton, Antony_Hopkins Anthony_Hopkins,
+    Gotfried_Benn Gottfried_Benn
+"""
+# A man's name and a woman's, and others that sound or look a little alike.
+TWO_NAMES = """
+    Louis_Hill Louisa_Hill, Angel_Ruiz Angelina_Ruiz, Francis_Bacon Frances_Bacon, Joseph_Baker Josephine_Baker,
+    Ernest_Cole Ernestine_Cole, Wilhelm_Tell Wilhelmina_Tell, Andrew_Lloyd Andrea_Lloyd, Emil_Nolde Emily_Nolde,
+    Edwin_Starr Edwina_Starr, Justin_Long Justina_Long, Gabriel_Byrne Gabrielle_Byrne, Michael_Kors Michelle_Kors,
+    Henry_Ford Henrietta_Ford, George_Eliot Georgina_Eliot, Antoine_Roux Antoinette_Roux, Bernard_Shaw Bernadette_Shaw,
+    Nicolas_Sarkozy Nicole_Sarkozy, Claude_Monet Claudette_Monet, Julian_Assange Juliana_Assange, Marcel_Proust Marcella_Proust,
+    Denis_Hopper Denise_Hopper, Robert_Flack Roberta_Flack, Albert_Nagy Alberta_Nagy, Victor_Hugo Victoria_Hugo,
+    Stefan_Zweig Stefanie_Zweig, Karim_Benzema Karima_Benzema, Samir_Nasri Samira_Nasri, Pablo_Neruda Paola_Neruda,
+    Philip_Roth Philippa_Roth, Thomas_Mann Thomasina_Mann, Clement_Attlee Clementine_Attlee, Dean_Martin Deanna_Martin,
+    Sean_Penn Susan_Penn, Sean_Bean Ian_Bean, Ciaran_Hinds Karen_Hinds, Eoin_Morgan Ewa_Morgan, Recep_Kaya Rasim_Kaya,
+    Cemal_Kaya Kamal_Kaya, Cem_Karaca Kim_Karaca, Celine_Dion Selma_Dion, Lucie_Blue Luca_Blue, Günter_Hill Gunnar_Hill,
+    Guido_Hill Günter_Hill, Manuel_Hill Emanuela_Hill, Johan_Hill Joan_Hill, Johann_Hill Jana_Hill, Noah_Hill Nia_Hill,
+    Cecil_Hill Cecilia_Hill, Felice_Hill Felix_Hill, Clark_Hill Clara_Hill, Louis_Vega Luisa_Vega, Angel_Perez Angelica_Perez,
+    Clement_Reed Clementine_Reed, Justin_Bell Justine_Bell, Pierre_Blanc Pierrette_Blanc, Yves_Klein Yvette_Klein,
+    Paul_Newman Paulette_Newman, Paul_Newman Paulina_Newman, Georges_Sand Georgette_Sand, Nicolas_Cage Nicolette_Cage,
+    Jacques_Brel Jacqueline_Brel, Alexander_Pope Alexandra_Pope, Rene_Adler Renate_Adler, Thomas_Wolf Tamsin_Wolf,
+    Roland_Garros Rolanda_Garros, Fernando_Rey Fernanda_Rey, Ricardo_Rey Ricarda_Rey, Leonardo_Rey Leonarda_Rey,
+    Gerard_Rey Geraldine_Rey, Amadeo_Rey Amada_Rey, Oskar_Lind Olga_Lind, Sean_Lock Jean_Lock, Shawn_Lock Dawn_Lock,
+    Sean_Lock Sonia_Lock, Owen_Lock Ewan_Lock, Rory_Lock Rita_Lock, Kieran_Lock Karina_Lock, Dermot_Lock Dorothy_Lock,
+    Recep_Oz Recai_Oz, Cenk_Oz Kenan_Oz, Cevat_Oz Cavit_Oz, Jale_Oz Celal_Oz, Marco_Villa Marcella_Villa, Alice_Hill Alicia_Hill,
+    Vince_Hill Vanja_Hill, Grace_Hill Greg_Hill, Joel_Hill Julie_Hill, Noel_Hill Nola_Hill, Samuel_Hill Samuela_Hill,
+    Michael_Hill Michaela_Hill, Rafael_Hill Rafaela_Hill, Guenther_Hill Gunda_Hill, Joern_Hill Joan_Hill, Ruth_Hill Rita_Hill,
+    Theo_Hill Thea_Hill, Noah_Hill Nora_Hill, Edith_Hill Edita_Hill
+"""
+
+
+def _pairs(listed: str) -> list[list[str]]:
+    return [pair.split() for pair in listed.split(",")]
 
 
 @pytest.mark.parametrize(("one", "other", "level"), AGREE)
@@ -105,9 +164,25 @@ def test_spellings_of_one_name_agree_and_are_found(one: str, other: str, level: 
         ("Xu_Wei", "Xie_Wei"),
         ("Kim_Dae-jung", "Kim_Jong-il"),
         ("Marie-Reine_Le_Gougne", "Queen_Rania"),
+        ("Louis_Hill", "Louise_Hill"),
+        ("Angel_Hill", "Angela_Hill"),
+        ("Shaun_Hill", "Susan_Hill"),
     ],
 )
 def test_other_names_do_not(one: str, other: str) -> None:
+    assert agreement(words(one), words(other)) <= Agreement.SURNAME
+    assert agreement(words(other), words(one)) <= Agreement.SURNAME
+
+
+@pytest.mark.parametrize(("one", "other"), _pairs(ONE_NAME))
+def test_names_that_no_rule_was_written_for_agree_in_two_spellings(one: str, other: str) -> None:
+    assert agreement(words(one), words(other)) >= Agreement.LOOSE
+    assert agreement(words(other), words(one)) >= Agreement.LOOSE
+    assert keys(words(one)) & keys(words(other))
+
+
+@pytest.mark.parametrize(("one", "other"), _pairs(TWO_NAMES))
+def test_names_of_two_people_do_not_agree_however_like_they_are(one: str, other: str) -> None:
     assert agreement(words(one), words(other)) <= Agreement.SURNAME
     assert agreement(words(other), words(one)) <= Agreement.SURNAME
 

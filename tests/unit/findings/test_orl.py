@@ -16,6 +16,7 @@ from facedb.findings.grading import grade
 from facedb.findings.names.evidence import names
 from facedb.findings.planting import Counts, plant
 from facedb.findings.reliability import calibration_error
+from tests.unit.findings.albums import Pool, draw, findings_of, judged
 from tests.unit.findings.names_made import name_of
 from tests.unit.findings.orl import Faces
 from tests.unit.findings.people import scan, told
@@ -101,6 +102,20 @@ def test_look_alikes_whose_photos_are_swapped_are_told_apart(orl: Faces) -> None
     gallery, hashes = orl.relabelled({"17/3": 7, "7/2": 17})
     found = [row for row in told(scan(gallery, hashes)) if row[0] != "duplicate"]
     assert sorted(found) == [("stray", 7, 17), ("stray", 17, 7)]
+
+
+def test_what_is_certain_of_a_few_of_them_holds(orl: Faces) -> None:
+    gallery = orl.gallery
+    pool = Pool(
+        gallery.vectors, gallery.identity_ids, np.full(400, np.nan), orl.hashes.look, np.arange(400).astype(str)
+    )
+    certain = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        album = draw(pool, rng, int(rng.integers(3, 20)), (0.65, 0.3, 0.12)[seed % 3], clean=False)
+        certain += [holds for _, sure, holds, _ in judged(pool, album, findings_of(pool, album)) if sure >= CERTAIN]
+    assert np.mean(certain) >= 0.95
+    assert len(certain) >= 30
 
 
 def test_a_photo_with_a_bystander_of_equal_size_takes_part_with_the_right_face(orl: Faces) -> None:

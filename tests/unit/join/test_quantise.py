@@ -10,17 +10,22 @@ from tests.unit.join.galleries import clustered, every_pair, run, unit
 
 
 @settings(deadline=None)
-@given(seed=st.integers(0, 2**31), dim=st.sampled_from([1, 2, 64, 512]), sharpness=st.floats(0.2, 8))
-def test_the_measured_int8_error_bounds_every_row(seed, dim, sharpness):
+@given(
+    seed=st.integers(0, 2**31),
+    dim=st.sampled_from([1, 2, 64, 512]),
+    sharpness=st.floats(0.2, 8),
+    largest=st.sampled_from([127, 79]),
+)
+def test_the_measured_int8_error_bounds_every_row(seed, dim, sharpness, largest):
     rng = np.random.default_rng(seed)
     vectors = unit(
         np.sign(rng.standard_normal((200, dim))) * np.abs(rng.standard_normal((200, dim))) ** sharpness + 1e-6
     )
-    result = quantise_int8(vectors, threads=2)
+    result = quantise_int8(vectors, threads=2, largest=largest)
     codes = result.codes[:, :dim].astype(np.float64)
     true = np.linalg.norm(vectors.astype(np.float64) - codes / result.scale, axis=1).max()
     assert true <= result.error <= true * 1.001 + 1e-6
-    assert np.abs(result.codes.astype(int)).max() <= 127
+    assert np.abs(result.codes.astype(int)).max() == largest
     assert not result.codes[:, dim:].any()
     assert result.codes.shape[1] % 64 == result.codes.ctypes.data % 64 == 0
     approximate = (result.codes.astype(np.int64) @ result.codes.astype(np.int64).T) / result.scale**2
@@ -42,6 +47,7 @@ def test_the_scale_is_that_of_the_largest_value_wherever_it_lies():
     vectors = unit(np.random.default_rng(0).standard_normal((3_000, 64)))
     vectors[2_500] = np.eye(64, dtype=np.float32)[3]
     assert quantise_int8(vectors).scale == 127.0
+    assert quantise_int8(vectors, largest=79).scale == quantise_int8(vectors, largest=79, scale=127.0).scale == 79.0
 
 
 def test_an_empty_gallery_quantises_to_nothing():

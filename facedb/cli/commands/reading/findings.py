@@ -36,7 +36,11 @@ def findings(
     ] = None,
     only_open: Annotated[bool, typer.Option("--open", help="Only findings that nobody has decided yet.")] = False,
     denied: Annotated[
-        bool, typer.Option("--all", help="Also findings that a person answered so that nothing is left to do.")
+        bool,
+        typer.Option(
+            "--all",
+            help="Also findings that a person answered so that nothing is left to do, and those of hidden people.",
+        ),
     ] = False,
     dataset: DatasetOption = None,
     scan: ScanOption = None,
@@ -45,7 +49,7 @@ def findings(
     from facedb.cli.finding_list import print_findings
     from facedb.scan.findings import ranked
 
-    selection = ranked.FindingSelection(scan, kind, min_confidence, dataset, only_open, denied, limit)
+    selection = ranked.FindingSelection(scan, kind, min_confidence, dataset, only_open, denied, denied, limit)
     with database(ctx) as db:
         with ranked.findings(db, selection) as rows:
             if output is Format.TABLE:
@@ -60,6 +64,7 @@ def findings(
         said = ranked.track_record(db, selection).sentence() if output is Format.TABLE else None
         if said is not None:
             typer.echo(said)
-        rest = None if denied or only_open else ranked.settled(db, selection).sentence()
-        if rest is not None:
-            state_of(ctx).reporter.say(rest)
+        rest = None if denied or only_open else ranked.left_out(db, selection).sentence()
+        for remark in (rest, ranked.of_another_make(db, selection)):
+            if remark is not None:
+                state_of(ctx).reporter.say(remark)

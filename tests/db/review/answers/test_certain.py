@@ -114,3 +114,18 @@ def test_photos_of_several_people_and_newcomers_are_left_to_people_and_counted(f
         make_plan(folders, auto=True).remarks[0]
         == "Left out: 1 certain newcomer has no name yet; decide with `facedb review`."
     )
+
+
+def test_nothing_is_done_to_people_whom_nobody_is_to_be_asked_about(folders: Database) -> None:
+    _find(folders, "merge", 0.99, "a", "b")
+    _find(folders, "merge", 0.98, "c", "d")
+    with folders.connection() as conn:
+        conn.execute(
+            "insert into facedb.hidden_identity (identity_id, hidden_by) select id, 'eve' from facedb.identity where name = 'b'"
+        )
+    assert _steps(folders) == {("merge", "d", "c")}
+    assert make_plan(folders, auto=True).remarks[0] == (
+        "Left out: 1 certain finding names people hidden from review; decide with `facedb review`."
+    )
+    say(folders, [Statement("link", "a", "same", "b", by="eve")])
+    assert _steps(folders) == {("merge", "b", "a"), ("merge", "d", "c")}, "what a person says is done"

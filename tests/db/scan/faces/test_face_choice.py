@@ -12,6 +12,7 @@ from facedb.db.connection import Database
 from facedb.report import reading
 from facedb.review import taken_faces
 from facedb.review.forget import Subject, forget
+from facedb.scan import search_rows
 from facedb.scan.findings.ranked import FindingSelection, findings
 from facedb.scan.run import ScanOptions, ScanSummary, scan
 from tests.db.population import Population, unit
@@ -91,6 +92,17 @@ def test_a_bystander_makes_no_finding_and_is_told_as_whom_the_photo_also_shows(a
         shown = conn.execute("select role, also_shows from bi.faces where face_id = %s", (other,)).fetchone()
     assert shown == ("bystander", "p07")
     assert done.scan.faces == 5 * PEOPLE + 1
+
+
+def test_a_search_that_finds_a_bystander_does_not_call_him_by_the_name_of_the_folder(album: Album) -> None:
+    album.together(2, 7, 2)
+    album.scan()
+    with album.database.connection() as conn:
+        found = search_rows.nearest(conn, album.population.model, album.centres[7], 6, approximate=False)
+    assert sorted((face.identity, face.role, face.also_shows) for face in found if face.role) == [
+        (None, "bystander", "p07")
+    ]
+    assert {face.identity for face in found if not face.role} == {"p07"}
 
 
 def test_a_photo_on_which_no_face_fits_is_a_stray_that_says_which_face_is_meant(album: Album) -> None:

@@ -12,11 +12,11 @@ from facedb.findings.rates.histogram import BINS
 from facedb.review.verdicts import Statement, say
 from facedb.scan.findings.ranked import (
     FindingSelection,
-    Settled,
+    LeftOut,
     finding_counts,
     findings_in_words,
+    left_out,
     merge_groups,
-    settled,
 )
 from tests.db.population import Population
 from tests.db.scan.findings.folders import PEOPLE, name, populate, read, run
@@ -88,8 +88,8 @@ def test_a_finding_that_a_person_denied_stays_hidden_until_new_images_join_it(da
     say(database, [Statement("link", "p03", "different", b="p20"), Statement("face", stray, "same")])
     assert [r["verdict"] for r in read(database, denied=True)] == ["same", "different"]
     assert read(database) == []
-    assert settled(database, FindingSelection()) == Settled(2, 2)
-    one = settled(database, FindingSelection(kind="stray", limit=1)).sentence()
+    assert left_out(database, FindingSelection()) == LeftOut(2, 0, 2)
+    one = left_out(database, FindingSelection(kind="stray", limit=1)).sentence()
     assert one == "1 more finding is answered and asks for nothing (1 in all): --all shows it too."
     Population(database, DIM).add(Crowd(PEOPLE, seed=6).faces(3, 2), [name(20)] * 2)
     run(database)

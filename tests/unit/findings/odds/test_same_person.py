@@ -9,8 +9,8 @@ from facedb.core.finding import CERTAIN, Kind
 from facedb.findings.find import study_folders
 from facedb.findings.odds.mates import Mates
 from facedb.findings.odds.same_person import two_groups
-from facedb.findings.odds.spread import Spread, fit_spread
-from facedb.findings.odds.tail import fit_tail
+from facedb.findings.odds.spread import Spread, expected_spread, fit_spread
+from facedb.findings.odds.tail import Tail, fit_tail
 from facedb.join.gallery import Gallery
 from tests.unit.findings.odds.crowds import known
 from tests.unit.findings.people import Crowd, folders, rows, scan
@@ -129,6 +129,46 @@ def test_a_tail_is_found_again_and_never_gets_flatter() -> None:
     for at, true in ((3.0, 1.35e-3), (4.0, 3.17e-5), (5.0, 2.87e-7)):
         assert tail.survival(np.array([at]))[0] == pytest.approx(true, rel=0.35)
     assert tail.bend >= 0
+
+
+def test_a_tail_read_off_a_few_values_leaves_open_how_steep_it_is() -> None:
+    rng = np.random.default_rng(3)
+    far = np.array([7.0])
+    plugged, foretold = [], []
+    for _ in range(2000):
+        values = rng.exponential(size=8)
+        rate = 1 / values.mean()
+        plugged.append(Tail(0.0, 1.0, rate, 0.0).survival(far)[0])
+        foretold.append(Tail(0.0, 1.0, rate, 0.0, seen=8.0).survival(far)[0])
+    median, true = np.median, np.exp(-7.0)
+    assert median(plugged) < true < median(foretold)
+    assert Tail(0.0, 1.0, 1.0, 0.3, seen=1e9).survival(far)[0] == pytest.approx(
+        Tail(0.0, 1.0, 1.0, 0.3).survival(far)[0]
+    )
+    grid = np.linspace(1.0, 400.0, 400_001)
+    few = Tail(1.0, 0.1, 1.5, 0.3, seen=12.0)
+    assert np.trapezoid(few.density(grid), grid) == pytest.approx(0.1, rel=1e-3)
+
+
+def test_the_components_of_strangers_scores_follow_from_what_one_person_scores() -> None:
+    rng = np.random.default_rng(5)
+    for genuine in (0.4, 0.8):
+        centres = rng.standard_normal((200, 1, 64))
+        faces = np.sqrt(genuine) * centres + np.sqrt(1 - genuine) * rng.standard_normal((200, 6, 64))
+        first, second = faces[:100] / 8, faces[100:] / 8
+        scores = np.einsum("piv,qjv->pqij", first, second)
+        one = scores[:, :, 0, 0].var()
+        expected = expected_spread(genuine)
+        for a, b in ((1, 1), (1, 6), (6, 6)):
+            seen = scores[:, :, :a, :b].mean(axis=(2, 3)).var()
+            assert float(expected.variance(np.array(a), np.array(b))) == pytest.approx(seen / one, rel=0.1)
+
+
+def test_folders_of_one_size_do_not_leave_what_single_faces_add_to_chance() -> None:
+    study = study_folders(folders([(k, Crowd(5, seed=4).faces(k, 2)) for k in range(5)]))
+    spread = study.odds.strangers.spread
+    assert 0.3 < spread.persons / spread.variance(np.ones(1), np.ones(1))[0] < 0.7
+    assert spread.faces > 0
 
 
 def test_the_components_of_the_spread_are_found_again() -> None:

@@ -16,6 +16,7 @@ from facedb.join.gallery import Gallery
 from facedb.join.integer import int8, kernels, prefix_choice
 from facedb.join.integer.int8 import Int8Searcher
 from facedb.join.integer.kernels import KERNELS, why_not
+from facedb.join.integer.onnx_kernel import LARGEST_IN_INT16, OnnxRuntime
 from facedb.join.integer.prefix import make_prefix, principal_axes
 from facedb.join.loop import join
 from facedb.join.score import pair_scores
@@ -26,7 +27,8 @@ from tests.unit.join.galleries import clustered, every_pair, make_gallery, tripl
 
 HERE = [kernel for kernel in KERNELS if why_not(kernel, 64) is None]
 SHARES = [None, 0.2, 0.6, 1.0]
-WAYS = list(itertools.product(HERE, SHARES))
+SMALL_CODES = OnnxRuntime(LARGEST_IN_INT16)
+WAYS = [*itertools.product(HERE, SHARES), (SMALL_CODES, None), (SMALL_CODES, 0.6)]
 each_way = pytest.mark.parametrize(
     ("kernel", "share"), WAYS, ids=[f"{kernel.name}-{share or 'full'}" for kernel, share in WAYS]
 )

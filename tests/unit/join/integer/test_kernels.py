@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from facedb.join import processor
 from facedb.join.integer import kernels, onnx_kernel
 from facedb.join.integer.kernels import KERNELS, fastest, in_words, measure, multiply, why_not
-from facedb.join.integer.onnx_kernel import OnnxRuntime
+from facedb.join.integer.onnx_kernel import LARGEST_IN_INT16, OnnxRuntime
 
-HERE = [kernel for kernel in KERNELS if why_not(kernel, 64) is None]
+HERE = [kernel for kernel in (*KERNELS, OnnxRuntime(LARGEST_IN_INT16)) if why_not(kernel, 64) is None]
 each_kernel = pytest.mark.parametrize("kernel", HERE, ids=[kernel.name for kernel in HERE])
 
 
@@ -27,17 +27,18 @@ def wide_products(rows, columns):
 )
 def test_every_kernel_adds_the_products_of_any_codes_exactly(kernel, seed, m, n, width):
     rng = np.random.default_rng(seed)
-    rows, columns = (rng.integers(-127, 128, (count, width), dtype=np.int8) for count in (m, n))
+    most = kernel.largest
+    rows, columns = (rng.integers(-most, most + 1, (count, width), dtype=np.int8) for count in (m, n))
     assert (multiply(kernel, rows, columns) == wide_products(rows, columns)).all()
 
 
 @each_kernel
 @pytest.mark.parametrize("width", [64, 512, 1280])
 def test_every_kernel_adds_the_largest_products_there_are_exactly(kernel, width):
-    rows = np.full((600, width), 127, np.int8)
-    rows[1::2] = -127
-    columns = np.full((513, width), -127, np.int8)
-    columns[:, ::3] = 127
+    rows = np.full((600, width), kernel.largest, np.int8)
+    rows[1::2] *= -1
+    columns = np.full((513, width), -kernel.largest, np.int8)
+    columns[::2, ::3] *= -1
     assert (multiply(kernel, rows, columns) == wide_products(rows, columns)).all()
 
 
@@ -53,7 +54,7 @@ def test_a_multiplier_keeps_its_output_and_fills_it_again(kernel):
     output = np.empty((30, 40), np.int32)
     product = kernel.multiplier(output)
     for _ in range(3):
-        rows, columns = (rng.integers(-127, 128, (count, 64), dtype=np.int8) for count in (30, 40))
+        rows, columns = (rng.integers(-79, 80, (count, 64), dtype=np.int8) for count in (30, 40))
         expected = wide_products(rows, columns)
         product(kernel.convert(rows), kernel.pack(columns))
         assert (output == expected).all()
@@ -64,6 +65,9 @@ class Saturating:
 
     name = "saturating"
     height = width = 64
+
+    def __init__(self, largest=127):
+        self.largest = largest
 
     def missing(self):
         return None
@@ -92,6 +96,11 @@ def test_a_kernel_that_saturates_is_kept_out_and_never_the_fastest(monkeypatch):
     assert "+-127" in (measured["saturating"].why_not or "")
 
 
+def test_the_codes_taken_without_vnni_are_the_largest_that_int16_sums_add_exactly():
+    assert why_not(Saturating(LARGEST_IN_INT16), 128) is None
+    assert f"+-{LARGEST_IN_INT16 + 1}" in (why_not(Saturating(LARGEST_IN_INT16 + 1), 128) or "")
+
+
 def test_the_fastest_kernel_is_the_one_that_measured_fastest():
     speeds = measure(256)
     assert fastest(256).name == speeds[0].name
@@ -99,15 +108,21 @@ def test_the_fastest_kernel_is_the_one_that_measured_fastest():
     assert all(speed.name in in_words(speeds) for speed in speeds)
 
 
-def test_without_vnni_onnx_runtime_is_refused_on_x86(monkeypatch):
-    monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    monkeypatch.setattr(processor, "instructions", lambda: ("AVX-512", "AVX2"))
-    assert "VNNI" in (OnnxRuntime().missing() or "")
-    monkeypatch.setattr(processor, "instructions", lambda: ("AVX-VNNI", "AVX2"))
+@pytest.mark.parametrize(
+    ("machine", "instructions", "largest"),
+    [
+        ("x86_64", ("AVX-512", "AVX2"), LARGEST_IN_INT16),
+        ("AMD64", ("AVX2",), LARGEST_IN_INT16),
+        ("x86_64", ("AVX-VNNI", "AVX2"), 127),
+        ("aarch64", ("NEON dot",), 127),
+    ],
+)
+def test_onnx_runtime_takes_smaller_codes_on_x86_without_vnni_alone(monkeypatch, machine, instructions, largest):
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr(processor, "instructions", lambda: instructions)
+    assert OnnxRuntime().largest == largest
     assert OnnxRuntime().missing() is None
-    monkeypatch.setattr("platform.machine", lambda: "aarch64")
-    monkeypatch.setattr(processor, "instructions", lambda: ("NEON dot",))
-    assert OnnxRuntime().missing() is None
+    assert ("codes to 79" in OnnxRuntime().name) == (largest == 79)
 
 
 def test_without_onnx_runtime_the_other_kernels_work(monkeypatch):

@@ -9,8 +9,8 @@ from facedb.join.integer.prefix import REMAINDER_CODES, Prefix, encode, make_pre
 from tests.unit.join.galleries import unit
 
 
-def bounds_of(prefix, vectors, threads=1):
-    coded = encode(prefix, vectors, threads=threads)
+def bounds_of(prefix, vectors, threads=1, largest=127):
+    coded = encode(prefix, vectors, threads=threads, largest=largest)
     codes = coded.codes.astype(np.int64)
     return (codes @ codes.T) / coded.scale**2 + coded.epsilon, coded
 
@@ -27,17 +27,18 @@ def scores_of(vectors):
     size=st.integers(1, 256),
     fall=st.floats(0.0, 6.0),
     sharpness=st.floats(0.2, 6),
+    largest=st.sampled_from([127, 79]),
 )
-def test_no_score_is_above_its_bound(seed, dim, size, fall, sharpness):
+def test_no_score_is_above_its_bound(seed, dim, size, fall, sharpness, largest):
     rng = np.random.default_rng(seed)
     values = rng.standard_normal((120, dim))
     spectrum = np.exp(-fall * np.arange(dim) / dim)
     turn, _ = np.linalg.qr(rng.standard_normal((dim, dim)))
     vectors = unit((np.sign(values) * np.abs(values) ** sharpness * spectrum) @ turn)
     prefix = make_prefix(principal_axes(vectors), min(size, dim))
-    bounds, coded = bounds_of(prefix, vectors, threads=2)
+    bounds, coded = bounds_of(prefix, vectors, threads=2, largest=largest)
     assert (scores_of(vectors) <= bounds).all()
-    assert np.abs(coded.codes.astype(int)).max() <= 127
+    assert np.abs(coded.codes.astype(int)).max() <= largest
     assert not coded.codes[:, prefix.width :].any()
 
 
