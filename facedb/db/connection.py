@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from facedb.core.errors import ConfigError, ConflictError, DatabaseError, FacedbError, SchemaError, UsageError
 from facedb.core.files.paths import display
+from facedb.core.machine import memory
 from facedb.core.settings import Settings
 from facedb.db import session
 from facedb.db.server import room
@@ -22,6 +23,9 @@ from facedb.db.session import Connection, libpq_variables
 from facedb.db.wait import Say, silent
 
 __all__ = ["Connection", "Database", "connect", "conninfo", "describe", "translate", "translated"]
+
+# Where the embedded server shares a limit, a listing of some rows was ended by the kernel with 45 MB left.
+_LEAST_BYTES = 72 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,10 @@ class Database:
 def connect(settings: Settings, *, say: Say = silent) -> Iterator[Database]:
     """The database of the settings; the embedded server runs at least as long as this block, and ``say`` hears of waits.
 
-    Raises ConfigError where the DSN cannot be understood and DatabaseError where the embedded server does not start.
+    Raises ConfigError where the DSN cannot be understood, DatabaseError where the embedded server does not start, and
+    TooLittleMemoryError where not even the smallest work would fit.
     """
+    memory.expect(_LEAST_BYTES, "Any work with the database", "free some, or raise the limit.")
     if settings.dsn is not None:
         conninfo(settings.dsn)
         yield Database(settings.dsn, embedded=False)

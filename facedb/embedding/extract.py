@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 import zlib
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -13,18 +12,21 @@ import numpy as np
 from PIL import Image
 
 from facedb.core import rejects
+from facedb.core.machine import memory
 from facedb.core.records import Float64Array, ImageFacts, ImageTask
 from facedb.core.rejects import Problem, Rejected, problem
 from facedb.embedding.contract import ModelContract
 from facedb.embedding.detection.detect import Detection, Detector
 from facedb.embedding.model import Crops
+from facedb.embedding.overlap import available_cpus
 from facedb.embedding.pictures import align
-from facedb.embedding.pictures.decode import MAX_BYTES, MAX_PIXELS, Decoded, decode, pixels_to_decode
+from facedb.embedding.pictures.decode import MAX_BYTES, MAX_PIXELS, Decoded, decode, memory_to_decode
 from facedb.embedding.pictures.quality import perceptual_hash, sharpness
 from facedb.embedding.pictures.thumbnail import thumbnail, to_bytes, view_hashes
 
 MIN_FACE: Final = 16.0
-_LARGE: Final = 24_000_000
+_LARGE: Final = 200_000_000
+"""Bytes; less where the memory would not hold one of them for every core."""
 
 # A member of a broken or compressed container fails with more than OSError.
 READ_FAULTS: Final = (OSError, EOFError, ValueError, zlib.error)
@@ -69,7 +71,9 @@ class Extractor:
         self._detector = detector
         self._limits = limits
         # A photo that fills a good part of the memory is worked on alone, whatever the number of threads.
-        self._large = threading.Lock()
+        self._one_large = threading.Lock()
+        room = memory.available()
+        self._large = _LARGE if room is None else min(_LARGE, room // (available_cpus() + 1))
         self._template = align.template_for(*contract.input_size)
 
     def extract(self, task: ImageTask, faces: str | None = None) -> Extracted:
@@ -80,11 +84,18 @@ class Extractor:
             except READ_FAULTS as fault:
                 reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
                 raise Rejected(problem(rejects.UNREADABLE, f"The file cannot be read: {reason}.")) from None
-            with self._large if pixels_to_decode(data, self._limits.max_pixels) > _LARGE else nullcontext():
-                decoded = decode(data, max_pixels=self._limits.max_pixels, max_bytes=self._limits.max_bytes)
-                return self.extract_decoded(decoded, task, faces)
+            if memory_to_decode(data, self._limits.max_pixels) <= self._large:
+                return self._extract_bytes(data, task, faces)
+            with self._one_large:
+                found = self._extract_bytes(data, task, faces)
+                memory.give_back()
+                return found
         except Rejected as verdict:
             return self._without_faces(None, verdict.problem)
+
+    def _extract_bytes(self, data: bytes, task: ImageTask, faces: str | None) -> Extracted:
+        decoded = decode(data, max_pixels=self._limits.max_pixels, max_bytes=self._limits.max_bytes)
+        return self.extract_decoded(decoded, task, faces)
 
     def extract_decoded(self, decoded: Decoded, task: ImageTask, faces: str | None = None) -> Extracted:
         """As ``extract``, of an image that is decoded already; of the task only box and landmarks are used."""

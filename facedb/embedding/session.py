@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.errors import ModelError, first_line
+from facedb.core.machine import memory
 from facedb.embedding import cuda
 from facedb.embedding.model_files.model_hash import model_files
 
 PROVIDERS: Final = ("auto", "cpu", "cuda")
+# While a graph is loaded its weights are there twice; the runtime itself, and what one photo needs of a detector and a model.
+_SESSION_BYTES: Final = 64 << 20
 _DTYPES: Final = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
 
 Dimensions = tuple[int | None, ...]
@@ -89,7 +92,8 @@ def open_session(path: Path, provider: str = "cpu", precision: str = "float32") 
         ort.set_default_logger_severity(4)
         providers.insert(0, (cuda.PROVIDER, {"use_tf32": "1" if precision == "tf32" else "0"}))
     # ONNX Runtime opens whatever files the graph names, so they are looked at first.
-    model_files(path)
+    size = sum(each.stat().st_size for each in model_files(path))
+    memory.expect(2 * size + _SESSION_BYTES, f"Loading {path.name}", "free some, or raise the limit.")
     try:
         session = ort.InferenceSession(str(path), options, providers=providers)
     except Exception as fault:  # ONNX Runtime derives its exceptions from nothing narrower

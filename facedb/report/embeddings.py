@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facedb.core.files.paths import to_text
+from facedb.core.machine import memory
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array
 from facedb.db.connection import Connection, Database
@@ -21,6 +22,8 @@ from facedb.scan.which_scan import find_scope
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+_BYTES_PER_FACE = 600
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +92,11 @@ def load_embeddings(
     labels = [names[final[f.image_id] or 0] if f.image_id in final else f.identity for f in faces]
     order = sorted(
         range(len(faces)), key=lambda k: (labels[k] is None, labels[k] or "", faces[k].path, faces[k].ordinal)
+    )
+    memory.expect(
+        len(order) * (8 * chosen.dim + _BYTES_PER_FACE),
+        f"{len(order):,} embeddings x {chosen.dim} values",
+        "ask for one dataset or identity at a time, or take a machine with more.",
     )
     ids = np.array([faces[k].embedding_id for k in order], np.int64)
     with GallerySnapshot(db.open, chosen) as snapshot:

@@ -15,6 +15,7 @@ from facedb.core.counting import are
 from facedb.core.defaults import BLOCK_ROWS
 from facedb.core.errors import InputError, UsageError
 from facedb.core.lookup import rows_of
+from facedb.core.machine import memory
 from facedb.core.machine.blas import one_blas_thread
 from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array
@@ -39,7 +40,7 @@ from facedb.report import evaluation_rows, known_mistakes, truth
 from facedb.report.evaluation import Evaluation
 from facedb.report.evaluation_rows import ClassRow, MissRow
 from facedb.report.pictures.altered import AlteredPictures
-from facedb.scan import pair_rows
+from facedb.scan import memory_need, pair_rows
 from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.faces.gallery_faces import GalleryFaces
 from facedb.scan.faces.pictures import pictures_of
@@ -99,11 +100,16 @@ def inject(
             if known is None
             else known_mistakes.listed(conn, found_scan.id, known)
         )
+        model = model_rows.model_by_id(conn, found_scan.model_id)
+        assert model is not None  # noqa: S101 - a scan has its model by foreign key
+        memory.expect(
+            memory_need.of_gallery(found_scan.faces, model.dim) + memory_need.of_pairs(found_scan.pairs),
+            f"An evaluation of scan {found_scan.id} with its {found_scan.pairs:,} flagged pairs",
+            "free some, or evaluate a scan of a higher threshold (--scan).",
+        )
         faces, vectors = load_gallery(db, conn, found_scan, cache_dir, reporter)
         gallery = Gallery(vectors, faces.identity_ids.astype(np.int64), faces.image_ids)
         counts = parse_inject(spec, len(faces), len(np.unique(faces.identity_ids)))
-        model = model_rows.model_by_id(conn, found_scan.model_id)
-        assert model is not None  # noqa: S101 - a scan has its model by foreign key
         remake = AlteredPictures(conn, model, faces.image_ids, vectors, reporter)
         hashes = Hashes(faces.content, faces.look, faces.has_look)
         planted = plant(gallery, hashes, counts, seed, remake if counts.resaved else None)

@@ -17,6 +17,7 @@ from facedb.dataset.model_rows import ModelRow
 from facedb.db.connection import Connection, Database
 from facedb.db.locks import wait_briefly
 from facedb.findings.duplicates import NEAR
+from facedb.scan import memory_need
 from facedb.scan.faces import face_choice, gallery
 from facedb.scan.faces.face_choice import FaceChoice
 from facedb.scan.faces.gallery import GallerySnapshot
@@ -26,9 +27,6 @@ from facedb.scan.scores import thresholds
 from facedb.scan.scores.thresholds import ThresholdRule
 from facedb.scan.tiles import ledger
 from facedb.scan.tiles.ledger import Plan
-
-_BYTES_PER_FACE = 400
-WORKING_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +195,11 @@ class Loading:
         """Where the vectors of so many faces are to lie, None: in memory, which must have room for the rest; ``held``: some already do."""
         cache, dim = self.options.cache_dir, self.model.dim
         # A file in memory counts as addresses, too.
-        if held or cache is None or memory.addresses_are_limited() or memory.has(_needed(faces, dim)):
-            expect_memory(_needed(faces, dim), faces, dim)
+        needed = memory_need.of_gallery(faces, dim)
+        if held or cache is None or memory.addresses_are_limited() or memory.has(needed):
+            memory_need.expect_gallery(needed, faces, dim)
             return None
-        expect_memory(_needed(faces, dim) - 4 * faces * dim, faces, dim)
+        memory_need.expect_gallery(memory_need.of_gallery(faces, dim, held=False), faces, dim)
         self.reporter.say(
             f"The vectors of {counted(faces, 'face')} ({4 * faces * dim / 1e6:,.0f} MB) do not fit into memory with the rest: "
             f"they lie in a file in {cache} until the scan ends, which takes longer."
@@ -235,17 +234,3 @@ class Loading:
             self.reporter.say(
                 f"{are(others, 'face')} without a label and not compared; `facedb scan --unlabelled` finds duplicates among them."
             )
-
-
-def expect_memory(needed: int, faces: int, dim: int) -> None:
-    """Refuse a gallery that this machine cannot hold before it is loaded, rather than fail after the search."""
-    memory.expect(
-        needed,
-        f"A scan of {faces:,} faces x {dim} values",
-        "free some, scan fewer datasets at once (--datasets), or take a machine with more.",
-    )
-
-
-def _needed(faces: int, dim: int) -> int:
-    """The vectors, their codes with the packed copy of a kernel, and per face its keys, labels and the folders it is compared with."""
-    return faces * (6 * dim + _BYTES_PER_FACE) + WORKING_BYTES

@@ -18,7 +18,6 @@ import psycopg
 
 from facedb.core.defaults import BLOCK_ROWS, GPU_BLOCK_ROWS
 from facedb.core.errors import ConflictError, FacedbError, UsageError
-from facedb.core.machine import memory
 from facedb.core.machine.blas import one_blas_thread
 from facedb.core.machine.in_background import Aside
 from facedb.core.progress import Reporter
@@ -30,12 +29,12 @@ from facedb.findings.outside.photos import Outside
 from facedb.join.engine import ENGINE_NAMES, GPU_ENGINES, EngineInfo, choose_engine
 from facedb.join.gallery import Gallery
 from facedb.join.loop import Join
-from facedb.scan import pair_rows, scan_rows
+from facedb.scan import memory_need, pair_rows, scan_rows
 from facedb.scan.carried import carried_pairs, stored_pairs
 from facedb.scan.conclusion import Beside, conclude, study
 from facedb.scan.faces.compared import Compared
 from facedb.scan.faces.gallery import LOCK_SECONDS
-from facedb.scan.loading import WORKING_BYTES, FaceFilter, Loading, ScanOptions
+from facedb.scan.loading import FaceFilter, Loading, ScanOptions
 from facedb.scan.pair_limit import expect_few_enough
 from facedb.scan.pair_rows import PairRows
 from facedb.scan.pair_store import PairStore
@@ -74,8 +73,7 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
     engine that does not work here, TooManyPairsError before the work when more than ``max_pairs`` are to be expected, and
     ConflictError while another process works on the same scan.
     """
-    # Libraries of engines cannot even be loaded in less, and say so in words that help nobody.
-    memory.expect(WORKING_BYTES, "A scan of any size", "free some, or raise the limit.")
+    memory_need.expect_any()
     engine = _engine(options)
     if options.chunks is not None:
         # A place that means nothing is refused before a scan is begun.

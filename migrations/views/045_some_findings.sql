@@ -2,7 +2,7 @@
 -- verdicts make slow for one row. Here only what can concern those findings is resolved.
 
 create function facedb.called_same(identities bigint[]) returns setof bigint
-language sql stable rows 20 set search_path = pg_catalog as $$
+language sql stable rows 20 set search_path = pg_catalog, pg_temp as $$
 with recursive near (id) as (
     select i from unnest(identities) i
     union
@@ -17,7 +17,7 @@ $$;
 comment on function facedb.called_same(bigint[]) is 'Identities, and whoever was ever called the same as one of them, over any number of steps.';
 
 create function facedb.verdicts_about(scan integer, ranks integer[]) returns setof bi.verdicts
-language sql stable rows 20 set search_path = pg_catalog as $$
+language sql stable rows 20 set search_path = pg_catalog, pg_temp as $$
 with person (id) as (
     select f.identity_a from facedb.finding f where f.scan_id = scan and f.rank = any(ranks) and f.identity_a is not null
     union
@@ -77,7 +77,7 @@ begin
     end if;
     execute format(
         'create function facedb.findings_of(scan integer, ranks integer[]) returns setof bi.findings'
-        ' language sql stable rows 100 set search_path = pg_catalog as %L',
+        ' language sql stable rows 100 set search_path = pg_catalog, pg_temp as %L',
         format('select f.* from (%s) f where f.scan_id = $1 and f.rank = any($2)', few)
     );
 end

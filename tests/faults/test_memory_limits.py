@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 import resource
+import secrets
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from facedb.core.progress import Silent
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
 from facedb.scan.run import ScanOptions, scan
 from tests.acceptance.world import Command, block_model, people
+from tests.faults.memory_group import MemoryGroup, memory_group
 
 ROWS, DIM = 16_000, 512
 
@@ -57,6 +61,18 @@ def limited(facedb: Command, bytes_: int, *arguments: object) -> tuple[int, str,
     return process.returncode, out, said
 
 
+def grouped(facedb: Command, group: MemoryGroup, *arguments: object) -> tuple[int, str, int]:
+    """A command in a control group, with the embedded server that it may start: exit code, what it said, the most bytes that were held."""
+    most = 0
+    with facedb.start(*arguments, preexec_fn=group.enter, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            most = max(most, group.used())
+            time.sleep(0.01)
+        assert process.stderr is not None
+        said = process.stderr.read().decode()
+    return process.returncode, said, most
+
+
 def assert_done_or_refused(code: int, said: str) -> bool:
     """Whether it was done; where not, the sentence says what is needed and what there is, or that there was not enough memory."""
     assert "Traceback" not in said, said
@@ -86,6 +102,47 @@ def test_a_scan_at_half_of_its_memory_has_the_same_rows_or_is_refused_with_the_n
     assert facedb("scan", "--threshold", 0.5).out
 
 
+@pytest.mark.parametrize(
+    "share", [0.5, pytest.param(0.7, marks=pytest.mark.long), pytest.param(0.9, marks=pytest.mark.long)]
+)
+def test_a_scan_in_a_control_group_has_the_same_rows_or_is_refused_and_never_killed(
+    database: Database, vectors: Path, tmp_path: Path, share: float
+) -> None:
+    ingest(database, vectors, contract="given", reporter=Silent())
+    facedb = Command(tmp_path, dsn=database.dsn)
+    with memory_group() as group:
+        code, said, need = grouped(facedb, group, "scan", "--threshold", 0.5)
+        assert code == 0, said
+        group.allow(int(share * need))
+        code, said, _ = grouped(facedb, group, "scan", "--threshold", 0.5, "--full")
+        assert_done_or_refused(code, said)
+        assert group.killed() == 0
+    with database.connection() as conn:
+        assert len(conn.execute("select distinct faces, pairs, links from facedb.scan").fetchall()) == 1
+
+
+def test_a_photo_that_takes_more_memory_than_a_control_group_has_is_a_row_that_says_so(
+    database: Database, tmp_path: Path
+) -> None:
+    photos = people(tmp_path / "photos", 2, 2)
+    Image.new("RGB", (9000, 9000)).save(photos / "person000" / "huge.png", compress_level=1)
+    facedb = Command(tmp_path, dsn=database.dsn)
+    facedb("ingest", photos)
+    with memory_group() as group:
+        group.allow(300_000_000)
+        code, said, _ = grouped(facedb, group, "embed", "--model", block_model(tmp_path / "blocks.onnx"))
+        assert code == 0, said
+        assert group.killed() == 0
+    with database.connection() as conn:
+        rows = conn.execute("select path, code, detail from bi.rejects").fetchall()
+    assert [(path, code) for path, code, _ in rows] == [("person000/huge.png", "too_large")]
+    assert re.search(
+        r"9000 x 9000 pixels takes about [\d,]+ MB of memory and only \d+ MB were available; .*--retry", rows[0][2]
+    )
+    facedb("embed", "--retry")
+    assert facedb("rejects", "--format", "json").json == []
+
+
 def vectors_in(vectors: Path, _photos: Path, _place: Path) -> tuple[object, ...]:
     return ("ingest", vectors, "--dataset", "again", "--contract", "other")
 
@@ -106,6 +163,14 @@ def exported(_vectors: Path, _photos: Path, place: Path) -> tuple[object, ...]:
     return ("export", "embeddings", place / "all.npz", "--force")
 
 
+def evaluated(_vectors: Path, _photos: Path, _place: Path) -> tuple[object, ...]:
+    return ("evaluate", "--inject", "merge=2%")
+
+
+def listed(_vectors: Path, _photos: Path, _place: Path) -> tuple[object, ...]:
+    return ("links", "--limit", 50)
+
+
 def told(_vectors: Path, _photos: Path, place: Path) -> tuple[object, ...]:
     return ("report", place / "noise.html", "--force")
 
@@ -123,4 +188,24 @@ def test_every_command_is_done_or_refused_at_a_share_of_its_memory(
     need = usual_need(facedb, *arguments)
     code, _, said = limited(facedb, int(share * need), *arguments)
     assert_done_or_refused(code, said)
+    facedb(*arguments)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("share", [0.9, 0.5])
+@pytest.mark.parametrize("what", [vectors_in, photos_in, checked, found, exported, told, evaluated, listed])
+def test_every_command_with_its_embedded_server_is_done_or_refused_in_a_control_group(
+    short_directory: Path, vectors: Path, tmp_path: Path, what: Callable[..., tuple[object, ...]], share: float
+) -> None:
+    facedb = Command(short_directory / secrets.token_hex(4))
+    facedb("ingest", vectors, "--contract", "given")
+    facedb("scan", "--threshold", 0.5)
+    arguments = what(vectors, people(tmp_path / "photos", 3, 3), tmp_path)
+    with memory_group() as group:
+        code, said, need = grouped(facedb, group, *arguments)
+        assert code == 0, said
+        group.allow(int(share * need))
+        code, said, _ = grouped(facedb, group, *arguments)
+        assert_done_or_refused(code, said)
+        assert group.killed() == 0
     facedb(*arguments)

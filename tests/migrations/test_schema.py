@@ -100,6 +100,22 @@ def test_every_table_view_and_column_is_described(database: Database) -> None:
         assert connection.execute(UNDESCRIBED).fetchall() == []
 
 
+def test_every_function_looks_into_the_temporary_schema_last(database: Database) -> None:
+    # One whose text was resolved when it was made (`return ...`) looks nowhere.
+    with database.connection() as connection:
+        found = connection.execute(
+            "select oid::regprocedure::text from pg_proc"
+            " where pronamespace in ('facedb'::regnamespace, 'bi'::regnamespace) and prosqlbody is null"
+            " and not coalesce(proconfig, '{}') && array['search_path=pg_catalog, pg_temp']"
+        ).fetchall()
+        counted = connection.execute(
+            "select count(*) from pg_proc where pronamespace = 'facedb'::regnamespace"
+        ).fetchone()
+    assert found == []
+    assert counted
+    assert counted[0] > 10
+
+
 def test_an_embedded_database_upgrades_itself(empty_database: Database) -> None:
     migrate.ensure(empty_database)
     assert migrate.current(empty_database).at_head

@@ -16,9 +16,10 @@ def server_settings() -> dict[str, str]:
     settings = {
         "listen_addresses": "",
         "unix_socket_permissions": "0700",
-        "shared_buffers": f"{_shared_buffers_mib()}MB",
-        "work_mem": "64MB",
-        "maintenance_work_mem": "256MB",
+        # The usual sizes from 4 GiB on; less than an eighth each where a container allows less.
+        "shared_buffers": f"{_share(8, 32, 2048)}MB",
+        "work_mem": f"{_share(64, 4, 64)}MB",
+        "maintenance_work_mem": f"{_share(16, 32, 256)}MB",
         "max_wal_size": "4GB",
         "checkpoint_timeout": "15min",
         # No replica reads this log, and minimal WAL spares what COPY writes into a table made in the same transaction.
@@ -42,9 +43,9 @@ def server_settings() -> dict[str, str]:
     return settings
 
 
-def _shared_buffers_mib() -> int:
-    """An eighth of the memory, between 128 MiB and 2 GiB."""
-    return min(max(_memory() // _MIB // 8, 128), 2048)
+def _share(part: int, least: int, most: int) -> int:
+    """One ``part``-th of the memory in MiB, between the ``least`` and the ``most`` that are of use."""
+    return min(max(_memory() // _MIB // part, least), most)
 
 
 def _memory() -> int:

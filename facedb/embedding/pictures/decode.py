@@ -31,6 +31,7 @@ from PIL import (
 from facedb.core import rejects
 from facedb.core.rejects import Rejected, problem
 from facedb.embedding.pictures.colour import to_srgb
+from facedb.embedding.pictures.decoding_memory import bytes_to_decode, expect_memory
 from facedb.embedding.pictures.signature import read_signature
 
 MAX_PIXELS: Final = 100_000_000
@@ -115,7 +116,8 @@ def decode(
     vectors must not depend on a limit. Whoever only looks says by ``spare``, of the width and height of the file, by how much the sides
     may be divided: a JPEG is then decoded that much smaller, which is faster. Transparency is laid over white; 16-bit and float
     images are scaled to 8 bits; an embedded colour profile is converted to sRGB where it is valid and ignored where
-    not. Raises Rejected with ``empty``, ``too_large``, ``not_an_image``, ``unsupported_format``, ``truncated`` or
+    not. Raises Rejected with ``empty``, ``too_large`` (also for
+    the memory that there is), ``not_an_image``, ``unsupported_format``, ``truncated`` or
     ``damaged``.
     """
     if not data:
@@ -132,6 +134,7 @@ def decode(
             raise Rejected(problem(rejects.TOO_LARGE, detail))
         if spare is not None and isinstance(opened, JpegImagePlugin.JpegImageFile):
             reduction = max(reduction, *(scale for scale in _SCALES if scale <= max(1.0, spare(width, height))))
+        expect_memory(opened, reduction)
         try:
             if reduction > 1:
                 opened.draft(opened.mode, (width // reduction, height // reduction))
@@ -149,13 +152,13 @@ def decode(
     return Decoded(picture, "JPEG" if name == "MPO" else name, width, height, reduction)
 
 
-def pixels_to_decode(data: bytes, max_pixels: int = MAX_PIXELS) -> int:
-    """How many pixels ``decode`` will hold in memory for these bytes, from the header alone; 0 where it refuses them."""
+def memory_to_decode(data: bytes, max_pixels: int = MAX_PIXELS) -> int:
+    """How many bytes of memory ``decode`` will take for these bytes, from the header alone; 0 where it refuses them."""
     _keep_pillow_quiet()
     try:
         with _open(data) as opened:
             reduction = _reduction(opened, max_pixels)
-            return 0 if reduction is None else opened.width * opened.height // reduction**2
+            return 0 if reduction is None else bytes_to_decode(opened, reduction)
     except Rejected:
         return 0
 

@@ -115,7 +115,9 @@ def compare(who: Persons, faces: Float32Array, home: Int64Array, most: int = PAI
     Up to ``most`` pairs are all looked at; of more, those of evenly spread cores with every other.
     """
     met = _Met(who, most)
-    genuine = (who.ends.genuine - who.ends.impostor) / (1 - who.ends.impostor)
+    # Where every face is the same, strangers leave no room to be more alike in.
+    apart = who.ends.genuine - who.ends.impostor
+    genuine = apart / max(apart, 1 - who.ends.impostor)
     if met.pairs < 3:
         none = np.empty(0)
         return (

@@ -5,7 +5,7 @@ It needs the database and nothing else, so as many may run as there are cores an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import accumulate
@@ -26,17 +26,17 @@ from facedb.db.reconnecting import Work
 from facedb.db.wait import Say, silent
 from facedb.join.engine import choose_engine
 from facedb.join.loop import Block, Gallery, Join
-from facedb.scan import pair_rows, scan_rows
+from facedb.scan import memory_need, pair_rows, scan_rows
 from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.scan_rows import ScanRow
 from facedb.scan.tiles import tile_rows
 from facedb.scan.tiles.claims import Claims, Found, release_dead
-from facedb.scan.tiles.ledger import Ledger, Pause
+from facedb.scan.tiles.ledger import BLOCKS_WIDE, Ledger, Pause
 from facedb.scan.tiles.strips import Strips
 from facedb.scan.tiles.tile_rows import LEASE_SECONDS, TileRow
 
 MEMORY = 2 << 30
-"""Bytes of strips that a worker keeps."""
+"""Bytes of strips that a worker keeps where there are so many."""
 WHOLE_TIMES = 3
 """A worker that holds the whole gallery needs so many times its bytes: the vectors, their copy while they are put together, and what an
 engine holds beside them."""
@@ -134,8 +134,14 @@ class _Opened:
     join: Join
 
 
+def _widest_tile(sizes: Sequence[int]) -> int:
+    """The most faces of a tile, its own strip among them, of a scan with strips of these ``sizes``."""
+    return min(sum(sizes), (BLOCKS_WIDE + 2) * max(sizes, default=0))
+
+
 class TileSearch:
-    """Searches tiles of one scan with what fits into ``memory`` bytes: the whole gallery, taken in once, or the strips of each tile."""
+    """Searches tiles of one scan with what fits into ``memory`` bytes, and less where there is less: the whole gallery, taken in
+    once, or the strips of each tile. Raises TooLittleMemoryError where not even one tile fits."""
 
     def __init__(
         self,
@@ -149,12 +155,13 @@ class TileSearch:
         say: Say = silent,
     ) -> None:
         self._session, self._model, self._connect, self._cache_dir = session, model, connect, options.cache_dir
-        self._strips = Strips(session, scan.id, model, options.memory, say)
         self._threshold, self._engine, self._threads = scan.threshold, engine, options.threads
         sizes = session.unit(lambda conn: tile_rows.strip_sizes(conn, scan.id))
         self._borders = [0, *accumulate(sizes)]
         self._ledger = Ledger(scan.id, self._borders)
-        self._fits = WHOLE_TIMES * 4 * self._borders[-1] * model.dim <= options.memory
+        kept = min(options.memory, memory_need.left_beside_tile(_widest_tile(sizes), model.dim, options.memory))
+        self._strips = Strips(session, scan.id, model, kept, say)
+        self._fits = WHOLE_TIMES * 4 * self._borders[-1] * model.dim <= kept
         self._links_only = scan.links_only
         self._whole: _Opened | None = None
         # What is left for each of those who work on it now.

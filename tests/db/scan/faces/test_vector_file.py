@@ -11,7 +11,7 @@ from facedb.core.errors import FacedbError
 from facedb.core.machine import memory
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
-from facedb.scan import loading
+from facedb.scan import memory_need
 from facedb.scan.faces.vector_file import matrix_in_file
 from facedb.scan.run import ScanOptions, scan
 from tests.db.population import Population, clustered
@@ -38,7 +38,7 @@ def crowd(database: Database) -> Population:
 
 def short_by(missing: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the loading of vectors on, let memory have so many bytes less than a scan of them needs."""
-    monkeypatch.setattr(memory, "available", lambda: loading._needed(ROWS, DIM) - missing)
+    monkeypatch.setattr(memory, "available", lambda: memory_need.of_gallery(ROWS, DIM) - missing)
 
 
 def test_vectors_that_do_not_fit_into_memory_lie_in_a_file_and_give_the_same_rows(

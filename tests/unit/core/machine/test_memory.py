@@ -11,15 +11,15 @@ import pytest
 
 from facedb.core.machine import memory
 
-V2 = "memory.max", "memory.current", "inactive_file"
-V1 = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+V2 = "memory.max", "memory.current", "inactive_file", "active_file"
+V1 = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file", "total_active_file"
 
 
-def group(folder: Path, names: tuple[str, str, str], limit: str, used: int, cached: int) -> None:
+def group(folder: Path, names: tuple[str, str, str, str], limit: str, used: int, cached: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / names[0]).write_text(f"{limit}\n")
     (folder / names[1]).write_text(f"{used}\n")
-    (folder / "memory.stat").write_text(f"anon 1\n{names[2]} {cached}\n")
+    (folder / "memory.stat").write_text(f"anon 1\n{names[2]} {cached // 2}\n{names[3]} {cached}\n")
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def group(folder: Path, names: tuple[str, str, str], limit: str, used: int, cach
 )
 @pytest.mark.parametrize("where", ["", "user.slice", "user.slice/mine.scope"])
 def test_the_tightest_group_above_this_process_says_what_is_left(
-    tmp_path: Path, names: tuple[str, str, str], root: str, line: str, where: str
+    tmp_path: Path, names: tuple[str, str, str, str], root: str, line: str, where: str
 ) -> None:
     own = tmp_path / "own"
     own.write_text(f"7:pids:/elsewhere\n{line}\n")

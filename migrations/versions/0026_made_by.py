@@ -1,6 +1,6 @@
 """Which make of facedb made the findings of a scan.
 
-Revision ID: 0027
+Revision ID: 0026
 Revises: 0025
 """
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0027"
+revision = "0026"
 down_revision = "0025"
 branch_labels = None
 depends_on = None
