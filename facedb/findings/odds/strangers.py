@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int64Array
+from facedb.findings.cores.folders import evenly_spread
 from facedb.findings.cores.persons import Persons
 from facedb.findings.odds.spread import Spread, fit_expected
 from facedb.findings.odds.tail import Expected, Tail, fit_tail
 
 PAIRS = 10_000_000
 """So many pairs of cores are looked at; of more, an even share."""
+SINGLE = 512
+"""So many single faces are compared with each other and with as many cores, evenly spread."""
 _SCORES = 1 << 20
 _EDGES = np.array([1, 2, 3, 5, 9, 17, 33])
 _STEP = 0.05
@@ -28,7 +31,6 @@ _FEW = 1000
 _FEW_FROM = 1.3
 """Of fewer than so many pairs all beyond this are looked at one by one, however few: one of them may be the one person of two names."""
 _BODY_OF_FEW = 200
-_SINGLE = 512
 _ONE, _MANY = np.ones(1), np.full(1, 1e9)
 
 
@@ -148,7 +150,7 @@ class _Met:
         self.total = count * (count - 1) / 2
         taken = count if self.total <= most else max(2, int(2 * most / count))
         chosen = np.zeros(count, bool)
-        chosen[np.linspace(0, count - 1, taken).astype(np.int64)] = True
+        chosen[evenly_spread(np.arange(count), taken)] = True
         self.taken = taken
         self.folders = np.r_[filled[chosen], filled[~chosen]]
         """Those that look come first; each looks at all that come after it."""
@@ -170,7 +172,7 @@ def _single_faces(
     who: Persons, faces: Float32Array, home: Int64Array, filled: Int64Array
 ) -> list[tuple[Int64Array, Float64Array]]:
     """Scores of single faces with foreign faces, and with foreign cores, each with the number of faces at the other end."""
-    cores = filled[np.linspace(0, len(filled) - 1, min(len(filled), _SINGLE)).astype(np.int64)]
+    cores = evenly_spread(filled, SINGLE)
     apart, strange = home[:, None] < home[None, :], home[:, None] != cores[None, :]
     between, to_core = (faces @ faces.T)[apart], (faces @ who.centres[cores].T)[strange]
     size = np.broadcast_to(who.faces[cores][None, :], strange.shape)[strange]

@@ -14,9 +14,10 @@ from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
-from facedb.findings.find import ALONE, Findings, FolderStudy, find, unlabelled_copies
+from facedb.findings.find import ALONE, Findings, find, unlabelled_copies
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.flagged import Flagged
+from facedb.findings.folder_study import FolderStudy
 from facedb.findings.photos import PhotoFacts
 from facedb.findings.pictures.same_photo import Pictures
 from facedb.join.gallery import Gallery

@@ -18,7 +18,7 @@ from facedb.core.errors import ConflictError, DatabaseError, TooManyPairsError
 from facedb.core.machine.in_background import checkpoint
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
-from facedb.findings.find import FolderStudy
+from facedb.findings.folder_study import FolderStudy
 from facedb.join.gallery import Gallery
 from facedb.scan import run as run_module
 from facedb.scan.faces import gallery
