@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.finding import LIKELY, Kind, Role
-from facedb.findings.confidence import Rules
+from facedb.findings.cores.chance import Rules
 from facedb.findings.cores.folders import folders
 from facedb.findings.cores.persons import Ends
 from facedb.findings.cores.shown_together import Company
@@ -36,7 +36,7 @@ from facedb.join.gallery import Gallery
 
 CLOSE_SHARE = 0.65
 """Two identities are look-alikes when their cores are closer than chance brings any two, or when their best pair scores
-this share of the way from impostor to genuine; other links are in `facedb links` only."""
+this share of the way from impostor to genuine (chosen by hand); other links are in `facedb links` only."""
 ALONE = Company()
 
 

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facedb.findings.confidence import Rules
 from facedb.findings.cores.asides import find_ties, settle_ties
+from facedb.findings.cores.chance import Rules, measure_chance
 from facedb.findings.cores.folders import Folders, folders
 from facedb.findings.cores.peel import Peeled, peel
-from facedb.findings.cores.persons import Ends, Persons, ends, ends_of_cores, folder_sums, noise, persons
+from facedb.findings.cores.persons import Ends, Persons, ends, ends_of_cores, folder_sums, persons
 from facedb.findings.duplicates import NEAR
 from facedb.findings.odds.same_person import TwoGroups, two_groups
 from facedb.findings.rates.genuine_scores import GenuineScores
 from facedb.join.gallery import Gallery
 
 PEEL_SHARE = 0.45
-"""A face is beside the core when its mean score to it is below this share of the way from impostor to genuine."""
+"""A face is beside the core when its mean score to it is below this share of the way from impostor to genuine: chosen by hand."""
 MISFILED = 0.05
-"""Where the scores of the cores say that the genuine end lies so much higher, the folders are taken apart once more."""
+"""Where the scores of the cores say that the genuine end lies so much higher, the folders are taken apart once more: chosen by hand."""
 ROUGHLY = 1_000_000
 """So many pairs of cores tell which of two halves of a folder is at home; all are measured once that is settled."""
 
@@ -63,7 +63,7 @@ def study_folders(gallery: Gallery) -> FolderStudy:
             who = persons(gallery.vectors, parts, scale, sums, peeled.group)
             _measure_again(gallery, parts, peeled)
     odds = two_groups(gallery.vectors, parts, who, peeled.own_mean, peeled.group, start=rough, mates_hold=mates_hold)
-    rules = Rules.of(noise(gallery, parts, who, peeled.own_mean, peeled.group))
+    rules = Rules.of(measure_chance(gallery.vectors, parts, who, peeled.own_mean, peeled.group))
     return FolderStudy(parts, scale, peeled, who, rules, odds, genuine)
 
 

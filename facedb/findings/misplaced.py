@@ -20,6 +20,7 @@ from facedb.findings.strays import find_mixed, find_strays
 from facedb.join.gallery import Gallery
 
 _SLACK = 0.05
+"""A flagged pair may score so much less than a face does at home on average, and its folder is still looked at: chosen by hand."""
 
 
 def find_misplaced(

@@ -23,6 +23,7 @@ from facedb.scan.faces.outside import either, tell
 from facedb.scan.faces.pictures import photo_facts, pictures_of
 from facedb.scan.findings import finding_rows, lessons
 from facedb.scan.findings.computed import compute_copies, compute_findings
+from facedb.scan.findings.make import make
 from facedb.scan.pair_rows import PairRows
 from facedb.scan.scores import histograms
 from facedb.scan.scores.histograms import Distributions
@@ -62,7 +63,7 @@ def conclude(
         total, links = _write_labelled(conn, scan_id, compared, flagged, studied, strangers, beside, names=names)
         certain_above = studied.odds.certain_above(studied.ends)
     beside.indexed()
-    scan_rows.finish_scan(conn, scan_id, pairs=total, links=links, certain_above=certain_above)
+    scan_rows.finish_scan(conn, scan_id, pairs=total, links=links, certain_above=certain_above, made_by=make())
     lessons.follow_on(conn, scan_id)
     audit.note(conn, "scan", "scan", scan_id, faces=len(compared.faces), pairs=total, links=links)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
-from facedb.findings.confidence import Rules
+from facedb.findings.cores.chance import Rules
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.persons import Persons, best_other
 from facedb.findings.odds.same_person import TwoGroups

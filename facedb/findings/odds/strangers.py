@@ -27,6 +27,7 @@ _BINS = 800
 _MOST_IN_TAIL = 10_000
 _SMOOTH = 4
 _NORMAL_PAIRS = 10.0
+"""A normal density counts as so many pairs beside those that were looked at (`strangers`): an assumption, not measured."""
 _FEW = 1000
 _FEW_FROM = 1.3
 """Of fewer than so many pairs all beyond this are looked at one by one, however few: one of them may be the one person of two names."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facedb.findings.confidence import Rules, confidence, of_copy
-from facedb.findings.cores.persons import Noise
+from facedb.findings.confidence import confidence, of_copy
+from facedb.findings.cores.chance import Chance, Rules
 
-RULES = Rules.of(Noise(cores=0.4, face=0.45))
+RULES = Rules.of(Chance(cores=0.4, face=0.45))
 
 
 def test_the_weakest_piece_decides() -> None:
@@ -28,6 +28,6 @@ def test_confidence_never_falls_as_evidence_grows() -> None:
 
 
 def test_the_rules_get_stricter_where_chance_reaches_further() -> None:
-    noisy = Rules.of(Noise(cores=0.7, face=0.65))
+    noisy = Rules.of(Chance(cores=0.7, face=0.65))
     assert noisy.home > RULES.home
     assert noisy.alike > RULES.alike
