@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from facedb.core.machine.in_background import checkpoint
 from facedb.core.records import Float32Array, Int64Array
-from facedb.findings.cores.folders import evenly_spread
 from facedb.findings.rates.histogram import BINS, ScoreHistogram, count_pairs, count_scores
 from facedb.join.gallery import Gallery
 
@@ -38,7 +37,7 @@ def impostor_histogram(gallery: Gallery) -> ScoreHistogram:
         counts = _every_pair(sorted_gallery)
     else:
         wanted = max(_FEWEST_ROWS, _PAIRS // count)
-        counts = _of_rows(sorted_gallery, evenly_spread(np.arange(count), wanted))
+        counts = _of_rows(sorted_gallery, np.linspace(0, count - 1, wanted).astype(np.int64))
     return ScoreHistogram(counts, int(counts.sum()), total)
 
 
