@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.finding import CERTAIN, LIKELY
-from facedb.core.lookup import places
+from facedb.core.lookup import places, run_starts
 from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.cores.asides import find_asides
 from facedb.findings.cores.folders import Folders
@@ -75,10 +75,11 @@ def _better_elsewhere(
     face, folder, same = (np.concatenate(column) for column in zip(*found, strict=True))
     order = np.lexsort((folder, -same, face))
     face, folder, same = face[order], folder[order], same[order]
-    first = np.r_[True, face[1:] != face[:-1]] if len(face) else np.empty(0, bool)
-    second = np.r_[~first[1:], False] if len(face) else first
-    following = np.where(second, np.r_[same[1:], 0.0], 0.0) if len(face) else same
-    return face[first], folder[first], following[first]
+    first = run_starts(face)
+    several = np.diff(np.r_[first, len(face)]) > 1
+    following = np.zeros(len(first))
+    following[several] = same[first[several] + 1]
+    return face[first], folder[first], following
 
 
 def _nearest(parts: Folders, flagged: Flagged, rows: Int64Array, other: Int64Array) -> Int64Array:

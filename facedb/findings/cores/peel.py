@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.lookup import run_starts
+from facedb.core.lookup import run_numbers, run_starts
 from facedb.core.records import Float32Array, Int32Array, Int64Array
 from facedb.findings.cores.folders import BoolArray, Folders, batches, large, scores_within, shared_images
 
@@ -155,7 +155,7 @@ def nearest_few(a: Int64Array, b: Int64Array, score: Float32Array, near: float) 
     order = np.lexsort((other, -score[at], row))
     row, at = row[order], at[order]
     start = run_starts(row)
-    place = np.arange(len(row)) - np.repeat(start, np.diff(np.r_[start, len(row)]))
+    place = np.arange(len(row)) - start[run_numbers(start, len(row))]
     kept[at[place < FEW]] = True
     return kept
 
