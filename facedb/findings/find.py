@@ -37,7 +37,7 @@ from facedb.join.gallery import Gallery
 CLOSE_SHARE = 0.65
 """Two identities are look-alikes when their cores are closer than chance brings any two, or when their best pair scores
 this share of the way from impostor to genuine (chosen by hand); other links are in `facedb links` only."""
-ALONE = Company()
+_ALONE = Company()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def find(
     study: FolderStudy,
     flagged: Flagged,
     hashes: Hashes,
-    seen: Company = ALONE,
+    seen: Company = _ALONE,
     pictures: Pictures | None = None,
     photos: PhotoFacts | None = None,
     outside: FindingTable | None = None,
@@ -64,12 +64,12 @@ def find(
 ) -> Findings:
     """Find the mistakes of a gallery.
 
+    ``study`` is `study_folders` of it, ``hashes`` what is known of the files of its rows. No pair but the ``flagged`` ones is looked at,
+    but every face beside a core is compared with every core.
+
     ``seen`` is what photos with several faces tell; ``pictures`` are those behind the rows, and ``photos`` what was measured of them
     (None: nothing is known). ``outside`` is what is told of faces without a label, whose rows follow those of the gallery;
     ``weigh`` is as `ranked` takes it.
-
-    ``study`` is `study_folders` of it. No pair but the ``flagged`` ones is looked at, but every face beside a core is compared with
-    every core.
     """
     parts, peeled, who, odds = study.parts, study.peeled, study.who, study.odds
     near = Pairs.of([Pairs(peeled.near_a, peeled.near_b, peeled.near_score), likest(flagged, NEAR)])
