@@ -23,8 +23,9 @@ from facedb.core.finding import CERTAIN, SUREST
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
 from facedb.findings.cores.folders import Folders, evenly_spread
 from facedb.findings.cores.persons import Ends, Persons
+from facedb.findings.odds.core_pairs import PAIRS, SINGLE, compare
 from facedb.findings.odds.mates import Mates, mates_of_cores, mates_of_faces
-from facedb.findings.odds.strangers import PAIRS, SINGLE, Strangers, compare, strangers
+from facedb.findings.odds.strangers import Strangers, strangers
 from facedb.findings.rates.histogram import BIN_EDGES
 
 RELATIVES = 0.05
