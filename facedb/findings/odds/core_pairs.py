@@ -31,10 +31,11 @@ _BODY_OF_FEW = 200
 
 @dataclass(frozen=True, slots=True)
 class CorePairs:
-    """The pairs of cores that stand for all ``total`` of a gallery: the mean scores of a uniform share of them (``weight`` pairs each),
-    in standard units, counted in bins; those in the upper tail one by one.
+    """The pairs of cores that stand for all ``total`` of a gallery: below the tail ``bins`` float64 (k,), how many have their mean score,
+    in standard units, in each bin; in the upper tail one by one.
 
-    ``a``, ``b`` int64 (m,), folders; ``score`` float64 (m,), the mean score between their cores; ``weights`` (m,).
+    ``a``, ``b`` int64 (m,), folders; ``score`` float64 (m,), the mean score between their cores; ``weights`` float64 (m,), for how many
+    pairs each stands where only a share is looked at.
     """
 
     total: float
