@@ -336,7 +336,7 @@ def test_a_search_that_is_stopped_does_not_wait_for_the_study_of_the_folders(
             checkpoint()
             time.sleep(0.01)
 
-    monkeypatch.setattr(run_module, "study", study_for_long)
+    monkeypatch.setattr(run_module, "study_folders", study_for_long)
     started = time.monotonic()
     stop_after(database, 1, engine="int8")
     assert time.monotonic() - started < 30
