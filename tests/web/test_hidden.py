@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from facedb.dataset import model_rows
 from facedb.db.connection import Database
 from facedb.report.case_rows import cases
 from facedb.report.html import page_rows
 from facedb.scan import search_rows
 from facedb.scan.findings.ranked import FindingSelection, findings
+from facedb.scan.which_scan import find_scope
 from tests.web.asking import case, first, queue
 from tests.web.conftest import Reviewer, TwoFaces
 
@@ -55,7 +55,7 @@ def test_a_hidden_person_in_the_background_of_a_photo_is_not_named(
         conn.execute(
             "update facedb.scan_face set also_identity = %s, also_score = 0.9 where role = 'bystander'", [else_]
         )
-        (model,) = model_rows.models(conn)
+        model = find_scope(conn).model
 
     def named() -> tuple[list[str | None], str | None]:
         page: Any = ann.get(f"/api/identities/{label}")
