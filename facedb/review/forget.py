@@ -327,7 +327,11 @@ def _remove_all(places: Iterable[Path], home: Path | None) -> None:
 
 def _remove(place: Path) -> None:
     try:
-        if place.is_dir() and not place.is_symlink():
+        if place.is_symlink() and place.is_dir():
+            # A cache that was put on another disk: what counts is what lies there, and the link is the user's.
+            for part in list(place.iterdir()):
+                _remove(part)
+        elif place.is_dir():
             shutil.rmtree(place)
         else:
             place.unlink()

@@ -105,8 +105,7 @@ def cookie_of(headers: Headers, settings: WebSettings) -> str | None:
 
 def _is_foreign(headers: Headers, host: str, method: str) -> bool:
     """Whether another site had a part in this request. A plain link to the page is all that another site may do."""
-    origin = headers.get("origin")
-    if origin is not None and _place(origin) != host.lower():
+    if any(_place(origin) != host.lower() for origin in headers.getlist("origin")):
         return True
     site = headers.get("sec-fetch-site", "none")
     if site in ("none", "same-origin"):

@@ -15,11 +15,10 @@ PHOTO_SIDE = 2048
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An encoded picture; ``missing``: it stands for a photo that cannot be shown."""
+    """An encoded picture."""
 
     data: bytes
     media_type: str
-    missing: bool = False
 
 
 class Pictures:
@@ -56,4 +55,4 @@ def _shown(found: Thumbnail) -> Picture:
         f'<path d="M70 62l52 52M122 62l-52 52" stroke="#fff" stroke-width="7" stroke-linecap="round"/>'
         f'<text x="50%" y="150" fill="#fff" font-family="sans-serif" font-size="17" text-anchor="middle">{words}</text></svg>'
     )
-    return Picture(text.encode(), "image/svg+xml", missing=True)
+    return Picture(text.encode(), "image/svg+xml")

@@ -70,7 +70,8 @@ create view bi.faces as
 select d.name as dataset, n.name as identity, i.path, f.ordinal, m.name as model, f.box, f.landmarks, f.detector_score,
        f.size_px, f.sharpness, e.norm, e.face_id, i.id as image_id, e.model_id,
        f.box[1] as box_x, f.box[2] as box_y, f.box[3] as box_width, f.box[4] as box_height, i.status as file_status,
-       i.identity_id, p.scan_id, p.role, p.faces as faces_in_photo, p.fit, a.name as also_shows, p.also_score
+       i.identity_id, p.scan_id, p.role, p.faces as faces_in_photo, p.fit, a.name as also_shows, p.also_score,
+       p.also_identity as also_identity_id
 from facedb.embedding e
 left join facedb.model m on m.id = e.model_id
 left join facedb.face f on f.id = e.face_id
@@ -111,6 +112,7 @@ comment on column bi.faces.role is 'part: it stood for its photo; none fits: it 
 comment on column bi.faces.faces_in_photo is 'Faces of the photo, where they are several.';
 comment on column bi.faces.fit is 'Mean score to the core of its folder, without its own photo.';
 comment on column bi.faces.also_shows is 'The other identity that a bystander is.';
+comment on column bi.faces.also_identity_id is 'Key of that identity.';
 comment on column bi.faces.also_score is 'Mean score of the bystander to that identity.';
 
 -- Which datasets a scan covers, in twos, and whether it is the newest finished one that covers them both.

@@ -2,7 +2,7 @@
 create view bi.review_cases as
 select f.scan_id, f.rank, f.told_class as class, f.confidence, f.identity_a_id, f.identity_b_id, f.verdict as answer, f.state, f.agrees,
        f.verdict_id, f.verdict_by as said_by, f.verdict_at as said_at,
-       exists (select from facedb.hidden_identity h where h.identity_id in (f.identity_a_id, f.identity_b_id)) as hidden,
+       (f.scan_id, f.rank) in (select h.scan_id, h.rank from bi.hidden_findings h) as hidden,
        f.uncalibrated, f.dataset, f.is_latest
 from bi.findings f;
 comment on view bi.review_cases is 'Where every finding of a finished scan stands with the people who review.';
@@ -18,7 +18,7 @@ comment on column bi.review_cases.agrees is 'Whether people found it right; null
 comment on column bi.review_cases.verdict_id is 'Key of that verdict.';
 comment on column bi.review_cases.said_by is 'Who said it.';
 comment on column bi.review_cases.said_at is 'When.';
-comment on column bi.review_cases.hidden is 'Whether one of its identities was hidden from review.';
+comment on column bi.review_cases.hidden is 'Whether it names or shows somebody who was hidden from review.';
 comment on column bi.review_cases.uncalibrated is 'The confidence that the scan gave it.';
 comment on column bi.review_cases.dataset is 'The datasets of the scan.';
 comment on column bi.review_cases.is_latest is 'Whether it is the newest finished scan of its datasets under its contract.';

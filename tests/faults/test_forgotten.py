@@ -30,6 +30,11 @@ def test_a_person_goes_while_the_review_page_shows_the_dataset(database: Databas
     for k in range(2):
         save(portrait(1, 50 + k), folder / "person000" / f"stray{k}.png")
     command = Command(tmp_path, dsn=database.dsn, extra={"BROWSER": "true"})
+    # Caches and logs were put on another disk: links to them are what people use.
+    for name in ("cache", "logs"):
+        (tmp_path / "disk" / name).mkdir(parents=True)
+        (tmp_path / "facedb").mkdir(exist_ok=True)
+        (tmp_path / "facedb" / name).symlink_to(tmp_path / "disk" / name)
     command("check", folder, "--model", model, "--threshold", 0.5)
     assert "person000" in command("show", 1, "--open").out
     (sheet,) = (tmp_path / "facedb" / "cache" / "sheets").iterdir()
@@ -61,7 +66,8 @@ def test_a_person_goes_while_the_review_page_shows_the_dataset(database: Databas
         finally:
             page.terminate()
             page.communicate(timeout=30)
-    kept = [path for path in (tmp_path / "facedb").rglob("*") if path.is_file()]
+    kept = [path for folder in ("facedb", "disk") for path in (tmp_path / folder).rglob("*") if path.is_file()]
+    assert not [path for path in kept if path.is_relative_to(tmp_path / "disk" / "cache")]
     assert not [path for path in kept if b"person000" in path.read_bytes()]
 
 

@@ -139,6 +139,12 @@ def test_another_site_can_neither_change_nor_embed_anything(
         assert conn.execute("select count(*) from facedb.verdict").fetchone() == (0,)
 
 
+def test_of_two_origins_none_may_be_foreign(ann: Reviewer) -> None:
+    for origins in (("http://evil.example", ann.client.base_url), (ann.client.base_url, "http://evil.example")):
+        sent = [("x-csrf-token", ann.csrf), *(("origin", str(origin)) for origin in origins)]
+        assert ann.client.post("/api/undo", headers=sent).json()["code"] == "origin"
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"origin": "http://["}, {"origin": "http://[evil]:1"}, {"content-length": "\u00b2"}, {"content-length": "-1"}],

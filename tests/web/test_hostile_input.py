@@ -187,3 +187,8 @@ def test_the_cache_of_thumbnails_is_for_its_owner_and_can_be_deleted(
     shutil.rmtree(folder)
     assert ann.client.get("/thumbs/5").content == face.content
     assert own_folder.exists()
+
+
+@pytest.mark.parametrize("path", ["/thumbs/5?v=0123456789ab", "/photos/5?side=192&v=0123456789ab"])
+def test_no_browser_keeps_a_face_on_its_disk(ann: Reviewer, path: str) -> None:
+    assert ann.client.get(path).headers["cache-control"] == "no-store"

@@ -10,6 +10,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 
+from facedb.core.files.paths import display, from_text
+
 _DIGITS = 6
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 
@@ -19,7 +21,7 @@ class Redaction:
 
     def __init__(self, key: bytes, people: Iterable[str] = ()) -> None:
         self._key = key
-        words = {name: _words(name) or [name] for name in people if name}
+        words = {name: _words(name) or [name] for name in map(from_text, people) if name}
         often = Counter(word for some in words.values() for word in set(some))
         # Each by its rarest word: few names are looked for in a sentence, however many there are.
         self._people = [(name, min(some, key=lambda word: (often[word], -len(word)))) for name, some in words.items()]
@@ -51,7 +53,7 @@ class Redaction:
         folded = text.casefold()
         met = [name for name, word in self._people if word in folded]
         for name in sorted(met, key=len, reverse=True):
-            text = _pattern(name).sub(self.person(name), text)
+            text = _pattern(name).sub(self.person(display(name)), text)
         return text
 
     def _pseudonym(self, kind: str, name: str) -> str:
@@ -71,12 +73,13 @@ def _words(text: str) -> list[str]:
 
 
 def _pattern(name: str) -> re.Pattern[str]:
-    """What finds a name in a sentence: not within another word, and a number not within another number."""
-    name = unicodedata.normalize("NFC", name)
-    parts = _WORD.findall(name)
+    """What finds a name in a sentence, as it is, as it is shown or by its words: not within another word, no number within another."""
+    spelled = [unicodedata.normalize("NFC", form) for form in (name, display(name))]
+    forms = "|".join(map(re.escape, spelled))
+    parts = _WORD.findall(spelled[0])
     if not parts:
-        return re.compile(re.escape(name))
+        return re.compile(forms)
     own = {True: r"\d", False: r"[^\W\d_]"}
     before, after = own[parts[0].isdigit()], own[parts[-1].isdigit()]
-    body = r"[\W_]{0,2}".join(map(re.escape, parts))
-    return re.compile(rf"(?<!{before}){body}(?!{after})", re.IGNORECASE)
+    words = r"[\W_]{0,2}".join(map(re.escape, parts))
+    return re.compile(rf"(?<!{before})(?:{forms}|{words})(?!{after})", re.IGNORECASE)

@@ -8,13 +8,18 @@ where %(keys)s::integer[] is null or dataset_id = any(%(keys)s) order by dataset
 select class, count(*), count(*) filter (where confidence >= %(likely)s), count(*) filter (where confidence >= %(certain)s),
        count(*) filter (where state = 'decided')
 from bi.findings f where scan_id = %(scan_id)s
-  and not exists (select from facedb.hidden_identity h where h.identity_id in (f.identity_a_id, f.identity_b_id))
+  and f.rank not in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s)
 group by class order by min(rank);
 
 -- name: rejects
--- Rejects of datasets by code, with one example of each.
-select code, count(*), min(path), (array_agg(detail order by path))[1] from bi.rejects
-where dataset = any(%(datasets)s) and outcome <> 'ignored' group by code order by count(*) desc, code;
+-- Rejects of datasets by code, with one example of each that is not a file of hidden people.
+with shown as (
+    select r.code, case when h.identity_id is null then r.path end as path, case when h.identity_id is null then r.detail end as detail
+    from bi.rejects r join facedb.image i on i.id = r.image_id left join facedb.hidden_identity h on h.identity_id = i.identity_id
+    where r.dataset = any(%(datasets)s) and r.outcome <> 'ignored'
+)
+select code, count(*), coalesce(min(path), ''), coalesce((array_agg(detail order by path))[1], '') from shown group by code
+order by count(*) desc, code;
 
 -- name: leaks
 -- People and photos of one dataset that are in another one, where a scan compared the two.

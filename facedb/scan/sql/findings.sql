@@ -13,7 +13,7 @@ where scan_id = %(scan_id)s
   and (%(min_confidence)s::real is null or confidence >= %(min_confidence)s)
   and (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b))
   and (not %(open)s or state <> 'decided')
-  and (%(hidden)s or not exists (select from facedb.hidden_identity h where h.identity_id in (f.identity_a_id, f.identity_b_id)))
+  and (%(hidden)s or f.rank not in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s))
   and (%(denied)s or state <> 'decided' or not case class
       when 'stray' then verdict = 'same'
       when 'photo' then verdict = 'same'
@@ -30,7 +30,7 @@ limit %(limit)s;
 -- How many findings of each class a scan has that are likely, and how many are certain; hidden people are left out.
 select told_class, count(*) filter (where confidence >= %(likely)s), count(*) filter (where confidence >= %(certain)s)
 from bi.findings f where scan_id = %(scan_id)s
-  and not exists (select from facedb.hidden_identity h where h.identity_id in (f.identity_a_id, f.identity_b_id))
+  and f.rank not in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s)
 group by 1 order by 1;
 
 -- name: group_members
@@ -39,7 +39,7 @@ select f.group_number, min(f.group_lowest), array_agg(distinct n.name order by n
 from facedb.finding f
 join facedb.identity n on n.id in (f.identity_a, f.identity_b)
 where f.scan_id = %(scan_id)s and f.group_number is not null
-  and not exists (select from facedb.hidden_identity h where h.identity_id in (f.identity_a, f.identity_b))
+  and f.rank not in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s)
 group by f.group_number having count(distinct n.id) > 2
 order by f.group_number;
 

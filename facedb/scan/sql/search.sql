@@ -21,8 +21,9 @@ where not exists (select from facedb.hidden_identity h where h.identity_id = i.i
 order by {column} <#> {query} limit {limit}
 
 -- name: faces_found
--- Who the found faces are: of bystanders the label says nothing.
-select face_id, dataset, case when role is distinct from 'bystander' then identity end, path, ordinal, role, also_shows
+-- Who the found faces are: of bystanders the label says nothing, and nobody learns that one is somebody who was hidden from review.
+select face_id, dataset, case when role is distinct from 'bystander' then identity end, path, ordinal, role,
+       case when not exists (select from facedb.hidden_identity h where h.identity_id = also_identity_id) then also_shows end
 from bi.faces where model_id = %(model_id)s and face_id = any(%(faces)s) and file_status = 'ready';
 
 -- name: hidden_people

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
@@ -18,7 +18,6 @@ from facedb.web.pictures import Picture
 
 router = APIRouter(tags=["photos"])
 
-Version = Annotated[str | None, Query(max_length=32)]
 _PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}, "image/svg+xml": {}}}}
 
 _PHOTO_BODY = {
@@ -28,21 +27,19 @@ _PHOTO_BODY = {
 
 
 @router.get("/thumbs/{face_id}", response_class=Response, responses=_PICTURE)
-def thumb(parts: PartsHere, face_id: Bigint, v: Version = None) -> Response:
+def thumb(parts: PartsHere, face_id: Bigint) -> Response:
     """A face cut from its photo, upright."""
     with parts.pool.connection() as conn:
         place = photos.place_of_face(conn, face_id)
-    return _answer(parts.pictures.face(place), v)
+    return _answer(parts.pictures.face(place))
 
 
 @router.get("/photos/{image_id}", response_class=Response, responses=_PICTURE)
-def photo(
-    parts: PartsHere, image_id: Bigint, side: Literal["192", "1024", "2048"] = "2048", v: Version = None
-) -> Response:
+def photo(parts: PartsHere, image_id: Bigint, side: Literal["192", "1024", "2048"] = "2048") -> Response:
     """A whole photo, its longer side at most ``side`` pixels."""
     with parts.pool.connection() as conn:
         place = photos.place_of_image(conn, image_id)
-    return _answer(parts.pictures.photo(place, int(side)), v)
+    return _answer(parts.pictures.photo(place, int(side)))
 
 
 @router.get("/api/photos/{image_id}")
@@ -75,7 +72,6 @@ def _like_photo(parts: Parts, data: bytes, model_id: int | None, top: int) -> li
         return likeness.like_photo(conn, parts.embedders, data, model_id, top)
 
 
-def _answer(picture: Picture, version: str | None) -> Response:
-    # An address with a version never shows anything else; without one, and without a photo, the browser asks again.
-    kept = "private, max-age=31536000, immutable" if version and not picture.missing else "no-store"
-    return Response(picture.data, media_type=picture.media_type, headers={"cache-control": kept})
+def _answer(picture: Picture) -> Response:
+    # `no-store` from the gate: no browser keeps a face on its disk, where nobody could make it forget.
+    return Response(picture.data, media_type=picture.media_type)

@@ -32,10 +32,11 @@ where i.identity_id = %(identity_id)s and i.status = 'ready'
   and not exists (select from facedb.scan_face r where r.scan_id = %(scan_id)s and r.face_id = f.id and r.role in ('bystander', 'again'));
 
 -- name: bystanders
--- Other people in the photos of an identity, as a scan saw them, with whom they are if that is known.
+-- Other people in the photos of an identity, as a scan saw them, with whom they are if that is known and nobody who was hidden.
 select r.face_id, n.id, n.name, r.also_score
 from facedb.scan_face r join facedb.face f on f.id = r.face_id join facedb.image i on i.id = f.image_id
-left join facedb.identity n on n.id = r.also_identity
+left join facedb.identity n
+    on n.id = r.also_identity and not exists (select from facedb.hidden_identity h where h.identity_id = n.id)
 where r.scan_id = %(scan_id)s and r.role = 'bystander' and i.identity_id = %(identity_id)s and i.status = 'ready'
 order by r.also_score desc nulls last, r.face_id limit 60;
 

@@ -37,7 +37,7 @@ where f.scan_id = %(scan_id)s and f.rank > %(after)s
       select from facedb.finding_face w join facedb.face t on t.id = w.face_id join facedb.image i on i.id = t.image_id
       where w.scan_id = f.scan_id and w.rank = f.rank and i.identity_id is null and i.path ilike %(words)s
   ))
-  and not exists (select from facedb.hidden_identity h where h.identity_id in (f.identity_a, f.identity_b))
+  and f.rank not in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s)
 order by f.rank limit %(limit)s;
 
 -- name: cases
@@ -65,7 +65,7 @@ select f.class, coalesce(s.state, 'open'), s.agrees, count(*)
 from facedb.finding f
 left join unnest(%(ranks)s::integer[], %(states)s::text[], %(agrees)s::boolean[]) as s (rank, state, agrees) on s.rank = f.rank
 where f.scan_id = %(scan_id)s
-  and not exists (select from facedb.hidden_identity h where h.identity_id in (f.identity_a, f.identity_b))
+  and f.rank not in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s)
 group by 1, 2, 3;
 
 -- name: pace

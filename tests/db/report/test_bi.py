@@ -176,7 +176,14 @@ def test_every_view_over_scans_says_which_dataset_and_whether_it_is_the_latest(d
         " where c.relnamespace = 'bi'::regnamespace and c.relkind = 'v' group by 1 having bool_or(a.attname = 'scan_id')"
         " and count(*) filter (where a.attname in ('dataset', 'is_latest')) < 2 order by 1",
     )
-    assert {name for (name,) in found} == {"faces", "leakage", "scan_coverage", "verdict_history", "verdicts"}
+    assert {name for (name,) in found} == {
+        "faces",
+        "hidden_findings",
+        "leakage",
+        "scan_coverage",
+        "verdict_history",
+        "verdicts",
+    }
 
 
 def test_what_commits_while_it_is_counted_is_counted_the_next_time(database: Database, people: Population) -> None:

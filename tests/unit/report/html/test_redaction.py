@@ -7,6 +7,7 @@ import unicodedata
 
 import pytest
 
+from facedb.core.files.paths import display, to_text
 from facedb.report.html.redaction import Redaction
 
 
@@ -39,6 +40,8 @@ def test_sentences_lose_names_and_paths_and_keep_the_rest() -> None:
         ("O'Brien (old)", "o'brien (old)/1.jpg"),
         ("p0017", "p0017/1.jpg, P0017_2.jpg"),
         ("🙂", "🙂/1.jpg"),
+        ("Ann - (the) Lee", "it is Ann - (the) Lee/1.jpg"),
+        ("प्रिया", "प्रिया/1.jpg"),
     ],
 )
 def test_a_name_is_met_however_a_file_name_writes_it(name: str, text: str) -> None:
@@ -46,6 +49,12 @@ def test_a_name_is_met_however_a_file_name_writes_it(name: str, text: str) -> No
     letters = re.sub(r"[\W_]", "", unicodedata.normalize("NFC", name)).casefold() or name
     assert letters not in re.sub(r"[\W_]", "", unicodedata.normalize("NFC", said)).casefold()
     assert "Person " in said
+
+
+@pytest.mark.parametrize("name", ["Bob\x1b[31mEve", "Bob\u202eEve", "J\udcfcrg"])
+def test_a_name_that_is_shown_by_escapes_has_the_pseudonym_of_what_is_shown(name: str) -> None:
+    veil = Redaction(b"key", [to_text(name)])
+    assert veil.sentence(f"like {display(name)}.", []) == f"like {veil.person(display(name))}."
 
 
 def test_numbers_and_words_that_hold_a_name_stay() -> None:

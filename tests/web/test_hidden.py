@@ -1,0 +1,90 @@
+"""People whom nobody wants to be asked about are named nowhere, not even beside others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from facedb.db.connection import Database
+from facedb.report.case_rows import cases
+from facedb.report.html import page_rows
+from facedb.scan import search_rows
+from facedb.scan.findings.ranked import FindingSelection, findings
+from facedb.scan.which_scan import find_scope
+from tests.web.asking import case, first, queue
+from tests.web.conftest import Reviewer, TwoFaces
+
+
+def hide(ann: Reviewer, identity: int) -> None:
+    ann.send("PUT", f"/api/identities/{identity}/hidden", status=204)
+
+
+def test_a_photo_with_its_third_copy_at_a_hidden_person_is_asked_about_only_by_its_number(
+    ann: Reviewer, demo_database: Database
+) -> None:
+    rank = first(ann, "duplicate")
+    item = case(ann, rank)
+    with demo_database.connection() as conn:
+        third = conn.execute(
+            "select i.identity_id, f.id from facedb.face f join facedb.image i on i.id = f.image_id"
+            " where i.identity_id <> all (%s::integer[]) order by f.id limit 1",
+            [[side["identity_id"] for side in (item["a"], item["b"]) if side]],
+        ).fetchone()
+        assert third is not None
+        conn.execute("insert into facedb.finding_face values (1, %s, %s, 'copy')", (rank, third[1]))
+    hide(ann, third[0])
+    assert rank not in [one["rank"] for one in queue(ann, state="all")]
+    with findings(demo_database, FindingSelection()) as rows:
+        assert rank not in [row[0] for row in rows]
+    with demo_database.connection() as conn:
+        assert rank not in [one.rank for one in cases(conn, 1, faces=1)]
+        assert conn.execute("select hidden from bi.review_cases where rank = %s", (rank,)).fetchone() == (True,)
+    assert case(ann, rank)["hidden"]
+
+
+def test_a_hidden_person_in_the_background_of_a_photo_is_not_named(
+    ann: Reviewer, demo_database: Database, two_faces: TwoFaces
+) -> None:
+    with demo_database.connection() as conn:
+        label, else_, vector = conn.execute(
+            "select i.identity_id, (select min(n.id) from facedb.identity n where n.id <> i.identity_id), e.vec::text"
+            " from facedb.image i, facedb.embedding e where i.id = %s and e.face_id = %s",
+            (two_faces.image, two_faces.other),
+        ).fetchall()[0]
+        conn.execute(
+            "update facedb.scan_face set also_identity = %s, also_score = 0.9 where role = 'bystander'", [else_]
+        )
+        model = find_scope(conn).model
+
+    def named() -> tuple[list[str | None], str | None]:
+        page: Any = ann.get(f"/api/identities/{label}")
+        with demo_database.connection() as conn:
+            found = search_rows.nearest(
+                conn, model, np.array(vector.strip("[]").split(","), np.float32), 3, approximate=False
+            )
+        (searched,) = [face.also_shows for face in found if face.face_id == two_faces.other]
+        return [one["is_name"] for one in page["bystanders"]], searched
+
+    (beside,), searched = named()
+    assert beside == searched
+    assert searched
+    hide(ann, else_)
+    assert named() == ([None], None)
+
+
+def test_a_report_gives_no_file_of_a_hidden_person_as_an_example(ann: Reviewer, demo_database: Database) -> None:
+    with demo_database.connection() as conn:
+        (dataset,) = conn.execute("select name from facedb.dataset").fetchone() or ("",)
+        before = page_rows.reject_counts(conn, [dataset])
+        people = conn.execute(
+            "select distinct i.identity_id from bi.rejects r join facedb.image i on i.id = r.image_id where r.outcome = 'rejected'"
+        ).fetchall()
+    assert all(one.path for one in before)
+    for (identity,) in people:
+        hide(ann, identity)
+    with demo_database.connection() as conn:
+        after = page_rows.reject_counts(conn, [dataset])
+    assert [(one.code, one.files, one.path, one.detail) for one in after] == [
+        (one.code, one.files, "", "") for one in before
+    ]
