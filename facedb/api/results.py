@@ -44,7 +44,9 @@ class Results(Opened):
         """
         from facedb.scan.findings import ranked
 
-        selection = ranked.FindingSelection(scan, kind, min_confidence, dataset, open_only, denied, denied, limit)
+        selection = ranked.FindingSelection(
+            scan, kind, min_confidence, dataset, open_only, denied=denied, hidden=denied, limit=limit
+        )
         with ranked.findings(self._open(), selection) as rows:
             return Rows(table(Finding), rows)
 

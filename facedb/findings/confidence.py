@@ -16,14 +16,11 @@ with each other as they score within themselves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.finding import MOST
 from facedb.core.records import Float64Array
-from facedb.findings.cores.persons import Noise
 
 
 def confidence(*evidence: NDArray[np.floating]) -> Float64Array:
@@ -32,20 +29,6 @@ def confidence(*evidence: NDArray[np.floating]) -> Float64Array:
     for piece in evidence:
         smallest = np.minimum(smallest, np.nan_to_num(piece, nan=-MOST, posinf=MOST, neginf=-MOST))
     return np.asarray(1.0 / (1.0 + np.exp(-np.maximum(smallest, -MOST))))
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """Where chance ends: from a sameness of ``home`` on a face is at home in a core, from ``alike`` on two cores are closer than chance
-    brings any two."""
-
-    home: float
-    alike: float
-
-    @classmethod
-    def of(cls, noise: Noise) -> Rules:
-        """From what chance does on this data."""
-        return cls(home=min(max(noise.face, 0.45), 0.7), alike=noise.cores)
 
 
 def of_copy(score: NDArray[np.floating], distance: NDArray[np.integer]) -> Float64Array:

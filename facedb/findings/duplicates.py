@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.finding import SUREST, Kind, Role
+from facedb.core.lookup import run_numbers, run_starts
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.confidence import of_copy
 from facedb.findings.cores.folders import Folders
@@ -108,11 +109,11 @@ def _looked_at(
     one = np.minimum(images[a], images[b]).astype(np.int64)
     two = np.maximum(images[a], images[b]).astype(np.int64)
     order = np.lexsort((-score, two, one))
-    fresh = np.r_[True, (np.diff(one[order]) != 0) | (np.diff(two[order]) != 0)] if len(order) else np.empty(0, bool)
-    first = order[fresh]
+    starts = run_starts(one[order], two[order])
+    first = order[starts]
     found = look(pictures, one[first], two[first], score[first])
     seen = np.empty(len(a))
-    seen[order] = found[np.cumsum(fresh) - 1]
+    seen[order] = found[run_numbers(starts, len(order))]
     return seen
 
 
@@ -129,8 +130,7 @@ def _pairs_of_images(
     """Each pair of images once, the smaller row first, and which of the given pairs is the most alike one."""
     a, b = np.minimum(a, b), np.maximum(a, b)
     order = np.lexsort((-score, -sure, b, a))
-    fresh = np.r_[True, (np.diff(a[order]) != 0) | (np.diff(b[order]) != 0)] if len(order) else np.empty(0, bool)
-    best = order[fresh]
+    best = order[run_starts(a[order], b[order])]
     return a[best], b[best], best
 
 
@@ -141,10 +141,9 @@ def _equal_files(content: Int64Array, image: Int64Array) -> tuple[Int64Array, In
     """
     rows = np.flatnonzero((content >= 0) & (image == np.arange(len(image))))
     rows = rows[np.argsort(content[rows], kind="stable")]
-    values = content[rows]
-    first = np.r_[True, values[1:] != values[:-1]] if len(rows) else np.empty(0, bool)
-    head = rows[np.maximum.accumulate(np.where(first, np.arange(len(rows)), 0))] if len(rows) else rows
-    return head[~first].astype(np.int64), rows[~first].astype(np.int64)
+    starts = run_starts(content[rows])
+    head = rows[starts[run_numbers(starts, len(rows))]]
+    return np.delete(head, starts), np.delete(rows, starts)
 
 
 def _heads(count: int, a: Int64Array, b: Int64Array) -> Int64Array:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.finding import LIKELY, Kind, Role
+from facedb.core.lookup import run_starts
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.persons import Persons
@@ -167,3 +168,41 @@ def find_likenesses(likeness: Likeness, told: NDArray[np.bool_]) -> FindingTable
     )
     found.kind[merge] = Kind.MERGE
     return found
+
+
+def find_single_images(parts: Folders, likeness: Likeness) -> tuple[NDArray[np.bool_], FindingTable]:
+    """A folder of one image that is another, larger identity is a stray of it: which links say so, and as findings.
+
+    Of several such links of one image only the likest is a stray.
+    """
+    size_a, size_b = parts.sizes[likeness.a], parts.sizes[likeness.b]
+    chosen = likeness.merges() & ((size_a == 1) != (size_b == 1))
+    links = likeness.links
+    image = np.where(size_a == 1, links.best_a, links.best_b)
+    at = np.flatnonzero(chosen)
+    at = at[np.lexsort((-likeness.sameness[at], image[at]))]
+    at = np.sort(at[run_starts(image[at])])
+    single = np.zeros(len(likeness.a), bool)
+    single[at] = True
+    is_a = size_a[at] == 1
+    home, other = np.where(is_a, likeness.a[at], likeness.b[at]), np.where(is_a, likeness.b[at], likeness.a[at])
+    count = np.arange(len(at))
+    nearest = np.where(is_a, links.best_b[at], links.best_a[at])
+    return single, table(
+        Kind.STRAY,
+        likeness.confidence[at],
+        (
+            np.r_[count, count],
+            np.r_[image[at], nearest],
+            np.r_[np.full(len(at), Role.WRONG), np.full(len(at), Role.EXAMPLE)],
+        ),
+        identity_a=parts.labels[home],
+        identity_b=parts.labels[other],
+        faces_a=1,
+        faces_b=np.where(is_a, links.faces_b[at], links.faces_a[at]),
+        size_a=1,
+        size_b=parts.sizes[other],
+        max_score=links.max_score[at],
+        mean_score=links.mean_score[at],
+        sameness=likeness.sameness[at],
+    )

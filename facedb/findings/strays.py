@@ -16,10 +16,13 @@ from facedb.findings.odds.same_person import TwoGroups
 from facedb.join.score import pair_scores
 
 _FROM = 0.25
+"""Less likely strays and second persons are not told: chosen by hand."""
 _ROUNDS = 20
 _JEFFREYS = 0.5
-MOST_OF_STRANGER = 0.9
-MOST_OF_TWO = 0.5
+_MOST_OF_STRANGER = 0.9
+"""The most that is said of a face that looks like nobody here, as a bad photo does: an assumption, not measured."""
+_MOST_OF_TWO = 0.5
+"""The same where the folder has one other face, which may as well be the stranger."""
 
 
 def find_mixed(
@@ -39,7 +42,7 @@ def find_mixed(
     elsewhere, nobody = _shares(to_other / max(odds.folders - 1, 1), to_nobody, (none, none), len(peeled.group))
     known = (other >= 0) & (elsewhere >= nobody)
     # One person in profile looks like a second one too, unless that one is known from elsewhere.
-    sure = np.maximum(np.where(known, elsewhere, 0.0), np.minimum(elsewhere + nobody, MOST_OF_STRANGER))
+    sure = np.maximum(np.where(known, elsewhere, 0.0), np.minimum(elsewhere + nobody, _MOST_OF_STRANGER))
     kept = sure >= _FROM
     second, sure, known, folder = second[kept], sure[kept], known[kept], folder[kept]
     other = np.where(known, asides.other[second], -1)
@@ -99,7 +102,7 @@ def find_strays(
     elsewhere, stranger = _stories(odds, who, peeled, rows, folder, own_score, other, score, rivals, sharp)
     named = (other >= 0) & (elsewhere >= stranger) & (like > np.nan_to_num(own, nan=-1.0))
     # A bad photo looks like a stranger. And of two faces that differ nobody can say which one is the stranger.
-    most = np.where(who.faces[folder] >= 2, MOST_OF_STRANGER, MOST_OF_TWO)
+    most = np.where(who.faces[folder] >= 2, _MOST_OF_STRANGER, _MOST_OF_TWO)
     sure = np.maximum(np.where(named, elsewhere, 0.0), np.minimum(elsewhere + stranger, most))
     kept = np.flatnonzero(sure >= _FROM)
     best = np.full(len(rows), np.nan)

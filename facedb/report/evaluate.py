@@ -24,9 +24,10 @@ from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.pictures.thumbnail import from_bytes
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
-from facedb.findings.find import find, study_folders
+from facedb.findings.find import find
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.flagged import Pairs
+from facedb.findings.folder_study import study_folders
 from facedb.findings.grading import Grade, grade
 from facedb.findings.names.evidence import names
 from facedb.findings.pictures.registration import Grey

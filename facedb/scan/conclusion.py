@@ -12,18 +12,18 @@ from facedb.db import audit
 from facedb.db.connection import Connection
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
-from facedb.findings.find import FolderStudy, study_folders
 from facedb.findings.flagged import Flagged, Pairs
+from facedb.findings.folder_study import FolderStudy
 from facedb.findings.links import Links, between, roll_up
 from facedb.findings.names.evidence import names as names_of
 from facedb.findings.outside.photos import Outside
-from facedb.join.gallery import Gallery
 from facedb.scan import pair_rows, scan_rows
 from facedb.scan.faces.compared import Compared
 from facedb.scan.faces.outside import either, tell
 from facedb.scan.faces.pictures import photo_facts, pictures_of
 from facedb.scan.findings import finding_rows, lessons
 from facedb.scan.findings.computed import compute_copies, compute_findings
+from facedb.scan.findings.make import make
 from facedb.scan.pair_rows import PairRows
 from facedb.scan.scores import histograms
 from facedb.scan.scores.histograms import Distributions
@@ -39,11 +39,6 @@ class Beside:
     indexed: Callable[[], object]
 
 
-def study(gallery: Gallery) -> FolderStudy | None:
-    """What labels tell of the folders, whatever is flagged; None where there are none."""
-    return None if len(gallery) and gallery.identity_ids[0] < 0 else study_folders(gallery)
-
-
 def conclude(
     conn: Connection,
     scan_id: int,
@@ -57,8 +52,8 @@ def conclude(
 ) -> None:
     """Write links, findings and histograms of a scan and close it; the caller commits.
 
-    ``flagged`` are its pairs, None for a scan that kept links alone; ``studied`` what `study` gave, ``strangers`` what the search of the
-    faces outside gave. With ``names`` labels that look like names are evidence.
+    ``flagged`` are its pairs, None for a scan that kept links alone; ``studied`` what `study_folders` gave, None without labels;
+    ``strangers`` what the search of the faces outside gave. With ``names`` labels that look like names are evidence.
     """
     if studied is None:
         assert flagged is not None  # noqa: S101 - faces without labels have no links to keep
@@ -68,7 +63,7 @@ def conclude(
         total, links = _write_labelled(conn, scan_id, compared, flagged, studied, strangers, beside, names=names)
         certain_above = studied.odds.certain_above(studied.ends)
     beside.indexed()
-    scan_rows.finish_scan(conn, scan_id, pairs=total, links=links, certain_above=certain_above)
+    scan_rows.finish_scan(conn, scan_id, pairs=total, links=links, certain_above=certain_above, made_by=make())
     lessons.follow_on(conn, scan_id)
     audit.note(conn, "scan", "scan", scan_id, faces=len(compared.faces), pairs=total, links=links)
 
@@ -101,9 +96,9 @@ def _write_labelled(
     _write_links(conn, scan_id, links)
     seen = _seen(conn, scan_id, compared, folders, names=names)
     photos = photo_facts(faces, compared.choice)
-    pictures, told = pictures_of(conn, np.r_[faces.image_ids, outside.faces.image_ids]), None
+    pictures, unlabelled = pictures_of(conn, np.r_[faces.image_ids, outside.faces.image_ids]), None
     if strangers is not None:
-        told, pictures = tell(strangers, folders, pictures)
+        unlabelled, pictures = tell(strangers, folders, pictures)
     pair_rows.write_outsiders(conn, scan_id, outside.faces.embedding_ids, outside.faces.face_ids)
     found = compute_findings(
         conn,
@@ -117,7 +112,7 @@ def _write_labelled(
         either(compared.choice.note, outside.note(conn)),
         pictures,
         photos,
-        told,
+        unlabelled,
     )
     if best is None:
         explained = found.told.explained(flagged)

@@ -24,14 +24,14 @@ from facedb.core.progress import Reporter
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.locks import wait_briefly
 from facedb.db.reconnecting import Work
-from facedb.findings.find import FolderStudy
+from facedb.findings.folder_study import FolderStudy, study_folders
 from facedb.findings.outside.photos import Outside
 from facedb.join.engine import ENGINE_NAMES, GPU_ENGINES, EngineInfo, choose_engine
 from facedb.join.gallery import Gallery
 from facedb.join.loop import Join
 from facedb.scan import memory_need, pair_rows, scan_rows
 from facedb.scan.carried import carried_pairs, stored_pairs
-from facedb.scan.conclusion import Beside, conclude, study
+from facedb.scan.conclusion import Beside, conclude
 from facedb.scan.faces.compared import Compared
 from facedb.scan.faces.gallery import LOCK_SECONDS
 from facedb.scan.loading import FaceFilter, Loading, ScanOptions
@@ -136,7 +136,8 @@ def _study(gallery: Gallery, studied: Future[FolderStudy | None], searched: Even
     One thread does both, so that it ends soon, whatever it is at, where nobody wants it any more.
     """
     try:
-        folders = study(gallery)
+        unlabelled = len(gallery) > 0 and gallery.identity_ids[0] < 0
+        folders = None if unlabelled else study_folders(gallery)
     except BaseException as error:
         studied.set_exception(error)
         raise

@@ -15,7 +15,6 @@ from facedb.dataset.model_rows import partition
 from facedb.db.connection import Connection
 from facedb.db.locks import Claim, claim
 from facedb.db.queries import load
-from facedb.scan.findings.make import make
 
 SQL = load("scan", "scan")
 
@@ -133,8 +132,10 @@ def index_pairs(conn: Connection, scan_id: int) -> None:
         conn.execute(SQL["index_pairs"], {"scan_id": scan_id})
 
 
-def finish_scan(conn: Connection, scan_id: int, *, pairs: int, links: int, certain_above: float | None) -> None:
-    """Index the pairs and close the scan; ``certain_above`` None: nothing is certain by its score."""
+def finish_scan(
+    conn: Connection, scan_id: int, *, pairs: int, links: int, certain_above: float | None, made_by: str
+) -> None:
+    """Index the pairs and close the scan; ``certain_above`` None: nothing is certain by its score; ``made_by`` as in `ScanRow`."""
     index_pairs(conn, scan_id)
-    told = {"scan_id": scan_id, "pairs": pairs, "links": links, "certain_above": certain_above, "made_by": make()}
+    told = {"scan_id": scan_id, "pairs": pairs, "links": links, "certain_above": certain_above, "made_by": made_by}
     conn.execute(SQL["finish_scan"], told)

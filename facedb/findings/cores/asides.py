@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.lookup import run_numbers, run_starts
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
-from facedb.findings.confidence import Rules
+from facedb.findings.cores.chance import Rules
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.persons import Persons, best_other
 from facedb.findings.odds.same_person import TwoGroups
@@ -54,12 +55,10 @@ def find_asides(vectors: Float32Array, parts: Folders, who: Persons, group: Int3
     order = np.lexsort((number, parts.folder_of[rows]))
     rows, number = rows[order], number[order]
     home = parts.folder_of[rows]
-    first = np.r_[True, (number[1:] != number[:-1]) | (home[1:] != home[:-1])] if len(rows) else np.empty(0, bool)
-    at = np.cumsum(first) - 1
-    folder, faces = home[first], np.bincount(at, minlength=int(first.sum())).astype(np.int64)
-    sums = (
-        np.add.reduceat(vectors[rows], np.flatnonzero(first), axis=0) if len(rows) else np.empty((0, vectors.shape[1]))
-    )
+    first = run_starts(home, number)
+    at = run_numbers(first, len(rows))
+    folder, faces = home[first], np.diff(np.r_[first, len(rows)])
+    sums = np.add.reduceat(vectors[rows], first, axis=0) if len(rows) else np.empty((0, vectors.shape[1]))
     centres = np.asarray(sums / np.maximum(faces, 1)[:, None], np.float32)
     squares = np.einsum("ij,ij->i", sums, sums, dtype=np.float64)
     own = np.full(len(faces), np.nan)

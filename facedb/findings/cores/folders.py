@@ -42,6 +42,11 @@ def folders(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> Folders
     return Folders(names.astype(np.int64), starts.astype(np.int64), sizes.astype(np.int64), order, folder_of)
 
 
+def evenly_spread(values: Int64Array, most: int) -> Int64Array:
+    """At most ``most`` of ``values`` (m,), the first and the last among them: all where they are no more."""
+    return values[np.linspace(0, len(values) - 1, min(len(values), most)).astype(np.int64)]
+
+
 def batches(parts: Folders) -> Iterator[tuple[Int64Array, BoolArray]]:
     """Folders of two to 2,048 faces, those of similar size together: rows int64 (b, m), padded with 0 where ``alive`` is False."""
     by_size = np.argsort(parts.sizes, kind="stable")
@@ -66,7 +71,7 @@ def large(parts: Folders) -> Iterator[tuple[Int64Array, Int64Array]]:
     """Folders too large for a batch: their rows, and 2,048 evenly spread ones that stand for all."""
     for k in np.flatnonzero(parts.sizes > _LARGEST):
         rows = parts.order[parts.starts[k] : parts.starts[k] + parts.sizes[k]]
-        yield rows, rows[np.linspace(0, len(rows) - 1, _LARGEST).astype(np.int64)]
+        yield rows, evenly_spread(rows, _LARGEST)
 
 
 def shared_images(groups: NDArray[np.integer]) -> NDArray[np.integer] | None:

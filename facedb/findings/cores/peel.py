@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.lookup import run_starts
+from facedb.core.lookup import run_numbers, run_starts
 from facedb.core.records import Float32Array, Int32Array, Int64Array
 from facedb.findings.cores.folders import BoolArray, Folders, batches, large, scores_within, shared_images
 
@@ -45,14 +45,15 @@ def peel(
     *,
     cut: float,
     near: float = 2.0,
-    told: Callable[[Float32Array, BoolArray], None] | None = None,
+    count_scores: Callable[[Float32Array, BoolArray], None] | None = None,
 ) -> Peeled:
     """Take the folders apart, many at once, from float32 scores between the faces of each.
 
     The core grows from the face with the most neighbours at or above ``cut``: it is the set of faces whose mean score to
     the core reaches ``cut``, found by repetition. What is left is peeled in the same way, at most four times. ``groups``
     (n,) are the images of the rows. Pairs at or above ``near`` come back as well. A folder of more than 2,048 faces is
-    compared with 2,048 of its faces, evenly spread; of all others ``told`` hears the scores, as `scores_within` gives them.
+    compared with 2,048 of its faces, evenly spread; ``count_scores`` is called with the scores of all others, batch
+    by batch, as `scores_within` gives them.
     """
     count = len(vectors)
     group = np.zeros(count, np.int32)
@@ -61,8 +62,8 @@ def peel(
     shared = shared_images(groups)
     for rows, alive in batches(parts):
         scores, apart = scores_within(vectors, shared, rows, alive)
-        if told is not None:
-            told(scores, apart)
+        if count_scores is not None:
+            count_scores(scores, apart)
         masked = np.where(apart, scores, np.float32(0))
         batch_group = _peel_batch(scores, masked, apart, alive, cut)
         # Nothing can be said about a face without a face of another image beside it.
@@ -154,7 +155,7 @@ def nearest_few(a: Int64Array, b: Int64Array, score: Float32Array, near: float) 
     order = np.lexsort((other, -score[at], row))
     row, at = row[order], at[order]
     start = run_starts(row)
-    place = np.arange(len(row)) - np.repeat(start, np.diff(np.r_[start, len(row)]))
+    place = np.arange(len(row)) - start[run_numbers(start, len(row))]
     kept[at[place < FEW]] = True
     return kept
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from statistics import NormalDist
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
-from facedb.findings.cores.folders import Folders
-from facedb.join.gallery import Gallery
+from facedb.findings.cores.folders import Folders, evenly_spread
 
 # A folder of few faces says little about itself: its own mean score counts as much as this many typical pairs do.
 _PRIOR_PAIRS = 3.0
@@ -89,10 +87,10 @@ def ends(vectors: Float32Array, parts: Folders, sums: Float64Array) -> Ends:
     two names of one person would decide it, so there it is at most 0.3 of the genuine end.
     """
     sizes = parts.sizes.astype(np.float64)
-    several = _spread(parts.order[np.repeat(sizes >= 2, parts.sizes)], _FACES)
+    several = evenly_spread(parts.order[np.repeat(sizes >= 2, parts.sizes)], _FACES)
     own = _dots(vectors, several, sums.astype(np.float32), parts.folder_of[several])
     genuine = _typical((own - 1.0) / (sizes[parts.folder_of[several]] - 1.0))
-    some = _spread(np.arange(len(sizes)))
+    some = evenly_spread(np.arange(len(sizes)), _SAMPLE)
     means = sums[some] / sizes[some, None]
     between = means @ means.T
     above = between[np.triu_indices(len(some), 1)]
@@ -138,54 +136,7 @@ def persons(vectors: Float32Array, parts: Folders, scale: Ends, sums: Float64Arr
     centres = np.empty(sums.shape, np.float32)
     np.divide(sums, np.maximum(faces, 1)[:, None], out=centres, casting="same_kind")
     found = Persons(scale, centres, faces, np.empty(0))
-    return Persons(scale, found.centres, faces, found.shrunk(own, faces))
-
-
-@dataclass(frozen=True, slots=True)
-class Noise:
-    """What chance does on this data, from samples whose upper tails (where the mistakes are) are not looked at.
-
-    ``cores``: the sameness that the likest of all pairs of cores would have, were they normal; ``face``: the same for one
-    face against all foreign cores.
-    """
-
-    cores: float
-    face: float
-
-
-def noise(gallery: Gallery, parts: Folders, who: Persons, own_mean: Float32Array, group: Int32Array) -> Noise:
-    """Measure `Noise` from at most 512 faces and 512 cores, evenly spread."""
-    filled = np.flatnonzero(who.faces > 0)
-    if len(filled) < 3:
-        return Noise(0.5, 0.5)
-    cores = _spread(filled)
-    between = who.sameness(
-        who.centres[cores] @ who.centres[cores].T, who.cohesion[cores][:, None], who.cohesion[cores][None, :]
-    )
-    count = len(filled)
-    likest = _extreme(between[cores[:, None] != cores[None, :]], count * (count - 1) / 2)
-    rows = _spread(parts.order[((group == 0) & ~np.isnan(own_mean))[parts.order]])
-    if len(rows) < 3:
-        return Noise(likest, 0.5)
-    home = parts.folder_of[rows]
-    foreign = who.sameness(
-        gallery.vectors[rows] @ who.centres[cores].T, who.cohesion[cores][None, :], who.cohesion[cores][None, :]
-    )
-    return Noise(likest, _extreme(foreign[home[:, None] != cores[None, :]], count))
-
-
-def _extreme(values: Float64Array, draws: float) -> float:
-    """The largest of ``draws`` normal draws with the median of ``values`` and a spread read off at the quantile 0.16."""
-    if not len(values):
-        return 0.5
-    side, middle = (float(v) for v in np.quantile(values, [0.16, 0.5]))
-    return middle + NormalDist().inv_cdf(1.0 - 1.0 / max(draws, 10.0)) * (middle - side)
-
-
-def _spread(values: Int64Array, most: int = _SAMPLE) -> Int64Array:
-    if len(values) <= most:
-        return values
-    return values[np.linspace(0, len(values) - 1, most).astype(np.int64)]
+    return replace(found, cohesion=found.shrunk(own, faces))
 
 
 def _dots(rows: Float32Array, at: Int64Array, others: Float32Array, other_at: Int64Array) -> Float64Array:

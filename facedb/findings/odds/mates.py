@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array, Float64Array, Int32Array
-from facedb.findings.cores.folders import Folders
+from facedb.findings.cores.folders import Folders, evenly_spread
 from facedb.findings.cores.persons import Persons
 from facedb.findings.odds.spread import Spread, fit_spread
 
@@ -89,16 +89,12 @@ def mates_of_cores(vectors: Float32Array, parts: Folders, who: Persons, group: I
 
     Of at most 1,000 folders, evenly spread, with 48 faces at most.
     """
-    several = np.flatnonzero(who.faces >= 2)
-    if len(several) > _FOLDERS:
-        several = several[np.linspace(0, len(several) - 1, _FOLDERS).astype(np.int64)]
+    several = evenly_spread(np.flatnonzero(who.faces >= 2), _FOLDERS)
     found: dict[tuple[int, int], list[tuple[float, float, float, float]]] = {}
     rng = np.random.default_rng(0)
     for k in several.tolist():
         rows = parts.order[parts.starts[k] : parts.starts[k] + parts.sizes[k]]
-        rows = rows[group[rows] == 0]
-        if len(rows) > _FACES:
-            rows = rows[np.linspace(0, len(rows) - 1, _FACES).astype(np.int64)]
+        rows = evenly_spread(rows[group[rows] == 0], _FACES)
         scores = (vectors[rows] @ vectors[rows].T).astype(np.float64)
         draws = 1 if len(rows) == 2 else _DRAWS
         for _ in range(draws):

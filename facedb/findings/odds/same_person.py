@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 
 from facedb.core.finding import CERTAIN, SUREST
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
-from facedb.findings.cores.folders import Folders
+from facedb.findings.cores.folders import Folders, evenly_spread
 from facedb.findings.cores.persons import Ends, Persons
+from facedb.findings.odds.core_pairs import PAIRS, SINGLE, compare
 from facedb.findings.odds.mates import Mates, mates_of_cores, mates_of_faces
-from facedb.findings.odds.strangers import PAIRS, Strangers, compare, strangers
+from facedb.findings.odds.strangers import Strangers, strangers
 from facedb.findings.rates.histogram import BIN_EDGES
 
 RELATIVES = 0.05
@@ -35,7 +36,6 @@ UNSEEN = 0.9
 """The most that can be said while no folder shows what two photos of one person score: an assumption, not measured."""
 _ROUNDS = 100
 _SETTLED = 1e-3
-_SINGLE = 512
 _MOST = 200.0
 _JEFFREYS = 0.5
 _ONE = np.ones(1, np.int64)
@@ -184,8 +184,7 @@ def two_groups(
     It begins from ``start``, what was measured before some cores were exchanged, whose mates are taken over where they hold: none of those
     cores has two faces.
     """
-    rows = parts.order[(group == 0)[parts.order]]
-    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), _SINGLE)).astype(np.int64)]
+    rows = evenly_spread(parts.order[(group == 0)[parts.order]], SINGLE)
     mean, spread, pairs = compare(who, vectors[rows], parts.folder_of[rows], most)
     z = (pairs.score - mean) / np.sqrt(spread.variance(who.faces[pairs.a], who.faces[pairs.b]))
     if start is not None and mates_hold:

@@ -11,9 +11,9 @@ from facedb.core.lookup import run_starts
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.cores.folders import folders
 from facedb.findings.duplicates import NEAR, Hashes, find_copies
-from facedb.findings.find import FolderStudy
 from facedb.findings.finding_table import FindingTable, ranked, table
 from facedb.findings.flagged import Pairs
+from facedb.findings.folder_study import FolderStudy
 from facedb.findings.outside.known import Known, known
 from facedb.findings.outside.newcomers import Newcomer, OnePerson, newcomers
 from facedb.findings.pictures.candidates import alike_by_hash

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.lookup import run_numbers, run_starts
 from facedb.core.records import Int64Array
 from facedb.findings.rates.error_rates import Observed, observed
 from facedb.findings.rates.histogram import BINS
@@ -24,9 +25,8 @@ def sample_rows(labels: NDArray[np.integer], *, faces: int = FACES, seed: int = 
     names, code = np.unique(labels, return_inverse=True)
     turn = rng.permutation(len(names))[code]
     order = np.lexsort((key, turn))
-    ordered = turn[order]
-    first = np.r_[True, ordered[1:] != ordered[:-1]]
-    within = np.arange(len(order)) - np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+    starts = run_starts(turn[order])
+    within = np.arange(len(order)) - starts[run_numbers(starts, len(order))]
     return np.sort(order[within < _PER_IDENTITY][:faces])
 
 

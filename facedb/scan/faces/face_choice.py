@@ -18,7 +18,7 @@ from facedb.db.connection import Connection
 from facedb.findings.cores.choice import Choice, Part, choose_faces
 from facedb.findings.cores.doubts import Doubts
 from facedb.findings.cores.shown_together import Bystanders, Company, company
-from facedb.findings.find import FolderStudy
+from facedb.findings.folder_study import FolderStudy
 from facedb.scan import scan_rows
 from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.faces.gallery_faces import GalleryFaces

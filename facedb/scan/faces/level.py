@@ -11,6 +11,7 @@ from facedb.core.progress import Silent
 from facedb.core.records import Int64Array
 from facedb.dataset.model_rows import ModelRow
 from facedb.db.connection import Database, translated
+from facedb.findings.cores.folders import evenly_spread
 from facedb.scan import scan_rows
 from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.faces.gallery_faces import GalleryFaces
@@ -61,5 +62,5 @@ def _sample(faces: GalleryFaces) -> Int64Array:
     """Rows of the largest labels, evenly spread within each; the faces lie in the order of their labels."""
     _, starts, counts = np.unique(faces.identity_ids, return_index=True, return_counts=True)
     chosen = np.argsort(-counts, kind="stable")[:_LABELS]
-    spread = (np.linspace(0, counts[k] - 1, min(int(counts[k]), _FACES)).astype(np.int64) + starts[k] for k in chosen)
+    spread = (evenly_spread(np.arange(starts[k], starts[k] + counts[k]), _FACES) for k in chosen)
     return np.sort(np.concatenate([np.empty(0, np.int64), *spread]))

@@ -12,8 +12,8 @@ from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array
 from facedb.db.connection import Connection
 from facedb.findings.duplicates import NEAR, Hashes
-from facedb.findings.find import FolderStudy
 from facedb.findings.finding_table import FindingTable
+from facedb.findings.folder_study import FolderStudy
 from facedb.findings.outside.photos import Outside, find_outside
 from facedb.findings.pictures.same_photo import Pictures
 from facedb.join.loop import Gallery, join, plan_blocks

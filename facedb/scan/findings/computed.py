@@ -14,9 +14,10 @@ from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
-from facedb.findings.find import ALONE, Findings, FolderStudy, find, unlabelled_copies
+from facedb.findings.find import Findings, find, unlabelled_copies
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.flagged import Flagged
+from facedb.findings.folder_study import FolderStudy
 from facedb.findings.photos import PhotoFacts
 from facedb.findings.pictures.same_photo import Pictures
 from facedb.join.gallery import Gallery
@@ -35,19 +36,17 @@ def compute_findings(
     face_ids: Int64Array,
     hashes: Hashes,
     flagged: Flagged,
-    seen: Company = ALONE,
-    note: Callable[[int], str | None] | None = None,
-    pictures: Pictures | None = None,
-    photos: PhotoFacts | None = None,
-    outside: FindingTable | None = None,
+    seen: Company,
+    note: Callable[[int], str | None],
+    pictures: Pictures | None,
+    photos: PhotoFacts | None,
+    outside: FindingTable | None,
 ) -> Findings:
     """Find the mistakes behind the flagged pairs of a scan and write them as its findings; the caller commits.
 
-    ``study`` is `study_folders` of the gallery; ``face_ids`` (n,) are the keys of its rows, whose labels are keys of identities, then
-    those of the rows of ``outside``,
-    ``hashes`` what is known of their files; ``flagged`` the pairs.
-    ``seen`` is what photos with several faces tell, and ``note`` what is to be said of the photo of a face; ``pictures`` and ``photos``
-    as `find` takes them. They are ranked by what the verdicts on earlier scans taught.
+    ``face_ids`` (n,) are the keys of the rows of ``gallery``, whose labels are keys of identities, then those of the rows of ``outside``;
+    ``note`` is what is to be said of the photo of a face. All else is as `find` takes it. They are ranked by what the verdicts on
+    earlier scans taught.
     """
     found = find(gallery, study, flagged, hashes, seen, pictures, photos, outside, weigh(conn, scan_id))
     notes = _notes(conn, found.table, gallery, face_ids, seen, note)
@@ -70,15 +69,14 @@ def _notes(
     gallery: Gallery,
     face_ids: Int64Array,
     seen: Company,
-    note: Callable[[int], str | None] | None,
+    note: Callable[[int], str | None],
 ) -> dict[int, str]:
     """What is to be added to findings: which face of a photo is meant, and in which photo two people stand together."""
     notes: dict[int, str] = {}
-    wrong = np.flatnonzero(found.member_role == Role.WRONG) if note is not None else np.empty(0, np.int64)
-    for member in wrong.tolist():
+    for member in np.flatnonzero(found.member_role == Role.WRONG).tolist():
         k = int(found.member_finding[member])
-        asked = note is not None and found.kind[k] in (Kind.STRAY, Kind.UNLABELLED)
-        said = note(int(face_ids[found.member_row[member]])) if note is not None and asked else None
+        asked = found.kind[k] in (Kind.STRAY, Kind.UNLABELLED)
+        said = note(int(face_ids[found.member_row[member]])) if asked else None
         if said is not None:
             notes[k] = said
     both = {}

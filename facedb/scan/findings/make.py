@@ -5,14 +5,10 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from importlib.resources.abc import Traversable
 
 from facedb.core.version import VERSION
-
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
-
-    from facedb.scan.scan_rows import ScanRow
+from facedb.scan.scan_rows import ScanRow
 
 _MAKERS = ("findings", "scan/findings")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facedb.db.connection import Connection
-from facedb.findings.find import FolderStudy
+from facedb.findings.folder_study import FolderStudy
 from facedb.findings.rates.explained_pairs import Explained
 from facedb.findings.rates.histogram import BINS, PairCounts, ScoreHistogram, count_pairs, edge
 from facedb.findings.rates.impostors import impostor_histogram

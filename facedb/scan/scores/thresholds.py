@@ -11,7 +11,7 @@ from facedb.core.errors import UsageError
 from facedb.core.progress import Reporter
 from facedb.core.records import Float64Array, Int64Array
 from facedb.db.connection import Connection
-from facedb.findings.find import study_folders
+from facedb.findings.folder_study import study_folders
 from facedb.findings.odds.same_person import NEVER
 from facedb.findings.rates.error_rates import Calibration, calibrate, observed
 from facedb.findings.rates.face_sample import sample_rows, score_pairs

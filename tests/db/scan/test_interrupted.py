@@ -18,7 +18,7 @@ from facedb.core.errors import ConflictError, DatabaseError, TooManyPairsError
 from facedb.core.machine.in_background import checkpoint
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
-from facedb.findings.find import FolderStudy
+from facedb.findings.folder_study import FolderStudy
 from facedb.join.gallery import Gallery
 from facedb.scan import run as run_module
 from facedb.scan.faces import gallery
@@ -336,7 +336,7 @@ def test_a_search_that_is_stopped_does_not_wait_for_the_study_of_the_folders(
             checkpoint()
             time.sleep(0.01)
 
-    monkeypatch.setattr(run_module, "study", study_for_long)
+    monkeypatch.setattr(run_module, "study_folders", study_for_long)
     started = time.monotonic()
     stop_after(database, 1, engine="int8")
     assert time.monotonic() - started < 30

@@ -8,9 +8,10 @@ import numpy as np
 
 from facedb.core.finding import Kind, Role
 from facedb.findings.duplicates import Hashes
-from facedb.findings.find import find, study_folders
+from facedb.findings.find import find
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.flagged import Pairs
+from facedb.findings.folder_study import study_folders
 from facedb.findings.photos import PhotoFacts
 from facedb.findings.pictures.same_photo import Pictures
 from facedb.join.gallery import Gallery

@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facedb.findings.confidence import Rules, confidence, of_copy
-from facedb.findings.cores.persons import Noise
-
-RULES = Rules.of(Noise(cores=0.4, face=0.45))
+from facedb.findings.confidence import confidence, of_copy
 
 
 def test_the_weakest_piece_decides() -> None:
@@ -25,9 +22,3 @@ def test_confidence_never_falls_as_evidence_grows() -> None:
     for distance in (-1, 0, 2, 6, 12):
         assert (np.diff(of_copy(np.linspace(0.9, 1, 50), np.full(50, distance))) >= 0).all()
     assert (np.diff(of_copy(np.full(11, 0.98), np.arange(11))) <= 0).all()
-
-
-def test_the_rules_get_stricter_where_chance_reaches_further() -> None:
-    noisy = Rules.of(Noise(cores=0.7, face=0.65))
-    assert noisy.home > RULES.home
-    assert noisy.alike > RULES.alike

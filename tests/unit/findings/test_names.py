@@ -11,9 +11,10 @@ import pytest
 from facedb.core.finding import CERTAIN, Kind
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
-from facedb.findings.find import find, study_folders
+from facedb.findings.find import find
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.flagged import Pairs
+from facedb.findings.folder_study import study_folders
 from facedb.findings.names.evidence import names
 from facedb.findings.names.spelling import Agreement, agreement, keys, look_like_names, words
 from facedb.join.blocks import plan_blocks

@@ -11,8 +11,9 @@ from facedb.core.finding import CERTAIN, LIKELY, Kind
 from facedb.findings.cores.choice import Part
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
-from facedb.findings.find import find, study_folders
+from facedb.findings.find import find
 from facedb.findings.flagged import Pairs
+from facedb.findings.folder_study import study_folders
 from facedb.findings.grading import grade
 from facedb.findings.names.evidence import names
 from facedb.findings.planting import Counts, plant

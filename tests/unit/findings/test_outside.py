@@ -7,8 +7,8 @@ import pytest
 
 from facedb.core.finding import Kind, Role
 from facedb.findings.duplicates import Hashes
-from facedb.findings.find import study_folders
 from facedb.findings.finding_table import FindingTable
+from facedb.findings.folder_study import study_folders
 from facedb.findings.outside.known import known
 from facedb.findings.outside.photos import Outside, find_outside
 from facedb.join.gallery import Gallery

@@ -49,7 +49,9 @@ def findings(
     from facedb.cli.finding_list import print_findings
     from facedb.scan.findings import ranked
 
-    selection = ranked.FindingSelection(scan, kind, min_confidence, dataset, only_open, denied, denied, limit)
+    selection = ranked.FindingSelection(
+        scan, kind, min_confidence, dataset, only_open, denied=denied, hidden=denied, limit=limit
+    )
     with database(ctx) as db:
         with ranked.findings(db, selection) as rows:
             if output is Format.TABLE:

@@ -12,8 +12,9 @@ from facedb.findings.cores.choice import Choice, Part, choose_faces
 from facedb.findings.cores.doubts import Why
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
-from facedb.findings.find import find, study_folders
+from facedb.findings.find import find
 from facedb.findings.flagged import Pairs
+from facedb.findings.folder_study import study_folders
 from facedb.join.blocks import plan_blocks
 from facedb.join.loop import join
 from tests.unit.findings.people import Crowd, folders

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facedb.core.finding import CERTAIN, Kind
-from facedb.findings.find import study_folders
+from facedb.findings.folder_study import study_folders
 from facedb.findings.odds.mates import Mates
 from facedb.findings.odds.same_person import two_groups
 from facedb.findings.odds.spread import Spread, expected_spread, fit_spread

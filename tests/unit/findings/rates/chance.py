@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from facedb.findings.duplicates import Hashes
-from facedb.findings.find import find, study_folders
+from facedb.findings.find import find
 from facedb.findings.flagged import Pairs
+from facedb.findings.folder_study import study_folders
 from facedb.findings.rates.error_rates import Calibration, calibrate, observed
 from facedb.findings.rates.histogram import BINS
 from facedb.findings.rates.impostors import impostor_histogram

@@ -12,5 +12,5 @@ from facedb.join.gallery import Gallery
 def genuine_histogram(gallery: Gallery) -> ScoreHistogram:
     """All of them, whatever the cores are."""
     parts, scores = folders(gallery.identity_ids, gallery.image_ids), GenuineScores()
-    peel(gallery.vectors, gallery.image_ids, parts, cut=0.5, told=scores.add)
+    peel(gallery.vectors, gallery.image_ids, parts, cut=0.5, count_scores=scores.add)
     return scores.histogram(gallery, parts)

@@ -1,0 +1,119 @@
+"""Misplaced faces: those beside the core of their folder, and those inside that fit a foreign core much better."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedb.core.finding import CERTAIN, LIKELY
+from facedb.core.lookup import places, run_starts
+from facedb.core.records import Float64Array, Int64Array
+from facedb.findings.cores.asides import find_asides
+from facedb.findings.cores.folders import Folders
+from facedb.findings.cores.peel import Peeled
+from facedb.findings.cores.persons import mean_scores
+from facedb.findings.duplicates import EQUAL
+from facedb.findings.finding_table import FindingTable
+from facedb.findings.flagged import Flagged, by_face
+from facedb.findings.folder_study import FolderStudy
+from facedb.findings.strays import find_mixed, find_strays
+from facedb.join.gallery import Gallery
+
+_SLACK = 0.05
+"""A flagged pair may score so much less than a face does at home on average, and its folder is still looked at: chosen by hand."""
+
+
+def find_misplaced(
+    gallery: Gallery,
+    study: FolderStudy,
+    flagged: Flagged,
+    copies: FindingTable,
+    sharpness: Float64Array | None,
+) -> tuple[FindingTable, FindingTable]:
+    """Strays and mixed folders: of the faces beside cores, and of the faces inside that fit another core much better.
+
+    ``copies`` are told already; ``sharpness`` (n,) is as `find_strays` takes it.
+    """
+    parts, peeled, who, odds = study.parts, study.peeled, study.who, study.odds
+    asides = find_asides(gallery.vectors, parts, who, peeled.group)
+    is_second = asides.is_second_person(study.rules, who)
+    mixed = find_mixed(parts, who, odds, peeled, asides, np.flatnonzero(is_second))
+    lone = ~is_second[asides.at]
+    copied = _copies_across(gallery, peeled, copies)
+    lone &= ~(copied | _copies_of_core(gallery, peeled, parts, copies))[asides.rows]
+    rows, other = asides.rows[lone], asides.other[asides.at[lone]]
+    runner_up = asides.runner_up[asides.at[lone]]
+    inside, inside_other, inside_next = _better_elsewhere(gallery, study, flagged, copied)
+    rows, other = np.r_[rows, inside], np.r_[other, inside_other]
+    runner_up = np.r_[runner_up, inside_next]
+    nearest = _nearest(parts, flagged, rows, other)
+    return find_strays(gallery.vectors, parts, who, odds, peeled, rows, other, runner_up, nearest, sharpness), mixed
+
+
+def _better_elsewhere(
+    gallery: Gallery, study: FolderStudy, flagged: Flagged, copied: NDArray[np.bool_]
+) -> tuple[Int64Array, Int64Array, Float64Array]:
+    """Faces of cores that are likelier to a foreign core: the faces, the best such core, and the sameness of the next one.
+
+    Cores that are one person (merges) take no faces from each other. A core of one face is left to `likenesses`.
+    """
+    parts, peeled, who = study.parts, study.peeled, study.who
+    core = (peeled.group == 0) & ~copied & (who.faces[parts.folder_of] >= 2)
+    own = np.nan_to_num(peeled.own_mean, nan=-1.0)
+    hopeful = np.zeros(len(gallery), bool)
+    for part in flagged:
+        for rows in (part.rows_a, part.rows_b):
+            hopeful[rows[part.scores >= own[rows] - _SLACK]] = True
+    found = []
+    for face, folder, _ in by_face(flagged, parts, hopeful & core):
+        same = who.sameness(mean_scores(who, gallery.vectors, face, folder), who.cohesion[folder], who.cohesion[folder])
+        home = parts.folder_of[face]
+        mine = who.sameness(peeled.own_mean[face], who.cohesion[home], who.cohesion[home])
+        better = np.flatnonzero(~(same < mine) & (who.faces[folder] > 0))
+        better = better[study.odds.of_cores(who, home[better], folder[better]) < LIKELY]
+        found.append((face[better], folder[better], same[better]))
+    face, folder, same = (np.concatenate(column) for column in zip(*found, strict=True))
+    order = np.lexsort((folder, -same, face))
+    face, folder, same = face[order], folder[order], same[order]
+    first = run_starts(face)
+    several = np.diff(np.r_[first, len(face)]) > 1
+    following = np.zeros(len(first))
+    following[several] = same[first[several] + 1]
+    return face[first], folder[first], following
+
+
+def _nearest(parts: Folders, flagged: Flagged, rows: Int64Array, other: Int64Array) -> Int64Array:
+    """The row of folder ``other`` (m,) that scores highest with each of ``rows``, among its flagged pairs; -1: none."""
+    chosen = np.zeros(len(parts.folder_of), bool)
+    chosen[rows] = True
+    count = len(parts.labels) + 1
+    nearest = np.full(len(rows), -1, np.int64)
+    for face, folder, across in by_face(flagged, parts, chosen):
+        at = places(rows * count + other, face * count + folder)
+        there = np.flatnonzero((at >= 0) & (other >= 0))
+        nearest[there] = across[at[there]]
+    return nearest
+
+
+def _copies_across(gallery: Gallery, peeled: Peeled, copies: FindingTable) -> NDArray[np.bool_]:
+    """Faces beside a core whose file is in another folder too: told as a duplicate, not as a stray as well."""
+    across = (copies.identity_b >= 0) & (copies.confidence >= EQUAL)
+    copied = whole_images(gallery, copies.member_row[across[copies.member_finding]])
+    copied &= peeled.group != 0
+    return copied
+
+
+def _copies_of_core(gallery: Gallery, peeled: Peeled, parts: Folders, copies: FindingTable) -> NDArray[np.bool_]:
+    """Faces beside a core whose photo is a copy of one in the core: whatever became of it (upside down, blurred), it is that person."""
+    sure = copies.confidence[copies.member_finding] >= CERTAIN
+    rows, group = copies.member_row[sure], copies.member_finding[sure]
+    key = group * len(parts.labels) + parts.folder_of[rows]
+    core = np.isin(gallery.image_ids[rows], gallery.image_ids[peeled.group == 0])
+    whole: NDArray[np.bool_] = whole_images(gallery, rows[np.isin(key, key[core])]) & (peeled.group != 0)
+    return whole
+
+
+def whole_images(gallery: Gallery, rows: Int64Array) -> NDArray[np.bool_]:
+    """Every face (n,) of the images of ``rows``: a copy is a copy with all that it shows."""
+    whole: NDArray[np.bool_] = np.isin(gallery.image_ids, gallery.image_ids[rows])
+    return whole
