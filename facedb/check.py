@@ -65,6 +65,8 @@ def check(
         count=False,
         reporter=reporter,
     )
+    if not (taken.ready or taken.ignored or taken.rejected):
+        raise InputError(f"There are no files in {folder}: give the folder that holds the photos.")
     embedded = embed(db, choice, dataset=taken.dataset, threads=options.threads, pause=pause, reporter=reporter)
     if not embedded.faces:
         raise InputError(

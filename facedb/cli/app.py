@@ -176,4 +176,4 @@ def _sentence(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     if not message or context is None:
         return message
-    return f"{message.rstrip('.')}; see: {context.command_path} --help"
+    return f"{message.rstrip('.')}{'' if message.endswith('?') else ';'} see: {context.command_path} --help"

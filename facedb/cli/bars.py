@@ -12,11 +12,11 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     SpinnerColumn,
-    TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.progress import Task as RichTask
+from rich.table import Column
 from rich.text import Text
 
 from facedb.cli.progress import human
@@ -26,10 +26,17 @@ from facedb.core.files.paths import shown
 _SHOW_AFTER_SECONDS = 1.0
 
 
+class _Title(ProgressColumn):
+    """What is done; it alone is cut where a terminal is too narrow for a bar on one line."""
+
+    def render(self, task: RichTask) -> Text:
+        return Text(task.description, no_wrap=True, overflow="ellipsis")
+
+
 class _Rate(ProgressColumn):
     def render(self, task: RichTask) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if not speed else f"{human(speed)} {task.fields['unit']}/s")
+        return Text("" if not speed else f"{human(speed)}/s")
 
 
 class _Count(ProgressColumn):
@@ -58,14 +65,15 @@ class Bar:
 def shown_bar(title: str, total: int | None, unit: str) -> Iterator[Bar]:
     """A bar on stderr while the block runs; one that was quick leaves no trace."""
     console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
-    bars: tuple[ProgressColumn, ...] = (BarColumn(bar_width=12),) if total is not None else (SpinnerColumn(),)
-    left: tuple[ProgressColumn, ...] = (TimeRemainingColumn(),) if total is not None else ()
+    whole = Column(no_wrap=True)
+    bar: ProgressColumn = SpinnerColumn() if total is None else BarColumn(bar_width=12, table_column=whole)
+    left = () if total is None else (TimeRemainingColumn(table_column=whole),)
     progress = Progress(
-        TextColumn("{task.description}"),
-        *bars,
-        _Count(),
-        _Rate(),
-        TimeElapsedColumn(),
+        _Title(),
+        bar,
+        _Count(whole),
+        _Rate(whole),
+        TimeElapsedColumn(table_column=whole),
         *left,
         console=console,
         transient=True,

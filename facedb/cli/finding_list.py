@@ -10,7 +10,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
-from facedb.cli.output import Format, emit, text
+from facedb.cli.output import Format, emit, sentence, text
 from facedb.core.files.paths import display, from_text
 from facedb.core.row_schema import table
 from facedb.scan.findings.ranked import Finding
@@ -27,17 +27,12 @@ def print_findings(found: Sequence[Finding]) -> None:
     if not sys.stdout.isatty():
         emit(table(Finding), found, Format.TABLE)
         return
-    width = shutil.get_terminal_size().columns
-    sys.stdout.write("\n".join(listed(found, width)) + "\n")
+    sys.stdout.write("\n".join(listed(found, shutil.get_terminal_size().columns)) + "\n")
     if found:
         left = [name for name in table(Finding).names if name not in _SHOWN]
-        sys.stdout.write(
-            "\n"
-            + textwrap.fill(
-                f"Left out: {', '.join(left)}. All columns: --format csv; one finding whole: facedb show {found[0].rank}",
-                width,
-            )
-            + "\n"
+        sys.stdout.write("\n")
+        sentence(
+            f"Left out: {', '.join(left)}. All columns: --format csv; one finding whole: facedb show {found[0].rank}", 0
         )
     sys.stdout.flush()
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -130,6 +132,15 @@ def emit(
         target = cast(BinaryIO, _Screen(sys.stdout.buffer, output)) if screen else sys.stdout.buffer
         write_rows(target, table, rows, output.value, raw=raw)
     sys.stdout.flush()
+
+
+def sentence(words: str, indent: int = 2) -> None:
+    """Print a sentence on stdout: on a terminal folded between its words, with ``indent`` spaces before all lines but the first."""
+    if sys.stdout.isatty():
+        words = textwrap.fill(
+            words, shutil.get_terminal_size().columns, subsequent_indent=" " * indent, break_on_hyphens=False
+        )
+    typer.echo(words)
 
 
 def text(value: Any) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from io import BytesIO
+
+from facedb.core.errors import UsageError
 
 _COLUMNS_A_FACE = 18
 _GAP = 4
@@ -13,12 +16,22 @@ _SIDE = 160
 
 
 def can_draw() -> bool:
-    """Whether stdout is a terminal that may be drawn in."""
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb" and "NO_COLOR" not in os.environ
+    """Whether stdout is a terminal that may be drawn in, and stdin is one that can be asked what it draws."""
+    return (
+        sys.stdout.isatty()
+        and sys.stdin.isatty()
+        and os.environ.get("TERM", "dumb") != "dumb"
+        and "NO_COLOR" not in os.environ
+    )
 
 
 def draw(pictures: Sequence[bytes], *, indent: int = 0) -> None:
     """Print pictures (files) beside each other, as squares, in as many rows as they need."""
+    if sys.stdout.isatty() and not sys.stdin.isatty():
+        raise UsageError(
+            "The terminal is asked what it can draw, and answers on stdin, where something else is now: run it without a pipe or <, "
+            "or write a page with --sheet FILE."
+        )
     # Loaded where a picture is drawn: they take longer than the rest of a command, and one of them asks the terminal what it can.
     from PIL import Image
     from rich.console import Console
@@ -26,6 +39,8 @@ def draw(pictures: Sequence[bytes], *, indent: int = 0) -> None:
     from textual_image.renderable import HalfcellImage
     from textual_image.renderable import Image as Drawn
 
+    # A terminal that gives no answer gets half blocks: nothing to warn of, let alone with a traceback.
+    logging.getLogger("textual_image").setLevel(logging.ERROR)
     # tmux and the like take 24-bit colours without saying so; Apple's terminal does not take them.
     deep = os.environ.get("TERM_PROGRAM") != "Apple_Terminal"
     console = Console(file=sys.stdout, highlight=False, color_system="truecolor" if deep else "auto")

@@ -15,7 +15,8 @@ from facedb.core.files.paths import display
 _INVISIBLE = {"Cf", "Cc"}
 _SPACES = re.compile(r"\s+")
 _DIGITS = re.compile(r"[0-9]+")
-_NEAR = 60.0
+_NEAR = 65.0
+_BEHIND = 15.0
 _SLIP = 85.0
 
 
@@ -41,13 +42,13 @@ def alike(typed: str, names: Iterable[str]) -> list[str]:
 
 
 def nearest(typed: str, names: Iterable[str], limit: int = 3) -> list[str]:
-    """The names that are most like ``typed``, the best first; none that only share a letter or two."""
+    """The names that are most like ``typed``, the best first; none that only share a letter or two, or are far behind the best."""
     # Only an unknown name needs it, and every command would pay for the import.
     from rapidfuzz import fuzz, process
 
     seen = {name: looks(name).casefold() for name in names}
     found = process.extract(looks(typed).casefold(), seen, scorer=fuzz.WRatio, limit=limit, score_cutoff=_NEAR)
-    return [name for _, _, name in found]
+    return [name for _, score, name in found if score >= found[0][1] - _BEHIND]
 
 
 def slips(typed: str, names: Iterable[str], limit: int = 3) -> list[str]:

@@ -29,7 +29,9 @@ def find_file(name: str, models_dir: Path) -> Path:
         return found
     if any(model.name == name for model in registry.KNOWN):
         raise ModelError(f"The model {name} is not here yet: get it with `facedb model pull {name}`.")
-    raise ModelError(f"There is no model file {name}: give the path of an .onnx file, or see `facedb model list`.")
+    raise ModelError(
+        f"There is no model file {name}: give the path of an .onnx file; `facedb model list` says which there are, and where."
+    )
 
 
 def file_of(name: str, models_dir: Path) -> Path | None:

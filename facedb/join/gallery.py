@@ -15,11 +15,23 @@ UNIT_TOLERANCE = 1e-3
 _CHUNK_ROWS = 4096
 
 
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Larger:
+    """A gallery too large to be held whole, for one search of its parts: all of them refer to the same one.
+
+    ``comparisons`` is how many pairs will be met in all parts together, so that an engine judges by them what its choices may
+    cost, and keeps them from part to part. ``scale`` is that of the int8 codes of the whole (see `quantise_int8`), None if unknown.
+    """
+
+    comparisons: int
+    scale: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Gallery:
     """``vectors`` float32 (n, d), C-contiguous unit rows; the identity and the image of each row, by key.
 
-    ``scale`` is that of the int8 codes of a larger gallery of which this is a part (see `quantise_int8`), None for its own.
+    ``part_of`` is the larger gallery of which this is a part, None if it is whole.
     ``identity_ids`` and ``image_ids`` are (n,) int32 or int64. Two faces of one image are never flagged, whoever they are. Raises
     InputError when shapes or types do not fit, a value is not finite, or a row's norm is further than
     ``UNIT_TOLERANCE`` from 1.
@@ -28,7 +40,7 @@ class Gallery:
     vectors: Float32Array
     identity_ids: NDArray[np.integer]
     image_ids: NDArray[np.integer]
-    scale: float | None = None
+    part_of: Larger | None = None
 
     def __post_init__(self) -> None:
         vectors = self.vectors
@@ -48,6 +60,11 @@ class Gallery:
     def dim(self) -> int:
         """The number of values of a vector."""
         return int(self.vectors.shape[1])
+
+    @property
+    def scale(self) -> float | None:
+        """The scale of the int8 codes of the larger gallery, None for its own."""
+        return None if self.part_of is None else self.part_of.scale
 
     def _check_norms(self) -> None:
         for start in range(0, len(self.vectors), _CHUNK_ROWS):

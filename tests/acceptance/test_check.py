@@ -257,11 +257,13 @@ def test_a_wrong_call_gives_its_exit_code_and_one_sentence(
     assert sum(line.startswith("facedb: ") for line in said.err.splitlines()) == 1
 
 
-def test_nothing_found_and_no_scan_yet_are_told_apart(short_directory: Path, checked: Checked) -> None:
+def test_nothing_found_no_scan_yet_and_nothing_to_check_are_told_apart(short_directory: Path, checked: Checked) -> None:
     place = short_directory / "fresh"
     place.mkdir(mode=0o711)
     said = Command(place)("links", code=8)
     assert "facedb check" in said.err
+    (place / "blank").mkdir()
+    assert "There are no files in" in Command(place)("check", place / "blank", "--model", checked.model, code=7).err
     assert checked.facedb("links", "--min-score", 1.1, "--format", "csv").csv == []
 
 

@@ -10,15 +10,18 @@ import typer
 
 from facedb.cli import choices
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
-from facedb.cli.output import Format, emit
+from facedb.cli.output import sentence
 from facedb.core.counting import counted
-from facedb.core.row_schema import table, texts
+from facedb.core.files.paths import display
+from facedb.core.row_schema import table
 
 if TYPE_CHECKING:
     from facedb.check import CheckSummary
     from facedb.db.connection import Database
 
 _TOP = 10
+# Wide enough for the longest name in the verdict.
+_NAMES = len("threshold  ")
 
 
 def check(
@@ -97,28 +100,24 @@ def print_verdict(db: Database, summary: CheckSummary) -> None:
     parts = [f"{embedded.images:,} embedded", f"{rejected:,} rejected", f"{taken.ignored:,} ignored"]
     if embedded.pending:
         parts.append(f"{embedded.pending:,} pending")
-    emit(
-        texts("", " "),
-        [
-            ("dataset", taken.dataset),
-            (
-                "files",
-                f"{total:,} = {' + '.join(parts)}" + (f" (and {taken.vanished:,} vanished)" if taken.vanished else ""),
-            ),
-            (
-                "faces",
-                f"{embedded.faces:,} of {counted(taken.identities, 'identity', 'identities')}, by {embedded.model.name}",
-            ),
-            ("compared", f"{counted(scan.comparisons, 'pair')} of faces in {scan.join_seconds:.2f} s by {scan.engine}"),
-            (
-                "flagged",
-                f"{counted(scan.pairs, 'pair')} in {counted(scan.links, 'link')} at a score of {scan.threshold:g} or more",
-            ),
-            ("threshold", scan_meaning(db, scan.id, scan.threshold, scan.faces)),
-            ("findings", findings_in_words(finding_counts(db, scan.id))),
-        ],
-        Format.TABLE,
-    )
+    vanished = f" (and {taken.vanished:,} vanished)" if taken.vanished else ""
+    typer.echo("")
+    for name, said in (
+        ("dataset", display(taken.dataset)),
+        ("files", f"{total:,} = {' + '.join(parts)}{vanished}"),
+        (
+            "faces",
+            f"{embedded.faces:,} of {counted(taken.identities, 'identity', 'identities')}, by {display(embedded.model.name)}",
+        ),
+        ("compared", f"{counted(scan.comparisons, 'pair')} of faces in {scan.join_seconds:.2f} s by {scan.engine}"),
+        (
+            "flagged",
+            f"{counted(scan.pairs, 'pair')} in {counted(scan.links, 'link')} at a score of {scan.threshold:g} or more",
+        ),
+        ("threshold", scan_meaning(db, scan.id, scan.threshold, scan.faces)),
+        ("findings", findings_in_words(finding_counts(db, scan.id))),
+    ):
+        sentence(f"{name:<{_NAMES}}{said}", _NAMES)
     with findings(db, FindingSelection(scan=scan.id, open=True, limit=_TOP)) as rows:
         first = [table(Finding).row(row) for row in rows]
     if first:
@@ -133,4 +132,4 @@ def print_verdict(db: Database, summary: CheckSummary) -> None:
         + (["facedb rejects"] if rejected else [])
         + ["facedb db url"]
     )
-    typer.echo(f"Everything is in {db.describe()}, scan {scan.id}. Look closer: {' · '.join(hints)}")
+    sentence(f"Everything is in {db.describe()}, scan {scan.id}. Look closer: {' · '.join(hints)}", 0)

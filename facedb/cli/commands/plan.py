@@ -20,6 +20,9 @@ PlanArgument = Annotated[
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it; without this it is only checked and shown.")]
 
+# Of a plan where the terminal is narrow.
+_STEPS = ("step", "action", "path", "path_to", "state")
+
 
 def plan(
     ctx: typer.Context,
@@ -43,7 +46,7 @@ def plan(
             if show is not None
             else planning.make_plan(db, dataset=dataset, auto=auto, by=by)
         )
-    emit(table(planning.PlannedStep), view.rows(), output, raw=raw)
+    emit(table(planning.PlannedStep), view.rows(), output, raw=raw, narrow=_STEPS)
     for remark in view.remarks:
         reporter.say(remark)
     if not view.steps:
@@ -79,7 +82,13 @@ def plans(
         state_of(ctx).reporter.say(f"{'Removed' if yes else 'Would remove'} {counted(len(old), 'plan')}{numbers}{how}.")
         return
     with database(ctx) as db:
-        emit(table(planning.PlanSummary), planning.plans(db), output, raw=raw)
+        emit(
+            table(planning.PlanSummary),
+            planning.plans(db),
+            output,
+            raw=raw,
+            narrow=("plan_id", "state", "steps", "done", "created_by", "created_at"),
+        )
 
 
 def apply(
@@ -120,7 +129,7 @@ def undo(
 def _show(done: Outcome, output: Format, raw: bool, reporter: Reporter, command: str, what: str) -> None:
     from facedb.review.plans.plan import PlannedStep, PlanView
 
-    emit(table(PlannedStep), PlanView(done.plan, done.steps).rows(), output, raw=raw)
+    emit(table(PlannedStep), PlanView(done.plan, done.steps).rows(), output, raw=raw, narrow=_STEPS)
     reporter.say(f"Plan {done.plan.id}: {done.changed:,} of {counted(len(done.steps), 'step')} {what}.")
     if done.dry:
         reporter.say(

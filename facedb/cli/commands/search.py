@@ -78,4 +78,4 @@ def search(
             faces=faces,
             reporter=state_of(ctx).reporter,
         )
-    emit(table(work.Match), found, output, raw=raw)
+    emit(table(work.Match), found, output, raw=raw, narrow=("face", "rank", "path", "score", "role"))

@@ -18,6 +18,8 @@ import importlib.util
 import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +29,7 @@ from facedb.core.records import Float64Array, Int64Array
 from facedb.join.blocks import Block
 from facedb.join.engine import EngineInfo
 from facedb.join.error_bounds import ALIGNMENT, aligned_empty, quantise_int8, score_error
-from facedb.join.gallery import Gallery
+from facedb.join.gallery import Gallery, Larger
 from facedb.join.integer import kernels
 from facedb.join.integer.kernels import Kernel, Multiply
 from facedb.join.integer.prefix import Prefix, encode
@@ -44,6 +46,9 @@ _MAX_DIM = (2**31 - 1) // 127**2
 # it to load ONNX Runtime. With AMX the work itself is several times shorter, and NumKong was the fastest whenever it was measured.
 _WORTH_MEASURING = 2e11
 _WORTH_MEASURING_WITH_AMX = 1e13
+
+# Rows come by identity, so the first parts may not be like the rest: one that is so many times as large is chosen by anew.
+_OUTGROWN = 4
 
 # Scoring a few pairs costs as much in calls as in arithmetic.
 _SCORED_TOGETHER = 4096
@@ -134,18 +139,47 @@ def probe() -> EngineInfo:
     return EngineInfo("int8", True, f"int8 on the CPU with {best_instructions()}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The ``kernel`` and the ``prefix`` that are fastest, in words the ``method``, by a sample of ``rows`` rows."""
+
+    kernel: Kernel
+    prefix: Prefix | None
+    method: str
+    rows: int
+
+
+_choices: WeakKeyDictionary[Larger, _Choice] = WeakKeyDictionary()
+"""What was chosen for the parts of a gallery, as long as it is searched."""
+
+
 def open_searcher(gallery: Gallery, sieve: Sieve, threads: int, comparisons: int) -> Int8Searcher:
-    """A searcher over ``gallery`` with the kernel, and with the prefix, that are fastest for so many ``comparisons``."""
+    """A searcher over ``gallery`` with the kernel, and with the prefix, that are fastest for so many ``comparisons``.
+
+    For the parts of a larger gallery both are chosen once and kept: the bounds hold whatever the directions are.
+    """
+    larger = gallery.part_of
+    ahead = comparisons if larger is None else max(comparisons, larger.comparisons)
     worth = _WORTH_MEASURING_WITH_AMX if best_instructions() == "AMX" else _WORTH_MEASURING
-    if comparisons * gallery.dim < worth or gallery.dim > _MAX_DIM:
+    if ahead * gallery.dim < worth or gallery.dim > _MAX_DIM:
         return Int8Searcher(gallery, sieve, threads)
+    choice = None if larger is None else _choices.get(larger)
+    if choice is None or len(gallery) > _OUTGROWN * choice.rows:
+        choice = _choose(gallery, sieve.threshold, threads, comparisons, ahead)
+        if larger is not None:
+            _choices[larger] = choice
+    return Int8Searcher(gallery, sieve, threads, kernel=choice.kernel, prefix=choice.prefix, method=choice.method)
+
+
+def _choose(gallery: Gallery, threshold: float, threads: int, comparisons: int, ahead: int) -> _Choice:
+    """What is fastest for the ``comparisons`` of ``gallery`` and for all that are ``ahead`` in others like it; rehearsed."""
     width = -(-gallery.dim // ALIGNMENT) * ALIGNMENT
 
     def trial(part: Gallery, prefix: Prefix | None) -> Int8Searcher:
         # The kernels are measured by the first trial, while another thread looks for directions.
-        return Int8Searcher(part, Sieve(part, sieve.threshold), 1, kernel=kernels.fastest(width), prefix=prefix)
+        return Int8Searcher(part, Sieve(part, threshold), 1, kernel=kernels.fastest(width), prefix=prefix)
 
-    prefix = choose_prefix(gallery, trial, comparisons, threads)
+    prefix = choose_prefix(gallery, trial, ahead, threads, openings=ahead / max(comparisons, 1))
     kernel = kernels.fastest(width)
     method = f"{kernel.name} multiplies ({kernels.in_words(kernels.measure(width))})"
     if prefix is not None:
@@ -153,4 +187,4 @@ def open_searcher(gallery: Gallery, sieve: Sieve, threads: int, comparisons: int
     rehearse(
         "int8", lambda planted, its: Int8Searcher(planted, its, threads, kernel=kernel, prefix=prefix), gallery.dim
     )
-    return Int8Searcher(gallery, sieve, threads, kernel=kernel, prefix=prefix, method=method)
+    return _Choice(kernel, prefix, method, len(gallery))

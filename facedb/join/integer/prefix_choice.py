@@ -38,9 +38,12 @@ _FEW_CANDIDATES = 3e-5
 _MANY_CANDIDATES = 3e-4
 
 
-def choose_prefix(gallery: Gallery, open_trial: Trial, comparisons: int, threads: int) -> Prefix | None:
+def choose_prefix(
+    gallery: Gallery, open_trial: Trial, comparisons: int, threads: int, *, openings: float = 1.0
+) -> Prefix | None:
     """The prefix with which the search of ``comparisons`` pairs is expected to be fastest, None for that without one.
 
+    ``openings`` galleries as large as this one are opened for them, and each time all vectors are coded.
     ``open_trial`` opens a searcher of one thread over a sample. Axes are computed from one sample of rows and tried on
     another, beginning with the most directions: fewer cost less to multiply until too many pairs have to be scored. What is
     timed is the search itself on the sample, candidates and scores included, so the measure holds for any machine and kernel;
@@ -74,7 +77,7 @@ def choose_prefix(gallery: Gallery, open_trial: Trial, comparisons: int, threads
         widths = _widths(gallery.dim)
         for start in range(0, len(widths), at_once):
             for prefix, seconds, opening, more in pool.map(tried, widths[start : start + at_once]):
-                worth = (plain - seconds) * share > 1.5 * opening * len(gallery) / _TRIAL_ROWS / threads
+                worth = (plain - seconds) * share > 1.5 * opening * openings * len(gallery) / _TRIAL_ROWS / threads
                 faster = seconds < least or more < _FEW_CANDIDATES
                 if worth and faster and seconds < _GAIN * plain:
                     best, least = prefix, seconds

@@ -205,7 +205,7 @@ def _duplicates(standing: Sequence[VerdictRow], everything: Sequence[VerdictRow]
         if len({changes.final(image) for image in left} - {None}) > 1:
             paths = " and ".join(display(image.path) for image in left[:2])
             changes.remarks.append(
-                f"{paths} are duplicates under different identities: say which is wrong with `facedb verdict face`."
+                f"{paths} are duplicates under different identities: say which is wrong with `facedb verdict face PATH wrong-identity`."
             )
             continue
         # Of a copy that lies in a folder and one that lies in none, the former stays.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
+from facedb.core.counting import counted
 from facedb.core.defaults import CONNECTIONS
 from facedb.core.errors import NotFoundError, UsageError
 from facedb.core.progress import Reporter
@@ -191,7 +192,7 @@ def meaning(measured: Calibration, threshold: float, faces: int, certain_above: 
     found = thresholds.lines(measured, faces, certain_above)
     low, high = measured.false_pairs_interval(threshold)
     text = (
-        f"FMR {measured.cleaned_fmr(threshold):.1e} (about {measured.false_pairs(threshold):,.0f} of the flagged pairs are chance, "
+        f"FMR {measured.cleaned_fmr(threshold):.1e} (chance flags about {counted(round(measured.false_pairs(threshold)), 'pair')}, "
         f"{low:,.0f} to {high:,.0f})"
     )
     if measured.genuine.seen:

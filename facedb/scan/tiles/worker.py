@@ -25,7 +25,8 @@ from facedb.db.connection import Connection, Database, translated
 from facedb.db.reconnecting import Work
 from facedb.db.wait import Say, silent
 from facedb.join.engine import choose_engine
-from facedb.join.loop import Block, Gallery, Join
+from facedb.join.gallery import Gallery, Larger
+from facedb.join.loop import Block, Join
 from facedb.scan import memory_need, pair_rows, scan_rows
 from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.scan_rows import ScanRow
@@ -167,7 +168,8 @@ class TileSearch:
         # What is left for each of those who work on it now.
         at = session.unit(lambda conn: tile_rows.tile_counts(conn, scan.id))
         share = (at.tiles - at.done) / max(at.tiles, 1) / (at.claimed + 1)
-        self._comparisons = int(share * Block(0, 0, self._borders[-1]).comparisons)
+        comparisons = int(share * Block(0, 0, self._borders[-1]).comparisons)
+        self._larger = Larger(comparisons, self._strips.scale)
 
     def close(self) -> None:
         """Give the memory of the engine back."""
@@ -196,9 +198,9 @@ class TileSearch:
         """The whole gallery: as a scan loads it, a fraction of the server's work, or strip by strip where there are chunks."""
         loaded = None if self._strips.scale is not None else self._session.unit(self._load_all)
         if loaded is None:
-            return self._open(range(len(self._borders) - 1), self._comparisons)
+            return self._open(range(len(self._borders) - 1), self._larger.comparisons)
         face_ids, gallery = loaded
-        return _Opened(face_ids, gallery.identity_ids, self._join(gallery, self._comparisons))
+        return _Opened(face_ids, gallery.identity_ids, self._join(gallery, self._larger.comparisons))
 
     def _load_all(self, conn: Connection) -> tuple[Int64Array, Gallery] | None:
         """The faces of the scan and their gallery; None where some are not what they were, which strips tell in a sentence."""
@@ -227,7 +229,7 @@ class TileSearch:
             np.concatenate([part.vectors for part in parts]),
             np.concatenate([part.identity_ids for part in parts]),
             np.concatenate([part.image_ids for part in parts]),
-            self._strips.scale,
+            self._larger,
         )
         face_ids = np.concatenate([part.face_ids for part in parts])
         return _Opened(face_ids, gallery.identity_ids, self._join(gallery, comparisons))

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from facedb.cli.output import Format, emit, text
+from facedb.cli.output import Format, emit, sentence, text
 from facedb.core.row_schema import ad_hoc
 
 TABLE = ad_hoc({"name": str, "count": int, "score": float, "when": datetime, "flag": bool, "nothing": str | None})
@@ -76,6 +76,21 @@ def test_no_digit_is_lost_where_the_terminal_is_narrow(monkeypatch: pytest.Monke
         emit(ad_hoc({f"a_column_{k}": int for k in range(6)}), [(1_234_567,) * 6], Format.TABLE)
         monkeypatch.undo()
         assert screen.read(4096).decode().count("1,234,567") == 6
+
+
+def test_a_sentence_is_folded_between_words_under_its_beginning_on_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "threshold  " + "word " * 20 + "end"
+    sentence(said, 11)
+    assert capsys.readouterr().out == said + "\n"
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    sentence(said, 11)
+    first, *others = capsys.readouterr().out.splitlines()
+    assert " ".join([first, *(line.strip() for line in others)]) == said
+    assert all(len(line) <= 40 for line in (first, *others))
+    assert {line[:12] for line in others} == {" " * 11 + "w"}
 
 
 @pytest.mark.parametrize(

@@ -91,3 +91,27 @@ def test_any_other_terminal_gets_half_blocks_in_true_colour() -> None:
     assert b"38;2;200;30;30" in printed
     assert b"38;2;30;30;200" in printed
     assert b"\x1bP" not in printed
+
+
+def test_a_terminal_that_answers_nothing_gets_half_blocks_and_no_warning() -> None:
+    printed = drawn(b"")
+    assert "▀".encode() in printed
+    assert b"Traceback" not in printed
+    assert b"Failed" not in printed
+
+
+def test_where_stdin_is_something_else_faces_are_drawn_only_if_asked_for_and_then_refused_in_a_sentence() -> None:
+    code = "from facedb.cli.pictures import can_draw, draw\nprint(can_draw())\ntry: draw([])\nexcept Exception as e: print(e)"
+    master, slave = pty.openpty()
+    subprocess.run(
+        [sys.executable, "-c", code],
+        stdin=subprocess.DEVNULL,
+        stdout=slave,
+        env=os.environ | {"TERM": "xterm-256color"},
+        timeout=60,
+        check=True,
+    )
+    os.close(slave)
+    printed = os.read(master, 65536)
+    os.close(master)
+    assert printed.startswith(b"False\r\nThe terminal is asked what it can draw")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import sys
+
 import pytest
 
+from facedb.cli.bars import shown_bar
 from facedb.cli.progress import ConsoleReporter, human
 
 
@@ -47,3 +51,20 @@ def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with reporter.task("x", None, "y") as task:
         task.advance(5)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("title", ["embed with mobileface_v2_mit", "embed with a model of a very long name indeed"])
+def test_a_bar_is_one_line_of_a_terminal_of_80_columns(
+    title: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with shown_bar(title, 1_234_567, "images") as bar:
+        bar.advance(100_000)
+        bar.advance(200_000)
+    printed = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
+    lines = [line.rstrip() for line in re.split(r"[\r\n]+", printed) if line.strip()]
+    assert lines[-1].startswith("embed with ")
+    assert re.search(r" 300\.0k/1\.2M images [0-9.]+[kMG]/s 0:00:00 0:00:0[0-9]$", lines[-1])
+    assert all(line.startswith("embed with ") and len(line) <= 80 for line in lines)

@@ -52,6 +52,8 @@ def test_the_nearest_names_are_offered_best_first() -> None:
     there = ["John Smith", "Johan Smit", "Zoe", "Émile"]
     assert nearest("Jhon Smith", there)[0] == "John Smith"
     assert nearest("qqqq", there) == []
+    assert nearest("Ann_Venemann", ["Eminem", "Ann_Veneman", "Ann"]) == ["Ann_Veneman", "Ann"]
+    assert nearest("Nobody", ["Brandon_Boyd"]) == []
     assert nearest("ÉMILE", there) == ["Émile"]
     assert nearest("x", []) == []
 

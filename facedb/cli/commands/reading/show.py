@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import textwrap
 import webbrowser
 from contextlib import closing, nullcontext
 from pathlib import Path
@@ -13,6 +11,7 @@ import typer
 
 from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
+from facedb.cli.output import sentence
 from facedb.core.errors import NotFoundError
 from facedb.core.files.paths import display
 
@@ -121,7 +120,7 @@ def _print(case: Case, scan_id: int, said: dict[str, str], thumbnails: Thumbnail
     typer.echo(
         f"confidence {case.confidence:.4f}{' (certain)' if case.confidence >= CERTAIN else ''}{taught}{scores}; {state}{note}"
     )
-    _wrapped(case.sentence)
+    sentence(case.sentence)
     titles = {
         "mixed": "The second group",
         "duplicate": "The copies",
@@ -144,7 +143,7 @@ def _print(case: Case, scan_id: int, said: dict[str, str], thumbnails: Thumbnail
             _side(f"{name} ({concerned}{more}):", faces, thumbnails)
     typer.echo("")
     for word, meaning in said.items():
-        _wrapped(f"facedb verdict finding {case.rank} {word:<6}  {meaning}.")
+        sentence(f"facedb verdict finding {case.rank} {word:<6}  {meaning}.")
 
 
 def _side(title: str, faces: tuple[CaseFace, ...], thumbnails: Thumbnails | None, *, sizes: bool = False) -> None:
@@ -164,14 +163,3 @@ def _side(title: str, faces: tuple[CaseFace, ...], thumbnails: Thumbnails | None
     lost = [f"{face.path} ({one.missing})" for face, one in zip(faces, made, strict=True) if one.missing is not None]
     if lost:
         typer.echo(f"  not shown: {', '.join(lost)}".replace("_", " "))
-
-
-def _wrapped(sentence: str) -> None:
-    if not sys.stdout.isatty():
-        typer.echo(sentence)
-        return
-    import shutil
-
-    typer.echo(
-        textwrap.fill(sentence, shutil.get_terminal_size().columns, subsequent_indent="  ", break_on_hyphens=False)
-    )

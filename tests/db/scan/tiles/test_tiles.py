@@ -21,6 +21,9 @@ from facedb.core.errors import ConflictError, DatabaseError, NotFoundError, Usag
 from facedb.core.progress import Silent
 from facedb.db.connection import Connection, Database
 from facedb.db.reconnecting import Work
+from facedb.join.gallery import Gallery
+from facedb.join.integer import int8
+from facedb.join.integer.prefix import Prefix, make_prefix, principal_axes
 from facedb.scan import scan_rows
 from facedb.scan.pair_rows import PairRows
 from facedb.scan.run import ScanOptions, scan
@@ -302,6 +305,29 @@ def test_a_tile_of_strips_is_what_the_whole_gallery_gives_there(database: Databa
     }
     assert set(zip(found.face_a.tolist(), found.face_b.tolist(), strict=True)) == expected
     assert expected
+
+
+@pytest.mark.usefixtures("small_tiles")
+def test_a_worker_with_little_memory_decides_once_how_to_multiply_and_the_rows_are_those_of_one_process(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    population = crowd(database)
+    scan_id = begun(database)
+    asked: list[float] = []
+
+    def choose(part: Gallery, *_: object, openings: float) -> Prefix:
+        asked.append(openings)
+        return make_prefix(principal_axes(part.vectors), 6)
+
+    monkeypatch.setattr(int8, "_WORTH_MEASURING", 1.0)
+    monkeypatch.setattr(int8, "_WORTH_MEASURING_WITH_AMX", 1.0)
+    monkeypatch.setattr(int8, "choose_prefix", choose)
+    done = work(database, scan_id, WorkOptions("int8", threads=1, memory=1), reporter=Silent())
+    assert done.tiles > 10
+    assert len(asked) == 1
+    assert asked[0] > 1
+    assert run(database).scan.id == scan_id
+    assert population.pairs(scan_id) == population.expected_pairs(0.5)
 
 
 @pytest.mark.usefixtures("small_tiles")

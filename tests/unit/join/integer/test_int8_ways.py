@@ -12,18 +12,18 @@ from facedb.bench.synthetic import synthetic_gallery
 from facedb.core.errors import EngineError
 from facedb.join.blocks import plan_blocks
 from facedb.join.engine import open_searcher, self_test
-from facedb.join.gallery import Gallery
+from facedb.join.gallery import Gallery, Larger
 from facedb.join.integer import int8, kernels, prefix_choice
 from facedb.join.integer.int8 import Int8Searcher
 from facedb.join.integer.kernels import KERNELS, why_not
 from facedb.join.integer.onnx_kernel import LARGEST_IN_INT16, OnnxRuntime
 from facedb.join.integer.prefix import make_prefix, principal_axes
-from facedb.join.loop import join
+from facedb.join.loop import Block, Join, join
 from facedb.join.score import pair_scores
 from facedb.join.sieve import Hits, Sieve
 from facedb.join.tiles import within
 from facedb.scan.tiles.ledger import Ledger, cut
-from tests.unit.join.galleries import clustered, every_pair, make_gallery, triples, unit
+from tests.unit.join.galleries import clustered, every_pair, joined, make_gallery, triples, unit
 
 HERE = [kernel for kernel in KERNELS if why_not(kernel, 64) is None]
 SHARES = [None, 0.2, 0.6, 1.0]
@@ -95,7 +95,7 @@ def test_every_way_finds_the_same_pairs_in_every_cut_into_tiles(
     threshold = float(np.sort(scores)[data.draw(st.integers(len(scores) // 2, len(scores) - 1))])
     # As a worker has it that holds a part of a larger gallery, whose scale is coarser.
     scale = None if coarser is None else float(np.float32(127 / np.abs(vectors).max() / coarser))
-    gallery = Gallery(vectors, drawn.identity_ids, drawn.image_ids, scale)
+    gallery = Gallery(vectors, drawn.identity_ids, drawn.image_ids, Larger(0, scale))
     prefix = None if share is None else prefix_of(dim, share)
     searcher = Int8Searcher(gallery, Sieve(gallery, threshold), 2, kernel=kernel, prefix=prefix)
     self_test("int8", searcher, gallery)
@@ -184,7 +184,9 @@ def test_a_long_search_takes_a_prefix_where_it_pays_and_finds_the_same_rows(low_
     monkeypatch.setattr(int8, "_WORTH_MEASURING", 0.0)
     monkeypatch.setattr(int8, "_WORTH_MEASURING_WITH_AMX", 0.0)
     real = prefix_choice.choose_prefix
-    monkeypatch.setattr(int8, "choose_prefix", lambda part, trial, _, threads: real(part, trial, 10**12, threads))
+    monkeypatch.setattr(
+        int8, "choose_prefix", lambda part, trial, _, threads, **asked: real(part, trial, 10**12, threads, **asked)
+    )
     # A busy machine may time anything: here a prefix pays, and the widest most.
     monkeypatch.setattr(
         prefix_choice,
@@ -254,6 +256,48 @@ def test_where_candidates_are_few_fewer_codes_are_taken_whatever_a_busy_machine_
         assert chosen is not None
         assert chosen.width == 128
         assert tried == [192, 160, 128, 96]
+
+
+def test_a_prefix_is_refused_where_so_many_openings_cost_more_than_it_saves(low_rank, monkeypatch):
+    monkeypatch.setattr(
+        prefix_choice,
+        "_seconds",
+        lambda _sample, _trial, prefix, _limit: (1.0, 0.0, 0) if prefix is None else (0.5, 1.0, 0),
+    )
+
+    def chosen(openings):
+        return prefix_choice.choose_prefix(low_rank, lambda *_: pytest.fail("opened"), 10**12, 1, openings=openings)
+
+    assert chosen(1) is not None
+    assert chosen(10**6) is None
+
+
+def test_what_was_chosen_for_a_part_of_a_gallery_is_kept_until_a_much_larger_one_and_all_give_the_same_rows(
+    low_rank, monkeypatch
+):
+    asked = []
+
+    def choose(part, _trial, comparisons, _threads, *, openings):
+        asked.append((len(part), comparisons, openings))
+        return make_prefix(principal_axes(part.vectors[:1_000]), 96)
+
+    monkeypatch.setattr(int8, "choose_prefix", choose)
+    expected = joined(
+        list(
+            join(
+                low_rank, plan_blocks(low_rank.identity_ids, target_rows=5_000), threshold=0.5, engine="int8", threads=2
+            )
+        )
+    )
+    larger = Larger(10**11)
+    for rows, choices in ((2_000, 1), (8_000, 1), (12_000, 2), (500, 2)):
+        part = Gallery(low_rank.vectors[:rows], low_rank.identity_ids[:rows], low_rank.image_ids[:rows], larger)
+        with Join(part, threshold=0.5, engine="int8", threads=2, comparisons=10**6) as opened:
+            assert "; 96 of 256 directions" in opened.method
+            found = opened.search(Block(0, 0, rows))
+        assert triples(found.rows_a, found.rows_b, found.scores) == [each for each in expected if each[1] < rows]
+        assert len(asked) == choices
+    assert asked == [(2_000, 10**11, 10**5), (12_000, 10**11, 10**5)]
 
 
 def test_with_amx_only_a_long_search_loads_another_kernel(low_rank, monkeypatch):

@@ -72,7 +72,7 @@ async function undo() {
 }
 
 const COLUMNS = ["plan.number", "plan.state", "plan.steps", "plan.done", "history.by", "history.when"];
-const COUNTS = ["plan.steps", "plan.done"];
+const NUMBERS = ["plan.steps", "plan.done", "history.when"];
 
 /** Draw the list of all plans as it is by now. */
 async function list() {
@@ -84,7 +84,7 @@ async function list() {
     cell(one.steps.toLocaleString("en")), cell(one.done.toLocaleString("en")), h("td", {}, one.created_by), cell(when(one.created_at)));
   byId("plan-list").replaceChildren(plans.length
     ? h("table.list", {}, h("caption.hidden", {}, t("plan.all")),
-      h("thead", {}, h("tr", {}, ...COLUMNS.map((key) => h(COUNTS.includes(key) ? "th.number" : "th", { scope: "col" }, t(key))))),
+      h("thead", {}, h("tr", {}, ...COLUMNS.map((key) => h(NUMBERS.includes(key) ? "th.number" : "th", { scope: "col" }, t(key))))),
       h("tbody", {}, ...plans.map(row)))
     : h("p.muted", {}, t("plan.none")));
 }
