@@ -104,7 +104,7 @@ def inject(
         model = model_rows.model_by_id(conn, found_scan.model_id)
         assert model is not None  # noqa: S101 - a scan has its model by foreign key
         memory.expect(
-            memory_need.of_gallery(found_scan.faces, model.dim) + memory_need.of_pairs(found_scan.pairs),
+            memory_need.of_evaluation(found_scan.faces, model.dim, found_scan.identities, found_scan.pairs),
             f"An evaluation of scan {found_scan.id} with its {found_scan.pairs:,} flagged pairs",
             "free some, or evaluate a scan of a higher threshold (--scan).",
         )

@@ -180,7 +180,7 @@ class Loading:
                     OutsideFaces(outside.take(np.empty(0, np.int64)), np.empty((0, self.model.dim), np.float32)),
                 )
             inside = choice.vectors_of(plan.faces.embedding_ids)
-            folder = self._folder(len(plan.faces) + len(outside), held=inside is not None)
+            folder = self._folder(plan.faces, len(outside), held=inside is not None)
             wanted = (
                 outside.embedding_ids if inside is not None else np.r_[plan.faces.embedding_ids, outside.embedding_ids]
             )
@@ -191,15 +191,17 @@ class Loading:
                 )
             return plan, choice, OutsideFaces(outside, vectors if inside is None else np.concatenate([inside, vectors]))
 
-    def _folder(self, faces: int, *, held: bool) -> Path | None:
-        """Where the vectors of so many faces are to lie, None: in memory, which must have room for the rest; ``held``: some already do."""
-        cache, dim = self.options.cache_dir, self.model.dim
+    def _folder(self, inside: GalleryFaces, outside: int, *, held: bool) -> Path | None:
+        """Where the vectors of the faces ``inside`` folders and so many ``outside`` are to lie, None: in memory, which must have room for
+        the rest; ``held``: some already do."""
+        cache, dim, faces = self.options.cache_dir, self.model.dim, len(inside) + outside
+        folders = 0 if self.chosen.unlabelled else len(np.unique(inside.identity_ids))
+        needed = memory_need.of_gallery(faces, dim, folders)
         # A file in memory counts as addresses, too.
-        needed = memory_need.of_gallery(faces, dim)
         if held or cache is None or memory.addresses_are_limited() or memory.has(needed):
             memory_need.expect_gallery(needed, faces, dim)
             return None
-        memory_need.expect_gallery(memory_need.of_gallery(faces, dim, held=False), faces, dim)
+        memory_need.expect_gallery(memory_need.of_gallery(faces, dim, folders, held=False), faces, dim)
         self.reporter.say(
             f"The vectors of {counted(faces, 'face')} ({4 * faces * dim / 1e6:,.0f} MB) do not fit into memory with the rest: "
             f"they lie in a file in {cache} until the scan ends, which takes longer."

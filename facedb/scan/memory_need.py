@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from facedb.core.machine import memory
 
-_BYTES_PER_FACE = 400
-_BYTES_PER_PAIR = 190
-"""What each flagged pair takes while the findings are made of them: (901 - 169) MB for 4.0 million of 40,000 x 128."""
+_LEAST_BYTES = 40 << 20
+"""What a scan of any size takes: libraries of engines cannot even be loaded in less, and say so in words that help nobody."""
+
+_WORK_BYTES = 60 << 20
+"""What tiles, samples and libraries that are loaded late take (51 MB of 16,000 x 512, less of larger ones: `tests/bench/README.md`) ..."""
+_WORK_PER_VALUE = 64
+"""... and no more than so many bytes a value of a small gallery (12 MB of 400 x 512)."""
+
+_STUDY_PER_VALUE = 20
+"""A value of a folder: its sum (8 bytes), its centre (4), and two copies of the latter or one of the former while cores are compared."""
 
 _WORKER_BYTES = 96 << 20
 """What a worker takes beside its faces: a tile of 120,000 x 256 came to 250 MB in all."""
 
-_LEAST_BYTES = 40 << 20
-"""What a scan of any size takes: libraries of engines cannot even be loaded in less, and say so in words that help nobody."""
-
-_WORK_BYTES = 312 << 20
-"""What tiles, their scores, samples and the study of folders take beside the gallery (16,000 x 512: 390 MB with it) ..."""
-_WORK_TIMES = 12
-"""... and no more than so many times the vectors of a small one."""
+_EVALUATED_FACE_BYTES = 400
+_EVALUATED_PAIR_BYTES = 190
+"""An evaluation holds all pairs: (901 - 169) MB for 4.0 million of 40,000 x 128."""
 
 
 def expect_any() -> None:
@@ -25,11 +28,12 @@ def expect_any() -> None:
     memory.expect(_LEAST_BYTES, "A scan of any size", "free some, or raise the limit.")
 
 
-def of_gallery(faces: int, dim: int, *, held: bool = True) -> int:
-    """The vectors (not where others hold them), their codes with the packed copy of a kernel, and per face its keys, labels and the
-    folders it is compared with, in bytes."""
-    working = _LEAST_BYTES + min(_WORK_BYTES, _WORK_TIMES * 4 * faces * dim)
-    return faces * ((6 if held else 2) * dim + _BYTES_PER_FACE) + working
+def of_gallery(faces: int, dim: int, folders: int, *, held: bool = True) -> int:
+    """What a scan that knows who its ``faces`` are, in how many ``folders``, takes from there on, few flagged pairs assumed, in bytes:
+    the vectors (not where others hold them), their codes with the packed copy of a kernel, and what the study of folders keeps."""
+    values = faces * dim
+    working = min(_WORK_BYTES, _WORK_PER_VALUE * values)
+    return (6 if held else 2) * values + _STUDY_PER_VALUE * folders * dim + working
 
 
 def left_beside_tile(faces: int, dim: int, wanted: int) -> int:
@@ -55,6 +59,6 @@ def expect_gallery(needed: int, faces: int, dim: int) -> None:
     )
 
 
-def of_pairs(pairs: float) -> int:
-    """What so many flagged pairs take beside the gallery while findings are made of them, in bytes."""
-    return round(pairs * _BYTES_PER_PAIR)
+def of_evaluation(faces: int, dim: int, folders: int, pairs: int) -> int:
+    """What the evaluation of a scan takes before it has read anything, in bytes."""
+    return of_gallery(faces, dim, folders) + _EVALUATED_FACE_BYTES * faces + _EVALUATED_PAIR_BYTES * pairs

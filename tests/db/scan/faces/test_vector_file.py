@@ -16,7 +16,7 @@ from facedb.scan.faces.vector_file import matrix_in_file
 from facedb.scan.run import ScanOptions, scan
 from tests.db.population import Population, clustered
 
-ROWS, DIM = 120, 64
+ROWS, DIM, FOLDERS = 120, 64, 20
 
 
 class Talk(Silent):
@@ -32,13 +32,14 @@ class Talk(Silent):
 @pytest.fixture
 def crowd(database: Database) -> Population:
     population = Population(database, DIM)
-    population.add(clustered(np.random.default_rng(0), ROWS, DIM, 10), [f"p{k % 20:02d}" for k in range(ROWS)])
+    population.add(clustered(np.random.default_rng(0), ROWS, DIM, 10), [f"p{k % FOLDERS:02d}" for k in range(ROWS)])
     return population
 
 
 def short_by(missing: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the loading of vectors on, let memory have so many bytes less than a scan of them needs."""
-    monkeypatch.setattr(memory, "available", lambda: memory_need.of_gallery(ROWS, DIM) - missing)
+    monkeypatch.setattr(memory_need, "_LEAST_BYTES", 0)
+    monkeypatch.setattr(memory, "available", lambda: memory_need.of_gallery(ROWS, DIM, FOLDERS) - missing)
 
 
 def test_vectors_that_do_not_fit_into_memory_lie_in_a_file_and_give_the_same_rows(
