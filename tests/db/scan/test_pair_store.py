@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from facedb.core.errors import FacedbError
+from facedb.core.machine import memory
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
 from facedb.findings.flagged import Pairs
@@ -27,8 +28,7 @@ TABLES = (
     "select to_jsonb(l) - 'scan_id' from facedb.link l where scan_id = %s order by rank",
     "select to_jsonb(f) - 'scan_id' from facedb.finding f where scan_id = %s order by rank",
     "select rank, face_id, role from facedb.finding_face where scan_id = %s order by 1, 2, 3",
-    "select kind, source, bin, count, round(mated::numeric, 9), round(doubt::numeric, 9) from facedb.score_histogram"
-    " where scan_id = %s order by 1, 2, 3",
+    "select kind, source, bin, count, mated, doubt from facedb.score_histogram where scan_id = %s order by 1, 2, 3",
 )
 PAIRS = 500
 
@@ -81,6 +81,16 @@ def test_few_pairs_stay_in_memory_and_none_are_one_empty_part(store: PairStore, 
     assert not (tmp_path / "new").exists()
 
 
+def test_where_memory_is_short_fewer_pairs_are_held_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = drawn(100_000)
+    for room, most in (None, 100_000), (1 << 36, 100_000), (1 << 20, 1 << 16):
+        monkeypatch.setattr(memory, "available", lambda room=room: room)
+        with PairStore(tmp_path) as flagged:
+            flagged.add(pairs)
+            assert max(map(len, flagged)) == most
+            assert as_set(iter(flagged)) == as_set(iter([pairs]))
+
+
 @pytest.mark.usefixtures("few_at_once")
 def test_the_file_is_of_the_owner_alone_and_has_no_name(store: PairStore, tmp_path: Path) -> None:
     store.add(drawn(20))
@@ -88,10 +98,8 @@ def test_the_file_is_of_the_owner_alone_and_has_no_name(store: PairStore, tmp_pa
     assert list((tmp_path / "new").iterdir()) == []
 
 
-def test_a_disk_without_room_for_the_pairs_is_said_in_a_sentence(
-    store: PairStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pair_store, "AT_ONCE", 100)
+@pytest.mark.usefixtures("few_at_once")
+def test_a_disk_without_room_for_the_pairs_is_said_in_a_sentence(store: PairStore, tmp_path: Path) -> None:
     previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
