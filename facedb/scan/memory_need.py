@@ -18,6 +18,11 @@ _STUDY_PER_VALUE = 20
 _WORKER_BYTES = 96 << 20
 """What a worker takes beside its faces: a tile of 120,000 x 256 came to 250 MB in all."""
 
+PAIR_BYTES = 256
+"""What a flagged pair takes while somebody thinks about it; 12 while it waits."""
+_LINK_BYTES = 320
+"""A link and the findings of links: 575 MB of 13.0 million pairs, a million at once, in 942 thousand links, 567 of 1.5 in 1,019."""
+
 _EVALUATED_FACE_BYTES = 400
 _EVALUATED_PAIR_BYTES = 190
 """An evaluation holds all pairs: (901 - 169) MB for 4.0 million of 40,000 x 128."""
@@ -56,6 +61,20 @@ def expect_gallery(needed: int, faces: int, dim: int) -> None:
         needed,
         f"A scan of {faces:,} faces x {dim} values",
         "free some, scan fewer datasets at once (--datasets), or take a machine with more.",
+    )
+
+
+def of_findings(pairs: float, links: float) -> int:
+    """What findings take of so many ``pairs`` that are looked at together, and of all ``links``, in bytes."""
+    return round(PAIR_BYTES * pairs + _LINK_BYTES * links)
+
+
+def expect_findings(pairs: float, links: float) -> None:
+    """Refuse findings that do not fit, before a search that leads to so many, or before they are made: pairs that are found are kept."""
+    memory.expect(
+        of_findings(pairs, links),
+        f"Making findings of about {links:,.0f} links",
+        "give it more and run this again, or scan with a higher threshold.",
     )
 
 

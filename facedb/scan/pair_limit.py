@@ -1,11 +1,19 @@
-"""The limit of pairs: a scan that would flag more than anybody could look at is refused before its work begins."""
+"""The limit of pairs: a scan that would flag more than anybody could look at, or than memory holds, is refused before its work begins."""
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
 from facedb.core.errors import TooManyPairsError
-from facedb.findings.flagged import Flagged
+from facedb.core.machine import memory
+from facedb.findings.cores.folders import Folders
 from facedb.findings.rates.pair_sample import predict_pairs
+from facedb.scan import memory_need
 from facedb.scan.faces.compared import Compared
+from facedb.scan.pair_store import PairStore
 
 _PREDICTION_ROWS = 192
 _FEWEST_ROWS = 48
@@ -13,8 +21,9 @@ _SHARE = 200
 """Of few new faces a smaller sample is asked, or it would take as long as a good part of the search itself."""
 
 
-def expect_few_enough(compared: Compared, first_new: int, carried: Flagged, limit: int) -> None:
-    """Raise TooManyPairsError where more than ``limit`` pairs are to be expected, those ``carried`` over among them.
+def expect_few_enough(compared: Compared, first_new: int, carried: PairStore, limit: int) -> None:
+    """Raise TooManyPairsError where more than ``limit`` pairs are to be expected, those ``carried`` over among them, and
+    TooLittleMemoryError where the findings of so many do not fit.
 
     ``first_new`` is the first row that is searched.
     """
@@ -26,6 +35,8 @@ def expect_few_enough(compared: Compared, first_new: int, carried: Flagged, limi
     for part in carried:
         predicted = predicted.with_known(part.scores)
     if predicted.expected <= limit:
+        links = _links_of_chance(predicted.expected, compared.gallery.identity_ids)
+        memory_need.expect_findings(min(predicted.expected, carried.at_once), links)
         return
     found = predicted.threshold_for(limit)
     if found is None:
@@ -39,3 +50,27 @@ def expect_few_enough(compared: Compared, first_new: int, carried: Flagged, limi
     raise TooManyPairsError(
         f"About {predicted.expected:,.0f} pairs reach {compared.threshold:g}, more than --max-pairs {limit:,}: {advice}"
     )
+
+
+def expect_room(found: PairStore, parts: Folders) -> None:
+    """Raise TooLittleMemoryError where the findings of all pairs that were ``found`` do not fit, which only an estimate knew before."""
+    together = min(len(found), found.at_once)
+    if memory.has(memory_need.of_findings(together, len(found))):
+        return
+    links = 0
+    for part in found.together(parts.folder_of):
+        one, other = parts.folder_of[part.rows_a], parts.folder_of[part.rows_b]
+        links += len(np.unique(np.minimum(one, other).astype(np.int64) * len(parts.labels) + np.maximum(one, other)))
+    memory_need.expect_findings(together, links)
+
+
+def _links_of_chance(pairs: float, identity_ids: NDArray[np.integer]) -> float:
+    """How many of the m links that are possible so many ``pairs`` make, if chance throws them: m (1 - e^(-pairs / m)).
+
+    None without labels (n,), which are negative then.
+    """
+    if identity_ids[0] < 0:
+        return 0.0
+    identities = len(np.unique(identity_ids))
+    possible = identities * (identities - 1) / 2
+    return -possible * math.expm1(-pairs / possible) if possible else 0.0

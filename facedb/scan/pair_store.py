@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from facedb.core.machine import memory
 from facedb.findings.flagged import Columns, Pairs
+from facedb.scan import memory_need
 from facedb.scan.pair_file import PAIR, PairFile
 
 AT_ONCE = 1 << 20
 """So many pairs are looked at together where there is memory for them."""
 _LEAST_AT_ONCE = 1 << 16
-_BYTES = 256
-"""A pair takes 12 bytes while it waits, and about this while somebody thinks about it and its links (893,709 of 21,000 x 64: 230 MB)."""
 # Odd numbers with bits all over (Knuth's multiplicative hashing): the upper half of their products tells keys apart.
 _LOW, _HIGH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 
@@ -26,14 +25,15 @@ _LOW, _HIGH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 class PairStore:
     """Pairs of gallery rows, `Flagged` as findings look at them; a `with` block.
 
-    More than AT_ONCE of them, fewer where half of the memory that is left holds no more, lie in a `PairFile` below ``folder`` (None: where
-    the system keeps temporary ones).
+    More than ``at_once`` of them lie in a `PairFile` below ``folder`` (None: where the system keeps temporary ones): AT_ONCE, fewer where a
+    quarter of the memory that is left holds no more.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
         room = memory.available()
-        self._at_once = AT_ONCE if room is None else min(AT_ONCE, max(_LEAST_AT_ONCE, room // 2 // _BYTES))
+        most = AT_ONCE if room is None else min(AT_ONCE, room // 4 // memory_need.PAIR_BYTES)
+        self.at_once = max(most, min(AT_ONCE, _LEAST_AT_ONCE))
         self._waiting: list[NDArray[Any]] = []
         self._held = 0
         self._file: PairFile | None = None
@@ -63,10 +63,13 @@ class PairStore:
         pairs["a"], pairs["b"], pairs["score"] = found.rows_a, found.rows_b, found.scores
         self._waiting.append(pairs)
         self._held += len(pairs)
-        if self._held > self._at_once:
+        if self._held > self.at_once:
             if self._file is None:
                 self._file = PairFile(self._folder)
             self._write(self._file)
+
+    def __len__(self) -> int:
+        return self._held + (0 if self._file is None else len(self._file))
 
     def __iter__(self) -> Iterator[Pairs]:
         """All pairs in parts, in any order."""
@@ -98,14 +101,14 @@ class PairStore:
         """Put what waits in memory into the ``file``."""
         if self._held:
             pairs = self._taken()
-            for start in range(0, len(pairs), self._at_once):
-                file.write(pairs[start : start + self._at_once])
+            for start in range(0, len(pairs), self.at_once):
+                file.write(pairs[start : start + self.at_once])
             self._waiting, self._held, self._codes = [], 0, None
 
     def _sort(self, file: PairFile, codes: NDArray[np.integer]) -> PairFile:
         """Write the pairs of ``file`` anew, in buckets by what a hash makes of their codes."""
         # Half of what is looked at together, as buckets are not all alike.
-        buckets = 2 * len(file) // self._at_once + 1
+        buckets = 2 * len(file) // self.at_once + 1
         self._file = found = PairFile(self._folder, buckets)
         with closing(file):
             for pairs in file.parts():

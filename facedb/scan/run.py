@@ -35,7 +35,7 @@ from facedb.scan.conclusion import Beside, conclude
 from facedb.scan.faces.compared import Compared
 from facedb.scan.faces.gallery import LOCK_SECONDS
 from facedb.scan.loading import FaceFilter, Loading, ScanOptions
-from facedb.scan.pair_limit import expect_few_enough
+from facedb.scan.pair_limit import expect_few_enough, expect_room
 from facedb.scan.pair_rows import PairRows
 from facedb.scan.pair_store import PairStore
 from facedb.scan.retention import let_old_ones_go
@@ -244,6 +244,8 @@ class _Run:
                 if flagged is not None and not mine:
                     # Others, or an earlier run, have written some.
                     flagged.take(stored_pairs(conn, ledger.scan_id, compared))
+                if flagged is not None and studied is not None:
+                    expect_room(flagged, studied.parts)
                 conclude(conn, ledger.scan_id, compared, flagged, studied, strangers, beside, names=names)
 
             self._work.unit(end)

@@ -15,8 +15,10 @@ from facedb.core.errors import FacedbError
 from facedb.core.machine import memory
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
+from facedb.findings.cores.folders import folders
 from facedb.findings.flagged import Pairs
-from facedb.scan import pair_store
+from facedb.scan import memory_need, pair_store
+from facedb.scan.pair_limit import expect_room
 from facedb.scan.pair_store import PairStore
 from facedb.scan.run import ScanOptions, ScanSummary, scan
 from facedb.scan.tiles.ledger import Pause
@@ -89,6 +91,20 @@ def test_where_memory_is_short_fewer_pairs_are_held_at_once(tmp_path: Path, monk
             flagged.add(pairs)
             assert max(map(len, flagged)) == most
             assert as_set(iter(flagged)) == as_set(iter([pairs]))
+
+
+def test_findings_of_more_links_than_memory_holds_are_refused_with_their_number(
+    store: PairStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs, folder = drawn(1000), np.arange(40) // 2
+    store.add(pairs)
+    links = len({frozenset(two) for two in zip(folder[pairs.rows_a], folder[pairs.rows_b], strict=True)})
+    need = memory_need.of_findings(1000, links)
+    monkeypatch.setattr(memory, "available", lambda: need)
+    expect_room(store, folders(folder, np.arange(40)))
+    monkeypatch.setattr(memory, "available", lambda: need - 1)
+    with pytest.raises(memory.TooLittleMemoryError, match=f"about {links} links takes"):
+        expect_room(store, folders(folder, np.arange(40)))
 
 
 @pytest.mark.usefixtures("few_at_once")
