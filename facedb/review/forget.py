@@ -327,14 +327,12 @@ def _remove_all(places: Iterable[Path], home: Path | None) -> None:
 
 def _remove(place: Path) -> None:
     try:
-        if place.is_symlink() and place.is_dir():
-            # A cache that was put on another disk: what counts is what lies there, and the link is the user's.
-            for part in list(place.iterdir()):
-                _remove(part)
-        elif place.is_dir():
-            shutil.rmtree(place)
-        else:
-            place.unlink()
+        # A cache that was put on another disk: what counts is what lies there, but for links from there, and the link is the user's.
+        for part in list(place.iterdir()) if place.is_symlink() and place.is_dir() else [place]:
+            if part.is_dir() and not part.is_symlink():
+                shutil.rmtree(part)
+            else:
+                part.unlink()
     except FileNotFoundError:
         return
     except OSError as error:

@@ -35,6 +35,9 @@ def test_a_person_goes_while_the_review_page_shows_the_dataset(database: Databas
         (tmp_path / "disk" / name).mkdir(parents=True)
         (tmp_path / "facedb").mkdir(exist_ok=True)
         (tmp_path / "facedb" / name).symlink_to(tmp_path / "disk" / name)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "notes.txt").write_text("not facedb's")
+    (tmp_path / "disk" / "logs" / "own").symlink_to(tmp_path / "own")
     command("check", folder, "--model", model, "--threshold", 0.5)
     assert "person000" in command("show", 1, "--open").out
     (sheet,) = (tmp_path / "facedb" / "cache" / "sheets").iterdir()
@@ -69,6 +72,7 @@ def test_a_person_goes_while_the_review_page_shows_the_dataset(database: Databas
     kept = [path for folder in ("facedb", "disk") for path in (tmp_path / folder).rglob("*") if path.is_file()]
     assert not [path for path in kept if path.is_relative_to(tmp_path / "disk" / "cache")]
     assert not [path for path in kept if b"person000" in path.read_bytes()]
+    assert (tmp_path / "own" / "notes.txt").exists()
 
 
 def test_faces_without_labels_and_bystanders_are_forgotten_by_their_photo(database: Database, tmp_path: Path) -> None:
