@@ -93,10 +93,12 @@ def _findings(count: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Count:
-    """How many rows a query has without its limit."""
+class _Counts:
+    """Rows of a query without its limit: ``every`` one, those ``seen``, of nobody who was hidden, and of these those ``asking``."""
 
-    rows: Annotated[int, As(sql="count(*) over ()")]
+    every: Annotated[int, As(sql="count(*) over ()")]
+    seen: Annotated[int, As(sql="count(*) filter (where not x.hidden) over ()")]
+    asking: Annotated[int, As(sql="count(*) filter (where not x.hidden and x.asks) over ()")]
 
 
 @contextmanager
@@ -109,15 +111,10 @@ def findings(db: Database, selection: FindingSelection) -> Iterator[Iterator[tup
 def left_out(db: Database, selection: FindingSelection) -> LeftOut:
     """How many findings a selection leaves out, and why; its limit does not count."""
     with closing(db.open()) as conn, translated(db.dsn):
-        of = replace(selection, open=False, limit=None)
-        shown, every = (_count(conn, replace(of, denied=all_, hidden=all_)) for all_ in (False, True))
-        unhidden = _count(conn, replace(of, denied=True, hidden=False))
-    return LeftOut(unhidden - shown, every - unhidden, every)
-
-
-def _count(conn: Connection, selection: FindingSelection) -> int:
-    parameters = _parameters(conn, replace(selection, limit=1))
-    return next((row[0] for row in stream(conn, finding_rows.SQL["findings"], table(_Count), parameters)), 0)
+        parameters = _parameters(conn, replace(selection, open=False, denied=True, hidden=True, limit=1))
+        rows = stream(conn, finding_rows.SQL["findings"], table(_Counts), parameters)
+        every, seen, asking = next(rows, (0, 0, 0))
+    return LeftOut(seen - asking, every - seen, every)
 
 
 def _parameters(conn: Connection, selection: FindingSelection) -> dict[str, Any]:

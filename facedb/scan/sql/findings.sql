@@ -8,21 +8,25 @@ select id from facedb.face where id = any(%(faces)s) order by id for key share;
 -- (Composed: the columns.)
 select {columns}
 from bi.findings f
+cross join lateral (
+    select f.rank in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s) as hidden,
+           f.state <> 'decided' or not case f.class
+               when 'stray' then f.verdict = 'same'
+               when 'photo' then f.verdict = 'same'
+               when 'mixed' then f.verdict = 'same'
+               when 'unlabelled' then not f.agrees
+               when 'newcomer' then f.verdict = 'same'
+               when 'duplicate' then f.verdict in ('same', 'different')
+               else f.verdict = 'different'
+           end as asks
+) x
 where scan_id = %(scan_id)s
   and (%(class)s::text is null or class = %(class)s)
   and (%(min_confidence)s::real is null or confidence >= %(min_confidence)s)
   and (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b))
   and (not %(open)s or state <> 'decided')
-  and (%(hidden)s or f.rank not in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s))
-  and (%(denied)s or state <> 'decided' or not case class
-      when 'stray' then verdict = 'same'
-      when 'photo' then verdict = 'same'
-      when 'mixed' then verdict = 'same'
-      when 'unlabelled' then not agrees
-      when 'newcomer' then verdict = 'same'
-      when 'duplicate' then verdict in ('same', 'different')
-      else verdict = 'different'
-  end)
+  and (%(hidden)s or not x.hidden)
+  and (%(denied)s or x.asks)
 order by rank
 limit %(limit)s;
 
