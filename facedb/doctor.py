@@ -46,6 +46,8 @@ _EXCLUSIVE = (
 _DIMENSIONS = (512, 256, 128)
 _PACKAGES = ("facedb", "numpy", "psycopg", "pgvector", "numkong", "pillow")
 _FREE_GB = 5
+_FOR_GPUS = "nothing to do without a GPU; with one, install the extra `gpu` and an NVIDIA driver"
+_ENGINE_CURES = {"faiss-cpu": "install facedb[cpu]"}
 
 
 def examine(settings: Settings) -> Iterator[Diagnosis]:
@@ -60,7 +62,8 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
     for subject, names in _EXCLUSIVE:
         yield _exclusive(subject, names)
     for engine in available_engines():
-        yield Diagnosis(f"engine {engine.name}", "ok" if engine.available else "warning", engine.reason)
+        state, cure = ("ok", "") if engine.available else ("warning", _ENGINE_CURES.get(engine.name, _FOR_GPUS))
+        yield Diagnosis(f"engine {engine.name}", state, engine.reason, cure)
     chosen = choose_engine("auto")
     yield Diagnosis("engine auto", "ok", f"takes {chosen.name}")
     yield from _kernels()
@@ -74,6 +77,7 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
         f"{counted(len(sensors), 'sensor')}, hottest {hottest:.0f} °C"
         if hottest is not None
         else "no sensor can be read, so --max-temp has nothing to go by",
+        "" if sensors else "leave --max-temp out here, or run where the machine's own sensors can be read",
     )
     yield _disk(settings)
     yield from _database(settings)
@@ -88,7 +92,8 @@ def _kernels() -> Iterator[Diagnosis]:
         fault = next((speed.why_not for speed in speeds if speed.why_not is not None), None)
         tera = " / ".join(f"{speed.tera_per_s:.2f}" for speed in speeds if speed.tera_per_s is not None)
         said = f"10^12 operations per second and thread at {' / '.join(map(str, _DIMENSIONS))} values: {tera}"
-        yield Diagnosis(f"int8 by {kernel.name}", "warning" if fault else "ok", fault or said)
+        cure = "nothing to do: another kernel multiplies" if fault else ""
+        yield Diagnosis(f"int8 by {kernel.name}", "warning" if fault else "ok", fault or said, cure)
 
 
 def _exclusive(subject: str, names: tuple[str, ...]) -> Diagnosis:
@@ -115,7 +120,9 @@ def _onnxruntime() -> Diagnosis:
         fault = cuda.why_not(session.runtime())
     except FacedbError as error:
         return Diagnosis("onnxruntime provider", "problem", str(error))
-    return Diagnosis("onnxruntime provider", "warning" if fault else "ok", f"cpu ({fault})" if fault else "cuda")
+    if fault:
+        return Diagnosis("onnxruntime provider", "warning", f"cpu ({fault})", _FOR_GPUS)
+    return Diagnosis("onnxruntime provider", "ok", "cuda")
 
 
 def _disk(settings: Settings) -> Diagnosis:
@@ -192,7 +199,7 @@ def _gpu() -> Diagnosis:
         "gpu",
         "warning" if missing else "ok",
         missing or f"driver {driver_version()}",
-        "install the extra `gpu` and an NVIDIA driver" if missing else "",
+        _FOR_GPUS if missing else "",
     )
 
 

@@ -152,6 +152,9 @@ def _run() -> int:
         if sentence:
             complain(sentence)
         return ExitCode.USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        # Before RuntimeError, which Abort (Ctrl-C or Ctrl-D at a question) is one of.
+        code = ExitCode.INTERRUPTED
     except (MemoryError, ImportError, RuntimeError) as error:
         if not memory.is_short(error):
             raise
@@ -160,10 +163,6 @@ def _run() -> int:
             "and run it again."
         )
         return ExitCode.FAILED
-    except KeyboardInterrupt:
-        code = ExitCode.INTERRUPTED
-    except typer.Abort:
-        code = ExitCode.INTERRUPTED
     # typer turns Ctrl-C into this code without a word.
     if code == ExitCode.INTERRUPTED:
         complain("interrupted; everything finished so far is kept, and the same command continues there.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import io
-import json
 import shutil
 import sys
 import textwrap
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 import typer
 
 from facedb.core.errors import UsageError
-from facedb.core.files.paths import display
+from facedb.core.files.paths import display, printable_json
 from facedb.core.row_schema import Column, Table, Values
 from facedb.report.row_files import cell, write_rows
 
@@ -96,7 +95,7 @@ class _Screen(io.RawIOBase):
     def __init__(self, target: BinaryIO, output: Format) -> None:
         self._target = target
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        self._escape = display if output is Format.CSV else _json_escape
+        self._escape = display if output is Format.CSV else printable_json
 
     def writable(self) -> bool:
         return True
@@ -108,10 +107,6 @@ class _Screen(io.RawIOBase):
             decoded = "\n".join(map(self._escape, lines))
         self._target.write(decoded.encode("utf-8", "surrogateescape"))
         return len(data)
-
-
-def _json_escape(line: str) -> str:
-    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def emit(

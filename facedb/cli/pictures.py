@@ -22,7 +22,14 @@ def can_draw() -> bool:
         and sys.stdin.isatty()
         and os.environ.get("TERM", "dumb") != "dumb"
         and "NO_COLOR" not in os.environ
+        and _has_size()
     )
+
+
+def _has_size() -> bool:
+    """Whether the terminal on stdout says how large it is; a serial line and some of containers do not."""
+    size = os.get_terminal_size(sys.stdout.fileno())
+    return size.columns > 0 and size.lines > 0
 
 
 def draw(pictures: Sequence[bytes], *, indent: int = 0) -> None:
@@ -31,6 +38,10 @@ def draw(pictures: Sequence[bytes], *, indent: int = 0) -> None:
         raise UsageError(
             "The terminal is asked what it can draw, and answers on stdin, where something else is now: run it without a pipe or <, "
             "or write a page with --sheet FILE."
+        )
+    if sys.stdout.isatty() and not _has_size():
+        raise UsageError(
+            "The terminal does not say how large it is: tell it (`stty columns 80 rows 24`), or write a page with --sheet FILE."
         )
     # Loaded where a picture is drawn: they take longer than the rest of a command, and one of them asks the terminal what it can.
     from PIL import Image

@@ -65,6 +65,7 @@ class ConsoleReporter:
     @contextmanager
     def task(self, title: str, total: int | None, unit: str) -> Iterator[Task]:
         """Show a bar, or a line every ten seconds where stderr is no terminal."""
+        title = shown(title)
         LOGGER.info("%s: %s %s", title, "?" if total is None else total, unit)
         if self._quiet or self._form == "json" or not sys.stderr.isatty():
             yield _Lines(self.say, title, total, unit)

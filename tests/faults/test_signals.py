@@ -11,6 +11,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,35 @@ def test_a_command_is_quiet_while_it_is_still_being_imported(facedb: Command, ho
         [sys.executable, "-c", ends], env=facedb.environment, capture_output=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"facedb: interrupted.\n")
+
+
+@pytest.mark.parametrize("key", [b"\x03", b"\x04"], ids=["Ctrl-C", "Ctrl-D"])
+def test_a_key_at_the_question_for_a_model_ends_a_check_in_one_sentence(
+    facedb: Command, tmp_path: Path, key: bytes
+) -> None:
+    (tmp_path / "photos").mkdir()
+    master, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [str(PROGRAM), "check", str(tmp_path / "photos")],
+        env=facedb.environment,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(terminal)
+    said = b""
+    while b"[Y/n]" not in said:
+        said += os.read(master, 4096)
+    os.write(master, key)
+    with suppress(OSError):
+        while part := os.read(master, 4096):
+            said += part
+    os.close(master)
+    assert process.wait(30) == 130
+    assert b"Traceback" not in said
+    assert b"facedb: interrupted; " in said.splitlines()[-1]
 
 
 @pytest.mark.parametrize("how", some(HANG_UP))

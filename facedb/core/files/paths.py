@@ -7,6 +7,7 @@ writes any other as ``bytes:`` with its percent-encoded bytes, so that the name 
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import unicodedata
@@ -67,6 +68,11 @@ def quoted(path: str | os.PathLike[str]) -> str:
 def shown(message: str) -> str:
     """A message of one or several lines, each as `display` shows it: whatever names are in it move no cursor and set no title."""
     return message if message.isprintable() else "\n".join(map(display, message.split("\n")))
+
+
+def printable_json(text: str) -> str:
+    """JSON with escapes for the characters in its strings that a terminal does not show as themselves."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def _is_utf8(name: str) -> bool:

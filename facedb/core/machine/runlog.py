@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from facedb.core.files.paths import printable_json
+
 LOGGER = logging.getLogger("facedb")
 SQL_LOGGER = logging.getLogger("facedb.sql")
 
@@ -30,7 +32,7 @@ class JsonLines(logging.Formatter):
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {"at": at, "level": record.levelname.lower(), "message": record.getMessage()}
         line |= {key: record.__dict__[key] for key in ("query", "ms", "rows") if key in record.__dict__}
-        return json.dumps(line, ensure_ascii=False)
+        return printable_json(json.dumps(line, ensure_ascii=False))
 
 
 class _Bounded(logging.StreamHandler):  # type: ignore[type-arg]

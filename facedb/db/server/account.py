@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facedb.core.errors import DatabaseError
+from facedb.core.files.paths import quoted
 from facedb.core.settings import DEFAULT_SERVICE_DIR
 
 SERVICE_DIR = DEFAULT_SERVICE_DIR
@@ -183,7 +184,10 @@ def _followed(link: Path) -> Path:
 def _owner(cluster: Path, account: Account) -> Account:
     uid = cluster.stat().st_uid
     if uid == 0:
-        raise DatabaseError(f"{cluster} belongs to root, which cannot run PostgreSQL; remove it or move it away.")
+        raise DatabaseError(
+            f"{cluster} belongs to root, which cannot run PostgreSQL: if it is a copy, give it to the account of its server "
+            f"(chown -R {account.uid}:{account.gid} {quoted(cluster)}); otherwise move it away."
+        )
     return Account(uid, account.gid)
 
 

@@ -19,6 +19,10 @@ where c.relnamespace = 'facedb'::regnamespace and c.relkind = 'r' and not c.reli
 -- Which of these partitions are still there.
 select c.relname from pg_class c where c.relnamespace = 'facedb'::regnamespace and c.relname = any(%(names)s) order by 1;
 
+-- name: file_of
+-- The number of the file that holds a table: a rewritten one has another.
+select pg_relation_filenode(c.oid) from pg_class c where c.relnamespace = 'facedb'::regnamespace and c.relname = %(name)s;
+
 -- name: segments_ahead
 -- Segments of the log that are kept for use later and hold what an earlier use wrote.
 select count(*) from pg_ls_waldir() where length(name) = 24 and name > pg_walfile_name(pg_current_wal_lsn());

@@ -28,9 +28,16 @@ _APP = (
     "grant execute on all functions in schema facedb to {role}",
     "alter default privileges in schema facedb grant select, insert, update, delete, truncate on tables to {role}",
     "alter default privileges in schema facedb grant usage, select on sequences to {role}",
-    # What is written in the audit stays, and how far the schema is belongs to its owner.
-    "revoke update, delete, truncate on facedb.audit from {role}",
+    # What is written in the audit stays, with the role and the time that the server puts there; how far the schema is belongs to its owner.
+    "revoke insert, update, delete, truncate on facedb.audit from {role}",
+    "grant insert (act, subject_kind, subject_id, done_by, counts) on facedb.audit to {role}",
     "revoke insert, update, delete, truncate on facedb.alembic_version from {role}",
+)
+# PostgreSQL 17 has a right to rewrite tables, without which only their owner can wipe what was forgotten from their files.
+_MAINTAIN_SINCE = 170000
+_MAINTAIN = (
+    "grant maintain on all tables in schema facedb to {role}",
+    "alter default privileges in schema facedb grant maintain on tables to {role}",
 )
 
 
@@ -48,7 +55,8 @@ def grant_reader(db: Database, role: str) -> None:
 def grant_app(db: Database, role: str) -> None:
     """Let a role do what the command line does, but for upgrades, grants and indexes; raises what ``grant_reader`` raises."""
     with db.connection() as connection:
-        _grant(connection, _APP, role)
+        newer = connection.info.server_version >= _MAINTAIN_SINCE
+        _grant(connection, (*_APP, *_MAINTAIN) if newer else _APP, role)
         audit.note(connection, "grant", "role", _key(connection, role), right="app")
 
 

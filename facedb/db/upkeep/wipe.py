@@ -13,8 +13,8 @@ from contextlib import closing
 import psycopg
 from psycopg import errors, sql
 
-from facedb.core.counting import are
-from facedb.core.errors import ConflictError
+from facedb.core.counting import are, counted
+from facedb.core.errors import ConflictError, DatabaseError
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.queries import load
@@ -35,7 +35,8 @@ def due(db: Database) -> bool:
 def wipe(db: Database, say: Say) -> list[str]:
     """Rewrite what held forgotten rows; returns what facedb could not reach and somebody else has to see to.
 
-    Raises ConflictError where others look at an old state of the rows; running it again goes on.
+    Raises ConflictError where others look at an old state of the rows, and DatabaseError where the role may not rewrite tables;
+    running it again goes on.
     """
     with closing(db.open(autocommit=True)) as conn, translated(db.dsn):
         rows = conn.execute(SQL["unwiped"]).fetchall()
@@ -45,13 +46,24 @@ def wipe(db: Database, say: Say) -> list[str]:
         partitions = sorted({name for names, _ in rows for name in (names or "").split()})
         tables = [row[0] for row in conn.execute(SQL["tables"])]
         tables += [row[0] for row in conn.execute(SQL["there"], {"names": partitions})]
-        for table in tables:
-            # The analysis replaces the samples that the planner keeps of the old rows.
-            conn.execute(sql.SQL("vacuum (full, analyze) {}").format(sql.Identifier("facedb", table)))
+        kept = [table for table in tables if not _rewritten(conn, table)]
+        if kept:
+            raise DatabaseError(
+                f"{conn.info.user} may not rewrite {counted(len(kept), 'table')} ({kept[0]}, ...), so the bytes of what was forgotten are "
+                "still in the files; finish as the owner of the tables with: facedb forget --yes"
+            )
         left = list(_statistics(conn))
         left += _log(conn, embedded=db.embedded)
         audit.note(conn, "wipe", tables=len(tables))
         return left
+
+
+def _rewritten(conn: Connection, table: str) -> bool:
+    """Rewrite a table; False where the role may not, of which PostgreSQL only warns."""
+    before = conn.execute(SQL["file_of"], {"name": table}).fetchone()
+    # The analysis replaces the samples that the planner keeps of the old rows.
+    conn.execute(sql.SQL("vacuum (full, analyze) {}").format(sql.Identifier("facedb", table)))
+    return conn.execute(SQL["file_of"], {"name": table}).fetchone() != before
 
 
 def _wait_for_lookers(conn: Connection, number: str, say: Say) -> None:

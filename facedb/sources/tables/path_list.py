@@ -167,7 +167,8 @@ def _header(lines: Sequence[str], there: Callable[[str], bool]) -> int | None:
 def _zeros_end_names(start: bytes) -> bool:
     # In UTF-16 every other byte of plain text is zero; names that end in zeros are longer than one byte.
     wide = start.startswith((b"\xff\xfe", b"\xfe\xff")) or 2.5 * start.count(0) > len(start)
-    return b"\0" in start and not wide
+    # A few zeros are damage of a list of lines; a name that holds a newline, which is why zeros end them, is rare.
+    return b"\0" in start and not wide and len(start.split(b"\0")) >= len(start.split(b"\n"))
 
 
 def _holds_zero(path: Path) -> bool:

@@ -16,9 +16,9 @@ from facedb.core.progress import Silent
 from facedb.dataset.ingest import ingest
 from facedb.db import migrate
 from facedb.db.connection import Database
-from facedb.db.upkeep import roles
+from facedb.db.upkeep import roles, wipe
 from facedb.db.wait import silent
-from facedb.review.forget import Subject, forget
+from facedb.review.forget import Subject, finish, forget
 from facedb.scan.run import ScanOptions, scan
 from tests.faults.test_lost_connection import vectors
 
@@ -57,6 +57,8 @@ def test_an_application_ingests_and_scans_and_changes_no_schema(database: Databa
             "create view bi.mine as select 1",
             "alter table facedb.image add column n int",
             "create role another",
+            "insert into facedb.audit (act, done_by, counts, role) values ('forget', 'me', '{}', 'somebody else')",
+            "insert into facedb.audit (act, done_by, counts, done_at) values ('forget', 'me', '{}', '2001-01-01')",
         ):
             with pytest.raises(errors.InsufficientPrivilege):
                 conn.execute(forbidden)
@@ -65,6 +67,34 @@ def test_an_application_ingests_and_scans_and_changes_no_schema(database: Databa
                 conn.execute(made_up)
     with pytest.raises(DatabaseError, match="lacks a right"):
         migrate.upgrade(mine)
+
+
+def test_an_application_wipes_what_it_forgets_or_says_that_the_owner_has_to(
+    database: Database, role: str, tmp_path: Path
+) -> None:
+    def file_of_vectors() -> object:
+        with database.connection() as conn:
+            return conn.execute(
+                "select max(pg_relation_filenode(oid)) from pg_class where relname like 'embedding\\__'"
+            ).fetchone()
+
+    ingest(database, vectors(tmp_path / "vectors"), contract="given", reporter=Silent())
+    roles.grant_app(database, role)
+    mine = as_role(database, role)
+    with mine.connection() as conn:
+        paths = [row[0] for row in conn.execute("select path from facedb.image order by id limit 2")]
+        newer = conn.info.server_version >= 170000
+    before = file_of_vectors()
+    if newer:
+        forget(mine, Subject("image", paths[0]), yes=True, say=silent)
+        assert file_of_vectors() != before
+        with database.connection() as conn:
+            conn.execute(f"revoke maintain on all tables in schema facedb from {role}")
+    with pytest.raises(DatabaseError, match=r"may not rewrite .* finish as the owner"):
+        forget(mine, Subject("image", paths[1]), yes=True, say=silent)
+    assert wipe.due(database)
+    finish(database, home=None, say=silent)
+    assert not wipe.due(database)
 
 
 def test_a_reader_has_no_way_to_a_table_or_a_function_of_facedb(database: Database, role: str) -> None:

@@ -115,3 +115,14 @@ def test_where_stdin_is_something_else_faces_are_drawn_only_if_asked_for_and_the
     printed = os.read(master, 65536)
     os.close(master)
     assert printed.startswith(b"False\r\nThe terminal is asked what it can draw")
+
+
+def test_a_terminal_that_does_not_say_how_large_it_is_gets_no_faces() -> None:
+    code = "from facedb.cli.pictures import can_draw, draw\nprint(can_draw())\ntry: draw([])\nexcept Exception as e: print(e)"
+    master, slave = pty.openpty()
+    environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"} | {"TERM": "xterm-256color"}
+    subprocess.run([sys.executable, "-c", code], stdin=slave, stdout=slave, env=environment, timeout=60, check=True)
+    os.close(slave)
+    printed = os.read(master, 65536)
+    os.close(master)
+    assert printed.startswith(b"False\r\nThe terminal does not say how large it is")

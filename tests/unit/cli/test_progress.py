@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 
 import pytest
 
 from facedb.cli.bars import shown_bar
-from facedb.cli.progress import ConsoleReporter, human
+from facedb.cli.progress import ConsoleReporter, hide_log, human
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,24 @@ def test_a_bar_is_one_line_of_a_terminal_of_80_columns(
     assert lines[-1].startswith("embed with ")
     assert re.search(r" 300\.0k/1\.2M images [0-9.]+[kMG]/s 0:00:00 0:00:0[0-9]$", lines[-1])
     assert all(line.startswith("embed with ") and len(line) <= 80 for line in lines)
+
+
+def test_a_title_with_a_name_of_a_dataset_in_it_moves_no_cursor(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with ConsoleReporter().task("ingest \x1b]0;mine\x07\x9b31mset", None, "files") as bar:
+        bar.advance(3)
+    printed = capsys.readouterr().err
+    assert r"ingest \x1b]0;mine\x07\x9b31mset" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", printed)
+    assert "\x1b]" not in printed
+
+
+def test_what_is_said_as_json_lines_is_one_printable_line_that_reads_back(capsys: pytest.CaptureFixture[str]) -> None:
+    message = "Read \x1b[31m \x9b \u2028 \u202e é"
+    ConsoleReporter(form="json").say(message)
+    hide_log()
+    printed = capsys.readouterr().err
+    assert printed.removesuffix("\n").isprintable()
+    assert json.loads(printed)["message"] == message

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from facedb.core.errors import InputError
+from facedb.core.records import ImageRecord
 from facedb.sources.registry import open_source
 from tests.unit.sources.helpers import content, images, put, verdicts
 
@@ -54,6 +55,16 @@ def test_names_that_are_not_utf8_and_names_with_newlines_survive(tmp_path, image
     assert content(tmp_path / "zero.txt") == {first: ("a", image_bytes(1)), second: ("a", image_bytes(2))}
     assert content(tmp_path / "lines.txt") == {first: ("a", image_bytes(1))}
     assert open_source(tmp_path / "zero.txt").count_hint() == 2
+
+
+@pytest.mark.parametrize("damage", [b"\0\n", b"half\0 a name.png\n", b"\0" * 40], ids=["a line", "a name", "the end"])
+def test_a_zero_byte_in_a_list_of_lines_is_one_bad_line(tmp_path, image_bytes, damage):
+    put(tmp_path, "a/1.png", image_bytes(1))
+    put(tmp_path, "a/2.png", image_bytes(2))
+    put(tmp_path, "list.txt", b"a/1.png\na/2.png\n" + damage)
+    records = [record for record in open_source(tmp_path / "list.txt").records() if isinstance(record, ImageRecord)]
+    assert [(record.path, record.problem) for record in records[:2]] == [("a/1.png", None), ("a/2.png", None)]
+    assert [record.problem is not None for record in records[2:]] == [True]
 
 
 def test_the_root_may_be_another_folder_than_that_of_the_list(tmp_path, image_bytes):
