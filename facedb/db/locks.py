@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from facedb.core.errors import ConflictError
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 from facedb.db.session import expect_same
@@ -51,6 +52,16 @@ def once_free(held: Callable[[], Held]) -> Held:
     while (found := held()) and time.monotonic() < until:
         time.sleep(_EVERY_SECONDS)
     return found
+
+
+def alone(conn: Connection, harm: str) -> None:
+    """Raise ConflictError where another facedb is at work in this database and could do ``harm`` ("bring back what goes")."""
+    others = once_free(lambda: conn.execute(SQL["at_work"]).fetchall())
+    if others:
+        who = ", ".join(f"process {pid} of {role} ({program or 'unnamed'})" for pid, role, program in others)
+        raise ConflictError(
+            f"Another facedb is at work here ({who}) and could {harm}; wait for it, then run this again."
+        )
 
 
 def wait_briefly(conn: Connection, seconds: float) -> None:

@@ -27,7 +27,7 @@ from facedb.dataset.names import find_datasets
 from facedb.dataset.outcomes import count_outcomes
 from facedb.db import audit
 from facedb.db.connection import Connection, Database
-from facedb.db.locks import once_free
+from facedb.db.locks import alone
 from facedb.db.queries import load
 from facedb.db.server import process
 from facedb.db.server.account import server_log
@@ -107,7 +107,7 @@ def forget(
     logs of facedb are. Raises NotFoundError and ConflictError for names, and ConflictError while others work on this database.
     """
     with db.connection() as conn:
-        _alone(conn)
+        alone(conn, "bring back what goes")
         done = _rows(conn, subject)
         caches = list(_caches(conn, home, done.models))
         counts = replace(done.counts, caches=len(caches) + len(done.chunks))
@@ -145,15 +145,6 @@ def finish(db: Database, *, home: Path | None, say: Say) -> None:
     _remove_all(_everything_cached(home), home)
     for line in wipe(db, say):
         say(line)
-
-
-def _alone(conn: Connection) -> None:
-    others = once_free(lambda: conn.execute(SQL["at_work"]).fetchall())
-    if others:
-        who = ", ".join(f"process {pid} of {role} ({program or 'unnamed'})" for pid, role, program in others)
-        raise ConflictError(
-            f"Another facedb is at work here ({who}) and could bring back what goes; wait for it, then run this again."
-        )
 
 
 def _rows(conn: Connection, subject: Subject) -> _Done:

@@ -18,7 +18,7 @@ from facedb.dataset import model_rows
 from facedb.dataset.outcomes import count_outcomes
 from facedb.db import audit
 from facedb.db.connection import Connection, Database
-from facedb.db.locks import wait_briefly
+from facedb.db.locks import alone, wait_briefly
 from facedb.db.queries import load
 from facedb.scan.faces.gallery import cache_folder
 from facedb.scan.findings import lessons
@@ -114,7 +114,7 @@ class RemovedModel:
 def remove_model(db: Database, name: str, *, yes: bool, cache_dir: Path | None = None) -> RemovedModel:
     """Remove a contract with its embeddings and scans, and its vectors below ``cache_dir``; without ``yes`` only say what would go.
 
-    Raises NotFoundError.
+    Raises NotFoundError, and ConflictError while others work on this database.
     """
     with db.connection() as conn:
         model = model_rows.model_by_name(conn, name)
@@ -130,6 +130,7 @@ def remove_model(db: Database, name: str, *, yes: bool, cache_dir: Path | None =
             sum(bool(used) for _, used in found),
         )
         if yes:
+            alone(conn, "be using it")
             chunks.remove(conn, [number for number, _ in found])
             for number, _ in found:
                 conn.execute(SQL["drop_scan"], {"scan_id": number})

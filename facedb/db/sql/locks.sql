@@ -18,3 +18,10 @@ where l.locktype = 'advisory' and l.granted and l.objsubid = 1
   and l.database = (select oid from pg_database where datname = current_database())
   and (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended(%(name)s, 0) and a.pid <> pg_backend_pid()
 order by a.pid limit 1;
+
+-- name: at_work
+-- Other sessions in which facedb may be at work here: they hold its locks. Whoever only reads can hold such a lock, and bring back nothing.
+select distinct a.pid, a.usename, a.application_name
+from pg_locks l join pg_stat_activity a on a.pid = l.pid
+where l.locktype = 'advisory' and l.granted and a.pid <> pg_backend_pid() and has_schema_privilege(a.usesysid, 'facedb', 'usage')
+  and l.database = (select oid from pg_database where datname = current_database()) order by 1;

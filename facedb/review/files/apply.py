@@ -123,21 +123,16 @@ def _sentence(error: Exception, step: StepRow) -> str:
     return _cannot(step, error) if isinstance(error, OSError) else str(error)
 
 
-def _cannot(step: StepRow, error: OSError) -> str:
+def _cannot(step: StepRow, error: OSError, *, back: bool = False) -> str:
+    start, end = (step.path_to or "", step.path_from) if back else (step.path_from, step.path_to or "")
     room = ""
     if is_full(error):
         size = next(
-            (
-                file.stat().st_size
-                for path in (step.path_from, step.path_to or "")
-                if (file := Path(step.root, path)).is_file()
-            ),
+            (file.stat().st_size for path in (start, end) if (file := Path(step.root, path)).is_file()),
             0,
         )
-        room = f" ({short_of(Path(step.root, step.path_to or ''), size)})"
-    return (
-        f"{display(step.path_from)} cannot be moved to {display(step.path_to or '')}: {error.strerror or error}{room}."
-    )
+        room = f" ({short_of(Path(step.root, end), size)})"
+    return f"{display(start)} cannot be moved to {display(end)}: {error.strerror or error}{room}."
 
 
 def _check_kept(work: Carrying, step: StepRow) -> None:
@@ -191,10 +186,10 @@ def _apply_files(work: Carrying, todo: Sequence[StepRow], reporter: Reporter) ->
     work.commit("applied")
 
 
-def _stopped(work: Carrying, step: StepRow, error: OSError) -> InputError:
+def _stopped(work: Carrying, step: StepRow, error: OSError, *, back: bool = False) -> InputError:
     work.conn.rollback()
     return InputError(
-        f"{_cannot(step, error)} What was done so far stands; when that is mended, `facedb apply {work.plan.id} --yes` goes on "
+        f"{_cannot(step, error, back=back)} What was done so far stands; when that is mended, `facedb apply {work.plan.id} --yes` goes on "
         f"and `facedb undo {work.plan.id} --yes` takes it back."
     )
 
@@ -260,7 +255,7 @@ def _undo_files(work: Carrying, reporter: Reporter) -> None:
                 try:
                     _take_back(work, step)
                 except OSError as error:
-                    raise _stopped(work, step, error) from error
+                    raise _stopped(work, step, error, back=True) from error
             task.advance()
     for f in folders:
         if not f.existed and not work.tree(f.source_id).remove_empty_folder(f.path):

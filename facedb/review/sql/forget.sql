@@ -1,10 +1,3 @@
--- name: at_work
--- Other sessions in which facedb may be at work here: they hold its locks. Whoever only reads can hold such a lock, and bring back nothing.
-select distinct a.pid, a.usename, a.application_name
-from pg_locks l join pg_stat_activity a on a.pid = l.pid
-where l.locktype = 'advisory' and l.granted and a.pid <> pg_backend_pid() and has_schema_privilege(a.usesysid, 'facedb', 'usage')
-  and l.database = (select oid from pg_database where datname = current_database()) order by 1;
-
 -- name: images_at
 -- Images at a path below any root, whatever became of them.
 select i.id, d.name from facedb.image i join facedb.source s on s.id = i.source_id join facedb.dataset d on d.id = s.dataset_id

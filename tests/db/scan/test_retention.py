@@ -7,8 +7,9 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from facedb.core.errors import NotFoundError
+from facedb.core.errors import ConflictError, NotFoundError
 from facedb.core.progress import Silent
+from facedb.db import locks
 from facedb.db.connection import Database
 from facedb.review import verdicts
 from facedb.scan.retention import prune, remove_model, scans
@@ -105,7 +106,9 @@ def test_scans_stay_while_others_read_them_and_go_with_the_next(database: Databa
     assert len(left(database)) == 1
 
 
-def test_a_removed_model_takes_its_embeddings_faces_and_scans_along(database: Database) -> None:
+def test_a_removed_model_takes_its_embeddings_faces_and_scans_along(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     population = populated(database)
     scanned(population, 1)
     other = Population(database, 8, name="other")
@@ -113,6 +116,11 @@ def test_a_removed_model_takes_its_embeddings_faces_and_scans_along(database: Da
     with pytest.raises(NotFoundError):
         remove_model(database, "nobody", yes=True)
     assert remove_model(database, "test", yes=False).embeddings == 61
+    monkeypatch.setattr(locks, "_PATIENCE_SECONDS", 0.2)
+    with closing(database.open(autocommit=True)) as busy:
+        busy.execute("select pg_advisory_lock(5)")
+        with pytest.raises(ConflictError, match=r"at work here .* could be using it"):
+            remove_model(database, "test", yes=True)
     assert remove_model(database, "test", yes=True).scans == 1
     with database.connection() as conn:
         assert conn.execute("select count(*) from facedb.embedding").fetchone() == (12,)
