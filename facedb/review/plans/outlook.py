@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from facedb.core.counting import counted
 from facedb.core.files.paths import display
 from facedb.db.connection import Database
 from facedb.review import decision_rows
 from facedb.review.plans.changes import decide
 
-_WORDS = {"merge": "merge", "move": "move", "quarantine": "quarantine", "drop": "drop"}
+_ACTIONS = ("merge", "move", "quarantine", "drop")
 _FEW = 3
 
 
@@ -29,13 +30,11 @@ class Outlook:
         if not total:
             return ["A plan has nothing to do by what was said so far.", *self.remarks]
         shown = "; ".join(self.own[:_FEW]) + (f"; and {len(self.own) - _FEW:,} more" if len(self.own) > _FEW else "")
-        counts = ", ".join(
-            f"{self.steps[word]:,} {word}{'s' * (self.steps[word] != 1)}" for word in _WORDS if self.steps[word]
-        )
+        counts = ", ".join(counted(self.steps[action], action) for action in _ACTIONS if self.steps[action])
         first = f"This makes a plan {shown}." if self.own else "This asks for no change of a file."
         return [
             first,
-            f"All that was said so far makes {total:,} step{'s' * (total != 1)}: {counts}. See them: facedb plan",
+            f"All that was said so far makes {counted(total, 'step')}: {counts}. See them: facedb plan",
             *self.remarks,
         ]
 
@@ -51,13 +50,8 @@ def outlook(db: Database, verdicts: Collection[int], *, dataset: str | None = No
         if change.verdict_id in verdicts:
             path = display(changes.images[key].path)
             where = "" if change.identity_to is None else f" to {display(names[change.identity_to][0])}"
-            own.append(f"{_WORDS[change.action]} {path}{where}")
-    remarks = (
-        tuple(line for line in changes.remarks)
-        if len(changes.remarks) <= _FEW
-        else (
-            *changes.remarks[:_FEW],
-            f"And {len(changes.remarks) - _FEW:,} more remarks: facedb plan shows them.",
-        )
-    )
-    return Outlook(Counter(change.action for change in changes.by_image.values()), tuple(own), remarks)
+            own.append(f"{change.action} {path}{where}")
+    remarks = changes.remarks[:_FEW]
+    if len(changes.remarks) > _FEW:
+        remarks.append(f"And {len(changes.remarks) - _FEW:,} more remarks: facedb plan shows them.")
+    return Outlook(Counter(change.action for change in changes.by_image.values()), tuple(own), tuple(remarks))
