@@ -49,7 +49,7 @@ class Pruned:
 def scans(conn: Connection, keep: int) -> list[Kept]:
     """Every scan with the reason for which it stays where ``keep`` finished ones of each gallery do."""
     rows = conn.execute(SQL["kept_scans"], {"keep": keep})
-    return [Kept(number, status, reason, size) for number, _, status, reason, size in rows]
+    return [Kept(number, status, reason, size) for number, status, reason, size in rows]
 
 
 def prune(db: Database, keep: int, *, yes: bool) -> Pruned:

@@ -24,6 +24,7 @@ from facedb.core.records import Float32Array
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 from facedb.join.error_bounds import quantise_int8
+from facedb.scan.faces.gallery import this_database
 
 SQL = load("scan", "chunks")
 
@@ -146,9 +147,7 @@ class ChunkReader:
 
 def place_of(conn: Connection, root: str, scan_id: int) -> str:
     """The folder below ``root`` that is this scan's alone, of this database."""
-    row = conn.execute(SQL["name"]).fetchone()
-    assert row is not None  # noqa: S101 - one row always
-    return f"{root.rstrip('/')}/facedb-{row[0]}-{row[1]}-scan-{scan_id}"
+    return f"{root.rstrip('/')}/facedb-{this_database(conn)}-scan-{scan_id}"
 
 
 def export(

@@ -192,7 +192,7 @@ def _resume(
         outdated = len(rows) != len(faces) or bool((faces.identity_ids[rows] != labels).any())
         frozen = replace(faces.take(rows), identity_ids=labels)
         counts = tile_rows.tile_counts(conn, scan_id)
-        reporter.say(f"Going on with scan {scan_id}: {counts.done} of {counts.tiles} blocks are done.")
+        reporter.say(f"Going on with scan {scan_id}: {counts.done} of {counts.tiles} tiles are done.")
         first_new = sum(len(b.embedding_ids) for b in ledger if b.carried)
         borders = [0, *accumulate(len(b.embedding_ids) for b in ledger)]
         return Plan(frozen, first_new, borders, scan_id, outdated)
