@@ -1,4 +1,4 @@
-"""Reading results: links, pairs, rejects, datasets and more, as the values of the rows that `records` defines."""
+"""Reading results: links, pairs, rejects, datasets and more, as values in the columns of `result_columns`."""
 
 from __future__ import annotations
 
