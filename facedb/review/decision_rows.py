@@ -241,4 +241,4 @@ def certain_findings(conn: Connection, scan_id: int, certain: float, dataset: st
 
 def decoded(row: Sequence[Any], *places: int) -> list[Any]:
     """A row with the names at ``places`` as file names again."""
-    return [from_text(value) if k in places and value is not None else value for k, value in enumerate(row)]
+    return [from_text(value) if k in places else value for k, value in enumerate(row)]

@@ -31,6 +31,7 @@ from facedb.db.locks import once_free
 from facedb.db.queries import load
 from facedb.db.server import process
 from facedb.db.server.account import server_log
+from facedb.db.session import in_words
 from facedb.db.upkeep.wipe import wipe
 from facedb.db.wait import Say
 from facedb.review.people import find_identity
@@ -151,7 +152,7 @@ def finish(db: Database, *, home: Path | None, say: Say) -> None:
 def _alone(conn: Connection) -> None:
     others = once_free(lambda: conn.execute(SQL["at_work"]).fetchall())
     if others:
-        who = ", ".join(f"process {pid} of {role} ({program or 'unnamed'})" for pid, role, program in others)
+        who = ", ".join(in_words(*other) for other in others)
         raise ConflictError(
             f"Another facedb is at work here ({who}) and could bring back what goes; wait for it, then run this again."
         )

@@ -253,19 +253,15 @@ def listed(
             v.id,
             v.kind,
             v.verdict,
-            _text(subject(v, "a")),
-            _text(subject(v, "b")),
-            _text(v.target),
+            to_text(subject(v, "a")),
+            to_text(subject(v, "b")),
+            to_text(v.target),
             v.note,
             v.said_by,
             v.said_at,
         )
         for v in rows[:limit]
     ]
-
-
-def _text(name: str | None) -> str | None:
-    return None if name is None else to_text(name)
 
 
 def subject(verdict: VerdictRow, side: str) -> str | None:

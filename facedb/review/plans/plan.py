@@ -73,9 +73,9 @@ class PlanView:
                 s.step,
                 s.action,
                 to_text(s.path_from),
-                None if s.name_from is None else to_text(s.name_from),
-                None if s.name_to is None else to_text(s.name_to),
-                None if s.path_to is None else to_text(s.path_to),
+                to_text(s.name_from),
+                to_text(s.name_to),
+                to_text(s.path_to),
                 s.reason,
                 s.state,
             )

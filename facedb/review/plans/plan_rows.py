@@ -95,7 +95,7 @@ def add_plan(conn: Connection, steps: Sequence[NewStep], *, auto: bool, created_
                 "step": number,
                 **asdict(step),
                 "path_from": to_text(step.path_from),
-                "path_to": None if step.path_to is None else to_text(step.path_to),
+                "path_to": to_text(step.path_to),
             }
             for number, step in enumerate(steps, 1)
         ],
