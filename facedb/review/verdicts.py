@@ -189,7 +189,7 @@ def _statements(file: Path, table: TextTable) -> Iterator[Statement]:
         where = f"{file}, line {line}"
         if cells is None or len(cells) > len(names):
             raise InputError(
-                f"{where}: the row has other cells than the header; put a cell that holds a separator into quotes."
+                f"{where}: the row does not fit the header; put a cell that holds a separator into quotes."
             )
         row = dict(zip(names, cells, strict=True))
         kind, a, verdict = (row[name].strip() for name in ("kind", "a", "verdict"))

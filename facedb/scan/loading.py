@@ -225,7 +225,7 @@ class Loading:
     def _say_who_is_compared(self, there: GalleryFaces, compared: int, outside: int) -> None:
         if self.chosen.unlabelled:
             self.reporter.say(
-                f"{counted(compared, 'face')} without a label: each is compared with every other, and only duplicates are told."
+                f"{counted(compared, 'face')} without a label: each is compared with every other, and only duplicates are reported."
             )
             return
         others = len(replace(self.chosen, unlabelled=True).faces(there)) - outside

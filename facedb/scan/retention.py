@@ -82,7 +82,7 @@ def let_old_ones_go(db: Database, keep: int, reporter: Reporter) -> None:
         if not isinstance(error.__cause__, passing):
             raise
         reporter.say(
-            "Older scans stay for now, as others read them or this role may not remove them: facedb scans --prune 5"
+            "Older scans stay for now, as others read them or this role may not remove them; remove them later with: facedb scans --prune 5"
         )
         return
     numbers = ", ".join(map(str, old))

@@ -153,7 +153,7 @@ def _for_pairs(faces: GalleryFaces, snapshot: GallerySnapshot, pairs: float, rep
     threshold = float(BIN_EDGES[enough[0]])
     reporter.say(
         f"Threshold {threshold:.3f}, chosen so that at most about {pairs:,.0f} pairs are flagged: "
-        f"{expected[enough[0]]:,.0f} are to be expected. {looked_at}"
+        f"{expected[enough[0]]:,.0f} are expected. {looked_at}"
     )
     return threshold
 
