@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from facedb.cli import completion
 from facedb.cli.choices import FmrOption
 from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, database, state_of
-from facedb.cli.output import Format, FormatOption, emit
+from facedb.cli.output import Format, FormatOption, emit, sentence
 from facedb.core.row_schema import table
 
 
@@ -60,19 +61,19 @@ def calibrate(
     if found.lines.certain <= 1:
         marks.append(score_chart.Mark("certain above", found.lines.certain))
     if output is Format.TABLE:
-        typer.echo(score_chart.as_text(found.calibration, marks))
+        typer.echo(score_chart.as_text(found.calibration, marks, shutil.get_terminal_size().columns))
         typer.echo("")
     emit(
         table(work.ErrorRates),
         found.rows(threshold, fmr),
         output,
-        narrow=("line", "threshold", "fmr", "false_pairs", "false_pairs_from", "false_pairs_to", "fnmr", "basis"),
+        narrow=("line", "threshold", "fmr", "false_pairs", "fnmr", "basis"),
     )
     if output is Format.TABLE:
         typer.echo("")
     for remark in found.remarks(fmr):
         if output is Format.TABLE:
-            typer.echo(remark)
+            sentence(remark, 0)
         else:
             state_of(ctx).reporter.say(remark)
     if plot is not None:

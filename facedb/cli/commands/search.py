@@ -78,4 +78,5 @@ def search(
             faces=faces,
             reporter=state_of(ctx).reporter,
         )
-    emit(table(work.Match), found, output, raw=raw, narrow=("face", "rank", "path", "score", "role"))
+    several = ("dataset",) if len({match.dataset for match in found}) > 1 else ()
+    emit(table(work.Match), found, output, raw=raw, narrow=("face", "rank", *several, "path", "score", "role"))

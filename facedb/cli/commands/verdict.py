@@ -242,6 +242,7 @@ def list_(
             verdicts.listed(db, dataset=dataset, kind=kind, history=history, limit=limit),
             output,
             raw=raw,
+            narrow=("verdict_id", "verdict", "a", "b", "target"),
         )
 
 
