@@ -17,7 +17,7 @@ from facedb.cli.choices import (
     model_choice,
     model_options,
 )
-from facedb.cli.context import database, state_of
+from facedb.cli.context import DatasetOption, database, state_of
 from facedb.cli.output import Format, FormatOption, RawOption, emit
 from facedb.core.defaults import TOP
 from facedb.core.row_schema import table
@@ -30,6 +30,7 @@ def search(
         int,
         typer.Option("--top", "-n", "--limit", min=1, help="How many faces of the gallery for each face of the photo."),
     ] = TOP,
+    dataset: DatasetOption = None,
     min_score: Annotated[float | None, typer.Option(help="Only faces whose score reaches this.")] = None,
     model: Annotated[
         str | None,
@@ -72,6 +73,7 @@ def search(
             image,
             model_name=model,
             choice=choice,
+            dataset=dataset,
             top=top,
             min_score=min_score,
             approximate=approximate,
