@@ -142,10 +142,12 @@ def test_photos_without_a_label_are_no_mistakes_in_labels_but_their_duplicates_a
     planted = evaluate.inject(database, "duplicate=2", 7, engine="exact", threads=1, reporter=Silent())
     assert (planted.planted, planted.found) == (2, 2)
     # The list that people make of the findings as they are printed.
-    rows = [{**row, "images": json.dumps(row["images"])} for row in found]
-    names = ["class", "identity_a", "identity_b", "images"]
-    rows = [{name: row[name] or "" for name in names} for row in rows]  # type: ignore[misc]
-    listed = write_truth(tmp_path / "all.csv", rows)  # type: ignore[arg-type]
+    rows = [
+        {name: str(row[name] or "") for name in ("class", "identity_a", "identity_b")}
+        | {"images": json.dumps(row["images"])}
+        for row in found
+    ]
+    listed = write_truth(tmp_path / "all.csv", rows)
     done = evaluate.against_truth(database, listed, scan=None, dataset=None)
     assert done.found == done.planted > 0
     assert done.findings == sum(row["class"] not in ("newcomer", "unlabelled") for row in found)
