@@ -9,6 +9,9 @@ import numpy as np
 from facedb.db.connection import Database
 from facedb.report.case_rows import cases
 from facedb.report.html import page_rows
+from facedb.review.plans.outlook import outlook
+from facedb.review.plans.plan import make_plan, show_plan
+from facedb.review.verdicts import Statement, say
 from facedb.scan import search_rows
 from facedb.scan.findings.ranked import FindingSelection, findings
 from facedb.scan.which_scan import find_scope
@@ -88,3 +91,55 @@ def test_a_report_gives_no_file_of_a_hidden_person_as_an_example(ann: Reviewer, 
     assert [(one.code, one.files, one.path, one.detail) for one in after] == [
         (one.code, one.files, "", "") for one in before
     ]
+
+
+def test_a_plan_names_nobody_who_is_hidden_unless_it_is_asked_to(ann: Reviewer, demo_database: Database) -> None:
+    with demo_database.connection() as conn:
+        pair, other = conn.execute(
+            "select min(f.identity_a), min(f.identity_b) from facedb.finding f where f.class = 'merge' group by f.rank order by f.rank"
+        ).fetchall()[:2]
+        names = dict(
+            conn.execute("select id, name from facedb.identity where id = any(%s)", [[*pair, *other]]).fetchall()
+        )
+    for a, b in (pair, other):
+        say(demo_database, [Statement("link", names[a], "same", names[b])])
+    earlier = make_plan(demo_database)
+    hide(ann, pair[0])
+    called = {names[key] for key in pair}
+
+    def named(*said: object) -> set[str]:
+        return {name for name in called if name in str(said)}
+
+    fresh = make_plan(demo_database)
+    assert fresh.steps
+    assert named(fresh.rows(), fresh.remarks) == set()
+    assert any(remark.startswith("Left out: ") and "--all" in remark for remark in fresh.remarks)
+    assert named(outlook(demo_database, {1, 2})) == set()
+    # What was planned before stays as it is, and is not shown.
+    then = show_plan(demo_database, earlier.plan.id)
+    assert len(then.rows()) == len(fresh.steps) < len(then.steps)
+    assert named(then.rows(), then.not_shown()) == set()
+    assert named(then.rows(hidden=True)) == called
+    page: Any = ann.get(f"/api/plans/{earlier.plan.id}")
+    assert page["groups"]
+    assert named(page) == set()
+    assert "Not shown: " in page["remarks"][-1]
+    everybody = make_plan(demo_database, hidden=True)
+    assert len(everybody.steps) == len(then.steps)
+    assert named(everybody.rows(hidden=True)) == called
+
+
+def test_what_was_said_before_names_nobody_who_is_hidden(ann: Reviewer, demo_database: Database) -> None:
+    with demo_database.connection() as conn:
+        row = conn.execute(
+            "select f.rank, f.identity_a_id, f.path, i.id, n.id, n.name from bi.findings f join facedb.image i on i.path = f.path,"
+            " lateral (select id, name from facedb.identity where id not in (f.identity_a_id, f.identity_b_id) order by id limit 1) n"
+            " where f.class = 'stray' order by f.rank limit 1"
+        ).fetchone()
+    assert row is not None
+    rank, label, path, image, key, name = row
+    say(demo_database, [Statement("face", path, "wrong-identity", target=name)])
+    pages = [f"/api/cases/1/{rank}", f"/api/photos/{image}", f"/api/identities/{label}"]
+    assert all(name in str(ann.get(page)) for page in pages)
+    hide(ann, key)
+    assert [page for page in pages if name in str(ann.get(page))] == []

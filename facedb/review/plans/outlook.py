@@ -43,7 +43,7 @@ class Outlook:
 def outlook(db: Database, verdicts: Collection[int], *, dataset: str | None = None) -> Outlook:
     """What the standing verdicts ask for, and which of it follows from ``verdicts`` (their keys)."""
     with db.connection() as conn:
-        changes = decide(conn, dataset=dataset)
+        changes = decide(conn, dataset=dataset, hidden=False)
         targets = {change.identity_to for change in changes.by_image.values() if change.identity_to is not None}
         names = changes.names | decision_rows.identity_names(conn, sorted(targets - changes.names.keys()))
     own = []

@@ -51,6 +51,8 @@ select face_id, vec from facedb.embedding where model_id = %(model_id)s and face
 -- name: said_of_images
 -- What stands on images and their labels.
 select distinct on (v.image_a) v.image_a, v.verdict, t.name, v.said_by
-from facedb.verdict v left join facedb.identity t on t.id = v.target_identity
+from facedb.verdict v
+left join facedb.identity t on t.id = v.target_identity
+     and not exists (select from facedb.hidden_identity h where h.identity_id = t.id)
 where v.kind = 'face' and v.image_a = any(%(ids)s)
 order by v.image_a, v.id desc;
