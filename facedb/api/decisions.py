@@ -113,12 +113,11 @@ class Decisions(Opened):
 
         return Rows(table(plan.PlanSummary), plan.plans(self._open()))
 
-    def plan(self, *, dataset: str | None = None, auto: bool = False, hidden: bool = False) -> PlanView:
-        """Turn verdicts (``auto``: and certain findings; ``hidden``: also on people hidden from review) into a plan of steps; touches
-        no file."""
+    def plan(self, *, dataset: str | None = None, auto: bool = False) -> PlanView:
+        """Turn verdicts (``auto``: and certain findings) into a plan of steps; touches no file."""
         from facedb.review.plans.plan import make_plan
 
-        return make_plan(self._open(), dataset=dataset, auto=auto, hidden=hidden)
+        return make_plan(self._open(), dataset=dataset, auto=auto)
 
     def apply(self, plan: int, *, yes: bool = False, labels_only: bool = False) -> Outcome:
         """Carry a plan out; without ``yes`` everything is checked and nothing is changed."""

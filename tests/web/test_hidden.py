@@ -10,7 +10,7 @@ from facedb.db.connection import Database
 from facedb.report.case_rows import cases
 from facedb.report.html import page_rows
 from facedb.review.plans.outlook import outlook
-from facedb.review.plans.plan import make_plan, show_plan
+from facedb.review.plans.plan import make_plan
 from facedb.review.verdicts import Statement, say
 from facedb.scan import search_rows
 from facedb.scan.findings.ranked import FindingSelection, findings
@@ -93,40 +93,48 @@ def test_a_report_gives_no_file_of_a_hidden_person_as_an_example(ann: Reviewer, 
     ]
 
 
-def test_a_plan_names_nobody_who_is_hidden_unless_it_is_asked_to(ann: Reviewer, demo_database: Database) -> None:
+def test_a_plan_does_what_was_said_of_hidden_people_and_names_them_only_when_asked(
+    ann: Reviewer, demo_database: Database
+) -> None:
     with demo_database.connection() as conn:
-        pair, other = conn.execute(
-            "select min(f.identity_a), min(f.identity_b) from facedb.finding f where f.class = 'merge' group by f.rank order by f.rank"
-        ).fetchall()[:2]
-        names = dict(
-            conn.execute("select id, name from facedb.identity where id = any(%s)", [[*pair, *other]]).fetchall()
-        )
-    for a, b in (pair, other):
-        say(demo_database, [Statement("link", names[a], "same", names[b])])
-    earlier = make_plan(demo_database)
-    hide(ann, pair[0])
-    called = {names[key] for key in pair}
+        merges = conn.execute(
+            "select identity_a, identity_b from bi.findings where class = 'merge' order by rank limit 2"
+        ).fetchall()
+    keys = say(demo_database, [Statement("link", a, "same", b) for a, b in merges])
+    before = make_plan(demo_database)
+    (called, other) = (set(pair) for pair in merges)
 
     def named(*said: object) -> set[str]:
-        return {name for name in called if name in str(said)}
+        return {name for name in called | other if name in str(said)}
 
-    fresh = make_plan(demo_database)
-    assert fresh.steps
-    assert named(fresh.rows(), fresh.remarks) == set()
-    assert any(remark.startswith("Left out: ") and "--all" in remark for remark in fresh.remarks)
-    assert named(outlook(demo_database, {1, 2})) == set()
-    # What was planned before stays as it is, and is not shown.
-    then = show_plan(demo_database, earlier.plan.id)
-    assert len(then.rows()) == len(fresh.steps) < len(then.steps)
-    assert named(then.rows(), then.not_shown()) == set()
-    assert named(then.rows(hidden=True)) == called
-    page: Any = ann.get(f"/api/plans/{earlier.plan.id}")
-    assert page["groups"]
-    assert named(page) == set()
-    assert "Not shown: " in page["remarks"][-1]
-    everybody = make_plan(demo_database, hidden=True)
-    assert len(everybody.steps) == len(then.steps)
-    assert named(everybody.rows(hidden=True)) == called
+    with demo_database.connection() as conn:
+        (hidden,) = conn.execute("select id from facedb.identity where name = %s", [merges[0][0]]).fetchone() or (0,)
+    hide(ann, hidden)
+    plan = make_plan(demo_database)
+    assert (plan.plan.id, len(plan.steps)) == (before.plan.id, len(before.steps)), "what a person says is done"
+    assert named(plan.rows(), plan.remarks, plan.not_shown()) == other
+    assert named(plan.rows(hidden=True)) == called | other
+    (words,) = plan.not_shown()
+    assert words.startswith(f"Not shown: {len(plan.steps) - len(plan.rows())} steps on people hidden from review")
+    said = " ".join(outlook(demo_database, keys).sentences())
+    assert named(said) == other
+    assert "on people hidden from review" in said
+    page: Any = ann.get(f"/api/plans/{plan.plan.id}")
+    assert named(page) == other
+    assert page["remarks"] == [words]
+
+
+def test_a_remark_on_a_plan_names_nobody_who_is_hidden(ann: Reviewer, demo_database: Database) -> None:
+    with demo_database.connection() as conn:
+        (copies,) = conn.execute(
+            "select images from bi.findings where class = 'duplicate' and identity_b is not null order by rank limit 1"
+        ).fetchone() or ((),)
+        ((hidden,),) = conn.execute("select identity_id from facedb.image where path = %s", [copies[0]]).fetchall()
+    say(demo_database, [Statement("pair", copies[0], "duplicate", copies[1])])
+    assert copies[0] in str(make_plan(demo_database).remarks)
+    hide(ann, hidden)
+    assert copies[0] not in str(make_plan(demo_database).remarks)
+    assert copies[0] in str(make_plan(demo_database, hidden=True).remarks)
 
 
 def test_what_was_said_before_names_nobody_who_is_hidden(ann: Reviewer, demo_database: Database) -> None:

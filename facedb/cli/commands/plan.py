@@ -35,7 +35,7 @@ def plan(
         typer.Option("--auto", help="Also what certain findings (confidence 0.95 or more) ask for, without a verdict."),
     ] = False,
     everybody: Annotated[
-        bool, typer.Option("--all", help="Also steps that name people who were hidden from review.")
+        bool, typer.Option("--all", help="Show the steps that name people who were hidden from review, too.")
     ] = False,
     show: Annotated[int | None, typer.Option("--show", help="Print this plan again instead of making one.")] = None,
     by: Annotated[str | None, typer.Option("--by", help="Who makes it; default: the user of this session.")] = None,

@@ -63,27 +63,24 @@ def decide(
     dataset: str | None = None,
     auto: bool = False,
     only: frozenset[int] | None = None,
-    hidden: bool = True,
+    hidden: bool = False,
 ) -> Changes:
     """What the standing verdicts (and with ``auto`` the certain findings) ask for, image by image.
 
-    ``only`` leaves out other verdicts, except that they may contradict. Without ``hidden`` what names people who were hidden from review
-    is left out and counted.
+    ``only`` leaves out other verdicts, except that they may contradict. What a person says is done, but the remarks name nobody who was
+    hidden from review unless ``hidden`` asks for it.
     """
+    changes = _decide(conn, dataset, auto, only, frozenset())
     unseen = frozenset[int]() if hidden else decision_rows.hidden_people(conn)
-    changes = _decide(conn, dataset, auto, only, unseen)
     if unseen:
-        left = _decide(conn, dataset, auto, only, frozenset()).by_image.keys() - changes.by_image.keys()
-        if left:
-            changes.remarks.append(
-                f"Left out: {counted(len(left), 'step')} on people hidden from review; with `facedb plan --all` a plan has them too."
-            )
+        changes.remarks = _decide(conn, dataset, auto, only, unseen).remarks
     return changes
 
 
 def _decide(
     conn: Connection, dataset: str | None, auto: bool, only: frozenset[int] | None, unseen: frozenset[int]
 ) -> Changes:
+    """The same without what is said of ``unseen`` identities."""
     everything = standing = decision_rows.verdicts(conn, dataset=dataset)
     if only is not None:
         standing = [v for v in standing if v.id in only]

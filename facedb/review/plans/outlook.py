@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from facedb.core.counting import counted
 from facedb.core.files.paths import display
 from facedb.db.connection import Database
 from facedb.review import decision_rows
@@ -32,7 +33,7 @@ class Outlook:
         counts = ", ".join(
             f"{self.steps[word]:,} {word}{'s' * (self.steps[word] != 1)}" for word in _WORDS if self.steps[word]
         )
-        first = f"This makes a plan {shown}." if self.own else "This asks for no change of a file."
+        first = f"In a plan this is: {shown}." if self.own else "This asks for no change of a file."
         return [
             first,
             f"All that was said so far makes {total:,} step{'s' * (total != 1)}: {counts}. See them: facedb plan",
@@ -43,15 +44,20 @@ class Outlook:
 def outlook(db: Database, verdicts: Collection[int], *, dataset: str | None = None) -> Outlook:
     """What the standing verdicts ask for, and which of it follows from ``verdicts`` (their keys)."""
     with db.connection() as conn:
-        changes = decide(conn, dataset=dataset, hidden=False)
+        changes, unseen = decide(conn, dataset=dataset), decision_rows.hidden_people(conn)
         targets = {change.identity_to for change in changes.by_image.values() if change.identity_to is not None}
         names = changes.names | decision_rows.identity_names(conn, sorted(targets - changes.names.keys()))
-    own = []
+    own, hidden = [], 0
     for key, change in changes.by_image.items():
         if change.verdict_id in verdicts:
+            if not unseen.isdisjoint((changes.images[key].identity_id, change.identity_to)):
+                hidden += 1
+                continue
             path = display(changes.images[key].path)
             where = "" if change.identity_to is None else f" to {display(names[change.identity_to][0])}"
             own.append(f"{_WORDS[change.action]} {path}{where}")
+    if hidden:
+        own.insert(0, f"{counted(hidden, 'step')} on people hidden from review")
     remarks = (
         tuple(line for line in changes.remarks)
         if len(changes.remarks) <= _FEW

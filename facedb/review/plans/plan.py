@@ -102,8 +102,8 @@ def make_plan(
     only: frozenset[int] | None = None,
     hidden: bool = False,
 ) -> PlanView:
-    """Plan what the standing verdicts (of the keys ``only``, if given) ask for; ``auto`` adds the certain findings, ``hidden`` what
-    names people who were hidden from review.
+    """Plan what the standing verdicts (of the keys ``only``, if given) ask for; ``auto`` adds the certain findings. The remarks
+    name people who were hidden from review only where ``hidden`` asks for it.
 
     Writes no file. A plan with the same steps that nobody carried out yet is given back. Raises NotFoundError for an unknown
     dataset.
