@@ -78,12 +78,20 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How rows are printed on stdout.")]
+FormatOption = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="How rows are printed on stdout: table, csv, json, jsonl or parquet.",
+    ),
+]
 RawOption = Annotated[
     bool,
     typer.Option(
         "--raw",
-        help="csv as it is, for machines: otherwise a cell that a spreadsheet would run as a formula gets a ' in front.",
+        help="With csv: cells as they are, for machines; otherwise one that a spreadsheet would run as a formula gets a ' in front.",
     ),
 ]
 

@@ -166,7 +166,7 @@ def photo(
     by: ByOption = None,
     dataset: DatasetOption = None,
 ) -> None:
-    """Say which face of a photo stands for its label, from the next scan on; facedb faces prints where they are."""
+    """Say which face of a photo stands for its label, from the next scan on; `facedb faces --format csv` tells where they are."""
     from facedb.core.errors import UsageError
     from facedb.review import taken_faces
 

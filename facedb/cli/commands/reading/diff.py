@@ -21,8 +21,10 @@ _PAIRS = ("change", "path_a", "path_b", "score_before", "score_after", "reason")
 
 def diff(
     ctx: typer.Context,
-    before: Annotated[int, typer.Argument(help="Number of a scan, as `facedb scans` prints it.", show_default=False)],
-    after: Annotated[int, typer.Argument(help="Number of another one.", show_default=False)],
+    before: Annotated[
+        int, typer.Argument(help="Number of the earlier scan, as `facedb scans` prints it.", show_default=False)
+    ],
+    after: Annotated[int, typer.Argument(help="Number of the later scan.", show_default=False)],
     pairs: Annotated[bool, typer.Option("--pairs", help="Pairs of faces instead of links.")] = False,
     change: Annotated[
         str | None,

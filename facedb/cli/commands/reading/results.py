@@ -72,7 +72,10 @@ def faces(
     ctx: typer.Context,
     output: FormatOption = Format.TABLE,
     limit: LimitOption = None,
-    role: Annotated[FaceRole | None, typer.Option("--role", help="Only faces in this role.")] = None,
+    role: Annotated[
+        FaceRole | None,
+        typer.Option("--role", metavar="ROLE", help="Only faces in this role: part, 'none fits', bystander or again."),
+    ] = None,
     dataset: DatasetOption = None,
     scan: ScanOption = None,
 ) -> None:
