@@ -10,7 +10,7 @@ from typing import TypeVar
 from facedb.core.errors import ConflictError
 from facedb.db.connection import Connection
 from facedb.db.queries import load
-from facedb.db.session import expect_same
+from facedb.db.session import expect_same, in_words
 
 SQL = load("db", "locks")
 
@@ -58,7 +58,7 @@ def alone(conn: Connection, harm: str) -> None:
     """Raise ConflictError where another facedb is at work in this database and could do ``harm`` ("bring back what goes")."""
     others = once_free(lambda: conn.execute(SQL["at_work"]).fetchall())
     if others:
-        who = ", ".join(f"process {pid} of {role} ({program or 'unnamed'})" for pid, role, program in others)
+        who = ", ".join(in_words(*other) for other in others)
         raise ConflictError(
             f"Another facedb is at work here ({who}) and could {harm}; wait for it, then run this again."
         )
