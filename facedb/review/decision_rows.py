@@ -146,6 +146,11 @@ def verdicts(
     return [VerdictRow(*decoded(row, 3, 4, 5, 6, 7)) for row in rows]
 
 
+def hidden_people(conn: Connection) -> frozenset[int]:
+    """Who was hidden from review, by the keys of identities."""
+    return frozenset(row[0] for row in conn.execute(SQL["hidden_people"]))
+
+
 def rejected_links(
     conn: Connection, scan_id: int, *, min_score: float | None = None, dataset: str | None = None
 ) -> list[tuple[str, str, int]]:

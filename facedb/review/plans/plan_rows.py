@@ -50,7 +50,7 @@ class NewStep:
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """A step of a plan; ``root`` is what both paths are below."""
+    """A step of a plan; ``root`` is what both paths are below; ``hidden``: it names somebody who was hidden from review."""
 
     step: int
     action: str
@@ -70,6 +70,7 @@ class StepRow:
     reason: str
     verdict_id: int | None
     kept_image: int | None
+    hidden: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,10 +151,17 @@ select id, state, auto, labels_only, created_by, created_at, applied_at, undone_
 select {columns}
 from bi.plans order by plan_id desc;
 
+-- name: hidden_people
+-- Who was hidden from review.
+select identity_id from facedb.hidden_identity;
+
 -- name: steps
--- The steps of a plan in order.
+-- The steps of a plan in order, and whether somebody is named who was hidden from review.
 select t.step, t.action, t.state, t.source_id, s.root, s.format, t.image_id, t.sha256, t.identity_from, nf.name, t.identity_to, nt.name,
-       t.labelled_by, t.path_from, t.path_to, t.reason, t.verdict_id, t.kept_image
+       t.labelled_by, t.path_from, t.path_to, t.reason, t.verdict_id, t.kept_image,
+       exists (select from facedb.hidden_identity h
+               where h.identity_id in (t.identity_from, t.identity_to)
+                  or h.identity_id in (select i.identity_id from facedb.image i where i.id in (t.image_id, t.kept_image)))
 from facedb.plan_step t join facedb.source s on s.id = t.source_id
 left join facedb.identity nf on nf.id = t.identity_from left join facedb.identity nt on nt.id = t.identity_to
 where t.plan_id = %(plan_id)s order by t.step;

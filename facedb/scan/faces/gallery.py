@@ -95,9 +95,10 @@ class GallerySnapshot:
         with reporter.task("load gallery", len(embedding_ids), "faces") as task:
             if cache is not None:
                 _read_cache(cache, placed, connections, task)
-            if placed.missing:
+            if placed.missing or (cache is not None and cache.is_spoilt):
                 with cache.appending() if cache is not None else nullcontext(None) as append:
-                    self._read_table(placed, connections, task, append)
+                    if placed.missing:
+                        self._read_table(placed, connections, task, append)
         if placed.missing:
             raise KeyError(f"{placed.missing} of {len(embedding_ids)} embeddings are not in the table")
         return out

@@ -102,13 +102,15 @@ class NpzSource:
             raise BadArrayError(
                 f"It holds {counted(vectors.rows, 'vector')} and {counted(names.rows, 'name')}: there must be one each."
             )
+        few = names.read_rows(names.rows) if names.rows <= ROWS_PER_BATCH else None
+        images = None if few is None else _image_paths(path, few)
         start = 0
-        for count in batch_sizes(vectors.rows):
-            rows, labels = vectors.read_rows(count), names.read_rows(count)
-            whole = count == vectors.rows
-            paths = (_image_paths(path, labels) if whole else None) or [f"{path}#{start + i}" for i in range(count)]
-            yield from collector.add(paths, self._identities(path, labels), rows)
-            start += count
+        for count in batch_sizes(vectors, names):
+            stop = start + count
+            labels = names.read_rows(count) if few is None else few[start:stop]
+            paths = [f"{path}#{row}" for row in range(start, stop)] if images is None else images[start:stop]
+            yield from collector.add(paths, self._identities(path, labels), vectors.read_rows(count))
+            start = stop
 
     def _table(self, path: str, archive: _Archive, collector: BatchCollector) -> Iterator[ImageRecord | VectorBatch]:
         """The rows of an archive whose arrays are the columns of a table."""
@@ -122,7 +124,7 @@ class NpzSource:
         if {column.rows for column in columns} != {main.rows}:
             raise BadArrayError("The arrays of vectors, paths and identities have different lengths.")
         start = 0
-        for count in batch_sizes(main.rows):
+        for count in batch_sizes(*columns):
             names = [f"{path}#{start + k}" for k in range(count)] if paths is None else paths.read_rows(count)
             identities = list(map(self._rule, names)) if labels is None else list(map(label, labels.read_rows(count)))
             if self._options.identity_from == "none":
