@@ -72,6 +72,8 @@ def options(
 ) -> None:
     """Take the global options."""
     one_of("The format of the log", log_format, ("text", "json"))
+    if not help_page.is_asked_for(sys.argv[1:]):
+        memory.expect_any_work()
     reporter = ConsoleReporter(quiet=quiet, verbose=verbose, form="json" if log_format == "json" else "text")
     ctx.obj = State(dsn=dsn, reporter=reporter, verbose=verbose)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from facedb.core.counting import counted
+from facedb.core.counting import are, counted
 from facedb.core.errors import ConflictError, InputError
 from facedb.core.files.paths import display
 from facedb.core.progress import Reporter
@@ -192,11 +192,11 @@ def _gone(work: Work, known: SourceRow, place: Path) -> Callable[[str], InputErr
 
 def _say_what_was_met(reader: Intake, reporter: Reporter) -> None:
     if reader.repeated:
-        reporter.say(f"Named again: {counted(reader.repeated, 'face')}, of which the first mention counts.")
+        reporter.say(f"{counted(reader.repeated, 'face')} named again: only the first mention counts.")
     if reader.not_looked_for:
         reporter.say(
-            f"{display(reader.unlisted[0])} could not be listed: {counted(reader.not_looked_for, 'known image')} below "
-            "such folders: not looked for, stays as before."
+            f"{display(reader.unlisted[0])} could not be listed, so {are(reader.not_looked_for, 'known image')} not looked for "
+            "below such folders and left as before."
         )
     if reader.aliases:
         reporter.say(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from facedb.core.defaults import TOP
-from facedb.core.errors import InputError, ModelError, NotFoundError
+from facedb.core.errors import InputError, ModelError, NotFoundError, cannot_read
 from facedb.core.progress import Reporter
 from facedb.core.records import FaceVector
 from facedb.dataset import model_rows
@@ -70,7 +70,7 @@ def search(
             # A device has no end.
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise InputError(f"{image} cannot be read: {error.strerror}.") from error
+        raise cannot_read(str(image), error) from error
     if len(data) > MAX_BYTES:
         raise InputError(f"{image} has more than {MAX_BYTES:,} bytes, the limit for a photo.")
     with closing(db.open()) as conn, translated(db.dsn):

@@ -54,7 +54,7 @@ def plan(
     for remark in view.remarks:
         reporter.say(remark)
     if not view.steps:
-        reporter.say(f"Plan {view.plan.id} has no steps: the verdicts ask for nothing that is not done.")
+        reporter.say(f"Plan {view.plan.id} has no steps: the verdicts ask for nothing that is not done already.")
     elif view.plan.state == "proposed":
         reporter.say(
             f"This is plan {view.plan.id}, {counted(len(view.steps), 'step')}. Do it with: facedb apply {view.plan.id} --yes"

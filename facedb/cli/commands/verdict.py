@@ -279,6 +279,6 @@ def _tell(ctx: typer.Context, db: Database, keys: list[int], dataset: str | None
     for conflict in contradictions.conflicts(db):
         if written & set(conflict.verdict_ids):
             row = conflict.row()
-            say(f"It contradicts others: {row.said}, but {row.against}. Say one of them anew.")
+            say(f"It contradicts others: {row.said}, but {row.against}. Change one of these verdicts.")
     for sentence in outlook(db, written, dataset=dataset).sentences():
         say(sentence)

@@ -124,7 +124,7 @@ def _merge_groups(
         if not unseen.isdisjoint(conflict.identity_ids):
             continue
         row = conflict.row()
-        changes.remarks.append(f"Not merged: {row.said}, but {row.against}; say one of them anew.")
+        changes.remarks.append(f"Not merged: {row.said}, but {row.against}; change one of these verdicts.")
     ids = [key for group in groups for key in group]
     changes.names |= decision_rows.identity_names(conn, ids)
     counts = dict.fromkeys(ids, 0)
@@ -224,7 +224,7 @@ def _duplicates(standing: Sequence[VerdictRow], everything: Sequence[VerdictRow]
         if two is not None:
             shown = " and ".join(display(changes.images[key or 0].path) for key in (two.image_a_id, two.image_b_id))
             changes.remarks.append(
-                f"{shown} were called two photos, and yet copies in a chain, so nothing is dropped for them: say one of them anew."
+                f"{shown} were called two photos, and yet copies in a chain, so neither is dropped: change one of these verdicts."
             )
             continue
         left = _left_of_copies(group, changes)

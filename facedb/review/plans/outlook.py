@@ -30,13 +30,11 @@ class Outlook:
         if not total:
             return ["A plan has nothing to do by what was said so far.", *self.remarks]
         shown = "; ".join(self.own[:_FEW]) + (f"; and {len(self.own) - _FEW:,} more" if len(self.own) > _FEW else "")
-        counts = ", ".join(
-            f"{self.steps[word]:,} {word}{'s' * (self.steps[word] != 1)}" for word in _ACTIONS if self.steps[word]
-        )
+        counts = ", ".join(counted(self.steps[action], action) for action in _ACTIONS if self.steps[action])
         first = f"In a plan this is: {shown}." if self.own else "This asks for no change of a file."
         return [
             first,
-            f"All that was said so far makes {total:,} step{'s' * (total != 1)}: {counts}. See them: facedb plan",
+            f"All that was said so far makes {counted(total, 'step')}: {counts}. See them: facedb plan",
             *self.remarks,
         ]
 

@@ -5,7 +5,7 @@ What contradicts itself or cannot be decided from the verdicts is left out and s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from facedb.core.counting import counted
@@ -74,9 +74,9 @@ class PlanView:
                 s.step,
                 s.action,
                 to_text(s.path_from),
-                None if s.name_from is None else to_text(s.name_from),
-                None if s.name_to is None else to_text(s.name_to),
-                None if s.path_to is None else to_text(s.path_to),
+                to_text(s.name_from),
+                to_text(s.name_to),
+                to_text(s.path_to),
                 s.reason,
                 s.state,
             )
@@ -155,23 +155,8 @@ def plans(db: Database) -> list[PlanSummary]:
 
 
 def _again(conn: Connection, plan_id: int) -> list[NewStep]:
-    return [
-        NewStep(
-            s.action,
-            s.source_id,
-            s.image_id,
-            s.sha256,
-            s.identity_from,
-            s.identity_to,
-            s.labelled_by,
-            s.path_from,
-            s.path_to,
-            s.reason,
-            s.verdict_id,
-            s.kept_image,
-        )
-        for s in plan_rows.steps(conn, plan_id)
-    ]
+    names = [field.name for field in fields(NewStep)]
+    return [NewStep(**{name: getattr(step, name) for name in names}) for step in plan_rows.steps(conn, plan_id)]
 
 
 def _leave_out_what_cannot_move(changes: Changes) -> None:

@@ -72,19 +72,11 @@ select 'face', %(verdict)s, i.identity_id, i.id, i.sha256, %(target)s, %(note)s,
 from facedb.image i join facedb.source s on s.id = i.source_id where i.id = %(image_a)s
 returning id;
 
--- name: standing
--- The newest verdict on everything, newest first.
+-- name: verdicts
+-- What was said, newest first: all of it, or what stands. (Composed: the view.)
 select verdict_id, kind, verdict, identity_a, path_a, identity_b, path_b, target, note, said_by, said_at, dataset_a, dataset_b,
        identity_a_id, identity_b_id, image_a_id, image_b_id, target_id, pairs, faces_a, faces_b
-from bi.verdicts
-where (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b)) and (%(kind)s::text is null or kind = %(kind)s)
-order by verdict_id desc;
-
--- name: history
--- Everything that was said, newest first.
-select verdict_id, kind, verdict, identity_a, path_a, identity_b, path_b, target, note, said_by, said_at, dataset_a, dataset_b,
-       identity_a_id, identity_b_id, image_a_id, image_b_id, target_id, pairs, faces_a, faces_b
-from bi.verdict_history
+from {view}
 where (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b)) and (%(kind)s::text is null or kind = %(kind)s)
 order by verdict_id desc;
 
@@ -95,10 +87,6 @@ where scan_id = %(scan_id)s and verdict = 'different'
   and (%(min_score)s::real is null or max_score >= %(min_score)s)
   and (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b))
 order by rank;
-
--- name: identity_names
--- Names of identities with their datasets.
-select n.id, n.name, d.name from facedb.identity n join facedb.dataset d on d.id = n.dataset_id where n.id = any(%(ids)s);
 
 -- name: images_by_key
 -- Images that a plan may be about, where they are and how they are labelled.
