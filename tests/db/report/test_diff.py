@@ -140,6 +140,10 @@ def test_another_scope_and_another_model_are_reasons(database: Database, people:
     changes = _pairs(database, narrow, second)
     assert {c.change for c in changes} == {"new", "changed"}
     assert {c.reason for c in changes} == {"another model"}
+    with database.connection() as conn:
+        conn.execute("update facedb.model set detection = 'other' where id = %s", [other.id])
+    # Faces that were found in two ways are matched by their images.
+    assert _pairs(database, narrow, second) == changes
 
 
 def test_scans_that_are_not_there_or_not_finished_are_refused(database: Database, people: Population) -> None:
