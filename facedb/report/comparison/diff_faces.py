@@ -12,7 +12,7 @@ from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
 from facedb.report.comparison import diff_rows
 from facedb.report.comparison.diff_rows import GONE, FaceFacts
-from facedb.scan.pair_rows import ledger
+from facedb.scan.pair_rows import ledger, members
 from facedb.scan.scan_rows import ScanRow
 
 
@@ -54,12 +54,10 @@ class Faces:
         return moved
 
     def _labels(self, conn: Connection, scan: ScanRow) -> Int64Array:
-        blocks = ledger(conn, scan.id)
-        ids = np.concatenate([np.empty(0, np.int64), *(b.embedding_ids for b in blocks)])
-        labels = np.concatenate([np.empty(0, np.int64), *(b.identity_ids for b in blocks)])
-        members = diff_rows.faces_of_embeddings(conn, scan.model_id, ids)
-        at = Lookup(members[members > 0]).rows(self.keys)
-        found: Int64Array = np.where(at < 0, -1, np.r_[labels[members > 0], -1][at])
+        ids, labels = members(ledger(conn, scan.id))
+        faces = diff_rows.faces_of_embeddings(conn, scan.model_id, ids)
+        at = Lookup(faces[faces > 0]).rows(self.keys)
+        found: Int64Array = np.where(at < 0, -1, np.r_[labels[faces > 0], -1][at]).astype(np.int64)
         return found
 
     def _names(self, conn: Connection, facts: dict[int, FaceFacts], side: int, here: NDArray[np.bool_]) -> list[str]:

@@ -10,13 +10,20 @@ import typer
 from facedb.cli import completion
 from facedb.cli.context import LimitOption, database, state_of
 from facedb.cli.output import Format, FormatOption, RawOption, emit
+from facedb.core.counting import counted
 from facedb.core.row_schema import Table, table
+
+# Where the terminal is narrow.
+_LINKS = ("change", "identity_a", "identity_b", "max_before", "max_after", "reason")
+_PAIRS = ("change", "path_a", "path_b", "score_before", "score_after", "reason")
 
 
 def diff(
     ctx: typer.Context,
-    before: Annotated[int, typer.Argument(help="Number of a scan, as `facedb scans` prints it.", show_default=False)],
-    after: Annotated[int, typer.Argument(help="Number of another one.", show_default=False)],
+    before: Annotated[
+        int, typer.Argument(help="Number of the earlier scan, as `facedb scans` prints it.", show_default=False)
+    ],
+    after: Annotated[int, typer.Argument(help="Number of the later scan.", show_default=False)],
     pairs: Annotated[bool, typer.Option("--pairs", help="Pairs of faces instead of links.")] = False,
     change: Annotated[
         str | None,
@@ -37,9 +44,15 @@ def diff(
     comparing.check_change(change)
     definition: Table[Any] = table(comparing.PairDifference if pairs else LinkChange)
     with database(ctx) as db, comparing.diff(db, before, after) as found:
-        emit(definition, islice(comparing.rows(found, pairs=pairs, change=change), limit), output, raw=raw)
+        emit(
+            definition,
+            islice(comparing.rows(found, pairs=pairs, change=change), limit),
+            output,
+            raw=raw,
+            narrow=_PAIRS if pairs else _LINKS,
+        )
         counts = found.counts(pairs=pairs)
-    what = "pairs" if pairs else "links"
+    new = counted(counts["new"], "pair" if pairs else "link")
     state_of(ctx).reporter.say(
-        f"Scan {after} against scan {before}: {counts['new']:,} {what} new, {counts['gone']:,} gone, {counts['changed']:,} changed."
+        f"Scan {after} against scan {before}: {new} new, {counts['gone']:,} gone, {counts['changed']:,} changed."
     )
