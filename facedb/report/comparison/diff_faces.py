@@ -15,24 +15,26 @@ from facedb.report.comparison.diff_rows import GONE, FaceFacts
 from facedb.scan.pair_rows import ledger, members
 from facedb.scan.scan_rows import ScanRow
 
+NO_LABEL = "(no label)"
+
 
 class Faces:
     """The faces in the flagged pairs of two finished scans: ``keys`` int64 (n,), sorted; what follows has a row for each scan.
 
-    ``labels`` int64 (2, n) in its gallery, -1 where they are not known (embedded again since, or absent); ``absent`` bool (2, n) from its
-    gallery; ``out_of_scope`` bool (2, n), those absent that its scope leaves out; ``called`` int64 (2, n), which of ``names`` (sorted) the
-    label of a flagged face is today, else -1.
+    ``labels`` int64 (2, n) in its gallery, negative where there is none or it is not known (embedded again since, or absent); ``absent``
+    bool (2, n) from its gallery; ``out_of_scope`` bool (2, n), those absent that its scope leaves out; ``called`` int64 (2, n), which of
+    ``names`` (sorted) the label of a flagged face is today, else -1.
     """
 
     def __init__(self, conn: Connection, scans: Sequence[ScanRow]) -> None:
         flagged = [diff_rows.flagged_faces(conn, scan.id) for scan in scans]
         self.keys: Int64Array = np.union1d(*flagged)
-        self.labels: Int64Array = np.stack([self._labels(conn, scan) for scan in scans])
+        labels, known = zip(*(self._labels(conn, scan) for scan in scans), strict=True)
+        self.labels: Int64Array = np.stack(labels)
         here = np.stack([places(self.keys, each) >= 0 for each in flagged])
-        unknown = self.labels < 0
         # One that was embedded again since is known by its pairs only.
-        self.absent = unknown & ~here
-        facts = diff_rows.face_facts(conn, self.keys[unknown.any(axis=0)].tolist())
+        self.absent = ~np.stack(known) & ~here
+        facts = diff_rows.face_facts(conn, self.keys[(self.labels < 0).any(axis=0)].tolist())
         self.out_of_scope = self.absent.copy()
         for side, scan in enumerate(scans):
             away = self.keys[self.absent[side]].tolist()
@@ -53,18 +55,19 @@ class Faces:
         moved: Int64Array = self.keys[self.labels[0] != self.labels[1]]
         return moved
 
-    def _labels(self, conn: Connection, scan: ScanRow) -> Int64Array:
+    def _labels(self, conn: Connection, scan: ScanRow) -> tuple[Int64Array, NDArray[np.bool_]]:
+        """The labels (n,) that a scan had the faces under, and which of them are in its gallery still."""
         ids, labels = members(ledger(conn, scan.id))
         faces = diff_rows.faces_of_embeddings(conn, scan.model_id, ids)
         at = Lookup(faces[faces > 0]).rows(self.keys)
         found: Int64Array = np.where(at < 0, -1, np.r_[labels[faces > 0], -1][at]).astype(np.int64)
-        return found
+        return found, at >= 0
 
     def _names(self, conn: Connection, facts: dict[int, FaceFacts], side: int, here: NDArray[np.bool_]) -> list[str]:
         labels = self.labels[side, here]
         names = diff_rows.label_names(conn, np.unique(labels[labels >= 0]).tolist())
         return [
-            names.get(label) or (facts[face].identity if face in facts else None) or GONE
+            names.get(label) or (facts[face].identity or NO_LABEL if face in facts else GONE)
             for face, label in zip(self.keys[here].tolist(), labels.tolist(), strict=True)
         ]
 

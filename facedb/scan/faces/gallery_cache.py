@@ -143,8 +143,12 @@ class GalleryCache:
 
     def _writer(self) -> _Writer:
         index = self._index()
-        there = index is not None and self._vectors(index.token).exists()
-        if index is not None and there and not self.is_spoilt and self._is_living(index.entries).all():
+        if (
+            index is not None
+            and self._vectors(index.token).exists()
+            and not self.is_spoilt
+            and self._is_living(index.entries).all()
+        ):
             return _Writer(self._place, index.token, index.entries, self._dim, self._living)
         fresh = _Writer(self._place, secrets.randbits(62), np.empty(0, _ENTRY), self._dim, self._living)
         for part in self.read():
