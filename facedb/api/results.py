@@ -17,7 +17,8 @@ from facedb.report.result_columns import Dataset, Identity, Link, Pair, Reject, 
 from facedb.scan.findings.ranked import Finding
 
 if TYPE_CHECKING:
-    from facedb.report.comparison.diff import LinkChange, PairDifference
+    from facedb.report.comparison.diff import PairDifference
+    from facedb.report.comparison.diff_links import LinkChange
     from facedb.report.evaluation import Evaluation
     from facedb.scan.scores.calibrate import ErrorRates
     from facedb.scan.search import Match
@@ -131,12 +132,14 @@ class Results(Opened):
     ) -> Rows[LinkChange] | Rows[PairDifference]:
         """What scan ``after`` flagged differently from ``before``: links, or ``pairs``; ``change``: only new, gone or changed."""
         from facedb.report.comparison import diff as comparing
+        from facedb.report.comparison.diff_links import LinkChange
 
         comparing.check_change(change)
-        found = islice(comparing.rows(comparing.diff(self._open(), before, after), pairs=pairs, change=change), limit)
-        if pairs:
-            return Rows(table(comparing.PairDifference), found)
-        return Rows(table(comparing.LinkChange), found)
+        with comparing.diff(self._open(), before, after) as found:
+            rows = islice(comparing.rows(found, pairs=pairs, change=change), limit)
+            if pairs:
+                return Rows(table(comparing.PairDifference), rows)
+            return Rows(table(LinkChange), rows)
 
     def search(
         self,

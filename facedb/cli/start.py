@@ -12,9 +12,10 @@ from types import FrameType
 
 def leave(_number: int, _frame: FrameType | None) -> None:
     """End this process at once, while nothing has begun, or nothing is left, that had to be ended in order."""
-    # An exception would surface in the middle of an import.
-    with suppress(OSError):
-        os.write(2, b"facedb: interrupted.\n")
+    # An exception would surface in the middle of an import. Workers that a scan starts are quiet, as it may need them no more by then.
+    if "--quiet" not in sys.argv:
+        with suppress(OSError):
+            os.write(2, b"facedb: interrupted.\n")
     os._exit(130)
 
 

@@ -26,7 +26,6 @@ from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
 from facedb.findings.find import find
 from facedb.findings.finding_table import FindingTable
-from facedb.findings.flagged import Pairs
 from facedb.findings.folder_study import study_folders
 from facedb.findings.grading import Grade, grade
 from facedb.findings.names.evidence import names
@@ -46,6 +45,7 @@ from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.faces.gallery_faces import GalleryFaces
 from facedb.scan.faces.pictures import pictures_of
 from facedb.scan.findings import finding_rows
+from facedb.scan.pair_store import PairStore, looked_at_together
 from facedb.scan.scan_rows import ScanRow
 from facedb.scan.which_scan import find_scan
 
@@ -104,8 +104,14 @@ def inject(
         model = model_rows.model_by_id(conn, found_scan.model_id)
         assert model is not None  # noqa: S101 - a scan has its model by foreign key
         memory.expect(
-            memory_need.of_evaluation(found_scan.faces, model.dim, found_scan.identities, found_scan.pairs),
-            f"An evaluation of scan {found_scan.id} with its {found_scan.pairs:,} flagged pairs",
+            memory_need.of_evaluation(
+                found_scan.faces,
+                model.dim,
+                found_scan.identities,
+                min(found_scan.pairs, looked_at_together()),
+                found_scan.links,
+            ),
+            f"An evaluation of scan {found_scan.id} with its {found_scan.links:,} links",
             "free some, or evaluate a scan of a higher threshold (--scan).",
         )
         faces, vectors = load_gallery(db, conn, found_scan, cache_dir, reporter)
@@ -134,6 +140,7 @@ def inject(
             found_scan.threshold,
             choose_engine(engine),
             threads,
+            cache_dir,
             reporter,
         )
         beside = before.carried(faces, planted)
@@ -249,19 +256,21 @@ def _run(
     threshold: float,
     engine: EngineInfo,
     threads: int | None,
+    cache_dir: Path | None,
     reporter: Reporter,
 ) -> tuple[FindingTable, float, float]:
     gallery = planted.gallery
     blocks = plan_blocks(gallery.identity_ids, target_rows=BLOCK_ROWS)
-    results, seconds = [], 0.0
-    with reporter.task("scan", sum(block.comparisons for block in blocks), "pairs") as task:
-        for result in join(gallery, blocks, threshold=threshold, engine=engine.name, threads=threads):
-            results.append(result)
-            seconds += result.seconds
-            task.advance(result.comparisons)
-    started = time.perf_counter()
-    with one_blas_thread():
-        found = find(gallery, study_folders(gallery), Pairs.of(results), planted.hashes, seen, pictures)
+    seconds = 0.0
+    with PairStore(cache_dir) as flagged:
+        with reporter.task("scan", sum(block.comparisons for block in blocks), "pairs") as task:
+            for result in join(gallery, blocks, threshold=threshold, engine=engine.name, threads=threads):
+                flagged.add(result)
+                seconds += result.seconds
+                task.advance(result.comparisons)
+        started = time.perf_counter()
+        with one_blas_thread():
+            found = find(gallery, study_folders(gallery), flagged, planted.hashes, seen, pictures)
     return found.table, seconds, time.perf_counter() - started
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -73,12 +74,17 @@ class ScanOptions:
 @dataclass(frozen=True, slots=True)
 class FaceFilter:
     """Which faces of a gallery a scan compares: of ``datasets`` (None: all), no side below ``min_face`` pixels, no sharpness below
-    ``min_quality``."""
+    ``min_quality``. Raises UsageError for a limit that is no finite number."""
 
     datasets: tuple[int, ...] | None = None
     min_face: float | None = None
     min_quality: float | None = None
     unlabelled: bool = False
+
+    def __post_init__(self) -> None:
+        for name, limit in (("--min-face", self.min_face), ("--min-quality", self.min_quality)):
+            if limit is not None and not math.isfinite(limit):
+                raise UsageError(f"{name} takes a number, such as 20; not {limit}.")
 
     def stored(self) -> dict[str, object]:
         """As the column ``scope`` of a scan keeps it."""

@@ -22,18 +22,22 @@ _LEAST_AT_ONCE = 1 << 16
 _LOW, _HIGH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 
 
+def looked_at_together() -> int:
+    """How many pairs this process may look at together: AT_ONCE, fewer where a quarter of the memory that is left holds no more."""
+    room = memory.available()
+    most = AT_ONCE if room is None else min(AT_ONCE, room // 4 // memory_need.PAIR_BYTES)
+    return max(most, min(AT_ONCE, _LEAST_AT_ONCE))
+
+
 class PairStore:
     """Pairs of gallery rows, `Flagged` as findings look at them; a `with` block.
 
-    More than ``at_once`` of them lie in a `PairFile` below ``folder`` (None: where the system keeps temporary ones): AT_ONCE, fewer where a
-    quarter of the memory that is left holds no more.
+    More than ``at_once`` of them lie in a `PairFile` below ``folder`` (None: where the system keeps temporary ones).
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        room = memory.available()
-        most = AT_ONCE if room is None else min(AT_ONCE, room // 4 // memory_need.PAIR_BYTES)
-        self.at_once = max(most, min(AT_ONCE, _LEAST_AT_ONCE))
+        self.at_once = looked_at_together()
         self._waiting: list[NDArray[Any]] = []
         self._held = 0
         self._file: PairFile | None = None

@@ -200,13 +200,22 @@ def test_what_nohup_protects_outlives_its_terminal(database: Database, facedb: C
     assert process.returncode == 0, said
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_command_is_quiet_while_it_is_still_being_imported(facedb: Command, how: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("how", "arguments", "said"),
+    [
+        (signal.SIGINT, (), b"facedb: interrupted.\n"),
+        (signal.SIGHUP, (), b"facedb: interrupted.\n"),
+        (signal.SIGTERM, ("--quiet", "work", "1"), b""),
+    ],
+)
+def test_a_command_is_quiet_while_it_is_still_being_imported(
+    facedb: Command, how: signal.Signals, arguments: tuple[str, ...], said: bytes
+) -> None:
     ends = f"import os; from facedb.cli import start; start.fill_streams = lambda: os.kill(os.getpid(), {int(how)}); start.main()"
     done = subprocess.run(
-        [sys.executable, "-c", ends], env=facedb.environment, capture_output=True, timeout=60, check=False
+        [sys.executable, "-c", ends, *arguments], env=facedb.environment, capture_output=True, timeout=60, check=False
     )
-    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"facedb: interrupted.\n")
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", said)
 
 
 @pytest.mark.parametrize("key", [b"\x03", b"\x04"], ids=["Ctrl-C", "Ctrl-D"])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from psycopg import sql
 
 from facedb.core.files.paths import from_text
@@ -13,10 +14,18 @@ from facedb.core.lookup import rows_of
 from facedb.core.records import Int64Array
 from facedb.dataset.model_rows import partition
 from facedb.db.connection import Connection
-from facedb.db.copy import Column, read_columns
+from facedb.db.copy import Column, read_chunks, read_columns
 from facedb.db.queries import load
+from facedb.scan.scan_rows import ScanRow
 
 SQL = load("report", "diff")
+GONE = "(gone)"
+_MATCHED = [
+    *(Column(f"{side}_{end}", "int8") for side in ("before", "after") for end in "ab"),
+    *(Column(side, "float4") for side in ("before", "after")),
+]
+_MATCHED_DTYPE = np.dtype([(column.name, column.value_dtype.newbyteorder("=")) for column in _MATCHED])
+_TOGETHER = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +63,35 @@ def face_facts(conn: Connection, faces: Sequence[int]) -> dict[int, FaceFacts]:
     return {r[0]: FaceFacts(r[1], from_text(r[2]), r[3], from_text(r[4]), *r[5:]) for r in rows}
 
 
-def images_of_faces(conn: Connection, faces: Int64Array) -> tuple[Int64Array, Int64Array]:
-    """Those of ``faces`` (n,) that are still there, and their images, both int64 (m,)."""
-    query = sql.SQL(SQL["face_images"]).format(faces=sql.Literal(faces.tolist()))
-    found = read_columns(conn.cursor(), query, [Column("id", "int8"), Column("image_id", "int8")])
-    return found["id"], found["image_id"]
+def flagged_faces(conn: Connection, scan_id: int) -> Int64Array:
+    """The faces in the flagged pairs of a scan, int64 (n,), sorted."""
+    query = sql.SQL(SQL["flagged_faces"]).format(pairs=partition("flagged_pair", scan_id))
+    return np.sort(read_columns(conn.cursor(), query, [Column("face", "int8")])["face"])
 
 
-def face_paths(conn: Connection, faces: Int64Array) -> dict[int, str]:
-    """The paths of the images of faces by key; those that are gone are left out."""
-    rows = conn.execute(SQL["face_paths"], {"faces": faces.tolist()})
-    return {row[0]: from_text(row[1]) for row in rows}
+def matched_pairs(conn: Connection, scans: Sequence[ScanRow], *, by_image: bool) -> Iterator[NDArray[np.void]]:
+    """Every pair that one of two ``scans`` flagged or both, some at a time: arrays (m,) with the fields ``before_a``, ``before_b``,
+    ``after_a`` and ``after_b``, its faces in each scan, and ``before`` and ``after``, its scores, NaN where a scan did not flag it."""
+    return read_chunks(conn.cursor(), _matched(scans, by_image=by_image), _MATCHED)
+
+
+def changed_pairs(
+    conn: Connection, scans: Sequence[ScanRow], *, by_image: bool, relabelled: Int64Array
+) -> Iterator[tuple[NDArray[np.void], list[tuple[str, str]]]]:
+    """Those of `matched_pairs` whose scores differ or that have a face of ``relabelled`` (n,), with the paths of both ends (m,): new,
+    gone, changed, each by its newer score and then by paths."""
+    query = sql.SQL(SQL["changed"]).format(pairs=_matched(scans, by_image=by_image))
+    with conn.cursor(name="changed") as cursor:
+        cursor.execute(query, {"relabelled": relabelled.tolist(), "gone": GONE})
+        while found := cursor.fetchmany(_TOGETHER):
+            matched = np.array([row[:-2] for row in found], _MATCHED_DTYPE)
+            yield matched, [(from_text(row[-2]), from_text(row[-1])) for row in found]
+
+
+def _matched(scans: Sequence[ScanRow], *, by_image: bool) -> sql.Composed:
+    flagged = sql.SQL(SQL["flagged_by_image" if by_image else "flagged_by_face"])
+    before, after = (flagged.format(pairs=partition("flagged_pair", scan.id)) for scan in scans)
+    return sql.SQL(SQL["matched"]).format(before=before, after=after)
 
 
 def label_names(conn: Connection, ids: Sequence[int]) -> dict[int, str]:

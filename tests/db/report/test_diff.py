@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,7 +10,8 @@ import pytest
 from facedb.core.errors import NotFoundError, UsageError
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
-from facedb.report.comparison.diff import LinkChange, PairDifference, ScanDiff, diff, rows
+from facedb.report.comparison.diff import PairDifference, diff, rows
+from facedb.report.comparison.diff_links import LinkChange
 from facedb.scan.run import ScanOptions, scan
 from tests.db.population import Population, add_model
 
@@ -30,8 +31,25 @@ def _scan(db: Database, threshold: float, *datasets: str, model: str | None = No
     return scan(db, options, reporter=Silent()).scan.id
 
 
-def _links(found: ScanDiff) -> list[tuple[object, ...]]:
-    return [(k.change, k.identity_a, k.identity_b, k.pairs_before, k.pairs_after, k.reason) for k in found.links]
+def _changed(db: Database, before: int, after: int) -> list[LinkChange]:
+    with diff(db, before, after) as found:
+        links = list(found.links())
+        assert found.counts(pairs=False) == Counter(link.change for link in links)
+    return links
+
+
+def _links(db: Database, before: int, after: int) -> list[tuple[object, ...]]:
+    return [
+        (k.change, k.identity_a, k.identity_b, k.pairs_before, k.pairs_after, k.reason)
+        for k in _changed(db, before, after)
+    ]
+
+
+def _pairs(db: Database, before: int, after: int) -> list[PairDifference]:
+    with diff(db, before, after) as found:
+        pairs = list(found.pairs())
+        assert found.counts(pairs=True) == Counter(pair.change for pair in pairs)
+    return pairs
 
 
 @pytest.fixture
@@ -44,30 +62,28 @@ def people(database: Database) -> Population:
 
 def test_the_same_scan_differs_in_nothing(database: Database, people: Population) -> None:
     only = _scan(database, 0.9)
-    found = diff(database, only, only)
-    assert (tuple(found.pairs), found.links) == ((), ())
+    assert (_pairs(database, only, only), _links(database, only, only)) == ([], [])
     assert people.dim == DIM
 
 
 def test_a_lower_threshold_brings_pairs_and_a_higher_one_takes_them(database: Database, people: Population) -> None:
     high, low = _scan(database, np.cos(np.radians(19.0))), _scan(database, 0.9)
-    assert _links(diff(database, high, low)) == [
+    assert _links(database, high, low) == [
         ("new", "bob", "cid", 0, 1, "threshold"),
         ("changed", "ann", "bob", 1, 2, "threshold"),
     ]
-    assert _links(diff(database, low, high)) == [
+    assert _links(database, low, high) == [
         ("gone", "bob", "cid", 1, 0, "threshold"),
         ("changed", "ann", "bob", 2, 1, "threshold"),
     ]
-    body: list[Any] = list(rows(diff(database, high, low), pairs=True))
-    assert [(r.change, r.identity_a, r.identity_b, r.score_before, r.reason) for r in body] == [
+    assert [(r.change, r.identity_a, r.identity_b, r.score_before, r.reason) for r in _pairs(database, high, low)] == [
         ("new", "ann", "bob", None, "threshold"),
         ("new", "bob", "cid", None, "threshold"),
     ]
-    assert isinstance(body[0], PairDifference)
-    assert isinstance(next(rows(diff(database, high, low), pairs=False)), LinkChange)
-    with pytest.raises(UsageError, match="did you mean 'gone'"):
-        rows(diff(database, high, low), pairs=True, change="gon")
+    with diff(database, high, low) as found:
+        assert [row.change for row in rows(found, pairs=False, change="changed")] == ["changed"]
+        with pytest.raises(UsageError, match="did you mean 'gone'"):
+            rows(found, pairs=True, change="gon")
     assert people.dim == DIM
 
 
@@ -75,21 +91,21 @@ def test_new_faces_vanished_images_and_new_labels_are_told_apart(database: Datab
     first = _scan(database, 0.9)
     people.add(_at(58), ["dan"])
     second = _scan(database, 0.9)
-    assert _links(diff(database, first, second)) == [("new", "cid", "dan", 0, 1, "new face")]
+    assert _links(database, first, second) == [("new", "cid", "dan", 0, 1, "new face")]
     with database.connection() as conn:
         conn.execute(
             "update facedb.image set status = 'vanished' where identity_id = (select id from facedb.identity where name = 'dan')"
         )
     third = _scan(database, 0.9)
-    assert _links(diff(database, second, third)) == [("gone", "cid", "dan", 1, 0, "vanished")]
+    assert _links(database, second, third) == [("gone", "cid", "dan", 1, 0, "vanished")]
     with database.connection() as conn:
         conn.execute(
             "update facedb.image set identity_id = (select id from facedb.identity where name = 'bob') "
             "where identity_id = (select id from facedb.identity where name = 'cid')"
         )
     fourth = _scan(database, 0.9)
-    assert _links(diff(database, third, fourth)) == [("gone", "bob", "cid", 1, 0, "relabelled")]
-    assert _links(diff(database, fourth, third)) == [("new", "bob", "cid", 0, 1, "relabelled")]
+    assert _links(database, third, fourth) == [("gone", "bob", "cid", 1, 0, "relabelled")]
+    assert _links(database, fourth, third) == [("new", "bob", "cid", 0, 1, "relabelled")]
 
 
 def test_a_face_that_was_embedded_again_changes_its_score(database: Database, people: Population) -> None:
@@ -100,20 +116,20 @@ def test_a_face_that_was_embedded_again_changes_its_score(database: Database, pe
             [str(_at(35)[0].tolist())],
         )
     second = _scan(database, 0.9)
-    (change,) = diff(database, first, second).pairs
-    assert (change.change, change.labels, change.reason) == ("changed", ("bob", "cid"), "embedded again")
-    assert change.after is not None
-    assert change.before is not None
-    assert change.after > change.before
+    (pair,) = _pairs(database, first, second)
+    assert (pair.change, pair.identity_a, pair.identity_b, pair.reason) == ("changed", "bob", "cid", "embedded again")
+    assert pair.score_after is not None
+    assert pair.score_before is not None
+    assert pair.score_after > pair.score_before
     assert people.dim == DIM
 
 
 def test_another_scope_and_another_model_are_reasons(database: Database, people: Population) -> None:
     people.add(_at(41), ["eve"], dataset="second")
     narrow, wide = _scan(database, 0.9, "faces"), _scan(database, 0.9, "faces", "second")
-    found = diff(database, narrow, wide)
-    assert {(k.change, k.reason) for k in found.links} == {("new", "another scope")}
-    assert all("eve" in k.identity_a + k.identity_b for k in found.links)
+    found = _changed(database, narrow, wide)
+    assert {(k.change, k.reason) for k in found} == {("new", "another scope")}
+    assert all("eve" in k.identity_a + k.identity_b for k in found)
     with database.connection() as conn:
         other = add_model(conn, DIM, "other")
         conn.execute(
@@ -121,23 +137,27 @@ def test_another_scope_and_another_model_are_reasons(database: Database, people:
             [other.id, str(_at(7)[0].tolist())],
         )
     second = _scan(database, 0.9, "faces", model="other")
-    changes = diff(database, narrow, second).pairs
+    changes = _pairs(database, narrow, second)
     assert {c.change for c in changes} == {"new", "changed"}
     assert {c.reason for c in changes} == {"another model"}
+    with database.connection() as conn:
+        conn.execute("update facedb.model set detection = 'other' where id = %s", [other.id])
+    # Faces that were found in two ways are matched by their images.
+    assert _pairs(database, narrow, second) == changes
 
 
 def test_scans_that_are_not_there_or_not_finished_are_refused(database: Database, people: Population) -> None:
     first = _scan(database, 0.9)
     with pytest.raises(NotFoundError, match="no scan 77"):
-        diff(database, first, 77)
+        _pairs(database, first, 77)
     with database.connection() as conn:
         conn.execute("update facedb.scan set status = 'abandoned', finished_at = null")
     with pytest.raises(UsageError, match="only finished"):
-        diff(database, first, first)
+        _pairs(database, first, first)
     assert people.dim == DIM
 
 
 def test_faces_without_a_label_are_called_so_and_not_gone(database: Database) -> None:
     Population(database, DIM).add(_at(0, 2), [None] * 2)
     only, none = _scan(database, 0.9), _scan(database, 0.99999)
-    assert _links(diff(database, none, only)) == [("new", "(no label)", "(no label)", 0, 1, "threshold")]
+    assert _links(database, none, only) == [("new", "(no label)", "(no label)", 0, 1, "threshold")]

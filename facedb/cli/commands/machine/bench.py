@@ -224,21 +224,25 @@ def embed(
 @app.command(epilog="Example: facedb bench plan --faces 17e6 --dim 512 --nodes 64 --threads 32")
 def plan(
     ctx: typer.Context,
-    faces: Annotated[float, typer.Option(min=2, help="Faces in the gallery, such as 17e6.")] = 17e6,
+    faces: Annotated[float, typer.Option(min=2, max=1e12, help="Faces in the gallery, such as 17e6.")] = 17e6,
     dim: DimOption = 512,
     nodes: Annotated[int, typer.Option(min=1, help="Machines that work on the scan.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="Threads of each machine, each as fast as one here.")] = 32,
     gpus: Annotated[
         int, typer.Option(min=0, help="GPUs of each machine; 0: its threads do the search.", show_default=False)
     ] = 0,
-    memory: Annotated[float, typer.Option(min=1, help="GB of memory for vectors in each machine.")] = 128,
+    memory: Annotated[float, typer.Option(min=1, max=1e9, help="GB of memory for vectors in each machine.")] = 128,
     network: Annotated[
-        float, typer.Option(min=0.001, help="Gbit/s at which each machine reads the vectors from where the chunks are.")
+        float,
+        typer.Option(
+            min=0.001, max=1e9, help="Gbit/s at which each machine reads the vectors from where the chunks are."
+        ),
     ] = 10,
     tera: Annotated[
         float | None,
         typer.Option(
             min=0.001,
+            max=1e9,
             help="10^12 operations a second of one thread, or of one GPU; default: measured here, or an H100's.",
             show_default=False,
         ),

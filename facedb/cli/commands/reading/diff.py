@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import islice
 from typing import Annotated, Any
 
@@ -40,19 +39,19 @@ def diff(
 ) -> None:
     """Print what two scans flagged differently: new, gone and changed, with the reason where it can be known."""
     from facedb.report.comparison import diff as comparing
+    from facedb.report.comparison.diff_links import LinkChange
 
     comparing.check_change(change)
-    with database(ctx) as db:
-        found = comparing.diff(db, before, after)
-    definition: Table[Any] = table(comparing.PairDifference if pairs else comparing.LinkChange)
-    emit(
-        definition,
-        islice(comparing.rows(found, pairs=pairs, change=change), limit),
-        output,
-        raw=raw,
-        narrow=_PAIRS if pairs else _LINKS,
-    )
-    counts = Counter(each.change for each in (found.pairs if pairs else found.links))
+    definition: Table[Any] = table(comparing.PairDifference if pairs else LinkChange)
+    with database(ctx) as db, comparing.diff(db, before, after) as found:
+        emit(
+            definition,
+            islice(comparing.rows(found, pairs=pairs, change=change), limit),
+            output,
+            raw=raw,
+            narrow=_PAIRS if pairs else _LINKS,
+        )
+        counts = found.counts(pairs=pairs)
     new = counted(counts["new"], "pair" if pairs else "link")
     state_of(ctx).reporter.say(
         f"Scan {after} against scan {before}: {new} new, {counts['gone']:,} gone, {counts['changed']:,} changed."

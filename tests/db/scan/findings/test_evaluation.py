@@ -14,12 +14,15 @@ from facedb.core.progress import Silent
 from facedb.db.connection import Database
 from facedb.report import evaluate
 from facedb.review.verdicts import Statement, say
+from facedb.scan import pair_store
 from tests.db.population import Population
 from tests.db.scan.findings.folders import PEOPLE, populate, read, run
 from tests.unit.findings.people import DIM, Crowd
 
 
-def test_planted_mistakes_are_found_and_kept_per_scan_without_touching_labels(database: Database) -> None:
+def test_planted_mistakes_are_found_and_kept_per_scan_without_touching_labels(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     populate(database)
     done = run(database)
     state = "select md5(string_agg(i::text, ',' order by i.id)) from facedb.image i"
@@ -27,8 +30,11 @@ def test_planted_mistakes_are_found_and_kept_per_scan_without_touching_labels(da
         before = conn.execute(state).fetchone()
     spec = "merge=2,stray=4%,swap=1,duplicate=2"
     found = evaluate.inject(database, spec, 7, engine="exact", threads=1, reporter=Silent())
+    # What it says does not depend on how many pairs are looked at together.
+    monkeypatch.setattr(pair_store, "AT_ONCE", 20)
     again = evaluate.inject(database, spec, 7, engine="exact", threads=1, reporter=Silent())
     assert (found.planted, found.found, found.curve) == (again.planted, again.found, again.curve)
+    assert found.reliability == again.reliability
     assert found.planted == 2 + round(0.04 * done.scan.faces) + 2 + 2
     # Two mistakes were there before anything was planted, and nobody judged them.
     assert found.average_precision > 0.98
