@@ -19,7 +19,7 @@ from facedb.findings.finding_table import FindingTable, table
 from facedb.findings.flagged import Pairs
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.pictures.agreement import FROM, sureness
-from facedb.findings.pictures.candidates import FAR_BITS, alike_by_hash, nearest_bits
+from facedb.findings.pictures.candidates import FAR_BITS, FAR_SHARE, alike_by_hash, nearest_bits
 from facedb.findings.pictures.same_photo import Pictures, look
 from facedb.join.score import pair_scores
 
@@ -92,7 +92,7 @@ def find_copies(
     if pictures is not None:
         far = nearest_bits(pictures.views, a, b) > FAR_BITS
         near = ~content & ~far
-        near[far] = _likest(image[a[far]], image[b[far]], score[far])
+        near[far] = _likest(image[a[far]], image[b[far]], score[far], round(FAR_SHARE * len(heads)))
         seen[~content] = 0.0
         seen[near] = _looked_at(pictures, images, a[near], b[near], score[near], far[near])
     by_look = np.minimum(sureness(np.nan_to_num(seen), _parts(image[a], image[b], seen)), NEAR_EQUAL)
@@ -104,13 +104,13 @@ def find_copies(
     return _grouped(parts, hashes, a, b, score, distance, sure, seen)
 
 
-def _likest(a: Int64Array, b: Int64Array, score: Float64Array) -> NDArray[np.bool_]:
-    """Which pairs of images (m,) have the highest score of all that either of the two is in."""
+def _likest(a: Int64Array, b: Int64Array, score: Float64Array, most: int) -> NDArray[np.bool_]:
+    """Which pairs of images (m,) have the highest score of all that one of the two is in, ``most`` of them."""
     order = np.lexsort((b, a, -score))
     _, first = np.unique(np.stack([a[order], b[order]], axis=1), return_index=True)
-    best = np.zeros(len(a), bool)
-    best[order] = np.bincount(first // 2, minlength=len(a)) == 2
-    return best
+    found = np.zeros(len(a), bool)
+    found[order[np.unique(first // 2)[:most]]] = True
+    return found
 
 
 def _parts(a: Int64Array, b: Int64Array, seen: Float64Array) -> Float64Array:
