@@ -19,7 +19,7 @@ from facedb.findings.finding_table import FindingTable, table
 from facedb.findings.flagged import Pairs
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.pictures.agreement import FROM, sureness
-from facedb.findings.pictures.candidates import FAR_BITS, FAR_SHARE, alike_by_hash, nearest_bits
+from facedb.findings.pictures.candidates import FAR_BITS, FAR_LEAST, FAR_SHARE, alike_by_hash, nearest_bits
 from facedb.findings.pictures.same_photo import Pictures, look
 from facedb.join.score import pair_scores
 
@@ -92,7 +92,7 @@ def find_copies(
     if pictures is not None:
         far = nearest_bits(pictures.views, a, b) > FAR_BITS
         near = ~content & ~far
-        near[far] = _likest(image[a[far]], image[b[far]], score[far], round(FAR_SHARE * len(heads)))
+        near[far] = _likest(image[a[far]], image[b[far]], score[far], max(FAR_LEAST, len(heads) // FAR_SHARE))
         seen[~content] = 0.0
         seen[near] = _looked_at(pictures, images, a[near], b[near], score[near], far[near])
     by_look = np.minimum(sureness(np.nan_to_num(seen), _parts(image[a], image[b], seen)), NEAR_EQUAL)

@@ -81,7 +81,7 @@ def find(
     explained |= whole_images(gallery, np.flatnonzero(_explained(len(gallery), [copies])))
     left = (part.only(~(explained[part.rows_a] | explained[part.rows_b])) for part in flagged.together(parts.folder_of))
     likeness = compare_cores(parts, who, odds, seen, left)
-    single, alone = find_single_images(parts, likeness)
+    single, alone = find_single_images(parts, who, likeness)
     close = (
         likeness.merges()
         | (likeness.sameness >= study.rules.alike)
