@@ -26,6 +26,7 @@ from facedb.findings.duplicates import EQUAL, NEAR, Hashes, find_copies
 from facedb.findings.finding_table import FindingTable, Weigh, ranked
 from facedb.findings.flagged import Flagged, Pairs, likest
 from facedb.findings.folder_study import FolderStudy
+from facedb.findings.homes import with_homes
 from facedb.findings.likenesses import compare_cores, find_likenesses, find_single_images, namesakes
 from facedb.findings.misplaced import find_misplaced, whole_images
 from facedb.findings.photos import PhotoFacts, find_photos
@@ -87,7 +88,7 @@ def find(
         | (likeness.sameness >= study.rules.alike)
         | (likeness.links.max_score >= study.ends.cut(CLOSE_SHARE))
     )
-    told = [find_likenesses(likeness, close & ~single), alone, strays, mixed, copies]
+    told = [find_likenesses(likeness, close & ~single), alone, strays, mixed, with_homes(gallery, study, copies)]
     if seen.names is not None:
         told.append(namesakes(gallery.vectors, parts, who, odds, seen.names, likeness, explained))
     if photos is not None:

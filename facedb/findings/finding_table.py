@@ -23,8 +23,11 @@ class FindingTable:
     ``size_a``/``size_b`` faces concerned on each side; ``max_score`` and ``mean_score``, NaN where there is none (of the
     flagged pairs for merge and look-alike; to the other core for strays; between the groups for mixed; of the copies,
     there the lowest for the mean); ``own_score``, the mean to the rest of the own core (inside the second group for
-    mixed), and ``own_best``; ``usual`` and ``spread``, mean and standard deviation of the own scores in the core of folder
-    a; ``sameness`` to the other side, its ``margin`` over the own core and ``runner_up``, that over the next other core;
+    mixed; of copies in two folders to the others of folder a, as ``their_score`` to those of b), and ``own_best``; ``usual`` and
+    ``spread``, mean and standard deviation of the own scores in the core of folder
+    a; ``sameness`` to the other side, its ``margin`` over the own core and ``runner_up``, that over the next other core; of copies in two
+    folders ``margin`` is how much likelier the photo is at home in a alone than in b alone (-1 to 1, NaN: nothing tells), and ``both`` how
+    likely in both;
     ``distance`` of hashes in bits, -1 unknown; ``equal``, 1 for files with equal bytes; ``agreement``
     of the pictures of copies, the lowest, NaN where they were not looked at; ``group`` of merges, 0: none, with
     ``lowest``, the smallest sameness between members; ``partner``, the stray that points back, -1: none; ``outside``, how many of the
@@ -44,11 +47,13 @@ class FindingTable:
     max_score: Float64Array
     mean_score: Float64Array
     own_score: Float64Array
+    their_score: Float64Array
     own_best: Float64Array
     usual: Float64Array
     spread: Float64Array
     sameness: Float64Array
     margin: Float64Array
+    both: Float64Array
     runner_up: Float64Array
     distance: Int64Array
     equal: NDArray[np.int8]

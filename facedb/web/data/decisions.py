@@ -109,7 +109,9 @@ def as_proposed(conn: Connection, wish: Wish) -> Wish:
     if wish.answer == "wrong-identity" and subject.kind in ("stray", "mixed"):
         return replace(wish, target=subject.identity_b)
     if wish.answer == "duplicate" and len({image.identity_id for image in subject.own} - {None}) > 1:
-        return replace(wish, stays=case.kept(list(load_faces(conn, [image.face_id for image in subject.own]).values())))
+        home = case.find(conn, wish.scan_id, wish.rank).home
+        faces = load_faces(conn, [image.face_id for image in subject.own])
+        return replace(wish, stays=case.kept(list(faces.values()), home))
     return wish
 
 

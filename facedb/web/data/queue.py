@@ -10,6 +10,7 @@ from typing import Literal
 from facedb.core.errors import NotFoundError
 from facedb.db.connection import Connection
 from facedb.db.queries import load
+from facedb.review.answers.answer_rows import home
 from facedb.scan.findings.standing import Stand
 from facedb.web.data.case import kept
 from facedb.web.data.faces import Face, load_faces, shown
@@ -155,7 +156,7 @@ def cases(
                 row[13],
                 row[14],
                 tuple(faces[key] for key in dict.fromkeys(row[15]) if key in faces)[:2],
-                kept([faces[key] for key in row[16] if key in faces]),
+                kept([faces[key] for key in row[16] if key in faces], home(row[1], row[8], row[11], row[17])),
             ]
         )
         for row in rows
