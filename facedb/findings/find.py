@@ -100,11 +100,13 @@ def find(
     return Findings(replace(found, partner=swaps(found)), told_of, study.ends, study.rules)
 
 
-def unlabelled_copies(gallery: Gallery, hashes: Hashes, flagged: Flagged) -> FindingTable:
-    """Find the same photo twice among faces without labels, whatever ``gallery`` carries as such."""
+def unlabelled_copies(
+    gallery: Gallery, hashes: Hashes, flagged: Flagged, pictures: Pictures | None = None
+) -> FindingTable:
+    """Find the same photo twice among faces without labels, whatever ``gallery`` carries as such; ``pictures`` are as `find` takes them."""
     parts = folders(np.zeros(len(gallery), np.int64), gallery.image_ids)
     near = Pairs.of(part.only(part.scores >= NEAR) for part in flagged)
-    copies = find_copies(gallery.vectors, gallery.image_ids, parts, hashes, near)
+    copies = find_copies(gallery.vectors, gallery.image_ids, parts, hashes, near, pictures)
     return ranked([replace(copies, identity_a=np.full(len(copies), -1))])
 
 
