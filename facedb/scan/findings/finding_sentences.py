@@ -205,14 +205,16 @@ def _home(found: FindingTable, k: int) -> str:
         return "Neither folder holds anything else to tell whose it is."
     if any(map(isnan, scores)):
         held, bare, score = ("first", "second", scores[0]) if isnan(scores[1]) else ("second", "first", scores[1])
-        return f"Its face scores {score:.2f} with the others of the {held} folder; the {bare} holds none to tell whose it is."
-    compared = f"Its face scores {scores[0]:.2f} with the others of the first folder and {scores[1]:.2f} with those of the second"
+        return (
+            f"The {bare} holds nothing else to tell whose it is; {score:.2f} on average with the others of the {held}."
+        )
+    by = f"{scores[0]:.2f} on average with the others of the first, {scores[1]:.2f} with those of the second"
     if abs(found.margin[k]) >= LIKELY:
         right, wrong = ("first", "second") if found.margin[k] > 0 else ("second", "first")
-        return f"{compared}: it fits the {right}, so the copy in the {wrong} is the wrong one."
+        return f"It fits the {right}, so the copy in the {wrong} is the wrong one: {by}."
     if found.both[k] >= LIKELY:
-        return f"{compared}: it fits both, which may be one person."
-    return f"{compared}: which of them it belongs to cannot be told."
+        return f"It fits both, which may be one person: {by}."
+    return f"Which of them it belongs to cannot be told: {by}."
 
 
 def _share(sameness: float) -> str:
