@@ -35,8 +35,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Start with: facedb demo. Then: facedb check FOLDER --model MODEL.onnx --detector DETECTOR.onnx",
+    context_settings={"help_option_names": list(help_page.NAMES)},
+    epilog="Start with: facedb demo. Then: facedb check FOLDER, with one sub-folder for each person.",
 )
 
 
@@ -72,6 +72,8 @@ def options(
 ) -> None:
     """Take the global options."""
     one_of("The format of the log", log_format, ("text", "json"))
+    if not help_page.is_asked_for(sys.argv[1:]):
+        memory.expect_any_work()
     reporter = ConsoleReporter(quiet=quiet, verbose=verbose, form="json" if log_format == "json" else "text")
     ctx.obj = State(dsn=dsn, reporter=reporter, verbose=verbose)
 

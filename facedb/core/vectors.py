@@ -20,5 +20,6 @@ def normalise(raw: Float32Array) -> tuple[Float32Array, Float32Array, NDArray[np
     norms = np.sqrt(np.einsum("ij,ij->i", raw, raw, dtype=np.float64))
     usable = np.isfinite(norms) & (norms > 0)
     scale = np.where(usable & (np.abs(norms - 1.0) > _UNIT_WITHIN), norms, 1.0)
-    unit = (raw / scale[:, None]).astype(np.float32)
+    # Divided in float64, of which an array of its own would be twice as large as the vectors.
+    unit = np.divide(raw, scale[:, None], out=np.empty(raw.shape, np.float32), casting="same_kind")
     return unit, norms.astype(np.float32), usable

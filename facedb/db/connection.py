@@ -24,9 +24,6 @@ from facedb.db.wait import Say, silent
 
 __all__ = ["Connection", "Database", "connect", "conninfo", "describe", "translate", "translated"]
 
-# Where the embedded server shares a limit, a listing of some rows was ended by the kernel with 45 MB left.
-_LEAST_BYTES = 72 << 20
-
 
 @dataclass(frozen=True, slots=True)
 class Database:
@@ -77,7 +74,7 @@ def connect(settings: Settings, *, say: Say = silent) -> Iterator[Database]:
     Raises ConfigError where the DSN cannot be understood, DatabaseError where the embedded server does not start, and
     TooLittleMemoryError where not even the smallest work would fit.
     """
-    memory.expect(_LEAST_BYTES, "Any work with the database", "free some, or raise the limit.")
+    memory.expect_any_work()
     if settings.dsn is not None:
         conninfo(settings.dsn)
         yield Database(settings.dsn, embedded=False)

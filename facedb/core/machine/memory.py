@@ -13,6 +13,9 @@ from facedb.core.errors import FacedbError
 
 _CGROUP = Path("/sys/fs/cgroup")
 _OWN_GROUPS = Path("/proc/self/cgroup")
+# Where the embedded server shares a limit, a listing of some rows was ended by the kernel with 45 MB left. NumPy's OpenBLAS ends the
+# process, or sends it a Ctrl-C, where there are fewer addresses than it takes.
+_LEAST_BYTES = 72 << 20
 # A limit on addresses also counts the stacks and arenas of threads, of which most is never touched.
 _ADDRESSES = 384 << 20
 
@@ -54,8 +57,13 @@ def expect(needed: int, what: str, advice: str) -> None:
     room = available()
     if room is not None and needed > room:
         raise TooLittleMemoryError(
-            f"{what} takes about {needed / 1e6:,.0f} MB of memory and only {room / 1e6:,.0f} MB are available: {advice}"
+            f"{what} takes about {max(1, round(needed / 1e6)):,} MB of memory and only {room / 1e6:,.0f} MB are available: {advice}"
         )
+
+
+def expect_any_work() -> None:
+    """Raise TooLittleMemoryError where no command would fit, before libraries are loaded that would fail in their own ways."""
+    expect(_LEAST_BYTES, "Any work", "free some, or raise the limit.")
 
 
 def has(needed: int) -> bool:

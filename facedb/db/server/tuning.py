@@ -9,6 +9,7 @@ from pathlib import Path
 from facedb.core.machine.memory import container_limit
 
 _MIB = 1 << 20
+_SMALL = 512 * _MIB
 
 
 def server_settings() -> dict[str, str]:
@@ -17,7 +18,7 @@ def server_settings() -> dict[str, str]:
         "listen_addresses": "",
         "unix_socket_permissions": "0700",
         # The usual sizes from 4 GiB on; less than an eighth each where a container allows less.
-        "shared_buffers": f"{_share(8, 32, 2048)}MB",
+        "shared_buffers": f"{_share(8, 16, 2048)}MB",
         "work_mem": f"{_share(64, 4, 64)}MB",
         "maintenance_work_mem": f"{_share(16, 32, 256)}MB",
         "max_wal_size": "4GB",
@@ -38,6 +39,9 @@ def server_settings() -> dict[str, str]:
         "log_error_verbosity": "terse",
         "log_min_error_statement": "panic",
     }
+    if _memory() < _SMALL:
+        # Each worker that helps with a query takes 10 MB beside what it works with.
+        settings["max_parallel_workers"] = "0"
     if _small_shared_memory():
         settings["dynamic_shared_memory_type"] = "mmap"
     return settings

@@ -95,9 +95,10 @@ class GallerySnapshot:
         with reporter.task("load gallery", len(embedding_ids), "faces") as task:
             if cache is not None:
                 _read_cache(cache, placed, connections, task)
-            if placed.missing:
+            if placed.missing or (cache is not None and cache.is_spoilt):
                 with cache.appending() if cache is not None else nullcontext(None) as append:
-                    self._read_table(placed, connections, task, append)
+                    if placed.missing:
+                        self._read_table(placed, connections, task, append)
         if placed.missing:
             raise KeyError(f"{placed.missing} of {len(embedding_ids)} embeddings are not in the table")
         return out
@@ -167,10 +168,15 @@ def _read_cache(cache: GalleryCache, placed: _Placement, threads: int, task: Tas
 
 
 def cache_folder(conn: Connection, cache_dir: Path, model_id: int) -> Path:
-    """Where the cached vectors of a contract are, named by cluster and database: no other one may be taken for it."""
-    row = conn.execute(SQL["cluster_identity"]).fetchone()
+    """Where the cached vectors of a contract are."""
+    return cache_dir / f"{this_database(conn)}-{model_id}"
+
+
+def this_database(conn: Connection) -> str:
+    """Cluster and number of this very database, so that no other one is taken for it."""
+    row = conn.execute(SQL["this_database"]).fetchone()
     assert row is not None  # noqa: S101 - one row always
-    return cache_dir / f"{row[0]}-{row[1]}-{model_id}"
+    return str(row[0])
 
 
 def _reading(conn: Connection) -> Connection:

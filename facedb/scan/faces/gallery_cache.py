@@ -4,8 +4,8 @@ A cached row is never trusted by itself: the reader asks the table who is in the
 rows whose embedding number and mark are in that answer. A changed vector gets a new number (trigger ``renumber``), but a
 database that was restored from a backup gives numbers out again, so the server also says a mark for each vector: a hash of
 its length and its sum, as computed there (0.5 us a row). A checksum per row says that the file still holds what was put in. New
-rows are appended; what was deleted stays unused until half of the file is dead, then the living rows move to a new file.
-The files may be deleted at any time.
+rows are appended; where some were deleted, maybe because somebody is to be forgotten, the living ones move to a new file, as others may
+be reading the old one. The files may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ class GalleryCache:
         self._place = place
         self._dim = dim
         self._living = living
-        self._damaged = False
+        self.is_spoilt = False
+        """Whether a row was met that is damaged or was deleted: `appending` moves the others to a new file."""
 
     def read(self, threads: int = 1) -> list[Iterator[tuple[Int64Array, Float32Array]]]:
         """Chunks of (ids (n,), vectors (n, dim)), mapped into memory one chunk at a time; damaged rows are left out.
@@ -98,12 +99,11 @@ class GalleryCache:
             chunk = np.memmap(file, np.float32, "r", offset=4 * self._dim * start, shape=(len(part), self._dim))
             ids = part["id"].astype(np.int64)
             whole = _checks(ids, chunk) == part["check"]
-            if not whole.all():
-                self._damaged = True
             whole &= self._is_living(part)
             if whole.all():
                 yield ids, chunk
             else:
+                self.is_spoilt = True
                 yield ids[whole], chunk[whole]
 
     def _is_living(self, entries: NDArray[Any]) -> NDArray[np.bool_]:
@@ -144,10 +144,7 @@ class GalleryCache:
     def _writer(self) -> _Writer:
         index = self._index()
         if index is not None and self._vectors(index.token).exists():
-            alive = self._is_living(index.entries)
-            # A number that now stands for another vector would keep that one out.
-            reused = bool((places(index.entries["id"][~alive], self._living.ids) >= 0).any())
-            if not self._damaged and not reused and 2 * int(alive.sum()) >= len(alive):
+            if not self.is_spoilt and self._is_living(index.entries).all():
                 return _Writer(self._place, index.token, index.entries, self._dim, self._living)
         fresh = _Writer(self._place, secrets.randbits(62), np.empty(0, _ENTRY), self._dim, self._living)
         for part in self.read():

@@ -85,7 +85,7 @@ class NpySource:
                     yield from self._labelled(path, array, collector)
                     return
                 features, ids = self._open_pair(path, stack)
-                for count in batch_sizes(features.rows):
+                for count in batch_sizes(features, ids):
                     vectors, names = features.read_rows(count), ids.read_rows(count)
                     yield from collector.add(list(map(self._image_path, names)), list(map(rule, names)), vectors)
         except BadArrayError as error:
@@ -120,7 +120,7 @@ class NpySource:
             raise BadArrayError(
                 f"It holds {counted(vectors.rows, 'vector')}, and {table.name} {counted(rows.count, 'row')}: there must be one each."
             )
-        for count in batch_sizes(vectors.rows):
+        for count in batch_sizes(vectors):
             paths, identities = rows.take(count)
             yield from collector.add(list(map(self._image_path, paths)), identities, vectors.read_rows(count))
 
@@ -207,7 +207,7 @@ class RowNames:
 def _label_array(file: Path) -> Iterator[tuple[str | None, str | None, bool]]:
     with file.open("rb") as opened:
         names = TextStream(opened, file.name, floats=True)
-        for count in batch_sizes(names.rows):
+        for count in batch_sizes(names):
             yield from ((None, label(name), True) for name in names.read_rows(count))
 
 

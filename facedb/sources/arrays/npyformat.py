@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.records import Float32Array
-from facedb.sources.arrays.vectors import LONGEST_VECTOR
-from facedb.sources.source import ROWS_PER_BATCH
+from facedb.sources.arrays.vectors import LONGEST_VECTOR, rows_per_batch
 from facedb.sources.tables.columns import label
 
 _MAGIC = b"\x93NUMPY"
@@ -60,9 +59,9 @@ class ArrayStream:
             raise BadArrayError(f"{name} is a single value, not an array of rows.")
         if by_column and len(self.shape) > 1:
             raise BadArrayError(f"{name} is stored column by column: save np.ascontiguousarray of it.")
-        self._row_size = self.dtype.itemsize * math.prod(self.shape[1:])
-        if self._row_size > _LARGEST_ROW:
-            raise BadArrayError(f"{name} has rows of {self._row_size:,} bytes; {_LARGEST_ROW:,} are the most.")
+        self.row_bytes = self.dtype.itemsize * math.prod(self.shape[1:])
+        if self.row_bytes > _LARGEST_ROW:
+            raise BadArrayError(f"{name} has rows of {self.row_bytes:,} bytes; {_LARGEST_ROW:,} are the most.")
         self._left = self.shape[0]
 
     @property
@@ -73,7 +72,7 @@ class ArrayStream:
     def read_rows(self, count: int) -> NDArray[Any]:
         """Return the next ``count`` rows (fewer at the end), read-only; BadArrayError where the file ends before."""
         count = min(count, self._left)
-        size = count * self._row_size
+        size = count * self.row_bytes
         data = self._file.read(size)
         if len(data) != size:
             raise BadArrayError(f"{self._name} ends after {self.rows - self._left:,} of {self.rows:,} rows.")
@@ -95,7 +94,7 @@ class VectorStream:
             raise BadArrayError(f"{name} has the shape {shape}: one vector a row, (n, d) or (n, 1, d), is needed.")
         if shape[-1] > LONGEST_VECTOR:
             raise BadArrayError(f"{name} has vectors of {shape[-1]:,} values; {LONGEST_VECTOR:,} are the most.")
-        self.rows = shape[0]
+        self.rows, self.row_bytes = shape[0], self._array.row_bytes
         self.dim = shape[-1]
 
     def read_rows(self, count: int) -> Float32Array:
@@ -118,7 +117,7 @@ class TextStream:
             raise BadArrayError(f"{name} holds {self._array.dtype}, not names or numbers.")
         if not (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)):
             raise BadArrayError(f"{name} has the shape {shape}: one name a row is needed.")
-        self.rows = shape[0]
+        self.rows, self.row_bytes = shape[0], self._array.row_bytes
 
     def read_rows(self, count: int) -> list[str]:
         """Return the next ``count`` names (fewer at the end); bytes that are not UTF-8 survive as surrogates.
@@ -141,10 +140,12 @@ class TextStream:
         return names if values.dtype.kind == "U" else list(map(str, names))
 
 
-def batch_sizes(rows: int) -> Iterator[int]:
-    """Yield how many rows to read at a time until ``rows`` are read."""
-    for start in range(0, rows, ROWS_PER_BATCH):
-        yield min(ROWS_PER_BATCH, rows - start)
+def batch_sizes(*arrays: VectorStream | TextStream) -> Iterator[int]:
+    """Yield how many rows to read at a time of ``arrays`` of one length until all are read."""
+    rows = arrays[0].rows
+    step = rows_per_batch(max(array.row_bytes for array in arrays))
+    for start in range(0, rows, step):
+        yield min(step, rows - start)
 
 
 @lru_cache(maxsize=4096)

@@ -102,13 +102,15 @@ class NpzSource:
             raise BadArrayError(
                 f"It holds {counted(vectors.rows, 'vector')} and {counted(names.rows, 'name')}: there must be one each."
             )
+        few = names.read_rows(names.rows) if names.rows <= ROWS_PER_BATCH else None
+        images = None if few is None else _image_paths(path, few)
         start = 0
-        for count in batch_sizes(vectors.rows):
-            rows, labels = vectors.read_rows(count), names.read_rows(count)
-            whole = count == vectors.rows
-            paths = (_image_paths(path, labels) if whole else None) or [f"{path}#{start + i}" for i in range(count)]
-            yield from collector.add(paths, self._identities(path, labels), rows)
-            start += count
+        for count in batch_sizes(vectors, names):
+            stop = start + count
+            labels = names.read_rows(count) if few is None else few[start:stop]
+            paths = [f"{path}#{row}" for row in range(start, stop)] if images is None else images[start:stop]
+            yield from collector.add(paths, self._identities(path, labels), vectors.read_rows(count))
+            start = stop
 
     def _table(self, path: str, archive: _Archive, collector: BatchCollector) -> Iterator[ImageRecord | VectorBatch]:
         """The rows of an archive whose arrays are the columns of a table."""
@@ -122,10 +124,9 @@ class NpzSource:
         if {column.rows for column in columns} != {main.rows}:
             raise BadArrayError("The arrays of vectors, paths and identities have different lengths.")
         start = 0
-        for count in batch_sizes(main.rows):
+        for count in batch_sizes(*columns):
             names = [f"{path}#{start + k}" for k in range(count)] if paths is None else paths.read_rows(count)
-            rule = self._rule if paths is not None and self._options.identity_from != "none" else _nobody
-            identities = list(map(rule, names)) if labels is None else list(map(label, labels.read_rows(count)))
+            identities = list(map(self._rule, names)) if labels is None else list(map(label, labels.read_rows(count)))
             if self._options.identity_from == "none":
                 identities = [None] * count
             if vectors is None:
@@ -244,10 +245,6 @@ class _Archive:
         except KeyError:
             seen = ", ".join(sorted(self._arrays())) or "none"
             raise BadArrayError(f"There is no array {name!r} (seen: {seen}): name it with {flag}.") from None
-
-
-def _nobody(_path: str) -> None:
-    return None
 
 
 def _is_npz(path: str) -> bool:

@@ -12,6 +12,14 @@ from facedb.sources.source import ROWS_PER_BATCH
 LONGEST_VECTOR = 16_000
 """Values of the longest embedding that PostgreSQL's vector type holds."""
 
+# What an ingest holds of one batch is six times as much, and of the next one four times.
+_BATCH_BYTES = 4 << 20
+
+
+def rows_per_batch(row_bytes: int) -> int:
+    """How many rows of so many bytes are read and written together."""
+    return max(1, min(ROWS_PER_BATCH, _BATCH_BYTES // max(1, row_bytes)))
+
 
 class BatchCollector:
     """Joins rows until a batch is full; vectors of another dimension start a batch of their own."""
@@ -26,7 +34,7 @@ class BatchCollector:
         self._paths += paths
         self._identities += identities
         self._parts.append(vectors)
-        if len(self._paths) >= ROWS_PER_BATCH:
+        if len(self._paths) >= rows_per_batch(4 * vectors.shape[1]):
             yield from self.flush()
 
     def flush(self) -> Iterator[VectorBatch]:

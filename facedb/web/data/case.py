@@ -12,8 +12,8 @@ from facedb.core.errors import NotFoundError
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 from facedb.review import people
-from facedb.review.answers.answer_rows import home
 from facedb.web.data import sittings
+from facedb.web.data.copies import which_stay
 from facedb.web.data.faces import (
     Face,
     Scores,
@@ -115,7 +115,6 @@ class Finding:
     hash_distance: int | None
     swap_rank: int | None
     detail: str
-    margin: float | None
     state: str
     answer: str | None
     said_by: str | None
@@ -129,11 +128,6 @@ class Finding:
     def own(self) -> list[int]:
         """The faces that are in question: the stray, the second group, or the copies."""
         return [key for key, role in self.roles.items() if role in ("wrong", "copy")]
-
-    @property
-    def home(self) -> int | None:
-        """Of copies in two folders the identity that they are certainly of."""
-        return home(self.kind, self.a_id, self.b_id, self.margin)
 
 
 def find(conn: Connection, scan_id: int, rank: int) -> Finding:
@@ -201,7 +195,7 @@ def load_case(conn: Connection, scan_id: int, rank: int, sitting_id: int) -> Cas
         side_a,
         side_b,
         next_best,
-        kept(subject, found.home) if found.kind == "duplicate" else None,
+        which_stay(conn, scan_id, [subject])[0] if found.kind == "duplicate" else None,
         _name_that_stays(conn, found) if found.kind in ("merge", "look-alike") else None,
         table(gather.vectors.only([face.id for face in faces])),
         sittings.others_at(conn, scan_id, rank, sitting_id),
@@ -299,16 +293,6 @@ def _next_best(conn: Connection, gather: _Gather, scan_id: int) -> Side | None:
     _, identity, name, dataset, ids = best
     faces = gather.ordered(ids, gather.own, _NEXT_BEST_FACES)
     return Side(identity, shown(name), dataset, len(ids), sum(face.linking for face in faces), len(ids), faces)
-
-
-def kept(copies: Sequence[Face], home: int | None) -> int | None:
-    """The image that a plan keeps of copies: one in the folder of ``home``, where that is known; of those the one with the
-    most pixels, then bytes, then the oldest."""
-    order = [
-        (home in (None, face.identity_id), (face.width or 0) * (face.height or 0), face.bytes, -face.image_id)
-        for face in copies
-    ]
-    return copies[order.index(max(order))].image_id if order else None
 
 
 def _name_that_stays(conn: Connection, found: Finding) -> int | None:

@@ -1,7 +1,7 @@
 -- name: finding
 -- One finding with names, where it stands, and the contract and threshold of its scan.
 select f.rank, f.class, c.confidence, c.uncalibrated, f.identity_a, na.name, da.name, da.id, f.identity_b, nb.name, db.name,
-       f.faces_a, f.faces_b, f.size_a, f.size_b, f.max_score, f.mean_score, f.own_score, f.hash_distance, f.swap_rank, f.detail, f.margin,
+       f.faces_a, f.faces_b, f.size_a, f.size_b, f.max_score, f.mean_score, f.own_score, f.hash_distance, f.swap_rank, f.detail,
        c.state, c.verdict, c.verdict_by, c.verdict_at,
        f.rank in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s), s.model_id, s.threshold
 from facedb.finding f
@@ -76,9 +76,11 @@ order by n.id is not distinct from (
 limit 1;
 
 -- name: history
--- Everything that was said of the two identities of a finding as a link, or of its images, newest first.
+-- Everything that was said of the two identities of a finding as a link, or of its images, newest first; hidden people are not named.
 select v.id, v.kind, v.verdict, t.name, v.note, v.said_by, v.said_at
-from facedb.verdict v left join facedb.identity t on t.id = v.target_identity
+from facedb.verdict v
+left join facedb.identity t on t.id = v.target_identity
+     and not exists (select from facedb.hidden_identity h where h.identity_id = t.id)
 where (v.kind = 'link' and v.identity_a = %(low)s and v.identity_b = %(high)s)
    or (v.kind <> 'link' and (v.image_a = any(%(images)s) or v.image_b = any(%(images)s)))
 order by v.id desc limit 20;

@@ -55,8 +55,7 @@ select f.rank, f.told_class, f.confidence, f.state, f.verdict, f.agrees, f.verdi
                and i.status = 'ready' order by t.id limit 1) else '{}' end,
        case when f.told_class = 'duplicate' then array(
              select w.face_id from facedb.finding_face w where w.scan_id = f.scan_id and w.rank = f.rank and w.role = 'copy'
-             order by w.face_id) else '{}' end,
-       f.margin
+             order by w.face_id) else '{}' end
 from facedb.findings_of(%(scan_id)s, %(ranks)s) f
 order by f.rank;
 

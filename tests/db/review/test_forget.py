@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,12 @@ from facedb.db.migrate import ensure
 from facedb.db.server.embedded import EmbeddedServer
 from facedb.db.upkeep import wipe
 from facedb.db.wait import silent
+from facedb.join.error_bounds import quantise_int8
 from facedb.review import forget as forgetting
 from facedb.review import verdicts
 from facedb.review.forget import Subject, forget
 from facedb.review.plans.plan import make_plan
+from facedb.scan import loading
 from facedb.scan.run import ScanOptions, scan
 from facedb.scan.search import index
 from tests.db.population import Population, clustered
@@ -48,8 +51,11 @@ def people(db: Database, dim: int = DIM) -> tuple[Population, np.ndarray, np.nda
 
 
 def holders(folder: Path, vector: np.ndarray) -> list[str]:
-    """The files below a folder that hold eight values of a vector in a row, wherever in it they are."""
-    needles = [vector[k : k + 8].astype("<f4").tobytes() for k in range(0, len(vector) - 7, 8)]
+    """The files below a folder that hold eight values of a vector in a row, wherever in it they are, or all its int8 codes."""
+    needles = [
+        vector[k : k + 8].astype(form).tobytes() for form in ("<f4", ">f4") for k in range(0, len(vector) - 7, 8)
+    ]
+    needles.append(quantise_int8(vector[None]).codes.tobytes())
     found = []
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink():
@@ -100,6 +106,47 @@ def test_no_file_of_the_database_and_of_the_cache_holds_the_vectors_of_a_forgott
             " or histogram_bounds::text like '%person 01%'"
         ).fetchone() == (0,)
     assert not wipe.due(db)
+
+
+class _Stopped(BaseException):
+    pass
+
+
+@pytest.mark.long
+def test_what_a_scan_has_on_disk_goes_with_whom_is_forgotten_once_it_was_stopped_and_not_while_it_runs(
+    use: EmbeddedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "_PATIENCE_SECONDS", 0.1)
+    # No memory for the vectors: they lie in a file of the cache folder.
+    monkeypatch.setattr(loading.memory, "has", lambda _bytes: False)
+    db = Database(use.acquire(), embedded=True, reviver=use.revive)
+    ensure(db)
+    population, vectors, _ = people(db)
+    others = clustered(np.random.default_rng(5), 30, DIM, 5)
+    population.add(others, [f"q{k // 3}" for k in range(30)], dataset="others")
+    with db.connection() as conn:
+        photos = [row[0] for row in conn.execute("select path from facedb.image order by id limit 90")]
+    options = replace(OPTIONS, cache_dir=use.home / "cache", chunks=str(tmp_path / "share"), block_rows=16, threads=1)
+    places = (use.place.data, use.home, tmp_path / "share")
+    for subject, gone, kept in (
+        (Subject("image", photos[0]), vectors[:1], vectors[1]),
+        (Subject("identity", "person 01"), vectors[3:6:2], vectors[1]),
+        (Subject("dataset", "others"), others[::29], vectors[1]),
+    ):
+
+        def stop(subject: Subject = subject) -> None:
+            with pytest.raises(ConflictError, match="at work here"):
+                forget(db, subject, yes=True, home=use.home, say=silent)
+            raise _Stopped
+
+        with pytest.raises(_Stopped):
+            scan(db, options, reporter=Silent(), pause=stop)
+        assert all(holders(place, gone[0]) for place in places)
+        forget(db, subject, yes=True, home=use.home, say=silent)
+        assert [name for place in places for vector in gone for name in holders(place, vector)] == []
+        assert holders(use.place.data, kept)
+    summary = scan(db, options, reporter=Silent())
+    assert population.pairs(summary.scan.id) == population.expected_pairs(0.4)
 
 
 def test_what_hangs_on_a_person_goes_and_all_else_stays_and_the_next_scan_is_that_of_a_world_without(

@@ -72,25 +72,18 @@ def test_a_changed_vector_gets_a_new_number_and_is_fetched(database: Database, t
     assert read_from_the_table(population, tmp_path) == 10
 
 
-def test_what_was_deleted_is_not_taken_from_the_cache(database: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("new", [0, 10])
+@pytest.mark.parametrize("deleted", [1, 70])
+def test_what_was_deleted_is_not_taken_from_the_cache_and_no_longer_in_it(
+    database: Database, tmp_path: Path, deleted: int, new: int
+) -> None:
     population = Population(database, 16)
     keys = population.add(vectors_of(100, 16), ["a"] * 100)
     load(population, tmp_path)
-    population.delete(keys[:40])
-    faces, vectors, _ = load(population, tmp_path)
-    assert len(faces) == 60
-    assert_equals_the_table(population, faces, vectors)
-
-
-def test_a_cache_that_is_half_dead_is_written_anew(database: Database, tmp_path: Path) -> None:
-    population = Population(database, 16)
-    keys = population.add(vectors_of(100, 16), ["a"] * 100)
-    load(population, tmp_path)
-    population.delete(keys[:70])
-    population.add(vectors_of(10, 16, 3), ["b"] * 10)
-    faces, vectors, _ = load(population, tmp_path)
-    assert_equals_the_table(population, faces, vectors)
-    assert cached_bytes(tmp_path) == 40 * 16 * 4
+    population.delete(keys[:deleted])
+    population.add(vectors_of(new, 16, 3), ["b"] * new)
+    assert read_from_the_table(population, tmp_path) == new
+    assert cached_bytes(tmp_path) == (100 - deleted + new) * 16 * 4
     assert read_from_the_table(population, tmp_path) == 0
 
 
