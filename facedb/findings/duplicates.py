@@ -19,7 +19,7 @@ from facedb.findings.finding_table import FindingTable, table
 from facedb.findings.flagged import Pairs
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.pictures.agreement import FROM, sureness
-from facedb.findings.pictures.candidates import FAR_BITS, alike_by_hash, nearest_bits
+from facedb.findings.pictures.candidates import FAR_BITS, FAR_LEAST, FAR_SHARE, alike_by_hash, nearest_bits
 from facedb.findings.pictures.same_photo import Pictures, look
 from facedb.join.score import pair_scores
 
@@ -90,10 +90,12 @@ def find_copies(
     by_score = np.where(score >= NEAR, np.minimum(of_copy(score, distance), NEAR_EQUAL), 0.0)
     seen = np.full(len(a), np.nan)
     if pictures is not None:
-        near = ~content & (nearest_bits(pictures.views, a, b) <= FAR_BITS)
+        far = nearest_bits(pictures.views, a, b) > FAR_BITS
+        near = ~content & ~far
+        near[far] = _likest(image[a[far]], image[b[far]], score[far], max(FAR_LEAST, len(heads) // FAR_SHARE))
         seen[~content] = 0.0
-        seen[near] = _looked_at(pictures, images, a[near], b[near], score[near])
-    by_look = np.minimum(sureness(np.nan_to_num(seen)), NEAR_EQUAL)
+        seen[near] = _looked_at(pictures, images, a[near], b[near], score[near], far[near])
+    by_look = np.minimum(sureness(np.nan_to_num(seen), _parts(image[a], image[b], seen)), NEAR_EQUAL)
     sure = np.where(equal, EQUAL, np.where(np.isnan(seen), by_score, by_look))
     kept = sure >= _FROM
     a, b, score, distance, sure, seen = a[kept], b[kept], score[kept], distance[kept], sure[kept], seen[kept]
@@ -102,8 +104,33 @@ def find_copies(
     return _grouped(parts, hashes, a, b, score, distance, sure, seen)
 
 
+def _likest(a: Int64Array, b: Int64Array, score: Float64Array, most: int) -> NDArray[np.bool_]:
+    """Which pairs of images (m,) have the highest score of all that one of the two is in, ``most`` of them."""
+    order = np.lexsort((b, a, -score))
+    _, first = np.unique(np.stack([a[order], b[order]], axis=1), return_index=True)
+    found = np.zeros(len(a), bool)
+    found[order[np.unique(first // 2)[:most]]] = True
+    return found
+
+
+def _parts(a: Int64Array, b: Int64Array, seen: Float64Array) -> Float64Array:
+    """How much each pair of images (m,) counts, by what was ``seen`` of it: all pairs between the copies of one photo and those of another
+    count as one, since they say the same thing."""
+    copies = seen >= FROM
+    images = int(max(a.max(initial=0), b.max(initial=0))) + 1
+    head = _heads(images, a[copies], b[copies])
+    one, two = np.minimum(head[a], head[b]), np.maximum(head[a], head[b])
+    _, of_pair, count = np.unique(one * images + two, return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / count[of_pair])
+
+
 def _looked_at(
-    pictures: Pictures, images: NDArray[np.integer], a: Int64Array, b: Int64Array, score: Float64Array
+    pictures: Pictures,
+    images: NDArray[np.integer],
+    a: Int64Array,
+    b: Int64Array,
+    score: Float64Array,
+    far: NDArray[np.bool_],
 ) -> Float64Array:
     """The agreement of the pictures of pairs of rows (m,), NaN where one is missing; each pair of images is looked at once."""
     one = np.minimum(images[a], images[b]).astype(np.int64)
@@ -111,7 +138,7 @@ def _looked_at(
     order = np.lexsort((-score, two, one))
     starts = run_starts(one[order], two[order])
     first = order[starts]
-    found = look(pictures, one[first], two[first], score[first])
+    found = look(pictures, one[first], two[first], score[first], far[first])
     seen = np.empty(len(a))
     seen[order] = found[run_numbers(starts, len(order))]
     return seen

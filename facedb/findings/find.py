@@ -24,6 +24,7 @@ from facedb.findings.duplicates import EQUAL, NEAR, Hashes, find_copies
 from facedb.findings.finding_table import FindingTable, Weigh, ranked
 from facedb.findings.flagged import Flagged, Pairs, likest
 from facedb.findings.folder_study import FolderStudy
+from facedb.findings.homes import with_homes
 from facedb.findings.likenesses import compare_cores, find_likenesses, find_single_images, namesakes
 from facedb.findings.misplaced import find_misplaced, whole_images
 from facedb.findings.photos import PhotoFacts, find_photos
@@ -76,13 +77,13 @@ def find(
     explained |= whole_images(gallery, np.flatnonzero(_explained(len(gallery), [copies])))
     left = (part.only(~(explained[part.rows_a] | explained[part.rows_b])) for part in flagged.together(parts.folder_of))
     likeness = compare_cores(parts, who, odds, seen, left)
-    single, alone = find_single_images(parts, likeness)
+    single, alone = find_single_images(parts, who, likeness)
     close = (
         likeness.merges()
         | (likeness.sameness >= study.rules.alike)
         | (likeness.links.max_score >= who.ends.cut(CLOSE_SHARE))
     )
-    told = [find_likenesses(likeness, close & ~single), alone, strays, mixed, copies]
+    told = [find_likenesses(likeness, close & ~single), alone, strays, mixed, with_homes(gallery, study, copies)]
     if seen.names is not None:
         told.append(namesakes(gallery.vectors, parts, who, odds, seen.names, likeness, explained))
     if photos is not None:
@@ -94,11 +95,13 @@ def find(
     return Findings(replace(found, partner=swaps(found)), told_of)
 
 
-def unlabelled_copies(gallery: Gallery, hashes: Hashes, flagged: Flagged) -> FindingTable:
-    """Find the same photo twice among faces without labels, whatever ``gallery`` carries as such."""
+def unlabelled_copies(
+    gallery: Gallery, hashes: Hashes, flagged: Flagged, pictures: Pictures | None = None
+) -> FindingTable:
+    """Find the same photo twice among faces without labels, whatever ``gallery`` carries as such; ``pictures`` are as `find` takes them."""
     parts = folders(np.zeros(len(gallery), np.int64), gallery.image_ids)
     near = Pairs.of(part.only(part.scores >= NEAR) for part in flagged)
-    copies = find_copies(gallery.vectors, gallery.image_ids, parts, hashes, near)
+    copies = find_copies(gallery.vectors, gallery.image_ids, parts, hashes, near, pictures)
     return ranked([replace(copies, identity_a=np.full(len(copies), -1))])
 
 

@@ -25,6 +25,8 @@ class FindingTable:
     - ``own_score``, the mean to the rest of the own core (inside the second group for mixed), and ``own_best``; ``usual`` and ``spread``,
       mean and standard deviation of the own scores in the core of folder a.
     - ``sameness`` to the other side, its ``margin`` over the own core and ``runner_up``, that over the next other core.
+    - Of copies in two folders: ``own_score`` and ``their_score``, the means to the others of folders a and b; ``margin``, how much likelier
+      they are at home in a alone than in b alone (-1 to 1, NaN: nothing tells), and ``both``, how likely in both.
     - Of copies: ``distance`` of hashes in bits, -1 unknown; ``equal``, 1 for files with equal bytes; ``agreement`` of the pictures, the
       lowest, NaN where they were not looked at.
     - ``group`` of merges, 0: none, with ``lowest``, the smallest sameness between members; ``partner``, the stray that points back, -1:
@@ -44,11 +46,13 @@ class FindingTable:
     max_score: Float64Array
     mean_score: Float64Array
     own_score: Float64Array
+    their_score: Float64Array
     own_best: Float64Array
     usual: Float64Array
     spread: Float64Array
     sameness: Float64Array
     margin: Float64Array
+    both: Float64Array
     runner_up: Float64Array
     distance: Int64Array
     equal: NDArray[np.int8]

@@ -170,10 +170,11 @@ def find_likenesses(likeness: Likeness, told: NDArray[np.bool_]) -> FindingTable
     return found
 
 
-def find_single_images(parts: Folders, likeness: Likeness) -> tuple[NDArray[np.bool_], FindingTable]:
+def find_single_images(parts: Folders, who: Persons, likeness: Likeness) -> tuple[NDArray[np.bool_], FindingTable]:
     """A folder of one image that is another, larger identity is a stray of it: which links say so, and as findings.
 
-    Of several such links of one image only the likest is a stray.
+    Of several such links of one image only the likest is a stray. Where the larger folder holds different faces, each is as likely as the
+    others the one that the folder is of: what is like the single image is then likelier a stray of that.
     """
     size_a, size_b = parts.sizes[likeness.a], parts.sizes[likeness.b]
     chosen = likeness.merges() & ((size_a == 1) != (size_b == 1))
@@ -184,23 +185,25 @@ def find_single_images(parts: Folders, likeness: Likeness) -> tuple[NDArray[np.b
     at = np.sort(at[run_starts(image[at])])
     single = np.zeros(len(likeness.a), bool)
     single[at] = True
-    is_a = size_a[at] == 1
+    larger = np.where(size_a[at] == 1, likeness.b[at], likeness.a[at])
+    right = np.where(who.faces[larger] == 1, 1.0 / parts.sizes[larger], 1.0)
+    is_a = (size_a[at] == 1) == (right >= LIKELY)
     home, other = np.where(is_a, likeness.a[at], likeness.b[at]), np.where(is_a, likeness.b[at], likeness.a[at])
     count = np.arange(len(at))
-    nearest = np.where(is_a, links.best_b[at], links.best_a[at])
+    wrong, nearest = np.where(is_a, [links.best_a[at], links.best_b[at]], [links.best_b[at], links.best_a[at]])
     return single, table(
         Kind.STRAY,
-        likeness.confidence[at],
+        likeness.confidence[at] * np.maximum(right, 1 - right),
         (
             np.r_[count, count],
-            np.r_[image[at], nearest],
+            np.r_[wrong, nearest],
             np.r_[np.full(len(at), Role.WRONG), np.full(len(at), Role.EXAMPLE)],
         ),
         identity_a=parts.labels[home],
         identity_b=parts.labels[other],
         faces_a=1,
         faces_b=np.where(is_a, links.faces_b[at], links.faces_a[at]),
-        size_a=1,
+        size_a=parts.sizes[home],
         size_b=parts.sizes[other],
         max_score=links.max_score[at],
         mean_score=links.mean_score[at],

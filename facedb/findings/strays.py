@@ -99,11 +99,11 @@ def find_strays(
     like = np.where(other >= 0, who.sameness(score, who.cohesion[there], who.cohesion[there]), -1.0)
     rivals = _rivals(vectors, parts, who, peeled, rows)
     sharp = np.full(len(rows), np.nan) if sharpness is None else sharpness[rows]
-    elsewhere, stranger = _stories(odds, who, peeled, rows, folder, own_score, other, score, rivals, sharp)
+    elsewhere, stranger = _stories(odds, who, peeled, parts, rows, own_score, other, score, rivals, sharp)
     named = (other >= 0) & (elsewhere >= stranger) & (like > np.nan_to_num(own, nan=-1.0))
     # A bad photo looks like a stranger. And of two faces that differ nobody can say which one is the stranger.
     most = np.where(who.faces[folder] >= 2, _MOST_OF_STRANGER, _MOST_OF_TWO)
-    sure = np.maximum(np.where(named, elsewhere, 0.0), np.minimum(elsewhere + stranger, most))
+    sure = np.where(named, elsewhere, np.minimum(elsewhere + stranger, most))
     kept = np.flatnonzero(sure >= _FROM)
     best = np.full(len(rows), np.nan)
     with_pair = np.flatnonzero(nearest >= 0)
@@ -141,23 +141,24 @@ def _stories(
     odds: TwoGroups,
     who: Persons,
     peeled: Peeled,
+    parts: Folders,
     rows: Int64Array,
-    folder: Int64Array,
     own: Float64Array,
     other: Int64Array,
     score: Float64Array,
     rivals: tuple[Int64Array, Int64Array, Float64Array],
     sharpness: Float64Array,
 ) -> tuple[Float64Array, Float64Array]:
-    """The probabilities (m,) that a face belongs to its ``other`` folder, and that it belongs to nobody here.
+    """The probabilities (m,) that a face belongs to its ``other`` folder, and that it is nobody's here or nobody knows whose.
 
     Where two faces of a folder differ, the one may as well be the stray as the other: so the same two stories about the other face, one
-    of the ``rivals``, stand against those about this one.
+    of the ``rivals``, stand against those about this one. And a face that is like one of several different faces of the ``other`` folder
+    belongs there only if that one does.
 
     A face that belongs elsewhere may belong to any of the other folders,
     so each of them has its part of the share: that is what pays for having looked at all of them.
     """
-    faces = len(peeled.group)
+    folder, there = parts.folder_of[rows], np.maximum(other, 0)
     at_home = peeled.group[rows] == 0
     rest = np.maximum(who.faces[folder] - at_home, 0)
     to_other, to_nobody = odds.of_strays(who, folder, np.nan_to_num(own), rest, other, np.nan_to_num(score))
@@ -168,7 +169,13 @@ def _stories(
     rival_other, rival_nobody = np.zeros(len(rows)), np.zeros(len(rows))
     rival_nobody[at] = to_nobody[at]
     rival_other[at] = np.where(place >= 0, theirs, 0.0) * to_nobody[at] / max(odds.folders - 1, 1)
-    return _shares(to_other, to_nobody, (rival_other, rival_nobody), faces)
+    # Of several different faces each is as likely as the others the one that the folder is of.
+    right = 1.0 / np.where(who.faces[there] == 1, np.maximum(parts.sizes[there], 1), 1)
+    rival_other[at] += (to_other * (1 - right))[at]
+    to_other[at] *= right[at]
+    elsewhere, stranger = _shares(to_other, to_nobody, (rival_other, rival_nobody), len(peeled.group))
+    right[at] = 1.0
+    return elsewhere * right, stranger + elsewhere * (1 - right)
 
 
 def _shares(

@@ -68,8 +68,9 @@ class PlannedImage:
 
 @dataclass(frozen=True, slots=True)
 class CertainFinding:
-    """A finding that a plan may act on; ``image_ids`` the images that are wrong, without a label, or copies of each other, but for
-    ``crowded_ids``, which show several people; ``hidden``: it names somebody who was hidden from review."""
+    """A finding that a plan may act on; ``image_ids`` the images that are wrong, without a label, or copies of each other, and their
+    ``labels``, but for ``crowded_ids``, which show several people; ``hidden``: it names somebody who was hidden from review; ``margin``:
+    how much likelier copies in two folders are at home in the first."""
 
     rank: int
     kind: str
@@ -80,8 +81,10 @@ class CertainFinding:
     name_b: str | None
     dataset: str
     image_ids: list[int]
+    labels: list[int | None]
     crowded_ids: list[int]
     hidden: bool
+    margin: float | None
 
 
 @dataclass(frozen=True, slots=True)

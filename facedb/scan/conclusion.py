@@ -71,7 +71,8 @@ def conclude(
 def _write_copies(conn: Connection, scan_id: int, compared: Compared, flagged: Flagged) -> None:
     """Of faces without labels: copies, and no histograms."""
     histograms.write_none(conn, scan_id)
-    compute_copies(conn, scan_id, compared.gallery, compared.faces.face_ids, _hashes(compared), flagged)
+    faces, pictures = compared.faces, pictures_of(conn, compared.faces.image_ids)
+    compute_copies(conn, scan_id, compared.gallery, faces.face_ids, _hashes(compared), flagged, pictures)
 
 
 def _write_labelled(

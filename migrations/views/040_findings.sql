@@ -177,7 +177,7 @@ comment on column bi.findings.coverage_a is 'faces_a / size_a.';
 comment on column bi.findings.coverage_b is 'faces_b / size_b; null without b.';
 comment on column bi.findings.max_score is 'Highest score.';
 comment on column bi.findings.mean_score is 'Mean score; of copies the lowest.';
-comment on column bi.findings.own_score is 'Mean score of a stray against the rest of its folder; within the second group of a mixed folder; of an unlabelled photo to the next best.';
+comment on column bi.findings.own_score is 'Mean score of a stray against the rest of its folder; within the second group of a mixed folder; of an unlabelled photo to the next best; of copies in two folders with the other photos of the first.';
 comment on column bi.findings.detail is 'The evidence in a sentence.';
 comment on column bi.findings.verdict is 'What people said about the link, the faces or the pair, or what follows from what they said of others; null: nothing yet, or not of all its faces.';
 comment on column bi.findings.scan_id is 'Key of the scan.';
@@ -189,7 +189,7 @@ comment on column bi.findings.own_best is 'Highest score of a stray against the 
 comment on column bi.findings.own_usual is 'Mean of the own scores in the folder.';
 comment on column bi.findings.own_spread is 'Their standard deviation.';
 comment on column bi.findings.sameness is 'Mean score on the scale of this data: 0 for strangers, 1 for one person.';
-comment on column bi.findings.margin is 'Sameness to b less sameness to the own folder.';
+comment on column bi.findings.margin is 'Sameness to b less sameness to the own folder; of copies in two folders how much likelier they are at home in a alone than in b alone, -1 to 1.';
 comment on column bi.findings.hash_distance is 'Bits in which the hashes of copies differ.';
 comment on column bi.findings.group_number is 'Merges with the same number are proposed together.';
 comment on column bi.findings.group_lowest is 'The lowest sameness between two members of the group.';

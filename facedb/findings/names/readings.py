@@ -9,6 +9,10 @@ from functools import cache
 _UMLAUT = re.compile("(?<![aeiouy])([aou])e(?=[^aeiouy])(?!lle$)")
 # The long o of Japanese is written oh by some, also before a vowel: Ohe and Oe, Ohishi and Oishi; Ohara is O-hara.
 _LONG_O = re.compile("^oh(?=[eiu])")
+# Servant of the, in Arabic names: Abdul, Abdel, Abdallah and Abdullah.
+_SERVANT = re.compile("^abd(?:ou|[aeiu])l")
+# Lee Kuan Yew and Lee Kwan Yew.
+_GLIDE = re.compile("(?<=[cgkqs])w(?=[aeiou])")
 # Irish names as English hears them.
 _IRISH = {
     "sean": "shawn", "seamus": "shamus", "seumas": "shamus", "siobhan": "shivaun", "sinead": "shinaid", "sile": "sheila",
@@ -20,8 +24,8 @@ _IRISH = {
 _HERS = {
     "alexandria": "alexander", "andrea": "andrew", "angela": "angel", "angelica": "angel", "angelina": "angel", "bertha": "bert",
     "claudia": "claud", "clementine": "clement", "edwina": "edwin", "emily": "emil", "ernestine": "ernest", "frances": "francis",
-    "frederica": "frederick", "glenda": "glen", "jacqueline": "jacques", "justina": "justin", "justine": "justin", "laura": "lawrence",
-    "louise": "louis", "martine": "martin", "wilma": "william",
+    "frederica": "frederick", "glenda": "glen", "jacqueline": "jacques", "josefa": "jose", "justina": "justin", "justine": "justin",
+    "laura": "lawrence", "louise": "louis", "martine": "martin", "wilma": "william",
 }  # fmt: skip
 _MADE_HERS = re.compile("in[ae]|ett[ae]|ell[ae]")
 
@@ -29,7 +33,8 @@ _MADE_HERS = re.compile("in[ae]|ett[ae]|ell[ae]")
 @cache
 def readings(word: str) -> tuple[str, ...]:
     """What else a word can be: ``guenther`` gives gunther."""
-    found = {_UMLAUT.sub(r"\1", word), _LONG_O.sub("o", word), _IRISH.get(word, word)}
+    found = {_UMLAUT.sub(r"\1", word), _LONG_O.sub("o", word), _GLIDE.sub("u", word), _IRISH.get(word, word)}
+    found |= {_SERVANT.sub(way, word) for way in ("abdul", "abdel")}
     return tuple(sorted(found - {word}))
 
 

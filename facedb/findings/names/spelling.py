@@ -13,10 +13,11 @@ import re
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from functools import cache
+from itertools import pairwise
 
 from anyascii import anyascii
 from nicknames import NickNamer
-from rapidfuzz.distance import JaroWinkler
+from rapidfuzz.distance import OSA, JaroWinkler
 
 from facedb.findings.names.readings import his_and_hers, made_hers, readings
 from facedb.findings.names.sounds import codes, sound_alike, vowels
@@ -30,11 +31,15 @@ _BONES_FROM = 2
 _SOUND = 0.7
 """Words with the same consonants are one in two spellings from this Jaro-Winkler similarity on."""
 _SLIP_FROM = 6
+_SLIPS = 0.75
+"""Two words that differ by a slip have so much in common by Damerau's edits, whatever else begins alike: Barnett and Burnett."""
 _HEARD = 4
 """Surnames that share so many consonants are one, whatever their vowels."""
 _AS_NAMES = 0.6
 _GENERATIONS = frozenset({"jr", "sr", "ii", "iii", "iv"})
-_TITLES = frozenset({"dr", "mr", "mrs", "ms", "sir"})
+_TITLES = frozenset({"dr", "mr", "mrs", "ms", "sir", "prof", "professor"})
+_RANKS = frozenset({"king", "queen", "prince", "princess", "pope", "president", "lord", "lady"})
+"""Titles that are names of people too, so only the first word is one: King Abdullah, and Larry King."""
 _OPEN = frozenset("aeiouy")
 _MUTE = re.compile("[hw]")
 _ONE_SOUND = str.maketrans({"c": "k", "q": "k", "g": "k", "z": "s", "v": "f", "d": "t", "b": "p"})
@@ -59,7 +64,8 @@ class Agreement(IntEnum):
 
 def words(label: str) -> tuple[str, ...]:
     """The words of a label in small Latin letters, without titles: ``Léa_Møller`` gives lea, moller."""
-    return tuple(word for word in _WORD.findall(anyascii(label).lower()) if word not in _TITLES)
+    found = [word for word in _WORD.findall(anyascii(label).lower()) if word not in _TITLES]
+    return tuple(found[1:] if len(found) > 1 and found[0] in _RANKS else found)
 
 
 def look_like_names(labels: Sequence[str]) -> bool:
@@ -76,7 +82,7 @@ def agreement(one: Sequence[str], other: Sequence[str]) -> Agreement:
     short, long = sorted((first, second), key=len)
     if not short or not any(len(word) > 1 for word in short):
         return Agreement.NONE
-    found = max(_agreement(short, joined) for joined in _joined(long, short))
+    found = max(min(_agreement(short, way), most) for way, most in _ways(long, short))
     if found < Agreement.ALIKE and syllables(first) & syllables(second):
         found = Agreement.ALIKE
     generations = [set(name) & _GENERATIONS for name in (one, other)]
@@ -102,13 +108,17 @@ def _plain(name: Sequence[str]) -> list[str]:
     return [word for word in name if word not in _GENERATIONS]
 
 
-def _joined(long: list[str], short: list[str]) -> Iterator[list[str]]:
-    """The longer name as it is, and with two neighbours as the one word that the shorter one has: Dai Chul for Daichul."""
-    yield long
+def _ways(long: list[str], short: list[str]) -> Iterator[tuple[list[str], Agreement]]:
+    """The longer name as it is, and with two neighbours as the one word that the shorter one has, each with how closely it agrees at most:
+    Dai Chul for Daichul, al Baradei for Elbaradei, and by its initials George W for GW."""
+    yield long, Agreement.SAME
     if len(long) > len(short):
-        for k in range(len(long) - 1):
-            if long[k] + long[k + 1] in short:
-                yield [*long[:k], long[k] + long[k + 1], *long[k + 2 :]]
+        bones = {_bones(word) for word in short if len(word) > len("gw")}
+        for k, (one, other) in enumerate(pairwise(long)):
+            if one + other in short or (len(one) > 1 and _bones(one + other) in bones):
+                yield [*long[:k], one + other, *long[k + 2 :]], Agreement.SAME
+            elif one[0] + other[0] in short:
+                yield [*long[:k], one[0] + other[0], *long[k + 2 :]], Agreement.LOOSE
 
 
 def _agreement(short: list[str], long: list[str]) -> Agreement:
@@ -186,13 +196,23 @@ def _spellings_agree(one: str, other: str, place: _Place) -> tuple[int, float]:
     heard = sound_alike(one, other)
     written = begin and like >= _SOUND and bones == _bones(long)
     sound = heard > 0 or (written and len(bones) >= _BONES_FROM)
-    slip = begin and like >= ALIKE and (surnames or len(short) >= _SLIP_FROM)
+    if _mistyped(one, other):
+        return Agreement.ALIKE, like
+    near = like >= ALIKE and OSA.normalized_similarity(one, other) >= _SLIPS
+    slip = begin and near and (surnames or len(short) >= _SLIP_FROM)
     if (sound or slip) and (fit or (surnames and (like >= _SOUND or heard >= _HEARD))):
         return Agreement.ALIKE, like
-    longer = len(short) >= _PREFIX_FROM and long.startswith(short) and (surnames or bones != _bones(long))
+    longer = len(short) >= _PREFIX_FROM and long.startswith(short) and place != _Place.CROSSED
+    longer = longer and (surnames or bones != _bones(long))
     if (written and (fit or surnames)) or longer or _nicknames(short, long):
         return Agreement.LOOSE, like
     return Agreement.NONE, like
+
+
+def _mistyped(one: str, other: str) -> bool:
+    """Whether two neighbours inside a long word have changed places: Guiseppe, but neither Marian and Marina nor Brian and Brain."""
+    ends = (one[0], one[-1]) == (other[0], other[-1])
+    return len(one) >= _SLIP_FROM and ends and sorted(one) == sorted(other) and OSA.distance(one, other) == 1
 
 
 def _one_surname(one: list[str], other: list[str]) -> bool:

@@ -166,14 +166,18 @@ def _cells(who: Persons, met: _Met) -> tuple[float, _Sums]:
 def _with_single(
     cells: _Sums, mean: float, pairs: int, single: list[tuple[Int64Array, Float64Array]]
 ) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array]:
-    """Variances by sizes, as `fit_spread` takes them: of ``pairs`` of cores, and of single faces, which count as much as those do."""
-    found = [cells.about(mean, 1.0)]
+    """Variances by sizes, as `fit_spread` takes them: of ``pairs`` of cores, and of single faces, whose parts count as much as those do.
+
+    All three together count as ``pairs``: in an album of single photos they are the same scores three times.
+    """
+    each_part = pairs / (1 + len(single))
+    found = [cells.about(mean, each_part / pairs)]
     for size, values in single:
         if len(values):
             kind, each = np.searchsorted(_EDGES, size, side="right"), 1.0 / size
             columns = (None, values, values**2, 1.0 + each, each)
             sums = _Sums(*(np.bincount(kind, column).astype(np.float64) for column in columns))
-            found.append(sums.about(mean, pairs / len(values)))
+            found.append(sums.about(mean, each_part / len(values)))
     variance, alone, product, weight = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return variance, alone, product, weight
 

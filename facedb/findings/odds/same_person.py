@@ -151,10 +151,13 @@ class TwoGroups:
         density = self.faces.density(np.minimum(same, self.faces.middle), _ONE, faces)
         return np.asarray(density / np.maximum(cohesion - who.ends.impostor, 1e-3)), same
 
-    def against_chance(self, who: Persons, score: Float64Array, folder: Int64Array) -> Float64Array:
-        """How much likelier one person than chance makes the mean ``score`` (m,) of single faces to the core of ``folder`` (m,)."""
+    def against_chance(
+        self, who: Persons, score: Float64Array, folder: Int64Array, some: Int64Array | None = None
+    ) -> Float64Array:
+        """How much likelier one person than chance makes the mean ``score`` (m,) of single faces to the core of ``folder`` (m,), or to
+        ``some`` (m,) faces of it."""
         there = np.maximum(folder, 0)
-        faces = who.faces[there]
+        faces = who.faces[there] if some is None else some
         chance = self.strangers.density(np.maximum(score, self.strangers.mean), _ONE, faces)
         return _ratio(np.log(self._member(who, score, there, faces)[0]) - np.log(chance))
 

@@ -36,6 +36,10 @@ _ROUNDS: Final = 100
 _SETTLED: Final = 1e-4
 _HIGHEST: Final = 0.9999
 _HOPELESS: Final = 0.45
+_CROP: Final = 0.93
+"""Of 60 photos cropped by 15 % on one or two sides, mirrored or not, all but one reached this correlation of the coarse pictures; of 270
+pairs of one sitting (ORL) 96 in a hundred did not. Finding that out takes a tenth of the time of the rest."""
+_UNTURNED: Final = (0, 4)
 _CELLS: Final = 6
 _TEXTURED: Final = 6
 _QUANTILE: Final = 0.15
@@ -83,8 +87,15 @@ def agreement(a: Prepared, b: Prepared, turns: tuple[int, ...] = ALL_TURNS) -> f
     return _agreement(value.reshape(fixed.shape), fixed, shared)
 
 
-def sureness(agreements: Float64Array) -> Float64Array:
+def cropped(a: Prepared, b: Prepared) -> float:
+    """The `agreement` of two pictures whose coarse pictures say that one is a part of the other, mirrored or not; else 0."""
+    return agreement(a, b, _UNTURNED) if find_overlay(a, b, _UNTURNED)[0] >= _CROP else 0.0
+
+
+def sureness(agreements: Float64Array, parts: Float64Array | None = None) -> Float64Array:
     """The probability (m,) that the pictures of each pair are one photo, given the ``agreements`` (m,) of all pairs looked at.
+
+    Each pair counts as ``parts`` (m,) says (None: once), so that many copies of few photos do not pass for all that there is.
 
     A two-group mixture on Fisher's transform: copies as measured on altered photos, and different photos of one sitting as they are in
     this dataset, whose share, mean and spread come from expectation maximisation (Efron, Large-Scale Inference, 2010, chapter 2). It
@@ -92,18 +103,18 @@ def sureness(agreements: Float64Array) -> Float64Array:
     """
     score = np.arctanh(np.clip(agreements, 0.0, _HIGHEST))
     laid = agreements > 0
-    z = score[laid]
+    z, part = score[laid], np.ones(int(laid.sum())) if parts is None else parts[laid]
     weight, mean, spread = _PRIOR
     known = np.zeros(len(z))
     for _ in range(_ROUNDS):
-        other = 1.0 - known
+        other = part * (1.0 - known)
         total = weight + float(other.sum())
         middle = (weight * mean + float((other * z).sum())) / total
         squares = weight * (spread**2 + (mean - middle) ** 2) + float((other * (z - middle) ** 2).sum())
         before = known
-        copies = 0.5 + float(known.sum())
+        copies = 0.5 + float((part * known).sum())
         known = _shares(z, copies, total - weight + 0.5, middle, float(np.sqrt(squares / total)))
-        if float(np.abs(known - before).sum()) < _SETTLED:
+        if float((part * np.abs(known - before)).sum()) < _SETTLED:
             break
     sure = np.zeros(len(agreements))
     sure[laid] = known
@@ -153,7 +164,6 @@ def _shared_detail(picture: Float32Array, shared: NDArray[np.bool_], radius: int
     """As `registration.detail`, from the shared pixels alone."""
     weight = shared.astype(np.float32)
     share = np.maximum(blurred(weight, radius), np.float32(1e-3))
-    mean = blurred(picture * weight, radius) / share
-    square = blurred(picture * picture * weight, radius) / share
+    mean, square = blurred(np.stack([picture * weight, picture * picture * weight]), radius) / share
     spread = np.sqrt(np.maximum(square - mean * mean, 0)) + np.float32(_CONTRAST)
     return np.asarray((picture - mean) / spread, np.float32)

@@ -14,6 +14,10 @@ NEAR_BITS: Final = 8
 FAR_BITS: Final = 12
 """Pictures whose nearest views differ in more than these of 64 bits are not laid over each other, which takes 20 ms a pair: drawings of
 one kind differ in 16 at the median of the pairs whose faces are alike."""
+FAR_LEAST: Final = 100
+FAR_SHARE: Final = 4
+"""Of those, each picture is compared with that of the likest face all the same, since one cropped on one side has another hash: a
+hundred pairs, or one for every four pictures, the likest first, as in sets of drawings nearly every face has one."""
 _PARTS: Final = ((0, 21), (21, 21), (42, 22))
 _CROWD: Final = 64
 

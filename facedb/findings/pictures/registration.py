@@ -47,12 +47,20 @@ class Overlay:
 
 
 def blurred(values: Float32Array, radius: int) -> Float32Array:
-    """The mean of the square of 2 radius + 1 pixels around each, its edge repeated; float32 (h, w)."""
-    padded = np.pad(np.asarray(values, np.float64), radius + 1, mode="edge")[:-1, :-1]
-    padded[0], padded[:, 0] = 0, 0
-    sums = padded.cumsum(axis=0).cumsum(axis=1)
+    """The mean of the square of 2 radius + 1 pixels around each, its edge repeated; float32 (..., h, w)."""
+    down, across = (_edged(n, radius) for n in values.shape[-2:])
+    padded = values.take(down, axis=-2).take(across, axis=-1).astype(np.float64)
+    padded[..., 0, :], padded[..., 0] = 0, 0
+    sums = padded.cumsum(axis=-2).cumsum(axis=-1)
     n = 2 * radius + 1
-    return np.asarray((sums[n:, n:] - sums[:-n, n:] - sums[n:, :-n] + sums[:-n, :-n]) / (n * n), np.float32)
+    lower, upper = sums[..., n:, :], sums[..., :-n, :]
+    return np.asarray((lower[..., n:] - upper[..., n:] - lower[..., :-n] + upper[..., :-n]) / (n * n), np.float32)
+
+
+@cache
+def _edged(count: int, radius: int) -> NDArray[np.intp]:
+    """The places of a row of ``count`` pixels with radius + 1 more before its first and radius after its last one."""
+    return np.clip(np.arange(-radius - 1, count + radius), 0, count - 1)
 
 
 def detail(picture: NDArray[Any], side: int) -> Float32Array:
@@ -63,8 +71,8 @@ def detail(picture: NDArray[Any], side: int) -> Float32Array:
     """
     values = picture.astype(np.float32)
     radius = max(2, round(side * _WINDOW))
-    mean = blurred(values, radius)
-    spread = np.sqrt(np.maximum(blurred(values * values, radius) - mean * mean, 0))
+    mean, square = blurred(np.stack([values, values * values]), radius)
+    spread = np.sqrt(np.maximum(square - mean * mean, 0))
     return np.asarray((values - mean) / (spread + np.float32(_CONTRAST)), np.float32)
 
 

@@ -8,7 +8,9 @@ look-alike the two are different people    the two are one person               
 stray      each image carries the wrong    each image carries the right label           said of each image
            label and belongs to the other
 mixed      the same of the second group    the same of the second group                 said of each image
-duplicate  the copies are one photo        they are two photos, and their labels stand  said of each pair
+duplicate  the copies are one photo, and   they are two photos, and their labels stand  said of each pair
+           those in a folder that it
+           certainly does not fit go
 photo      seen: its label stands          the same                                     said of the image
 unlabelled the photo is of the identity    it stays without a label                     said of the image
 newcomer   the photos are of a new person  each stays without a label                   said of each image
@@ -197,6 +199,9 @@ def meaning(finding: AnswerableFinding, word: str, target: int | None) -> Iterat
             # Two photos say no more than their labels did: one person in one folder, two in two; without a label, nothing of persons.
             two = "same" if one.identity_id == other.identity_id is not None else "different"
             yield Says("pair", {"accept": "duplicate", "reject": two}.get(word, word), one.id, other.id)
+        for image in finding.images if finding.home is not None else ():
+            goes = word == "accept" and image.identity_id != finding.home
+            yield Says("face", "duplicate" if goes else "unsure" if word == "unsure" else "same", image.id)
     else:
         for image in finding.images:
             accepted = word == "accept" and finding.kind != "photo"
@@ -223,8 +228,9 @@ def _sentence(finding: AnswerableFinding, word: str, target: str | None) -> str:
         one_person = (word == "accept") == (finding.kind == "merge")
         return f"{a} and {b} are {'one person' if one_person else 'different people'}"
     if finding.kind == "duplicate":
+        named = {finding.identity_a: a, finding.identity_b: None if finding.name_b is None else display(finding.name_b)}
         said = {
-            "accept": "one photo",
+            "accept": "one photo" if finding.home is None else f"one photo, of {named[finding.home]}",
             "reject": "different photos, whose labels stand" if a else "different photos",
         }.get(word, "unsure: one photo or several")
         return f"{shown}: {said}"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facedb.core.files.paths import from_text
+from facedb.core.finding import CERTAIN
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 
@@ -25,7 +26,8 @@ class AnswerableImage:
 
 @dataclass(frozen=True, slots=True)
 class AnswerableFinding:
-    """A finding; ``images`` are the wrong ones or the copies, none for merges and look-alikes."""
+    """A finding; ``images`` are the wrong ones or the copies, none for merges and look-alikes; ``home`` is the identity that certainly is
+    that of copies in two folders."""
 
     rank: int
     kind: str
@@ -36,6 +38,7 @@ class AnswerableFinding:
     dataset: str
     faces_a: int
     size_a: int
+    home: int | None
     images: tuple[AnswerableImage, ...]
 
 
@@ -49,6 +52,14 @@ class NamedFinding:
     identity_b: str
     images: tuple[str, ...]
     verdict: str | None
+
+
+def home(kind: str, a: int | None, b: int | None, margin: float | None) -> int | None:
+    """Which of the two identities ``a`` and ``b`` a photo is certainly of that lies in the folders of both, by the ``margin`` of its
+    finding (see `facedb.findings.homes`); None: it cannot be told, or the finding is none of copies."""
+    if kind != "duplicate" or b is None or margin is None or abs(margin) < CERTAIN:
+        return None
+    return a if margin > 0 else b
 
 
 def answerable(conn: Connection, scan_id: int, ranks: Sequence[int]) -> dict[int, AnswerableFinding]:
@@ -68,9 +79,10 @@ def answerable(conn: Connection, scan_id: int, ranks: Sequence[int]) -> dict[int
             dataset,
             faces,
             size,
+            home(kind, a, b, margin),
             tuple(images.get(rank, {}).values()),
         )
-        for rank, kind, a, name_a, b, name_b, dataset, faces, size in conn.execute(SQL["findings"], wanted)
+        for rank, kind, a, name_a, b, name_b, dataset, faces, size, margin in conn.execute(SQL["findings"], wanted)
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import combinations, pairwise
 
@@ -11,6 +12,7 @@ from facedb.core.files.paths import display
 from facedb.core.finding import CERTAIN
 from facedb.db.connection import Connection
 from facedb.review import decision_rows
+from facedb.review.answers.answer_rows import home
 from facedb.review.components import components
 from facedb.review.decision_rows import CertainFinding, VerdictRow
 from facedb.scan.findings.make import of_another_make
@@ -110,7 +112,13 @@ def _as_verdicts(finding: CertainFinding, who: str, when: datetime) -> list[Verd
             for image in finding.image_ids
         ]
     both = finding.identity_a, finding.identity_b or finding.identity_a
-    return [_row(finding, "pair", "duplicate", who, when, *both, a, b) for a, b in pairwise(finding.image_ids)]
+    pairs = [_row(finding, "pair", "duplicate", who, when, *both, a, b) for a, b in pairwise(finding.image_ids)]
+    right = home(finding.kind, *both, finding.margin)
+    goes = [(image, label) for image, label in zip(finding.image_ids, finding.labels, strict=True) if label != right]
+    return pairs + [
+        replace(_row(finding, "face", "duplicate", who, when, label, None, image), target=None, target_id=None)
+        for image, label in (goes if right is not None and len(goes) < len(finding.image_ids) else ())
+    ]
 
 
 def _row(

@@ -241,8 +241,12 @@ def _duplicates(standing: Sequence[VerdictRow], everything: Sequence[VerdictRow]
             continue
         # Of a copy that lies in a folder and one that lies in none, the former stays.
         kept = max(left, key=lambda image: (changes.final(image) is not None, *_worth(image)), default=None)
-        for image in left:
-            if kept is not None and image is not kept and not is_one_file(image, kept):
+        if kept is None:
+            continue
+        # What was called a duplicate by itself goes for the same one, which is looked at before it goes.
+        dropped = [key for key in sorted(group) if key in changes.by_image and changes.by_image[key].action == "drop"]
+        for image in [*left, *(changes.images[key] for key in dropped)]:
+            if image is not kept and not is_one_file(image, kept):
                 changes.by_image[image.id] = _dropped(pairs, image, kept)
 
 

@@ -229,19 +229,20 @@ where i.id = %(image_id)s
 update facedb.image set identity_id = %(identity_id)s, labelled_by = %(labelled_by)s where id = %(image_id)s;
 
 -- name: certain_findings
--- Findings of a scan from a confidence up, each with the images of its faces; an image with several faces stands for none of them
--- and is given apart; and whether somebody is named who was hidden from review.
+-- Findings of a scan from a confidence up, each with the images of its faces and their labels; an image with several faces stands for
+-- none of them and is given apart; and whether somebody is named who was hidden from review.
 select f.rank, f.told_class, f.confidence, f.identity_a_id, f.identity_b_id, f.identity_a, f.identity_b, f.dataset_a,
-       coalesce(m.alone, '{}'), coalesce(m.together, '{}'),
-       f.rank in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s)
+       coalesce(m.alone, '{}'), coalesce(m.labels, '{}'), coalesce(m.together, '{}'),
+       f.rank in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s), f.margin
 from bi.findings f
 cross join lateral (
     select array_agg(t.image_id order by t.image_id) filter (where not t.several) as alone,
+           array_agg(t.identity_id order by t.image_id) filter (where not t.several) as labels,
            array_agg(t.image_id order by t.image_id) filter (where t.several) as together
-    from (select c.image_id,
+    from (select c.image_id, i.identity_id,
                  exists (select from facedb.face o
                          where o.image_id = c.image_id and o.detection = c.detection and o.id <> c.id) as several
-          from facedb.finding_face ff join facedb.face c on c.id = ff.face_id
+          from facedb.finding_face ff join facedb.face c on c.id = ff.face_id join facedb.image i on i.id = c.image_id
           where ff.scan_id = f.scan_id and ff.rank = f.rank and ff.role in ('wrong', 'copy')) t) m
 where f.scan_id = %(scan_id)s and f.confidence >= %(certain)s
   and f.told_class in ('merge', 'stray', 'duplicate', 'unlabelled', 'newcomer')

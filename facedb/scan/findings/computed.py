@@ -55,10 +55,16 @@ def compute_findings(
 
 
 def compute_copies(
-    conn: Connection, scan_id: int, gallery: Gallery, face_ids: Int64Array, hashes: Hashes, flagged: Flagged
+    conn: Connection,
+    scan_id: int,
+    gallery: Gallery,
+    face_ids: Int64Array,
+    hashes: Hashes,
+    flagged: Flagged,
+    pictures: Pictures | None,
 ) -> FindingTable:
     """Find the copies among faces without labels and write them as the findings of a scan, as `compute_findings` does."""
-    found = unlabelled_copies(gallery, hashes, flagged)
+    found = unlabelled_copies(gallery, hashes, flagged, pictures)
     finding_rows.write_findings(conn, scan_id, _as_rows(found), _faces(found, face_ids))
     return found
 

@@ -7,7 +7,7 @@ from math import isnan
 import numpy as np
 
 from facedb.core.counting import counted
-from facedb.core.finding import Kind
+from facedb.core.finding import LIKELY, Kind
 from facedb.findings.cores.doubts import Why
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.photos import BLURRED, Fault, PhotoFacts
@@ -184,17 +184,37 @@ def _duplicate(found: FindingTable, k: int, count: int) -> str:
         place = ", in a folder and outside of all" if found.identity_a[k] >= 0 else ", outside of all folders"
     elif found.identity_a[k] < 0:
         place = ""
+    home = "" if found.outside[k] or found.identity_b[k] < 0 else f" {_home(found, k)}"
     if found.equal[k]:
-        return f"The same file {times}{place}."
+        return f"The same file {times}{place}.{home}"
     if not isnan(found.agreement[k]):
         return (
             f"The same photo {times}{place}, saved again or altered: laid over each other the pictures agree to "
-            f"{100 * found.agreement[k]:.1f} %; the faces score {found.mean_score[k]:.3f}."
+            f"{100 * found.agreement[k]:.1f} %; the faces score {found.mean_score[k]:.3f}.{home}"
         )
     bits = (
         "no hashes to compare" if found.distance[k] < 0 else f"{int(found.distance[k])} of 64 bits of the hash differ"
     )
-    return f"Probably the same photo {times}{place}: a score of {found.mean_score[k]:.3f}, {bits}."
+    return f"Probably the same photo {times}{place}: a score of {found.mean_score[k]:.3f}, {bits}.{home}"
+
+
+def _home(found: FindingTable, k: int) -> str:
+    """Which of two folders a copied photo fits, by its scores with their other photos."""
+    scores = found.own_score[k], found.their_score[k]
+    if all(map(isnan, scores)):
+        return "Neither folder holds anything else to tell whose it is."
+    if any(map(isnan, scores)):
+        held, bare, score = ("first", "second", scores[0]) if isnan(scores[1]) else ("second", "first", scores[1])
+        return (
+            f"The {bare} holds nothing else to tell whose it is; {score:.2f} on average with the others of the {held}."
+        )
+    by = f"{scores[0]:.2f} on average with the others of the first, {scores[1]:.2f} with those of the second"
+    if abs(found.margin[k]) >= LIKELY:
+        right, wrong = ("first", "second") if found.margin[k] > 0 else ("second", "first")
+        return f"It fits the {right}, so the copy in the {wrong} is the wrong one: {by}."
+    if found.both[k] >= LIKELY:
+        return f"It fits both, which may be one person: {by}."
+    return f"Which of them it belongs to cannot be told: {by}."
 
 
 def _share(sameness: float) -> str:

@@ -22,6 +22,8 @@ from facedb.scan.scores.thresholds import Lines
 from facedb.scan.which_scan import find_scan, find_scope
 
 _RATES = (1e-3, 1e-4, 1e-5, 1e-6)
+_KNOWN = 0.05
+"""Where fewer chance pairs are expected, the rate rests on the shape of a tail far beyond all that was counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,14 +193,17 @@ def meaning(measured: Calibration, threshold: float, faces: int, certain_above: 
         return "not calibrated: fewer than two identities"
     found = thresholds.lines(measured, faces, certain_above)
     low, high = measured.false_pairs_interval(threshold)
-    text = (
-        f"FMR {measured.cleaned_fmr(threshold):.1e} (chance flags about {counted(round(measured.false_pairs(threshold)), 'pair')}, "
-        f"{low:,.0f} to {high:,.0f})"
+    chance = measured.false_pairs(threshold)
+    # Where a few pairs leave the rate to a tail far from them, only what they rule out is known.
+    rate = (
+        f"{measured.cleaned_fmr(threshold):.1e}" if chance >= _KNOWN else f"below {high / measured.impostor.total:.1e}"
     )
+    text = f"FMR {rate} (chance flags about {counted(round(chance), 'pair')}, {low:,.0f} to {high:,.0f})"
     if measured.genuine.seen:
         text += f", FNMR {measured.cleaned_fnmr(threshold):.1%}"
     certain = f"certain above {found.certain:.3f}" if found.certain <= 1 else "none certain by its score alone"
-    return f"{text}; review above {found.review:.3f}, {certain}"
+    review = f"review above {found.review:.3f}" if found.review > -1 else "so few pairs that all are worth a look"
+    return f"{text}; {review}, {certain}"
 
 
 def _real(value: float) -> float | None:
