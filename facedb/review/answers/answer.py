@@ -9,8 +9,8 @@ stray      each image carries the wrong    each image carries the right label   
            label and belongs to the other
 mixed      the same of the second group    the same of the second group                 said of each image
 duplicate  the copies are one photo, and   they are two photos, and their labels stand  said of each pair
-           those in a folder that it
-           certainly does not fit go
+           those in a folder that it does
+           not fit go
 photo      seen: its label stands          the same                                     said of the image
 unlabelled the photo is of the identity    it stays without a label                     said of the image
 newcomer   the photos are of a new person  each stays without a label                   said of each image

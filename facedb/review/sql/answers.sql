@@ -1,5 +1,5 @@
 -- name: findings
--- Findings of a scan by rank, with the names of today and the class that a list shows: a merge that was denied is a look-alike.
+-- Findings of a scan by rank, with the names of today and the class that a list shows: a merge that was denied is a look-alike, and the other way round.
 select f.rank, f.class, coalesce(f.identity_a_id, 0), coalesce(f.identity_a, ''), f.identity_b_id, f.identity_b, f.dataset_a, f.faces_a, f.size_a, f.margin
 from facedb.findings_of(%(scan_id)s, %(ranks)s) f order by f.rank;
 
