@@ -15,13 +15,14 @@ SQL = load("review", "answers")
 
 @dataclass(frozen=True, slots=True)
 class AnswerableImage:
-    """An image of a finding as it is now; ``known``: its bytes are."""
+    """An image of a finding as it is now; ``known``: its bytes are; ``moved``: a person said that it lies elsewhere, or goes."""
 
     id: int
     path: str
     identity_id: int | None
     status: str
     known: bool
+    moved: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,8 @@ def answerable(conn: Connection, scan_id: int, ranks: Sequence[int]) -> dict[int
     """Findings of a scan by rank; ranks that it lacks are left out."""
     wanted = {"scan_id": scan_id, "ranks": list(ranks)}
     images: dict[int, dict[int, AnswerableImage]] = {}
-    for rank, key, path, identity, status, known in conn.execute(SQL["images"], wanted):
-        images.setdefault(rank, {})[key] = AnswerableImage(key, from_text(path), identity, status, known)
+    for rank, key, path, *now in conn.execute(SQL["images"], wanted):
+        images.setdefault(rank, {})[key] = AnswerableImage(key, from_text(path), *now)
     return {
         rank: AnswerableFinding(
             rank,
