@@ -143,9 +143,13 @@ class GalleryCache:
 
     def _writer(self) -> _Writer:
         index = self._index()
-        if index is not None and self._vectors(index.token).exists():
-            if not self.is_spoilt and self._is_living(index.entries).all():
-                return _Writer(self._place, index.token, index.entries, self._dim, self._living)
+        if (
+            index is not None
+            and not self.is_spoilt
+            and self._vectors(index.token).exists()
+            and self._is_living(index.entries).all()
+        ):
+            return _Writer(self._place, index.token, index.entries, self._dim, self._living)
         fresh = _Writer(self._place, secrets.randbits(62), np.empty(0, _ENTRY), self._dim, self._living)
         for part in self.read():
             for ids, vectors in part:

@@ -13,6 +13,7 @@ import pytest
 from psycopg import errors
 
 from facedb.core.errors import ConflictError, NotFoundError
+from facedb.core.machine import memory
 from facedb.core.progress import Silent
 from facedb.db import locks
 from facedb.db.connection import Database
@@ -25,7 +26,6 @@ from facedb.review import forget as forgetting
 from facedb.review import verdicts
 from facedb.review.forget import Subject, forget
 from facedb.review.plans.plan import make_plan
-from facedb.scan import loading
 from facedb.scan.run import ScanOptions, scan
 from facedb.scan.search import index
 from tests.db.population import Population, clustered
@@ -118,7 +118,7 @@ def test_what_a_scan_has_on_disk_goes_with_whom_is_forgotten_once_it_was_stopped
 ) -> None:
     monkeypatch.setattr(locks, "_PATIENCE_SECONDS", 0.1)
     # No memory for the vectors: they lie in a file of the cache folder.
-    monkeypatch.setattr(loading.memory, "has", lambda _bytes: False)
+    monkeypatch.setattr(memory, "has", lambda _bytes: False)
     db = Database(use.acquire(), embedded=True, reviver=use.revive)
     ensure(db)
     population, vectors, _ = people(db)
