@@ -63,10 +63,9 @@ def check(
         options=source_options,
         moved_from=moved_from,
         count=False,
+        needs_files=True,
         reporter=reporter,
     )
-    if not (taken.ready or taken.ignored or taken.rejected):
-        raise InputError(f"There are no files in {folder}: give the folder that holds the photos.")
     embedded = embed(db, choice, dataset=taken.dataset, threads=options.threads, pause=pause, reporter=reporter)
     if not embedded.faces:
         raise InputError(

@@ -80,8 +80,8 @@ class Decisions(Opened):
         """Write many verdicts, all of them or none; returns their keys.
 
         ``statements``: a csv of findings whose column verdict was filled with accept, reject or unsure; or one with the columns
-        kind, a, b, verdict and, where wanted, target, note, by; the same as mappings
-        or a data frame; or `facedb.review.verdicts.Statement`. ``by`` is who says what names nobody, ``new`` as in `say`.
+        kind, a, b, verdict and, where wanted, target, note, by; the same as mappings or a data frame; or
+        `facedb.review.verdicts.Statement`. ``by`` is who says what names nobody, ``new`` as in `say`.
         """
         from facedb.review import verdicts
         from facedb.review.answers import imports

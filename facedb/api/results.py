@@ -143,12 +143,14 @@ class Results(Opened):
         image: PathLike,
         *,
         top: int = 20,
+        dataset: str | None = None,
         min_score: float | None = None,
         model: str | None = None,
         faces: str = "all",
         approximate: bool = False,
     ) -> Rows[Match]:
-        """The ``top`` faces of the gallery most like each face of a photo; ``faces``: which of its faces (all, largest, …)."""
+        """The ``top`` faces of the gallery, or of one ``dataset``, most like each face of a photo; ``faces``: which of its faces (all,
+        largest, …)."""
         from facedb.scan import search as work
 
         if top < 1:
@@ -157,6 +159,7 @@ class Results(Opened):
             self._open(),
             Path(image),
             model_name=model,
+            dataset=dataset,
             top=top,
             min_score=min_score,
             approximate=approximate,

@@ -35,8 +35,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Start with: facedb demo. Then: facedb check FOLDER --model MODEL.onnx --detector DETECTOR.onnx",
+    context_settings={"help_option_names": list(help_page.NAMES)},
+    epilog="Start with: facedb demo. Then: facedb check FOLDER, with one sub-folder for each person.",
 )
 
 

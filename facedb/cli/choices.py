@@ -93,10 +93,17 @@ MaxPixelsOption = Annotated[
 IdentityFromOption = Annotated[
     IdentityFrom,
     typer.Option(
-        help="Where the identity is in a path: top (the first folder), parent (the last), regex, none; txt: in the .txt of a tar's sample."
+        metavar="WHERE",
+        help="Where the identity is: top (the first folder of a path), parent (its last), regex, none, or txt (in the .txt beside a sample "
+        "of a tar).",
     ),
 ]
-IdentityRegexOption = Annotated[str | None, typer.Option(help="With --identity-from regex: the group named identity.")]
+IdentityRegexOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX", help="With --identity-from regex: the expression, whose group (?P<identity>…) is the identity."
+    ),
+]
 YesOption = Annotated[
     bool,
     typer.Option("--yes", "-y", help="Where no model is named or remembered: fetch YuNet and SFace without asking."),

@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_name, get_group
 
+from facedb.cli import help_page
+
 
 class CommandList(Mapping[str, Any]):
     """Name to command, in the order of registration; a command is built when it is looked up."""
@@ -23,7 +25,7 @@ class CommandList(Mapping[str, Any]):
         name = get_command_name(function.__name__)
         self._alone[name] = typer.Typer()
         self._alone[name].command(name, cls=cls, epilog=f"Example: {example}")(function)
-        self._help[name] = inspect.getdoc(function) or ""
+        self._help[name] = help_page.flowing(inspect.getdoc(function) or "")
 
     def add_group(self, group: typer.Typer) -> None:
         """Add a group of commands by its own name and help."""
@@ -33,7 +35,7 @@ class CommandList(Mapping[str, Any]):
         self._help[name] = str(group.info.help)
 
     def __getitem__(self, name: str) -> Any:
-        return get_group(self._alone[name]).commands[name]
+        return help_page.put_plainly(get_group(self._alone[name]).commands[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._alone)
@@ -52,6 +54,11 @@ class CommandList(Mapping[str, Any]):
         class Listed(TyperGroup):
             def __init__(self, **settings: Any) -> None:
                 super().__init__(**{**settings, "commands": listed})
+
+            def get_params(self, ctx: Any) -> list[Any]:
+                found = super().get_params(ctx)
+                help_page.name_values(found)
+                return found
 
             def list_commands(self, _ctx: Any) -> list[str]:
                 return list(listed)

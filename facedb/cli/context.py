@@ -56,6 +56,16 @@ def database(ctx: typer.Context) -> Iterator[Database]:
 
 
 DatasetOption = Annotated[
-    str | None, typer.Option("--dataset", "-d", help="Dataset, by name.", autocompletion=completion.datasets)
+    str | None,
+    typer.Option("--dataset", "-d", help="Only this dataset, by its name.", autocompletion=completion.datasets),
+]
+IntoDatasetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset",
+        "-d",
+        help="Name of the dataset it goes into; default: the one it went into before, else the name of the folder.",
+        autocompletion=completion.datasets,
+    ),
 ]
 LimitOption = Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Print at most this many rows.")]

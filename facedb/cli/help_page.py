@@ -5,16 +5,30 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Any
 
+import typer
+from typer.core import TyperOption
+
+NAMES = ("-h", "--help")
+
+# What an option takes, for readers who know no types of Python's; a flag takes nothing.
+_TAKES = {
+    "bool": "",
+    "int": "N",
+    "float": "X",
+    "str": "TEXT",
+    "list[str]": "TEXT",
+    "Path": "PATH",
+}
 _NEVER_SHOWN = {"rich.markdown": "Markdown", "rich.traceback": "Traceback"}
 
 
 def is_asked_for(words: Sequence[str]) -> bool:
     """Whether help is about to be shown for the words after `facedb`, or offered by a shell on TAB."""
-    return not words or not {"-h", "--help"}.isdisjoint(words) or "_FACEDB_COMPLETE" in os.environ
+    return not words or not set(NAMES).isdisjoint(words) or "_FACEDB_COMPLETE" in os.environ
 
 
 def load() -> None:
@@ -38,3 +52,24 @@ def _stand_in(name: str, word: str) -> ModuleType:
     module = ModuleType(name)
     setattr(module, word, type(word, (), {"__new__": real}))
     return module
+
+
+def put_plainly(command: Any) -> Any:
+    """The command and its own commands, their help without the line breaks of the source and without types of Python's."""
+    command.help = flowing(command.help or "")
+    name_values(command.get_params(typer.Context(command, help_option_names=list(NAMES))))
+    for each in getattr(command, "commands", {}).values():
+        put_plainly(each)
+    return command
+
+
+def flowing(words: str) -> str:
+    """A text whose paragraphs are one line each, for a terminal of any width."""
+    return "\n\n".join(paragraph.replace("\n", " ") for paragraph in words.split("\n\n"))
+
+
+def name_values(parameters: Iterable[Any]) -> None:
+    """Say in words what options take."""
+    for option in parameters:
+        if isinstance(option, TyperOption) and option.metavar is None:
+            option.metavar = _TAKES.get(option.bare_type())

@@ -11,17 +11,15 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
+from typing import Annotated, Any, BinaryIO, cast
 
 import typer
 
+from facedb.core.counting import counted
 from facedb.core.errors import UsageError
 from facedb.core.files.paths import display
-from facedb.core.row_schema import Column, Table, Values
+from facedb.core.row_schema import Table
 from facedb.report.row_files import cell, write_rows
-
-if TYPE_CHECKING:
-    from rich.table import Table as Grid
 
 
 class ReaderGoneError(Exception):
@@ -80,12 +78,20 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How rows are printed on stdout.")]
+FormatOption = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="How rows are printed on stdout: table, csv, json, jsonl or parquet.",
+    ),
+]
 RawOption = Annotated[
     bool,
     typer.Option(
         "--raw",
-        help="csv as it is, for machines: otherwise a cell that a spreadsheet would run as a formula gets a ' in front.",
+        help="With csv: cells as they are, for machines; otherwise one that a spreadsheet would run as a formula gets a ' in front.",
     ),
 ]
 
@@ -119,12 +125,12 @@ def emit(
 ) -> None:
     """Print ``rows`` (frozen rows of ``table`` or their values) on stdout, in order and streaming where the format allows.
 
-    A table that is wider than the terminal shows only the columns ``narrow``, and says so on stderr. Text on a terminal has no
-    control characters, and a csv no formulas, unless it is ``raw``.
+    A table that is wider than the terminal shows the columns ``narrow`` and what fits beside them, and says so on stderr; what is still
+    too wide is folded. Text on a terminal has no control characters, and a csv no formulas, unless it is ``raw``.
     """
     sys.stdout.flush()
     if output is Format.TABLE:
-        _print(table, [table.values(row) for row in rows], narrow)
+        _print(table, rows, narrow)
     elif output is Format.PARQUET and sys.stdout.isatty():
         raise UsageError("Parquet is binary: redirect it into a file, for example --format parquet > rows.parquet.")
     else:
@@ -144,13 +150,13 @@ def sentence(words: str, indent: int = 2) -> None:
 
 
 def text(value: Any) -> str:
-    """A value as a person reads it in a table: floats with four digits, counts with separators, no control characters."""
+    """A value as a person reads it in a table: floats with about four digits, counts with separators, no control characters."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4f}" if value == 0 or abs(value) >= 0.001 else f"{value:.1e}"
+        return _number(value)
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, datetime):
@@ -158,39 +164,26 @@ def text(value: Any) -> str:
     return display(str(cell(value)))
 
 
-def _print(table: Table[Any], body: Sequence[Values], narrow: Sequence[str]) -> None:
+def _number(value: float) -> str:
+    size = abs(value)
+    if 0 < size < 0.001:
+        return f"{value:.1e}"
+    return f"{value:,.{4 if size < 10 else 2 if size < 100 else 1}f}"
+
+
+def _print(table: Table[Any], rows: Iterable[Any], narrow: Sequence[str]) -> None:
     # Loaded where a table is printed: every command would pay for the import.
-    from rich.console import Console
+    from facedb.cli import grid
 
+    columns, body = table.columns, [[text(value) for value in table.values(row)] for row in rows]
     # A pipe has no width: rows must not be folded at 80 columns there.
-    width = None if sys.stdout.isatty() else 10_000
-    console = Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
-    shown = _grid(table.columns, body)
-    if (
-        narrow
-        and width is None
-        and console.measure(shown, options=console.options.update(width=10_000)).maximum > console.width
-    ):
-        at = [table.at(name) for name in narrow]
-        shown = _grid([table.columns[k] for k in at], [[row[k] for k in at] for row in body])
-        sys.stderr.write(
-            f"The terminal is too narrow for {len(table.columns) - len(narrow)} more columns; --format csv has them all.\n"
-        )
-    # Rather a line that the terminal folds than a number without its last digits.
-    console.width = max(console.width, console.measure(shown, options=console.options.update(width=10_000)).maximum)
-    with console.capture() as captured:
-        console.print(shown)
-    sys.stdout.write("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    at = range(len(columns)) if width is None else grid.shown(columns, body, narrow, width)
+    if left := len(columns) - len(at):
+        columns, body = tuple(columns[k] for k in at), [[row[k] for k in at] for row in body]
+        sys.stderr.write(f"The terminal is too narrow for {counted(left, 'more column')}; --format csv has them all.\n")
+    sys.stdout.write("\n".join(grid.lines(columns, body, width, _bold)) + "\n")
 
 
-def _grid(columns: Sequence[Column], body: Sequence[Values]) -> Grid:
-    from rich.table import Table as Grid
-
-    grid = Grid(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        grid.add_column(
-            column.name, justify="right" if column.numeric else "left", no_wrap=column.numeric, overflow="fold"
-        )
-    for row in body:
-        grid.add_row(*[text(value) for value in row])
-    return grid
+def _bold(line: str) -> str:
+    return typer.style(line, bold=True) if sys.stdout.isatty() else line

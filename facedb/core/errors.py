@@ -90,6 +90,11 @@ class ConflictError(FacedbError):
     exit_code = ExitCode.CONFLICT
 
 
+def cannot_read(what: str, error: OSError) -> InputError:
+    """The error for a file or folder that the operating system does not give out; ``what`` begins its sentence."""
+    return InputError(f"{what} cannot be read ({error.strerror}): check the path and its permissions.")
+
+
 def first_line(error: BaseException) -> str:
     """The first line of what a library says, which often goes on with a screenful of paths; its type if it says nothing."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

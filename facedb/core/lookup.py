@@ -55,9 +55,14 @@ def run_starts(ordered: NDArray[np.integer], *more: NDArray[np.integer]) -> Int6
     return np.flatnonzero(fresh)
 
 
+def run_lengths(starts: Int64Array, count: int) -> Int64Array:
+    """How long the runs (r,) int64 are into which ``count`` numbers fall, where they begin at ``starts`` (r,)."""
+    return np.diff(starts, append=count)
+
+
 def run_numbers(starts: Int64Array, count: int) -> Int64Array:
     """Which run (count,) int64 each of ``count`` numbers is in, where the runs begin at ``starts`` (r,)."""
-    return np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, count]))
+    return np.repeat(np.arange(len(starts)), run_lengths(starts, count))
 
 
 def as_whole_numbers(scores: Float32Array) -> Int64Array:
@@ -76,7 +81,7 @@ def best_of_runs(
     """
     if not len(starts):
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    lengths = np.diff(np.r_[starts, len(scores)])
+    lengths = run_lengths(starts, len(scores))
     none, best = np.iinfo(np.int64).max, scores == np.repeat(np.maximum.reduceat(scores, starts), lengths)
     low = np.minimum.reduceat(np.where(best, first, none), starts)
     best &= first == np.repeat(low, lengths)

@@ -1,4 +1,4 @@
-"""Datasets, sources, identities and images: the rows that an ingest writes."""
+"""Images: the rows that an ingest writes."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def insert_images(conn: Connection, source_id: int, rows: Sequence[ImageRow]) ->
                     row.size,
                     row.mtime_ns,
                     row.sha256,
-                    _text(row.container),
+                    to_text(row.container),
                     row.container_offset,
                     row.container_length,
                     _list(row.box),
@@ -143,7 +143,7 @@ def update_images(conn: Connection, rows: Sequence[ImageRow]) -> None:
                 "bytes": row.size,
                 "mtime_ns": row.mtime_ns,
                 "sha256": row.sha256,
-                "container": _text(row.container),
+                "container": to_text(row.container),
                 "container_offset": row.container_offset,
                 "container_length": row.container_length,
                 "box": _list(row.box),
@@ -153,10 +153,6 @@ def update_images(conn: Connection, rows: Sequence[ImageRow]) -> None:
             for row in rows
         ],
     )
-
-
-def _text(value: str | None) -> str | None:
-    return None if value is None else to_text(value)
 
 
 def _list(values: Sequence[float] | None) -> list[float] | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from facedb.core.counting import counted
+from facedb.core.counting import are, counted
 from facedb.core.errors import ConflictError, InputError
 from facedb.core.files.paths import display
 from facedb.core.progress import Reporter
@@ -72,14 +72,16 @@ def ingest(
     count: bool = True,
     moved_from: str | None = None,
     allow_empty: bool = False,
+    needs_files: bool = False,
     reporter: Reporter,
 ) -> IngestSummary:
     """Bring ``location`` into ``dataset`` (default: the one it went to before, else named after the folder).
 
     ``options`` are remembered with the source: those given by name change what was said before, a whole SourceOptions
     replaces it. ``contract`` names the model that made the vectors of a source that has no images. ``moved_from`` is the
-    old place of a source that is at ``location`` now. ``allow_empty`` believes a known source of which nothing is left.
-    ``count`` is False where an embed follows, which counts the outcomes for the BI views as well.
+    old place of a source that is at ``location`` now. ``allow_empty`` believes a known source of which nothing is left;
+    ``needs_files`` refuses one that has nothing, and leaves nothing of it. ``count`` is False where an embed follows, which
+    counts the outcomes for the BI views as well.
 
     Raises InputError when the source cannot be read, nothing of it can be used or nothing is left of it, UsageError when
     vectors come without a name for their contract, ConflictError when the dataset's name is taken by another place, the
@@ -130,6 +132,8 @@ def ingest(
                 for n in reader.run():
                     task.advance(n)
             reader.conclude(None if known is None or allow_empty else _gone(work, known, home.place))
+            if needs_files:
+                reader.check_seen(location)
         except BaseException:
             work.part(partial(_drop_if_empty, source_id=source_id, dataset_id=dataset_id))
             raise
@@ -188,11 +192,11 @@ def _gone(work: Work, known: SourceRow, place: Path) -> Callable[[str], InputErr
 
 def _say_what_was_met(reader: Intake, reporter: Reporter) -> None:
     if reader.repeated:
-        reporter.say(f"Named again: {counted(reader.repeated, 'face')}, of which the first mention counts.")
+        reporter.say(f"{counted(reader.repeated, 'face')} named again: only the first mention counts.")
     if reader.not_looked_for:
         reporter.say(
-            f"{display(reader.unlisted[0])} could not be listed: {counted(reader.not_looked_for, 'known image')} below "
-            "such folders: not looked for, stays as before."
+            f"{display(reader.unlisted[0])} could not be listed, so {are(reader.not_looked_for, 'known image')} not looked for "
+            "below such folders and left as before."
         )
     if reader.aliases:
         reporter.say(

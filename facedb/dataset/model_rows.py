@@ -76,8 +76,8 @@ def add_model(
             "contract": Jsonb(dict(contract)),
             "dim": dim,
             "detection": detection,
-            "weights_path": None if weights_path is None else to_text(weights_path),
-            "detector_path": None if detector_path is None else to_text(detector_path),
+            "weights_path": to_text(weights_path),
+            "detector_path": to_text(detector_path),
         },
     ).fetchone()
     assert row is not None  # noqa: S101 - insert ... returning always yields a row
@@ -96,11 +96,7 @@ def _model(row: tuple[Any, ...] | None) -> ModelRow | None:
     if row is None:
         return None
     model = ModelRow(*row)
-    return replace(model, weights_path=_path(model.weights_path), detector_path=_path(model.detector_path))
-
-
-def _path(text: str | None) -> str | None:
-    return None if text is None else from_text(text)
+    return replace(model, weights_path=from_text(model.weights_path), detector_path=from_text(model.detector_path))
 
 
 def model_by_id(conn: Connection, model_id: int) -> ModelRow | None:

@@ -65,7 +65,7 @@ def _pending_image(row: tuple[Any, ...]) -> PendingImage:
         row[0],
         from_text(row[1]),
         from_text(row[2]),
-        None if row[3] is None else from_text(row[3]),
+        from_text(row[3]),
         row[4],
         row[5],
         None if box is None else tuple(box),

@@ -1,1 +1,1 @@
-"""PostgreSQL: connection, embedded server, binary COPY, stores."""
+"""PostgreSQL: connection, sessions, binary COPY, migrations; the embedded server, and the upkeep of any."""

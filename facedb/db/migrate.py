@@ -229,7 +229,7 @@ def _holders(db: Database) -> str:
     """Who holds locks on facedb's tables and views, in words."""
     with db.connection(autocommit=True) as connection:
         rows = connection.execute(_HOLDERS).fetchall()
-    return ", ".join(f"process {pid} of {role} ({program or 'unnamed'})" for pid, role, program in rows)
+    return ", ".join(session.in_words(*row) for row in rows)
 
 
 def _views() -> Path:

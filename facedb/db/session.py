@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from typing import Any
 
 import psycopg
@@ -43,14 +43,14 @@ class PoolerError(DatabaseError):
         )
 
 
-def libpq_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
+def libpq_variables() -> list[str]:
     """The names of the variables in the environment that libpq may take parameters from."""
-    return sorted(name for name in environ if name.startswith("PG"))
+    return sorted(name for name in os.environ if name.startswith("PG"))
 
 
-def without_libpq_variables(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+def without_libpq_variables() -> dict[str, str]:
     """The environment for a program that is to reach the embedded server and nothing else."""
-    return {name: value for name, value in environ.items() if not name.startswith("PG")}
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 
 def connect(dsn: str, *, own: bool, autocommit: bool = False, **parameters: Any) -> Connection:
@@ -60,7 +60,7 @@ def connect(dsn: str, *, own: bool, autocommit: bool = False, **parameters: Any)
     """
     # A parameter, not a setting: it outranks what a role or a database is told to use.
     parameters["client_encoding"] = "utf8"
-    with _own_parameters() if own else _nothing():
+    with _own_parameters() if own else nullcontext():
         conn = psycopg.connect(dsn, autocommit=True, fallback_application_name="facedb", **parameters)
     try:
         settle(conn)
@@ -89,6 +89,11 @@ def expect_same(conn: Connection) -> None:
     row = conn.execute(SQL["whose"]).fetchone()
     if row is None or row[0] != _token(conn):
         raise PoolerError
+
+
+def in_words(pid: int, role: str, program: str | None) -> str:
+    """A session of the server as an error names it, by the columns of pg_stat_activity."""
+    return f"process {pid} of {role} ({program or 'unnamed'})"
 
 
 def _token(conn: Connection) -> str:
@@ -120,11 +125,6 @@ def _expect_whole_sessions(conn: Connection, dsn: str, parameters: Mapping[str, 
 def _served_by(conn: Connection) -> int:
     row = conn.execute("select pg_backend_pid()").fetchone()
     return int(row[0]) if row else 0
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 @contextmanager

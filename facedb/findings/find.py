@@ -18,9 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.finding import LIKELY, Kind, Role
-from facedb.findings.cores.chance import Rules
 from facedb.findings.cores.folders import folders
-from facedb.findings.cores.persons import Ends
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import EQUAL, NEAR, Hashes, find_copies
 from facedb.findings.finding_table import FindingTable, Weigh, ranked
@@ -42,13 +40,10 @@ _ALONE = Company()
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The ranked ``table`` with what it was measured against: the scale's ``ends`` and the ``rules``; ``told`` is
-    what the findings say of flagged pairs."""
+    """The ranked ``table``; ``told`` is what the findings say of flagged pairs."""
 
     table: FindingTable
     told: Told
-    ends: Ends
-    rules: Rules
 
 
 def find(
@@ -85,7 +80,7 @@ def find(
     close = (
         likeness.merges()
         | (likeness.sameness >= study.rules.alike)
-        | (likeness.links.max_score >= study.ends.cut(CLOSE_SHARE))
+        | (likeness.links.max_score >= who.ends.cut(CLOSE_SHARE))
     )
     told = [find_likenesses(likeness, close & ~single), alone, strays, mixed, copies]
     if seen.names is not None:
@@ -96,7 +91,7 @@ def find(
     told_of = Told(found, parts)
     if outside is not None or weigh is not None:
         found = ranked([found, *([] if outside is None else [outside])], weigh)
-    return Findings(replace(found, partner=swaps(found)), told_of, study.ends, study.rules)
+    return Findings(replace(found, partner=swaps(found)), told_of)
 
 
 def unlabelled_copies(gallery: Gallery, hashes: Hashes, flagged: Flagged) -> FindingTable:

@@ -17,18 +17,18 @@ from facedb.core.records import Float64Array, Int64Array
 class FindingTable:
     """Findings as columns (m,), and their faces as columns (f,).
 
-    ``kind`` (Kind); ``confidence``; ``identity_a`` and ``identity_b``, labels, -1: none (both
-    for duplicates without labels, and for newcomers; of a face without a label whom it shows, and the next best);
-    ``faces_a``/``faces_b`` of
-    ``size_a``/``size_b`` faces concerned on each side; ``max_score`` and ``mean_score``, NaN where there is none (of the
-    flagged pairs for merge and look-alike; to the other core for strays; between the groups for mixed; of the copies,
-    there the lowest for the mean); ``own_score``, the mean to the rest of the own core (inside the second group for
-    mixed), and ``own_best``; ``usual`` and ``spread``, mean and standard deviation of the own scores in the core of folder
-    a; ``sameness`` to the other side, its ``margin`` over the own core and ``runner_up``, that over the next other core;
-    ``distance`` of hashes in bits, -1 unknown; ``equal``, 1 for files with equal bytes; ``agreement``
-    of the pictures of copies, the lowest, NaN where they were not looked at; ``group`` of merges, 0: none, with
-    ``lowest``, the smallest sameness between members; ``partner``, the stray that points back, -1: none; ``outside``, how many of the
-    faces have no label.
+    - ``kind`` (Kind) and ``confidence``.
+    - ``identity_a`` and ``identity_b``, labels, -1: none (both for duplicates without labels, and for newcomers); of a face without a label
+      whom it shows, and the next best. ``faces_a`` of ``size_a`` faces are concerned on one side, ``faces_b`` of ``size_b`` on the other.
+    - ``max_score`` and ``mean_score``, NaN where there is none: of the flagged pairs for merge and look-alike; to the other core for
+      strays; between the groups for mixed; of the copies, where the mean is the lowest.
+    - ``own_score``, the mean to the rest of the own core (inside the second group for mixed), and ``own_best``; ``usual`` and ``spread``,
+      mean and standard deviation of the own scores in the core of folder a.
+    - ``sameness`` to the other side, its ``margin`` over the own core and ``runner_up``, that over the next other core.
+    - Of copies: ``distance`` of hashes in bits, -1 unknown; ``equal``, 1 for files with equal bytes; ``agreement`` of the pictures, the
+      lowest, NaN where they were not looked at.
+    - ``group`` of merges, 0: none, with ``lowest``, the smallest sameness between members; ``partner``, the stray that points back, -1:
+      none; ``outside``, how many of the faces have no label.
 
     ``member_finding`` (index into the findings), ``member_row`` (gallery row), ``member_role`` (Role).
     """

@@ -9,8 +9,8 @@ import numpy as np
 from facedb.findings.cores.asides import find_ties, settle_ties
 from facedb.findings.cores.chance import Rules, measure_chance
 from facedb.findings.cores.folders import Folders, folders
-from facedb.findings.cores.peel import Peeled, peel
-from facedb.findings.cores.persons import Ends, Persons, ends, ends_of_cores, folder_sums, persons
+from facedb.findings.cores.peel import Peeled, own_scores, peel
+from facedb.findings.cores.persons import Persons, ends, ends_of_cores, folder_sums, persons
 from facedb.findings.duplicates import NEAR
 from facedb.findings.odds.same_person import TwoGroups, two_groups
 from facedb.findings.rates.genuine_scores import GenuineScores
@@ -32,7 +32,6 @@ class FolderStudy:
     """
 
     parts: Folders
-    ends: Ends
     peeled: Peeled
     who: Persons
     rules: Rules
@@ -64,20 +63,16 @@ def study_folders(gallery: Gallery) -> FolderStudy:
             _measure_again(gallery, parts, peeled)
     odds = two_groups(gallery.vectors, parts, who, peeled.own_mean, peeled.group, start=rough, mates_hold=mates_hold)
     rules = Rules.of(measure_chance(gallery.vectors, parts, who, peeled.own_mean, peeled.group))
-    return FolderStudy(parts, scale, peeled, who, rules, odds, genuine)
+    return FolderStudy(parts, peeled, who, rules, odds, genuine)
 
 
 def _measure_again(gallery: Gallery, parts: Folders, peeled: Peeled) -> None:
     """Own scores of the folders whose core was exchanged; they are small, so one by one."""
     core = peeled.group == 0
     for k in np.unique(parts.folder_of[np.flatnonzero(~core)]).tolist():
-        rows = parts.order[parts.starts[k] : parts.starts[k] + parts.sizes[k]]
+        rows = parts.rows(k)
         inside = rows[core[rows]]
         if len(inside) == 0 or len(inside) * 2 > len(rows):
             continue
-        score = gallery.vectors[rows] @ gallery.vectors[inside].T
-        apart = gallery.image_ids[rows][:, None] != gallery.image_ids[inside][None, :]
-        others = apart.sum(axis=1)
-        mean = np.where(apart, score, 0).sum(axis=1) / np.maximum(others, 1)
-        peeled.own_mean[rows] = np.where(others > 0, mean, np.nan)
-        peeled.own_best[rows] = np.where(others > 0, np.where(apart, score, -2).max(axis=1), np.nan)
+        mean, best = own_scores(gallery.vectors, gallery.image_ids, rows, inside)
+        peeled.own_mean[rows], peeled.own_best[rows] = mean, best

@@ -69,7 +69,7 @@ def grade(
     a stray finding of its row or a mixed folder whose second person has it; a copy by a duplicate with both rows. A copy
     in a foreign folder is a stray as well, so either class names it. A mixed folder is named by a mixed finding of its label.
     For the reliability every finding that names an item is true, also where another one did so before; findings about photos state no
-    mistake and do not count.
+    mistake and do not count, and those about photos without a label have no rank either: there is no label that could be wrong.
 
     ``true`` are mistakes that nobody is asked to find: findings that name no item but one of those hold and have no rank. Of what is
     ``unjudged`` nobody knows whether it is a mistake: findings that name nothing else count nowhere.
@@ -79,9 +79,10 @@ def grade(
     hit: list[int] = []
     first_unjudged = len(items) + len(true)
     holds = np.zeros(len(found), bool)
-    counts = found.kind != Kind.PHOTO
+    labelled = ~np.isin(found.kind, (Kind.UNLABELLED, Kind.NEWCOMER))
+    counts = labelled & (found.kind != Kind.PHOTO)
     standing = passed = 0
-    for k in range(len(found)):
+    for k in np.flatnonzero(labelled).tolist():
         named, alike = names.of(found, k)
         lowest = min((*named, *alike), default=first_unjudged)
         holds[k] = lowest < first_unjudged

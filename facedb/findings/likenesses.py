@@ -121,7 +121,7 @@ def _best_between(
     """The rows of the highest pair of two folders, without those that are explained already unless nothing else is left."""
     sides = []
     for folder in (one, two):
-        rows = parts.order[parts.starts[folder] : parts.starts[folder] + parts.sizes[folder]]
+        rows = parts.rows(folder)
         sides.append(rows[~hidden[rows]] if not hidden[rows].all() else rows)
     score = vectors[sides[0]] @ vectors[sides[1]].T
     i, j = np.unravel_index(int(score.argmax()), score.shape)

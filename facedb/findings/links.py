@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.lookup import as_whole_numbers, best_of_runs, run_numbers, run_starts
+from facedb.core.lookup import as_whole_numbers, best_of_runs, run_lengths, run_numbers, run_starts
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
 from facedb.findings.cores.folders import Folders
 from facedb.findings.flagged import Pairs
@@ -52,8 +52,7 @@ class Runs:
     @property
     def lengths(self) -> Int64Array:
         """How many values each link has, int64 (k,)."""
-        lengths: Int64Array = np.diff(np.r_[self.starts, len(self.values)])
-        return lengths
+        return run_lengths(self.starts, len(self.values))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.finding import CERTAIN, LIKELY
-from facedb.core.lookup import places, run_starts
+from facedb.core.lookup import places, run_lengths, run_starts
 from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.cores.asides import find_asides
 from facedb.findings.cores.folders import Folders
@@ -76,7 +76,7 @@ def _better_elsewhere(
     order = np.lexsort((folder, -same, face))
     face, folder, same = face[order], folder[order], same[order]
     first = run_starts(face)
-    several = np.diff(np.r_[first, len(face)]) > 1
+    several = run_lengths(first, len(face)) > 1
     following = np.zeros(len(first))
     following[several] = same[first[several] + 1]
     return face[first], folder[first], following

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.errors import UsageError
+from facedb.core.lookup import run_starts
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,7 +52,7 @@ def plan_blocks(identity_ids: NDArray[np.integer], *, first_new: int = 0, target
     if not 0 <= first_new <= count:
         raise UsageError(f"first_new is {first_new}, outside the gallery of {count} rows.")
     fresh = identity_ids[first_new:]
-    borders = np.append(np.flatnonzero(fresh[1:] != fresh[:-1]) + 1 + first_new, count)
+    borders = np.append(run_starts(fresh)[1:] + first_new, count)
     blocks: list[Block] = []
     start = first_new
     while start < count:

@@ -56,9 +56,7 @@ class Embeddings:
         return pa.table(
             {
                 "path": pa.array([to_text(path) for path in self.paths], pa.string()),
-                "identity": pa.array(
-                    [None if name is None else to_text(name) for name in self.identities], pa.string()
-                ),
+                "identity": pa.array([to_text(name) for name in self.identities], pa.string()),
                 "ordinal": pa.array(self.ordinals, pa.int32()),
                 "norm": pa.array(self.norms, pa.float32()),
                 "vector": pa.FixedSizeListArray.from_arrays(flat, dim),

@@ -214,9 +214,7 @@ def load_gallery(
     db: Database, conn: Connection, scan: ScanRow, cache_dir: Path | None, reporter: Reporter
 ) -> tuple[GalleryFaces, Float32Array]:
     """The faces that a scan compared, under the labels it had, and their vectors; raises InputError when some are gone."""
-    ledger = pair_rows.ledger(conn, scan.id)
-    wanted = np.concatenate([b.embedding_ids for b in ledger]) if ledger else np.empty(0, np.int64)
-    labels = np.concatenate([b.identity_ids for b in ledger]) if ledger else np.empty(0, np.int32)
+    wanted, labels = pair_rows.members(pair_rows.ledger(conn, scan.id))
     model = model_rows.model_by_id(conn, scan.model_id)
     assert model is not None  # noqa: S101 - a scan has its model by foreign key
     with GallerySnapshot(db.open, model, cache_dir) as snapshot:

@@ -49,16 +49,7 @@ def write_evaluation(
     assert row is not None  # noqa: S101 - insert ... returning always yields a row
     key = int(row[0])
     for c in classes:
-        parameters = {
-            "evaluation_id": key,
-            "class": c.name,
-            "planted": c.planted,
-            "found": c.found,
-            "average_precision": c.average_precision,
-            "first_rank": c.first_rank,
-            "last_rank": c.last_rank,
-        }
-        conn.execute(SQL["add_evaluation_class"], parameters)
+        conn.execute(SQL["add_evaluation_class"], {"evaluation_id": key, "class": c.name, **asdict(c)})
     ranks, precisions, recalls = ([point[k] for point in curve] for k in range(3))
     conn.execute(
         SQL["add_evaluation_points"],
@@ -68,15 +59,6 @@ def write_evaluation(
         if tenth.findings:
             conn.execute(SQL["add_evaluation_tenth"], {"evaluation_id": key, **asdict(tenth)})
     for number, miss in enumerate(misses, start=1):
-        conn.execute(
-            SQL["add_evaluation_miss"],
-            {
-                "evaluation_id": key,
-                "number": number,
-                "class": miss.name,
-                "identity_a": miss.identity_a,
-                "identity_b": miss.identity_b,
-                "images": list(miss.images),
-            },
-        )
+        given = {**asdict(miss), "class": miss.name, "images": list(miss.images)}
+        conn.execute(SQL["add_evaluation_miss"], {"evaluation_id": key, "number": number, **given})
     return key

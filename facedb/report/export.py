@@ -94,7 +94,7 @@ def choose_format(what: str, path: Path, wanted: str | None) -> str:
     known = _SUFFIXES.get(path.suffix.lower())
     if wanted is None and known is None and path.suffix:
         raise UsageError(
-            f"The suffix {path.suffix} says no format: give --format ({', '.join(formats)}) or another name."
+            f"The suffix {path.suffix} stands for no format: give --format ({', '.join(formats)}) or another name."
         )
     chosen = wanted or known or formats[0]
     if chosen not in formats:
@@ -156,10 +156,10 @@ def _dataset_meant(db: Database, scan_id: int | None, reporter: Reporter) -> str
         if scan_id is not None or scan_rows.latest_scan(conn) is not None:
             covered = find_scan(conn, scan_id).datasets or ()
     if len(names) > 1 and len(covered) == 1:
-        reporter.say(f"Of the dataset {names[covered[0]]}, as the scan; --dataset takes another one.")
+        reporter.say(f"Only the dataset {names[covered[0]]}, which the scan covers; --dataset names another one.")
         return names[covered[0]]
     if len(names) > 1:
-        reporter.say(f"Of all {len(names)} datasets ({', '.join(sorted(names.values()))}); --dataset takes one.")
+        reporter.say(f"From all {len(names)} datasets ({', '.join(sorted(names.values()))}); --dataset takes one.")
     return None
 
 

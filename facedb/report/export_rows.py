@@ -37,7 +37,7 @@ def embedded_faces(
     """Faces of a contract by dataset, identity and path."""
     parameters = {"model_id": model_id, "dataset": dataset, "identity_id": identity_id}
     return [
-        EmbeddedFace(row[0], None if row[1] is None else from_text(row[1]), from_text(row[2]), *row[3:])
+        EmbeddedFace(row[0], from_text(row[1]), from_text(row[2]), *row[3:])
         for row in conn.execute(SQL["embedded_faces"], parameters)
     ]
 

@@ -1,4 +1,4 @@
-"""Reading results: links, pairs, rejects, datasets and more, as the values of the rows that `records` defines."""
+"""Reading results: links, pairs, rejects, datasets and more, as values in the columns of `result_columns`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from facedb.core.choices import one_of
-from facedb.core.counting import counted
+from facedb.core.counting import are, counted
 from facedb.core.files.paths import display
 from facedb.core.rejects import IGNORED, REJECTED
 from facedb.core.row_schema import Table, table
@@ -78,7 +78,7 @@ def remarks_on_links(db: Database, selection: Selection) -> list[str]:
     ]
     hidden = sum(not new for _, _, new in rejected)
     if hidden and not selection.rejected:
-        lines.append(f"{counted(hidden, 'link')} that a person called different: hidden; --all shows them.")
+        lines.append(f"{are(hidden, 'link')} hidden that a person called different; --all shows them.")
     return lines
 
 

@@ -1,9 +1,9 @@
 """A list of mistakes that people made, to grade findings against: a CSV with the columns of `facedb findings`.
 
-``class`` (merge, stray, duplicate or mixed; look-alike and photo rows are no mistakes and are passed over), ``identity_a``, ``identity_b``
-and ``images`` (paths, as a JSON list or separated by semicolons). A merge needs both identities, a stray its image, a duplicate two
-images or more, a mixed folder its identity. So the output of ``facedb findings --format csv``, with the wrong rows deleted and the
-missing ones added, is such a list.
+``class`` (merge, stray, duplicate or mixed; rows of the other classes name no mistake in the labels and are passed over),
+``identity_a``, ``identity_b`` and ``images`` (paths, as a JSON list or separated by semicolons). A merge needs both identities, a stray
+its image, a duplicate two images or more (and no identity where they have no label), a mixed folder its identity. So the output of
+``facedb findings --format csv``, with the wrong rows deleted and the missing ones added, is such a list.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from facedb.report.evaluation_rows import MissRow
 from facedb.scan.findings import finding_rows
 from facedb.sources.tables.csv_table import TextTable
 
-_NO_MISTAKES = ("look-alike", "photo")
+_NO_MISTAKES = ("look-alike", "photo", "unlabelled", "newcomer")
 CLASSES = ("merge", "stray", "swap", "duplicate", "mixed", *_NO_MISTAKES)
 
 
@@ -71,13 +71,18 @@ def _item(
 ) -> Item:
     """One listed mistake in keys: labels are keys of identities, rows keys of images."""
     where = f"{file}, row {number}"
-    if row.identity_a not in identities:
+    if row.identity_a not in identities and (row.identity_a or row.name != "duplicate"):
         raise InputError(f"{where}: the scan has no identity {row.identity_a!r}.")
     if row.identity_b is not None and row.identity_b not in identities:
         raise InputError(f"{where}: the scan has no identity {row.identity_b!r}.")
     missing = [path for path in row.images if path not in images]
     if missing:
         raise InputError(f"{where}: the scan has no image {missing[0]!r}.")
+    if row.name == "duplicate":
+        if len(row.images) < 2:
+            raise InputError(f"{where}: a duplicate needs two images.")
+        first, second = (images[path] for path in row.images[:2])
+        return Item("duplicate", first[1], second[1], tuple(images[path][0] for path in row.images))
     a = identities[row.identity_a]
     b = a if row.identity_b is None else identities[row.identity_b]
     if row.name == "merge":
@@ -86,11 +91,6 @@ def _item(
         return Item("merge", a, b, ())
     if row.name == "mixed":
         return Item("mixed", a, b, ())
-    if row.name == "duplicate":
-        if len(row.images) < 2:
-            raise InputError(f"{where}: a duplicate needs two images.")
-        first, second = (images[path] for path in row.images[:2])
-        return Item("duplicate", first[1], second[1], tuple(images[path][0] for path in row.images))
     # A stray is followed by the foreign face it is closest to, as in the output of `facedb findings`.
     own = [path for path in row.images if images[path][1] == a]
     if not own:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg import sql
+
 from facedb.core.files.paths import from_text, to_text
 from facedb.db import audit
 from facedb.db.connection import Connection
 from facedb.db.queries import load
+from facedb.scan.findings import finding_rows
 
 SQL = load("review", "decisions")
 
@@ -138,8 +141,14 @@ def verdicts(
     conn: Connection, *, dataset: str | None = None, kind: str | None = None, history: bool = False
 ) -> list[VerdictRow]:
     """The verdicts that stand, newest first; with ``history`` also those that something newer replaced."""
-    rows = conn.execute(SQL["history" if history else "standing"], {"dataset": dataset, "kind": kind})
+    view = sql.Identifier("bi", "verdict_history" if history else "verdicts")
+    rows = conn.execute(sql.SQL(SQL["verdicts"]).format(view=view), {"dataset": dataset, "kind": kind})
     return [VerdictRow(*decoded(row, 3, 4, 5, 6, 7)) for row in rows]
+
+
+def hidden_people(conn: Connection) -> frozenset[int]:
+    """Who was hidden from review, by the keys of identities."""
+    return frozenset(row[0] for row in conn.execute(SQL["hidden_people"]))
 
 
 def rejected_links(
@@ -152,8 +161,8 @@ def rejected_links(
 
 def identity_names(conn: Connection, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
     """Name and dataset of identities by key."""
-    rows = conn.execute(SQL["identity_names"], {"ids": list(ids)})
-    return {row[0]: (from_text(row[1]), row[2]) for row in rows}
+    names = finding_rows.identity_names(conn, ids)
+    return {key: (from_text(name), dataset) for key, (name, dataset) in names.items()}
 
 
 def images_by_key(conn: Connection, ids: Sequence[int]) -> dict[int, PlannedImage]:
@@ -237,4 +246,4 @@ def certain_findings(conn: Connection, scan_id: int, certain: float, dataset: st
 
 def decoded(row: Sequence[Any], *places: int) -> list[Any]:
     """A row with the names at ``places`` as file names again."""
-    return [from_text(value) if k in places and value is not None else value for k, value in enumerate(row)]
+    return [from_text(value) if k in places else value for k, value in enumerate(row)]

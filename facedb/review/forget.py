@@ -2,9 +2,9 @@
 
 Everything that was made of the photos goes in one transaction: faces, vectors, bystanders, pairs, links, findings, verdicts, steps of
 plans, misses of evaluations; of a person also the faces in photos of others that are known to be this one. Then the caches go, and last
-the tables are rewritten (`facedb.db.upkeep.wipe`). Links and findings of the labels
-that a scan gave the faces go as a whole, since their numbers were counted with them: the next scan counts anew. Histograms of scores and
-the ledgers of scans stay: they hold counts and numbers of rows, no vector and no name. The audit keeps keys and counts.
+the tables are rewritten (`facedb.db.upkeep.wipe`). Links and findings of the labels that a scan gave the faces go as a whole, since their
+numbers were counted with them: the next scan counts anew. Histograms of scores and the ledgers of scans stay: they hold counts and numbers
+of rows, no vector and no name. The audit keeps keys and counts.
 """
 
 from __future__ import annotations
@@ -31,10 +31,12 @@ from facedb.db.locks import once_free
 from facedb.db.queries import load
 from facedb.db.server import process
 from facedb.db.server.account import server_log
+from facedb.db.session import in_words
 from facedb.db.upkeep.wipe import wipe
 from facedb.db.wait import Say
 from facedb.review.people import find_identity
 from facedb.review.verdicts import below_roots
+from facedb.scan import retention
 from facedb.scan.faces.gallery import cache_folder
 from facedb.scan.tiles import chunks
 from facedb.scan.tiles.chunks import Folder
@@ -150,7 +152,7 @@ def finish(db: Database, *, home: Path | None, say: Say) -> None:
 def _alone(conn: Connection) -> None:
     others = once_free(lambda: conn.execute(SQL["at_work"]).fetchall())
     if others:
-        who = ", ".join(f"process {pid} of {role} ({program or 'unnamed'})" for pid, role, program in others)
+        who = ", ".join(in_words(*other) for other in others)
         raise ConflictError(
             f"Another facedb is at work here ({who}) and could bring back what goes; wait for it, then run this again."
         )
@@ -183,7 +185,7 @@ def _rows(conn: Connection, subject: Subject) -> _Done:
     in_chunks = tuple(chunks.given_up(conn, models))
     scans = [row[0] for row in conn.execute(SQL["own_scans"], {"dataset": dataset})] if dataset is not None else []
     for scan in scans:
-        conn.execute(SQL["drop_scan"], {"scan_id": scan})
+        conn.execute(retention.SQL["drop_scan"], {"scan_id": scan})
     pairs = conn.execute(SQL["drop_pairs"]).fetchall()
     findings = _count(conn, "drop_findings")
     conn.execute(SQL["part_swaps"])
@@ -265,10 +267,8 @@ _File = tuple[str, str, bool, bytes]
 
 
 def _files(conn: Connection) -> list[_File]:
-    return [
-        (from_text(root), from_text(path), inside, bytes(sha))
-        for root, path, inside, sha, _ in conn.execute(SQL["files"])
-    ]
+    rows = conn.execute(SQL["files"])
+    return [(from_text(root), from_text(path), inside, bytes(sha)) for root, path, inside, sha in rows]
 
 
 def _is_there(root: str, path: str, _inside: bool, _sha256: bytes) -> bool:

@@ -32,7 +32,7 @@ class FoundImage:
 
 def find_identities(conn: Connection, name: str | None, dataset: str | None) -> list[IdentityRow]:
     """Identities called ``name`` (as a file name; None: whatever they are called), in every dataset or in one."""
-    rows = conn.execute(SQL["find_identities"], {"name": None if name is None else to_text(name), "dataset": dataset})
+    rows = conn.execute(SQL["find_identities"], {"name": to_text(name), "dataset": dataset})
     return [IdentityRow(row[0], from_text(row[1]), row[2]) for row in rows]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from facedb.core import names as spelling
 from facedb.core.errors import ConflictError, NotFoundError, UsageError
 from facedb.core.files.paths import QUARANTINE, display, from_text, to_text
@@ -49,7 +47,7 @@ def _looking_like(conn: Connection, name: str, dataset: str | None) -> list[Iden
     return found
 
 
-def find_or_make(conn: Connection, name: str, dataset: str, *, asked: str | None = None, new: bool = False) -> int:
+def find_or_make(conn: Connection, name: str, dataset: str, *, asked: str | None, new: bool) -> int:
     """The key of the identity ``name``, made in ``dataset`` where there is none; the caller commits.
 
     ``asked`` is the dataset that a person named. A name that is a slip away from one that is there is taken for that slip, unless ``new``
@@ -82,9 +80,9 @@ def make(conn: Connection, dataset_id: int, name: str) -> int:
     return name_rows.add_identity(conn, dataset_id, text)
 
 
-def free_name(conn: Connection, dataset: str, taken: Collection[str] = ()) -> str:
+def free_name(conn: Connection, dataset: str) -> str:
     """A name for a person whom nobody named: ``unknown 1``, or the next number that ``dataset`` has not."""
-    there = {row.name for row in name_rows.find_identities(conn, None, dataset)} | set(taken)
+    there = {row.name for row in name_rows.find_identities(conn, None, dataset)}
     number = 1
     while f"unknown {number}" in there:
         number += 1

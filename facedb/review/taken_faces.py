@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from facedb.core.errors import ConflictError, NotFoundError, UsageError
 from facedb.core.files.paths import display, from_text
@@ -95,16 +96,9 @@ def expect_seen(conn: Connection, image_id: int, seen: int | None) -> None:
         raise ConflictError(f"{display(str(by))} took a face of this photo while you looked at it: look again.")
 
 
-def _say(conn: Connection, parameters: dict[str, object], answer: str) -> int:
+def _say(conn: Connection, parameters: dict[str, Any], answer: str) -> int:
     row = conn.execute(SQL["take" if answer == "other-face" else "take_back"], parameters).fetchone()
     assert row is not None  # noqa: S101 - insert ... returning always yields a row
-    audit.note(
-        conn,
-        "verdict",
-        "image",
-        int(str(parameters["image_id"])),
-        by=str(parameters["said_by"]),
-        on="say_photo",
-        verdict=answer,
-    )
+    image_id, by = parameters["image_id"], parameters["said_by"]
+    audit.note(conn, "verdict", "image", image_id, by=by, on="say_photo", verdict=answer)
     return int(row[0])

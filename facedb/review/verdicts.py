@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from facedb.core.choices import ending, one_of
 from facedb.core.errors import ConflictError, InputError, NotFoundError, UsageError
@@ -188,7 +189,7 @@ def _statements(file: Path, table: TextTable) -> Iterator[Statement]:
         where = f"{file}, line {line}"
         if cells is None or len(cells) > len(names):
             raise InputError(
-                f"{where}: the row has other cells than the header; put a cell that holds a separator into quotes."
+                f"{where}: the row does not fit the header; put a cell that holds a separator into quotes."
             )
         row = dict(zip(names, cells, strict=True))
         kind, a, verdict = (row[name].strip() for name in ("kind", "a", "verdict"))
@@ -198,15 +199,8 @@ def _statements(file: Path, table: TextTable) -> Iterator[Statement]:
             raise InputError(f"{where}: a name goes on over the end of its line; close the quote before it.")
         if verdict not in ANSWERS.get(kind, ()):
             raise InputError(f"{where}: a verdict on a {kind!r} cannot be {verdict!r}; see `facedb verdict --help`.")
-        yield Statement(
-            kind,
-            a,
-            verdict,
-            row.get("b") or None,
-            row.get("target") or None,
-            row.get("note") or None,
-            row.get("by") or None,
-        )
+        others: dict[str, Any] = {name: row.get(name) or None for name in ("b", "target", "note", "by")}
+        yield Statement(kind, a, verdict, **others)
 
 
 def statement_of(row: Mapping[str, object]) -> Statement:
@@ -215,19 +209,13 @@ def statement_of(row: Mapping[str, object]) -> Statement:
     for name in row:
         one_of("A column of verdicts", name, known)
     # A data frame says NaN where a cell is empty, and NaN is the one value that differs from itself.
-    given = {name: str(value) for name, value in row.items() if value is not None and value == value and value != ""}
+    given: dict[str, Any] = {
+        name: str(value) for name, value in row.items() if value is not None and value == value and value != ""
+    }
     for name in ("kind", "a", "verdict"):
         if name not in given:
             raise UsageError(f"A verdict needs kind, a and verdict; {name!r} is missing in {dict(row)!r}.")
-    return Statement(
-        given["kind"],
-        given["a"],
-        given["verdict"],
-        given.get("b"),
-        given.get("target"),
-        given.get("note"),
-        given.get("by"),
-    )
+    return Statement(**given)
 
 
 def say_all(
@@ -239,18 +227,8 @@ def say_all(
     keys = []
     with db.connection() as conn:
         for number, statement in enumerate(statements, 1):
-            said = Statement(
-                statement.kind,
-                statement.a,
-                statement.verdict,
-                statement.b,
-                statement.target,
-                statement.note,
-                statement.by or by,
-                new,
-            )
             try:
-                keys.append(_say(conn, said, dataset))
+                keys.append(_say(conn, replace(statement, by=statement.by or by, new=new), dataset))
             except (UsageError, NotFoundError, ConflictError) as error:
                 raise type(error)(f"{file}, row {number}: {error}") from error
     learn_in(db)
@@ -275,19 +253,15 @@ def listed(
             v.id,
             v.kind,
             v.verdict,
-            _text(subject(v, "a")),
-            _text(subject(v, "b")),
-            _text(v.target),
+            to_text(subject(v, "a")),
+            to_text(subject(v, "b")),
+            to_text(v.target),
             v.note,
             v.said_by,
             v.said_at,
         )
         for v in rows[:limit]
     ]
-
-
-def _text(name: str | None) -> str | None:
-    return None if name is None else to_text(name)
 
 
 def subject(verdict: VerdictRow, side: str) -> str | None:

@@ -61,7 +61,7 @@ def conclude(
         total, links, certain_above = sum(map(len, flagged)), 0, None
     else:
         total, links = _write_labelled(conn, scan_id, compared, flagged, studied, strangers, beside, names=names)
-        certain_above = studied.odds.certain_above(studied.ends)
+        certain_above = studied.odds.certain_above(studied.who.ends)
     beside.indexed()
     scan_rows.finish_scan(conn, scan_id, pairs=total, links=links, certain_above=certain_above, made_by=make())
     lessons.follow_on(conn, scan_id)

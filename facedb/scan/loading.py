@@ -81,7 +81,7 @@ class FaceFilter:
     unlabelled: bool = False
 
     def stored(self) -> dict[str, object]:
-        """As `facedb.scan.which_scan` keeps it."""
+        """As the column ``scope`` of a scan keeps it."""
         datasets = None if self.datasets is None else list(self.datasets)
         scope: dict[str, object] = {"datasets": datasets, "min_face": self.min_face, "min_quality": self.min_quality}
         return scope | {"unlabelled": True} if self.unlabelled else scope
@@ -93,7 +93,7 @@ class FaceFilter:
         with every other by whoever works on the scan.
         """
         if self.unlabelled:
-            faces = replace(faces, identity_ids=np.where(faces.identity_ids > 0, 0, own_labels(faces.embedding_ids)))
+            faces = replace(faces, identity_ids=np.where(faces.identity_ids > 0, 0, _own_labels(faces.embedding_ids)))
         keep = faces.identity_ids < 0 if self.unlabelled else faces.identity_ids > 0
         if self.datasets is not None:
             keep &= np.isin(faces.dataset_ids, np.array(self.datasets, np.int32))
@@ -104,7 +104,8 @@ class FaceFilter:
         return faces.take(np.flatnonzero(keep))
 
 
-def own_labels(embedding_ids: Int64Array) -> Int32Array:
+def _own_labels(embedding_ids: Int64Array) -> Int32Array:
+    """A label (n,) for each of ``embedding_ids`` (n,) that no identity has: its negative."""
     if len(embedding_ids) and int(embedding_ids.max()) > np.iinfo(np.int32).max:
         raise UsageError(
             "Faces without labels cannot be scanned in a database that has numbered this many embeddings: ingest them into a new one."
@@ -173,18 +174,14 @@ class Loading:
                 reporter=self.reporter,
             )
             conn.commit()
+            vectors = np.empty((0, self.model.dim), np.float32)
             if plan.finished is not None:
-                return (
-                    plan,
-                    choice,
-                    OutsideFaces(outside.take(np.empty(0, np.int64)), np.empty((0, self.model.dim), np.float32)),
-                )
+                return plan, choice, OutsideFaces(outside.take(np.empty(0, np.int64)), vectors)
             inside = choice.vectors_of(plan.faces.embedding_ids)
             folder = self._folder(plan.faces, len(outside), held=inside is not None)
-            wanted = (
-                outside.embedding_ids if inside is not None else np.r_[plan.faces.embedding_ids, outside.embedding_ids]
-            )
-            vectors = np.empty((0, self.model.dim), np.float32)
+            wanted = outside.embedding_ids
+            if inside is None:
+                wanted = np.r_[plan.faces.embedding_ids, wanted]
             if len(wanted):
                 vectors = snapshot.vectors(
                     wanted, connections=options.connections, reporter=self.reporter, folder=folder
@@ -228,7 +225,7 @@ class Loading:
     def _say_who_is_compared(self, there: GalleryFaces, compared: int, outside: int) -> None:
         if self.chosen.unlabelled:
             self.reporter.say(
-                f"{counted(compared, 'face')} without a label: each is compared with every other, and only duplicates are told."
+                f"{counted(compared, 'face')} without a label: each is compared with every other, and only duplicates are reported."
             )
             return
         others = len(replace(self.chosen, unlabelled=True).faces(there)) - outside

@@ -81,5 +81,5 @@ class PairFile:
         folder = self._folder or tempfile.gettempdir()
         return FacedbError(
             f"The flagged pairs of this scan cannot be kept in {folder} ({first_line(error)}): "
-            "make room there, or see to it that it can be written, and run this again."
+            "make room there or make it writable, and run this again."
         )

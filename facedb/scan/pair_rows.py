@@ -162,6 +162,12 @@ def ledger(conn: Connection, scan_id: int) -> list[LedgerBlock]:
     ]
 
 
+def members(blocks: Sequence[LedgerBlock]) -> tuple[Int64Array, Int32Array]:
+    """Who is in some blocks: embeddings int64 (n,) and their labels int32 (n,), one block after the other."""
+    ids = np.concatenate([np.empty(0, np.int64), *(block.embedding_ids for block in blocks)])
+    return ids, np.concatenate([np.empty(0, np.int32), *(block.identity_ids for block in blocks)])
+
+
 def write_pairs(conn: Connection, scan_id: int, pairs: PairRows) -> None:
     """COPY flagged pairs into the partition of their scan."""
     if len(pairs):

@@ -49,7 +49,7 @@ class Pruned:
 def scans(conn: Connection, keep: int) -> list[Kept]:
     """Every scan with the reason for which it stays where ``keep`` finished ones of each gallery do."""
     rows = conn.execute(SQL["kept_scans"], {"keep": keep})
-    return [Kept(number, status, reason, size) for number, _, status, reason, size in rows]
+    return [Kept(number, status, reason, size) for number, status, reason, size in rows]
 
 
 def prune(db: Database, keep: int, *, yes: bool) -> Pruned:
@@ -82,7 +82,7 @@ def let_old_ones_go(db: Database, keep: int, reporter: Reporter) -> None:
         if not isinstance(error.__cause__, passing):
             raise
         reporter.say(
-            "Older scans stay for now, as others read them or this role may not remove them: facedb scans --prune 5"
+            "Older scans stay for now, as others read them or this role may not remove them; remove them later with: facedb scans --prune 5"
         )
         return
     numbers = ", ".join(map(str, old))

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from facedb.core.defaults import TOP
-from facedb.core.errors import InputError, ModelError, NotFoundError
+from facedb.core.errors import InputError, ModelError, NotFoundError, cannot_read
 from facedb.core.progress import Reporter
 from facedb.core.records import FaceVector
 from facedb.dataset import model_rows
 from facedb.dataset.embed import ModelChoice
 from facedb.dataset.model_rows import ModelRow
+from facedb.dataset.names import find_datasets
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.contract import ModelContract
 from facedb.embedding.model_files.resolve import load_contract
@@ -57,7 +58,8 @@ def search(
     faces: str = "all",
     reporter: Reporter,
 ) -> list[Match]:
-    """The ``top`` faces of the gallery most like each face of a photo, best first; people who were hidden from review are left out.
+    """The ``top`` faces of the gallery, or of one ``dataset`` of it, most like each face of a photo, best first; people who were hidden
+    from review are left out.
 
     The contract is the one called ``model_name``, or the one that embedded with the files and settings of ``choice``; else the one
     used last. Raises NotFoundError where nothing was embedded so, InputError when the photo has no usable face, ModelError when
@@ -68,10 +70,11 @@ def search(
             # A device has no end.
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise InputError(f"{image} cannot be read: {error.strerror}.") from error
+        raise cannot_read(str(image), error) from error
     if len(data) > MAX_BYTES:
         raise InputError(f"{image} has more than {MAX_BYTES:,} bytes, the limit for a photo.")
     with closing(db.open()) as conn, translated(db.dsn):
+        within = find_datasets(conn, [dataset])
         model = find_scope(conn, [dataset], model_name).model if choice is None else _embedded_with(conn, choice)
         with embedder_of(model, choice) as embedder:
             result = embed_bytes(embedder, data, faces=faces)
@@ -79,7 +82,7 @@ def search(
             raise InputError(f"{image} gives no face to search with: {result.problem.detail}")
         matches = []
         for face in result.faces:
-            found = search_rows.nearest(conn, model, face.vector, top, approximate=approximate)
+            found = search_rows.nearest(conn, model, face.vector, top, datasets=within, approximate=approximate)
             matches += _ranked(face, found, top, min_score)
         hidden = search_rows.hidden_people(conn)
         if hidden:

@@ -39,9 +39,16 @@ class FoundFace:
 
 
 def nearest(
-    conn: Connection, model: ModelRow, query: Float32Array, limit: int, *, approximate: bool
+    conn: Connection,
+    model: ModelRow,
+    query: Float32Array,
+    limit: int,
+    *,
+    datasets: tuple[int, ...] | None = None,
+    approximate: bool,
 ) -> list[FoundFace]:
-    """Faces that hold the ``limit`` best scores against ``query`` float32 (dim,), in no final order; the caller rescores.
+    """Faces of ``datasets`` (None: all) that hold the ``limit`` best scores against ``query`` float32 (dim,), in no final order; the
+    caller rescores.
 
     Exact: every face whose float32 score is within rounding of the limit-th best one. Approximate: what the HNSW index
     returns. Raises NotFoundError when there is no such index.
@@ -53,7 +60,7 @@ def nearest(
         "column": sql.SQL("e.vec"),
         "limit": sql.Literal(limit),
     }
-    given = {"query": _text(query)}
+    given = {"query": _text(query), "datasets": None if datasets is None else list(datasets)}
     if approximate:
         if not has_index(conn, model):
             raise NotFoundError(f"There is no index for {model.name} yet: build it with `facedb db index`.")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facedb.core.errors import InputError
+from facedb.core.errors import cannot_read
 from facedb.core.files.paths import QUARANTINE
 from facedb.core.records import ImageRecord
 from facedb.core.rejects import Problem
@@ -47,9 +47,7 @@ def walk_tree(root: Path, *, follow_links: bool) -> Iterator[Entry]:
         status = os.stat(base)
         names = [name for name in _sorted_names(base) if name != QUARANTINE]
     except OSError as error:
-        raise InputError(
-            f"The folder {base} cannot be read ({error.strerror}): check the path and its permissions."
-        ) from error
+        raise cannot_read(f"The folder {base}", error) from error
     yield from _walk(base, "", names, (_place(status),), follow_links)
 
 

@@ -10,7 +10,7 @@ import os
 import threading
 import zlib
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,11 @@ from facedb.sources.archives.recordio import MAGIC_BYTES, join_parts
 _CHUNK = 1 << 20
 _WINDOW_CHUNKS = 32
 _PARQUET = b"PAR1"
+_COMPRESSED: dict[bytes, Callable[[str], io.BufferedIOBase]] = {
+    b"\x1f\x8b": gzip.GzipFile,
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+}
 
 
 class _Container(Protocol):
@@ -185,18 +190,15 @@ def open_compressed(full_path: str) -> io.BufferedIOBase:
     """Open a gzip, bzip2 or xz file for reading what it holds; raises OSError where it is none of these."""
     with open(full_path, "rb") as file:
         head = file.read(6)
-    if head.startswith(b"\x1f\x8b"):
-        return gzip.open(full_path, "rb")
-    if head.startswith(b"BZh"):
-        return bz2.open(full_path, "rb")
-    if head.startswith(b"\xfd7zXZ\x00"):
-        return lzma.open(full_path, "rb")
+    for start, open_file in _COMPRESSED.items():
+        if head.startswith(start):
+            return open_file(full_path)
     raise OSError(f"{full_path} is not compressed in a known way")
 
 
 def is_compressed(head: bytes) -> bool:
     """Say whether a file that starts with ``head`` is one that ``open_compressed`` opens."""
-    return head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00"))
+    return head.startswith(tuple(_COMPRESSED))
 
 
 def _open_container(full_path: str) -> _Container:

@@ -23,24 +23,8 @@ _MOSTLY: Final = 0.8
 _SHARED: Final = 0.5
 _SIBLINGS: Final = 2
 _LOOSE: Final = 2
-_SPLITS: Final = frozenset(
-    (
-        *(
-            "train",
-            "training",
-            "trn",
-            "test",
-            "testing",
-            "tst",
-            "val",
-            "valid",
-            "validation",
-            "dev",
-            "eval",
-            "evaluation",
-        ),
-        *("query", "gallery", "probe", "holdout"),
-    )
+_SPLIT_NAMES: Final = (
+    "train training trn test testing tst val valid validation dev eval evaluation query gallery probe holdout"
 )
 _DATE: Final = re.compile(r"(?:19|20)\d\d(?:[-_. ]?\d\d)*(?:\D.*)?\Z")
 
@@ -75,7 +59,7 @@ def wrong_level(root: Path) -> str | None:
         return None
     if len(tops) == 1:
         return _box(root, tops[0])
-    if all(top.name.casefold() in _SPLITS and top.folders for top in tops):
+    if all(top.name.casefold() in _SPLIT_NAMES.split() and top.folders for top in tops):
         return (
             f"{_both(tops)} in {_shown(root)} hold a folder for each person, so the people are not its own folders: take them together "
             f"with {_check(root)} --identity-from parent, or check {_shown(root / tops[0].name)} alone (if each of the folders is one "
@@ -175,7 +159,7 @@ def _many(top: Top) -> str:
 
 
 def _both(tops: list[Top]) -> str:
-    names = [f"{display(top.name)}" for top in tops]
+    names = [display(top.name) for top in tops]
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from facedb.core.errors import InputError
+from facedb.core.errors import InputError, cannot_read
 from facedb.core.files.file_kind import file_kind, is_pointer_or_page
 from facedb.core.files.image_format import image_format
 from facedb.sources.archives.recordio import MAGIC_BYTES
@@ -81,7 +81,7 @@ def _detect_file(path: Path) -> str:
         with path.open("rb") as file:
             head = file.read(512)
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): check the path and its permissions.") from error
+        raise cannot_read(str(path), error) from error
     if image_format(head):
         raise InputError(f"{path} is a single image: give the folder that holds it.")
     if is_pointer_or_page(head):

@@ -26,10 +26,12 @@ def test_a_wrong_engine_is_refused_before_anything_is_embedded(facedb: Inside, m
     assert facedb("datasets", "--format", "json").out.split() == ["[", "]"]
 
 
-def test_a_folder_without_a_face_is_an_error_and_no_scan(facedb: Inside, model: Path, tmp_path: Path) -> None:
+def test_an_empty_folder_is_an_error_and_leaves_nothing(facedb: Inside, model: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    facedb("check", tmp_path / "empty", "--model", model, code=7)
+    said = facedb("check", tmp_path / "empty", "--model", model, code=7)
+    assert "There are no files in" in said.err
     facedb("links", code=8)
+    assert facedb("datasets", "--format", "json").out.split() == ["[", "]"]
 
 
 def test_a_threshold_and_a_rate_exclude_each_other(facedb: Inside, model: Path, tmp_path: Path) -> None:

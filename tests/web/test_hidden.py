@@ -9,6 +9,9 @@ import numpy as np
 from facedb.db.connection import Database
 from facedb.report.case_rows import cases
 from facedb.report.html import page_rows
+from facedb.review.plans.outlook import outlook
+from facedb.review.plans.plan import make_plan
+from facedb.review.verdicts import Statement, say
 from facedb.scan import search_rows
 from facedb.scan.findings.ranked import FindingSelection, findings
 from facedb.scan.which_scan import find_scope
@@ -88,3 +91,63 @@ def test_a_report_gives_no_file_of_a_hidden_person_as_an_example(ann: Reviewer, 
     assert [(one.code, one.files, one.path, one.detail) for one in after] == [
         (one.code, one.files, "", "") for one in before
     ]
+
+
+def test_a_plan_does_what_was_said_of_hidden_people_and_names_them_only_when_asked(
+    ann: Reviewer, demo_database: Database
+) -> None:
+    with demo_database.connection() as conn:
+        merges = conn.execute(
+            "select identity_a, identity_b from bi.findings where class = 'merge' order by rank limit 2"
+        ).fetchall()
+    keys = say(demo_database, [Statement("link", a, "same", b) for a, b in merges])
+    before = make_plan(demo_database)
+    (called, other) = (set(pair) for pair in merges)
+
+    def named(*said: object) -> set[str]:
+        return {name for name in called | other if name in str(said)}
+
+    with demo_database.connection() as conn:
+        (hidden,) = conn.execute("select id from facedb.identity where name = %s", [merges[0][0]]).fetchone() or (0,)
+    hide(ann, hidden)
+    plan = make_plan(demo_database)
+    assert (plan.plan.id, len(plan.steps)) == (before.plan.id, len(before.steps)), "what a person says is done"
+    assert named(plan.rows(), plan.remarks, plan.not_shown()) == other
+    assert named(plan.rows(hidden=True)) == called | other
+    (words,) = plan.not_shown()
+    assert words.startswith(f"Not shown: {len(plan.steps) - len(plan.rows())} steps on people hidden from review")
+    said = " ".join(outlook(demo_database, keys).sentences())
+    assert named(said) == other
+    assert "on people hidden from review" in said
+    page: Any = ann.get(f"/api/plans/{plan.plan.id}")
+    assert named(page) == other
+    assert page["remarks"] == [words]
+
+
+def test_a_remark_on_a_plan_names_nobody_who_is_hidden(ann: Reviewer, demo_database: Database) -> None:
+    with demo_database.connection() as conn:
+        (copies,) = conn.execute(
+            "select images from bi.findings where class = 'duplicate' and identity_b is not null order by rank limit 1"
+        ).fetchone() or ((),)
+        ((hidden,),) = conn.execute("select identity_id from facedb.image where path = %s", [copies[0]]).fetchall()
+    say(demo_database, [Statement("pair", copies[0], "duplicate", copies[1])])
+    assert copies[0] in str(make_plan(demo_database).remarks)
+    hide(ann, hidden)
+    assert copies[0] not in str(make_plan(demo_database).remarks)
+    assert copies[0] in str(make_plan(demo_database, hidden=True).remarks)
+
+
+def test_what_was_said_before_names_nobody_who_is_hidden(ann: Reviewer, demo_database: Database) -> None:
+    with demo_database.connection() as conn:
+        row = conn.execute(
+            "select f.rank, f.identity_a_id, f.path, i.id, n.id, n.name from bi.findings f join facedb.image i on i.path = f.path,"
+            " lateral (select id, name from facedb.identity where id not in (f.identity_a_id, f.identity_b_id) order by id limit 1) n"
+            " where f.class = 'stray' order by f.rank limit 1"
+        ).fetchone()
+    assert row is not None
+    rank, label, path, image, key, name = row
+    say(demo_database, [Statement("face", path, "wrong-identity", target=name)])
+    pages = [f"/api/cases/1/{rank}", f"/api/photos/{image}", f"/api/identities/{label}"]
+    assert all(name in str(ann.get(page)) for page in pages)
+    hide(ann, key)
+    assert [page for page in pages if name in str(ann.get(page))] == []

@@ -117,6 +117,37 @@ def test_the_copy_that_was_chosen_stays(ann: Reviewer) -> None:
     assert dropped == [face["image_id"] for face in found["subject"] if face is not chosen]
 
 
+def test_of_copies_in_two_folders_the_one_stays_that_fits_its_folder_however_small_it_is(
+    ann: Reviewer, demo_database: Database
+) -> None:
+    rank = next(item["rank"] for item in queue(ann, kind="duplicate") if item["b"])
+    copies = case(ann, rank)["subject"]
+    with demo_database.connection() as conn:
+        vectors = {
+            key: np.array(vector.strip("[]").split(","), np.float64)
+            for key, vector in conn.execute("select face_id, vec::text from facedb.embedding").fetchall()
+        }
+        folders = dict(
+            conn.execute(
+                "select f.id, i.identity_id from facedb.face f join facedb.image i on i.id = f.image_id"
+            ).fetchall()
+        )
+
+        def at_home(face: dict[str, Any]) -> float:
+            beside = [key for key, folder in folders.items() if folder == face["identity_id"] and key != face["id"]]
+            return float(np.mean([vectors[key] @ vectors[face["id"]] for key in beside]))
+
+        right, wrong = sorted(copies, key=at_home, reverse=True)
+        assert at_home(right) > at_home(wrong) + 0.3
+        conn.execute("update facedb.image set width = 20, height = 20 where id = %s", [right["image_id"]])
+    assert case(ann, rank)["keep"] == right["image_id"]
+    assert next(item["keep"] for item in queue(ann) if item["rank"] == rank) == right["image_id"]
+    together = {"answer": "duplicate", "cases": [{"scan_id": 1, "rank": rank, "seen": None}]}
+    ann.send("POST", "/api/decisions", together)
+    plan: Any = ann.send("POST", "/api/plans", {})
+    assert [step["image_id"] for group in plan["groups"] for step in group["steps"]] == [wrong["image_id"]]
+
+
 def test_undo_takes_back_one_answer_after_the_other_and_nothing_of_others(
     enter: Enter, demo_database: Database
 ) -> None:

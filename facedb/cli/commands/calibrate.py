@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from facedb.cli import completion
-from facedb.cli.choices import FmrOption
 from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, database, state_of
-from facedb.cli.output import Format, FormatOption, emit
+from facedb.cli.output import Format, FormatOption, emit, sentence
 from facedb.core.row_schema import table
 
 
 def calibrate(
     ctx: typer.Context,
     output: FormatOption = Format.TABLE,
-    fmr: FmrOption = None,
+    fmr: Annotated[
+        float | None,
+        typer.Option(
+            "--fmr", metavar="RATE", help="Also the threshold that gives this false match rate, such as 1e-6."
+        ),
+    ] = None,
     threshold: Annotated[float | None, typer.Option("--threshold", "-t", help="Also the rates at this score.")] = None,
     plot: Annotated[
         Path | None,
@@ -41,8 +46,8 @@ def calibrate(
 ) -> None:
     """Print error rates at thresholds: false match and false non-match rates with denominators and intervals.
 
-    Two scores stand out: above *review* pairs are worth a look, and two folders of one photo each that score above *certain*
-    are a certain merge (confidence 0.95 or more).
+    Two scores stand out: pairs above the line "review above" are worth a look, and two folders of one photo each that score more than
+    "certain above" are a certain merge (confidence 0.95 or more).
     """
     from facedb.report.pictures import score_chart
     from facedb.scan.scores import calibrate as work
@@ -60,19 +65,19 @@ def calibrate(
     if found.lines.certain <= 1:
         marks.append(score_chart.Mark("certain above", found.lines.certain))
     if output is Format.TABLE:
-        typer.echo(score_chart.as_text(found.calibration, marks))
+        typer.echo(score_chart.as_text(found.calibration, marks, shutil.get_terminal_size().columns))
         typer.echo("")
     emit(
         table(work.ErrorRates),
         found.rows(threshold, fmr),
         output,
-        narrow=("line", "threshold", "fmr", "false_pairs", "false_pairs_from", "false_pairs_to", "fnmr", "basis"),
+        narrow=("line", "threshold", "fmr", "false_pairs", "fnmr", "basis"),
     )
     if output is Format.TABLE:
         typer.echo("")
     for remark in found.remarks(fmr):
         if output is Format.TABLE:
-            typer.echo(remark)
+            sentence(remark, 0)
         else:
             state_of(ctx).reporter.say(remark)
     if plot is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facedb.cli import choices
-from facedb.cli.context import DatasetOption, database, settings_from, state_of
+from facedb.cli.context import IntoDatasetOption, database, settings_from, state_of
 from facedb.cli.output import sentence
 from facedb.core.counting import counted
 from facedb.core.files.paths import display
@@ -31,7 +31,7 @@ def check(
     detector: choices.DetectorOption = None,
     threshold: choices.ThresholdOption = choices.DEFAULT_THRESHOLD,
     fmr: choices.FmrOption = None,
-    dataset: DatasetOption = None,
+    dataset: IntoDatasetOption = None,
     preset: choices.PresetOption = None,
     faces: choices.FacesOption = None,
     exclude: choices.ExcludeOption = None,

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facedb.cli.context import DatasetOption, database, settings_from, state_of
+from facedb.cli import completion
+from facedb.cli.context import database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.counting import are, counted
 from facedb.core.errors import UsageError
@@ -22,7 +23,15 @@ def forget(
     image: Annotated[
         str | None, typer.Option("--image", help="A photo: its path, as `facedb pairs` prints it.")
     ] = None,
-    dataset: DatasetOption = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            "--dataset",
+            "-d",
+            help="A dataset, all of it; with --identity or --image: the dataset that it is in.",
+            autocompletion=completion.datasets,
+        ),
+    ] = None,
     files: Annotated[
         bool, typer.Option("--files", help="Delete the files as well, not only what facedb holds.")
     ] = False,

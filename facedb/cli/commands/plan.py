@@ -14,6 +14,7 @@ from facedb.core.row_schema import table
 if TYPE_CHECKING:
     from facedb.core.progress import Reporter
     from facedb.review.files.carrying import Outcome
+    from facedb.review.plans.plan import PlanView
 
 PlanArgument = Annotated[
     int, typer.Argument(help="Number of the plan, as `facedb plan` prints it.", show_default=False)
@@ -33,6 +34,9 @@ def plan(
         bool,
         typer.Option("--auto", help="Also what certain findings (confidence 0.95 or more) ask for, without a verdict."),
     ] = False,
+    everybody: Annotated[
+        bool, typer.Option("--all", help="Show the steps that name people who were hidden from review, too.")
+    ] = False,
     show: Annotated[int | None, typer.Option("--show", help="Print this plan again instead of making one.")] = None,
     by: Annotated[str | None, typer.Option("--by", help="Who makes it; default: the user of this session.")] = None,
 ) -> None:
@@ -44,13 +48,13 @@ def plan(
         view = (
             planning.show_plan(db, show)
             if show is not None
-            else planning.make_plan(db, dataset=dataset, auto=auto, by=by)
+            else planning.make_plan(db, dataset=dataset, auto=auto, by=by, hidden=everybody)
         )
-    emit(table(planning.PlannedStep), view.rows(), output, raw=raw, narrow=_STEPS)
+    _print(view, output, raw, reporter, hidden=everybody)
     for remark in view.remarks:
         reporter.say(remark)
     if not view.steps:
-        reporter.say(f"Plan {view.plan.id} has no steps: the verdicts ask for nothing that is not done.")
+        reporter.say(f"Plan {view.plan.id} has no steps: the verdicts ask for nothing that is not done already.")
     elif view.plan.state == "proposed":
         reporter.say(
             f"This is plan {view.plan.id}, {counted(len(view.steps), 'step')}. Do it with: facedb apply {view.plan.id} --yes"
@@ -127,11 +131,19 @@ def undo(
 
 
 def _show(done: Outcome, output: Format, raw: bool, reporter: Reporter, command: str, what: str) -> None:
-    from facedb.review.plans.plan import PlannedStep, PlanView
+    from facedb.review.plans.plan import PlanView
 
-    emit(table(PlannedStep), PlanView(done.plan, done.steps).rows(), output, raw=raw, narrow=_STEPS)
+    _print(PlanView(done.plan, done.steps), output, raw, reporter)
     reporter.say(f"Plan {done.plan.id}: {done.changed:,} of {counted(len(done.steps), 'step')} {what}.")
     if done.dry:
         reporter.say(
             f"Everything was checked and nothing was changed. Do it with: facedb {command} {done.plan.id} --yes"
         )
+
+
+def _print(view: PlanView, output: Format, raw: bool, reporter: Reporter, *, hidden: bool = False) -> None:
+    from facedb.review.plans.plan import PlannedStep
+
+    emit(table(PlannedStep), view.rows(hidden=hidden), output, raw=raw, narrow=_STEPS)
+    for remark in () if hidden else view.not_shown():
+        reporter.say(remark)

@@ -17,7 +17,7 @@ from facedb.cli.choices import (
     model_choice,
     model_options,
 )
-from facedb.cli.context import database, state_of
+from facedb.cli.context import DatasetOption, database, state_of
 from facedb.cli.output import Format, FormatOption, RawOption, emit
 from facedb.core.defaults import TOP
 from facedb.core.row_schema import table
@@ -30,6 +30,7 @@ def search(
         int,
         typer.Option("--top", "-n", "--limit", min=1, help="How many faces of the gallery for each face of the photo."),
     ] = TOP,
+    dataset: DatasetOption = None,
     min_score: Annotated[float | None, typer.Option(help="Only faces whose score reaches this.")] = None,
     model: Annotated[
         str | None,
@@ -72,10 +73,12 @@ def search(
             image,
             model_name=model,
             choice=choice,
+            dataset=dataset,
             top=top,
             min_score=min_score,
             approximate=approximate,
             faces=faces,
             reporter=state_of(ctx).reporter,
         )
-    emit(table(work.Match), found, output, raw=raw, narrow=("face", "rank", "path", "score", "role"))
+    several = ("dataset",) if len({match.dataset for match in found}) > 1 else ()
+    emit(table(work.Match), found, output, raw=raw, narrow=("face", "rank", *several, "path", "score", "role"))

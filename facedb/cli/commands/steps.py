@@ -37,7 +37,7 @@ from facedb.cli.choices import (
     model_options,
     threshold_choice,
 )
-from facedb.cli.context import DatasetOption, database, settings_from, state_of
+from facedb.cli.context import DatasetOption, IntoDatasetOption, database, settings_from, state_of
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.counting import are
 from facedb.core.defaults import BLOCK_ROWS, CONNECTIONS, GPU_BLOCK_ROWS, MAX_PAIRS
@@ -50,7 +50,7 @@ _FORMATS = ("auto", "folder", "list", "csv", "jsonl", "parquet", "npz", "npy", "
 def ingest(
     ctx: typer.Context,
     source: Annotated[Path, typer.Argument(help="Folder, list, table or container of faces.", show_default=False)],
-    dataset: DatasetOption = None,
+    dataset: IntoDatasetOption = None,
     source_format: Annotated[
         str,
         typer.Option(
@@ -72,7 +72,7 @@ def ingest(
     name_array: Annotated[str, typer.Option(help="npz: the array that holds the names.")] = "name",
     ids_csv: Annotated[Path | None, typer.Option(help="npy: a table from object id to identity.")] = None,
     image_path: Annotated[
-        str | None, typer.Option(help="npy: where an id has its image, as object/{id[0:2]}/{id}.jpg.")
+        str | None, typer.Option(help="npy: where an id has its image, such as {id[0:2]}/{id}.jpg.")
     ] = None,
     contract: Annotated[str | None, typer.Option(help="Name of the model that made embeddings without images.")] = None,
     moved_from: MovedFromOption = None,

@@ -166,7 +166,7 @@ def photo(
     by: ByOption = None,
     dataset: DatasetOption = None,
 ) -> None:
-    """Say which face of a photo stands for its label, from the next scan on; facedb faces prints where they are."""
+    """Say which face of a photo stands for its label, from the next scan on; `facedb faces --format csv` tells where they are."""
     from facedb.core.errors import UsageError
     from facedb.review import taken_faces
 
@@ -242,6 +242,7 @@ def list_(
             verdicts.listed(db, dataset=dataset, kind=kind, history=history, limit=limit),
             output,
             raw=raw,
+            narrow=("verdict_id", "verdict", "a", "b", "target"),
         )
 
 
@@ -278,6 +279,6 @@ def _tell(ctx: typer.Context, db: Database, keys: list[int], dataset: str | None
     for conflict in contradictions.conflicts(db):
         if written & set(conflict.verdict_ids):
             row = conflict.row()
-            say(f"It contradicts others: {row.said}, but {row.against}. Say one of them anew.")
+            say(f"It contradicts others: {row.said}, but {row.against}. Change one of these verdicts.")
     for sentence in outlook(db, written, dataset=dataset).sentences():
         say(sentence)

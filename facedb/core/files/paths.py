@@ -11,6 +11,7 @@ import os
 import shlex
 import unicodedata
 from collections.abc import Iterable
+from typing import overload
 from urllib.parse import quote, unquote_to_bytes
 
 from facedb.core.errors import InputError
@@ -23,8 +24,14 @@ _HIDDEN = {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
 _BIDI_CONTROLS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
-def to_text(path: str | os.PathLike[str]) -> str:
-    """The text form of a path as `os.fsdecode` gives it. Raises InputError for a str that stands for no file name."""
+@overload
+def to_text(path: str | os.PathLike[str]) -> str: ...
+@overload
+def to_text(path: None) -> None: ...
+def to_text(path: str | os.PathLike[str] | None) -> str | None:
+    """The text form of a path as `os.fsdecode` gives it; None of None. Raises InputError for a str that stands for no file name."""
+    if path is None:
+        return None
     name = os.fspath(path)
     if _is_utf8(name) and "\0" not in name and not name.startswith(_MARK):
         return name
@@ -46,9 +53,13 @@ def escaped_text(path: str) -> str:
     return _MARK + quote(path.encode("utf-8", "surrogateescape"), safe="/")
 
 
-def from_text(text: str) -> str:
-    """The path that `to_text` was given."""
-    if not text.startswith(_MARK):
+@overload
+def from_text(text: str) -> str: ...
+@overload
+def from_text(text: None) -> None: ...
+def from_text(text: str | None) -> str | None:
+    """What `to_text` was given."""
+    if text is None or not text.startswith(_MARK):
         return text
     return unquote_to_bytes(text.removeprefix(_MARK)).decode("utf-8", "surrogateescape")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg import sql
+from psycopg.rows import dict_row
 
 from facedb.core.files.paths import escaped_text, to_text
 from facedb.core.records import Int64Array
@@ -72,26 +73,10 @@ def merge_moved(conn: Connection, source_id: int, moved: Sequence[MovedImage]) -
     conn.execute(SQL["park_moved"], {"ids": olds})
     for image in moved:
         # Two statements: in one, the update would not see that the delete has freed the path.
-        row = conn.execute(SQL["take_new_place"], {"new_id": image.new}).fetchone()
-        assert row is not None  # noqa: S101 - the key was read in this transaction
-        place = dict(zip(_PLACE, row, strict=True))
+        place = conn.cursor(row_factory=dict_row).execute(SQL["take_new_place"], {"new_id": image.new}).fetchone()
+        assert place is not None  # noqa: S101 - the key was read in this transaction
         conn.execute(SQL["give_new_place"], place | {"old_id": image.old, "extra": jsonb(place["extra"])})
     _keep_renamed(conn, before, new_identities)
-
-
-_PLACE = (
-    "path",
-    "bytes",
-    "mtime_ns",
-    "status",
-    "container",
-    "container_offset",
-    "container_length",
-    "box",
-    "landmarks",
-    "extra",
-    "identity_id",
-)
 
 
 def _keep_renamed(conn: Connection, before: Sequence[tuple[Any, ...]], new_identities: Sequence[int]) -> None:

@@ -109,6 +109,11 @@ class Intake:
             "captions or names of photos, say with --identity-from where the identity is."
         ]
 
+    def check_seen(self, place: Path) -> None:
+        """Raise InputError where the source was read and holds nothing at all."""
+        if not self.seen:
+            raise InputError(f"There are no files in {place}: give the folder that holds the photos.")
+
     def check_usable(self, place: Path, dataset: str) -> None:
         """Raise InputError where the source was read and nothing of it can be used; its rows are there and say why."""
         failed = [code for code in self._reasons if code in rejects.REJECTED]

@@ -137,9 +137,7 @@ def image_place(conn: Connection, image_id: int) -> ImagePlace | None:
     if row is None:
         return None
     root, source_format, path, container, *rest = row
-    return ImagePlace(
-        from_text(root), source_format, from_text(path), None if container is None else from_text(container), *rest
-    )
+    return ImagePlace(from_text(root), source_format, from_text(path), from_text(container), *rest)
 
 
 def add_source(

@@ -81,7 +81,10 @@ class EmbeddedServer:
                 finally:
                     os.close(client)
                 if isinstance(error, OSError):
-                    raise DatabaseError(f"The embedded database of {self.home} cannot be started ({error}).") from error
+                    raise DatabaseError(
+                        f"The embedded database of {self.home} cannot be started ({error}); "
+                        "make its files accessible, or set FACEDB_HOME to another directory."
+                    ) from error
                 raise
             self._client = client
             return url

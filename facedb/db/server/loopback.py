@@ -86,7 +86,9 @@ def set_password(home: Path, address: str, user: str, database: str) -> None:
     try:
         _write(found.password_file, f"{ADDRESS}:{found.port}:{database}:{user}:{password}\n")
     except OSError as error:
-        raise DatabaseError(f"The file of the password cannot be written ({error}).") from error
+        raise DatabaseError(
+            f"The file of the password cannot be written ({error}); make room or access for it, then run this again."
+        ) from error
 
 
 def _write(path: Path, text: str) -> None:

@@ -4,7 +4,7 @@ select current_setting('server_version'), current_setting('server_version_num'):
        (select extversion from pg_extension where extname = 'vector'),
        (select default_version from pg_available_extensions where name = 'vector'),
        pg_database_size(current_database()), extract(epoch from clock_timestamp())::double precision,
-       current_setting('data_checksums'), pg_is_in_recovery();
+       pg_is_in_recovery();
 
 -- name: tables
 -- The largest tables with their partitions, rows that are dead, and when they were vacuumed last.

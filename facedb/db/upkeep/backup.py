@@ -75,13 +75,21 @@ def restore(db: Database, file: Path) -> None:
         audit.note(connection, "restore")
 
 
-def _run(db: Database, program: str, arguments: Sequence[str]) -> None:
+def for_programs(db: Database) -> tuple[str, dict[str, str]]:
+    """How a program of PostgreSQL reaches the database: what to give it on its command line, and its environment.
+
+    A command line is visible to everybody on the machine, so the password is in the environment.
+    """
     known = conninfo(db.dsn)
-    # A command line is visible to everybody on the machine, the environment is not.
     environment = without_libpq_variables() if db.embedded else dict(os.environ)
     if "password" in known:
         environment["PGPASSWORD"] = known.pop("password")
-    command = [str(bin_dir() / program), f"--dbname={make_conninfo('', **known)}", *arguments]
+    return make_conninfo("", **known), environment
+
+
+def _run(db: Database, program: str, arguments: Sequence[str]) -> None:
+    address, environment = for_programs(db)
+    command = [str(bin_dir() / program), f"--dbname={address}", *arguments]
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)
     except OSError as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from facedb.db import migrate
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.queries import load
+from facedb.db.session import in_words
 from facedb.db.upkeep import wipe
 
 SQL = load("db", "health")
@@ -59,11 +60,11 @@ def look(db: Database) -> Iterator[Health]:
             yield Health(
                 "vacuum", "problem", f"{float(row[0]):.0%} of the transaction numbers are used up", "vacuum freeze"
             )
-        for pid, role, program, seconds in conn.execute(SQL["locks"]).fetchall():
+        for pid, *who, seconds in conn.execute(SQL["locks"]).fetchall():
             yield Health(
                 "stale lock",
                 "warning",
-                f"process {pid} of {role} ({program or 'unnamed'}) has been holding a lock while idle for {seconds // 3600} h",
+                f"{in_words(pid, *who)} has been holding a lock while idle for {seconds // 3600} h",
                 f"stop that facedb, or run: select pg_terminate_backend({pid})",
             )
         if wipe.due(db):
@@ -79,7 +80,7 @@ def _server(conn: Connection, db: Database) -> Iterator[Health]:
     before = time.time()
     row = conn.execute(SQL["server"]).fetchone()
     assert row is not None  # noqa: S101 - one row always
-    version, number, encoding, vector, offered, size, clock, _, replica = row
+    version, number, encoding, vector, offered, size, clock, replica = row
     enough = number >= migrate.OLDEST_SERVER
     yield Health(
         "database",

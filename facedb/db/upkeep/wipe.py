@@ -18,6 +18,7 @@ from facedb.core.errors import ConflictError
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.queries import load
+from facedb.db.session import in_words
 from facedb.db.wait import Say, Wait
 
 SQL = load("db", "wipe")
@@ -57,7 +58,7 @@ def wipe(db: Database, say: Say) -> list[str]:
 def _wait_for_lookers(conn: Connection, number: str, say: Say) -> None:
     wait = Wait(say)
     while lookers := conn.execute(SQL["looking_back"], {"number": number}).fetchall():
-        who = ", ".join(f"process {pid} of {role} ({program or 'unnamed'})" for pid, role, program in lookers)
+        who = ", ".join(in_words(*looker) for looker in lookers)
         if wait.on(f"{who} to end a transaction that still sees the old rows") > _PATIENCE_SECONDS:
             raise ConflictError(
                 f"{who} still sees what was forgotten in an open transaction, so its bytes are still in the files; "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.lookup import run_numbers, run_starts
+from facedb.core.lookup import run_lengths, run_numbers, run_starts
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
 from facedb.findings.cores.chance import Rules
 from facedb.findings.cores.folders import Folders
@@ -57,7 +57,7 @@ def find_asides(vectors: Float32Array, parts: Folders, who: Persons, group: Int3
     home = parts.folder_of[rows]
     first = run_starts(home, number)
     at = run_numbers(first, len(rows))
-    folder, faces = home[first], np.diff(np.r_[first, len(rows)])
+    folder, faces = home[first], run_lengths(first, len(rows))
     sums = np.add.reduceat(vectors[rows], first, axis=0) if len(rows) else np.empty((0, vectors.shape[1]))
     centres = np.asarray(sums / np.maximum(faces, 1)[:, None], np.float32)
     squares = np.einsum("ij,ij->i", sums, sums, dtype=np.float64)
@@ -99,7 +99,7 @@ def settle_ties(sets: Asides, parts: Folders, who: Persons, odds: TwoGroups, gro
         best = rivals[rival[rivals].argmin()]
         if rival[best] >= like:
             continue
-        rows = parts.order[parts.starts[folder] : parts.starts[folder] + parts.sizes[folder]]
+        rows = parts.rows(folder)
         moved = sets.rows[sets.at == tied[best]]
         inside = rows[group[rows] == 0]
         number = group[moved[0]]

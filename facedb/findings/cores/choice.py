@@ -14,6 +14,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.lookup import run_starts
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.cores.doubts import Doubts, Weighing
 from facedb.findings.cores.folders import folders
@@ -88,9 +89,8 @@ def choose_faces(
     part = np.full(count, Part.BYSTANDER, np.int8)
     part[work.again] = Part.AGAIN
     fit = work.fits()
-    taken = work.chosen
-    part[taken] = Part.PART
-    misfit = taken & (work.faces > 1) & (fit < work.scale.cut(FITS))
+    part[work.chosen] = Part.PART
+    misfit = work.chosen & (work.faces > 1) & (fit < work.scale.cut(FITS))
     part[misfit] = Part.NONE_FITS
     return Choice(part, work.faces, fit, work.guessed, right, work.doubts(fit, right))
 
@@ -134,8 +134,7 @@ class _Work:
         """The faces of each photo that shows several, the most central first, by label and photo."""
         rows = np.flatnonzero(self.faces > 1)
         rows = rows[np.lexsort((-self.area[rows], self.photo[rows], self.labels[rows]))]
-        ends = np.flatnonzero(self.photo[rows][1:] != self.photo[rows][:-1]) + 1
-        return list(np.split(rows, ends)) if len(rows) else []
+        return list(np.split(rows, run_starts(self.photo[rows])[1:])) if len(rows) else []
 
     def _again(self) -> NDArray[np.bool_]:
         """Faces that are another, larger one of their photo once more."""
@@ -156,7 +155,6 @@ class _Work:
     def fits(self) -> Float64Array:
         """The mean score of each face to the chosen faces of its folder, without that of its own photo."""
         sums, count = self._cores()
-        own = np.zeros(len(self.vectors), np.int64)
         standing = np.full(int(self.photo.max(initial=-1)) + 1, -1, np.int64)
         standing[self.photo[self.chosen]] = np.flatnonzero(self.chosen)
         own = standing[self.photo]
@@ -188,7 +186,7 @@ class _Work:
         """Folders where no photo has chosen start from the face with the most likenesses in the other photos."""
         chosen = np.bincount(self.parts.folder_of, self.chosen, minlength=len(self.parts.labels))
         for k in np.flatnonzero(chosen == 0).tolist():
-            rows = self.parts.order[self.parts.starts[k] : self.parts.starts[k] + self.parts.sizes[k]]
+            rows = self.parts.rows(k)
             rows = rows[~self.again[rows]]
             photos = np.unique(self.photo[rows])
             if len(photos) < 2:

@@ -21,7 +21,7 @@ BoolArray = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """The rows of a gallery by folder: rows ``order[starts[k] : starts[k] + sizes[k]]`` carry the label ``labels[k]``.
+    """The rows of a gallery by folder: ``sizes[k]`` rows from ``order[starts[k]]`` on carry the label ``labels[k]``.
 
     ``labels``, ``starts``, ``sizes`` int64 (k,), ``order`` int64 (n,), ``folder_of`` int64 (n,): the folder of each row.
     """
@@ -31,6 +31,10 @@ class Folders:
     sizes: Int64Array
     order: Int64Array
     folder_of: Int64Array
+
+    def rows(self, folder: int) -> Int64Array:
+        """The rows int64 (s,) of one folder."""
+        return self.order[self.starts[folder] : self.starts[folder] + self.sizes[folder]]
 
 
 def folders(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> Folders:
@@ -70,7 +74,7 @@ def batches(parts: Folders) -> Iterator[tuple[Int64Array, BoolArray]]:
 def large(parts: Folders) -> Iterator[tuple[Int64Array, Int64Array]]:
     """Folders too large for a batch: their rows, and 2,048 evenly spread ones that stand for all."""
     for k in np.flatnonzero(parts.sizes > _LARGEST):
-        rows = parts.order[parts.starts[k] : parts.starts[k] + parts.sizes[k]]
+        rows = parts.rows(int(k))
         yield rows, evenly_spread(rows, _LARGEST)
 
 

@@ -174,15 +174,22 @@ def _peel_large(
     alive = np.ones((1, len(references)), bool)
     scores, apart = scores_within(vectors, groups, references[None, :], alive)
     found = _peel_batch(scores, np.where(apart, scores, np.float32(0)), apart, alive, cut)[0]
-    core = np.flatnonzero(found == 0)
+    core = references[found == 0]
     centres = np.stack([vectors[references[found == k]].mean(axis=0) for k in range(found.max() + 1)])
     for start in range(0, len(rows), _ROWS):
         part = rows[start : start + _ROWS]
         fit = vectors[part] @ centres.T
         nearest = np.where(fit[:, 0] >= cut, 0, fit.argmax(axis=1))
         group[part] = np.where(fit[np.arange(len(part)), nearest] >= cut, nearest, -1)
-        to_core = vectors[part] @ vectors[references[core]].T
-        other = groups[part][:, None] != groups[references[core]][None, :]
-        sums, others = np.where(other, to_core, 0).sum(axis=1), other.sum(axis=1)
-        own_mean[part] = np.where(others > 0, sums / np.maximum(others, 1), np.nan)
-        own_best[part] = np.where(others > 0, np.where(other, to_core, -2).max(axis=1), np.nan)
+        own_mean[part], own_best[part] = own_scores(vectors, groups, part, core)
+
+
+def own_scores(
+    vectors: Float32Array, groups: NDArray[np.integer], rows: Int64Array, core: Int64Array
+) -> tuple[Float32Array, Float32Array]:
+    """Mean and highest score (m,) of ``rows`` (m,) to those rows of ``core`` (c,) that are of other images; NaN where there is none."""
+    scores = vectors[rows] @ vectors[core].T
+    apart = groups[rows][:, None] != groups[core][None, :]
+    others = apart.sum(axis=1)
+    mean = np.where(apart, scores, 0).sum(axis=1) / np.maximum(others, 1)
+    return np.where(others > 0, mean, np.nan), np.where(others > 0, np.where(apart, scores, -2).max(axis=1), np.nan)

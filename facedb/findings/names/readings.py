@@ -16,12 +16,12 @@ _IRISH = {
     "caoimhe": "keeva", "meabh": "maeve", "medb": "maeve", "maedhbh": "maeve", "tadhg": "teague", "ruairi": "rory",
     "ruaidhri": "rory", "diarmuid": "dermot", "diarmaid": "dermot", "grainne": "grania", "padraic": "padraig",
 }  # fmt: skip
-# Women's names made of men's that lists of nicknames take for one.
+# Women's names made of men's that the list of nicknames, or their spelling, takes for one.
 _HERS = {
-    "alexandra": "alexander", "alexandria": "alexander", "andrea": "andrew", "angela": "angel", "angelica": "angel", "angelina": "angel",
-    "bertha": "bert", "claudia": "claud", "clementine": "clement", "edwina": "edwin", "emily": "emil", "ernestine": "ernest",
-    "frances": "francis", "frederica": "frederick", "glenda": "glen", "jacqueline": "jacques", "justina": "justin", "justine": "justin",
-    "laura": "lawrence", "louisa": "louis", "louise": "louis", "martine": "martin", "theodosia": "theodore", "wilma": "william",
+    "alexandria": "alexander", "andrea": "andrew", "angela": "angel", "angelica": "angel", "angelina": "angel", "bertha": "bert",
+    "claudia": "claud", "clementine": "clement", "edwina": "edwin", "emily": "emil", "ernestine": "ernest", "frances": "francis",
+    "frederica": "frederick", "glenda": "glen", "jacqueline": "jacques", "justina": "justin", "justine": "justin", "laura": "lawrence",
+    "louise": "louis", "martine": "martin", "wilma": "william",
 }  # fmt: skip
 _MADE_HERS = re.compile("in[ae]|ett[ae]|ell[ae]")
 

@@ -34,33 +34,14 @@ _KOREAN_VOWELS = {
     "wi": "w", "oy": "w",
 }  # fmt: skip
 _KOREAN_CODAS = {
-    "ng": "g",
-    "n": "n",
-    "m": "m",
-    "k": "k",
-    "g": "k",
-    "ck": "k",
-    "rk": "k",
-    "p": "p",
-    "b": "p",
-    "l": "l",
-    "t": "t",
-    "": "",
-}
+    "ng": "g", "n": "n", "m": "m", "k": "k", "g": "k", "ck": "k", "rk": "k", "p": "p", "b": "p", "l": "l", "t": "t", "": "",
+}  # fmt: skip
 _KOREAN_FINALS = {
     vowel + coda: sound + end for vowel, sound in _KOREAN_VOWELS.items() for coda, end in _KOREAN_CODAS.items()
 }
 _KOREAN_NAMES = {
-    "lee": "i",
-    "rhee": "i",
-    "yi": "i",
-    "li": "i",
-    "roh": "no",
-    "noh": "no",
-    "kim": "kim",
-    "choi": "cw",
-    "park": "pak",
-}
+    "lee": "i", "rhee": "i", "yi": "i", "li": "i", "roh": "no", "noh": "no", "kim": "kim", "choi": "cw", "park": "pak",
+}  # fmt: skip
 _MOST = 4
 _LEAST = 2
 

@@ -93,7 +93,7 @@ def mates_of_cores(vectors: Float32Array, parts: Folders, who: Persons, group: I
     found: dict[tuple[int, int], list[tuple[float, float, float, float]]] = {}
     rng = np.random.default_rng(0)
     for k in several.tolist():
-        rows = parts.order[parts.starts[k] : parts.starts[k] + parts.sizes[k]]
+        rows = parts.rows(k)
         rows = evenly_spread(rows[group[rows] == 0], _FACES)
         scores = (vectors[rows] @ vectors[rows].T).astype(np.float64)
         draws = 1 if len(rows) == 2 else _DRAWS

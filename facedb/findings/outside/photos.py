@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from facedb.core.finding import LIKELY, Kind, Role
-from facedb.core.lookup import run_starts
+from facedb.core.lookup import run_lengths, run_starts
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.cores.folders import folders
 from facedb.findings.duplicates import NEAR, Hashes, find_copies
@@ -113,7 +113,7 @@ def _closest(
     order = np.lexsort((other, -score, key))
     key, other, score = key[order], other[order], score[order]
     starts = run_starts(key)
-    each = np.diff(np.r_[starts, len(key)])
+    each = run_lengths(starts, len(key))
     wanted = rows * width + folder
     at = np.searchsorted(key[starts], wanted)
     inner = np.minimum(at, max(len(starts) - 1, 0))
@@ -144,7 +144,7 @@ def _newcomers(
     # Copies of one photo are alike whoever they show: of each photo one stands for all.
     apart = head[a] != head[b]
     total = len(strange) * (len(strange) - 1) / 2
-    judge = OnePerson(study.odds, study.ends, scores[apart], total)
+    judge = OnePerson(study.odds, study.who.ends, scores[apart], total)
     found, used = [], set[int]()
     for one in newcomers(outside.vectors[strange + first], outside.images[strange + first], judge, a, b, scores):
         free = np.array(

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from facedb.core.lookup import run_starts
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.join.blocks import Block
 from facedb.join.gallery import Gallery
@@ -100,8 +101,7 @@ class KnnSearcher:
             yield from self._cut_inside(block.start, block.stop, width)
 
     def _cut_inside(self, start: int, stop: int, width: int) -> Iterator[_Task]:
-        identity_ids = self._gallery.identity_ids[start:stop]
-        borders = np.flatnonzero(identity_ids[1:] != identity_ids[:-1]) + 1 + start
+        borders = run_starts(self._gallery.identity_ids[start:stop])[1:] + start
         if not len(borders):
             return
         if stop - start <= _LEAF_ROWS:

@@ -51,9 +51,7 @@ def faces_of_embeddings(conn: Connection, model_id: int, embedding_ids: Int64Arr
 def face_facts(conn: Connection, faces: Sequence[int]) -> dict[int, FaceFacts]:
     """Faces by key; those that are gone are left out."""
     rows = conn.execute(SQL["face_facts"], {"faces": list(faces)})
-    return {
-        r[0]: FaceFacts(r[1], from_text(r[2]), r[3], None if r[4] is None else from_text(r[4]), *r[5:]) for r in rows
-    }
+    return {r[0]: FaceFacts(r[1], from_text(r[2]), r[3], from_text(r[4]), *r[5:]) for r in rows}
 
 
 def images_of_faces(conn: Connection, faces: Int64Array) -> tuple[Int64Array, Int64Array]:

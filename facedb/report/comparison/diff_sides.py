@@ -11,7 +11,7 @@ from facedb.core.records import Float32Array, Int64Array
 from facedb.db.connection import Connection
 from facedb.report.comparison import diff_rows
 from facedb.report.comparison.diff_rows import FaceFacts
-from facedb.scan.pair_rows import ledger, read_pairs
+from facedb.scan.pair_rows import ledger, members, read_pairs
 from facedb.scan.scan_rows import ScanRow
 
 GONE = "(gone)"
@@ -39,12 +39,10 @@ class Side:
         self.scan = scan
         self.detection = diff_rows.detection(conn, scan.model_id)
         self._pairs = read_pairs(conn, scan.id)
-        blocks = ledger(conn, scan.id)
-        ids = np.concatenate([b.embedding_ids for b in blocks]) if blocks else np.empty(0, np.int64)
-        labels = np.concatenate([b.identity_ids for b in blocks]) if blocks else np.empty(0, np.int32)
-        members = diff_rows.faces_of_embeddings(conn, scan.model_id, ids)
-        known = members > 0
-        self._members = Lookup(members[known])
+        ids, labels = members(ledger(conn, scan.id))
+        faces = diff_rows.faces_of_embeddings(conn, scan.model_id, ids)
+        known = faces > 0
+        self._members = Lookup(faces[known])
         self._labels = labels[known].astype(np.int64)
         self.flagged = np.unique(np.concatenate([np.unique(self._pairs.face_a), np.unique(self._pairs.face_b)]))
 

@@ -85,7 +85,7 @@ def names(conn: Connection) -> list[str]:
 
 
 def secret(conn: Connection) -> bytes:
-    """What only this database knows: when, to the microsecond, its datasets were made."""
+    """What only this database knows."""
     row = conn.execute(SQL["secret"]).fetchone()
     return str(row[0] if row else "").encode()
 

@@ -33,7 +33,7 @@ def place_of(row: Sequence[Any]) -> Place:
         image_id,
         from_text(root),
         from_text(path),
-        None if container is None else from_text(container),
+        from_text(container),
         offset,
         length,
         sha256,

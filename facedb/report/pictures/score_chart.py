@@ -21,7 +21,7 @@ _STEP = 10
 _GENUINE, _IMPOSTOR, _INK, _MUTED, _GRID, _PAPER = "#1b7f5c", "#b3372f", "#1a1e23", "#565e69", "#dde1e6", "#fefefe"
 _VARIABLES = {_GENUINE: "--good", _IMPOSTOR: "--bad", _INK: "--ink", _MUTED: "--muted", _GRID: "--line", _PAPER: "--bg"}
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-_TEXT_COLUMNS = 72
+_TEXT_COLUMNS = 86
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,12 @@ def density(seen: Observed) -> Float64Array:
     return np.asarray(share.reshape(BINS // _STEP, _STEP).sum(axis=1))
 
 
-def as_text(measured: Calibration, marks: list[Mark]) -> str:
-    """Two rows of blocks over one axis of scores, with the marks below; each row is scaled to its own highest step."""
+def as_text(measured: Calibration, marks: list[Mark], width: int = _TEXT_COLUMNS) -> str:
+    """Two rows of blocks over one axis of scores, with the marks below, in lines of ``width`` at most; each row is scaled to its own
+    highest step."""
     first, last = _range(measured)
-    edges = np.linspace(first, last, _TEXT_COLUMNS + 1)
+    columns = max(10, min(width, _TEXT_COLUMNS) - 14)
+    edges = np.linspace(first, last, columns + 1)
     lines = []
     for name, seen in (("impostor", measured.impostor), ("genuine", measured.genuine)):
         above = np.interp(edges, BIN_EDGES, seen.above())
@@ -51,15 +53,17 @@ def as_text(measured: Calibration, marks: list[Mark]) -> str:
         level = np.sqrt(share / share.max()) if share.max() > 0 else share
         blocks = "".join(_BLOCKS[int(np.ceil(v * (len(_BLOCKS) - 1)))] for v in level)
         lines.append(f"{name:>9} {blocks}")
-    axis = [" "] * (_TEXT_COLUMNS + 6)
+    axis = [" "] * (columns + 4)
     for score in np.arange(np.ceil(first * 5) / 5, last + 1e-9, 0.2):
-        at = round((score - first) / (last - first) * (_TEXT_COLUMNS - 1))
+        at = round((score - first) / (last - first) * (columns - 1))
         axis[at : at + 4] = list(f"{score:<4.1f}")
     lines.append(" " * 10 + "".join(axis).rstrip())
     for mark in marks:
-        at = round((mark.score - first) / (last - first) * (_TEXT_COLUMNS - 1))
-        if 0 <= at < _TEXT_COLUMNS:
-            lines.append(" " * (10 + at) + f"^ {mark.name} {mark.score:.3f}")
+        at = round((mark.score - first) / (last - first) * (columns - 1))
+        if 0 <= at < columns:
+            said = f"{mark.name} {mark.score:.3f}"
+            right = 10 + at + 2 + len(said) <= columns + 14
+            lines.append(" " * (10 + at) + f"^ {said}" if right else f"{said} ^".rjust(10 + at + 1))
     return "\n".join(lines)
 
 

@@ -43,42 +43,12 @@ MOST = 100_000
 
 _OUTSIDE = ("unlabelled", "newcomer")
 _LINKS = {"same": {"merge": "accept", "look-alike": "reject"}, "different": {"merge": "reject", "look-alike": "accept"}}
-_WORDS = {
-    "accept": "accept",
-    "accepted": "accept",
-    "yes": "accept",
-    "y": "accept",
-    "true": "accept",
-    "1": "accept",
-    "ok": "accept",
-    "right": "accept",
-    "correct": "accept",
-    "agree": "accept",
-    "✓": "accept",
-    "✔": "accept",
-    "ja": "accept",
-    "oui": "accept",
-    "wahr": "accept",
-    "vrai": "accept",
-    "reject": "reject",
-    "rejected": "reject",
-    "no": "reject",
-    "n": "reject",
-    "false": "reject",
-    "0": "reject",
-    "incorrect": "reject",
-    "disagree": "reject",
-    "✗": "reject",
-    "✘": "reject",
-    "nein": "reject",
-    "non": "reject",
-    "falsch": "reject",
-    "faux": "reject",
-    "unsure": "unsure",
-    "?": "unsure",
-    "maybe": "unsure",
-    "unknown": "unsure",
+_SAID = {
+    "accept": "accept accepted yes y true 1 ok right correct agree ✓ ✔ ja oui wahr vrai",
+    "reject": "reject rejected no n false 0 incorrect disagree ✗ ✘ nein non falsch faux",
+    "unsure": "unsure ? maybe unknown",
 }
+_WORDS = {word: answer for answer, words in _SAID.items() for word in words.split()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def answerable(conn: Connection, scan_id: int, ranks: Sequence[int]) -> dict[int
             a,
             from_text(name_a),
             b,
-            None if name_b is None else from_text(name_b),
+            from_text(name_b),
             dataset,
             faces,
             size,

@@ -54,7 +54,7 @@ def read_sheet(file: Path, table: TextTable) -> Iterator[Line]:
     for number, cells in table.rows():
         if cells is None or len(cells) > len(names):
             raise InputError(
-                f"{file}, line {number}: the row has other cells than the header; put a cell that holds a separator into quotes."
+                f"{file}, line {number}: the row does not fit the header; put a cell that holds a separator into quotes."
             )
         row = dict(zip(names, cells, strict=False))
         said = _said(file, number, row)

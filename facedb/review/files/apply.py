@@ -27,9 +27,6 @@ from facedb.review.files.safe_moves import FolderState, parents
 from facedb.review.plans import plan_rows
 from facedb.review.plans.plan_rows import FolderRow, StepRow
 
-_APPLICABLE = ("proposed", "applying", "applied", "undoing", "undone")
-_UNDOABLE = ("applying", "applied", "undoing", "undone")
-
 
 def apply(
     db: Database,
@@ -48,7 +45,7 @@ def apply(
     where a file or label changed since the plan was made, a name is taken, or another process is at work. Nothing is
     touched before every step that is left has been checked.
     """
-    with closing(db.open()) as conn, translated(db.dsn), Carrying(conn, plan_id, _APPLICABLE, hard_links) as work:
+    with closing(db.open()) as conn, translated(db.dsn), Carrying(conn, plan_id, hard_links) as work:
         if work.plan.state == "applied":
             return work.outcome(0, dry=False)
         if work.plan.state in ("undoing", "undone"):
@@ -76,7 +73,9 @@ def undo(db: Database, plan_id: int, *, yes: bool = False, hard_links: bool = Tr
 
     Raises what `apply` raises: a file that changed since stays where it is, and so does everything else.
     """
-    with closing(db.open()) as conn, translated(db.dsn), Carrying(conn, plan_id, _UNDOABLE, hard_links) as work:
+    with closing(db.open()) as conn, translated(db.dsn), Carrying(conn, plan_id, hard_links) as work:
+        if work.plan.state == "proposed":
+            raise ConflictError(f"Plan {plan_id} is proposed: nothing was done that could be undone.")
         if work.plan.state == "undone":
             return work.outcome(0, dry=False)
         if work.plan.labels_only:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -29,9 +28,9 @@ class Outcome:
 class Carrying:
     """A plan that this session alone works on, with the trees that it is about; no ingest of them runs meanwhile."""
 
-    def __init__(self, conn: Connection, plan_id: int, states: Sequence[str], hard_links: bool) -> None:
+    def __init__(self, conn: Connection, plan_id: int, hard_links: bool) -> None:
         self.conn = conn
-        self.plan = _claimed(conn, plan_id, states)
+        self.plan = _claimed(conn, plan_id)
         self.steps = plan_rows.steps(conn, plan_id)
         self._roots = {step.source_id: step.root for step in self.steps}
         self._hard_links = hard_links
@@ -78,16 +77,11 @@ class Carrying:
         return Outcome(plan, tuple(plan_rows.steps(self.conn, plan.id)), changed, dry)
 
 
-def _claimed(conn: Connection, plan_id: int, states: Sequence[str]) -> PlanRow:
+def _claimed(conn: Connection, plan_id: int) -> PlanRow:
     claimed = plan_rows.lock_plan(conn, plan_id)
     if not claimed:
         raise ConflictError(f"Another facedb is carrying out plan {plan_id} right now{claimed.holder}; wait for it.")
     plan = plan_rows.find_plan(conn, plan_id)
     if plan is None:
         raise NotFoundError(f"There is no plan {plan_id}: see `facedb plans`.")
-    if plan.state not in states:
-        advice = {
-            "proposed": "nothing was done that could be undone",
-        }[plan.state]
-        raise ConflictError(f"Plan {plan_id} is {plan.state}: {advice}.")
     return plan

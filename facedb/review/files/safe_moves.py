@@ -138,8 +138,8 @@ class Tree:
         with suppress(FileNotFoundError), self._parent(path) as (folder, name):
             _clean_up(folder, name)
 
-    def make_folder(self, path: str, mode: int | None = None) -> None:
-        """Make a folder and those above it where they are missing; ``mode`` is for the last one."""
+    def make_folder(self, path: str) -> None:
+        """Make a folder and those above it where they are missing."""
         done = ""
         for part in filter(None, path.split("/")):
             with self._folder(done) as fd, suppress(FileExistsError):
@@ -147,9 +147,6 @@ class Tree:
                 os.fsync(fd)
                 reached("made folder")
             done = f"{done}/{part}" if done else part
-        if mode is not None:
-            with self._folder(path) as fd:
-                os.fchmod(fd, mode)
 
     def remove_empty_folder(self, path: str) -> bool:
         """Remove a folder if it is there and empty; says whether it is gone now."""

@@ -58,12 +58,29 @@ class Changes:
 
 
 def decide(
-    conn: Connection, *, dataset: str | None = None, auto: bool = False, only: frozenset[int] | None = None
+    conn: Connection,
+    *,
+    dataset: str | None = None,
+    auto: bool = False,
+    only: frozenset[int] | None = None,
+    hidden: bool = False,
 ) -> Changes:
     """What the standing verdicts (and with ``auto`` the certain findings) ask for, image by image.
 
-    ``only`` leaves out other verdicts, except that they may contradict.
+    ``only`` leaves out other verdicts, except that they may contradict. What a person says is done, but the remarks name nobody who was
+    hidden from review unless ``hidden`` asks for it.
     """
+    changes = _decide(conn, dataset, auto, only, frozenset())
+    unseen = frozenset[int]() if hidden else decision_rows.hidden_people(conn)
+    if unseen:
+        changes.remarks = _decide(conn, dataset, auto, only, unseen).remarks
+    return changes
+
+
+def _decide(
+    conn: Connection, dataset: str | None, auto: bool, only: frozenset[int] | None, unseen: frozenset[int]
+) -> Changes:
+    """The same without what is said of ``unseen`` identities."""
     everything = standing = decision_rows.verdicts(conn, dataset=dataset)
     if only is not None:
         standing = [v for v in standing if v.id in only]
@@ -76,15 +93,27 @@ def decide(
         changes.remarks += [*left_out, *remarks]
     keys = {key for v in standing for key in (v.image_a_id, v.image_b_id) if key is not None}
     changes.images = {k: i for k, i in decision_rows.images_by_key(conn, sorted(keys)).items() if i.status == "ready"}
-    merged = _merge_groups(conn, standing, everything, changes)
+    standing = [v for v in standing if unseen.isdisjoint(_named(v, changes))]
+    merged = _merge_groups(conn, standing, everything, changes, unseen)
     _wrong_faces(conn, standing, changes)
     _duplicates(standing, everything, changes)
     _merge_images(conn, merged, changes)
     return changes
 
 
+def _named(verdict: VerdictRow, changes: Changes) -> set[int | None]:
+    """Whom a verdict is about, also by the label that an image of it has now."""
+    images = (changes.images.get(key or 0) for key in (verdict.image_a_id, verdict.image_b_id))
+    labels = {image.identity_id for image in images if image is not None}
+    return {verdict.identity_a_id, verdict.identity_b_id, verdict.target_id, *labels}
+
+
 def _merge_groups(
-    conn: Connection, standing: Sequence[VerdictRow], everything: Sequence[VerdictRow], changes: Changes
+    conn: Connection,
+    standing: Sequence[VerdictRow],
+    everything: Sequence[VerdictRow],
+    changes: Changes,
+    unseen: frozenset[int],
 ) -> dict[int, VerdictRow]:
     """Choose the head of every group of identities called the same; returns a verdict for each that goes into one."""
     same = [v for v in standing if v.kind == "link" and v.verdict == "same" and v.identity_b_id is not None]
@@ -92,8 +121,10 @@ def _merge_groups(
     troubled = set[int]()
     for conflict in find_conflicts(conn, everything):
         troubled |= conflict.identity_ids
+        if not unseen.isdisjoint(conflict.identity_ids):
+            continue
         row = conflict.row()
-        changes.remarks.append(f"Not merged: {row.said}, but {row.against}; say one of them anew.")
+        changes.remarks.append(f"Not merged: {row.said}, but {row.against}; change one of these verdicts.")
     ids = [key for group in groups for key in group]
     changes.names |= decision_rows.identity_names(conn, ids)
     counts = dict.fromkeys(ids, 0)
@@ -193,7 +224,7 @@ def _duplicates(standing: Sequence[VerdictRow], everything: Sequence[VerdictRow]
         if two is not None:
             shown = " and ".join(display(changes.images[key or 0].path) for key in (two.image_a_id, two.image_b_id))
             changes.remarks.append(
-                f"{shown} were called two photos, and yet copies in a chain, so nothing is dropped for them: say one of them anew."
+                f"{shown} were called two photos, and yet copies in a chain, so neither is dropped: change one of these verdicts."
             )
             continue
         left = _left_of_copies(group, changes)

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from facedb.core.counting import counted
 from facedb.core.files.paths import display
 from facedb.db.connection import Database
 from facedb.review import decision_rows
 from facedb.review.plans.changes import decide
 
-_WORDS = {"merge": "merge", "move": "move", "quarantine": "quarantine", "drop": "drop"}
+_ACTIONS = ("merge", "move", "quarantine", "drop")
 _FEW = 3
 
 
@@ -29,35 +30,37 @@ class Outlook:
         if not total:
             return ["A plan has nothing to do by what was said so far.", *self.remarks]
         shown = "; ".join(self.own[:_FEW]) + (f"; and {len(self.own) - _FEW:,} more" if len(self.own) > _FEW else "")
-        counts = ", ".join(
-            f"{self.steps[word]:,} {word}{'s' * (self.steps[word] != 1)}" for word in _WORDS if self.steps[word]
-        )
-        first = f"This makes a plan {shown}." if self.own else "This asks for no change of a file."
+        counts = ", ".join(counted(self.steps[action], action) for action in _ACTIONS if self.steps[action])
+        first = f"In a plan this is: {shown}." if self.own else "This asks for no change of a file."
         return [
             first,
-            f"All that was said so far makes {total:,} step{'s' * (total != 1)}: {counts}. See them: facedb plan",
+            f"All that was said so far makes {counted(total, 'step')}: {counts}. See them: facedb plan",
             *self.remarks,
         ]
 
 
 def outlook(db: Database, verdicts: Collection[int], *, dataset: str | None = None) -> Outlook:
-    """What the standing verdicts ask for, and which of it follows from ``verdicts`` (their keys)."""
+    """What the standing verdicts ask for, and which of it follows from ``verdicts`` (their keys); remarks that were there without these
+    are only counted."""
     with db.connection() as conn:
-        changes = decide(conn, dataset=dataset)
+        changes, unseen = decide(conn, dataset=dataset), decision_rows.hidden_people(conn)
+        others = frozenset(verdict.id for verdict in decision_rows.verdicts(conn)) - set(verdicts)
+        before = set(decide(conn, dataset=dataset, only=others).remarks)
         targets = {change.identity_to for change in changes.by_image.values() if change.identity_to is not None}
         names = changes.names | decision_rows.identity_names(conn, sorted(targets - changes.names.keys()))
-    own = []
+    own, hidden = [], 0
     for key, change in changes.by_image.items():
         if change.verdict_id in verdicts:
+            if not unseen.isdisjoint((changes.images[key].identity_id, change.identity_to)):
+                hidden += 1
+                continue
             path = display(changes.images[key].path)
-            where = "" if change.identity_to is None else f" to {display(names[change.identity_to][0])}"
-            own.append(f"{_WORDS[change.action]} {path}{where}")
-    remarks = (
-        tuple(line for line in changes.remarks)
-        if len(changes.remarks) <= _FEW
-        else (
-            *changes.remarks[:_FEW],
-            f"And {len(changes.remarks) - _FEW:,} more remarks: facedb plan shows them.",
-        )
-    )
-    return Outlook(Counter(change.action for change in changes.by_image.values()), tuple(own), remarks)
+            into = "into" if change.action == "merge" else "to"
+            where = "" if change.identity_to is None else f" {into} {display(names[change.identity_to][0])}"
+            own.append(f"{change.action} {path}{where}")
+    if hidden:
+        own.insert(0, f"{counted(hidden, 'step')} on people hidden from review")
+    new = [remark for remark in changes.remarks if remark not in before][:_FEW]
+    if more := len(changes.remarks) - len(new):
+        new.append(f"{counted(more, 'other remark')}: facedb plan shows {'it' if more == 1 else 'them'}.")
+    return Outlook(Counter(change.action for change in changes.by_image.values()), tuple(own), tuple(new))

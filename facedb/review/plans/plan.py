@@ -5,9 +5,10 @@ What contradicts itself or cannot be decided from the verdicts is left out and s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
+from facedb.core.counting import counted
 from facedb.core.errors import NotFoundError
 from facedb.core.files.paths import display, to_text
 from facedb.core.machine.user_name import user_name
@@ -66,21 +67,30 @@ class PlanView:
     steps: tuple[StepRow, ...]
     remarks: tuple[str, ...] = ()
 
-    def rows(self) -> list[PlannedStep]:
-        """The steps as a person reads them."""
+    def rows(self, *, hidden: bool = False) -> list[PlannedStep]:
+        """The steps as a person reads them; without ``hidden`` not those that name people who were hidden from review."""
         return [
             PlannedStep(
                 s.step,
                 s.action,
                 to_text(s.path_from),
-                None if s.name_from is None else to_text(s.name_from),
-                None if s.name_to is None else to_text(s.name_to),
-                None if s.path_to is None else to_text(s.path_to),
+                to_text(s.name_from),
+                to_text(s.name_to),
+                to_text(s.path_to),
                 s.reason,
                 s.state,
             )
             for s in self.steps
+            if hidden or not s.hidden
         ]
+
+    def not_shown(self) -> tuple[str, ...]:
+        """What to say of the steps that name people who were hidden from review."""
+        count = sum(step.hidden for step in self.steps)
+        if not count:
+            return ()
+        shown = f"facedb plan --show {self.plan.id} --all"
+        return (f"Not shown: {counted(count, 'step')} on people hidden from review; see also: {shown}",)
 
 
 def make_plan(
@@ -90,15 +100,17 @@ def make_plan(
     auto: bool = False,
     by: str | None = None,
     only: frozenset[int] | None = None,
+    hidden: bool = False,
 ) -> PlanView:
-    """Plan what the standing verdicts (of the keys ``only``, if given) ask for; ``auto`` adds the certain findings.
+    """Plan what the standing verdicts (of the keys ``only``, if given) ask for; ``auto`` adds the certain findings. The remarks
+    name people who were hidden from review only where ``hidden`` asks for it.
 
     Writes no file. A plan with the same steps that nobody carried out yet is given back. Raises NotFoundError for an unknown
     dataset.
     """
     with db.connection() as conn:
         find_datasets(conn, [dataset])
-        changes = decide(conn, dataset=dataset, auto=auto, only=only)
+        changes = decide(conn, dataset=dataset, auto=auto, only=only, hidden=hidden)
         _leave_out_what_cannot_move(changes)
         steps = _steps(conn, changes)
         plan = plan_rows.find_plan(conn, None)
@@ -143,23 +155,8 @@ def plans(db: Database) -> list[PlanSummary]:
 
 
 def _again(conn: Connection, plan_id: int) -> list[NewStep]:
-    return [
-        NewStep(
-            s.action,
-            s.source_id,
-            s.image_id,
-            s.sha256,
-            s.identity_from,
-            s.identity_to,
-            s.labelled_by,
-            s.path_from,
-            s.path_to,
-            s.reason,
-            s.verdict_id,
-            s.kept_image,
-        )
-        for s in plan_rows.steps(conn, plan_id)
-    ]
+    names = [field.name for field in fields(NewStep)]
+    return [NewStep(**{name: getattr(step, name) for name in names}) for step in plan_rows.steps(conn, plan_id)]
 
 
 def _leave_out_what_cannot_move(changes: Changes) -> None:

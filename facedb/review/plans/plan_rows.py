@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from facedb.core.files.paths import from_text, to_text
@@ -50,7 +50,7 @@ class NewStep:
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """A step of a plan; ``root`` is what both paths are below."""
+    """A step of a plan; ``root`` is what both paths are below; ``hidden``: it names somebody who was hidden from review."""
 
     step: int
     action: str
@@ -70,6 +70,7 @@ class StepRow:
     reason: str
     verdict_id: int | None
     kept_image: int | None
+    hidden: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +85,7 @@ class FolderRow:
     mtime_ns: int | None
 
 
-def add_plan(
-    conn: Connection, steps: Sequence[NewStep], *, auto: bool, created_by: str, scan_id: int | None = None
-) -> int:
+def add_plan(conn: Connection, steps: Sequence[NewStep], *, auto: bool, created_by: str, scan_id: int | None) -> int:
     """Write a plan with its steps, numbered from 1 in their order; returns its key. ``scan_id``: whose findings it takes up."""
     plan_id = added(conn, "add_plan", {"auto": auto, "created_by": created_by, "scan_id": scan_id})
     conn.cursor().executemany(
@@ -95,18 +94,9 @@ def add_plan(
             {
                 "plan_id": plan_id,
                 "step": number,
-                "action": step.action,
-                "source_id": step.source_id,
-                "image_id": step.image_id,
-                "sha256": step.sha256,
-                "identity_from": step.identity_from,
-                "identity_to": step.identity_to,
-                "labelled_by": step.labelled_by,
+                **asdict(step),
                 "path_from": to_text(step.path_from),
-                "path_to": None if step.path_to is None else to_text(step.path_to),
-                "reason": step.reason,
-                "verdict_id": step.verdict_id,
-                "kept_image": step.kept_image,
+                "path_to": to_text(step.path_to),
             }
             for number, step in enumerate(steps, 1)
         ],
@@ -127,7 +117,7 @@ def steps(conn: Connection, plan_id: int) -> list[StepRow]:
 
 
 def old_plans(conn: Connection, keep: int) -> list[int]:
-    """The plans that nothing is left of to undo or to finish, but for the ``keep`` newest plans."""
+    """Plans with nothing left to undo or to finish, except the ``keep`` newest plans."""
     return [row[0] for row in conn.execute(SQL["old_plans"], {"keep": keep})]
 
 
@@ -164,17 +154,7 @@ def add_folders(conn: Connection, plan_id: int, folders: Sequence[FolderRow]) ->
     """Note folders as they are before the first step; what was noted first stays."""
     conn.cursor().executemany(
         SQL["add_folder"],
-        [
-            {
-                "plan_id": plan_id,
-                "source_id": f.source_id,
-                "path": to_text(f.path),
-                "existed": f.existed,
-                "mode": f.mode,
-                "mtime_ns": f.mtime_ns,
-            }
-            for f in folders
-        ],
+        [{"plan_id": plan_id, **asdict(folder), "path": to_text(folder.path)} for folder in folders],
     )
 
 

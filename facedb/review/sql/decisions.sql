@@ -72,19 +72,11 @@ select 'face', %(verdict)s, i.identity_id, i.id, i.sha256, %(target)s, %(note)s,
 from facedb.image i join facedb.source s on s.id = i.source_id where i.id = %(image_a)s
 returning id;
 
--- name: standing
--- The newest verdict on everything, newest first.
+-- name: verdicts
+-- What was said, newest first: all of it, or what stands. (Composed: the view.)
 select verdict_id, kind, verdict, identity_a, path_a, identity_b, path_b, target, note, said_by, said_at, dataset_a, dataset_b,
        identity_a_id, identity_b_id, image_a_id, image_b_id, target_id, pairs, faces_a, faces_b
-from bi.verdicts
-where (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b)) and (%(kind)s::text is null or kind = %(kind)s)
-order by verdict_id desc;
-
--- name: history
--- Everything that was said, newest first.
-select verdict_id, kind, verdict, identity_a, path_a, identity_b, path_b, target, note, said_by, said_at, dataset_a, dataset_b,
-       identity_a_id, identity_b_id, image_a_id, image_b_id, target_id, pairs, faces_a, faces_b
-from bi.verdict_history
+from {view}
 where (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b)) and (%(kind)s::text is null or kind = %(kind)s)
 order by verdict_id desc;
 
@@ -95,10 +87,6 @@ where scan_id = %(scan_id)s and verdict = 'different'
   and (%(min_score)s::real is null or max_score >= %(min_score)s)
   and (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b))
 order by rank;
-
--- name: identity_names
--- Names of identities with their datasets.
-select n.id, n.name, d.name from facedb.identity n join facedb.dataset d on d.id = n.dataset_id where n.id = any(%(ids)s);
 
 -- name: images_by_key
 -- Images that a plan may be about, where they are and how they are labelled.
@@ -163,10 +151,17 @@ select id, state, auto, labels_only, created_by, created_at, applied_at, undone_
 select {columns}
 from bi.plans order by plan_id desc;
 
+-- name: hidden_people
+-- Who was hidden from review.
+select identity_id from facedb.hidden_identity;
+
 -- name: steps
--- The steps of a plan in order.
+-- The steps of a plan in order, and whether somebody is named who was hidden from review.
 select t.step, t.action, t.state, t.source_id, s.root, s.format, t.image_id, t.sha256, t.identity_from, nf.name, t.identity_to, nt.name,
-       t.labelled_by, t.path_from, t.path_to, t.reason, t.verdict_id, t.kept_image
+       t.labelled_by, t.path_from, t.path_to, t.reason, t.verdict_id, t.kept_image,
+       exists (select from facedb.hidden_identity h
+               where h.identity_id in (t.identity_from, t.identity_to)
+                  or h.identity_id in (select i.identity_id from facedb.image i where i.id in (t.image_id, t.kept_image)))
 from facedb.plan_step t join facedb.source s on s.id = t.source_id
 left join facedb.identity nf on nf.id = t.identity_from left join facedb.identity nt on nt.id = t.identity_to
 where t.plan_id = %(plan_id)s order by t.step;

@@ -101,10 +101,6 @@ select s.id from facedb.scan s
 where exists (select from facedb.scan_dataset d where d.scan_id = s.id and d.dataset_id = %(dataset)s)
   and not exists (select from facedb.scan_dataset d where d.scan_id = s.id and d.dataset_id <> %(dataset)s);
 
--- name: drop_scan
--- Such a scan as a whole.
-select facedb.drop_scan(%(scan_id)s);
-
 -- name: count
 -- How much it is.
 select (select count(*) from gone_image), (select count(*) from gone_face), (select count(*) from gone_embedding),
@@ -213,7 +209,7 @@ where m.images && array(select path from gone_image)
 
 -- name: files
 -- Where the files are.
-select s.root, coalesce(i.container, i.path), i.container is not null, i.sha256, s.format
+select s.root, coalesce(i.container, i.path), i.container is not null, i.sha256
 from facedb.image i join gone_image g on g.id = i.id join facedb.source s on s.id = i.source_id
 where i.format is distinct from 'vector' and i.sha256 is not null order by 1, 2;
 

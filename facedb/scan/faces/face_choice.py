@@ -152,12 +152,12 @@ def _taken(
     """bool (n,): the faces that people took, met by where they are, since another detector numbers them otherwise."""
     taken = np.zeros(len(faces), bool)
     said = scan_rows.taken_faces(conn)
-    rows_of: dict[int, list[int]] = {}
+    of_image: dict[int, list[int]] = {}
     for row in several.tolist():
         image = int(faces.image_ids[row])
         if image in said and int(faces.face_ids[row]) in boxes:
-            rows_of.setdefault(image, []).append(row)
-    for image, rows in rows_of.items():
+            of_image.setdefault(image, []).append(row)
+    for image, rows in of_image.items():
         found = same_place(said[image], np.array([boxes[int(faces.face_ids[row])] for row in rows], np.float64))
         if found is not None:
             taken[rows[found]] = True

@@ -168,10 +168,15 @@ def _read_cache(cache: GalleryCache, placed: _Placement, threads: int, task: Tas
 
 
 def cache_folder(conn: Connection, cache_dir: Path, model_id: int) -> Path:
-    """Where the cached vectors of a contract are, named by cluster and database: no other one may be taken for it."""
-    row = conn.execute(SQL["cluster_identity"]).fetchone()
+    """Where the cached vectors of a contract are."""
+    return cache_dir / f"{this_database(conn)}-{model_id}"
+
+
+def this_database(conn: Connection) -> str:
+    """Cluster and number of this very database, so that no other one is taken for it."""
+    row = conn.execute(SQL["this_database"]).fetchone()
     assert row is not None  # noqa: S101 - one row always
-    return cache_dir / f"{row[0]}-{row[1]}-{model_id}"
+    return str(row[0])
 
 
 def _reading(conn: Connection) -> Connection:

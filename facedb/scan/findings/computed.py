@@ -101,7 +101,7 @@ def _notes(
 def _as_rows(
     found: FindingTable, notes: Mapping[int, str] = _NO_NOTES, photos: PhotoFacts | None = None
 ) -> Iterator[tuple[Any, ...]]:
-    """The findings as tuples of ``store_findings.FINDING_COLUMNS``."""
+    """The findings as tuples of `finding_rows.FINDING_COLUMNS`."""
     ranks = range(1, len(found) + 1)
     details = [f"{text} {notes[k]}" if k in notes else text for k, text in enumerate(sentences(found, photos))]
     return zip(

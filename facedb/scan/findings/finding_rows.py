@@ -91,7 +91,7 @@ def scan_identities(conn: Connection, scan_id: int) -> dict[str, int]:
 
 
 def scan_images(conn: Connection, scan_id: int, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Key and label, by path, of those images that a scan has."""
+    """Key and label (-1: none), by path, of those images that a scan has."""
     rows = conn.execute(SQL["scan_images"], {"scan_id": scan_id, "paths": list(paths)})
     return {row[0]: (int(row[1]), int(row[2])) for row in rows}
 

@@ -49,7 +49,7 @@ def photo_sentence(photos: PhotoFacts, row: int) -> str:
     if Fault.BLURRED in faults:
         sharp = float(photos.sharpness[row])
         little = "a little " if sharp >= _SOFT * BLURRED else ""
-        said.append(f"its face is {little}blurred (sharpness {sharp:.1f} %, usual are 2 to 15)")
+        said.append(f"its face is {little}blurred (sharpness {sharp:.1f} %, 2 to 15 is usual)")
     if Fault.TINY in faults:
         said.append(f"its face is tiny ({photos.size[row]:.0f} pixels)")
     text = "; ".join(said)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from facedb.core.choices import one_of, within
+from facedb.core.counting import are
 from facedb.core.finding import CERTAIN, LIKELY, Kind
 from facedb.core.row_schema import As, Real, table
 from facedb.db.connection import Connection, Database, translated
@@ -79,17 +80,13 @@ class LeftOut:
         parts = []
         if self.answered:
             ask = "asks" if self.answered == 1 else "ask"
-            parts.append(f"{self.answered:,} more {_findings(self.answered)} answered and {ask} for nothing")
+            parts.append(f"{are(self.answered, 'more finding')} answered and {ask} for nothing")
         if self.hidden:
-            parts.append(f"{self.hidden:,} more {_findings(self.hidden)} about people hidden from review")
+            parts.append(f"{are(self.hidden, 'more finding')} about people hidden from review")
         if not parts:
             return None
         them = "it" if self.answered + self.hidden == 1 else "them"
         return f"{', '.join(parts)} ({self.every:,} in all): --all shows {them} too."
-
-
-def _findings(count: int) -> str:
-    return "finding is" if count == 1 else "findings are"
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ def measure_sample(
     """Calibrate on a sample of the labelled ``faces``; where *certain* begins by the odds of the sample; and how large it is."""
     gallery, measured, looked_at = _sampled(faces, snapshot, reporter)
     study = study_folders(gallery)
-    return measured, study.odds.certain_above(study.ends), looked_at
+    return measured, study.odds.certain_above(study.who.ends), looked_at
 
 
 def _sampled(faces: GalleryFaces, snapshot: GallerySnapshot, reporter: Reporter) -> tuple[Gallery, Calibration, str]:
@@ -153,7 +153,7 @@ def _for_pairs(faces: GalleryFaces, snapshot: GallerySnapshot, pairs: float, rep
     threshold = float(BIN_EDGES[enough[0]])
     reporter.say(
         f"Threshold {threshold:.3f}, chosen so that at most about {pairs:,.0f} pairs are flagged: "
-        f"{expected[enough[0]]:,.0f} are to be expected. {looked_at}"
+        f"{expected[enough[0]]:,.0f} are expected. {looked_at}"
     )
     return threshold
 

@@ -1,7 +1,3 @@
--- name: name
--- Tells this database from others.
-select (select system_identifier from pg_control_system())::text, (select oid from pg_database where datname = current_database())::text;
-
 -- name: begin
 -- Where the vectors of a scan are about to be.
 update facedb.scan set chunks = %(place)s, chunks_sha256 = null where id = %(scan_id)s;

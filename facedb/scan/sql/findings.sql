@@ -57,7 +57,7 @@ select id, path from facedb.image where id = any(%(ids)s);
 
 -- name: finding_rows
 -- Findings of a scan with their images, for grading.
-select f.rank, f.class, f.confidence, f.identity_a, coalesce(f.identity_b, -1), f.faces_a, f.size_a,
+select f.rank, f.class, f.confidence, coalesce(f.identity_a, -1), coalesce(f.identity_b, -1), f.faces_a, f.size_a,
        array_agg(c.image_id order by w.face_id), array_agg(w.role order by w.face_id)
 from facedb.finding f
 join facedb.finding_face w on w.scan_id = f.scan_id and w.rank = f.rank
@@ -74,11 +74,13 @@ select distinct on (n.name) n.name, n.id from facedb.identity n
 where n.id in (select unnest(b.identity_ids) from facedb.scan_block b where b.scan_id = %(scan_id)s) order by n.name, n.id;
 
 -- name: scan_images
--- Images of a scan by path, with the label that they had in it.
+-- Images of a scan by path, with the label that they had in it, -1: those beside its gallery.
 select i.path, i.id, m.identity_id
 from (
     select unnest(b.embedding_ids) as embedding_id, unnest(b.identity_ids) as identity_id from facedb.scan_block b
     where b.scan_id = %(scan_id)s
+    union all
+    select o.embedding_id, -1 from facedb.scan_outsider o where o.scan_id = %(scan_id)s
 ) m
 join facedb.embedding e on e.id = m.embedding_id and e.model_id = (select model_id from facedb.scan where id = %(scan_id)s)
 join facedb.face f on f.id = e.face_id

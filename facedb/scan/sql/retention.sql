@@ -7,7 +7,7 @@ with ranked as (
            row_number() over (partition by s.model_id, s.scope, s.status order by s.threshold, s.id desc) as depth
     from facedb.scan s
 )
-select r.id, r.model_id, r.status,
+select r.id, r.status,
        case
            when r.status = 'running' then 'it is under way'
            when r.status = 'finished' and r.place <= %(keep)s then 'it is one of the newest'

@@ -87,9 +87,9 @@ select string_agg(int8send(id), ''::bytea) as ids, string_agg(vector_send(vec), 
 from {embedding} where model_id = {model} and face_id = any({faces}::bigint[])
 group by face_id / {step}
 
--- name: cluster_identity
+-- name: this_database
 -- Names this very database: the cluster, the database within it.
-select (select system_identifier from pg_control_system())::text, (select oid from pg_database where datname = current_database())::text;
+select (select system_identifier from pg_control_system()) || '-' || (select oid from pg_database where datname = current_database());
 
 -- name: add_scan
 -- Begin a scan.

@@ -1,9 +1,10 @@
 -- name: nearest
--- The k-th best float32 score of a face that is there decides how far the exact rescoring has to look; hidden people are left out, here
--- as below. (Composed: partition and column.)
+-- The k-th best float32 score of a face that is there decides how far the exact rescoring has to look; hidden people and other datasets
+-- are left out, here as below. (Composed: partition and column.)
 select -({column} <#> {query}) as score
 from {embedding} e join facedb.face f on f.id = e.face_id join facedb.image i on i.id = f.image_id and i.status = 'ready'
 where not exists (select from facedb.hidden_identity h where h.identity_id = i.identity_id)
+  and (%(datasets)s::integer[] is null or i.source_id in (select id from facedb.source where dataset_id = any(%(datasets)s)))
 order by {column} <#> {query} limit {limit}
 
 -- name: candidates
@@ -11,6 +12,7 @@ order by {column} <#> {query} limit {limit}
 select e.face_id, e.vec
 from {embedding} e join facedb.face f on f.id = e.face_id join facedb.image i on i.id = f.image_id and i.status = 'ready'
 where not exists (select from facedb.hidden_identity h where h.identity_id = i.identity_id)
+  and (%(datasets)s::integer[] is null or i.source_id in (select id from facedb.source where dataset_id = any(%(datasets)s)))
   and -({column} <#> {query}) >= {floor} order by {column} <#> {query} limit {limit}
 
 -- name: approximate
@@ -18,6 +20,7 @@ where not exists (select from facedb.hidden_identity h where h.identity_id = i.i
 select e.face_id, e.vec
 from {embedding} e join facedb.face f on f.id = e.face_id join facedb.image i on i.id = f.image_id and i.status = 'ready'
 where not exists (select from facedb.hidden_identity h where h.identity_id = i.identity_id)
+  and (%(datasets)s::integer[] is null or i.source_id in (select id from facedb.source where dataset_id = any(%(datasets)s)))
 order by {column} <#> {query} limit {limit}
 
 -- name: faces_found

@@ -24,6 +24,7 @@ from facedb.core.records import Float32Array
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 from facedb.join.error_bounds import quantise_int8
+from facedb.scan.faces.gallery import this_database
 
 SQL = load("scan", "chunks")
 
@@ -31,6 +32,7 @@ MANIFEST = "manifest.json"
 _FILE = 0o600
 _FOLDER = 0o700
 _ROWS = 8192
+_ELSEWHERE = "make room or access for it, or give another place with --chunks"
 
 
 class DamagedError(InputError):
@@ -73,7 +75,7 @@ class Folder:
             self._files, self._path = url_to_fs(place)
         except (ImportError, ValueError) as error:
             raise InputError(
-                f"The place {place} for the vectors of a scan cannot be used: {first_line(error)}."
+                f"The place {place} for the vectors of a scan cannot be used ({first_line(error)}): give another one with --chunks."
             ) from error
         self._local = "file" in (
             self._files.protocol if isinstance(self._files.protocol, tuple) else (self._files.protocol,)
@@ -88,7 +90,9 @@ class Folder:
             else:
                 self._files.makedirs(self._path, exist_ok=True)
         except OSError as error:
-            raise InputError(f"The folder {self.place} for the vectors cannot be made: {first_line(error)}.") from error
+            raise InputError(
+                f"The folder {self.place} for the vectors cannot be made ({first_line(error)}): {_ELSEWHERE}."
+            ) from error
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole; raises InputError where there is no room or no access."""
@@ -104,7 +108,7 @@ class Folder:
             else:
                 self._files.pipe_file(path, content)
         except OSError as error:
-            raise InputError(f"{self.place}/{name} cannot be written: {first_line(error)}.") from error
+            raise InputError(f"{self.place}/{name} cannot be written ({first_line(error)}): {_ELSEWHERE}.") from error
 
     def read(self, name: str, sha256: str) -> bytes:
         """A file, if it hashes to ``sha256``; raises DamagedError."""
@@ -146,9 +150,7 @@ class ChunkReader:
 
 def place_of(conn: Connection, root: str, scan_id: int) -> str:
     """The folder below ``root`` that is this scan's alone, of this database."""
-    row = conn.execute(SQL["name"]).fetchone()
-    assert row is not None  # noqa: S101 - one row always
-    return f"{root.rstrip('/')}/facedb-{row[0]}-{row[1]}-scan-{scan_id}"
+    return f"{root.rstrip('/')}/facedb-{this_database(conn)}-scan-{scan_id}"
 
 
 def export(

@@ -14,7 +14,7 @@ from facedb.core.counting import counted
 from facedb.core.defaults import BLOCK_ROWS
 from facedb.core.lookup import rows_of
 from facedb.core.progress import Reporter, Silent
-from facedb.core.records import Int32Array, Int64Array
+from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
 from facedb.join.loop import Block, plan_blocks
 from facedb.scan import pair_rows, scan_rows
@@ -181,7 +181,7 @@ def _resume(
 ) -> Plan | None:
     for scan_id in scan_rows.running_scans(conn, model_id, scope, threshold, full=full):
         ledger = pair_rows.ledger(conn, scan_id)
-        ids, labels = _members(ledger)
+        ids, labels = pair_rows.members(ledger)
         rows = rows_of(ids, faces.embedding_ids)
         if (rows < 0).any():
             reporter.say(f"Faces of the unfinished scan {scan_id} are gone, so it is given up.")
@@ -192,7 +192,7 @@ def _resume(
         outdated = len(rows) != len(faces) or bool((faces.identity_ids[rows] != labels).any())
         frozen = replace(faces.take(rows), identity_ids=labels)
         counts = tile_rows.tile_counts(conn, scan_id)
-        reporter.say(f"Going on with scan {scan_id}: {counts.done} of {counts.tiles} blocks are done.")
+        reporter.say(f"Going on with scan {scan_id}: {counts.done} of {counts.tiles} tiles are done.")
         first_new = sum(len(b.embedding_ids) for b in ledger if b.carried)
         borders = [0, *accumulate(len(b.embedding_ids) for b in ledger)]
         return Plan(frozen, first_new, borders, scan_id, outdated)
@@ -210,7 +210,7 @@ def _build_on(
 ) -> Plan:
     """Carry over what is unchanged since ``base``: the same embedding under the same label."""
     blocks = pair_rows.ledger(conn, base.id)
-    ids, labels = _members(blocks)
+    ids, labels = pair_rows.members(blocks)
     rows = rows_of(faces.embedding_ids, ids)
     unchanged = rows >= 0
     unchanged[unchanged] = labels[rows[unchanged]] == faces.identity_ids[unchanged]
@@ -239,9 +239,3 @@ def _to_keep(blocks: Sequence[LedgerBlock], same: int) -> list[int] | None:
     borders = [0, *accumulate(len(b.embedding_ids) for b in blocks)]
     usable = borders[-1] == same and all(b.complete and len(b.embedding_ids) for b in blocks)
     return borders[:-1] if usable and len(blocks) <= _FEW_BLOCKS + 2 * same // BLOCK_ROWS else None
-
-
-def _members(ledger: Sequence[LedgerBlock]) -> tuple[Int64Array, Int32Array]:
-    if not ledger:
-        return np.empty(0, np.int64), np.empty(0, np.int32)
-    return np.concatenate([b.embedding_ids for b in ledger]), np.concatenate([b.identity_ids for b in ledger])

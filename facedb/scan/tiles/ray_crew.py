@@ -14,9 +14,10 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
+from facedb.core.counting import counted
 from facedb.core.errors import EngineError, FacedbError, UsageError, first_line
 from facedb.core.progress import Silent
 from facedb.core.version import VERSION
@@ -83,7 +84,7 @@ class _Vacancy:
     """A seat whose worker left or died: not before ``after`` (monotonic seconds) again, and only where tiles are free if it left."""
 
     after: float = 0.0
-    left: bool = field(default=False)
+    left: bool = False
 
 
 class RayCrew:
@@ -225,7 +226,7 @@ class RayCrew:
         self._told = told
         if wanted:
             nodes, workers = told
-            self._say(f"Ray: {workers} worker{'s' * (workers > 1)} on {nodes} node{'s' * (nodes > 1)}.")
+            self._say(f"Ray: {counted(workers, 'worker')} on {counted(nodes, 'node')}.")
         else:
             self._say("Ray: no node has a core or a GPU for this scan; waiting for one.")
 

@@ -206,15 +206,13 @@ class TileSearch:
         """The faces of the scan and their gallery; None where some are not what they were, which strips tell in a sentence."""
         if self._connect is None:
             return None
-        members = pair_rows.ledger(conn, self._ledger.scan_id)
-        ids = np.concatenate([block.embedding_ids for block in members])
+        ids, identity_ids = pair_rows.members(pair_rows.ledger(conn, self._ledger.scan_id))
         with GallerySnapshot(self._connect, self._model, self._cache_dir) as snapshot:
             faces = snapshot.faces()
             rows = rows_of(ids, faces.embedding_ids)
             if (rows < 0).any():
                 return None
             vectors = snapshot.vectors(ids, reporter=Silent())
-        identity_ids = np.concatenate([block.identity_ids for block in members])
         return faces.face_ids[rows], Gallery(vectors, identity_ids, faces.image_ids[rows])
 
     def _join(self, gallery: Gallery, comparisons: int) -> Join:

@@ -64,7 +64,7 @@ class Containers:
         return ImageRecord(entry.path, None, size, mtime_ns, ignored=reason)
 
     def unusable(self, path: str, problem: Problem) -> ImageRecord:
-        """Return the record of a container that cannot be used; raises InputError where the user named it himself."""
+        """Return the record of a container that cannot be used; raises InputError where the user named it."""
         if self.named:
             detail = problem.detail[:1].lower() + problem.detail[1:]
             raise InputError(f"{self.root / path} cannot be used: {detail}")

@@ -63,8 +63,8 @@ def join_parts(span: bytes) -> bytes:
     The span starts at a multiple of 4 inside one part and ends where the last part's data end. Without part borders in
     it, it is returned as it is.
     """
-    border = _next_border(span, 0)
-    if border is None:
+    border = _next_magic(span, 0)
+    if border is None or border + FRAME.size > len(span):
         return span
     joined = bytearray(span[:border])
     while True:
@@ -94,29 +94,21 @@ def raw_distance(part_lengths: Sequence[int], distance: int) -> int:
     return raw + distance - start
 
 
-def _next_border(span: bytes, start: int) -> int | None:
-    position = span.find(MAGIC_BYTES, start)
-    while position >= 0:
-        if position % 4 == 0 and position + FRAME.size <= len(span):
-            return position
-        position = span.find(MAGIC_BYTES, position + 1)
-    return None
-
-
 def split_parts(data: bytes) -> list[bytes]:
     """Return the parts that ``data`` must be written in: cut at each magic at a multiple of 4, the magic left out."""
     parts = []
     start = 0
-    border = _next_cut(data, 0)
+    border = _next_magic(data, 0)
     while border is not None:
         parts.append(data[start:border])
         start = border + 4
-        border = _next_cut(data, start)
+        border = _next_magic(data, start)
     parts.append(data[start:])
     return parts
 
 
-def _next_cut(data: bytes, start: int) -> int | None:
+def _next_magic(data: bytes, start: int) -> int | None:
+    """The first multiple of 4 from ``start`` on at which ``data`` hold the magic, or None."""
     position = data.find(MAGIC_BYTES, start)
     while position >= 0 and position % 4:
         position = data.find(MAGIC_BYTES, position + 1)

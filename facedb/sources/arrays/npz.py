@@ -126,8 +126,7 @@ class NpzSource:
         start = 0
         for count in batch_sizes(*columns):
             names = [f"{path}#{start + k}" for k in range(count)] if paths is None else paths.read_rows(count)
-            rule = self._rule if paths is not None and self._options.identity_from != "none" else _nobody
-            identities = list(map(rule, names)) if labels is None else list(map(label, labels.read_rows(count)))
+            identities = list(map(self._rule, names)) if labels is None else list(map(label, labels.read_rows(count)))
             if self._options.identity_from == "none":
                 identities = [None] * count
             if vectors is None:
@@ -246,10 +245,6 @@ class _Archive:
         except KeyError:
             seen = ", ".join(sorted(self._arrays())) or "none"
             raise BadArrayError(f"There is no array {name!r} (seen: {seen}): name it with {flag}.") from None
-
-
-def _nobody(_path: str) -> None:
-    return None
 
 
 def _is_npz(path: str) -> bool:

@@ -56,23 +56,8 @@ _LIST_OF_LANDMARKS = ("landmarks", "landmark", "keypoints", "kps")
 VECTOR_NAMES = "vector vectors embedding embeddings feature features emb faceembedding facevector arcface"
 
 # What pandas reads as missing, and what other tools write for it; a person may be called Na, so NA counts as it is written.
-_NO_LABEL = frozenset(
-    (
-        "nan",
-        "-nan",
-        "none",
-        "null",
-        "<na>",
-        "#n/a",
-        "#n/a n/a",
-        "#na",
-        "n/a",
-        "1.#ind",
-        "-1.#ind",
-        "1.#qnan",
-        "-1.#qnan",
-    )
-)
+_MISSING = "nan -nan none null <na> #n/a #na n/a 1.#ind -1.#ind 1.#qnan -1.#qnan"
+_NO_LABEL = frozenset((*_MISSING.split(), "#n/a n/a"))
 _NO_LABEL_AS_WRITTEN = frozenset(("NA", "NaT", "\\N"))
 _LARGEST_PIXEL = 1e9
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, Self, TextIO, cast
 
-from facedb.core.errors import InputError
+from facedb.core.errors import InputError, cannot_read
 from facedb.core.files.file_kind import file_kind
 from facedb.core.spreadsheet_cells import armed
 from facedb.sources.extensions import has_image_extension
@@ -310,22 +310,15 @@ def _cells_in(line: str, separator: str) -> int:
 def _seekable(path: Path) -> BinaryIO:
     try:
         file = path.open("rb")
-    except OSError as error:
-        raise InputError(
-            f"The table {path} cannot be read ({error.strerror}): check the path and its permissions."
-        ) from error
-    kind = os.fstat(file.fileno()).st_mode
-    if stat.S_ISREG(kind):
-        return file
-    with file:
-        if stat.S_ISCHR(kind) and not file.isatty():
-            raise InputError(f"{path} is a device and not a table: give a file.")
-        try:
+        kind = os.fstat(file.fileno()).st_mode
+        if stat.S_ISREG(kind):
+            return file
+        with file:
+            if stat.S_ISCHR(kind) and not file.isatty():
+                raise InputError(f"{path} is a device and not a table: give a file.")
             return _kept(file, path)
-        except OSError as error:
-            raise InputError(
-                f"The table {path} cannot be read ({error.strerror}): check the path and its permissions."
-            ) from error
+    except OSError as error:
+        raise cannot_read(f"The table {path}", error) from error
 
 
 def _kept(pipe: BinaryIO, path: Path) -> BinaryIO:

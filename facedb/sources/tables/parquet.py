@@ -34,7 +34,7 @@ from facedb.sources.tables.parquet_pictures import (
     picture_column,
     rows_per_batch,
 )
-from facedb.sources.tables.path_list import LONGEST_PATH, named_file
+from facedb.sources.tables.path_list import check_length, named_file
 from facedb.sources.tables.table import TableRows, holds_vectors
 
 _LONGEST_CELL = 1 << 20
@@ -93,6 +93,10 @@ class ParquetSource:
         picture = picture_column(schema)
         names = [name for name in schema.names if picture is None or name != picture.name]
         vectors = holds_vectors(names, self._options, pictures=picture is not None)
+        if not vectors:
+            # A column of embeddings that nobody asked for would only be a large part of every row.
+            unwanted = column_of(names, VECTOR_NAMES)
+            names = [name for k, name in enumerate(names) if k != unwanted]
         if vectors:
             reader: _Rows = _Embeddings(path, self.root, names, self._options)
         elif picture is not None:
@@ -103,10 +107,7 @@ class ParquetSource:
         else:
             reader = _Files(path, self.root, names, self._options)
         reader.classes = class_names(schema)
-        # A column of embeddings that nobody asked for would only be a large part of every row.
-        unwanted = column_of(names, VECTOR_NAMES)
-        kept = [name for k, name in enumerate(names) if vectors or k != unwanted]
-        wanted = kept if vectors or picture is None else [*kept, picture.name]
+        wanted = names if vectors or picture is None else [*names, picture.name]
         start = 0
         for batch in file.iter_batches(rows_per_batch(file.metadata), columns=wanted, use_threads=False):
             yield from reader.take(batch, start)
@@ -152,10 +153,10 @@ class _Rows:
         endless: set[int] = set()
         for name in names:
             column = batch.column(name)
-            lengths = _lengths(column)
-            if lengths is not None and (long := np.flatnonzero(lengths)).size:
-                endless.update(map(int, long))
-                column = pc.if_else(pa.array(~lengths), column, pa.scalar(None, column.type))
+            too_long = _too_long(column)
+            if too_long is not None:
+                endless.update(map(int, np.flatnonzero(too_long)))
+                column = pc.if_else(pa.array(~too_long), column, pa.scalar(None, column.type))
             columns.append(self._named(name, column.to_pylist()))
         if not columns:
             return [()] * batch.num_rows, endless
@@ -173,8 +174,8 @@ class _Rows:
         ]
 
 
-def _lengths(column: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
-    """Return which cells are too long to read; None for a type whose cells cannot be."""
+def _too_long(column: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+    """Return which cells, bool (n,), are too long to read; None where none is."""
     kind = column.type
     if (
         pa.types.is_string(kind)
@@ -195,7 +196,7 @@ class _Files(_Rows):
     """Rows that name files."""
 
     def __init__(self, name: str, root: Path, names: Sequence[str], options: SourceOptions) -> None:
-        super().__init__(name, [n for k, n in enumerate(names) if k != column_of(names, VECTOR_NAMES)])
+        super().__init__(name, names)
         self._rows = TableRows(name, root, self._names, options, text_form=True)
 
     def take(self, batch: pa.RecordBatch, start: int) -> Iterator[ImageRecord | VectorBatch]:
@@ -221,7 +222,7 @@ class _Pictures(_Rows):
         names: Sequence[str],
         options: SourceOptions,
     ) -> None:
-        super().__init__(name, [n for k, n in enumerate(names) if k != column_of(names, VECTOR_NAMES)])
+        super().__init__(name, names)
         self._place = place
         self._mtime_ns = mtime_ns
         self._root = root
@@ -251,8 +252,8 @@ class _Pictures(_Rows):
     def _record(self, name: str, row: int, picture: Any, given: str | None, values: Sequence[Any]) -> ImageRecord:
         said = self._columns.read(values)
         path = given or said.path
-        if path is not None and len(path) > LONGEST_PATH:
-            raise BadRowError(f"The path has {len(path):,} characters, more than a path can have.")
+        if path is not None:
+            check_length(path)
         if picture is not None:
             data = memoryview(picture.as_buffer())
             record = ImageRecord(

@@ -14,23 +14,7 @@ import pyarrow.parquet as pq
 
 from facedb.sources.tables.columns import has_path_column
 
-_NAMES = (
-    "image",
-    "img",
-    "picture",
-    "photo",
-    "face",
-    "imagebytes",
-    "imagedata",
-    "jpg",
-    "jpeg",
-    "png",
-    "webp",
-    "bytes",
-    "data",
-    "content",
-    "file",
-)
+_NAMES = "image img picture photo face imagebytes imagedata jpg jpeg png webp bytes data content file"
 # Under these names bytes are pictures only where nothing else in the row names one.
 _VAGUE = frozenset(("bytes", "data", "content", "file"))
 _BATCH_BYTES = 16 << 20
@@ -49,6 +33,7 @@ class PictureColumn:
 
 def picture_column(schema: pa.Schema) -> PictureColumn | None:
     """Return the column of a table that holds pictures: a struct of bytes and path, or bytes under a usual name; or None."""
+    names = _NAMES.split()
     found: dict[str, PictureColumn] = {}
     named = has_path_column([field.name for field in schema if not _is_bytes(field.type)])
     for field in schema:
@@ -58,14 +43,10 @@ def picture_column(schema: pa.Schema) -> PictureColumn | None:
             if "bytes" in children and _is_bytes(children["bytes"]):
                 path = "path" if "path" in children else None
                 found.setdefault(plain, PictureColumn(field.name, "bytes", path))
-        elif _is_bytes(field.type) and plain in _NAMES and not (named and plain in _VAGUE):
+        elif _is_bytes(field.type) and plain in names and not (named and plain in _VAGUE):
             found.setdefault(plain, PictureColumn(field.name, "", None))
-    return min(found.values(), key=lambda c: _rank(c.name), default=None)
-
-
-def _rank(name: str) -> int:
-    plain = re.sub(r"[^a-z0-9]", "", name.lower())
-    return _NAMES.index(plain) if plain in _NAMES else len(_NAMES)
+    first = min(found, key=lambda plain: names.index(plain) if plain in names else len(names), default=None)
+    return None if first is None else found[first]
 
 
 def _is_bytes(kind: pa.DataType) -> bool:

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from facedb.core import rejects
-from facedb.core.errors import InputError
+from facedb.core.errors import cannot_read
 from facedb.core.records import ImageRecord
 from facedb.sources import problems
 from facedb.sources.extensions import has_image_extension
@@ -102,6 +102,12 @@ def by_layout(table: TextTable, layout: Layout, root: Path, options: SourceOptio
             yield replace(record, identity=identity, box=image.box, landmarks=image.landmarks)
 
 
+def check_length(path: str) -> None:
+    """Raise BadRowError for a path that is longer than a path can be."""
+    if len(path) > LONGEST_PATH:
+        raise BadRowError(f"The path has {len(path):,} characters, more than a path can have.")
+
+
 def named_file(root: Path, given: str, identity: IdentityRule) -> ImageRecord:
     """Return the record of a file that a list or table names as an image, its identity found by the rule.
 
@@ -175,9 +181,7 @@ def _holds_zero(path: Path) -> bool:
         with path.open("rb") as file:
             return _zeros_end_names(file.read(_CHUNK))
     except OSError as error:
-        raise InputError(
-            f"The list {path} cannot be read ({error.strerror}): check the path and its permissions."
-        ) from error
+        raise cannot_read(f"The list {path}", error) from error
 
 
 def _ended_by_zero(path: Path) -> Iterator[bytes]:
@@ -190,6 +194,4 @@ def _ended_by_zero(path: Path) -> Iterator[bytes]:
             if rest:
                 yield rest
     except OSError as error:
-        raise InputError(
-            f"The list {path} cannot be read ({error.strerror}): check the path and its permissions."
-        ) from error
+        raise cannot_read(f"The list {path}", error) from error

@@ -17,16 +17,10 @@ from facedb.sources import problems
 from facedb.sources.arrays.vectors import LONGEST_VECTOR, BatchCollector
 from facedb.sources.identity import identity_rule
 from facedb.sources.options import SourceOptions
-from facedb.sources.tables.columns import (
-    VECTOR_NAMES,
-    BadRowError,
-    Columns,
-    column_of,
-    has_path_column,
-)
+from facedb.sources.tables.columns import VECTOR_NAMES, BadRowError, Columns, column_of, has_path_column
 from facedb.sources.tables.csv_table import LONGEST_LINE, TextTable
 from facedb.sources.tables.layouts import recognise
-from facedb.sources.tables.path_list import LONGEST_PATH, by_layout, count_lines, is_there, named_file
+from facedb.sources.tables.path_list import by_layout, check_length, count_lines, is_there, named_file
 
 _EXPORT = {"path", "ordinal", "norm", "vector"}
 _TOO_LONG = f"The line has more than {LONGEST_LINE:,} characters, the most that is read."
@@ -83,7 +77,10 @@ class TableRows:
             yield self.bad(values, number, detail)
             return
         try:
-            yield from self._image(values, number) if self._vector is None else self._embedding(values, number)
+            if self._vector is None:
+                yield self._image(values)
+            else:
+                yield from self._embedding(values, number)
         except BadRowError as error:
             yield self.bad(values, number, str(error))
 
@@ -111,22 +108,18 @@ class TableRows:
         """Return the record of a line that is too long to read."""
         return self.bad((), number, _TOO_LONG)
 
-    def _image(self, values: Sequence[Any], number: int) -> Iterator[ImageRecord]:
+    def _image(self, values: Sequence[Any]) -> ImageRecord:
         row = self._columns.read(values)
         if row.path is None:
-            yield self.bad(values, number, "The row has no path.")
-            return
-        if len(row.path) > LONGEST_PATH:
-            yield self.bad(values, number, f"The path has {len(row.path):,} characters, more than a path can have.")
-            return
+            raise BadRowError("The row has no path.")
+        check_length(row.path)
         record = named_file(self._root, self._plain(row.path), self._rule)
         identity = record.identity
         if self._columns.has_identity and self._with_column:
             identity = None if row.identity is None else self._plain(row.identity)
         if record.identity == identity and not (row.box or row.landmarks or row.extra):
-            yield record
-        else:
-            yield replace(record, identity=identity, box=row.box, landmarks=row.landmarks, extra=row.extra)
+            return record
+        return replace(record, identity=identity, box=row.box, landmarks=row.landmarks, extra=row.extra)
 
     def _embedding(self, values: Sequence[Any], number: int) -> Iterator[VectorBatch]:
         row = self._columns.read(values)

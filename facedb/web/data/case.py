@@ -13,6 +13,7 @@ from facedb.db.connection import Connection
 from facedb.db.queries import load
 from facedb.review import people
 from facedb.web.data import sittings
+from facedb.web.data.copies import which_stay
 from facedb.web.data.faces import (
     Face,
     Scores,
@@ -194,7 +195,7 @@ def load_case(conn: Connection, scan_id: int, rank: int, sitting_id: int) -> Cas
         side_a,
         side_b,
         next_best,
-        kept(subject) if found.kind == "duplicate" else None,
+        which_stay(conn, scan_id, [subject])[0] if found.kind == "duplicate" else None,
         _name_that_stays(conn, found) if found.kind in ("merge", "look-alike") else None,
         table(gather.vectors.only([face.id for face in faces])),
         sittings.others_at(conn, scan_id, rank, sitting_id),
@@ -292,12 +293,6 @@ def _next_best(conn: Connection, gather: _Gather, scan_id: int) -> Side | None:
     _, identity, name, dataset, ids = best
     faces = gather.ordered(ids, gather.own, _NEXT_BEST_FACES)
     return Side(identity, shown(name), dataset, len(ids), sum(face.linking for face in faces), len(ids), faces)
-
-
-def kept(copies: Sequence[Face]) -> int | None:
-    """The image that a plan keeps of copies: the most pixels, then bytes, then the oldest."""
-    order = [((face.width or 0) * (face.height or 0), face.bytes, -face.image_id) for face in copies]
-    return copies[order.index(max(order))].image_id if order else None
 
 
 def _name_that_stays(conn: Connection, found: Finding) -> int | None:

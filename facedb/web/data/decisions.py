@@ -14,6 +14,7 @@ from facedb.db.queries import load
 from facedb.review import decision_rows, people, taken_faces
 from facedb.scan.findings.standing import Stand
 from facedb.web.data import case
+from facedb.web.data.copies import which_stay
 from facedb.web.data.faces import load_faces, shown
 from facedb.web.data.statements import OTHER_FACE, OUTSIDE, Image, Says, Subject, Wish, agrees, statements
 
@@ -109,7 +110,8 @@ def as_proposed(conn: Connection, wish: Wish) -> Wish:
     if wish.answer == "wrong-identity" and subject.kind in ("stray", "mixed"):
         return replace(wish, target=subject.identity_b)
     if wish.answer == "duplicate" and len({image.identity_id for image in subject.own} - {None}) > 1:
-        return replace(wish, stays=case.kept(list(load_faces(conn, [image.face_id for image in subject.own]).values())))
+        copies = list(load_faces(conn, [image.face_id for image in subject.own]).values())
+        return replace(wish, stays=which_stay(conn, wish.scan_id, [copies])[0])
     return wish
 
 

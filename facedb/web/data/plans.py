@@ -75,11 +75,12 @@ class Summary:
 
 
 def picture(conn: Connection, view: PlanView) -> Plan:
-    """A plan as a picture."""
-    rows = conn.execute(SQL["faces_of_images"], {"ids": [step.image_id for step in view.steps]}).fetchall()
+    """A plan as a picture, without the steps that name people who were hidden from review."""
+    steps = [step for step in view.steps if not step.hidden]
+    rows = conn.execute(SQL["faces_of_images"], {"ids": [step.image_id for step in steps]}).fetchall()
     shown_by: dict[int, int] = dict(rows)
-    goals = sorted({step.identity_to for step in view.steps if step.identity_to is not None})
-    leaving = [step.image_id for step in view.steps]
+    goals = sorted({step.identity_to for step in steps if step.identity_to is not None})
+    leaving = [step.image_id for step in steps]
     parameters = {"ids": goals, "leaving": leaving, "each": _RESIDENTS}
     residents: dict[int, list[int]] = defaultdict(list)
     for identity, face_id in conn.execute(SQL["residents"], parameters):
@@ -87,7 +88,7 @@ def picture(conn: Connection, view: PlanView) -> Plan:
     faces = load_faces(conn, sorted({*shown_by.values(), *(one for some in residents.values() for one in some)}))
     groups: dict[tuple[str, int | None, int | None, str], list[Step]] = {}
     names: dict[int, str] = {}
-    for s in view.steps:
+    for s in steps:
         if s.identity_from is not None and s.name_from is not None:
             names[s.identity_from] = display(s.name_from)
         if s.identity_to is not None and s.name_to is not None:
@@ -118,7 +119,7 @@ def picture(conn: Connection, view: PlanView) -> Plan:
             )
             for (action, before, after, _), steps in groups.items()
         ),
-        tuple(display(remark) for remark in view.remarks),
+        tuple(display(remark) for remark in (*view.remarks, *view.not_shown())),
     )
 
 

@@ -11,7 +11,7 @@ from facedb.core.errors import NotFoundError
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 from facedb.scan.findings.standing import Stand
-from facedb.web.data.case import kept
+from facedb.web.data.copies import which_stay
 from facedb.web.data.faces import Face, load_faces, shown
 
 SQL = load("web", "queue")
@@ -143,6 +143,7 @@ def cases(
     ranks = [row[0] for row in conn.execute(SQL["ranks"], asked)]
     rows = conn.execute(SQL["cases"], {"scan_id": scan_id, "ranks": ranks}).fetchall() if ranks else []
     faces = load_faces(conn, sorted({face for row in rows for face in (*row[15], *row[16])}))
+    stays = which_stay(conn, scan_id, [[faces[key] for key in row[16] if key in faces] for row in rows])
     return [
         Item(
             *[
@@ -155,10 +156,10 @@ def cases(
                 row[13],
                 row[14],
                 tuple(faces[key] for key in dict.fromkeys(row[15]) if key in faces)[:2],
-                kept([faces[key] for key in row[16] if key in faces]),
+                keep,
             ]
         )
-        for row in rows
+        for row, keep in zip(rows, stays, strict=True)
     ]
 
 

@@ -31,12 +31,14 @@ where not exists (select from facedb.hidden_identity h where h.identity_id = o.i
 order by l.max_score desc limit 50;
 
 -- name: history
--- Everything that was said of an identity or an image of it, newest first.
+-- Everything that was said of an identity or an image of it, newest first, but for what names others who are hidden.
 select v.id, v.kind, v.verdict, na.name, nb.name, t.name, ia.path, v.note, v.said_by, v.said_at
 from facedb.verdict v
 join facedb.identity na on na.id = v.identity_a left join facedb.identity nb on nb.id = v.identity_b
 left join facedb.identity t on t.id = v.target_identity left join facedb.image ia on ia.id = v.image_a
-where v.identity_a = %(identity_id)s or v.identity_b = %(identity_id)s or v.target_identity = %(identity_id)s
+where %(identity_id)s in (v.identity_a, v.identity_b, v.target_identity)
+  and not exists (select from facedb.hidden_identity h
+                  where h.identity_id in (v.identity_a, v.identity_b, v.target_identity) and h.identity_id <> %(identity_id)s)
 order by v.id desc limit 100;
 
 -- name: hide

@@ -128,7 +128,7 @@ def test_mistakes_in_a_call_are_said_in_one_sentence(command: Command, db: FaceD
     db.say("link", "ada", "same", "bea")
     db.say("link", "bea", "same", "person001")
     assert "contradicts" in command("verdict", "link", "ada", "person001", "different").err
-    assert "called different: hidden" not in command("links").err
+    assert "hidden that a person called different" not in command("links").err
     (row,) = command("verdict", "conflicts", "--format", "json").json
     assert row["said"] == "ada = bea = person001"
     out = world.parent / "list.csv"

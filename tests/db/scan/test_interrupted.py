@@ -262,7 +262,7 @@ def test_a_scan_killed_again_and_again_ends_with_the_same_rows(database: Databas
     process = start_scan(database, tmp_path)
     complaint = process.communicate()[1].decode()
     assert process.returncode == 0, complaint
-    assert f"{len(stamps)} of {len(finished_blocks(database))} blocks are done" in complaint
+    assert f"{len(stamps)} of {len(finished_blocks(database))} tiles are done" in complaint
     assert {k: v for k, v in finished_blocks(database).items() if k in stamps} == stamps
     summary = run(database)
     assert summary.reused

@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 
+from facedb.dataset.names import find_datasets
 from facedb.db.connection import Database
 from facedb.scan import search_rows
 from tests.db.population import Population, clustered, exact_scores
@@ -31,6 +32,22 @@ def test_the_cut_comes_after_images_that_are_gone(database: Database, gone: int,
     expected = set(faces[best[gone : gone + 3]].tolist())
     assert {face.face_id for face in found} >= expected if not approximate else len(found) == 3
     assert not {face.face_id for face in found} & set(faces[best[:gone]].tolist())
+
+
+@pytest.mark.parametrize("approximate", [False, True])
+def test_of_one_dataset_the_cut_comes_after_the_others(database: Database, approximate: bool) -> None:
+    crowd = Population(database, 32)
+    vectors = clustered(np.random.default_rng(3), 80, 32, 3)
+    few = crowd.add(vectors[::10], ["p"] * 8, dataset="few")
+    crowd.add(np.delete(vectors, np.s_[::10], axis=0), ["q"] * 72, dataset="many")
+    with database.connection() as conn:
+        if approximate:
+            search_rows.build_index(conn, crowd.model)
+        within = find_datasets(conn, ["few"])
+        found = search_rows.nearest(conn, crowd.model, vectors[1], 5, datasets=within, approximate=approximate)
+    best = few[np.argsort(-exact_scores(np.repeat(vectors[1:2], 8, axis=0), vectors[::10]))[:5]]
+    assert {face.face_id for face in found} == set(best.tolist())
+    assert {face.dataset for face in found} == {"few"}
 
 
 def test_no_statement_holds_the_vector_that_is_searched_for(database: Database) -> None:

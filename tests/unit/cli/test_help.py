@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -46,6 +47,8 @@ def test_every_command_has_help_with_an_example_that_names_it(path: tuple[str, .
     assert "Example: " in (command.epilog or "")
     assert path[-1] in command.epilog
     assert "facedb" in command.epilog
+    assert not re.search(r"--.*<(bool|str|int|float)", said.output), "options are told without types of Python's"
+    assert all("\n" not in paragraph for paragraph in command.help.split("\n\n")), "paragraphs flow to any width"
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)

@@ -39,7 +39,7 @@ def test_each_fault_is_told_and_a_good_photo_is_not() -> None:
         "It shows 3 faces.",
         "Its face is on its side (92 degrees clockwise), so the orientation of the file may be wrong.",
         "Its face is upside down, so the orientation of the file may be wrong.",
-        "Its face is blurred (sharpness 0.4 %, usual are 2 to 15).",
+        "Its face is blurred (sharpness 0.4 %, 2 to 15 is usual).",
         "Its face is tiny (18 pixels).",
     ]
 
@@ -93,4 +93,4 @@ def test_a_photo_of_several_whose_face_is_sure_is_told_last_and_not_at_all_where
 def test_a_soft_face_is_called_a_little_blurred() -> None:
     facts = PhotoFacts(np.ones(1, int), np.zeros(1), np.full(1, 1.0), np.full(1, 60.0))
     told = find_photos(folders(np.array([1]), np.array([0])), facts, np.zeros(1, int))
-    assert sentences(told, facts) == ["Its face is a little blurred (sharpness 1.0 %, usual are 2 to 15)."]
+    assert sentences(told, facts) == ["Its face is a little blurred (sharpness 1.0 %, 2 to 15 is usual)."]

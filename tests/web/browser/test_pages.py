@@ -209,6 +209,24 @@ def test_nothing_sticks_out_from_a_phone_to_a_wall(visit: Open) -> None:
     expect(tab.locator("#answer-different")).to_be_in_viewport()
 
 
+def test_going_back_asks_for_no_picture_again_though_the_browser_keeps_none(visit: Open) -> None:
+    tab = visit(path="/review?kind=merge")
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    collector = tab.context.new_cdp_session(tab)
+    press(tab, "ArrowRight", "ArrowRight")
+    expect(tab.locator(".case-body .face img").first).to_have_js_property("complete", value=True)
+    tab.wait_for_load_state("networkidle")
+    asked.clear()
+    for key in ("ArrowLeft", "ArrowLeft", "ArrowRight"):
+        # What nothing on the page holds is gone after this.
+        collector.send("HeapProfiler.collectGarbage")
+        press(tab, key)
+    tab.wait_for_load_state("networkidle")
+    assert any("/open" in url for url in asked)
+    assert [url for url in asked if "/thumbs/" in url or "/photos/" in url] == []
+
+
 @pytest.mark.real_data
 def test_real_faces_are_walked_by_keyboard(
     browser: Browser, database: Database, real_data: Path, tmp_path: Path

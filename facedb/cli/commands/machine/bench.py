@@ -15,6 +15,7 @@ import typer
 from facedb.cli.choices import DetectorOption, ModelOption, PresetOption, ThreadsOption, model_choice, model_options
 from facedb.cli.context import database, state_of
 from facedb.cli.output import Format, FormatOption, emit
+from facedb.core.counting import counted
 from facedb.core.defaults import BLOCK_ROWS, GPU_BLOCK_ROWS
 from facedb.core.row_schema import ad_hoc, texts
 
@@ -90,7 +91,7 @@ def join(
         return
     reporter.say(
         f"{report.processor}. {report.size:,} x {report.dim} float32 ({report.gallery_mb:,.0f} MB), threshold {report.threshold}, "
-        f"seed {report.seed}, {report.threads} threads, the fastest of {report.rounds} round{'s' * (report.rounds > 1)}"
+        f"seed {report.seed}, {report.threads} threads, the fastest of {counted(report.rounds, 'round')}"
     )
     columns = texts(
         "method",
@@ -324,7 +325,7 @@ def plan(
         ("their rows, bytes", found.pair_bytes, sized(found.pair_bytes), f"{PAIR_BYTES} for each, indexes included"),
     ]
     state_of(ctx).reporter.say(
-        f"Computed for {found.faces:,} x {dim} by {nodes} machine{'s' * (nodes > 1)} with {fleet.units} {fleet.name} each; "
+        f"Computed for {found.faces:,} x {dim} by {counted(nodes, 'machine')} with {fleet.units} {fleet.name} each; "
         f"10^12 operations a second of each: {said}."
     )
     shown = output is Format.TABLE

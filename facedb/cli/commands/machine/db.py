@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from pathlib import Path
@@ -131,18 +130,12 @@ def status(
 )
 def psql(ctx: typer.Context) -> None:
     """Open psql on the database; what follows `--` goes to psql."""
-    from psycopg.conninfo import make_conninfo
-
-    from facedb.db.connection import conninfo
     from facedb.db.server.binaries import bin_dir
-    from facedb.db.session import without_libpq_variables
+    from facedb.db.upkeep.backup import for_programs
 
     with database(ctx) as db:
-        known = conninfo(db.dsn)
-        # A command line is visible to everybody on the machine, the environment is not.
-        inherited = without_libpq_variables() if db.embedded else dict(os.environ)
-        environment = inherited | ({"PGPASSWORD": known.pop("password")} if "password" in known else {})
-        command = [str(bin_dir() / "psql"), make_conninfo("", **known), *ctx.args]
+        address, environment = for_programs(db)
+        command = [str(bin_dir() / "psql"), address, *ctx.args]
         # Ctrl-C belongs to psql, which cancels its statement and goes on.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:

@@ -7,7 +7,7 @@ import typer
 from facedb.cli.context import settings_from
 from facedb.cli.output import Format, FormatOption, emit
 from facedb.core.errors import ExitCode
-from facedb.core.row_schema import table
+from facedb.core.row_schema import table, texts
 
 
 def doctor(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
@@ -15,6 +15,11 @@ def doctor(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
     from facedb.doctor import Diagnosis, examine
 
     found = list(examine(settings_from(ctx)))
-    emit(table(Diagnosis), found, output)
+    if output is Format.TABLE:
+        # Beside a cure that most lines lack, a terminal has no room for what was found.
+        cured = [(d.subject, d.state, f"{d.finding}; cure: {d.cure}" if d.cure else d.finding) for d in found]
+        emit(texts("subject", "state", "finding"), cured, output)
+    else:
+        emit(table(Diagnosis), found, output)
     if any(d.state == "problem" for d in found):
         raise typer.Exit(ExitCode.FAILED)

@@ -54,7 +54,12 @@ def evaluate(
     ] = None,
     which: Annotated[
         Rows,
-        typer.Option("--rows", help="What csv, jsonl and parquet hold; a table shows all of them, and json holds all."),
+        typer.Option(
+            "--rows",
+            metavar="ROWS",
+            help="Which rows csv, jsonl and parquet hold: scores, ranks, reliability or misses; a table shows all of them, and json holds "
+            "all.",
+        ),
     ] = Rows.SCORES,
     output: FormatOption = Format.TABLE,
     dataset: DatasetOption = None,

@@ -26,8 +26,8 @@ def findings(
         typer.Option(
             "--class",
             "-c",
-            metavar=f"[{'|'.join(_CLASSES)}]",
-            help="Only this class.",
+            metavar="CLASS",
+            help=f"Only this class: {', '.join(_CLASSES[:-1])} or {_CLASSES[-1]}.",
             autocompletion=completion.words(*_CLASSES),
         ),
     ] = None,

@@ -9,6 +9,7 @@ import typer
 
 from facedb.cli.commands.reading.results import ScanOption
 from facedb.cli.context import DatasetOption, database, settings_from, state_of
+from facedb.core.counting import counted
 from facedb.core.files.paths import display
 
 _LARGE = 20_000_000
@@ -41,7 +42,7 @@ def report(
     with database(ctx) as db:
         done = write_report(db, file, settings_from(ctx).cache, options, reporter)
     typer.echo(display(file))
-    reporter.say(f"{done.findings:,} finding{'s' * (done.findings != 1)}, {done.size / 1e6:.1f} MB.")
+    reporter.say(f"{counted(done.findings, 'finding')}, {done.size / 1e6:.1f} MB.")
     if done.size > _LARGE:
         reporter.say("That is more than many mail servers take: --findings shows fewer.")
     if not redact:

@@ -56,7 +56,7 @@ def pairs(
     from facedb.report import reading, result_columns
 
     with database(ctx) as db, reading.pairs(db, reading.Selection(scan, min_score, dataset, limit)) as rows:
-        emit(table(result_columns.Pair), rows, output, raw=raw)
+        emit(table(result_columns.Pair), rows, output, raw=raw, narrow=("path_a", "path_b", "score"))
 
 
 class FaceRole(StrEnum):
@@ -72,7 +72,10 @@ def faces(
     ctx: typer.Context,
     output: FormatOption = Format.TABLE,
     limit: LimitOption = None,
-    role: Annotated[FaceRole | None, typer.Option("--role", help="Only faces in this role.")] = None,
+    role: Annotated[
+        FaceRole | None,
+        typer.Option("--role", metavar="ROLE", help="Only faces in this role: part, 'none fits', bystander or again."),
+    ] = None,
     dataset: DatasetOption = None,
     scan: ScanOption = None,
 ) -> None:
@@ -87,7 +90,7 @@ def faces(
             table(result_columns.PhotoFace),
             rows,
             output,
-            narrow=("identity", "path", "role", "faces", "fit", "also_shows"),
+            narrow=("path", "role", "fit", "also_shows"),
         )
 
 
@@ -112,7 +115,7 @@ def rejects(
         state_of(ctx).reporter.say(f"{are(count, 'reject')} pending again; `facedb embed` (or `check`) takes them up.")
         return
     with database(ctx) as db, reading.rejects(db, dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
-        emit(table(result_columns.Reject), rows, output, raw=raw)
+        emit(table(result_columns.Reject), rows, output, raw=raw, narrow=("path", "code", "detail"))
 
 
 def datasets(ctx: typer.Context, output: FormatOption = Format.TABLE, raw: RawOption = False) -> None:
@@ -171,7 +174,7 @@ def scans(
             reading.scans(db),
             output,
             raw=raw,
-            narrow=("scan_id", "status", "threshold", "faces", "pairs", "links", "started_at"),
+            narrow=("scan_id", "status", "threshold", "faces", "pairs", "links", "dataset"),
         )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facedb.core.errors import InputError, ModelError, UsageError
@@ -12,7 +14,9 @@ from facedb.core.progress import Silent
 from facedb.db.connection import Database
 from facedb.report import evaluate
 from facedb.review.verdicts import Statement, say
-from tests.db.scan.findings.folders import populate, read, run
+from tests.db.population import Population
+from tests.db.scan.findings.folders import PEOPLE, populate, read, run
+from tests.unit.findings.people import DIM, Crowd
 
 
 def test_planted_mistakes_are_found_and_kept_per_scan_without_touching_labels(database: Database) -> None:
@@ -123,6 +127,30 @@ def test_a_list_that_people_made_grades_the_findings_of_a_scan(database: Databas
     assert (done.planted, done.found) == (3, 2)
     assert done.average_precision == pytest.approx(2 / 3)
     assert [(m.name, m.identity_a, m.images) for m in done.misses] == [("stray", "p09", (other[0],))]
+
+
+def test_photos_without_a_label_are_no_mistakes_in_labels_but_their_duplicates_are(
+    database: Database, tmp_path: Path
+) -> None:
+    populate(database)
+    crowd, beside = Crowd(PEOPLE + 2, seed=6), Population(database, DIM)
+    beside.add(crowd.faces(PEOPLE, 3), [None] * 3)
+    beside.add(np.repeat(crowd.faces(PEOPLE + 1, 1), 2, axis=0), [None] * 2)
+    run(database)
+    found = read(database)
+    assert {("newcomer", None), ("duplicate", None)} <= {(row["class"], row["identity_a"]) for row in found}
+    planted = evaluate.inject(database, "duplicate=2", 7, engine="exact", threads=1, reporter=Silent())
+    assert (planted.planted, planted.found) == (2, 2)
+    # The list that people make of the findings as they are printed.
+    rows = [
+        {name: str(row[name] or "") for name in ("class", "identity_a", "identity_b")}
+        | {"images": json.dumps(row["images"])}
+        for row in found
+    ]
+    listed = write_truth(tmp_path / "all.csv", rows)
+    done = evaluate.against_truth(database, listed, scan=None, dataset=None)
+    assert done.found == done.planted > 0
+    assert done.findings == sum(row["class"] not in ("newcomer", "unlabelled") for row in found)
 
 
 @pytest.mark.parametrize(

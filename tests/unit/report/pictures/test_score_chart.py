@@ -53,8 +53,9 @@ def test_other_formats_are_refused(tmp_path: Path) -> None:
         write(tmp_path / "scores.pdf", measured(), MARKS, "Faces")
 
 
-def test_the_text_chart_fits_a_terminal_and_marks_the_lines() -> None:
-    lines = as_text(measured(), MARKS).splitlines()
+@pytest.mark.parametrize("width", [50, 80, 200])
+def test_the_text_chart_fits_a_terminal_and_marks_the_lines(width: int) -> None:
+    lines = as_text(measured(), MARKS, width).splitlines()
     assert lines[0].strip().startswith("impostor")
-    assert max(map(len, lines[:3])) <= 90
+    assert max(map(len, lines)) <= min(width, 90)
     assert lines[3].index("^") < lines[4].index("^")

@@ -103,8 +103,8 @@ def test_a_move_that_is_interrupted_anywhere_goes_on_or_is_cleaned_up(tree: Tree
 
 
 def test_folders_are_made_removed_when_empty_and_given_back_their_times(tree: Tree, tmp_path: Path) -> None:
-    tree.make_folder("x/y/z", 0o750)
-    assert (tmp_path / "x" / "y" / "z").stat().st_mode & 0o777 == 0o750
+    tree.make_folder("x/y/z")
+    assert (tmp_path / "x" / "y" / "z").is_dir()
     assert not tree.remove_empty_folder("a")
     assert tree.remove_empty_folder("x/y/z")
     assert tree.remove_empty_folder("x/y/z"), "gone is gone"

@@ -56,7 +56,7 @@ async function show(item, { anew = false } = {}) {
     bar();
     announce(t("case.announce", { rank: found.rank, kind: t(`class.${found.kind}`), a: found.a?.name ?? "", b: found.b?.name ?? "" }));
     if (!readOnly) api("POST", `/cases/${scan}/${item.rank}/open`).catch(() => {});
-    fetchAhead(queue.ahead(3));
+    fetchAhead([item, ...queue.ahead(3)]);
   } catch (error) {
     if (mine === showing) body.replaceChildren(h("div.done", {}, h("h1", {}, t("error.title")), h("p.muted", {}, error.message)));
   }
