@@ -16,12 +16,12 @@ import numpy as np
 from facedb.bench.methods import BASELINES, NUMPY, RANGE_SEARCH, RIGHT_KERNEL, environment, pair_keys
 from facedb.bench.synthetic import synthetic_gallery
 from facedb.core.errors import FacedbError
+from facedb.core.machine.cpus import cpu_count
 from facedb.core.progress import Reporter, Silent
 from facedb.core.records import Int64Array
 from facedb.join.engine import available_engines, choose_engine
 from facedb.join.gallery import Gallery
 from facedb.join.processor import instructions, processor_name
-from facedb.join.tiles import cpu_count
 
 
 @dataclass(frozen=True, slots=True)

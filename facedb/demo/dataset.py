@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import multiprocessing
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from facedb.core.errors import InputError
+from facedb.core.machine.cpus import cpu_count
 from facedb.demo.drawing.face import draw_face
 from facedb.demo.planted import Planted, Shot, plan_dataset
 
@@ -47,16 +47,11 @@ def write_dataset(
     report = progress or (lambda _done, _all: None)
     done = 0
     report(done, len(missing))
-    for count in _drawn(folder, missing, processes or usable_cores()):
+    for count in _drawn(folder, missing, processes or cpu_count()):
         done += count
         report(done, len(missing))
     _write_others(folder, planted)
     return planted
-
-
-def usable_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def picture_bytes(shot: Shot) -> bytes:

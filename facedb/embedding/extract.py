@@ -13,12 +13,12 @@ from PIL import Image
 
 from facedb.core import rejects
 from facedb.core.machine import memory
+from facedb.core.machine.cpus import cpu_count
 from facedb.core.records import Float64Array, ImageFacts, ImageTask
 from facedb.core.rejects import Problem, Rejected, problem
 from facedb.embedding.contract import ModelContract
 from facedb.embedding.detection.detect import Detection, Detector
 from facedb.embedding.model import Crops
-from facedb.embedding.overlap import available_cpus
 from facedb.embedding.pictures import align
 from facedb.embedding.pictures.decode import MAX_BYTES, MAX_PIXELS, Decoded, decode, memory_to_decode
 from facedb.embedding.pictures.quality import perceptual_hash, sharpness
@@ -73,7 +73,7 @@ class Extractor:
         # A photo that fills a good part of the memory is worked on alone, whatever the number of threads.
         self._one_large = threading.Lock()
         room = memory.available()
-        self._large = _LARGE if room is None else min(_LARGE, room // (available_cpus() + 1))
+        self._large = _LARGE if room is None else min(_LARGE, room // (cpu_count() + 1))
         self._template = align.template_for(*contract.input_size)
 
     def extract(self, task: ImageTask, faces: str | None = None) -> Extracted:

@@ -12,6 +12,7 @@ import numpy as np
 
 from facedb.core import rejects
 from facedb.core.errors import ModelError, UsageError
+from facedb.core.machine.cpus import cpu_count
 from facedb.core.records import FaceVector, Float32Array, ImageResult, ImageTask
 from facedb.core.rejects import problem
 from facedb.core.vectors import normalise
@@ -19,7 +20,7 @@ from facedb.embedding.contract import ModelContract
 from facedb.embedding.detection.detect import Detector
 from facedb.embedding.extract import MIN_FACE, Extracted, Extractor, FaceCrop, Limits
 from facedb.embedding.model import FaceModel
-from facedb.embedding.overlap import available_cpus, grouped, ordered_map
+from facedb.embedding.overlap import grouped, ordered_map
 from facedb.embedding.pictures.decode import MAX_BYTES, MAX_PIXELS
 
 _WINDOW_PER_THREAD = 32
@@ -55,7 +56,7 @@ class Embedder:
             raise UsageError("Threads and batch must be at least 1.")
         if (contract.detector is None) != (detector_path is None):
             raise ModelError("The contract and the call do not agree on a detector: give the detector of the contract.")
-        self.threads = threads or available_cpus()
+        self.threads = threads or cpu_count()
         self.model = FaceModel(model_path, contract, provider=provider, batch=batch)
         self.contract = self.model.contract
         self.notes = () if self.model.note is None else (self.model.note,)

@@ -10,12 +10,13 @@ from typing import Self
 import numpy as np
 
 from facedb.core.errors import UsageError
+from facedb.core.machine.cpus import cpu_count
 from facedb.core.records import Float32Array, Int64Array
 from facedb.join.blocks import Block, check_blocks, plan_blocks
 from facedb.join.engine import AUTO, choose_engine, open_searcher
 from facedb.join.gallery import Gallery
 from facedb.join.sieve import Hits, Sieve
-from facedb.join.tiles import cpu_count, within
+from facedb.join.tiles import within
 
 __all__ = ["Block", "BlockResult", "Gallery", "Join", "join", "plan_blocks"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -54,11 +53,6 @@ def within(block: Block, hits: Hits) -> Hits:
 def _only_identity(identity_ids: NDArray[np.integer]) -> int | None:
     first = int(identity_ids[0])
     return first if int(identity_ids[-1]) == first and bool((identity_ids == first).all()) else None
-
-
-def cpu_count() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def work_off(tiles: Iterator[Tile], threads: int, work: Callable[[Iterator[Tile]], Iterator[Hits]]) -> list[Hits]:

@@ -13,11 +13,6 @@ from facedb.db.connection import Database
 from tests.acceptance.world import Command, Inside, block_model, people
 
 
-@pytest.fixture
-def facedb(tmp_path: Path, database: Database) -> Inside:
-    return Inside(tmp_path, database.dsn)
-
-
 def test_it_names_what_changed_about_a_model_with_its_cure(facedb: Inside, tmp_path: Path) -> None:
     model = block_model(tmp_path / "blocks.onnx")
     facedb("check", people(tmp_path / "photos", 3, 3), "--model", model)

@@ -4,20 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from facedb.db.connection import Database
-from tests.acceptance.world import Command, Inside, block_model, people
-
-
-@pytest.fixture
-def facedb(tmp_path: Path, database: Database) -> Inside:
-    return Inside(tmp_path, database.dsn)
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    return block_model(tmp_path / "blocks.onnx")
+from tests.acceptance.world import Command, Inside, people
 
 
 def test_a_wrong_engine_is_refused_before_anything_is_embedded(facedb: Inside, model: Path, tmp_path: Path) -> None:

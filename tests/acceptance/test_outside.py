@@ -11,19 +11,9 @@ import pytest
 
 from facedb.db.connection import Database
 from tests.acceptance.trees import look
-from tests.acceptance.world import Inside, block_model, people, portrait, save
+from tests.acceptance.world import Inside, people, portrait, save
 
 THRESHOLD = 0.6
-
-
-@pytest.fixture
-def facedb(tmp_path: Path, database: Database) -> Inside:
-    return Inside(tmp_path, database.dsn)
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    return block_model(tmp_path / "blocks.onnx")
 
 
 @pytest.fixture

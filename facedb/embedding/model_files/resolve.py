@@ -17,12 +17,11 @@ from facedb.embedding.detection.detect import heads_of
 from facedb.embedding.detection.scrfd import NMS_IOU, SCORE_THRESHOLD
 from facedb.embedding.model_files.model_hash import weights_sha256
 from facedb.embedding.model_files.presets import KNOWN_WEIGHTS, PRESETS
+from facedb.embedding.model_files.trial import LIMIT_S
 from facedb.embedding.session import Graph, Tensor, graph_of, open_session, run_session
 
 KEYS: Final = ("name", "size", "layout", "colour", "mean", "std", "template", "margin", "output", "precision", "faces")
 DETECTOR_KEYS: Final = ("min_side", "max_side", "score_threshold", "nms_iou")
-FIRST_RUN_S: Final = 30.0
-"""A model that needs longer for one picture is taken for one that never ends."""
 
 
 def load_contract(
@@ -33,7 +32,7 @@ def load_contract(
     faces: str | None = None,
     overrides: Mapping[str, Any] | None = None,
     notes: list[str] | None = None,
-    limit_s: float = FIRST_RUN_S,
+    limit_s: float = LIMIT_S,
 ) -> ModelContract:
     """The contract of an ONNX face model, for the CPU; ``Embedder.contract`` has the provider that really ran.
 

@@ -115,10 +115,10 @@ def decode(
     quarter or an eighth of its sides, whichever first fits: no network here looks at more. Smaller ones are decoded in full, since
     vectors must not depend on a limit. Whoever only looks says by ``spare``, of the width and height of the file, by how much the sides
     may be divided: a JPEG is then decoded that much smaller, which is faster. Transparency is laid over white; 16-bit and float
-    images are scaled to 8 bits; an embedded colour profile is converted to sRGB where it is valid and ignored where
-    not. Raises Rejected with ``empty``, ``too_large`` (also for
-    the memory that there is), ``not_an_image``, ``unsupported_format``, ``truncated`` or
-    ``damaged``.
+    images are scaled to 8 bits; an embedded colour profile is converted to sRGB where it is valid and ignored where not.
+
+    Raises Rejected with ``empty``, ``too_large`` (also where memory is short), ``not_an_image``, ``unsupported_format``,
+    ``truncated`` or ``damaged``.
     """
     if not data:
         raise Rejected(problem(rejects.EMPTY))

@@ -15,6 +15,7 @@ from facedb.scan.pair_rows import ledger, members, read_pairs
 from facedb.scan.scan_rows import ScanRow
 
 GONE = "(gone)"
+NO_LABEL = "(no label)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Names:
             facts = diff_rows.face_facts(conn, unknown.tolist())
             called = diff_rows.label_names(conn, np.unique(labels[labels >= 0]).tolist())
             names = [
-                called.get(label) or (facts[face].identity if face in facts else None) or GONE
+                called.get(label) or (facts[face].identity or NO_LABEL if face in facts else GONE)
                 for face, label in zip(side.flagged.tolist(), labels.tolist(), strict=True)
             ]
             by_side.append(names)

@@ -18,10 +18,10 @@ from facedb.core.errors import NotFoundError
 from facedb.core.files.paths import display, from_text
 from facedb.core.files.whole_file import whole_file
 from facedb.core.finding import CERTAIN, LIKELY
+from facedb.core.machine.cpus import cpu_count
 from facedb.core.progress import Reporter
 from facedb.core.version import VERSION
 from facedb.db.connection import Connection, Database, translated
-from facedb.embedding.overlap import available_cpus
 from facedb.report.case_rows import Case, CaseFace, cases
 from facedb.report.html import page_rows
 from facedb.report.html.redaction import Redaction
@@ -192,7 +192,7 @@ def _rates(found: CalibrateSummary) -> dict[str, Any]:
 def _pictures(found: Sequence[Case], cache: Path, reporter: Reporter) -> dict[int, _Picture]:
     faces = {face.id: face for case in found for face in case.faces}
     with closing(Thumbnails(cache)) as thumbnails, reporter.task("report", len(faces), "faces") as task:
-        with ThreadPoolExecutor(available_cpus()) as pool:
+        with ThreadPoolExecutor(cpu_count()) as pool:
             made = {}
             for face, picture in zip(faces.values(), pool.map(_drawn(thumbnails), faces.values()), strict=True):
                 made[face.id] = picture

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from facedb.core.machine.cpus import cpu_count
 from facedb.core.rejects import Rejected
-from facedb.embedding.overlap import available_cpus
 from facedb.embedding.pictures.align import Similarity, box_similarity, similarity, template_for, warp
 from facedb.embedding.pictures.decode import Decoded, decode
 from facedb.report.pictures.place import Place
@@ -51,7 +51,7 @@ class Thumbnails:
     def __init__(self, cache: Path) -> None:
         self._folder = cache / "thumbs"
         self._reader = ByteReader()
-        self._turn = threading.BoundedSemaphore(max(2, available_cpus()))
+        self._turn = threading.BoundedSemaphore(max(2, cpu_count()))
 
     def close(self) -> None:
         """Close the containers that were read."""

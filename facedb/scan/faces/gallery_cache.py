@@ -145,8 +145,8 @@ class GalleryCache:
         index = self._index()
         if (
             index is not None
-            and not self.is_spoilt
             and self._vectors(index.token).exists()
+            and not self.is_spoilt
             and self._is_living(index.entries).all()
         ):
             return _Writer(self._place, index.token, index.entries, self._dim, self._living)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from facedb.core.counting import counted
+from facedb.core.machine.cpus import cpu_count
 from facedb.core.machine.in_background import Aside
 from facedb.core.progress import Reporter
 from facedb.db.connection import Connection, Database
@@ -10,7 +11,6 @@ from facedb.db.reconnecting import Work
 from facedb.join.engine import GPU_ENGINES, EngineInfo
 from facedb.join.gpu.nvidia import visible_gpus
 from facedb.join.loop import BlockResult, Join
-from facedb.join.tiles import cpu_count
 from facedb.scan.faces.compared import Compared
 from facedb.scan.loading import ScanOptions
 from facedb.scan.pair_store import PairStore

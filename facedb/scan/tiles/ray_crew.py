@@ -19,12 +19,12 @@ from typing import Any, Self
 
 from facedb.core.counting import counted
 from facedb.core.errors import EngineError, FacedbError, UsageError, first_line
+from facedb.core.machine.cpus import cpu_count
 from facedb.core.progress import Silent
 from facedb.core.version import VERSION
 from facedb.db.connection import Database
 from facedb.db.wait import Say
 from facedb.join.engine import AUTO, GPU_ENGINES
-from facedb.join.tiles import cpu_count
 from facedb.scan.tiles.claims import worker_name
 from facedb.scan.tiles.crew import REPLACEMENTS, release
 from facedb.scan.tiles.worker import WorkOptions, work

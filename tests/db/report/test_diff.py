@@ -135,3 +135,9 @@ def test_scans_that_are_not_there_or_not_finished_are_refused(database: Database
     with pytest.raises(UsageError, match="only finished"):
         diff(database, first, first)
     assert people.dim == DIM
+
+
+def test_faces_without_a_label_are_called_so_and_not_gone(database: Database) -> None:
+    Population(database, DIM).add(_at(0, 2), [None] * 2)
+    only, none = _scan(database, 0.9), _scan(database, 0.99999)
+    assert _links(diff(database, none, only)) == [("new", "(no label)", "(no label)", 0, 1, "threshold")]
