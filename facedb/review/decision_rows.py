@@ -155,7 +155,7 @@ def hidden_people(conn: Connection) -> frozenset[int]:
 
 
 def rejected_links(
-    conn: Connection, scan_id: int, *, min_score: float | None = None, dataset: str | None = None
+    conn: Connection, scan_id: int, *, min_score: float | None, dataset: str | None
 ) -> list[tuple[str, str, int]]:
     """Links of a scan that a person called different: two ``dataset/identity`` names and the number of new images."""
     rows = conn.execute(SQL["rejected_links"], {"scan_id": scan_id, "min_score": min_score, "dataset": dataset})

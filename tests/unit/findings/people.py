@@ -16,14 +16,10 @@ from facedb.findings.photos import PhotoFacts
 from facedb.findings.pictures.same_photo import Pictures
 from facedb.join.gallery import Gallery
 from facedb.join.loop import join, plan_blocks
+from tests.vectors import unit
 
 DIM = 128
 GENUINE = 0.7
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    wide = np.asarray(vectors, np.float64)
-    return np.ascontiguousarray((wide / np.linalg.norm(wide, axis=1, keepdims=True)).astype(np.float32))
 
 
 class Crowd:
