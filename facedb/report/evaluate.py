@@ -24,7 +24,7 @@ from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.pictures.thumbnail import from_bytes
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
-from facedb.findings.find import find
+from facedb.findings.find import Evidence, find
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.folder_study import study_folders
 from facedb.findings.grading import Grade, grade
@@ -270,7 +270,7 @@ def _run(
                 task.advance(result.comparisons)
         started = time.perf_counter()
         with one_blas_thread():
-            found = find(gallery, study_folders(gallery), flagged, planted.hashes, seen, pictures)
+            found = find(gallery, study_folders(gallery), flagged, Evidence(planted.hashes, seen, pictures))
     return found.table, seconds, time.perf_counter() - started
 
 
