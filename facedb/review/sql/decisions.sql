@@ -233,7 +233,7 @@ update facedb.image set identity_id = %(identity_id)s, labelled_by = %(labelled_
 -- none of them and is given apart; and whether somebody is named who was hidden from review.
 select f.rank, f.told_class, f.confidence, f.identity_a_id, f.identity_b_id, f.identity_a, f.identity_b, f.dataset_a,
        coalesce(m.alone, '{}'), coalesce(m.labels, '{}'), coalesce(m.together, '{}'),
-       f.rank in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s), f.margin
+       f.hidden, f.margin
 from bi.findings f
 cross join lateral (
     select array_agg(t.image_id order by t.image_id) filter (where not t.several) as alone,
