@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
@@ -18,8 +18,9 @@ from facedb.core.lookup import rows_of
 from facedb.core.machine import memory
 from facedb.core.machine.blas import one_blas_thread
 from facedb.core.progress import Reporter
-from facedb.core.records import Float32Array
+from facedb.core.records import Float32Array, ImageFacts
 from facedb.dataset import model_rows
+from facedb.dataset.model_rows import ModelRow
 from facedb.db.connection import Connection, Database, translated
 from facedb.embedding.pictures.thumbnail import from_bytes
 from facedb.findings.cores.shown_together import Company
@@ -114,25 +115,8 @@ def inject(
             f"An evaluation of scan {found_scan.id} with its {found_scan.links:,} links",
             "free some, or evaluate a scan of a higher threshold (--scan).",
         )
-        faces, vectors = load_gallery(db, conn, found_scan, cache_dir, reporter)
-        gallery = Gallery(vectors, faces.identity_ids.astype(np.int64), faces.image_ids)
-        counts = parse_inject(spec, len(faces), len(np.unique(faces.identity_ids)))
-        remake = AlteredPictures(conn, model, faces.image_ids, vectors, reporter)
-        hashes = Hashes(faces.content, faces.look, faces.has_look)
-        planted = plant(gallery, hashes, counts, seed, remake if counts.resaved else None)
-        if not planted.items:
-            raise UsageError(
-                f"Nothing was planted: {are(len(faces), 'face')} too few for {spec}: ask for more with --inject."
-            )
-        short = {f.name: getattr(counts, f.name) for f in fields(counts)}
-        short["swap"] *= 2
-        for kind, wanted in short.items():
-            there = sum(item.kind == kind for item in planted.items)
-            if there < wanted:
-                reporter.say(
-                    f"Only {there} of {wanted} {kind} mistakes could be planted: the folders are too small for more."
-                )
-        pictures = _pictures(conn, faces, planted, remake)
+        faces, planted, altered = _spoilt(db, conn, found_scan, model, spec, seed, cache_dir, reporter)
+        pictures = _pictures(conn, faces, planted, altered)
         table, scan_seconds, findings_seconds = _run(
             planted,
             pictures,
@@ -159,6 +143,38 @@ def inject(
             scan_seconds,
             findings_seconds,
         )
+
+
+def _spoilt(
+    db: Database,
+    conn: Connection,
+    scan: ScanRow,
+    model: ModelRow,
+    spec: str,
+    seed: int,
+    cache_dir: Path | None,
+    reporter: Reporter,
+) -> tuple[GalleryFaces, Planted, Mapping[int, ImageFacts]]:
+    """The faces of a scan, its gallery with mistakes in it, which replaces the one without, and by row what altered pictures look like."""
+    faces, vectors = load_gallery(db, conn, scan, cache_dir, reporter)
+    gallery = Gallery(vectors, faces.identity_ids.astype(np.int64), faces.image_ids)
+    counts = parse_inject(spec, len(faces), len(np.unique(faces.identity_ids)))
+    remake = AlteredPictures(conn, model, faces.image_ids, vectors, reporter)
+    hashes = Hashes(faces.content, faces.look, faces.has_look)
+    planted = plant(gallery, hashes, counts, seed, remake if counts.resaved else None)
+    if not planted.items:
+        raise UsageError(
+            f"Nothing was planted: {are(len(faces), 'face')} too few for {spec}: ask for more with --inject."
+        )
+    short = {f.name: getattr(counts, f.name) for f in fields(counts)}
+    short["swap"] *= 2
+    for kind, wanted in short.items():
+        there = sum(item.kind == kind for item in planted.items)
+        if there < wanted:
+            reporter.say(
+                f"Only {there} of {wanted} {kind} mistakes could be planted: the folders are too small for more."
+            )
+    return faces, planted, remake.facts
 
 
 def evaluate(
@@ -212,14 +228,16 @@ def load_gallery(
         faces = snapshot.faces()
         rows = rows_of(wanted, faces.embedding_ids)
         if not len(rows) or (rows < 0).any():
-            raise InputError(f"Faces of scan {scan.id} are gone or embedded anew; scan again, then evaluate.")
+            raise InputError(f"Faces of scan {scan.id} are gone or were embedded again; scan again, then evaluate.")
         by_label = np.argsort(labels, kind="stable")
         members = replace(faces.take(rows[by_label]), identity_ids=labels[by_label])
         vectors = snapshot.vectors(members.embedding_ids, reporter=reporter)
     return members, vectors
 
 
-def _pictures(conn: Connection, faces: GalleryFaces, planted: Planted, remade: AlteredPictures) -> Pictures | None:
+def _pictures(
+    conn: Connection, faces: GalleryFaces, planted: Planted, altered: Mapping[int, ImageFacts]
+) -> Pictures | None:
     """The pictures of a planted gallery: a copy has that of its original, an altered one its own; None where there are none."""
     known = pictures_of(conn, faces.image_ids)
     if known is None:
@@ -229,7 +247,7 @@ def _pictures(conn: Connection, faces: GalleryFaces, planted: Planted, remade: A
     original = dict(zip(images.tolist(), faces.image_ids[planted.source].tolist(), strict=True))
     own: dict[int, Grey] = {}
     for row in planted.altered:
-        facts = remade.facts[int(planted.source[row])]
+        facts = altered[int(planted.source[row])]
         views[row] = facts.views
         own[int(images[row])] = from_bytes(facts.thumbnail)
 
