@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facedb.api.opened import Opened, PathLike
+from facedb.core.defaults import TOP
 from facedb.core.errors import UsageError
 from facedb.core.row_schema import table
 from facedb.db.connection import translated
@@ -145,7 +146,7 @@ class Results(Opened):
         self,
         image: PathLike,
         *,
-        top: int = 20,
+        top: int = TOP,
         dataset: str | None = None,
         min_score: float | None = None,
         model: str | None = None,
