@@ -11,7 +11,8 @@ from facedb.review.answers.answer import Answer, answer
 from facedb.review.plans.plan import make_plan
 from facedb.review.verdicts import Statement, say
 from facedb.scan.run import ScanOptions, scan
-from tests.db.population import Population, unit
+from tests.db.population import Population
+from tests.vectors import unit
 
 
 @pytest.fixture
