@@ -9,7 +9,7 @@ select f.rank, f.class, f.confidence, f.uncalibrated, coalesce(f.identity_a_id, 
 from bi.findings f
 where f.scan_id = %(scan_id)s and (%(ranks)s::integer[] is null or f.rank = any(%(ranks)s))
   and (not %(only_open)s or f.state <> 'decided')
-  and (%(ranks)s::integer[] is not null or f.rank not in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s))
+  and (%(ranks)s::integer[] is not null or not f.hidden)
 order by f.rank limit %(limit)s;
 
 -- name: members
