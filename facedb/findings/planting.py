@@ -172,13 +172,18 @@ def _grown(
     """The spoilt gallery with its copies, sorted by label as a scan wants it."""
     count, new = len(gallery), np.arange(len(copied))
     source = np.r_[np.arange(count), np.array(copied, np.int64)].astype(np.int64)
-    vectors, look = gallery.vectors[source], hashes.look[source]
-    content = hashes.content[source]
+    look, content = hashes.look[source], hashes.content[source]
+    labels = np.r_[plot.labels, np.array(homes, np.int64)]
+    order = np.argsort(labels, kind="stable")
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    # In their order at once: the vectors are the bulk of it.
+    vectors = gallery.vectors[source[order]]
     again = count + new[new >= exact]
     if remade:
-        vectors[again] = np.stack([remade[row].vector for row in source[again].tolist()])
+        vectors[place[again]] = np.stack([remade[row].vector for row in source[again].tolist()])
     else:
-        vectors[again] = _resaved(vectors[again], rng)
+        vectors[place[again]] = _resaved(vectors[place[again]], rng)
     fresh = int(content.max(initial=0)) + 1
     for k in new.tolist():
         row = count + k
@@ -190,11 +195,7 @@ def _grown(
             look[row] ^= np.int64(sum(1 << int(bit) for bit in rng.choice(63, _RESAVED_BITS, replace=False)))
         elif content[copied[k]] < 0:
             content[copied[k]] = content[row] = fresh + k
-    labels = np.r_[plot.labels, np.array(homes, np.int64)]
     groups = np.r_[gallery.image_ids.astype(np.int64), int(gallery.image_ids.max(initial=0)) + 1 + new]
-    order = np.argsort(labels, kind="stable")
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
     items = [Item(i.kind, i.label_a, i.label_b, tuple(int(place[r]) for r in i.rows)) for i in plot.items]
     items += [
         Item("duplicate" if k < exact else "resaved", int(labels[row]), home, (int(place[row]), int(place[count + k])))
@@ -202,7 +203,7 @@ def _grown(
     ]
     has_look: NDArray[np.bool_] = hashes.has_look[source]
     return Planted(
-        Gallery(np.ascontiguousarray(vectors[order]), labels[order], groups[order]),
+        Gallery(vectors, labels[order], groups[order]),
         Hashes(content[order], look[order], has_look[order]),
         source[order],
         tuple(items),

@@ -78,5 +78,7 @@ def expect_findings(pairs: float, links: float) -> None:
 
 
 def of_evaluation(faces: int, dim: int, folders: int, pairs: float, links: float) -> int:
-    """What the evaluation of a scan takes before it has read anything, in bytes; ``pairs`` and ``links`` as `of_findings` takes them."""
-    return of_gallery(faces, dim, folders) + _EVALUATED_FACE_BYTES * faces + of_findings(pairs, links)
+    """What the evaluation of a scan takes before it has read anything, in bytes: at first its vectors and a copy with mistakes, then that
+    copy alone with what a scan takes; ``pairs`` and ``links`` as `of_findings` takes them."""
+    vectors = max(of_gallery(faces, dim, folders), 8 * faces * dim)
+    return vectors + _EVALUATED_FACE_BYTES * faces + of_findings(pairs, links)

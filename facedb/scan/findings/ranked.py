@@ -79,8 +79,8 @@ class LeftOut:
         """As a person reads it; None where none is left out."""
         parts = []
         if self.answered:
-            ask = "asks" if self.answered == 1 else "ask"
-            parts.append(f"{are(self.answered, 'more finding')} answered and {ask} for nothing")
+            need = "needs" if self.answered == 1 else "need"
+            parts.append(f"{are(self.answered, 'more finding')} answered and {need} no action")
         if self.hidden:
             parts.append(f"{are(self.hidden, 'more finding')} about people hidden from review")
         if not parts:
@@ -94,8 +94,8 @@ class _Counts:
     """Rows of a query without its limit: ``every`` one, those ``seen``, of nobody who was hidden, and of these those ``asking``."""
 
     every: Annotated[int, As(sql="count(*) over ()")]
-    seen: Annotated[int, As(sql="count(*) filter (where not x.hidden) over ()")]
-    asking: Annotated[int, As(sql="count(*) filter (where not x.hidden and x.asks) over ()")]
+    seen: Annotated[int, As(sql="count(*) filter (where not f.hidden) over ()")]
+    asking: Annotated[int, As(sql="count(*) filter (where not f.hidden and x.asks) over ()")]
 
 
 @contextmanager

@@ -71,8 +71,8 @@ def test_other_weights_under_one_name_are_said(database: Database, tmp_path: Pat
 
     for seed in (1, 1, 2):
         embed(database, ModelChoice(block_model(tmp_path / "one.onnx", seed=seed)), dataset="people", reporter=Heard())
-    assert sum("other weights than before" in message for message in said) == 1
-    assert "other weights than before" in said[-1]
+    assert sum("different weights than before" in message for message in said) == 1
+    assert "different weights than before" in said[-1]
 
 
 @pytest.fixture

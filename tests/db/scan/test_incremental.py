@@ -7,8 +7,9 @@ import pytest
 
 from facedb.db.connection import Database
 from facedb.scan.findings.ranked import FindingSelection, of_another_make
-from tests.db.population import Population, clustered, exact_scores, unit
+from tests.db.population import Population, clustered, exact_scores
 from tests.db.scan.scans import DIM, ENGINES, Talk, at_score, crowd, findings_of, histograms_of, links_of, people, run
+from tests.vectors import unit
 
 
 def test_nothing_new_gives_the_earlier_scan(database: Database) -> None:
@@ -30,7 +31,7 @@ def test_findings_of_another_make_are_made_anew_without_a_search_and_told_as_suc
         conn.execute("update facedb.finding set confidence = 1")
     assert of_another_make(database, FindingSelection()) == (
         "The findings of scan 1 were made by another version of facedb: to renew them, check or scan again as before, "
-        "which searches nothing anew."
+        "which does not repeat the search."
     )
     talk = Talk()
     again = run(database, reporter=talk)
