@@ -49,7 +49,7 @@ def test_vectors_that_do_not_fit_into_memory_lie_in_a_file_and_give_the_same_row
     short_by(4 * ROWS * DIM, monkeypatch)
     summary = scan(database, ScanOptions(threshold=0.5, cache_dir=tmp_path), reporter=talk)
     assert crowd.pairs(summary.scan.id) == crowd.expected_pairs(0.5)
-    assert [message for message in talk.said if f"they lie in a file in {tmp_path}" in message]
+    assert [message for message in talk.said if f"they are kept in a file in {tmp_path}" in message]
     assert sum(path.is_file() for path in tmp_path.iterdir()) == 0
 
 
