@@ -16,8 +16,8 @@ _OWN_GROUPS = Path("/proc/self/cgroup")
 # Where the embedded server shares a limit, a listing of some rows was ended by the kernel with 45 MB left. NumPy's OpenBLAS ends the
 # process, or sends it a Ctrl-C, where there are fewer addresses than it takes.
 _LEAST_BYTES = 72 << 20
-# A limit on addresses also counts the stacks and arenas of threads, of which most is never touched.
-_ADDRESSES = 384 << 20
+# A limit on addresses also counts the stacks and arenas of threads, of which most is never touched: so many, as soon as they all run.
+_UNTOUCHED = 384 << 20
 
 # Each with its place in /proc/self/statm.
 _LIMITS = (resource.RLIMIT_AS, 0), (resource.RLIMIT_DATA, 5)
@@ -158,4 +158,6 @@ def _limit() -> int | None:
     except OSError:
         return None
     size = os.sysconf("SC_PAGE_SIZE")
-    return min(soft - int(pages[field]) * size for soft, field in limits if soft != resource.RLIM_INFINITY) - _ADDRESSES
+    # Threads that run already have theirs.
+    untouched = max(0, _UNTOUCHED - (int(pages[0]) - int(pages[1])) * size)
+    return min(soft - int(pages[field]) * size for soft, field in limits if soft != resource.RLIM_INFINITY) - untouched
