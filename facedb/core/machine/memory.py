@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import resource
 from collections.abc import Iterator
@@ -85,11 +86,12 @@ def addresses_are_limited() -> bool:
 
 
 def is_short(error: BaseException) -> bool:
-    """Whether an error says that there was no memory: for an array, a thread, or a library that was to be loaded."""
-    if isinstance(error, MemoryError):
-        return True
+    """Whether an error says that there was no memory: for an array, a file, a thread, or a library that was to be loaded."""
     said = str(error)
-    return "start new thread" in said or (_limit() is not None and any(words in said for words in _NOT_LOADED))
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM or "start new thread" in said:
+        return True
+    # What Python says where it had no memory for the error itself; without a limit it would be a fault of a library.
+    return limit_in_words() != "" and (isinstance(error, SystemError) or any(words in said for words in _NOT_LOADED))
 
 
 def limit_in_words() -> str:
