@@ -63,9 +63,9 @@ def options(
         ),
     ] = False,
     log_format: Annotated[
-        str, typer.Option("--log-format", help="How stderr is written: text, or json with one object a line.")
+        str, typer.Option("--log-format", help="Format of stderr: text, or json with one object per line.")
     ] = "text",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress or remarks on stderr.")] = False,
     version: Annotated[  # noqa: ARG001 - its callback does the work
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,

@@ -27,7 +27,7 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="Face model: an .onnx file, an InsightFace pack, or the name of a model; default: the one this dataset had before.",
+        help="Face model: an .onnx file, an InsightFace pack, or the name of a model; default: the one this dataset used before.",
         autocompletion=completion.models,
     ),
 ]
@@ -59,7 +59,7 @@ PresetOption = Annotated[
 NamesOption = Annotated[
     bool,
     typer.Option(
-        "--names/--no-names", help="Take labels that look like names as evidence (two spellings, one surname)."
+        "--names/--no-names", help="Use labels that look like names as evidence (two spellings, one surname)."
     ),
 ]
 FacesOption = Annotated[
@@ -106,7 +106,7 @@ IdentityRegexOption = Annotated[
 ]
 YesOption = Annotated[
     bool,
-    typer.Option("--yes", "-y", help="Where no model is named or remembered: fetch YuNet and SFace without asking."),
+    typer.Option("--yes", "-y", help="If no model is named or remembered, fetch YuNet and SFace without asking."),
 ]
 ThreadsOption = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads; default: the cores of this process.")
@@ -117,7 +117,7 @@ ThresholdOption = Annotated[
         "--threshold",
         "-t",
         metavar="SCORE|auto|pairs=N",
-        help="Flag pairs whose cosine similarity reaches this; auto: chosen from your data, saying why; pairs=1e7: so that about as "
+        help="Flag pairs whose cosine similarity reaches this; auto: chosen from your data, with the reason; pairs=1e7: so that about as "
         "many are flagged.",
         autocompletion=completion.words("auto", "pairs="),
     ),
@@ -150,7 +150,7 @@ ExcludeOption = Annotated[
     typer.Option(
         "--exclude",
         metavar="GLOB",
-        help="Leave out files and folders of this name (thumb_*), or at this path (ann/old/**); repeatable.",
+        help="Leave out files and folders with this name (thumb_*), or at this path (ann/old/**); repeatable.",
     ),
 ]
 MaxTempOption = Annotated[
@@ -160,7 +160,7 @@ MaxTempOption = Annotated[
     ),
 ]
 CoolToOption = Annotated[
-    float | None, typer.Option("--cool-to", help="Go on when the hottest sensor is down to this (°C).")
+    float | None, typer.Option("--cool-to", help="Resume when the hottest sensor has cooled to this (°C).")
 ]
 
 MovedFromOption = Annotated[
@@ -168,7 +168,7 @@ MovedFromOption = Annotated[
     typer.Option(
         "--moved-from",
         metavar="OLD",
-        help="The source was at OLD and is here now: what is known of it stays. OLD is a path or a dataset.",
+        help="The source has moved here from OLD: what is known about it is kept. OLD is a path or a dataset.",
     ),
 ]
 

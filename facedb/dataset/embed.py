@@ -147,7 +147,7 @@ def _say_if_changed(conn: Connection, contract: ModelContract, choice: ModelChoi
     if earlier and contract.weights_sha256 not in earlier:
         reporter.say(
             f"{choice.weights.name} has different weights than before ({contract.weights_sha256[:12]}…, not "
-            f"{', '.join(f'{sha[:12]}…' for sha in sorted(earlier))}): it is another model, so everything is embedded anew under "
+            f"{', '.join(f'{sha[:12]}…' for sha in sorted(earlier))}): it is another model, so everything is embedded again under "
             "it and compared with nothing of the earlier one."
         )
 

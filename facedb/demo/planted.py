@@ -111,7 +111,7 @@ class _Planner:
         moved = self.file_in(shot, wrong)
         self.album[owner].remove(shot)
         self.album[wrong].append(moved)
-        what = f"a picture of {owner} lies in {wrong}"
+        what = f"a picture of {owner} is in {wrong}"
         self.mistakes.append(Mistake(Kind.STRAY, (owner, wrong), (moved.path,), what))
 
     def swap(self) -> None:
@@ -119,7 +119,7 @@ class _Planner:
         first, second = self.any_of(one), self.any_of(other)
         self.album[one][self.album[one].index(first)] = changed = replace(second, path=first.path)
         self.album[other][self.album[other].index(second)] = back = replace(first, path=second.path)
-        what = f"{one} and {other} have exchanged a picture"
+        what = f"{one} and {other} have swapped a picture"
         self.mistakes.append(Mistake(Kind.SWAP, (one, other), (changed.path, back.path), what))
 
     def again(self, kind: Kind, *, inside: bool, **changes: int) -> None:

@@ -176,7 +176,7 @@ class Extractor:
         if not math.isfinite(size):
             raise Rejected(problem(rejects.BAD_LANDMARKS, "The box of the face is not finite."))
         if size < self._limits.min_face:
-            detail = f"The face is {size:.0f} pixels small; the smallest asked for is {self._limits.min_face:g}."
+            detail = f"The face is {size:.0f} pixels; the smallest allowed is {self._limits.min_face:g}."
             raise Rejected(problem(rejects.TOO_SMALL, detail))
         return float(size)
 

@@ -228,7 +228,7 @@ def load_gallery(
         faces = snapshot.faces()
         rows = rows_of(wanted, faces.embedding_ids)
         if not len(rows) or (rows < 0).any():
-            raise InputError(f"Faces of scan {scan.id} are gone or embedded anew; scan again, then evaluate.")
+            raise InputError(f"Faces of scan {scan.id} are gone or were embedded again; scan again, then evaluate.")
         by_label = np.argsort(labels, kind="stable")
         members = replace(faces.take(rows[by_label]), identity_ids=labels[by_label])
         vectors = snapshot.vectors(members.embedding_ids, reporter=reporter)

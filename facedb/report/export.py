@@ -94,7 +94,7 @@ def choose_format(what: str, path: Path, wanted: str | None) -> str:
     known = _SUFFIXES.get(path.suffix.lower())
     if wanted is None and known is None and path.suffix:
         raise UsageError(
-            f"The suffix {path.suffix} stands for no format: give --format ({', '.join(formats)}) or another name."
+            f"The suffix {path.suffix} is not a known format: give --format ({', '.join(formats)}) or another name."
         )
     chosen = wanted or known or formats[0]
     if chosen not in formats:

@@ -78,7 +78,7 @@ def remarks_on_links(db: Database, selection: Selection) -> list[str]:
     ]
     hidden = sum(not new for _, _, new in rejected)
     if hidden and not selection.rejected:
-        lines.append(f"{are(hidden, 'link')} hidden that a person called different; --all shows them.")
+        lines.append(f"{are(hidden, 'link')} hidden by the verdict different; --all shows hidden links too.")
     return lines
 
 

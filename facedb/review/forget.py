@@ -136,7 +136,7 @@ def forget(
 def _said(paths: Sequence[str]) -> str:
     some = ", ".join(display(path) for path in paths[:_NAMED]) + (", …" if len(paths) > _NAMED else "")
     return (
-        f"By what was found or said this person is also in {counted(len(paths), 'photo')} under other labels or none ({some}), which stay; "
+        f"By findings and verdicts, this person is also in {counted(len(paths), 'photo')} under other labels or none ({some}), which stay; "
         "forget them too with --image."
     )
 

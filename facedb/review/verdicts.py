@@ -149,7 +149,7 @@ def find_image(conn: Connection, path: str, dataset: str | None) -> FoundImage:
         )
     image = name_rows.standing_name(conn, images[0].id) or images[0]
     if image.status != "ready" or image.sha256 is None:
-        why = "has no bytes that are known" if image.status == "ready" else f"is {image.status}"
+        why = "has no known bytes" if image.status == "ready" else f"is {image.status}"
         raise UsageError(f"{display(path)} {why}, so there is nothing to say of it.")
     return image
 
@@ -196,7 +196,7 @@ def _statements(file: Path, table: TextTable) -> Iterator[Statement]:
         if not (kind and a and verdict):
             raise InputError(f"{where}: kind, a and verdict must not be empty.")
         if any("\n" in row.get(name, "") for name in ("kind", "a", "b", "verdict", "target")):
-            raise InputError(f"{where}: a name goes on over the end of its line; close the quote before it.")
+            raise InputError(f"{where}: a name continues past the end of its line; close the quote before it.")
         if verdict not in ANSWERS.get(kind, ()):
             raise InputError(f"{where}: a verdict on a {kind!r} cannot be {verdict!r}; see `facedb verdict --help`.")
         others: dict[str, Any] = {name: row.get(name) or None for name in ("b", "target", "note", "by")}

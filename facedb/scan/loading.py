@@ -207,7 +207,7 @@ class Loading:
         memory_need.expect_gallery(memory_need.of_gallery(faces, dim, folders, held=False), faces, dim)
         self.reporter.say(
             f"The vectors of {counted(faces, 'face')} ({4 * faces * dim / 1e6:,.0f} MB) do not fit into memory with the rest: "
-            f"they lie in a file in {cache} until the scan ends, which takes longer."
+            f"they are kept in a file in {cache} until the scan ends, which takes longer."
         )
         return cache
 

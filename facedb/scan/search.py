@@ -79,7 +79,7 @@ def search(
         with embedder_of(model, choice) as embedder:
             result = embed_bytes(embedder, data, faces=faces)
         if result.problem is not None:
-            raise InputError(f"{image} gives no face to search with: {result.problem.detail}")
+            raise InputError(f"{image} has no face to search with: {result.problem.detail}")
         matches = []
         for face in result.faces:
             found = search_rows.nearest(conn, model, face.vector, top, datasets=within, approximate=approximate)
@@ -87,7 +87,7 @@ def search(
         hidden = search_rows.hidden_people(conn)
         if hidden:
             people = "1 person hidden from review is" if hidden == 1 else f"{hidden:,} people hidden from review are"
-            reporter.say(f"{people} left out; `facedb review` shows hidden people again.")
+            reporter.say(f"{people} left out; `facedb review` can show hidden people again.")
         return matches
 
 

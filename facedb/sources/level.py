@@ -73,7 +73,7 @@ def _box(root: Path, top: Top) -> str | None:
         return None
     inner = root / top.name
     return (
-        f"Everything in {_shown(root)} lies in its one folder {display(top.name)}, which holds {_many(top)} folders: check that with "
+        f"Everything in {_shown(root)} is in its one folder {display(top.name)}, which holds {_many(top)} folders: check that with "
         f"{_check(inner)} (if {display(top.name)} is one person, add --identity-from top)."
     )
 

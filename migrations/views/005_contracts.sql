@@ -15,7 +15,7 @@ comment on column bi.contracts.dataset is 'Dataset.';
 comment on column bi.contracts.model is 'Model contract.';
 comment on column bi.contracts.faces is 'Faces of present images embedded under it.';
 comment on column bi.contracts.is_current is 'Whether it embedded a face of the dataset last: one contract of each dataset.';
-comment on column bi.contracts.last_embedding is 'Number of its newest embedding; 0 where it found no face.';
+comment on column bi.contracts.last_embedding is 'Number of its newest embedding; 0 if it found no face.';
 comment on column bi.contracts.dataset_id is 'Key of the dataset.';
 comment on column bi.contracts.model_id is 'Key of the contract.';
 
@@ -44,7 +44,7 @@ left join (
     from facedb.embedding e join facedb.face f on f.id = e.face_id group by 1, 2
 ) e on e.image_id = i.id and e.model_id = c.model_id
 left join facedb.embed_reject r on r.image_id = i.id and r.model_id = c.model_id;
-comment on view bi.outcomes is 'What became of every file, once for each contract that has looked at its dataset. For counts take bi.outcome_counts: it is fast.';
+comment on view bi.outcomes is 'What became of every file, once for each contract that has looked at its dataset. For counts use bi.outcome_counts, which is fast.';
 comment on column bi.outcomes.dataset is 'Dataset.';
 comment on column bi.outcomes.identity is 'Label.';
 comment on column bi.outcomes.path is 'Path below the root of the source.';

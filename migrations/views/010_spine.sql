@@ -86,7 +86,7 @@ left join lateral (
     order by r.scan_id desc limit 1
 ) p on true
 left join facedb.identity a on a.id = p.also_identity;
-comment on view bi.faces is 'Every embedded face with what was measured of it, once per contract.';
+comment on view bi.faces is 'Every embedded face and its measurements, once per contract.';
 comment on column bi.faces.dataset is 'Dataset.';
 comment on column bi.faces.identity is 'Label.';
 comment on column bi.faces.path is 'Path of its image below the root of the source.';
@@ -108,8 +108,8 @@ comment on column bi.faces.box_height is 'Its height.';
 comment on column bi.faces.file_status is 'Status of its image: ready, or vanished.';
 comment on column bi.faces.identity_id is 'Key of the label.';
 comment on column bi.faces.scan_id is 'The newest finished scan that chose among several faces of the photo; null where there was nothing to choose.';
-comment on column bi.faces.role is 'part: it stood for its photo; none fits: it did, though no face of the photo fits the folder; bystander: another person in it; again: the same face once more; null where there was nothing to choose.';
-comment on column bi.faces.faces_in_photo is 'Faces of the photo, where they are several.';
+comment on column bi.faces.role is 'part: it stood for its photo; none fits: it did, although no face of the photo fits the folder; bystander: another person in the photo; again: the same face a second time; null where there was nothing to choose.';
+comment on column bi.faces.faces_in_photo is 'Faces in the photo, if there is more than one.';
 comment on column bi.faces.fit is 'Mean score to the core of its folder, without its own photo.';
 comment on column bi.faces.also_shows is 'The other identity that a bystander is.';
 comment on column bi.faces.also_identity_id is 'Key of that identity.';
@@ -163,12 +163,12 @@ comment on column bi.scans.comparisons is 'Pairs of faces compared.';
 comment on column bi.scans.pairs is 'Flagged pairs.';
 comment on column bi.scans.links is 'Links.';
 comment on column bi.scans.join_seconds is 'Seconds in the join alone.';
-comment on column bi.scans.started_at is 'When it was begun.';
+comment on column bi.scans.started_at is 'When it was started.';
 comment on column bi.scans.finished_at is 'When it was finished.';
-comment on column bi.scans.is_latest is 'Whether it is the newest finished scan of a dataset, or of two, under its contract.';
+comment on column bi.scans.is_latest is 'Whether it is the newest finished scan of a dataset, or of two datasets, under its contract.';
 comment on column bi.scans.dataset is 'The datasets it compared, in the order of their names.';
 comment on column bi.scans.is_newest is 'The same under any contract: what the commands show by default.';
-comment on column bi.scans.is_latest_of_all is 'Whether it is the newest under its contract for each of its datasets and each two of them.';
+comment on column bi.scans.is_latest_of_all is 'Whether it is the newest under its contract for each of its datasets and each pair of them.';
 comment on column bi.scans.is_newest_of_all is 'The same under any contract.';
 comment on column bi.scans.model_id is 'Key of the contract.';
 
@@ -221,7 +221,7 @@ left join facedb.image ib on ib.id = fb.image_id
 left join facedb.identity nb on nb.id = ib.identity_id
 left join facedb.source sb on sb.id = ib.source_id
 left join facedb.dataset db on db.id = sb.dataset_id;
-comment on view bi.flagged_pairs is 'Flagged pairs of every scan, with the labels and paths that the faces have today; null where a face is gone.';
+comment on view bi.flagged_pairs is 'Flagged pairs of every scan, with the current labels and paths of the faces; null where a face is gone.';
 comment on column bi.flagged_pairs.identity_a is 'Label of the first face.';
 comment on column bi.flagged_pairs.path_a is 'Path of the first face.';
 comment on column bi.flagged_pairs.identity_b is 'Label of the second face.';
@@ -298,7 +298,7 @@ comment on column bi.links.dataset_a is 'Dataset of a.';
 comment on column bi.links.dataset_b is 'Dataset of b.';
 comment on column bi.links.identity_a_id is 'Key of a.';
 comment on column bi.links.identity_b_id is 'Key of b.';
-comment on column bi.links.verdict is 'What a person said last of the two: same, different or unsure; null when nobody did.';
+comment on column bi.links.verdict is 'What a person said last about the two: same, different or unsure; null if nobody said anything.';
 comment on column bi.links.verdict_by is 'Who said it.';
 comment on column bi.links.verdict_at is 'When.';
 comment on column bi.links.new_images is 'Images in the flagged pairs that neither identity had when that was said; null without a verdict.';

@@ -47,7 +47,7 @@ comment on column bi.verdict_history.identity_a is 'One identity; of an image, t
 comment on column bi.verdict_history.path_a is 'Where the image is now; null for links, and for images whose bytes are no longer known.';
 comment on column bi.verdict_history.identity_b is 'The other identity.';
 comment on column bi.verdict_history.path_b is 'Where the other image is now.';
-comment on column bi.verdict_history.target is 'Where an image belongs whose label is wrong, or that has none; of two that are the same the name that stays.';
+comment on column bi.verdict_history.target is 'Where an image with a wrong label, or none, belongs; for two identities that are the same, the name that stays.';
 comment on column bi.verdict_history.note is 'What else was said.';
 comment on column bi.verdict_history.said_by is 'Who said it.';
 comment on column bi.verdict_history.said_at is 'When.';
@@ -67,7 +67,7 @@ comment on column bi.verdict_history.subject is 'What it is about: verdicts with
 create view bi.verdicts as
 select n.* from (select distinct on (h.subject) h.* from bi.verdict_history h order by h.subject, h.verdict_id desc) n
 where n.verdict <> 'withdrawn';
-comment on view bi.verdicts is 'What people said: the newest verdict on each link, pair and face, which stands unless it was withdrawn.';
+comment on view bi.verdicts is 'What people said: the newest verdict on each link, pair and face, which holds unless it was withdrawn.';
 comment on column bi.verdicts.verdict_id is 'Key of the verdict; a greater one is newer.';
 comment on column bi.verdicts.kind is 'link: two identities; pair: two images; face: one image and its label.';
 comment on column bi.verdicts.verdict is 'same, different, unsure, duplicate or wrong-identity.';
@@ -75,7 +75,7 @@ comment on column bi.verdicts.identity_a is 'One identity; of an image, the labe
 comment on column bi.verdicts.path_a is 'Where the image is now; null for links, and for images whose bytes are no longer known.';
 comment on column bi.verdicts.identity_b is 'The other identity.';
 comment on column bi.verdicts.path_b is 'Where the other image is now.';
-comment on column bi.verdicts.target is 'Where an image belongs whose label is wrong, or that has none; of two that are the same the name that stays.';
+comment on column bi.verdicts.target is 'Where an image with a wrong label, or none, belongs; for two identities that are the same, the name that stays.';
 comment on column bi.verdicts.note is 'What else was said.';
 comment on column bi.verdicts.said_by is 'Who said it.';
 comment on column bi.verdicts.said_at is 'When.';
@@ -99,15 +99,15 @@ select p.id as plan_id, p.state, p.auto, p.labels_only, count(s.step) as steps, 
        p.created_by, p.created_at, p.applied_at, p.undone_at
 from facedb.plan p left join facedb.plan_step s on s.plan_id = p.id
 group by p.id;
-comment on view bi.plans is 'Plans and how far they are carried out.';
+comment on view bi.plans is 'Plans and how far they have been carried out.';
 comment on column bi.plans.plan_id is 'Key of the plan.';
 comment on column bi.plans.state is 'proposed, applying, applied, undoing or undone.';
 comment on column bi.plans.auto is 'Whether certain findings (confidence 0.95 or more) are in it as well.';
 comment on column bi.plans.labels_only is 'Whether labels are changed and files stay; null while proposed.';
 comment on column bi.plans.steps is 'Its steps.';
 comment on column bi.plans.done is 'Steps that are done.';
-comment on column bi.plans.moves is 'Images that go to another identity.';
-comment on column bi.plans.merges is 'Images that go with all of their identity.';
+comment on column bi.plans.moves is 'Images that move to another identity.';
+comment on column bi.plans.merges is 'Images that move with their whole identity.';
 comment on column bi.plans.quarantines is 'Images that leave the dataset.';
 comment on column bi.plans.drops is 'Duplicates that leave the dataset.';
 comment on column bi.plans.created_by is 'Who asked for it.';
@@ -133,7 +133,7 @@ comment on column bi.plan_steps.path_from is 'Path when planned.';
 comment on column bi.plan_steps.path_to is 'New path; null where only the label can change.';
 comment on column bi.plan_steps.reason is 'Why.';
 comment on column bi.plan_steps.state is 'pending, done or undone.';
-comment on column bi.plan_steps.changed_at is 'When it was taken or undone.';
+comment on column bi.plan_steps.changed_at is 'When it was carried out or undone.';
 comment on column bi.plan_steps.dataset is 'Dataset.';
 comment on column bi.plan_steps.source is 'The source whose root the paths are below.';
 comment on column bi.plan_steps.sha256 is 'SHA-256 of the bytes when planned, hexadecimal.';
@@ -156,7 +156,7 @@ from (
 ) n
 where n.box_x is not null;
 comment on view bi.taken_faces is 'Photos with several faces where a person said which one stands for the label.';
-comment on column bi.taken_faces.taken_face_id is 'Key of what was said; a greater one is newer.';
+comment on column bi.taken_faces.taken_face_id is 'Key of the choice; a greater one is newer.';
 comment on column bi.taken_faces.dataset is 'Dataset.';
 comment on column bi.taken_faces.identity is 'Label of the photo.';
 comment on column bi.taken_faces.path is 'Path of the photo below the root of its source.';

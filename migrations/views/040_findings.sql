@@ -164,22 +164,22 @@ left join facedb.lesson r on r.scan_id = f.scan_id and r.class = f.class and t.s
 cross join lateral (
     select facedb.taught(f.confidence, r.base, r.slope) as confidence
 ) p;
-comment on view bi.findings is 'Findings of every finished scan with the names and paths of today, ranked across classes.';
+comment on view bi.findings is 'Findings of every finished scan with current names and paths, ranked across classes.';
 comment on column bi.findings.rank is '1 is what to look at first.';
 comment on column bi.findings.class is 'merge: a and b are one person; stray: an image of a is not a; mixed: a holds two persons; duplicate: one photo twice; look-alike: a and b are close but separate, or a person said so; photo: a photo of a shows several people, or its face is turned, blurred or tiny (last in rank); unlabelled: a photo that lies in no folder shows a; newcomer: photos that lie in no folder are one person who has none.';
-comment on column bi.findings.confidence is '0 to 1, on one scale for all classes; of what is not decided yet, as the verdicts so far teach it.';
-comment on column bi.findings.identity_a is 'The identity that is said to be wrong, or the first of two; of an unlabelled photo whom it shows; null for newcomers and duplicates of images without labels.';
-comment on column bi.findings.identity_b is 'The other identity; of an unlabelled photo the next best; null when there is none.';
+comment on column bi.findings.confidence is '0 to 1, on one scale for all classes; for undecided findings, adjusted to the verdicts so far.';
+comment on column bi.findings.identity_a is 'The identity said to be wrong, or the first of two; for an unlabelled photo, the person it shows; null for newcomers and duplicates of images without labels.';
+comment on column bi.findings.identity_b is 'The other identity; for an unlabelled photo, the next best; null when there is none.';
 comment on column bi.findings.images is 'Paths: the images that are wrong, the copies, or the best pair between the two.';
 comment on column bi.findings.faces_a is 'Faces of a concerned.';
 comment on column bi.findings.faces_b is 'Faces of b concerned.';
 comment on column bi.findings.coverage_a is 'faces_a / size_a.';
 comment on column bi.findings.coverage_b is 'faces_b / size_b; null without b.';
 comment on column bi.findings.max_score is 'Highest score.';
-comment on column bi.findings.mean_score is 'Mean score; of copies the lowest.';
-comment on column bi.findings.own_score is 'Mean score of a stray against the rest of its folder; within the second group of a mixed folder; of an unlabelled photo to the next best; of copies in two folders with the other photos of the first.';
+comment on column bi.findings.mean_score is 'Mean score; for copies, the lowest.';
+comment on column bi.findings.own_score is 'Mean score: for a stray, against the rest of its folder; for a mixed folder, within the second group; for an unlabelled photo, to the next best; for copies in two folders, with the other photos of the first.';
 comment on column bi.findings.detail is 'The evidence in a sentence.';
-comment on column bi.findings.verdict is 'What people said about the link, the faces or the pair, or what follows from what they said of others; null: nothing yet, or not of all its faces.';
+comment on column bi.findings.verdict is 'What people said about the link, the faces or the pair, or what follows from what they said about others; null: nothing yet, or not about all its faces.';
 comment on column bi.findings.scan_id is 'Key of the scan.';
 comment on column bi.findings.dataset_a is 'Dataset of a.';
 comment on column bi.findings.dataset_b is 'Dataset of b.';
@@ -189,7 +189,7 @@ comment on column bi.findings.own_best is 'Highest score of a stray against the 
 comment on column bi.findings.own_usual is 'Mean of the own scores in the folder.';
 comment on column bi.findings.own_spread is 'Their standard deviation.';
 comment on column bi.findings.sameness is 'Mean score on the scale of this data: 0 for strangers, 1 for one person.';
-comment on column bi.findings.margin is 'Sameness to b less sameness to the own folder; of copies in two folders how much likelier they are at home in a alone than in b alone, -1 to 1.';
+comment on column bi.findings.margin is 'Sameness to b minus sameness to its own folder; for copies in two folders, how much likelier they belong in a alone than in b alone, -1 to 1.';
 comment on column bi.findings.hash_distance is 'Bits in which the hashes of copies differ.';
 comment on column bi.findings.group_number is 'Merges with the same number are proposed together.';
 comment on column bi.findings.group_lowest is 'The lowest sameness between two members of the group.';
@@ -206,11 +206,11 @@ comment on column bi.findings.is_newest is 'The same under any contract.';
 comment on column bi.findings.verdict_at is 'When the person said it.';
 comment on column bi.findings.path is 'The first of images.';
 comment on column bi.findings.images_count is 'How many images.';
-comment on column bi.findings.uncalibrated is 'The confidence that the scan gave it, before any verdict taught anything.';
+comment on column bi.findings.uncalibrated is 'The confidence that the scan gave it, before any verdict adjusted it.';
 comment on column bi.findings.state is 'open, unsure or decided; open also where only some of its images were answered, or new photos joined two that were called different.';
-comment on column bi.findings.agrees is 'Whether people found it right; null while they did not say.';
-comment on column bi.findings.told_class is 'The class as the scan told it, whatever a person said since.';
-comment on column bi.findings.verdict_id is 'Key of the newest verdict on it; null where it follows from what was said of others.';
+comment on column bi.findings.agrees is 'Whether people found it right; null while nobody has said.';
+comment on column bi.findings.told_class is 'The class that the scan reported, whatever a person has said since.';
+comment on column bi.findings.verdict_id is 'Key of the newest verdict on it; null where it follows from what was said about others.';
 
 create view bi.evaluations as
 select e.id as evaluation_id, e.scan_id, m.name as model, e.kind, e.spec, e.seed, e.threshold, c.class, c.planted, c.found,
@@ -221,7 +221,7 @@ from facedb.evaluation e
 join bi.scans s on s.scan_id = e.scan_id
 join facedb.model m on m.id = s.model_id
 left join facedb.evaluation_class c on c.evaluation_id = e.id;
-comment on view bi.evaluations is 'How well the findings met known mistakes, one row per evaluation and class.';
+comment on view bi.evaluations is 'How well the findings match known mistakes, one row per evaluation and class.';
 comment on column bi.evaluations.evaluation_id is 'Key of the evaluation.';
 comment on column bi.evaluations.scan_id is 'Key of the scan.';
 comment on column bi.evaluations.model is 'Model contract.';
@@ -254,7 +254,7 @@ select t.evaluation_id, e.scan_id, s.dataset, e.kind, e.spec, t.above as confide
 from facedb.evaluation_tenth t
 join facedb.evaluation e on e.id = t.evaluation_id
 join bi.scans s on s.scan_id = e.scan_id;
-comment on view bi.reliability is 'Whether findings are true as often as their confidence says: one row per evaluation and tenth of the confidence that has findings.';
+comment on view bi.reliability is 'Whether findings are true as often as their confidence says: one row per evaluation and tenth of the confidence range that has findings.';
 comment on column bi.reliability.evaluation_id is 'Key of the evaluation.';
 comment on column bi.reliability.scan_id is 'Key of the scan.';
 comment on column bi.reliability.dataset is 'The datasets of the scan.';

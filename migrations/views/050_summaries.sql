@@ -56,7 +56,7 @@ comment on column bi.images.height is 'Pixels.';
 comment on column bi.images.format is 'Image format.';
 comment on column bi.images.sha256 is 'SHA-256 of the bytes, hexadecimal.';
 comment on column bi.images.phash is '64-bit perceptual hash.';
-comment on column bi.images.labelled_by is 'source: the label follows the folder; person: somebody set it.';
+comment on column bi.images.labelled_by is 'source: the label follows the folder; person: a person set it.';
 comment on column bi.images.container is 'The .rec or .tar file that holds it.';
 comment on column bi.images.source is 'Where it came from.';
 comment on column bi.images.full_path is 'Root and path.';
@@ -179,7 +179,7 @@ comment on column bi.scan_history.noisy_share is 'Share of its identities that a
 comment on column bi.scan_history.engine is 'The engine that searched last.';
 comment on column bi.scan_history.comparisons is 'Pairs of faces compared in the whole scan.';
 comment on column bi.scan_history.join_seconds is 'Seconds in the join alone.';
-comment on column bi.scan_history.started_at is 'When it was begun.';
+comment on column bi.scan_history.started_at is 'When it was started.';
 comment on column bi.scan_history.finished_at is 'When it was finished.';
 comment on column bi.scan_history.is_latest is 'Whether it is the newest finished scan of the dataset under its contract.';
 comment on column bi.scan_history.is_newest is 'The same under any contract.';
@@ -195,7 +195,7 @@ from (
     from bi.score_distribution group by 1, 2, 3
 ) h
 join bi.scans s on s.scan_id = h.scan_id;
-comment on view bi.score_histogram is 'How many pairs of faces have which score, by scan, in steps of 0.01.';
+comment on view bi.score_histogram is 'Number of pairs of faces at each score, by scan, in steps of 0.01.';
 comment on column bi.score_histogram.dataset is 'The datasets of the scan.';
 comment on column bi.score_histogram.model is 'Model contract.';
 comment on column bi.score_histogram.scan_id is 'Key of the scan.';
@@ -235,13 +235,13 @@ comment on column bi.review_progress.class is 'Class of the findings.';
 comment on column bi.review_progress.findings is 'Findings.';
 comment on column bi.review_progress.likely is 'Those with a confidence of 0.5 or more.';
 comment on column bi.review_progress.decided is 'Those that a person decided.';
-comment on column bi.review_progress.open is 'Those that nobody decided, or of which somebody was unsure.';
+comment on column bi.review_progress.open is 'Those that nobody decided, or that somebody was unsure about.';
 comment on column bi.review_progress.likely_open is 'Likely ones that nobody looked at.';
 comment on column bi.review_progress.agreed is 'Decided as the finding says.';
 comment on column bi.review_progress.denied is 'Decided the other way.';
-comment on column bi.review_progress.unsure is 'Those of which a person was unsure.';
+comment on column bi.review_progress.unsure is 'Those that a person was unsure about.';
 comment on column bi.review_progress.decided_share is 'decided / findings.';
-comment on column bi.review_progress.last_verdict_at is 'When the last of them was said.';
+comment on column bi.review_progress.last_verdict_at is 'When the last verdict was given.';
 comment on column bi.review_progress.is_latest is 'Whether the scan is the newest finished one of these datasets under its contract.';
 comment on column bi.review_progress.is_newest is 'The same under any contract.';
 

@@ -14,7 +14,7 @@ comment on column bi.review_cases.identity_a_id is 'Key of identity a; null for 
 comment on column bi.review_cases.identity_b_id is 'Key of identity b; null when there is none.';
 comment on column bi.review_cases.answer is 'What was said last: same, different, unsure, wrong-identity or duplicate; null when nothing was.';
 comment on column bi.review_cases.state is 'open, unsure or decided; open also where only some of its images were answered, or new images joined a link that was called different.';
-comment on column bi.review_cases.agrees is 'Whether people found it right; null while they did not say.';
+comment on column bi.review_cases.agrees is 'Whether people found it right; null while nobody has said.';
 comment on column bi.review_cases.verdict_id is 'Key of that verdict.';
 comment on column bi.review_cases.said_by is 'Who said it.';
 comment on column bi.review_cases.said_at is 'When.';

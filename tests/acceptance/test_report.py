@@ -102,5 +102,5 @@ def test_answers_close_findings_until_none_is_open(checked: Command, tmp_path: P
     checked("verdict", "import", tmp_path / "filled.csv")
     assert checked("findings", "--open", "--format", "csv").csv == []
     short, whole = (len(checked("findings", *option, "--format", "csv").csv) for option in ((), ("--all",)))
-    assert f"{whole - short} more findings are answered and ask for nothing ({whole} in all)" in checked("findings").err
+    assert f"{whole - short} more findings are answered and need no action ({whole} in all)" in checked("findings").err
     checked("verdict", "import", tmp_path / "filled.csv")

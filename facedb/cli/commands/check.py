@@ -44,7 +44,7 @@ def check(
     engine: choices.EngineOption = "auto",
     threads: choices.ThreadsOption = None,
     names: choices.NamesOption = True,
-    full: Annotated[bool, typer.Option("--full", help="Scan everything anew instead of only what is new.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Scan everything again, not only what is new.")] = False,
     moved_from: choices.MovedFromOption = None,
     max_temp: choices.MaxTempOption = None,
     cool_to: choices.CoolToOption = None,

@@ -36,7 +36,7 @@ def forget(
         bool, typer.Option("--files", help="Delete the files as well, not only what facedb holds.")
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do it; without this, what would go is only counted.")
+        bool, typer.Option("--yes", "-y", help="Do it; without this, what would be removed is only counted.")
     ] = False,
     output: FormatOption = Format.TABLE,
 ) -> None:

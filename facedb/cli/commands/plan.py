@@ -32,7 +32,9 @@ def plan(
     dataset: DatasetOption = None,
     auto: Annotated[
         bool,
-        typer.Option("--auto", help="Also what certain findings (confidence 0.95 or more) ask for, without a verdict."),
+        typer.Option(
+            "--auto", help="Also include what certain findings (confidence 0.95 or more) call for, without a verdict."
+        ),
     ] = False,
     everybody: Annotated[
         bool, typer.Option("--all", help="Show the steps that name people who were hidden from review, too.")
@@ -54,7 +56,7 @@ def plan(
     for remark in view.remarks:
         reporter.say(remark)
     if not view.steps:
-        reporter.say(f"Plan {view.plan.id} has no steps: the verdicts ask for nothing that is not done already.")
+        reporter.say(f"Plan {view.plan.id} has no steps: the verdicts call for nothing that has not been done already.")
     elif view.plan.state == "proposed":
         reporter.say(
             f"This is plan {view.plan.id}, {counted(len(view.steps), 'step')}. Do it with: facedb apply {view.plan.id} --yes"

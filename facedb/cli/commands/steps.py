@@ -72,7 +72,7 @@ def ingest(
     name_array: Annotated[str, typer.Option(help="npz: the array that holds the names.")] = "name",
     ids_csv: Annotated[Path | None, typer.Option(help="npy: a table from object id to identity.")] = None,
     image_path: Annotated[
-        str | None, typer.Option(help="npy: where an id has its image, such as {id[0:2]}/{id}.jpg.")
+        str | None, typer.Option(help="npy: the path of an id's image, such as {id[0:2]}/{id}.jpg.")
     ] = None,
     contract: Annotated[str | None, typer.Option(help="Name of the model that made embeddings without images.")] = None,
     moved_from: MovedFromOption = None,
@@ -239,12 +239,12 @@ def scan(
         str | None,
         typer.Option(
             metavar="PLACE",
-            help="Folder that all workers reach, or a URL of an object store (s3://…): the vectors are written there once and "
+            help="Folder that all workers can reach, or the URL of an object store (s3://…): the vectors are written there once and "
             "removed at the end of the scan; default: workers read them from the database.",
             show_default=False,
         ),
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="Search everything anew instead of only what is new.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Search everything again, not only what is new.")] = False,
     max_pairs: Annotated[
         int, typer.Option(min=1, help="Stop before the search begins if more pairs than this are expected.")
     ] = MAX_PAIRS,

@@ -231,7 +231,7 @@ def list_(
         ),
     ] = None,
     limit: LimitOption = None,
-    history: Annotated[bool, typer.Option("--history", help="Also what something newer replaced.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="Also verdicts that newer ones replaced.")] = False,
 ) -> None:
     """Print the verdicts that stand, newest first."""
     from facedb.review import verdicts

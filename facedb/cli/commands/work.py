@@ -29,9 +29,7 @@ def work(
     ] = 60,
     name: Annotated[
         str | None,
-        typer.Option(
-            help="Its name in the ledger, which no other worker may have; default: host, process and a token."
-        ),
+        typer.Option(help="Its name in the ledger, unique among workers; default: host, process and a token."),
     ] = None,
     max_temp: MaxTempOption = None,
     cool_to: CoolToOption = None,

@@ -12,7 +12,7 @@ ORT_MAGIC: Final = b"ORTM"
 _HEAD: Final = 1024
 _EXPORT: Final = "export it to ONNX in that framework"
 
-_LFS: Final = "a Git LFS pointer, the note that stands for the real file"
+_LFS: Final = "a Git LFS pointer, a placeholder for the real file"
 _STARTS: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"version https://git-lfs", _LFS, "run `git lfs pull` in its repository, or download the file itself"),
     (b"version https://hawser", _LFS, "run `git lfs pull` in its repository, or download the file itself"),

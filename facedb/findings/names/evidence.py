@@ -73,9 +73,9 @@ class Names:
         """What the names say of a merge, for a person; None where they say nothing."""
         level = self.agreement(a, b)
         if level >= Agreement.LOOSE:
-            return "The two names can be one."
+            return "The two names may be one person's."
         if level == Agreement.SURNAME:
-            return "One surname with two first names: perhaps relatives, so the score alone makes it no certain merge."
+            return "One surname with two first names: perhaps relatives, so the score alone does not make the merge certain."
         return None
 
     def weights(self, one: Float64Array, relatives: Float64Array, level: Int64Array) -> Weights:

@@ -168,7 +168,7 @@ def _answer(conn: Connection, finding: AnswerableFinding, given: Answer, dataset
             raise ConflictError(f"Finding {given.rank}: {display(image.path)} is gone: scan again.")
         had = None if finding.kind in _OUTSIDE else finding.identity_a
         if finding.kind in ("stray", "mixed", *_OUTSIDE) and image.identity_id != had:
-            raise ConflictError(f"Finding {given.rank}: {display(image.path)} has another label by now: scan again.")
+            raise ConflictError(f"Finding {given.rank}: {display(image.path)} now has another label: scan again.")
     target = finding.identity_a if finding.kind == "unlabelled" else finding.identity_b
     name = finding.name_a if finding.kind == "unlabelled" else finding.name_b
     if given.to is not None or (finding.kind == "newcomer" and given.word == "accept"):
@@ -231,7 +231,7 @@ def _sentence(finding: AnswerableFinding, word: str, target: str | None) -> str:
         named = {finding.identity_a: a, finding.identity_b: None if finding.name_b is None else display(finding.name_b)}
         said = {
             "accept": "one photo" if finding.home is None else f"one photo, of {named[finding.home]}",
-            "reject": "different photos, whose labels stand" if a else "different photos",
+            "reject": "different photos; their labels stay" if a else "different photos",
         }.get(word, "unsure: one photo or several")
         return f"{shown}: {said}"
     if finding.kind == "photo" and word != "unsure":

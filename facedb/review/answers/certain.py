@@ -91,7 +91,7 @@ def without_chains(standing: Sequence[VerdictRow], found: Sequence[VerdictRow]) 
         why = (
             "somebody called two of them different"
             if pairs & apart
-            else "they are certain in a chain, not each with each"
+            else "they are certain as a chain, but not pair by pair"
         )
         remarks.append(f"Not merged: {shown}; {why}. Say which are the same.")
     return [v for v in found if v not in left_out], remarks

@@ -188,7 +188,7 @@ def _apply_files(work: Carrying, todo: Sequence[StepRow], reporter: Reporter) ->
 def _stopped(work: Carrying, step: StepRow, error: OSError, *, back: bool = False) -> InputError:
     work.conn.rollback()
     return InputError(
-        f"{_cannot(step, error, back=back)} What was done so far stands; when that is mended, `facedb apply {work.plan.id} --yes` goes on "
+        f"{_cannot(step, error, back=back)} What was done so far is kept; once that is fixed, `facedb apply {work.plan.id} --yes` goes on "
         f"and `facedb undo {work.plan.id} --yes` takes it back."
     )
 

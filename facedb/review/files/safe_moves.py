@@ -130,7 +130,7 @@ class Tree:
         """The status of a file; raises ConflictError where it is gone or a symbolic link."""
         status = self._status(path)
         if status is None:
-            raise ConflictError(f"{self._named(path)} is gone: look who else changes these files.")
+            raise ConflictError(f"{self._named(path)} is gone: find out what else changes these files.")
         return status
 
     def clean_up(self, path: str) -> None:
@@ -266,7 +266,7 @@ class Tree:
         try:
             for part in filter(None, path.split("/")):
                 if part in (".", ".."):
-                    raise ConflictError(f"{self._named(path)} leads out of the root and is not touched.")
+                    raise ConflictError(f"{self._named(path)} leads outside the root and is not touched.")
                 fd, previous = self._step(fd, part, path), fd
                 os.close(previous)
             yield fd

@@ -172,7 +172,7 @@ def _correct(conn: Connection, v: VerdictRow, image: PlannedImage, targets: set[
     if len(targets) > 1:
         either = " and ".join(sorted(changes.names[key][0] for key in targets))
         changes.remarks.append(
-            f"{display(image.path)} is said to be {either}; say which with `facedb verdict face … --to`."
+            f"{display(image.path)} is said to be {either}; decide which with `facedb verdict face … --to`."
         )
         return
     if not targets:

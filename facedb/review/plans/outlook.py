@@ -28,13 +28,13 @@ class Outlook:
         """What to say after verdicts were written."""
         total = self.steps.total()
         if not total:
-            return ["A plan has nothing to do by what was said so far.", *self.remarks]
+            return ["Nothing decided so far gives a plan anything to do.", *self.remarks]
         shown = "; ".join(self.own[:_FEW]) + (f"; and {len(self.own) - _FEW:,} more" if len(self.own) > _FEW else "")
         counts = ", ".join(counted(self.steps[action], action) for action in _ACTIONS if self.steps[action])
-        first = f"In a plan this is: {shown}." if self.own else "This asks for no change of a file."
+        first = f"In a plan this is: {shown}." if self.own else "This changes no file."
         return [
             first,
-            f"All that was said so far makes {counted(total, 'step')}: {counts}. See them: facedb plan",
+            f"Everything decided so far makes {counted(total, 'step')}: {counts}. See them: facedb plan",
             *self.remarks,
         ]
 

@@ -169,7 +169,7 @@ def _leave_out_what_cannot_move(changes: Changes) -> None:
         for image in chosen:
             if image.id in linked:
                 changes.remarks.append(
-                    f"{display(image.path)} leads through a symbolic link, where facedb moves nothing: see to it by hand."
+                    f"{display(image.path)} leads through a symbolic link, where facedb moves nothing: move it by hand."
                 )
     else:
         linked = set()

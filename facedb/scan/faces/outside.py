@@ -57,7 +57,7 @@ class OutsideFaces:
         blocks = plan_blocks(labels, first_new=self.first, target_rows=block_rows)
         total = sum(block.comparisons for block in blocks)
         reporter.say(
-            f"{are(len(self), 'face')} outside of all folders: facedb says whom each may show, and makes no links of them."
+            f"{are(len(self), 'face')} outside all folders: facedb says whom each may show, and makes no links from them."
         )
         with reporter.task("outside", total, "pairs") as task:
             done = [0]

@@ -99,7 +99,7 @@ def _notes(
     paths = finding_rows.image_paths(conn, sorted(set(both.values())))
     for k, image in both.items():
         notes[k] = (
-            f"The two stand in one photo ({display(paths.get(image, ''))}), so they are two people, unless it is a mirror or a collage."
+            f"The two appear in one photo ({display(paths.get(image, ''))}), so they are two people, unless it is a mirror or a collage."
         )
     return notes
 

@@ -70,7 +70,9 @@ def _several(photos: PhotoFacts, row: int) -> str:
             return f"{shown}, and another fits its folder nearly as well as the one taken"
         case Why.PLACE:
             right = f"{100 * photos.doubts.right:.0f} %"
-            return f"{shown}; only its place says which is meant, which is right for {right} of such photos here"
+            return (
+                f"{shown}; only its position suggests which is meant, and that is right for {right} of such photos here"
+            )
         case _:
             return f"{shown}; the one taken fits its folder, the others do not"
 
@@ -107,13 +109,13 @@ def _merge(found: FindingTable, k: int, crowded: set[int]) -> str:
 def _look_alike(found: FindingTable, k: int) -> str:
     text = _alike(found, k)
     if found.sameness[k] >= _NEAR:
-        text += " Among so many people chance brings some as close, so they are more likely two than one."
+        text += " Among so many people, chance makes some this close, so they are more likely two than one."
     elif found.sameness[k] > 0:
-        text += " That is little for one person, so they are more likely two."
+        text += " That is low for one person, so they are more likely two people."
     if found.size_a[k] == found.size_b[k] == 1:
         return text
     first, second = _linked(found.faces_a[k], found.size_a[k]), _linked(found.faces_b[k], found.size_b[k])
-    return f"{text} {first[:1].upper()}{first[1:]} of the first and {second} of the second reach the threshold with one of the other."
+    return f"{text} {first[:1].upper()}{first[1:]} of the first and {second} of the second reach the threshold with a face of the other."
 
 
 def _linked(flagged: int, size: int) -> str:
@@ -127,21 +129,21 @@ def _alike(found: FindingTable, k: int) -> str:
     if found.sameness[k] <= 0:
         return "Without strays and copies their faces are no more alike than those of strangers."
     share = _share(found.sameness[k])
-    return f"On average their faces come to {share} of the likeness of one person's (strangers: 0 %)."
+    return f"On average their faces are {share} as alike as those of one person (strangers: 0 %)."
 
 
 def _newcomer(found: FindingTable, k: int, count: int) -> str:
     low, high = f"{found.mean_score[k]:.2f}", f"{found.max_score[k]:.2f}"
     return (
-        f"{count:,} photos that lie in no folder score {low if low == high else f'{low} to {high}'} with each other and are "
-        "like nobody who has one: one new person."
+        f"{count:,} photos that are in no folder score {low if low == high else f'{low} to {high}'} with each other and are "
+        "unlike anybody who has one: one new person."
     )
 
 
 def _stray(found: FindingTable, k: int) -> str:
     if found.size_a[k] == 1:
         share = _share(found.sameness[k])
-        return f"The only photo of its folder; it comes to {share} of the likeness that the other identity's own photos have."
+        return f"The only photo in its folder; it resembles the other identity {share} as much as that identity's own photos do."
     if isnan(found.own_score[k]):
         own = "Nothing in its folder can be compared with it"
     else:
@@ -162,9 +164,9 @@ def _stray(found: FindingTable, k: int) -> str:
 
 def _unlabelled(found: FindingTable, k: int) -> str:
     best = "" if isnan(found.max_score[k]) else f" (at best {found.max_score[k]:.2f})"
-    text = f"It lies in no folder; {found.mean_score[k]:.2f} on average{best} to the one"
+    text = f"It is in no folder; {found.mean_score[k]:.2f} on average{best} with this person"
     if not isnan(found.own_score[k]):
-        text += f", {found.own_score[k]:.2f} to the next best"
+        text += f", {found.own_score[k]:.2f} with the next best"
     return f"{text}."
 
 
@@ -181,7 +183,7 @@ def _duplicate(found: FindingTable, k: int, count: int) -> str:
     times = "twice" if count == 2 else f"{count} times"
     place = ", in one folder" if found.identity_b[k] < 0 else ", in different folders"
     if found.outside[k]:
-        place = ", in a folder and outside of all" if found.identity_a[k] >= 0 else ", outside of all folders"
+        place = ", in a folder and outside all folders" if found.identity_a[k] >= 0 else ", outside all folders"
     elif found.identity_a[k] < 0:
         place = ""
     home = "" if found.outside[k] or found.identity_b[k] < 0 else f" {_home(found, k)}"
@@ -189,7 +191,7 @@ def _duplicate(found: FindingTable, k: int, count: int) -> str:
         return f"The same file {times}{place}.{home}"
     if not isnan(found.agreement[k]):
         return (
-            f"The same photo {times}{place}, saved again or altered: laid over each other the pictures agree to "
+            f"The same photo {times}{place}, saved again or altered: laid over each other, the pictures agree to "
             f"{100 * found.agreement[k]:.1f} %; the faces score {found.mean_score[k]:.3f}.{home}"
         )
     bits = (
@@ -202,11 +204,11 @@ def _home(found: FindingTable, k: int) -> str:
     """Which of two folders a copied photo fits, by its scores with their other photos."""
     scores = found.own_score[k], found.their_score[k]
     if all(map(isnan, scores)):
-        return "Neither folder holds anything else to tell whose it is."
+        return "Neither folder holds anything else to show whose it is."
     if any(map(isnan, scores)):
         held, bare, score = ("first", "second", scores[0]) if isnan(scores[1]) else ("second", "first", scores[1])
         return (
-            f"The {bare} holds nothing else to tell whose it is; {score:.2f} on average with the others of the {held}."
+            f"The {bare} holds nothing else to show whose it is; {score:.2f} on average with the others of the {held}."
         )
     by = f"{scores[0]:.2f} on average with the others of the first, {scores[1]:.2f} with those of the second"
     if abs(found.margin[k]) >= LIKELY:
@@ -214,7 +216,7 @@ def _home(found: FindingTable, k: int) -> str:
         return f"It fits the {right}, so the copy in the {wrong} is the wrong one: {by}."
     if found.both[k] >= LIKELY:
         return f"It fits both, which may be one person: {by}."
-    return f"Which of them it belongs to cannot be told: {by}."
+    return f"Which of them it belongs to is not clear: {by}."
 
 
 def _share(sameness: float) -> str:

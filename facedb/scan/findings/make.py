@@ -28,7 +28,7 @@ def of_another_make(scan: ScanRow) -> str | None:
     """What to say of the findings of a finished scan that another facedb made; None where this one did."""
     if scan.made_by == make():
         return None
-    how = "scan with --full" if scan.links_only else "check or scan again as before, which searches nothing anew"
+    how = "scan with --full" if scan.links_only else "check or scan again as before, which does not repeat the search"
     return f"The findings of scan {scan.id} were made by another version of facedb: to renew them, {how}."
 
 

@@ -79,8 +79,8 @@ class LeftOut:
         """As a person reads it; None where none is left out."""
         parts = []
         if self.answered:
-            ask = "asks" if self.answered == 1 else "ask"
-            parts.append(f"{are(self.answered, 'more finding')} answered and {ask} for nothing")
+            need = "needs" if self.answered == 1 else "need"
+            parts.append(f"{are(self.answered, 'more finding')} answered and {need} no action")
         if self.hidden:
             parts.append(f"{are(self.hidden, 'more finding')} about people hidden from review")
         if not parts:

@@ -187,7 +187,7 @@ def export(
     conn.execute(SQL["ready"], {"scan_id": scan_id, "sha256": hashlib.sha256(content).digest()})
     conn.commit()
     reporter.say(
-        f"The vectors for workers are in {place} ({vectors.nbytes / 1e6:,.0f} MB); they go with the end of the scan."
+        f"The vectors for workers are in {place} ({vectors.nbytes / 1e6:,.0f} MB); they are removed at the end of the scan."
     )
 
 

@@ -94,7 +94,7 @@ class Crew:
             self._replaced += 1
             if self._replaced > REPLACEMENTS * self._count:
                 raise EngineError(
-                    f"The workers of this scan die again and again (exit code {code}): run `facedb work` beside it to see why, "
+                    f"The workers of this scan keep dying (exit code {code}): run `facedb work` beside it to see why, "
                     "or scan without --workers."
                 )
             self._start(number)

@@ -217,7 +217,7 @@ class RayCrew:
             self._say(f"A worker of the Ray cluster died and is replaced: {said}")
         self._died, self._last = self._died + 1, said
         if self._died > REPLACEMENTS * max(places, 1):
-            raise EngineError(f"The workers on the Ray cluster die again and again; the last one said: {said}")
+            raise EngineError(f"The workers on the Ray cluster keep dying; the last one said: {said}")
 
     def _tell(self, wanted: Sequence[Seat]) -> None:
         told = len({seat.node for seat in wanted}), len(wanted)
@@ -256,7 +256,7 @@ def _expect_listener(address: str) -> None:
 
 def _no_cluster(address: str, error: Exception) -> EngineError:
     return EngineError(
-        f"No Ray cluster answers at {address or 'this machine'} ({first_line(error)}): begin one with `ray start --head`, or give --ray "
+        f"No Ray cluster answers at {address or 'this machine'} ({first_line(error)}): start one with `ray start --head`, or give --ray "
         "without an address."
     )
 

@@ -73,7 +73,7 @@ class Strips:
 
     def _load(self, block: int, conn: Connection) -> Strip:
         row = conn.execute(SQL["strip"], {"scan_id": self._scan_id, "block": block}).fetchone()
-        gone = ConflictError(f"Faces of scan {self._scan_id} are gone or embedded anew: run `facedb scan` again.")
+        gone = ConflictError(f"Faces of scan {self._scan_id} are gone or were embedded again: run `facedb scan` again.")
         if row is None or row[2] is None:
             raise gone
         embedding_ids, face_ids = np.array(row[0], np.int64), np.array(row[2], np.int64)

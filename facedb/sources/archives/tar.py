@@ -66,8 +66,8 @@ class TarSource:
         if not self._captions:
             return []
         return [
-            f"The .txt of {counted(self._captions, 'image')} were taken for captions, not for labels; --identity-from txt takes "
-            "them for labels."
+            f"The .txt of {counted(self._captions, 'image')} were taken as captions, not as labels; --identity-from txt uses "
+            "them as labels."
         ]
 
     def records(self) -> Iterator[ImageRecord]:

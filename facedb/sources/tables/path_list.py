@@ -94,7 +94,7 @@ def by_layout(table: TextTable, layout: Layout, root: Path, options: SourceOptio
     for number, line in islice(table.plain_lines(), layout.skip, None):
         named = None if line is None else layout.read(line)
         if named is None:
-            yield _bad_line(table.path, number, "The line is not like the first ones of the list.")
+            yield _bad_line(table.path, number, "The line does not look like the first lines of the list.")
             continue
         for image in named:
             record = named_file(root, image.path, rule)

@@ -18,7 +18,7 @@ TEXT: Final[dict[str, str]] = {
     "hint.look-alike.duplicate": "select images first",
     "hint.stray.same": "it is {a}",
     "hint.photo.same": "the blue face is {a}",
-    "hint.stray.different": "nobody of this dataset",
+    "hint.stray.different": "nobody in this dataset",
     "hint.photo.different": "no face is {a}",
     "hint.stray.unsure": "ask again later",
     "hint.photo.unsure": "ask again later",

@@ -44,7 +44,7 @@ TEXT: Final[dict[str, str]] = {
     "scans.links": "Links",
     "scans.findings": "Findings",
     "scans.finished": "Finished",
-    "rejects.title": "Files that are no faces",
+    "rejects.title": "Files without a face",
     "rejects.none": "Every file became a face.",
     "hidden.title": "Hidden people",
     "hidden.text": "Nobody is asked about them.",

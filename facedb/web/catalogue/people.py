@@ -15,7 +15,7 @@ TEXT: Final[dict[str, str]] = {
     "identity.with": "With",
     "identity.best": "Best score",
     "identity.centre": "Centres",
-    "identity.no_links": "It is linked with nobody.",
+    "identity.no_links": "It has no links.",
     "identity.findings": "Findings",
     "identity.hide": "Hide for good",
     "identity.show": "Show again",

@@ -130,7 +130,7 @@ def undo(conn: Connection, sitting_id: int, reviewer: str) -> Undone:
     conn.execute(SQL["alone"])
     decisions = conn.execute(SQL["newest_batch"], {"sitting_id": sitting_id}).fetchall()
     if not decisions:
-        raise NotFoundError("There is nothing to undo: you have decided nothing in this sitting.")
+        raise NotFoundError("There is nothing to undo: you have decided nothing in this session.")
     count = 0
     for decision_id, _, _ in decisions:
         for verdict, newest, before, before_says, newest_by in conn.execute(

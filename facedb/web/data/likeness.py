@@ -85,7 +85,7 @@ def like_photo(conn: Connection, embedders: Embedders, data: bytes, model_id: in
     model = _model(conn, model_id)
     result = embed_bytes(embedders.of(model), data, faces="all")
     if result.problem is not None:
-        raise InputError(f"The photo gives no face to search with: {result.problem.detail}")
+        raise InputError(f"The photo has no face to search with: {result.problem.detail}")
     return [
         Likenesses(
             model.name, _ranked(conn, model, face.vector, top, None), None if face.box is None else tuple(face.box)

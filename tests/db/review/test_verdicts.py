@@ -227,7 +227,7 @@ def test_a_rejected_link_stays_hidden_over_scans_thresholds_labels_and_models_un
     only = {("cid", "dan")}
     assert _shown(database) == only
     assert _shown(database, rejected=True) == only | {("ann", "bob")}
-    assert reading.remarks_on_links(database, Selection())[0].startswith("1 link that a person called different")
+    assert reading.remarks_on_links(database, Selection())[0].startswith("1 link is hidden by the verdict different")
     for threshold in (0.5, 0.85):
         _scan(database, threshold, full=True)
         assert _shown(database) == only, f"hidden at {threshold}"

@@ -30,7 +30,7 @@ def test_findings_of_another_make_are_made_anew_without_a_search_and_told_as_suc
         conn.execute("update facedb.finding set confidence = 1")
     assert of_another_make(database, FindingSelection()) == (
         "The findings of scan 1 were made by another version of facedb: to renew them, check or scan again as before, "
-        "which searches nothing anew."
+        "which does not repeat the search."
     )
     talk = Talk()
     again = run(database, reporter=talk)

@@ -26,11 +26,11 @@ def test_a_look_alike_that_scores_as_one_person_says_why_it_is_none() -> None:
     text = said(Kind.LOOK_ALIKE, **LINK, sameness=1.0)
     assert text == (
         "On average their faces are as alike as those of one person. "
-        "Among so many people chance brings some as close, so they are more likely two than one."
+        "Among so many people, chance makes some this close, so they are more likely two than one."
     )
     assert "one person" not in said(Kind.LOOK_ALIKE, **LINK, sameness=-0.2)
-    assert "60 % of the likeness" in said(Kind.LOOK_ALIKE, **LINK, sameness=0.6)
-    assert "little for one person" in said(Kind.LOOK_ALIKE, **LINK, sameness=0.6)
+    assert "60 % as alike as those of one person" in said(Kind.LOOK_ALIKE, **LINK, sameness=0.6)
+    assert "low for one person" in said(Kind.LOOK_ALIKE, **LINK, sameness=0.6)
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,11 @@ def test_a_look_alike_that_scores_as_one_person_says_why_it_is_none() -> None:
         ((1, 1), None),
         (
             (1, 7),
-            "The only face of the first and 1 of 7 faces of the second reach the threshold with one of the other.",
+            "The only face of the first and 1 of 7 faces of the second reach the threshold with a face of the other.",
         ),
         (
             (3, 1),
-            "1 of 3 faces of the first and the only face of the second reach the threshold with one of the other.",
+            "1 of 3 faces of the first and the only face of the second reach the threshold with a face of the other.",
         ),
     ],
 )
@@ -55,7 +55,7 @@ def test_faces_in_flagged_pairs_are_counted_only_among_several(sizes: tuple[int,
 
 def test_a_merge_of_two_that_nothing_else_is_close_to_is_no_chain() -> None:
     assert said(Kind.MERGE, **LINK, sameness=0.93) == (
-        "On average their faces come to 93 % of the likeness of one person's (strangers: 0 %)."
+        "On average their faces are 93 % as alike as those of one person (strangers: 0 %)."
     )
 
 

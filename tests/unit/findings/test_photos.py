@@ -72,7 +72,7 @@ def several(doubt: float, why: Why, *, beside: bool) -> PhotoFacts:
         (
             0.1,
             Why.PLACE,
-            "It shows 3 faces; only its place says which is meant, which is right for 90 % of such photos here.",
+            "It shows 3 faces; only its position suggests which is meant, and that is right for 90 % of such photos here.",
         ),
     ],
 )

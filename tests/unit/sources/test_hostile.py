@@ -98,7 +98,7 @@ def test_texts_in_an_archive_are_captions_unless_asked_for(tmp_path, image_bytes
     put(tmp_path, "t.tar", data + END)
     source = open_source(tmp_path / "t.tar")
     assert {record.identity for record in source.records()} == {None}  # type: ignore[union-attr]
-    assert "3 images were taken for captions" in source.remarks[0]
+    assert "3 images were taken as captions" in source.remarks[0]
     asked = images(tmp_path / "t.tar", identity_from="txt")
     assert {record.identity for record in asked.values()} == {None if caption == "nan" else caption}
 

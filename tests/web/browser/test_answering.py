@@ -233,7 +233,7 @@ def test_what_will_stay_and_what_else_is_settled_is_said_before_and_after_an_ans
     press(tab, "s")
     expect(tab.locator(".toast", has_text=f"That also settles finding {other}.")).to_be_visible(timeout=SLOW)
     tab.keyboard.press("Backspace")
-    expect(tab.locator(".toast", has_text=f"Open again as well: finding {other}.")).to_be_visible(timeout=SLOW)
+    expect(tab.locator(".toast", has_text=f"Also open again: finding {other}.")).to_be_visible(timeout=SLOW)
     tab.goto(tab.url.split("/review")[0] + "/review?kind=merge")
     stays = tab.locator(".wins.stays")
     expect(stays).to_have_count(1, timeout=SLOW)

@@ -67,7 +67,7 @@ def test_decisions_become_files_and_back_in_the_page(visit: Open, own_folder: Pa
     press(tab, "w")
     written(tab, 1)
     tab.goto(tab.url.split("/review")[0] + "/plans")
-    tab.get_by_label("only what I decided in this sitting").check()
+    tab.get_by_label("only what I decided in this session").check()
     expect(tab.locator("#plan-list")).to_contain_text("There is no plan yet")
     tab.get_by_role("button", name="Make a plan").click()
     expect(tab.locator("#plan-list tbody tr")).to_have_count(1, timeout=SLOW)
@@ -77,7 +77,7 @@ def test_decisions_become_files_and_back_in_the_page(visit: Open, own_folder: Pa
     tab.get_by_role("button", name="Carry it out").click()
     expect(tab.locator(".plan .chip").first).to_have_text("carried out", timeout=SLOW)
     assert not (own_folder / path).exists()
-    tab.get_by_role("button", name="Take it back").click()
+    tab.get_by_role("button", name="Undo it").click()
     expect(tab.locator(".plan .chip").first).to_have_text("undone", timeout=SLOW)
     assert (own_folder / path).exists()
 
@@ -132,7 +132,7 @@ def test_hidden_people_leave_the_overview_beside_the_files_that_are_no_faces(
     assert found[2] not in noisiest, "all that named the other was a finding that nobody is asked about"
     hidden = tab.locator("section", has=tab.get_by_role("heading", name="Hidden people"))
     expect(hidden.get_by_role("link", name=found[1])).to_be_visible()
-    rejects = tab.locator("section", has=tab.get_by_role("heading", name="Files that are no faces"))
+    rejects = tab.locator("section", has=tab.get_by_role("heading", name="Files without a face"))
     expect(rejects.locator("li")).to_have_count(2)
     for picture in rejects.locator("img").all():
         picture.scroll_into_view_if_needed()

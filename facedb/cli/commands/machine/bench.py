@@ -252,7 +252,7 @@ def plan(
         int | None,
         typer.Option(
             min=1,
-            help="Faces per block, the height of a tile: the higher, the less is read where memory is short; "
+            help="Faces per block, the height of a tile: the higher, the less is read when memory is short; "
             f"default {BLOCK_ROWS:,}, on a GPU {GPU_BLOCK_ROWS:,}.",
             show_default=False,
         ),

@@ -194,7 +194,7 @@ def restore(
     say = state_of(ctx).reporter.say
     with connect(settings_from(ctx), say=say) as db:
         backups.restore(db, file)
-        say(f"What is in {file} is in {db.describe()} now.")
+        say(f"The contents of {file} are now in {db.describe()}.")
 
 
 @app.command(epilog="Example: facedb db remove, and when the list is right: facedb db remove --yes")

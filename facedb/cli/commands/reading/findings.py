@@ -39,7 +39,7 @@ def findings(
         bool,
         typer.Option(
             "--all",
-            help="Also findings that a person answered so that nothing is left to do, and those of hidden people.",
+            help="Also findings whose answer leaves nothing to do, and those about hidden people.",
         ),
     ] = False,
     dataset: DatasetOption = None,

@@ -103,7 +103,8 @@ def rejects(
     code: Annotated[str | None, typer.Option("--code", help="Only this code, such as no_face.")] = None,
     ignored: Annotated[bool, typer.Option("--ignored", help="Also files that were never meant to be faces.")] = False,
     retry: Annotated[
-        bool, typer.Option("--retry", help="Make what models rejected pending again; the next embed tries.")
+        bool,
+        typer.Option("--retry", help="Make files that models rejected pending again; the next embed retries them."),
     ] = False,
 ) -> None:
     """Print every file that did not become a face, and why."""
@@ -112,7 +113,7 @@ def rejects(
     if retry:
         with database(ctx) as db:
             count = reading.retry_rejects(db, dataset=dataset, code=code)
-        state_of(ctx).reporter.say(f"{are(count, 'reject')} pending again; `facedb embed` (or `check`) takes them up.")
+        state_of(ctx).reporter.say(f"{are(count, 'reject')} pending again; `facedb embed` (or `check`) retries them.")
         return
     with database(ctx) as db, reading.rejects(db, dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
         emit(table(result_columns.Reject), rows, output, raw=raw, narrow=("path", "code", "detail"))
@@ -155,7 +156,7 @@ def scans(
             "--prune", min=1, help="Remove all finished scans of each gallery but this many of the newest; with --yes."
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove them; without this they are only named.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove them; without this they are only listed.")] = False,
     raw: RawOption = False,
 ) -> None:
     """Print the scans, newest first.

@@ -106,7 +106,7 @@ def _print(case: Case, scan_id: int, said: dict[str, str], thumbnails: Thumbnail
         if case.verdict is None
         else f"{case.verdict}, says {case.verdict_by}"
         if case.verdict_by
-        else f"{case.verdict}, by what was said of others"
+        else f"{case.verdict}, from decisions on others"
     )
     note = f" ({display(case.verdict_note)})" if case.verdict_note else ""
     scores = (

@@ -73,7 +73,7 @@ def test_a_chain_of_certain_merges_is_not_sold_as_one_person(folders: Database) 
     view = make_plan(folders, auto=True)
     assert {(step.name_from, step.name_to) for step in view.steps} == {("e", "d")}
     assert view.remarks[:1] == (
-        "Not merged: a, b, c; they are certain in a chain, not each with each. Say which are the same.",
+        "Not merged: a, b, c; they are certain as a chain, but not pair by pair. Say which are the same.",
     )
     _find(folders, "merge", 0.96, "a", "c")
     assert _steps(folders) == {("merge", "b", "a"), ("merge", "c", "a"), ("merge", "e", "d")}

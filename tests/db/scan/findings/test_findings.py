@@ -90,7 +90,7 @@ def test_a_finding_that_a_person_denied_stays_hidden_until_new_images_join_it(da
     assert read(database) == []
     assert left_out(database, FindingSelection()) == LeftOut(2, 0, 2)
     one = left_out(database, FindingSelection(kind="stray", limit=1)).sentence()
-    assert one == "1 more finding is answered and asks for nothing (1 in all): --all shows it too."
+    assert one == "1 more finding is answered and needs no action (1 in all): --all shows it too."
     Population(database, DIM).add(Crowd(PEOPLE, seed=6).faces(3, 2), [name(20)] * 2)
     run(database)
     assert [(r["class"], r["identity_a"], r["verdict"]) for r in read(database)] == [("look-alike", "p03", "different")]

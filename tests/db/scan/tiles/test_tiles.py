@@ -278,7 +278,7 @@ def test_a_worker_says_when_the_faces_of_a_scan_are_not_what_they_were(database:
     rng = np.random.default_rng(1)
     faces = [row[0] for row in population.gallery()]
     population.embed_again(faces, clustered(rng, len(faces), DIM, 3))
-    with pytest.raises(ConflictError, match="gone or embedded anew"):
+    with pytest.raises(ConflictError, match="gone or were embedded again"):
         work(database, scan_id, EXACT, reporter=Silent())
     with database.connection() as conn:
         assert tile_rows.tile_counts(conn, scan_id).claimed == 0

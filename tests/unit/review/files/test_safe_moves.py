@@ -64,9 +64,9 @@ def test_other_bytes_are_not_moved(tree: Tree, tmp_path: Path) -> None:
 def test_no_path_leads_out(tree: Tree, tmp_path: Path, path: str) -> None:
     (tmp_path / "link").symlink_to("a")
     (tmp_path / "a" / "link.jpg").symlink_to("1.jpg")
-    with pytest.raises(ConflictError, match=r"out of the root|symbolic link"):
+    with pytest.raises(ConflictError, match=r"outside the root|symbolic link"):
         tree.where(path, "b/2.jpg", SHA, begun=False)
-    with pytest.raises(ConflictError, match=r"out of the root|symbolic link"):
+    with pytest.raises(ConflictError, match=r"outside the root|symbolic link"):
         tree.where("a/1.jpg", path, SHA, begun=False)
 
 
