@@ -23,7 +23,7 @@ from facedb.sources.options import SourceOptions
 
 @dataclass(frozen=True, slots=True)
 class CheckSummary:
-    """What each step of a check came to."""
+    """The result of each step of a check."""
 
     ingest: IngestSummary
     embed: EmbedSummary
@@ -83,5 +83,5 @@ def check(
 
 
 def _is_told(options: Asked) -> bool:
-    """Whether somebody said where the identity of a file is."""
+    """Whether anybody said where the identity of a file is."""
     return isinstance(options, SourceOptions) or "identity_from" in (options or {})

@@ -61,7 +61,7 @@ class Decisions(Opened):
         dataset: str | None = None,
         new: bool = False,
     ) -> list[Answered]:
-        """Say whether findings are right, by their ranks; ``to``: whose accepted images are, ``new`` as in `say`. See `facedb verdict
+        """Say whether findings are right, by their ranks; ``to``: who the accepted images are, ``new`` as in `say`. See `facedb verdict
         finding`."""
         from facedb.review.answers import answer
 
@@ -94,7 +94,7 @@ class Decisions(Opened):
         return verdicts.say(self._open(), [replace(s, by=s.by or by, new=s.new or new) for s in said], dataset=dataset)
 
     def verdicts(self, *, dataset: str | None = None, kind: str | None = None, history: bool = False) -> Rows[Verdict]:
-        """The verdicts that stand, newest first; ``history``: also what something newer replaced."""
+        """The verdicts in force, newest first; ``history``: also those that newer ones replaced."""
         from facedb.review import verdicts
 
         found = verdicts.listed(self._open(), dataset=dataset, kind=kind, history=history)
@@ -108,13 +108,13 @@ class Decisions(Opened):
         return Rows(table(contradictions.Contradiction), found)
 
     def plans(self) -> Rows[PlanSummary]:
-        """The plans, newest first, and how far they are carried out."""
+        """The plans, newest first, and how far they have been carried out."""
         from facedb.review.plans import plan
 
         return Rows(table(plan.PlanSummary), plan.plans(self._open()))
 
     def plan(self, *, dataset: str | None = None, auto: bool = False) -> PlanView:
-        """Turn verdicts (``auto``: and certain findings) into a plan of steps; touches no file."""
+        """Turn verdicts (``auto``: also certain findings) into a plan of steps; touches no file."""
         from facedb.review.plans.plan import make_plan
 
         return make_plan(self._open(), dataset=dataset, auto=auto)

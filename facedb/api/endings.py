@@ -1,4 +1,4 @@
-"""What ends: a person who is forgotten, old scans and plans, a model that nobody needs any more."""
+"""Removal: forgetting a person, old scans and plans, a model that nobody needs any more."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Endings(Opened):
-    """Everything here only counts until it is told ``yes=True``."""
+    """Everything here only counts what it would remove, unless ``yes=True`` is given."""
 
     def forget(
         self,
@@ -42,13 +42,13 @@ class Endings(Opened):
         return forget(self._open(), subject, yes=yes, files=files, home=self._settings.home, say=self._reporter.say)
 
     def prune_scans(self, keep: int, *, yes: bool = False) -> Pruned:
-        """Remove scans but for the ``keep`` newest of each gallery and those that something rests on."""
+        """Remove all scans except the ``keep`` newest of each gallery and those that something depends on."""
         from facedb.scan.retention import prune
 
         return prune(self._open(), keep, yes=yes)
 
     def prune_plans(self, keep: int, *, yes: bool = False) -> list[int]:
-        """Remove plans that were never begun or were taken back, but for the ``keep`` newest; returns their numbers."""
+        """Remove plans that were never begun or were undone, except the ``keep`` newest; returns their numbers."""
         from facedb.review.plans.plan import prune
 
         return prune(self._open(), keep, yes=yes)

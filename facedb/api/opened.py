@@ -49,7 +49,7 @@ class Opened:
         return f"<facedb on {self._db.describe()}{'' if self._close.alive else ', closed'}>"
 
     def close(self) -> None:
-        """Let go of the database; closing twice does nothing."""
+        """Release the database; closing it twice does nothing."""
         self._close()
 
     @property

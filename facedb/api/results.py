@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facedb.api.opened import Opened, PathLike
+from facedb.core.defaults import TOP
 from facedb.core.errors import UsageError
 from facedb.core.row_schema import table
 from facedb.db.connection import translated
@@ -83,7 +84,7 @@ class Results(Opened):
     def embeddings(
         self, identity: str | None = None, *, model: str | None = None, dataset: str | None = None
     ) -> Embeddings:
-        """The embeddings of an identity (``name`` or ``dataset/name``; default: of all) under a model (the one used last)."""
+        """The embeddings of an identity (``name`` or ``dataset/name``; default: all) under a model (default: the one used last)."""
         from facedb.report.embeddings import load_embeddings
         from facedb.review.people import find_identity
 
@@ -102,14 +103,14 @@ class Results(Opened):
     def rejects(
         self, *, dataset: str | None = None, code: str | None = None, ignored: bool = False, limit: int | None = None
     ) -> Rows[Reject]:
-        """Every file that did not become a face, and why; ``ignored``: also those that were never meant to."""
+        """Every file that did not become a face, and why; ``ignored``: also those that were never meant to be faces."""
         from facedb.report import reading
 
         with reading.rejects(self._open(), dataset=dataset, code=code, ignored=ignored, limit=limit) as rows:
             return Rows(table(Reject), rows)
 
     def datasets(self) -> Rows[Dataset]:
-        """The datasets and how their files stand."""
+        """The datasets and the state of their files."""
         from facedb.report import reading
 
         return Rows(table(Dataset), reading.datasets(self._open()))
@@ -145,7 +146,7 @@ class Results(Opened):
         self,
         image: PathLike,
         *,
-        top: int = 20,
+        top: int = TOP,
         dataset: str | None = None,
         min_score: float | None = None,
         model: str | None = None,

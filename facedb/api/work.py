@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Work(Opened):
-    """What brings faces in and compares them."""
+    """The steps that bring faces in and compare them."""
 
     def check(
         self,

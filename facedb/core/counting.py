@@ -12,10 +12,10 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
-def are(count: int, noun: str, plural: str | None = None) -> str:
+def are(count: int, noun: str) -> str:
     """The same as the subject of a sentence.
 
     >>> are(1, "image"), are(0, "image")
     ('1 image is', '0 images are')
     """
-    return f"{counted(count, noun, plural)} {'is' if count == 1 else 'are'}"
+    return f"{counted(count, noun)} {'is' if count == 1 else 'are'}"

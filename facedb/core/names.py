@@ -51,7 +51,7 @@ def nearest(typed: str, names: Iterable[str], limit: int = 3) -> list[str]:
     return [name for _, score, name in found if score >= found[0][1] - _BEHIND]
 
 
-def slips(typed: str, names: Iterable[str], limit: int = 3) -> list[str]:
+def slips(typed: str, names: Iterable[str]) -> list[str]:
     """The names from which ``typed`` is a slip of the keyboard or two away, the nearest first: not those that differ in a number.
 
     >>> slips("Bo Verna", ["Bo Verma", "Ida Imre"]), slips("person 7", ["person 8"]), slips("person 7", ["person 007"])
@@ -63,7 +63,7 @@ def slips(typed: str, names: Iterable[str], limit: int = 3) -> list[str]:
     numbers = [int(digits) for digits in _DIGITS.findall(wanted)]
     seen = {name: looks(name).casefold() for name in names}
     seen = {name: text for name, text in seen.items() if [int(d) for d in _DIGITS.findall(text)] == numbers}
-    return [name for _, _, name in process.extract(wanted, seen, scorer=fuzz.ratio, limit=limit, score_cutoff=_SLIP)]
+    return [name for _, _, name in process.extract(wanted, seen, scorer=fuzz.ratio, limit=3, score_cutoff=_SLIP)]
 
 
 def _is_selector(character: str) -> bool:

@@ -92,16 +92,19 @@ def _add_partition(conn: Connection, model_id: int, dim: int) -> None:
     conn.execute(SQL["add_partition"], {"model_id": model_id, "dim": dim, "plain": dim <= _PLAIN_UP_TO_DIM})
 
 
-def _model(row: tuple[Any, ...] | None) -> ModelRow | None:
-    if row is None:
-        return None
-    model = ModelRow(*row)
-    return replace(model, weights_path=from_text(model.weights_path), detector_path=from_text(model.detector_path))
+def _contracts(conn: Connection, which: str, parameters: Mapping[str, Any]) -> list[ModelRow]:
+    query = sql.SQL(SQL["contracts"]).format(which=sql.SQL(SQL[which]))
+    found = [ModelRow(*row) for row in conn.execute(query, parameters)]
+    return [replace(m, weights_path=from_text(m.weights_path), detector_path=from_text(m.detector_path)) for m in found]
+
+
+def _one(conn: Connection, which: str, parameters: Mapping[str, Any]) -> ModelRow | None:
+    return next(iter(_contracts(conn, which, parameters)), None)
 
 
 def model_by_id(conn: Connection, model_id: int) -> ModelRow | None:
     """A contract by key."""
-    return _model(conn.execute(SQL["model_by_id"], {"id": model_id}).fetchone())
+    return _one(conn, "by_id", {"id": model_id})
 
 
 def model_by_name(conn: Connection, name: str) -> ModelRow | None:
@@ -109,14 +112,13 @@ def model_by_name(conn: Connection, name: str) -> ModelRow | None:
 
     Raises ConflictError where several fit.
     """
-    rows = conn.execute(SQL["model_by_name"], {"name": name}).fetchall()
-    rows = rows or conn.execute(SQL["model_by_file"], {"name": name}).fetchall()
-    if len(rows) > 1 and rows[0][2] != name:
-        digests = ", ".join(row[2][:12] for row in rows)
+    found = _contracts(conn, "by_name", {"name": name}) or _contracts(conn, "by_file", {"name": name})
+    if len(found) > 1 and found[0].digest != name:
+        digests = ", ".join(model.digest[:12] for model in found)
         raise ConflictError(
-            f"{len(rows)} contracts are called {name!r}: name one by its digest ({digests}); `facedb model list`."
+            f"{len(found)} contracts are called {name!r}: name one by its digest ({digests}); `facedb model list`."
         )
-    return _model(rows[0]) if rows else None
+    return found[0] if found else None
 
 
 def weights_known_as(conn: Connection, name: str, weights_path: str) -> set[str]:
@@ -127,7 +129,7 @@ def weights_known_as(conn: Connection, name: str, weights_path: str) -> set[str]
 
 def model_by_weights(conn: Connection, sha256: str) -> ModelRow | None:
     """The contract of the weights with this sha256 (hex) that embedded last, or None."""
-    return _model(conn.execute(SQL["model_by_weights"], {"weights": sha256}).fetchone())
+    return _one(conn, "by_weights", {"weights": sha256})
 
 
 def remember_choice(conn: Connection, dataset_id: int | None, choice: Mapping[str, Any]) -> None:
@@ -142,8 +144,7 @@ def remembered_choices(conn: Connection, dataset: str | None) -> list[Mapping[st
 
 def model_in_use(conn: Connection, datasets: Sequence[int] | None = None) -> ModelRow | None:
     """The contract that embedded a face of ``datasets`` (None: of any) last, or None while there are no embeddings."""
-    keys = None if datasets is None else list(datasets)
-    return _model(conn.execute(SQL["model_in_use"], {"datasets": keys}).fetchone())
+    return _one(conn, "in_use", {"datasets": None if datasets is None else list(datasets)})
 
 
 def models(conn: Connection) -> list[ModelSummary]:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg import sql
+
 from facedb.core.files.paths import from_text
 from facedb.db.connection import Connection
 from facedb.db.locks import Claim, claim
@@ -40,7 +42,7 @@ class Outcomes:
 
 def count_pending(conn: Connection, model_id: int, dataset_id: int | None) -> int:
     """Images that the contract has not seen."""
-    row = conn.execute(SQL["count_pending"], {"model_id": model_id, "dataset_id": dataset_id}).fetchone()
+    row = conn.execute(_of_unseen("count_pending"), {"model_id": model_id, "dataset_id": dataset_id}).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -48,7 +50,7 @@ def pending(conn: Connection, model_id: int, dataset_id: int | None) -> Iterator
     """Images that the contract has not seen, streamed; the connection is left without an open transaction."""
     with conn.cursor(name="pending", withhold=True) as cursor:
         cursor.itersize = 2000
-        cursor.execute(SQL["pending"], {"model_id": model_id, "dataset_id": dataset_id})
+        cursor.execute(_of_unseen("pending"), {"model_id": model_id, "dataset_id": dataset_id})
         # Held over the commit: embedding a large dataset takes hours, and an open transaction would keep vacuum away.
         conn.commit()
         yield from map(_pending_image, cursor)
@@ -57,6 +59,10 @@ def pending(conn: Connection, model_id: int, dataset_id: int | None) -> Iterator
 def images_with_bytes(conn: Connection, image_ids: Sequence[int]) -> list[PendingImage]:
     """Where the bytes of images are, those that came as vectors left out, in an order in which containers are read forward."""
     return [_pending_image(row) for row in conn.execute(SQL["images_with_bytes"], {"ids": list(image_ids)})]
+
+
+def _of_unseen(query: str) -> sql.Composed:
+    return sql.SQL(SQL[query]).format(unseen=sql.SQL(SQL["unseen"]))
 
 
 def _pending_image(row: tuple[Any, ...]) -> PendingImage:

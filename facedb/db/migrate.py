@@ -20,10 +20,13 @@ from psycopg import errors
 from facedb.core.errors import ConflictError, FacedbError, SchemaError
 from facedb.db import session, views
 from facedb.db.connection import Connection, Database, translated
+from facedb.db.queries import load
 from facedb.db.wait import Say, Wait, silent
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection as SqlConnection
+
+SQL = load("db", "schema")
 
 # How long one try waits for a lock, and all of them together.
 _LOCK_SECONDS = 3.0
@@ -31,36 +34,6 @@ _PATIENCE_SECONDS = 300.0
 _EVERY_SECONDS = 0.2
 OLDEST_SERVER = 160000
 OLDEST_PGVECTOR = (0, 8, 3)
-
-_STATE = """
-select (select version_num from facedb.alembic_version), obj_description(to_regnamespace('bi'), 'pg_namespace')
-"""
-
-_VERSION_COMMENTS = """
-comment on table facedb.alembic_version is 'How far this schema is.';
-comment on column facedb.alembic_version.version_num is 'The newest migration that was applied.';
-"""
-
-_FACTS = """
-select current_setting('server_version'), (select extversion from pg_extension where extname = 'vector'),
-       pg_database_size(current_database())
-"""
-
-
-_HOLDERS = """
-select distinct a.pid, a.usename, a.application_name
-from pg_locks l
-join pg_stat_activity a on a.pid = l.pid
-join pg_class c on c.oid = l.relation
-where l.database = (select oid from pg_database where datname = current_database()) and l.granted and a.pid <> pg_backend_pid()
-  and c.relnamespace in (to_regnamespace('facedb'), to_regnamespace('bi'))
-order by 1
-"""
-
-_PGVECTOR = """
-select e.extversion, n.nspname, has_schema_privilege(n.oid, 'usage')
-from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'vector'
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +88,7 @@ def current(db: Database) -> SchemaState:
     with db.connection(autocommit=True) as connection:
         encoding = connection.info.parameter_status("server_encoding") or ""
         try:
-            row = connection.execute(_STATE).fetchone()
+            row = connection.execute(SQL["state"]).fetchone()
         except (errors.UndefinedTable, errors.InvalidSchemaName):
             return SchemaState(None, views_fit=False, encoding=encoding)
     revision, comment = row or (None, None)
@@ -134,7 +107,7 @@ class ServerFacts:
 def server_facts(db: Database) -> ServerFacts:
     """What serves the database."""
     with db.connection(autocommit=True) as connection:
-        row = connection.execute(_FACTS).fetchone()
+        row = connection.execute(SQL["facts"]).fetchone()
     postgresql, pgvector, size = row or ("", None, 0)
     return ServerFacts(postgresql, pgvector, size)
 
@@ -173,7 +146,7 @@ def upgrade(db: Database, revision: str | None = None, *, say: Say = silent) -> 
             readers = views.readers(connection)
             views.drop(connection, _views())
             _alembic(outer, "upgrade", target)
-            connection.execute(_VERSION_COMMENTS)
+            connection.execute(SQL["name_version"])
             if target == head():
                 views.create(connection, _views(), readers)
 
@@ -193,7 +166,7 @@ def _views_again(db: Database) -> bool:
         check_server(connection, embedded=db.embedded)
         readers = views.readers(connection)
         views.drop(connection, _views())
-        connection.execute(_VERSION_COMMENTS)
+        connection.execute(SQL["name_version"])
         views.create(connection, _views(), readers)
     return True
 
@@ -228,7 +201,7 @@ def _patiently(db: Database, bring: Callable[[], None], say: Say) -> None:
 def _holders(db: Database) -> str:
     """Who holds locks on facedb's tables and views, in words."""
     with db.connection(autocommit=True) as connection:
-        rows = connection.execute(_HOLDERS).fetchall()
+        rows = connection.execute(SQL["holders"]).fetchall()
     return ", ".join(session.in_words(*row) for row in rows)
 
 
@@ -309,7 +282,7 @@ def check_server(connection: Connection, *, embedded: bool) -> None:
             "have it installed on the server, then have an administrator run: create extension vector"
         ) from error
     connection.execute(session.SQL["reach"])
-    row = connection.execute(_PGVECTOR).fetchone()
+    row = connection.execute(SQL["pgvector"]).fetchone()
     installed, place, usable = row or ("0", "", False)
     if not usable:
         raise SchemaError(

@@ -16,15 +16,13 @@ from psycopg import errors, sql
 
 from facedb.core.errors import SchemaError
 from facedb.db.connection import Connection
+from facedb.db.queries import load
+
+SQL = load("db", "schema")
 
 _VIEW = re.compile(r"^\s*create\s+(?:or\s+replace\s+)?view\s+bi\.(\w+)", re.IGNORECASE | re.MULTILINE)
 _FUNCTION = re.compile(r"\bcreate\s+function\s+facedb\.(\w+)", re.IGNORECASE)
 _COMMENT = "facedb: read-only views for other tools; a published column keeps its name and meaning"
-_GRANTS = """
-select c.relname, case a.grantee when 0 then null else pg_get_userbyid(a.grantee) end
-from pg_class c cross join aclexplode(c.relacl) a
-where c.relnamespace = to_regnamespace('bi') and a.privilege_type = 'SELECT' and a.grantee <> c.relowner
-"""
 
 
 @cache
@@ -66,7 +64,7 @@ def drop(connection: Connection, directory: Path) -> None:
 
 def readers(connection: Connection) -> list[tuple[str, str | None]]:
     """Which views may be read by which roles (None: everybody), apart from their owner."""
-    return [(view, role) for view, role in connection.execute(_GRANTS).fetchall()]
+    return [(view, role) for view, role in connection.execute(SQL["view_readers"]).fetchall()]
 
 
 def create(connection: Connection, directory: Path, restore: Sequence[tuple[str, str | None]]) -> None:

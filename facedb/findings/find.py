@@ -47,29 +47,31 @@ class Findings:
     told: Told
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of the photos beside their scores: ``hashes`` of the files of the rows, ``seen`` what photos with several faces tell,
+    ``pictures`` those behind the rows, and ``photos`` what was measured of them (None: nothing is known). ``outside`` is what is told of
+    faces without a label, whose rows follow those of the gallery."""
+
+    hashes: Hashes
+    seen: Company = _ALONE
+    pictures: Pictures | None = None
+    photos: PhotoFacts | None = None
+    outside: FindingTable | None = None
+
+
 def find(
-    gallery: Gallery,
-    study: FolderStudy,
-    flagged: Flagged,
-    hashes: Hashes,
-    seen: Company = _ALONE,
-    pictures: Pictures | None = None,
-    photos: PhotoFacts | None = None,
-    outside: FindingTable | None = None,
-    weigh: Weigh | None = None,
+    gallery: Gallery, study: FolderStudy, flagged: Flagged, evidence: Evidence, weigh: Weigh | None = None
 ) -> Findings:
     """Find the mistakes of a gallery.
 
-    ``study`` is `study_folders` of it, ``hashes`` what is known of the files of its rows. No pair but the ``flagged`` ones is looked at,
-    but every face beside a core is compared with every core.
-
-    ``seen`` is what photos with several faces tell; ``pictures`` are those behind the rows, and ``photos`` what was measured of them
-    (None: nothing is known). ``outside`` is what is told of faces without a label, whose rows follow those of the gallery;
-    ``weigh`` is as `ranked` takes it.
+    ``study`` is `study_folders` of it. No pair but the ``flagged`` ones is looked at, but every face beside a core is compared with every
+    core. ``weigh`` is as `ranked` takes it.
     """
+    seen, photos, outside = evidence.seen, evidence.photos, evidence.outside
     parts, peeled, who, odds = study.parts, study.peeled, study.who, study.odds
     near = Pairs.of([Pairs(peeled.near_a, peeled.near_b, peeled.near_score), likest(flagged, NEAR)])
-    copies = find_copies(gallery.vectors, gallery.image_ids, parts, hashes, near, pictures)
+    copies = find_copies(gallery.vectors, gallery.image_ids, parts, evidence.hashes, near, evidence.pictures)
     sharpness = None if photos is None else photos.sharpness
     strays, mixed = find_misplaced(gallery, study, flagged, copies, sharpness)
     copies = copies.only(~_told_as_strays(len(gallery), strays, copies))
@@ -95,13 +97,11 @@ def find(
     return Findings(replace(found, partner=swaps(found)), told_of)
 
 
-def unlabelled_copies(
-    gallery: Gallery, hashes: Hashes, flagged: Flagged, pictures: Pictures | None = None
-) -> FindingTable:
-    """Find the same photo twice among faces without labels, whatever ``gallery`` carries as such; ``pictures`` are as `find` takes them."""
+def unlabelled_copies(gallery: Gallery, flagged: Flagged, evidence: Evidence) -> FindingTable:
+    """Find the same photo twice among faces without labels, whatever ``gallery`` carries as such, from their hashes and pictures."""
     parts = folders(np.zeros(len(gallery), np.int64), gallery.image_ids)
     near = Pairs.of(part.only(part.scores >= NEAR) for part in flagged)
-    copies = find_copies(gallery.vectors, gallery.image_ids, parts, hashes, near, pictures)
+    copies = find_copies(gallery.vectors, gallery.image_ids, parts, evidence.hashes, near, evidence.pictures)
     return ranked([replace(copies, identity_a=np.full(len(copies), -1))])
 
 

@@ -10,6 +10,7 @@ from facedb.core.files.paths import display, from_text
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 from facedb.report.pictures.place import Place, place_of
+from facedb.scan.scan_rows import with_identities
 
 SQL = load("report", "cases")
 
@@ -83,7 +84,7 @@ def cases(
         "only_open": only_open,
         "limit": limit,
     }
-    for row in conn.execute(SQL["cases"], wanted).fetchall():
+    for row in conn.execute(with_identities(SQL["cases"]), wanted).fetchall():
         rank, kind, confidence, uncalibrated, a_id, name_a, b_id, name_b, *facts, model_id = row
         members = conn.execute(SQL["members"], {"scan_id": scan_id, "rank": rank}).fetchall()
         roles: dict[int, str] = dict(members)

@@ -32,7 +32,7 @@ def without_face(conn: Connection, model_id: int) -> set[int]:
 
 
 def embedded_faces(
-    conn: Connection, model_id: int, *, dataset: str | None = None, identity_id: int | None = None
+    conn: Connection, model_id: int, *, dataset: str | None, identity_id: int | None
 ) -> list[EmbeddedFace]:
     """Faces of a contract by dataset, identity and path."""
     parameters = {"model_id": model_id, "dataset": dataset, "identity_id": identity_id}

@@ -155,7 +155,7 @@ def hidden_people(conn: Connection) -> frozenset[int]:
 
 
 def rejected_links(
-    conn: Connection, scan_id: int, *, min_score: float | None = None, dataset: str | None = None
+    conn: Connection, scan_id: int, *, min_score: float | None, dataset: str | None
 ) -> list[tuple[str, str, int]]:
     """Links of a scan that a person called different: two ``dataset/identity`` names and the number of new images."""
     rows = conn.execute(SQL["rejected_links"], {"scan_id": scan_id, "min_score": min_score, "dataset": dataset})
@@ -170,12 +170,12 @@ def identity_names(conn: Connection, ids: Sequence[int]) -> dict[int, tuple[str,
 
 def images_by_key(conn: Connection, ids: Sequence[int]) -> dict[int, PlannedImage]:
     """Images by key; missing ones are left out."""
-    return {image.id: image for image in _images(conn, "images_by_key", {"ids": list(ids)})}
+    return {image.id: image for image in _images(conn, "by_key", {"ids": list(ids)})}
 
 
 def images_of_identities(conn: Connection, ids: Sequence[int]) -> list[PlannedImage]:
     """Every ready image of some identities."""
-    return _images(conn, "images_of_identities", {"ids": list(ids)})
+    return _images(conn, "of_identities", {"ids": list(ids)})
 
 
 def unusable_files(conn: Connection, ids: Sequence[int]) -> list[tuple[str, int]]:
@@ -185,11 +185,12 @@ def unusable_files(conn: Connection, ids: Sequence[int]) -> list[tuple[str, int]
 
 def images_of_dataset(conn: Connection, dataset: str | None) -> list[PlannedImage]:
     """Every ready image of a dataset (None: of all), by source and path."""
-    return _images(conn, "sources_of_images", {"dataset": dataset})
+    return _images(conn, "of_dataset", {"dataset": dataset})
 
 
-def _images(conn: Connection, query: str, parameters: Mapping[str, Any]) -> list[PlannedImage]:
-    return [PlannedImage(*decoded(row, 3, 8, 9)) for row in conn.execute(SQL[query], parameters)]
+def _images(conn: Connection, which: str, parameters: Mapping[str, Any]) -> list[PlannedImage]:
+    query = sql.SQL(SQL["planned_images"]).format(which=sql.SQL(SQL[which]))
+    return [PlannedImage(*decoded(row, 3, 8, 9)) for row in conn.execute(query, parameters)]
 
 
 def paths_taken(conn: Connection, source_id: int, paths: Sequence[str]) -> set[str]:

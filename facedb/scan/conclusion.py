@@ -12,6 +12,7 @@ from facedb.db import audit
 from facedb.db.connection import Connection
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
+from facedb.findings.find import Evidence
 from facedb.findings.flagged import Flagged, Pairs
 from facedb.findings.folder_study import FolderStudy
 from facedb.findings.links import Links, between, roll_up
@@ -72,7 +73,8 @@ def _write_copies(conn: Connection, scan_id: int, compared: Compared, flagged: F
     """Of faces without labels: copies, and no histograms."""
     histograms.write_none(conn, scan_id)
     faces, pictures = compared.faces, pictures_of(conn, compared.faces.image_ids)
-    compute_copies(conn, scan_id, compared.gallery, faces.face_ids, _hashes(compared), flagged, pictures)
+    evidence = Evidence(_hashes(compared), pictures=pictures)
+    compute_copies(conn, scan_id, compared.gallery, flagged, evidence, faces.face_ids)
 
 
 def _write_labelled(
@@ -96,25 +98,14 @@ def _write_labelled(
         links = roll_up(gallery.vectors, parts, between(parts, flagged.together(parts.folder_of)))
     _write_links(conn, scan_id, links)
     seen = _seen(conn, scan_id, compared, folders, names=names)
-    photos = photo_facts(faces, compared.choice)
     pictures, unlabelled = pictures_of(conn, np.r_[faces.image_ids, outside.faces.image_ids]), None
     if strangers is not None:
         unlabelled, pictures = tell(strangers, folders, pictures)
     pair_rows.write_outsiders(conn, scan_id, outside.faces.embedding_ids, outside.faces.face_ids)
-    found = compute_findings(
-        conn,
-        scan_id,
-        gallery,
-        folders,
-        np.r_[faces.face_ids, outside.faces.face_ids],
-        _hashes(compared),
-        flagged,
-        seen,
-        either(compared.choice.note, outside.note(conn)),
-        pictures,
-        photos,
-        unlabelled,
-    )
+    evidence = Evidence(_hashes(compared), seen, pictures, photo_facts(faces, compared.choice), unlabelled)
+    face_ids = np.r_[faces.face_ids, outside.faces.face_ids]
+    note = either(compared.choice.note, outside.note(conn))
+    found = compute_findings(conn, scan_id, gallery, folders, flagged, evidence, face_ids, note)
     if best is None:
         explained = found.told.explained(flagged)
     else:

@@ -14,13 +14,18 @@ from psycopg.types.json import Jsonb
 from facedb.dataset.model_rows import partition
 from facedb.db.connection import Connection
 from facedb.db.locks import Claim, claim
-from facedb.db.queries import load
+from facedb.db.queries import Query, load
 
 SQL = load("scan", "scan")
 
 # Identities of two datasets are told apart by ``dataset/identity``.
 IDENTITY_A: Final = "case when dataset_a <> dataset_b then dataset_a || '/' || identity_a else identity_a end"
 IDENTITY_B: Final = "case when dataset_a <> dataset_b then dataset_b || '/' || identity_b else identity_b end"
+
+
+def with_identities(query: Query) -> sql.Composed:
+    """A query of `bi.findings` that is composed of its two identities, ``{identity_a}`` and ``{identity_b}``."""
+    return sql.SQL(query).format(identity_a=sql.SQL(IDENTITY_A), identity_b=sql.SQL(IDENTITY_B))
 
 
 @dataclass(frozen=True, slots=True)

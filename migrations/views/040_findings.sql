@@ -90,7 +90,8 @@ select f.rank, case when f.class = 'merge' and l.verdict = 'different' then 'loo
         where w.scan_id = f.scan_id and w.rank = f.rank
         order by array_position('{wrong,copy,example}', w.role), w.face_id limit 1) as path,
        (select count(*) from facedb.finding_face w where w.scan_id = f.scan_id and w.rank = f.rank) as images_count,
-       f.confidence as uncalibrated, t.state, a.agrees, f.class as told_class, coalesce(l.verdict_id, i.verdict_id) as verdict_id
+       f.confidence as uncalibrated, t.state, a.agrees, f.class as told_class, coalesce(l.verdict_id, i.verdict_id) as verdict_id,
+       (f.scan_id, f.rank) in (select h.scan_id, h.rank from bi.hidden_findings h) as hidden
 from facedb.finding f
 join facedb.scan s on s.id = f.scan_id and s.status = 'finished'
 join facedb.model m on m.id = s.model_id
@@ -211,6 +212,7 @@ comment on column bi.findings.state is 'open, unsure or decided; open also where
 comment on column bi.findings.agrees is 'Whether people found it right; null while nobody has said.';
 comment on column bi.findings.told_class is 'The class that the scan reported, whatever a person has said since.';
 comment on column bi.findings.verdict_id is 'Key of the newest verdict on it; null where it follows from what was said about others.';
+comment on column bi.findings.hidden is 'Whether it names or shows somebody who was hidden from review.';
 
 create view bi.evaluations as
 select e.id as evaluation_id, e.scan_id, m.name as model, e.kind, e.spec, e.seed, e.threshold, c.class, c.planted, c.found,

@@ -1,9 +1,8 @@
--- Where every finding stands with the people who review: what bi.findings says of it, and whether somebody is hidden from review.
+-- Where every finding stands with the people who review: what bi.findings says of it.
 create view bi.review_cases as
 select f.scan_id, f.rank, f.told_class as class, f.confidence, f.identity_a_id, f.identity_b_id, f.verdict as answer, f.state, f.agrees,
        f.verdict_id, f.verdict_by as said_by, f.verdict_at as said_at,
-       (f.scan_id, f.rank) in (select h.scan_id, h.rank from bi.hidden_findings h) as hidden,
-       f.uncalibrated, f.dataset, f.is_latest
+       f.hidden, f.uncalibrated, f.dataset, f.is_latest
 from bi.findings f;
 comment on view bi.review_cases is 'Where every finding of a finished scan stands with the people who review.';
 comment on column bi.review_cases.scan_id is 'Key of the scan.';

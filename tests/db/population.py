@@ -13,14 +13,9 @@ from facedb.dataset.image_rows import ImageRow
 from facedb.dataset.model_rows import ModelRow
 from facedb.dataset.places import source_rows
 from facedb.db.connection import Connection, Database
+from tests.vectors import unit
 
 Triple = tuple[int, int, float]
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """The rows as float32 unit vectors."""
-    wide = np.asarray(vectors, np.float64)
-    return np.ascontiguousarray((wide / np.linalg.norm(wide, axis=1, keepdims=True)).astype(np.float32))
 
 
 def clustered(rng: np.random.Generator, rows: int, dim: int, centres: int, noise: float = 0.6) -> np.ndarray:

@@ -22,7 +22,7 @@ from facedb.db.server.embedded import EmbeddedServer
 from facedb.scan.run import ScanOptions, scan
 from tests.acceptance.world import Command, block_model, people, portrait, save
 from tests.db.population import Population, clustered
-from tests.faults.test_lost_connection import FAST
+from tests.db.server.fast import FAST
 
 
 def test_a_person_goes_while_the_review_page_shows_the_dataset(database: Database, tmp_path: Path) -> None:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,20 +19,11 @@ from facedb.scan.run import ScanOptions, scan
 from facedb.scan.tiles import ledger, tile_rows
 from tests.db.population import Population, clustered
 from tests.db.scan.scans import DIM, people
-from tests.faults.test_lost_connection import FAST, postmaster
+from tests.faults.test_lost_connection import postmaster
 
 WORKERS, KILLS, FACES = 20, 50, 3000
 DEATHS = (15, 35)
 """After these kills the database dies too."""
-
-
-@pytest.fixture
-def use(short_directory: Path) -> Iterator[EmbeddedServer]:
-    """An embedded server of this test's own, in use."""
-    server = EmbeddedServer(short_directory / secrets.token_hex(4), options=FAST)
-    yield server
-    server.release()
-    server.stop()
 
 
 class Crowd:

@@ -26,7 +26,6 @@ from facedb.db.server.process import read_pid_file
 from facedb.scan.run import ScanOptions, scan
 from tests.acceptance.world import Command
 
-FAST = {"fsync": "off", "shared_buffers": "16MB"}
 PEOPLE, EACH, DIM = 60, 20, 16
 
 
@@ -42,15 +41,6 @@ def vectors(folder: Path) -> Path:
         np.save(folder / f"{part:04d}.features.npy", rows.astype(np.float32))
         np.save(folder / f"{part:04d}.object_ids.npy", names)
     return folder
-
-
-@pytest.fixture
-def use(short_directory: Path) -> Iterator[EmbeddedServer]:
-    """An embedded server of this test's own, in use."""
-    server = EmbeddedServer(short_directory / secrets.token_hex(4), options=FAST)
-    yield server
-    server.release()
-    server.stop()
 
 
 def opened(use: EmbeddedServer) -> Database:

@@ -17,7 +17,8 @@ from facedb.join.gpu.faiss_devices import FaissRoute
 from facedb.join.gpu.half_precision_device import HalfPrecisionDevice
 from facedb.join.score import pair_scores
 from facedb.join.sieve import Sieve
-from tests.unit.join.galleries import clustered, every_pair, make_gallery, run, triples, unit
+from tests.unit.join.galleries import clustered, every_pair, make_gallery, run, triples
+from tests.vectors import unit
 
 pytestmark = pytest.mark.gpu
 

@@ -11,37 +11,34 @@ returning id;
 -- The place of the embeddings of a model, unless it is there.
 select facedb.add_embeddings(%(model_id)s, %(dim)s, %(plain)s);
 
--- name: model_by_id
--- One contract.
-select id, name, digest, contract, dim, detection, weights_path, detector_path from facedb.model where id = %(id)s;
-
--- name: model_by_name
--- The contracts of a name or digest, newest first.
-select id, name, digest, contract, dim, detection, weights_path, detector_path from facedb.model
-where name = %(name)s or starts_with(digest, %(name)s) order by digest = %(name)s desc, id desc;
-
--- name: model_by_file
--- The contracts whose weights lie in a file of this name, newest first: one model may have been given under several names.
-select id, name, digest, contract, dim, detection, weights_path, detector_path from facedb.model
-where regexp_replace(weights_path, '^.*/|[.]onnx$', '', 'g') = %(name)s order by id desc;
-
--- name: other_weights
--- The weights that earlier contracts of this name or file had.
-select distinct contract ->> 'weights_sha256' from facedb.model
-where contract ? 'weights_sha256' and (name = %(name)s or weights_path = %(weights_path)s);
-
--- name: model_by_weights
--- The contract of a model file that embedded last; one file may serve several contracts.
+-- name: contracts
+-- Contracts. (Composed: one of the choices that follow.)
 select m.id, m.name, m.digest, m.contract, m.dim, m.detection, m.weights_path, m.detector_path from facedb.model m
-where m.contract ->> 'weights_sha256' = %(weights)s
-order by (select max(e.id) from facedb.embedding e where e.model_id = m.id) desc nulls last, m.id desc limit 1;
+{which};
 
--- name: model_in_use
--- The contract that embedded a face last, of all or of some datasets; a contract that could make nothing of them comes after. Where there
+-- name: by_id
+-- The one with a key.
+where m.id = %(id)s
+
+-- name: by_name
+-- Those of a name or digest, newest first.
+where m.name = %(name)s or starts_with(m.digest, %(name)s) order by m.digest = %(name)s desc, m.id desc
+
+-- name: by_file
+-- Those whose weights lie in a file of this name, newest first: one model may have been given under several names.
+where regexp_replace(m.weights_path, '^.*/|[.]onnx$', '', 'g') = %(name)s order by m.id desc
+
+-- name: by_weights
+-- The one of a model file that embedded last; one file may serve several contracts.
+where m.contract ->> 'weights_sha256' = %(weights)s
+order by (select max(e.id) from facedb.embedding e where e.model_id = m.id) desc nulls last, m.id desc limit 1
+
+-- name: in_use
+-- The one that embedded a face last, of all or of some datasets; a contract that could make nothing of them comes after. Where there
 -- is one contract, which of a million embeddings came last need not be found.
-with used as materialized (
-    select m.id from facedb.model m
-    cross join lateral (select from facedb.embedding e where e.model_id = m.id limit 1) any_embedding
+where m.id = (with used as materialized (
+    select u.id from facedb.model u
+    cross join lateral (select from facedb.embedding e where e.model_id = u.id limit 1) any_embedding
 ), newest as materialized (
     select u.id, case
         when %(datasets)s::integer[] is null then
@@ -58,9 +55,12 @@ with used as materialized (
         end as embedding
     from used u
 )
-select m.id, m.name, m.digest, m.contract, m.dim, m.detection, m.weights_path, m.detector_path
-from newest n join facedb.model m on m.id = n.id
-where n.embedding is not null order by n.embedding desc limit 1;
+select n.id from newest n where n.embedding is not null order by n.embedding desc limit 1)
+
+-- name: other_weights
+-- The weights that earlier contracts of this name or file had.
+select distinct contract ->> 'weights_sha256' from facedb.model
+where contract ? 'weights_sha256' and (name = %(name)s or weights_path = %(weights_path)s);
 
 -- name: models
 -- Every contract with the number of its embeddings.
@@ -68,21 +68,8 @@ select m.id, m.name, m.dim, m.digest, m.contract, m.weights_path, m.detector_pat
        (select count(*) from facedb.embedding e where e.model_id = m.id) as embeddings
 from facedb.model m order by m.id;
 
--- name: count_pending
+-- name: unseen
 -- Images that have neither a face nor a reject under a contract.
-select count(*) from facedb.image i
-join facedb.source s on s.id = i.source_id
-where i.status = 'ready' and i.format is distinct from 'vector' and not (s.format in ('npz', 'npy') and s.options ? 'contract')
-  and (%(dataset_id)s::integer is null or s.dataset_id = %(dataset_id)s)
-  and not exists (select from facedb.embed_reject r where r.model_id = %(model_id)s and r.image_id = i.id)
-  and not exists (
-      select from facedb.face f join facedb.embedding e on e.face_id = f.id and e.model_id = %(model_id)s
-      where f.image_id = i.id
-  );
-
--- name: pending
--- The same, in an order in which containers are read forward.
-select i.id, s.root, i.path, i.container, i.container_offset, i.container_length, i.box, i.landmarks, i.sha256
 from facedb.image i
 join facedb.source s on s.id = i.source_id
 where i.status = 'ready' and i.format is distinct from 'vector' and not (s.format in ('npz', 'npy') and s.options ? 'contract')
@@ -92,6 +79,15 @@ where i.status = 'ready' and i.format is distinct from 'vector' and not (s.forma
       select from facedb.face f join facedb.embedding e on e.face_id = f.id and e.model_id = %(model_id)s
       where f.image_id = i.id
   )
+
+-- name: count_pending
+-- How many these are. (Composed: they.)
+select count(*) {unseen};
+
+-- name: pending
+-- The same, in an order in which containers are read forward. (Composed: they.)
+select i.id, s.root, i.path, i.container, i.container_offset, i.container_length, i.box, i.landmarks, i.sha256
+{unseen}
 order by s.id, i.container, i.container_offset, i.path;
 
 -- name: images_with_bytes

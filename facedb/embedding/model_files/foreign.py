@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
+from facedb.core.files import magic
 from facedb.core.files.image_format import image_format
 
 ORT_MAGIC: Final = b"ORTM"
@@ -14,17 +15,17 @@ _EXPORT: Final = "export it to ONNX in that framework"
 
 _LFS: Final = "a Git LFS pointer, a placeholder for the real file"
 _STARTS: Final[tuple[tuple[bytes, str, str], ...]] = (
-    (b"version https://git-lfs", _LFS, "run `git lfs pull` in its repository, or download the file itself"),
+    (magic.LFS_POINTER, _LFS, "run `git lfs pull` in its repository, or download the file itself"),
     (b"version https://hawser", _LFS, "run `git lfs pull` in its repository, or download the file itself"),
     (b"/annex/objects/", "a git-annex pointer", "run `git annex get` in its repository"),
     (b"# xet version", "a Xet pointer", "download the file itself"),
-    (b"\x1f\x8b", "a gzip archive", "unpack it and give the .onnx inside"),
-    (b"BZh", "a bzip2 archive", "unpack it and give the .onnx inside"),
-    (b"\xfd7zXZ\0", "an xz archive", "unpack it and give the .onnx inside"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive", "unpack it and give the .onnx inside"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it and give the .onnx inside"),
-    (b"Rar!\x1a\x07", "a RAR archive", "unpack it and give the .onnx inside"),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes its weights", f"{_EXPORT}, for instance with tf2onnx"),
+    (magic.GZIP, "a gzip archive", "unpack it and give the .onnx inside"),
+    (magic.BZIP2, "a bzip2 archive", "unpack it and give the .onnx inside"),
+    (magic.XZ, "an xz archive", "unpack it and give the .onnx inside"),
+    (magic.ZSTD, "a zstd archive", "unpack it and give the .onnx inside"),
+    (magic.SEVEN_ZIP, "a 7-Zip archive", "unpack it and give the .onnx inside"),
+    (magic.RAR, "a RAR archive", "unpack it and give the .onnx inside"),
+    (magic.HDF5, "an HDF5 file, as Keras writes its weights", f"{_EXPORT}, for instance with tf2onnx"),
     (b"ptrt", "a TensorRT engine", "give the .onnx that it was built from"),
     (b"ftrt", "a TensorRT engine", "give the .onnx that it was built from"),
     (b"GGUF", "a GGUF file of llama.cpp", "give an ONNX model"),
@@ -32,7 +33,7 @@ _STARTS: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"7767517\n", "an ncnn model", "give the ONNX model that it was converted from"),
     (b"\x93NUMPY", "a NumPy array", "embeddings are read by `facedb ingest`"),
     (b"\x7fELF", "a program or library", "give an .onnx file"),
-    (b"%PDF", "a PDF document", "download the model itself"),
+    (magic.PDF, "a PDF document", "download the model itself"),
 )
 _SUFFIXES: Final[dict[str, tuple[str, str]]] = {
     ".caffemodel": ("the weights of a Caffe model", _EXPORT),
@@ -52,13 +53,13 @@ _SUFFIXES: Final[dict[str, tuple[str, str]]] = {
 
 
 def sentence(path: Path, fault: str) -> str:
-    """The sentence for a file that was given as a model and is none; ``fault`` is what the reader of ONNX files said."""
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(_HEAD)
-        size = path.stat().st_size
-    except OSError as error:
-        return f"The model file {path} cannot be read: {error.strerror or error}."
+    """The sentence for a file that was given as a model and is none; ``fault`` is what the reader of ONNX files said.
+
+    Raises OSError where it cannot be read.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+    size = path.stat().st_size
     what, advice = recognise(path, head, size) or (f"no ONNX model ({fault})", "fetch or export it again")
     return f"{path.name} is {what}{'' if what.startswith('no ') else ', not an ONNX model'}: {advice}."
 
@@ -74,7 +75,7 @@ def recognise(path: Path, head: bytes, size: int) -> tuple[str, str] | None:
 
 
 def _container(path: Path, head: bytes, size: int) -> tuple[str, str] | None:
-    if head.startswith(b"PK\x03\x04"):
+    if head.startswith(magic.ZIP):
         return _zip(path)
     if head[257:262] == b"ustar":
         return "a tar archive", "unpack it and give the .onnx inside"
@@ -113,8 +114,8 @@ def _zip(path: Path) -> tuple[str, str]:
 
 
 def _text(path: Path, head: bytes) -> tuple[str, str] | None:
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or b"<html" in text[:512]:
+    text = magic.text_start(head)
+    if magic.is_page(text) or b"<html" in text[:512]:
         return "a web page", "the address led to a page about the file; use its download link"
     if text.startswith((b"<?xml", b"<net")):
         if b"<net" in text:

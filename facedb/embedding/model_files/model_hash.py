@@ -20,16 +20,9 @@ def model_files(path: Path) -> tuple[Path, ...]:
     if not path.is_file():
         raise ModelError(f"There is no model file {path}; check the path, or get it with 'facedb model pull'.")
     try:
-        with path.open("rb") as stream:
-            # ONNX Runtime's own format keeps its weights inside.
-            if stream.read(8)[4:] == foreign.ORT_MAGIC:
-                return (path,)
-        external = onnxfile.external_data(path)
-    except onnxfile.NotProtobufError as fault:
-        raise ModelError(foreign.sentence(path, str(fault))) from None
+        return (path, *(onnxfile.resolve(path, one) for one in _external(path)))
     except OSError as fault:
-        raise ModelError(f"The model file {path} cannot be read: {fault.strerror or fault}.") from fault
-    return (path, *(onnxfile.resolve(path, one) for one in external))
+        raise _unreadable(path, fault) from fault
 
 
 def weights_sha256(path: Path) -> str:
@@ -49,10 +42,29 @@ def weights_sha256(path: Path) -> str:
                 with other.open("rb") as stream:
                     digest.update(hashlib.file_digest(stream, "sha256").digest())
     except OSError as fault:
-        raise ModelError(
-            f"The model file {fault.filename or path} cannot be read: {fault.strerror or fault}."
-        ) from fault
+        raise _unreadable(path, fault) from fault
     return digest.hexdigest()
+
+
+def _external(path: Path) -> tuple[onnxfile.External, ...]:
+    """The files that a graph keeps weights in, as it names them."""
+    with path.open("rb") as stream:
+        # ONNX Runtime's own format keeps its weights inside.
+        if stream.read(8)[4:] == foreign.ORT_MAGIC:
+            return ()
+    try:
+        return onnxfile.external_data(path)
+    except onnxfile.NotProtobufError as fault:
+        raise ModelError(foreign.sentence(path, str(fault))) from None
+
+
+def _unreadable(path: Path, fault: OSError) -> ModelError:
+    advice = (
+        "give facedb the right to read it"
+        if isinstance(fault, PermissionError)
+        else "see to its disk, or fetch it again"
+    )
+    return ModelError(f"The model file {fault.filename or path} cannot be read: {fault.strerror or fault}; {advice}.")
 
 
 def _feed(digest: hashlib._Hash, path: Path) -> None:

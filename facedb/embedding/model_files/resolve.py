@@ -141,7 +141,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as fault:
-        raise ModelError(f"{path} cannot be read: {fault}.") from fault
+        raise ModelError(
+            f"{path} cannot be read: {fault}; make it a readable file of UTF-8 text, or move it away."
+        ) from fault
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:

@@ -1,15 +1,14 @@
 -- name: cases
 -- Findings of a scan by rank, with what people said of them; images without a label are of the identity ''. Those that name somebody who
--- was hidden from review only by their ranks.
+-- was hidden from review only by their ranks. (Composed: identities.)
 select f.rank, f.class, f.confidence, f.uncalibrated, coalesce(f.identity_a_id, 0),
-       case when f.dataset_a <> f.dataset_b then f.dataset_a || '/' || f.identity_a else coalesce(f.identity_a, '') end,
-       f.identity_b_id, case when f.dataset_a <> f.dataset_b then f.dataset_b || '/' || f.identity_b else f.identity_b end,
+       coalesce({identity_a}, ''), f.identity_b_id, {identity_b},
        f.faces_a, f.faces_b, f.size_a, f.size_b, f.max_score, f.mean_score, f.detail, f.verdict, f.verdict_by, f.verdict_note,
        (select s.model_id from facedb.scan s where s.id = f.scan_id)
 from bi.findings f
 where f.scan_id = %(scan_id)s and (%(ranks)s::integer[] is null or f.rank = any(%(ranks)s))
   and (not %(only_open)s or f.state <> 'decided')
-  and (%(ranks)s::integer[] is not null or f.rank not in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s))
+  and (%(ranks)s::integer[] is not null or not f.hidden)
 order by f.rank limit %(limit)s;
 
 -- name: members

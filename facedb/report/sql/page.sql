@@ -7,8 +7,7 @@ where %(keys)s::integer[] is null or dataset_id = any(%(keys)s) order by dataset
 -- Findings of a scan by class: all, likely, certain, decided; without those of hidden people.
 select class, count(*), count(*) filter (where confidence >= %(likely)s), count(*) filter (where confidence >= %(certain)s),
        count(*) filter (where state = 'decided')
-from bi.findings f where scan_id = %(scan_id)s
-  and f.rank not in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s)
+from bi.findings where scan_id = %(scan_id)s and not hidden
 group by class order by min(rank);
 
 -- name: rejects

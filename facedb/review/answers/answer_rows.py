@@ -9,6 +9,7 @@ from facedb.core.files.paths import from_text
 from facedb.core.finding import CERTAIN
 from facedb.db.connection import Connection
 from facedb.db.queries import load
+from facedb.scan.scan_rows import with_identities
 
 SQL = load("review", "answers")
 
@@ -90,5 +91,5 @@ def named(conn: Connection, scan_id: int) -> list[NamedFinding]:
     """All findings of a scan by what they state, as `facedb findings` prints it."""
     return [
         NamedFinding(rank, kind, a, b or "", tuple(images or ()), verdict)
-        for rank, kind, a, b, images, verdict in conn.execute(SQL["named"], {"scan_id": scan_id})
+        for rank, kind, a, b, images, verdict in conn.execute(with_identities(SQL["named"]), {"scan_id": scan_id})
     ]

@@ -12,7 +12,6 @@ join facedb.image i on i.id = c.image_id
 where w.scan_id = %(scan_id)s and w.rank = any(%(ranks)s) and w.role in ('wrong', 'copy') order by w.rank, w.role, w.face_id;
 
 -- name: named
--- Every finding of a scan as a list of findings shows it.
-select f.rank, f.class, case when f.dataset_a <> f.dataset_b then f.dataset_a || '/' || f.identity_a else coalesce(f.identity_a, '') end,
-       case when f.dataset_a <> f.dataset_b then f.dataset_b || '/' || f.identity_b else f.identity_b end, f.images, f.verdict
+-- Every finding of a scan as a list of findings shows it. (Composed: its identities.)
+select f.rank, f.class, coalesce({identity_a}, ''), {identity_b}, f.images, f.verdict
 from bi.findings f where f.scan_id = %(scan_id)s order by f.rank;

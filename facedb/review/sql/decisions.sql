@@ -88,31 +88,29 @@ where scan_id = %(scan_id)s and verdict = 'different'
   and (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b))
 order by rank;
 
--- name: images_by_key
--- Images that a plan may be about, where they are and how they are labelled.
-select i.id, i.source_id, case when i.format = 'vector' then 'npy' else s.format end, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
-       coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels, d.name
-from facedb.image i join facedb.source s on s.id = i.source_id join facedb.dataset d on d.id = s.dataset_id where i.id = any(%(ids)s) order by i.id;
-
--- name: images_of_identities
--- The same for every image of some identities.
-select i.id, i.source_id, case when i.format = 'vector' then 'npy' else s.format end, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
-       coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels, d.name
+-- name: planned_images
+-- Images that a plan may be about, where they are and how they are labelled. (Composed: one of the three choices that follow.)
+select i.id, i.source_id, case when i.format = 'vector' then 'npy' else s.format end, s.root, s.options, i.identity_id, i.labelled_by,
+       i.status, i.path, i.container, i.sha256, i.bytes, coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels, d.name
 from facedb.image i join facedb.source s on s.id = i.source_id join facedb.dataset d on d.id = s.dataset_id
-where i.identity_id = any(%(ids)s) and i.status = 'ready' and i.sha256 is not null order by i.id;
+{which};
+
+-- name: by_key
+-- Those with some keys.
+where i.id = any(%(ids)s) order by i.id
+
+-- name: of_identities
+-- Every one of some identities.
+where i.identity_id = any(%(ids)s) and i.status = 'ready' and i.sha256 is not null order by i.id
+
+-- name: of_dataset
+-- Every one of a dataset (or of all) that is ready, in the order of a list.
+where i.status = 'ready' and (%(dataset)s::text is null or d.name = %(dataset)s) order by s.id, i.path
 
 -- name: unusable_files
 -- Files under some identities that no plan moves: no images, or broken ones.
 select n.name, count(*) from facedb.image i join facedb.identity n on n.id = i.identity_id
 where i.identity_id = any(%(ids)s) and i.status in ('ignored', 'rejected') group by 1 order by 1;
-
--- name: sources_of_images
--- Every image of a dataset (or of all) that is ready, in the order of a list.
-select i.id, i.source_id, case when i.format = 'vector' then 'npy' else s.format end, s.root, s.options, i.identity_id, i.labelled_by, i.status, i.path, i.container, i.sha256, i.bytes,
-       coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels, d.name
-from facedb.image i join facedb.source s on s.id = i.source_id join facedb.dataset d on d.id = s.dataset_id
-where i.status = 'ready' and (%(dataset)s::text is null or d.name = %(dataset)s)
-order by s.id, i.path;
 
 -- name: paths_taken
 -- Which of these paths a source has a row for already.
@@ -233,7 +231,7 @@ update facedb.image set identity_id = %(identity_id)s, labelled_by = %(labelled_
 -- none of them and is given apart; and whether somebody is named who was hidden from review.
 select f.rank, f.told_class, f.confidence, f.identity_a_id, f.identity_b_id, f.identity_a, f.identity_b, f.dataset_a,
        coalesce(m.alone, '{}'), coalesce(m.labels, '{}'), coalesce(m.together, '{}'),
-       f.rank in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s), f.margin
+       f.hidden, f.margin
 from bi.findings f
 cross join lateral (
     select array_agg(t.image_id order by t.image_id) filter (where not t.several) as alone,

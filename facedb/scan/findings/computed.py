@@ -13,13 +13,11 @@ from facedb.core.finding import Kind, Role
 from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
 from facedb.findings.cores.shown_together import Company
-from facedb.findings.duplicates import Hashes
-from facedb.findings.find import Findings, find, unlabelled_copies
+from facedb.findings.find import Evidence, Findings, find, unlabelled_copies
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.flagged import Flagged
 from facedb.findings.folder_study import FolderStudy
 from facedb.findings.photos import PhotoFacts
-from facedb.findings.pictures.same_photo import Pictures
 from facedb.join.gallery import Gallery
 from facedb.scan.findings import finding_rows
 from facedb.scan.findings.finding_sentences import sentences
@@ -33,24 +31,21 @@ def compute_findings(
     scan_id: int,
     gallery: Gallery,
     study: FolderStudy,
-    face_ids: Int64Array,
-    hashes: Hashes,
     flagged: Flagged,
-    seen: Company,
+    evidence: Evidence,
+    face_ids: Int64Array,
     note: Callable[[int], str | None],
-    pictures: Pictures | None,
-    photos: PhotoFacts | None,
-    outside: FindingTable | None,
 ) -> Findings:
     """Find the mistakes behind the flagged pairs of a scan and write them as its findings; the caller commits.
 
-    ``face_ids`` (n,) are the keys of the rows of ``gallery``, whose labels are keys of identities, then those of the rows of ``outside``;
+    ``face_ids`` (n,) are the keys of the rows of ``gallery``, whose labels are keys of identities, then those of the rows outside;
     ``note`` is what is to be said of the photo of a face. All else is as `find` takes it. They are ranked by what the verdicts on
     earlier scans taught.
     """
-    found = find(gallery, study, flagged, hashes, seen, pictures, photos, outside, weigh(conn, scan_id))
-    notes = _notes(conn, found.table, gallery, face_ids, seen, note)
-    finding_rows.write_findings(conn, scan_id, _as_rows(found.table, notes, photos), _faces(found.table, face_ids))
+    found = find(gallery, study, flagged, evidence, weigh(conn, scan_id))
+    notes = _notes(conn, found.table, gallery, face_ids, evidence.seen, note)
+    rows = _as_rows(found.table, notes, evidence.photos)
+    finding_rows.write_findings(conn, scan_id, rows, _faces(found.table, face_ids))
     return found
 
 
@@ -58,13 +53,12 @@ def compute_copies(
     conn: Connection,
     scan_id: int,
     gallery: Gallery,
-    face_ids: Int64Array,
-    hashes: Hashes,
     flagged: Flagged,
-    pictures: Pictures | None,
+    evidence: Evidence,
+    face_ids: Int64Array,
 ) -> FindingTable:
     """Find the copies among faces without labels and write them as the findings of a scan, as `compute_findings` does."""
-    found = unlabelled_copies(gallery, hashes, flagged, pictures)
+    found = unlabelled_copies(gallery, flagged, evidence)
     finding_rows.write_findings(conn, scan_id, _as_rows(found), _faces(found, face_ids))
     return found
 

@@ -94,8 +94,8 @@ class _Counts:
     """Rows of a query without its limit: ``every`` one, those ``seen``, of nobody who was hidden, and of these those ``asking``."""
 
     every: Annotated[int, As(sql="count(*) over ()")]
-    seen: Annotated[int, As(sql="count(*) filter (where not x.hidden) over ()")]
-    asking: Annotated[int, As(sql="count(*) filter (where not x.hidden and x.asks) over ()")]
+    seen: Annotated[int, As(sql="count(*) filter (where not f.hidden) over ()")]
+    asking: Annotated[int, As(sql="count(*) filter (where not f.hidden and x.asks) over ()")]
 
 
 @contextmanager

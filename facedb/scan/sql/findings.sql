@@ -9,8 +9,7 @@ select id from facedb.face where id = any(%(faces)s) order by id for key share;
 select {columns}
 from bi.findings f
 cross join lateral (
-    select f.rank in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s) as hidden,
-           f.state <> 'decided' or not case f.class
+    select f.state <> 'decided' or not case f.class
                when 'stray' then f.verdict = 'same'
                when 'photo' then f.verdict = 'same'
                when 'mixed' then f.verdict = 'same'
@@ -25,7 +24,7 @@ where scan_id = %(scan_id)s
   and (%(min_confidence)s::real is null or confidence >= %(min_confidence)s)
   and (%(dataset)s::text is null or %(dataset)s in (dataset_a, dataset_b))
   and (not %(open)s or state <> 'decided')
-  and (%(hidden)s or not x.hidden)
+  and (%(hidden)s or not f.hidden)
   and (%(denied)s or x.asks)
 order by rank
 limit %(limit)s;
@@ -33,8 +32,7 @@ limit %(limit)s;
 -- name: finding_counts
 -- How many findings of each class a scan has that are likely, and how many are certain; hidden people are left out.
 select told_class, count(*) filter (where confidence >= %(likely)s), count(*) filter (where confidence >= %(certain)s)
-from bi.findings f where scan_id = %(scan_id)s
-  and f.rank not in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s)
+from bi.findings where scan_id = %(scan_id)s and not hidden
 group by 1 order by 1;
 
 -- name: group_members

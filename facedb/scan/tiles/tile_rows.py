@@ -96,7 +96,7 @@ def finish_tile(
     return conn.execute(SQL["finish_tile"], parameters).rowcount == 1
 
 
-def renew_lease(conn: Connection, scan_id: int, worker: str, lease: float = LEASE_SECONDS) -> None:
+def renew_lease(conn: Connection, scan_id: int, worker: str, lease: float) -> None:
     """Keep what ``worker`` has claimed for another ``lease`` seconds."""
     conn.execute(SQL["renew_lease"], {"scan_id": scan_id, "worker": worker, "lease": lease})
 

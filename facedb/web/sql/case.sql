@@ -3,7 +3,7 @@
 select f.rank, f.class, c.confidence, c.uncalibrated, f.identity_a, na.name, da.name, da.id, f.identity_b, nb.name, db.name,
        f.faces_a, f.faces_b, f.size_a, f.size_b, f.max_score, f.mean_score, f.own_score, f.hash_distance, f.swap_rank, f.detail,
        c.state, c.verdict, c.verdict_by, c.verdict_at,
-       f.rank in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s), s.model_id, s.threshold
+       c.hidden, s.model_id, s.threshold
 from facedb.finding f
 join facedb.scan s on s.id = f.scan_id
 join facedb.findings_of(%(scan_id)s, array[%(rank)s::integer]) c on c.rank = f.rank

@@ -8,7 +8,7 @@ from bi.findings f
 join facedb.identity n on n.id = f.identity_a_id or (n.id = f.identity_b_id and f.told_class in ('merge', 'look-alike'))
 join facedb.dataset d on d.id = n.dataset_id
 where f.scan_id = %(scan_id)s and f.confidence >= 0.5 and f.told_class not in ('look-alike', 'unlabelled')
-  and f.rank not in (select h.rank from bi.hidden_findings h where h.scan_id = %(scan_id)s)
+  and not f.hidden
 group by n.id, d.id order by sum(f.confidence) desc, count(*) desc, n.name limit %(limit)s;
 
 -- name: reject_counts

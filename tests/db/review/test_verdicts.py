@@ -20,7 +20,8 @@ from facedb.review.contradictions import conflicts
 from facedb.review.verdicts import Statement, listed, say
 from facedb.scan.run import ScanOptions, scan
 from tests.acceptance.trees import grow, png, take
-from tests.db.population import Population, unit
+from tests.db.population import Population
+from tests.vectors import unit
 
 
 def _standing(db: Database) -> list[tuple[object, ...]]:

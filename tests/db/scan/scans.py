@@ -12,7 +12,8 @@ from facedb.join.engine import available_engines
 from facedb.scan import pair_rows
 from facedb.scan.run import ScanOptions, ScanSummary, scan
 from facedb.scan.tiles import tile_rows
-from tests.db.population import Population, clustered, unit
+from tests.db.population import Population, clustered
+from tests.vectors import unit
 
 ENGINES = [info.name for info in available_engines() if info.available]
 DIM = 16

@@ -7,8 +7,9 @@ import pytest
 
 from facedb.db.connection import Database
 from facedb.scan.findings.ranked import FindingSelection, of_another_make
-from tests.db.population import Population, clustered, exact_scores, unit
+from tests.db.population import Population, clustered, exact_scores
 from tests.db.scan.scans import DIM, ENGINES, Talk, at_score, crowd, findings_of, histograms_of, links_of, people, run
+from tests.vectors import unit
 
 
 def test_nothing_new_gives_the_earlier_scan(database: Database) -> None:

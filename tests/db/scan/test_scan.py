@@ -15,8 +15,9 @@ from facedb.core.progress import Silent
 from facedb.db.connection import Database
 from facedb.findings.rates.histogram import BINS, count_scores
 from facedb.join.engine import available_engines
-from tests.db.population import Population, clustered, exact_scores, unit
+from tests.db.population import Population, clustered, exact_scores
 from tests.db.scan.scans import DIM, ENGINES, at_score, crowd, people, run
+from tests.vectors import unit
 
 
 @pytest.mark.parametrize("engine", ENGINES)

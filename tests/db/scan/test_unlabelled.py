@@ -20,7 +20,8 @@ from facedb.scan import pair_store
 from facedb.scan.findings.ranked import Finding, FindingSelection, findings
 from facedb.scan.run import ScanOptions, ScanSummary, scan
 from facedb.scan.scores.thresholds import ThresholdRule
-from tests.db.population import Population, clustered, unit
+from tests.db.population import Population, clustered
+from tests.vectors import unit
 
 SILENT = Silent()
 DIM = 16

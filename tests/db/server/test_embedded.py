@@ -19,8 +19,7 @@ from facedb.db.server.binaries import bin_dir
 from facedb.db.server.embedded import EmbeddedServer
 from facedb.db.server.postmaster import Postmaster
 from facedb.db.server.process import processes, read_pid_file
-
-FAST = {"fsync": "off", "shared_buffers": "16MB"}
+from tests.db.server.fast import FAST
 
 # A facedb process: it uses the server of a home, says its URL, and leaves when its stdin ends.
 USER = f"""

@@ -17,10 +17,10 @@ from facedb.core.errors import DatabaseError
 from facedb.db.server.account import SERVICE_IDS
 from facedb.db.server.embedded import EmbeddedServer
 from facedb.db.server.process import read_pid_file
+from tests.db.server.fast import FAST
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to run PostgreSQL as somebody else")
 
-FAST = {"fsync": "off", "shared_buffers": "16MB"}
 NOBODY = 65534
 
 

@@ -22,7 +22,8 @@ from facedb.db.server.embedded import EmbeddedServer
 from facedb.db.server.process import processes
 from facedb.db.upkeep import backup
 from facedb.scan.run import ScanOptions, scan
-from tests.faults.test_lost_connection import FAST, rows, vectors
+from tests.db.server.fast import FAST
+from tests.faults.test_lost_connection import rows, vectors
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 
 from facedb.core.finding import Kind, Role
 from facedb.findings.duplicates import Hashes
-from facedb.findings.find import find
+from facedb.findings.find import Evidence, find
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.flagged import Pairs
 from facedb.findings.folder_study import study_folders
@@ -16,14 +16,10 @@ from facedb.findings.photos import PhotoFacts
 from facedb.findings.pictures.same_photo import Pictures
 from facedb.join.gallery import Gallery
 from facedb.join.loop import join, plan_blocks
+from tests.vectors import unit
 
 DIM = 128
 GENUINE = 0.7
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    wide = np.asarray(vectors, np.float64)
-    return np.ascontiguousarray((wide / np.linalg.norm(wide, axis=1, keepdims=True)).astype(np.float32))
 
 
 class Crowd:
@@ -68,7 +64,7 @@ def scan(
     flagged = Pairs.of(join(gallery, blocks, threshold=threshold, engine=engine))
     study = study_folders(gallery)
     known = hashes or Hashes.none(len(gallery))
-    return find(gallery, study, flagged, known, pictures=pictures, photos=photos).table
+    return find(gallery, study, flagged, Evidence(known, pictures=pictures, photos=photos)).table
 
 
 def told(found: FindingTable, least: float = 0.5) -> list[tuple[str, int, int]]:

@@ -15,8 +15,9 @@ from facedb.findings.pictures.candidates import VIEWS
 from facedb.findings.pictures.registration import Grey
 from facedb.findings.pictures.same_photo import Pictures
 from facedb.join.gallery import Gallery
-from tests.unit.findings.people import DIM, Crowd, folders, hashes_of, rows, scan, told, unit
+from tests.unit.findings.people import DIM, Crowd, folders, hashes_of, rows, scan, told
 from tests.unit.findings.pictures.drawn import altered, photo
+from tests.vectors import unit
 
 PERSONS = 12
 

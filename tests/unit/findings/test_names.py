@@ -11,7 +11,7 @@ import pytest
 from facedb.core.finding import CERTAIN, Kind
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
-from facedb.findings.find import find
+from facedb.findings.find import Evidence, find
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.flagged import Pairs
 from facedb.findings.folder_study import study_folders
@@ -281,7 +281,9 @@ def test_names_of_a_large_set_are_compared_in_seconds() -> None:
 def found_with(labels: dict[int, str], gallery: Gallery, threshold: float) -> FindingTable:
     blocks = plan_blocks(gallery.identity_ids, target_rows=4096)
     flagged = Pairs.of(join(gallery, blocks, threshold=threshold, engine="int8"))
-    return find(gallery, study_folders(gallery), flagged, Hashes.none(len(gallery)), Company(names=names(labels))).table
+    return find(
+        gallery, study_folders(gallery), flagged, Evidence(Hashes.none(len(gallery)), Company(names=names(labels)))
+    ).table
 
 
 def test_two_spellings_make_a_merge_surer_and_reach_below_the_threshold() -> None:

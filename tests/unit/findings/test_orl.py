@@ -11,7 +11,7 @@ from facedb.core.finding import CERTAIN, LIKELY, Kind
 from facedb.findings.cores.choice import Part
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
-from facedb.findings.find import find
+from facedb.findings.find import Evidence, find
 from facedb.findings.flagged import Pairs
 from facedb.findings.folder_study import study_folders
 from facedb.findings.grading import grade
@@ -139,7 +139,7 @@ def test_two_spellings_of_one_name_are_a_merge_to_look_at_though_no_pair_is_flag
     # Names that agree without a face that does tell nothing.
     labels |= {20: "Vera_Zimina", 21: "Vera_Zymina"}
     seen = Company(names=names(labels))
-    found = find(gallery, study_folders(gallery), Pairs.of([]), hashes, seen).table
+    found = find(gallery, study_folders(gallery), Pairs.of([]), Evidence(hashes, seen)).table
     merges = found.kind == Kind.MERGE
     told_pairs = set(zip(found.identity_a[merges].tolist(), found.identity_b[merges].tolist(), strict=True))
     assert told_pairs == {(3, 103), (7, 107)}

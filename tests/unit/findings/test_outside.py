@@ -13,7 +13,8 @@ from facedb.findings.outside.known import known
 from facedb.findings.outside.photos import Outside, find_outside
 from facedb.join.gallery import Gallery
 from facedb.join.loop import join, plan_blocks
-from tests.unit.findings.people import Crowd, folders, unit
+from tests.unit.findings.people import Crowd, folders
+from tests.vectors import unit
 
 PEOPLE = 20
 

@@ -12,14 +12,9 @@ from facedb.join.engine import available_engines
 from facedb.join.gallery import Gallery
 from facedb.join.loop import BlockResult, join
 from facedb.join.score import pair_scores
+from tests.vectors import unit
 
 ENGINES = [info.name for info in available_engines() if info.available]
-
-
-def unit(vectors: ArrayLike) -> np.ndarray:
-    """The rows of ``vectors`` as float32 unit vectors."""
-    wide = np.asarray(vectors, dtype=np.float64)
-    return np.ascontiguousarray((wide / np.linalg.norm(wide, axis=1, keepdims=True)).astype(np.float32))
 
 
 def make_gallery(vectors: np.ndarray, labels: ArrayLike, groups: ArrayLike | None = None) -> Gallery:

@@ -13,7 +13,8 @@ from facedb.join.gallery import Gallery
 from facedb.join.loop import join
 from facedb.join.score import pair_scores
 from facedb.join.sieve import Sieve
-from tests.unit.join.galleries import ENGINES, clustered, every_pair, joined, make_gallery, run, triples, unit
+from tests.unit.join.galleries import ENGINES, clustered, every_pair, joined, make_gallery, run, triples
+from tests.vectors import unit
 
 SLOW = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 each_engine = pytest.mark.parametrize("engine", ENGINES)

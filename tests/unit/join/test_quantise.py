@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from facedb.join.error_bounds import quantise_int8, score_error
 from facedb.join.integer.int8 import probe
-from tests.unit.join.galleries import clustered, every_pair, run, unit
+from tests.unit.join.galleries import clustered, every_pair, run
+from tests.vectors import unit
 
 
 @settings(deadline=None)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facedb.join.score import fold_sum, pair_scores
-from tests.unit.join.galleries import unit
+from tests.vectors import unit
 
 
 @settings(deadline=None)

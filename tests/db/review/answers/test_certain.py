@@ -10,7 +10,8 @@ from facedb.db.connection import Database
 from facedb.review.plans.plan import make_plan
 from facedb.review.verdicts import Statement, say
 from facedb.scan.run import ScanOptions, scan
-from tests.db.population import Population, unit
+from tests.db.population import Population
+from tests.vectors import unit
 
 
 @pytest.fixture

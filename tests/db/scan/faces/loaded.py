@@ -11,7 +11,8 @@ import numpy as np
 from facedb.core.progress import Silent, Task
 from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.faces.gallery_faces import GalleryFaces
-from tests.db.population import Population, unit
+from tests.db.population import Population
+from tests.vectors import unit
 
 
 class Counting(Silent):

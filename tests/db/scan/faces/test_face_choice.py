@@ -15,7 +15,8 @@ from facedb.review.forget import Subject, forget
 from facedb.scan import search_rows
 from facedb.scan.findings.ranked import FindingSelection, findings
 from facedb.scan.run import ScanOptions, ScanSummary, scan
-from tests.db.population import Population, unit
+from tests.db.population import Population
+from tests.vectors import unit
 
 DIM = 128
 PEOPLE = 12

@@ -13,6 +13,7 @@ from facedb.core.errors import InputError, ModelError, UsageError
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
 from facedb.report import evaluate
+from facedb.report.planted_gallery import parse_inject
 from facedb.review.verdicts import Statement, say
 from facedb.scan import pair_store
 from tests.db.population import Population
@@ -100,11 +101,11 @@ def test_faces_whose_model_is_not_there_cannot_be_saved_again(database: Database
 @pytest.mark.parametrize("spec", ["stray", "stray=x", "typo=3", "stray=-1"])
 def test_a_wrong_injection_is_refused_before_any_work(spec: str) -> None:
     with pytest.raises(UsageError, match="--inject takes"):
-        evaluate.parse_inject(spec, 100, 10)
+        parse_inject(spec, 100, 10)
 
 
 def test_shares_are_of_identities_for_merges_and_of_faces_for_the_rest() -> None:
-    counts = evaluate.parse_inject("merge=10%,stray=5%,swap=4%,duplicate=3", 400, 40)
+    counts = parse_inject("merge=10%,stray=5%,swap=4%,duplicate=3", 400, 40)
     assert (counts.merge, counts.stray, counts.swap, counts.duplicate) == (4, 20, 8, 3)
 
 

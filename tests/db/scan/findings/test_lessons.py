@@ -27,7 +27,8 @@ from facedb.web.data import decisions, queue, sittings
 from facedb.web.data.kept_states import Standing
 from facedb.web.data.statements import Wish
 from tests.db.population import Population
-from tests.unit.findings.people import DIM, Crowd, unit
+from tests.unit.findings.people import DIM, Crowd
+from tests.vectors import unit
 
 
 def run(db: Database, **options: object) -> int:

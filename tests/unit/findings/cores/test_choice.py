@@ -12,7 +12,7 @@ from facedb.findings.cores.choice import Choice, Part, choose_faces
 from facedb.findings.cores.doubts import Why
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
-from facedb.findings.find import find
+from facedb.findings.find import Evidence, find
 from facedb.findings.flagged import Pairs
 from facedb.findings.folder_study import study_folders
 from facedb.join.blocks import plan_blocks
@@ -139,8 +139,9 @@ def test_people_who_stand_in_one_photo_are_hardly_one_person() -> None:
     blocks = plan_blocks(gallery.identity_ids, target_rows=4096)
     flagged = Pairs.of(join(gallery, blocks, threshold=0.45, engine="exact"))
     study = study_folders(gallery)
-    plain = find(gallery, study, flagged, Hashes.none(len(gallery))).table
-    together = find(gallery, study, flagged, Hashes.none(len(gallery)), Company(together={(4, 50): 0})).table
+    none = Hashes.none(len(gallery))
+    plain = find(gallery, study, flagged, Evidence(none)).table
+    together = find(gallery, study, flagged, Evidence(none, Company(together={(4, 50): 0}))).table
     for found in (plain, together):
         assert found.identity_a[0] == 4
         assert found.identity_b[0] == 50

@@ -9,7 +9,7 @@ import numpy as np
 from facedb.core.finding import Kind, Role
 from facedb.findings.finding_table import FindingTable
 from facedb.join.gallery import Gallery
-from tests.unit.findings.people import unit
+from tests.vectors import unit
 
 DIM = 128
 

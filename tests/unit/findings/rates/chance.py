@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facedb.findings.duplicates import Hashes
-from facedb.findings.find import find
+from facedb.findings.find import Evidence, find
 from facedb.findings.flagged import Pairs
 from facedb.findings.folder_study import study_folders
 from facedb.findings.rates.error_rates import Calibration, calibrate, observed
@@ -27,7 +27,7 @@ def measured(crowd: Known, threshold: float) -> Calibration:
     )
     flagged = Pairs.of(blocks)
     folders = study_folders(gallery)
-    explained = find(gallery, folders, flagged, Hashes.none(len(gallery))).told.explained(flagged)
+    explained = find(gallery, folders, flagged, Evidence(Hashes.none(len(gallery)))).told.explained(flagged)
     genuine, impostor = folders.genuine.histogram(gallery, folders.parts), impostor_histogram(gallery)
     return calibrate(
         observed(genuine.counts, _NONE, genuine.total, -1.0),

@@ -7,7 +7,8 @@ from facedb.findings.cores import folders
 from facedb.findings.rates import genuine_scores
 from facedb.findings.rates.histogram import count_pairs, count_scores
 from tests.unit.findings.rates.genuine import genuine_histogram
-from tests.unit.join.galleries import make_gallery, unit
+from tests.unit.join.galleries import make_gallery
+from tests.vectors import unit
 
 
 @settings(deadline=None, max_examples=60)

@@ -11,7 +11,8 @@ from facedb.findings.rates.histogram import (
     count_pairs,
     count_scores,
 )
-from tests.unit.join.galleries import make_gallery, unit
+from tests.unit.join.galleries import make_gallery
+from tests.vectors import unit
 
 
 @given(st.lists(st.floats(-1 - 2**-10, 1 + 2**-10, width=32), max_size=50))

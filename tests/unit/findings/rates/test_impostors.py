@@ -8,7 +8,7 @@ import pytest
 from facedb.findings.rates import impostors
 from facedb.findings.rates.histogram import BINS, bin_of
 from facedb.join.gallery import Gallery
-from tests.unit.join.galleries import unit
+from tests.vectors import unit
 
 
 def plain(gallery: Gallery, chosen: int | None) -> np.ndarray:

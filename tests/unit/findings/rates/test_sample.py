@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from facedb.bench.synthetic import synthetic_gallery
 from facedb.findings.rates.histogram import BINS, count_pairs
 from facedb.findings.rates.pair_sample import Prediction, draw_pairs, predict_pairs, sample_scores
-from tests.unit.join.galleries import clustered, every_pair, make_gallery, unit
+from tests.unit.join.galleries import clustered, every_pair, make_gallery
+from tests.vectors import unit
 
 
 @pytest.fixture(scope="module")

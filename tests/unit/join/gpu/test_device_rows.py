@@ -3,7 +3,8 @@ import pytest
 
 from facedb.join.error_bounds import score_error
 from facedb.join.gpu.device_rows import DeviceRows, rounded, widened
-from tests.unit.join.galleries import clustered, make_gallery, unit
+from tests.unit.join.galleries import clustered, make_gallery
+from tests.vectors import unit
 
 
 @pytest.mark.parametrize("precision", ["float16", "bfloat16", "float32", "int8"])

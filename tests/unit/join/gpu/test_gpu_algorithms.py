@@ -11,8 +11,9 @@ from facedb.join.gpu import knn_search
 from facedb.join.gpu.append_search import halves
 from facedb.join.gpu.knn_search import KnnSearcher
 from facedb.join.tiles import Tile
-from tests.unit.join.galleries import clustered, every_pair, make_gallery, triples, unit
+from tests.unit.join.galleries import clustered, every_pair, make_gallery, triples
 from tests.unit.join.gpu.cpu_devices import CpuAppend, CpuKnn, append_searcher, knn_searcher
+from tests.vectors import unit
 
 SLOW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -23,7 +23,8 @@ from facedb.join.score import pair_scores
 from facedb.join.sieve import Hits, Sieve
 from facedb.join.tiles import within
 from facedb.scan.tiles.ledger import Ledger, cut
-from tests.unit.join.galleries import clustered, every_pair, joined, make_gallery, triples, unit
+from tests.unit.join.galleries import clustered, every_pair, joined, make_gallery, triples
+from tests.vectors import unit
 
 HERE = [kernel for kernel in KERNELS if why_not(kernel, 64) is None]
 SHARES = [None, 0.2, 0.6, 1.0]

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facedb.join.integer.prefix import REMAINDER_CODES, Prefix, encode, make_prefix, principal_axes
-from tests.unit.join.galleries import unit
+from tests.vectors import unit
 
 
 def bounds_of(prefix, vectors, threads=1, largest=127):
