@@ -193,6 +193,11 @@ def _gone(work: Work, known: SourceRow, place: Path) -> Callable[[str], InputErr
 def _say_what_was_met(reader: Intake, reporter: Reporter) -> None:
     if reader.repeated:
         reporter.say(f"{counted(reader.repeated, 'face')} named again: only the first mention counts.")
+    if reader.unusable:
+        reporter.say(
+            f"{are(reader.unusable, 'vector')} zero or not finite, and rejected under the contract; "
+            "see them with: facedb rejects --code bad_vector"
+        )
     if reader.not_looked_for:
         reporter.say(
             f"{display(reader.unlisted[0])} could not be listed, so {are(reader.not_looked_for, 'known image')} not looked for "

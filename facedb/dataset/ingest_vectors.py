@@ -26,12 +26,13 @@ DETECTION = "given"
 
 @dataclass(frozen=True, slots=True)
 class VectorOutcome:
-    """What a batch came to: the keys of its images, how many rows are new, changed, and left out as named before."""
+    """What a batch came to: the keys of its images, how many rows are new, changed, named before, and rejected."""
 
     image_ids: Int64Array
     new: int
     changed: int
     repeated: int
+    rejected: int
 
 
 def given_model(conn: Connection, name: str, dim: int) -> ModelRow:
@@ -150,9 +151,10 @@ class VectorWriter:
         vector_rows.update_vector_images(self._conn, [(int(ids[k]), hashes[k]) for k in changed], relabelled, back)
         rows = np.r_[fresh, changed].astype(np.int64)
         self._write_faces(ids, rows[given.usable[rows]], given.unit, given.norms)
-        self._reject(ids[rows[~given.usable[rows]]])
+        unusable = ids[rows[~given.usable[rows]]]
+        self._reject(unusable)
         self._last = np.sort(ids)
-        return VectorOutcome(ids, len(fresh), len(changed), repeated)
+        return VectorOutcome(ids, len(fresh), len(changed), repeated, len(unusable))
 
     def _first_of_each_path(self, batch: VectorBatch, known: Mapping[str, image_rows.KnownImage]) -> NDArray[np.int64]:
         """The rows of a batch but for those whose path came before, in it or in an earlier one: an input has one row."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -190,7 +191,9 @@ def _without_secrets(said: str, dsn: str) -> str:
     known = conninfo(dsn)
     for secret in (known.get("password"), known.get("sslpassword"), os.environ.get("PGPASSWORD")):
         if secret:
-            said = said.replace(secret, "***")
+            # A password of a letter or two is in every other word: put out there too, it would be read off the gaps.
+            whole = re.escape(secret) if len(secret) > 5 else rf"(?<!\w){re.escape(secret)}(?!\w)"
+            said = re.sub(whole, "***", said)
     return " ".join(said.split()).rstrip(".")
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from facedb.core import rejects
+from facedb.core.counting import counted
 from facedb.core.machine import memory
 from facedb.core.machine.cpus import cpu_count
 from facedb.core.records import Float64Array, ImageFacts, ImageTask
@@ -176,7 +177,7 @@ class Extractor:
         if not math.isfinite(size):
             raise Rejected(problem(rejects.BAD_LANDMARKS, "The box of the face is not finite."))
         if size < self._limits.min_face:
-            detail = f"The face is {size:.0f} pixels; the smallest allowed is {self._limits.min_face:g}."
+            detail = f"The face is {counted(round(size), 'pixel')}; the smallest allowed is {self._limits.min_face:g}."
             raise Rejected(problem(rejects.TOO_SMALL, detail))
         return float(size)
 

@@ -31,7 +31,7 @@ def find_identity(conn: Connection, name: str, dataset: str | None) -> int:
         several = (
             "Several datasets have" if len({row.dataset for row in found}) > 1 else "More than one thing looks like"
         )
-        both = " and ".join(f"{row.dataset}/{display(row.name)}" for row in found[:2])
+        both = " or ".join(f"{row.dataset}/{display(row.name)}" for row in found[:2])
         raise ConflictError(f"{several} an identity {display(name)!r}: write {both}.")
     return found[0].id
 

@@ -82,6 +82,7 @@ def test_labels_alone_can_follow_and_come_back(facedb: Inside, root: Path, model
     facedb("verdict", "finding", rank_of(rows, "IMG_0.png"), rank_of(rows, "new_1.png"), "accept")
     facedb("plan")
     labels = "select path, identity_id is null from facedb.image where path like 'IMG%' or path like 'new%' order by 1"
+    assert "facedb apply 1 --labels-only --yes" in facedb("apply", 1, "--labels-only").err, "and not to move files"
     facedb("apply", 1, "--yes", "--labels-only")
     with database.connection() as conn:
         assert [free for _, free in conn.execute(labels)] == [False, True, False, False, False]

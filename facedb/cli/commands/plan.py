@@ -58,8 +58,9 @@ def plan(
     if not view.steps:
         reporter.say(f"Plan {view.plan.id} has no steps: the verdicts call for nothing that has not been done already.")
     elif view.plan.state == "proposed":
+        how = "--yes" if view.has_files else "--labels-only --yes"
         reporter.say(
-            f"This is plan {view.plan.id}, {counted(len(view.steps), 'step')}. Do it with: facedb apply {view.plan.id} --yes"
+            f"This is plan {view.plan.id}, {counted(len(view.steps), 'step')}. Do it with: facedb apply {view.plan.id} {how}"
         )
 
 
@@ -113,7 +114,8 @@ def apply(
     reporter = state_of(ctx).reporter
     with database(ctx) as db:
         done = applying.apply(db, plan_id, yes=yes, labels_only=labels_only, reporter=reporter)
-    _show(done, output, raw, reporter, "apply", "done" if yes else "to do")
+    command = f"apply {plan_id} --labels-only" if labels_only else f"apply {plan_id}"
+    _show(done, output, raw, reporter, command, "done" if yes else "to do")
 
 
 def undo(
@@ -129,7 +131,7 @@ def undo(
     reporter = state_of(ctx).reporter
     with database(ctx) as db:
         done = applying.undo(db, plan_id, yes=yes, reporter=reporter)
-    _show(done, output, raw, reporter, "undo", "undone" if yes else "to undo")
+    _show(done, output, raw, reporter, f"undo {plan_id}", "undone" if yes else "to undo")
 
 
 def _show(done: Outcome, output: Format, raw: bool, reporter: Reporter, command: str, what: str) -> None:
@@ -138,9 +140,7 @@ def _show(done: Outcome, output: Format, raw: bool, reporter: Reporter, command:
     _print(PlanView(done.plan, done.steps), output, raw, reporter)
     reporter.say(f"Plan {done.plan.id}: {done.changed:,} of {counted(len(done.steps), 'step')} {what}.")
     if done.dry:
-        reporter.say(
-            f"Everything was checked and nothing was changed. Do it with: facedb {command} {done.plan.id} --yes"
-        )
+        reporter.say(f"Everything was checked and nothing was changed. Do it with: facedb {command} --yes")
 
 
 def _print(view: PlanView, output: Format, raw: bool, reporter: Reporter, *, hidden: bool = False) -> None:

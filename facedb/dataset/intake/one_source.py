@@ -68,7 +68,7 @@ class Intake:
         self._newest = 0
         self._usable = False
         self.unlisted: list[str] = []
-        self.repeated = self.not_looked_for = self.aliases = self.relabelled = 0
+        self.repeated = self.unusable = self.not_looked_for = self.aliases = self.relabelled = 0
         self.seen = self.new = self.changed = self.moved = self.unchanged = self.vanished = 0
 
     def run(self) -> Iterator[int]:
@@ -174,6 +174,7 @@ class Intake:
         vectors.committed()
         self._identities |= fresh
         self.repeated += outcome.repeated
+        self.unusable += outcome.rejected
         self._usable = True
         self._ready += len(outcome.image_ids)
         self._count(outcome.image_ids, outcome.new, outcome.changed)

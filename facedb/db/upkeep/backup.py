@@ -69,6 +69,12 @@ def restore(db: Database, file: Path) -> None:
         )
     with db.connection() as connection:
         migrate.check_server(connection, embedded=db.embedded)
+        if connection.info.server_version < 170_000:
+            # pg_restore of 17 and newer sets transaction_timeout, which an older server does not know.
+            raise DatabaseError(
+                "Restoring into PostgreSQL 16 needs a detour around a setting that it does not know; into an empty database: "
+                f"pg_restore -Ox -f - {file} | grep -v '^SET transaction_timeout' | psql -1 -v ON_ERROR_STOP=1 DSN, then facedb db upgrade"
+            )
     _run(db, "pg_restore", [*_RIGHTS, "--single-transaction", "--exit-on-error", str(file)])
     migrate.upgrade(db)
     with db.connection() as connection:

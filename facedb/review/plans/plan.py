@@ -67,6 +67,11 @@ class PlanView:
     steps: tuple[StepRow, ...]
     remarks: tuple[str, ...] = ()
 
+    @property
+    def has_files(self) -> bool:
+        """Whether every step has a file that can be moved: vectors without photos have labels alone."""
+        return all(step.path_to is not None for step in self.steps)
+
     def rows(self, *, hidden: bool = False) -> list[PlannedStep]:
         """The steps as a person reads them; without ``hidden`` not those that name people who were hidden from review."""
         return [

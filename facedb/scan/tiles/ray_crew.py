@@ -255,9 +255,13 @@ def _expect_listener(address: str) -> None:
 
 
 def _no_cluster(address: str, error: Exception) -> EngineError:
+    if not address:
+        return EngineError(
+            f"Ray could not start on this machine ({first_line(error)}): run this again when it is less busy, or with --workers N, "
+            "which needs no Ray."
+        )
     return EngineError(
-        f"No Ray cluster answers at {address or 'this machine'} ({first_line(error)}): start one with `ray start --head`, or give --ray "
-        "without an address."
+        f"No Ray cluster answers at {address} ({first_line(error)}): start one with `ray start --head`, or give --ray without an address."
     )
 
 

@@ -160,11 +160,14 @@ class TileSearch:
         sizes = session.unit(lambda conn: tile_rows.strip_sizes(conn, scan.id))
         self._borders = [0, *accumulate(sizes)]
         self._ledger = Ledger(scan.id, self._borders)
-        kept = min(options.memory, memory_need.left_beside_tile(_widest_tile(sizes), model.dim, options.memory))
+        self._widest = _widest_tile(sizes)
+        kept = min(options.memory, memory_need.left_beside_tile(self._widest, model.dim, options.memory))
         self._strips = Strips(session, scan.id, model, kept, say)
         self._fits = WHOLE_TIMES * 4 * self._borders[-1] * model.dim <= kept
         self._links_only = scan.links_only
         self._whole: _Opened | None = None
+        # Strips lie here while their tile is searched: memory that is touched for the first time costs more than the copy.
+        self._side_by_side = np.empty((0, model.dim), np.float32)
         # What is left for each of those who work on it now.
         at = session.unit(lambda conn: tile_rows.tile_counts(conn, scan.id))
         share = (at.tiles - at.done) / max(at.tiles, 1) / (at.claimed + 1)
@@ -223,8 +226,11 @@ class TileSearch:
     def _open(self, blocks: Iterable[int], comparisons: int) -> _Opened:
         """The faces of some blocks, in that order, and a join over them for so many ``comparisons``."""
         parts = [self._strips.get(k) for k in blocks]
+        count = sum(len(part.face_ids) for part in parts)
+        if len(self._side_by_side) < count:
+            self._side_by_side = np.empty((max(count, self._widest), self._model.dim), np.float32)
         gallery = Gallery(
-            np.concatenate([part.vectors for part in parts]),
+            np.concatenate([part.vectors for part in parts], out=self._side_by_side[:count]),
             np.concatenate([part.identity_ids for part in parts]),
             np.concatenate([part.image_ids for part in parts]),
             self._larger,

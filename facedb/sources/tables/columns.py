@@ -92,7 +92,10 @@ class Columns:
         if needs_path and self._path is None:
             seen = ", ".join(names)[:300] or "none"
             how = f"; {separated}" if separated else ""
-            raise InputError(f"No column holds the paths of the images: name one of them 'path' (seen: {seen}{how}).")
+            raise InputError(
+                "No column holds the paths of the images, and none embeddings: name one 'path', or keep the numbers of each "
+                f"vector in one column 'embedding' (seen: {seen}{how})."
+            )
         self._identity = _first(place, IDENTITY_NAMES)
         self._box, box_used = _find_box(place)
         self._landmarks, landmarks_used = _find_landmarks(place)

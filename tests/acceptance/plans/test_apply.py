@@ -169,6 +169,7 @@ def test_images_in_a_container_can_be_relabelled_but_not_moved(database: Databas
     eve_says(database, Statement("link", "packed/anna", "same", "packed/bob"))
     view = make_plan(database, dataset="packed")
     assert {(s.action, s.path_to) for s in view.steps} == {("merge", None)}
+    assert not view.has_files
     with pytest.raises(UsageError, match="--labels-only"):
         apply(database, view.plan.id, yes=True, reporter=SILENT)
     assert apply(database, view.plan.id, yes=True, labels_only=True, reporter=SILENT).plan.state == "applied"

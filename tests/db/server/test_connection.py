@@ -45,6 +45,12 @@ def test_no_error_repeats_a_password() -> None:
     assert "s3cr3t" not in repr(Database(dsn, embedded=False))
 
 
+def test_a_password_of_one_letter_leaves_the_words_of_a_message_whole() -> None:
+    with pytest.raises(DatabaseError, match="connection to server at") as caught:
+        Database("postgresql://alice:o@127.0.0.1:1/faces?connect_timeout=2", embedded=False).open()
+    assert "***" not in str(caught.value)
+
+
 @pytest.mark.parametrize("dsn", ["s3cr3t-word", "host=a s3cr3t-word", "postgresql://alice:s3cr3t-word@[host/x"])
 def test_a_malformed_dsn_is_a_usage_error_that_does_not_repeat_it(dsn: str) -> None:
     with pytest.raises(ConfigError) as caught:
