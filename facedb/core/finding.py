@@ -17,6 +17,12 @@ CERTAIN = 0.95
 """Findings from here on are *certain*, everywhere: what `facedb plan --auto` may act on, and what *certain above* is read from."""
 
 
+def side_at_home(margin: float | None, sure: float = LIKELY) -> int | None:
+    """Which of two folders a photo is of that lies in both, 0 or 1, by the ``margin`` of its finding (see `facedb.findings.homes`), which
+    says how likely that is; None where it is not as ``sure``, or nothing tells."""
+    return None if margin is None or not abs(margin) >= sure else int(margin < 0)
+
+
 class Kind(IntEnum):
     """The classes of findings."""
 

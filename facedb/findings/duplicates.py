@@ -220,7 +220,8 @@ def _grouped(
     place = np.cumsum(several) - 1
     members = several[at]
     rows, at = rows[members], place[at[members]]
-    order = np.lexsort((rows, at))
+    # By folder, as the rows of an incremental scan are in another order than those of a full one.
+    order = np.lexsort((rows, parts.folder_of[rows], at))
     rows, at = rows[order], at[order]
     starts = np.searchsorted(at, np.arange(several.sum()))
     folder = parts.folder_of[rows]

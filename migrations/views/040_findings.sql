@@ -68,7 +68,11 @@ told as not materialized (
     join facedb.finding o on o.scan_id = wa.scan_id and o.rank = wa.rank and o.class in ('merge', 'look-alike') and o.size_a = 1 and o.size_b = 1
     where v.kind = 'pair' and v.verdict in ('same', 'different', 'unsure')
 )
-select f.rank, case when f.class = 'merge' and l.verdict = 'different' then 'look-alike' else f.class end as class, p.confidence,
+select f.rank,
+       case when t.state = 'decided' and f.class in ('merge', 'look-alike')
+            then case d.verdict when 'same' then 'merge' when 'different' then 'look-alike' else f.class end
+            else f.class end as class,
+       p.confidence,
        na.name as identity_a, nb.name as identity_b,
        (select array_agg(i.path order by array_position('{wrong,copy,example}', w.role), w.face_id)
         from facedb.finding_face w join facedb.face c on c.id = w.face_id join facedb.image i on i.id = c.image_id
@@ -161,14 +165,17 @@ cross join lateral (
            end as agrees
 ) a
 left join facedb.lesson r on r.scan_id = f.scan_id and r.class = f.class and t.state <> 'decided'
--- What was decided keeps the confidence with which it was told: the record stays what it was.
+-- What people found true, or not, is as sure as can be, or as little; how it was told stays in `uncalibrated`. Of look-alikes the confidence
+-- is that of one person.
 cross join lateral (
-    select facedb.taught(f.confidence, r.base, r.slope) as confidence
+    select case when a.agrees is null then facedb.taught(f.confidence, r.base, r.slope)
+                when a.agrees = (f.class <> 'look-alike') then 0.9999::real
+                else 0.0001::real end as confidence
 ) p;
 comment on view bi.findings is 'Findings of every finished scan with current names and paths, ranked across classes.';
 comment on column bi.findings.rank is '1 is what to look at first.';
-comment on column bi.findings.class is 'merge: a and b are one person; stray: an image of a is not a; mixed: a holds two persons; duplicate: one photo twice; look-alike: a and b are close but separate, or a person said so; photo: a photo of a shows several people, or its face is turned, blurred or tiny (last in rank); unlabelled: a photo that lies in no folder shows a; newcomer: photos that lie in no folder are one person who has none.';
-comment on column bi.findings.confidence is '0 to 1, on one scale for all classes; for undecided findings, adjusted to the verdicts so far.';
+comment on column bi.findings.class is 'merge: a and b are one person; stray: an image of a is not a; mixed: a holds two persons; duplicate: one photo twice; look-alike: a and b are close but separate, or a person said so (two that were told as look-alikes and called the same: merge); photo: a photo of a shows several people, or its face is turned, blurred or tiny (last in rank); unlabelled: a photo that lies in no folder shows a; newcomer: photos that lie in no folder are one person who has none.';
+comment on column bi.findings.confidence is '0 to 1, on one scale for all classes; for undecided findings, adjusted to the verdicts so far; 0.9999 where people found the finding true, 0.0001 where they denied it; for look-alikes, how likely the two are one person.';
 comment on column bi.findings.identity_a is 'The identity said to be wrong, or the first of two; for an unlabelled photo, the person it shows; null for newcomers and duplicates of images without labels.';
 comment on column bi.findings.identity_b is 'The other identity; for an unlabelled photo, the next best; null when there is none.';
 comment on column bi.findings.images is 'Paths: the images that are wrong, the copies, or the best pair between the two.';

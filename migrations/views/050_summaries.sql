@@ -209,29 +209,21 @@ comment on column bi.score_histogram.is_newest is 'The same under any contract.'
 
 -- How far the review of every scan is.
 create view bi.review_progress as
-select f.dataset, f.model, f.scan_id, f.class, count(*) as findings, count(*) filter (where f.confidence >= 0.5) as likely,
+select f.dataset, f.model, f.scan_id, f.told_class as class, count(*) as findings, count(*) filter (where f.confidence >= 0.5) as likely,
        count(*) filter (where f.state = 'decided') as decided,
        count(*) filter (where f.state <> 'decided') as open,
        count(*) filter (where f.state = 'open' and f.confidence >= 0.5) as likely_open,
-       count(*) filter (where f.agreed) as agreed, count(*) filter (where not f.agreed) as denied,
+       count(*) filter (where f.agrees) as agreed, count(*) filter (where not f.agrees) as denied,
        count(*) filter (where f.state = 'unsure') as unsure,
        count(*) filter (where f.state = 'decided')::double precision / count(*) as decided_share,
        max(f.verdict_at) as last_verdict_at, f.is_latest, f.is_newest
-from (
-    select *, case
-               when state <> 'decided' then null
-               when class = 'look-alike' then verdict = 'different'
-               when class = 'stray' then verdict <> 'same'
-               else agrees
-           end as agreed
-    from bi.findings
-) f
-group by f.dataset, f.model, f.scan_id, f.class, f.is_latest, f.is_newest;
+from bi.findings f
+group by f.dataset, f.model, f.scan_id, f.told_class, f.is_latest, f.is_newest;
 comment on view bi.review_progress is 'How many findings of each scan and class people have decided, and how often they agreed.';
 comment on column bi.review_progress.dataset is 'The dataset, or both datasets of findings across two.';
 comment on column bi.review_progress.model is 'Model contract.';
 comment on column bi.review_progress.scan_id is 'Key of the scan.';
-comment on column bi.review_progress.class is 'Class of the findings.';
+comment on column bi.review_progress.class is 'Class of the findings, as the scan told it.';
 comment on column bi.review_progress.findings is 'Findings.';
 comment on column bi.review_progress.likely is 'Those with a confidence of 0.5 or more.';
 comment on column bi.review_progress.decided is 'Those that a person decided.';

@@ -8,7 +8,7 @@ comment on view bi.review_cases is 'Where every finding of a finished scan stand
 comment on column bi.review_cases.scan_id is 'Key of the scan.';
 comment on column bi.review_cases.rank is 'Rank of the finding.';
 comment on column bi.review_cases.class is 'Its class.';
-comment on column bi.review_cases.confidence is '0 to 1, as the verdicts so far teach it.';
+comment on column bi.review_cases.confidence is '0 to 1, as in bi.findings.';
 comment on column bi.review_cases.identity_a_id is 'Key of identity a; null for images without labels.';
 comment on column bi.review_cases.identity_b_id is 'Key of identity b; null when there is none.';
 comment on column bi.review_cases.answer is 'What was said last: same, different, unsure, wrong-identity or duplicate; null when nothing was.';

@@ -45,6 +45,8 @@ _MUTE = re.compile("[hw]")
 _ONE_SOUND = str.maketrans({"c": "k", "q": "k", "g": "k", "z": "s", "v": "f", "d": "t", "b": "p"})
 _FIRST_SOUND = {**_ONE_SOUND, ord("w"): "f"}
 _WORD = re.compile(r"[a-z]+")
+_APOSTROPHE = re.compile("(?<=[a-z]{2})'")
+"""The soft sign of Cyrillic, which anyascii writes so, is in a word and not between two: Yel'tsin. O'Brien may be two, O Brien."""
 _DIGIT = re.compile(r"\d")
 
 
@@ -64,7 +66,7 @@ class Agreement(IntEnum):
 
 def words(label: str) -> tuple[str, ...]:
     """The words of a label in small Latin letters, without titles: ``Léa_Møller`` gives lea, moller."""
-    found = [word for word in _WORD.findall(anyascii(label).lower()) if word not in _TITLES]
+    found = [word for word in _WORD.findall(_APOSTROPHE.sub("", anyascii(label).lower())) if word not in _TITLES]
     return tuple(found[1:] if len(found) > 1 and found[0] in _RANKS else found)
 
 

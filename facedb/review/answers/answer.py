@@ -9,9 +9,10 @@ stray      each image carries the wrong    each image carries the right label   
            label and belongs to the other
 mixed      the same of the second group    the same of the second group                 said of each image
 duplicate  the copies are one photo, and   they are two photos, and their labels stand  said of each pair
-           those in a folder that it
-           certainly does not fit go
-photo      seen: its label stands          the same                                     said of the image
+           those in a folder that it does
+           not fit go
+photo      seen: its label stands, unless  the same                                     said of the image
+           somebody said otherwise
 unlabelled the photo is of the identity    it stays without a label                     said of the image
 newcomer   the photos are of a new person  each stays without a label                   said of each image
 ========== =============================== ============================================ =======================
@@ -203,7 +204,11 @@ def meaning(finding: AnswerableFinding, word: str, target: int | None) -> Iterat
             goes = word == "accept" and image.identity_id != finding.home
             yield Says("face", "duplicate" if goes else "unsure" if word == "unsure" else "same", image.id)
     else:
+        # That a photo was seen takes nothing back of what was said of its label.
+        seen = finding.kind == "photo" and word != "unsure"
         for image in finding.images:
+            if seen and image.moved:
+                continue
             accepted = word == "accept" and finding.kind != "photo"
             verdict = "wrong-identity" if accepted else word if word == "unsure" else "same"
             yield Says("face", verdict, image.id, target=target if accepted else None)
@@ -235,7 +240,8 @@ def _sentence(finding: AnswerableFinding, word: str, target: str | None) -> str:
         }.get(word, "unsure: one photo or several")
         return f"{shown}: {said}"
     if finding.kind == "photo" and word != "unsure":
-        return f"{shown}: seen, and {a} as labelled"
+        label = "and what was said of it stands" if all(i.moved for i in finding.images) else f"and {a} as labelled"
+        return f"{shown}: seen, {label}"
     if finding.kind in _OUTSIDE and word != "accept":
         stays = "stays without a label" if len(paths) == 1 else "each stays without a label"
         return f"{shown}: {stays if word == 'reject' else 'unsure who that is'}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from facedb.core.files.paths import from_text
-from facedb.core.finding import CERTAIN
 from facedb.db.connection import Connection
 from facedb.db.queries import load
+from facedb.review.copies import home
 from facedb.scan.scan_rows import with_identities
 
 SQL = load("review", "answers")
@@ -16,19 +16,20 @@ SQL = load("review", "answers")
 
 @dataclass(frozen=True, slots=True)
 class AnswerableImage:
-    """An image of a finding as it is now; ``known``: its bytes are."""
+    """An image of a finding as it is now; ``known``: its bytes are; ``moved``: a person said that it lies elsewhere, or goes."""
 
     id: int
     path: str
     identity_id: int | None
     status: str
     known: bool
+    moved: bool
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerableFinding:
-    """A finding; ``images`` are the wrong ones or the copies, none for merges and look-alikes; ``home`` is the identity that certainly is
-    that of copies in two folders."""
+    """A finding; ``images`` are the wrong ones or the copies, none for merges and look-alikes; ``home`` is the identity that copies
+    in two folders are of, as far as the finding tells."""
 
     rank: int
     kind: str
@@ -55,20 +56,12 @@ class NamedFinding:
     verdict: str | None
 
 
-def home(kind: str, a: int | None, b: int | None, margin: float | None) -> int | None:
-    """Which of the two identities ``a`` and ``b`` a photo is certainly of that lies in the folders of both, by the ``margin`` of its
-    finding (see `facedb.findings.homes`); None: it cannot be told, or the finding is none of copies."""
-    if kind != "duplicate" or b is None or margin is None or abs(margin) < CERTAIN:
-        return None
-    return a if margin > 0 else b
-
-
 def answerable(conn: Connection, scan_id: int, ranks: Sequence[int]) -> dict[int, AnswerableFinding]:
     """Findings of a scan by rank; ranks that it lacks are left out."""
     wanted = {"scan_id": scan_id, "ranks": list(ranks)}
     images: dict[int, dict[int, AnswerableImage]] = {}
-    for rank, key, path, identity, status, known in conn.execute(SQL["images"], wanted):
-        images.setdefault(rank, {})[key] = AnswerableImage(key, from_text(path), identity, status, known)
+    for rank, key, path, *now in conn.execute(SQL["images"], wanted):
+        images.setdefault(rank, {})[key] = AnswerableImage(key, from_text(path), *now)
     return {
         rank: AnswerableFinding(
             rank,
@@ -80,11 +73,15 @@ def answerable(conn: Connection, scan_id: int, ranks: Sequence[int]) -> dict[int
             dataset,
             faces,
             size,
-            home(kind, a, b, margin),
+            _home(kind, a, b, margin, images.get(rank, {}).values()),
             tuple(images.get(rank, {}).values()),
         )
         for rank, kind, a, name_a, b, name_b, dataset, faces, size, margin in conn.execute(SQL["findings"], wanted)
     }
+
+
+def _home(kind: str, a: int, b: int | None, margin: float | None, images: Collection[AnswerableImage]) -> int | None:
+    return home(a, b, margin, {image.identity_id for image in images}) if kind == "duplicate" else None
 
 
 def named(conn: Connection, scan_id: int) -> list[NamedFinding]:

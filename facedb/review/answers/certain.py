@@ -12,8 +12,8 @@ from facedb.core.files.paths import display
 from facedb.core.finding import CERTAIN
 from facedb.db.connection import Connection
 from facedb.review import decision_rows
-from facedb.review.answers.answer_rows import home
 from facedb.review.components import components
+from facedb.review.copies import home
 from facedb.review.decision_rows import CertainFinding, VerdictRow
 from facedb.scan.findings.make import of_another_make
 from facedb.scan.which_scan import find_scan
@@ -113,11 +113,11 @@ def _as_verdicts(finding: CertainFinding, who: str, when: datetime) -> list[Verd
         ]
     both = finding.identity_a, finding.identity_b or finding.identity_a
     pairs = [_row(finding, "pair", "duplicate", who, when, *both, a, b) for a, b in pairwise(finding.image_ids)]
-    right = home(finding.kind, *both, finding.margin)
+    right = home(*both, finding.margin, finding.labels, CERTAIN)
     goes = [(image, label) for image, label in zip(finding.image_ids, finding.labels, strict=True) if label != right]
     return pairs + [
         replace(_row(finding, "face", "duplicate", who, when, label, None, image), target=None, target_id=None)
-        for image, label in (goes if right is not None and len(goes) < len(finding.image_ids) else ())
+        for image, label in (goes if right is not None else ())
     ]
 
 

@@ -12,8 +12,9 @@ from facedb.review import decision_rows
 from facedb.review.answers.certain import certain_findings, without_chains
 from facedb.review.components import components
 from facedb.review.contradictions import find_conflicts
+from facedb.review.copies import that_stays, worth
 from facedb.review.decision_rows import PlannedImage, VerdictRow
-from facedb.review.files.on_disk import absent, is_linked, is_one_file
+from facedb.review.files.on_disk import absent, is_one_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,7 @@ def _seen_as(
 
 
 def _duplicates(standing: Sequence[VerdictRow], everything: Sequence[VerdictRow], changes: Changes) -> None:
-    """Of images called duplicates the one with the most pixels, then bytes, then the oldest stays; the others go.
+    """Of images called duplicates one stays (see `facedb.review.copies`); the others go.
 
     What is not on the disk neither stays nor goes, and of one file under two names none does. Copies in a chain (one of another, that of
     a third) are one group, unless somebody called two of them two photos.
@@ -233,14 +234,13 @@ def _duplicates(standing: Sequence[VerdictRow], everything: Sequence[VerdictRow]
             path = next(image.path for image in left if image.id in gone)
             changes.remarks.append(f"{display(path)} is not on the disk, so nothing is dropped for it: ingest again.")
             left = [image for image in left if image.id not in gone]
-        if len({changes.final(image) for image in left} - {None}) > 1:
+        kept = that_stays(left, changes.final)
+        if kept is None and left:
             paths = " and ".join(display(image.path) for image in left[:2])
             changes.remarks.append(
                 f"{paths} are duplicates under different identities: say which is wrong with `facedb verdict face PATH wrong-identity`."
             )
             continue
-        # Of a copy that lies in a folder and one that lies in none, the former stays.
-        kept = max(left, key=lambda image: (changes.final(image) is not None, *_worth(image)), default=None)
         if kept is None:
             continue
         # What was called a duplicate by itself goes for the same one, which is looked at before it goes.
@@ -256,15 +256,10 @@ def _left_of_copies(group: Collection[int], changes: Changes) -> list[PlannedIma
     left = [image for image in images if changes.stays(image)]
     dropped = [image for image in images if not changes.stays(image) and changes.by_image[image.id].action == "drop"]
     if not left and dropped:
-        best = max(dropped, key=_worth)
+        best = max(dropped, key=worth)
         del changes.by_image[best.id]
         changes.remarks.append(f"{display(best.path)} stays: its copies go, and one of them has to be kept.")
     return left
-
-
-def _worth(image: PlannedImage) -> tuple[bool, int, int, int]:
-    """What makes one copy better to keep than another."""
-    return not is_linked(image), image.pixels, image.bytes, -image.id
 
 
 def _dropped(pairs: Sequence[VerdictRow], image: PlannedImage, kept: PlannedImage) -> Change:

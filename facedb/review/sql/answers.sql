@@ -1,11 +1,13 @@
 -- name: findings
--- Findings of a scan by rank, with the names of today and the class that a list shows: a merge that was denied is a look-alike.
+-- Findings of a scan by rank, with the names of today and the class that a list shows: a merge that was denied is a look-alike, and the other way round.
 select f.rank, f.class, coalesce(f.identity_a_id, 0), coalesce(f.identity_a, ''), f.identity_b_id, f.identity_b, f.dataset_a, f.faces_a, f.size_a, f.margin
 from facedb.findings_of(%(scan_id)s, %(ranks)s) f order by f.rank;
 
 -- name: images
--- Their images that are wrong, or copies, in the order in which they are shown.
-select w.rank, i.id, i.path, i.identity_id, i.status, i.sha256 is not null
+-- Their images that are wrong, or copies, in the order in which they are shown, and whether a person said that they do not stay.
+select w.rank, i.id, i.path, i.identity_id, i.status, i.sha256 is not null,
+       coalesce((select v.verdict in ('wrong-identity', 'duplicate') from facedb.verdict v
+                 where v.kind = 'face' and v.image_a = i.id order by v.id desc limit 1), false)
 from facedb.finding_face w
 join facedb.face c on c.id = w.face_id
 join facedb.image i on i.id = c.image_id

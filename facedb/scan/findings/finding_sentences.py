@@ -7,7 +7,7 @@ from math import isnan
 import numpy as np
 
 from facedb.core.counting import counted
-from facedb.core.finding import LIKELY, Kind
+from facedb.core.finding import LIKELY, Kind, side_at_home
 from facedb.findings.cores.doubts import Why
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.photos import BLURRED, Fault, PhotoFacts
@@ -211,8 +211,9 @@ def _home(found: FindingTable, k: int) -> str:
             f"The {bare} holds nothing else to show whose it is; {score:.2f} on average with the others of the {held}."
         )
     by = f"{scores[0]:.2f} on average with the others of the first, {scores[1]:.2f} with those of the second"
-    if abs(found.margin[k]) >= LIKELY:
-        right, wrong = ("first", "second") if found.margin[k] > 0 else ("second", "first")
+    side = side_at_home(found.margin[k])
+    if side is not None:
+        right, wrong = ("first", "second") if side == 0 else ("second", "first")
         return f"It fits the {right}, so the copy in the {wrong} is the wrong one: {by}."
     if found.both[k] >= LIKELY:
         return f"It fits both, which may be one person: {by}."

@@ -25,7 +25,7 @@ CLASSES = tuple(kind.word for kind in Kind)
 class Finding:
     """A statement for a person, ranked across all classes; ``kind`` is its class (see `CLASSES`).
 
-    ``confidence`` (0 to 1) follows the verdicts so far where nothing was decided yet; ``uncalibrated`` is what the scan gave.
+    ``confidence`` (0 to 1) follows the verdicts so far, and is near 1 or 0 of what was decided; ``uncalibrated`` is what the scan gave.
     """
 
     rank: int

@@ -54,6 +54,7 @@ TEXT: Final[dict[str, str]] = {
     "mixed.second": "Leaves",
     "mixed.leaves": "Second person",
     "copy.folder": "Folder",
+    "copy.choose": "keep this one",
     "copy.stays": "stays",
     "copy.goes": "goes",
     "copy.score": "score {score}",

@@ -12,8 +12,8 @@ from facedb.core.errors import NotFoundError
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 from facedb.review import people
+from facedb.review.copies import which_stay
 from facedb.web.data import sittings
-from facedb.web.data.copies import which_stay
 from facedb.web.data.faces import (
     Face,
     Scores,
@@ -50,9 +50,9 @@ class Side:
 @dataclass(frozen=True, slots=True)
 class Case:
     """A finding to decide. ``subject``: the stray, the second group, the copies, or what has no label; ``keep``: the image that would stay
-    of copies; ``name_stays``: whose name would of two in one dataset. ``a`` is None where no image has a label; of an unlabelled photo it
-    is whom that shows, and ``b`` the next best. ``confidence`` follows the verdicts so far, ``uncalibrated`` is what the scan gave;
-    ``proposed``: a free name for a newcomer.
+    of copies, where that can be told; ``name_stays``: whose name would of two in one dataset. ``a`` is None where no image has a label;
+    of an unlabelled photo it is whom that shows, and ``b`` the next best. ``confidence`` follows the verdicts so far, ``uncalibrated`` is
+    what the scan gave; ``proposed``: a free name for a newcomer.
 
     ``seen`` is the newest verdict on it: an answer is refused where somebody said something since. ``others`` have it open.
     """
@@ -195,7 +195,7 @@ def load_case(conn: Connection, scan_id: int, rank: int, sitting_id: int) -> Cas
         side_a,
         side_b,
         next_best,
-        which_stay(conn, scan_id, [subject])[0] if found.kind == "duplicate" else None,
+        which_stay(conn, scan_id, [rank]).get(rank),
         _name_that_stays(conn, found) if found.kind in ("merge", "look-alike") else None,
         table(gather.vectors.only([face.id for face in faces])),
         sittings.others_at(conn, scan_id, rank, sitting_id),

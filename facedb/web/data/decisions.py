@@ -12,10 +12,10 @@ from facedb.db.connection import Connection
 from facedb.db.locks import wait_briefly
 from facedb.db.queries import load
 from facedb.review import decision_rows, people, taken_faces
+from facedb.review.copies import which_stay
 from facedb.scan.findings.standing import Stand
 from facedb.web.data import case
-from facedb.web.data.copies import which_stay
-from facedb.web.data.faces import load_faces, shown
+from facedb.web.data.faces import shown
 from facedb.web.data.statements import OTHER_FACE, OUTSIDE, Image, Says, Subject, Wish, agrees, statements
 
 SQL = load("web", "decisions")
@@ -105,13 +105,13 @@ def take_face(conn: Connection, sitting_id: int, reviewer: str, face_id: int, se
 
 
 def as_proposed(conn: Connection, wish: Wish) -> Wish:
-    """The answer with what its finding proposes: where a stray belongs, and of copies in two folders which one stays."""
+    """The answer with what its finding proposes: where a stray belongs, and of copies in two folders which one stays, where that
+    can be told."""
     subject = _subject(conn, wish)
     if wish.answer == "wrong-identity" and subject.kind in ("stray", "mixed"):
         return replace(wish, target=subject.identity_b)
     if wish.answer == "duplicate" and len({image.identity_id for image in subject.own} - {None}) > 1:
-        copies = list(load_faces(conn, [image.face_id for image in subject.own]).values())
-        return replace(wish, stays=which_stay(conn, wish.scan_id, [copies])[0])
+        return replace(wish, stays=which_stay(conn, wish.scan_id, [wish.rank]).get(wish.rank))
     return wish
 
 

@@ -10,8 +10,8 @@ from typing import Literal
 from facedb.core.errors import NotFoundError
 from facedb.db.connection import Connection
 from facedb.db.queries import load
+from facedb.review.copies import which_stay
 from facedb.scan.findings.standing import Stand
-from facedb.web.data.copies import which_stay
 from facedb.web.data.faces import Face, load_faces, shown
 
 SQL = load("web", "queue")
@@ -54,7 +54,8 @@ class Filter:
 @dataclass(frozen=True, slots=True)
 class Item:
     """A finding as the queue lists it, with up to two faces that stand for it; ``seen`` is the newest verdict on it. Of an unlabelled
-    photo ``a`` is whom it shows and ``b`` the next best; images without a label have no ``a``. ``keep``: the image that stays of copies."""
+    photo ``a`` is whom it shows and ``b`` the next best; images without a label have no ``a``. ``keep``: the image that stays of copies,
+    where that can be told."""
 
     scan_id: int
     rank: int
@@ -129,6 +130,7 @@ def cases(
     asked = {
         "scan_id": scan_id,
         "decided": decided,
+        "agrees": [stand.said[rank][1] for rank in decided],
         "open": chosen.state == "open",
         "only": {"decided": decided, "unsure": stand.ranks("unsure")}.get(chosen.state),
         "class": chosen.kind,
@@ -142,8 +144,8 @@ def cases(
     }
     ranks = [row[0] for row in conn.execute(SQL["ranks"], asked)]
     rows = conn.execute(SQL["cases"], {"scan_id": scan_id, "ranks": ranks}).fetchall() if ranks else []
-    faces = load_faces(conn, sorted({face for row in rows for face in (*row[15], *row[16])}))
-    stays = which_stay(conn, scan_id, [[faces[key] for key in row[16] if key in faces] for row in rows])
+    faces = load_faces(conn, sorted({face for row in rows for face in row[15]}))
+    stays = which_stay(conn, scan_id, ranks)
     return [
         Item(
             *[
@@ -156,10 +158,10 @@ def cases(
                 row[13],
                 row[14],
                 tuple(faces[key] for key in dict.fromkeys(row[15]) if key in faces)[:2],
-                keep,
+                stays.get(row[0]),
             ]
         )
-        for row, keep in zip(rows, stays, strict=True)
+        for row in rows
     ]
 
 

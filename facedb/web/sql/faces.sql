@@ -56,18 +56,3 @@ left join facedb.identity t on t.id = v.target_identity
      and not exists (select from facedb.hidden_identity h where h.identity_id = t.id)
 where v.kind = 'face' and v.image_a = any(%(ids)s)
 order by v.image_a, v.id desc;
-
--- name: likeness_at_home
--- The mean score of faces to the others of their folders: that to their mean vector. Where there are none, the threshold of the scan, at
--- which two people are as alike as one may be to himself.
-select f.id, coalesce(-(e.vec <#> h.mean), s.threshold)
-from facedb.scan s
-join facedb.face f on f.id = any(%(faces)s)
-join facedb.image i on i.id = f.image_id
-join facedb.embedding e on e.model_id = s.model_id and e.face_id = f.id
-cross join lateral (
-    select avg(o.vec) as mean
-    from facedb.image b join facedb.face c on c.image_id = b.id join facedb.embedding o on o.model_id = s.model_id and o.face_id = c.id
-    where b.identity_id = i.identity_id and b.status = 'ready' and c.id <> all(%(faces)s)
-) h
-where s.id = %(scan_id)s and i.identity_id is not null;

@@ -11,17 +11,22 @@ order by s.id desc;
 
 -- name: ranks
 -- The ranks of findings that a filter lets through, in order, after one. Where they stand was asked before (`standing.sql`): all but those
--- the decided ones if `open`, and where `only` is given no others. Hidden people are left out.
+-- the decided ones if `open`, and where `only` is given no others. Confidences are those of `bi.findings`, which is slow to
+-- ask for all. Hidden people are left out.
 select f.rank
 from facedb.finding f
-left join unnest(%(decided)s::integer[]) as d (rank) on d.rank = f.rank
+left join unnest(%(decided)s::integer[], %(agrees)s::boolean[]) as d (rank, agrees) on d.rank = f.rank
 left join facedb.lesson l on l.scan_id = f.scan_id and l.class = f.class and d.rank is null
+cross join lateral (
+    select case when d.agrees is null then facedb.taught(f.confidence, l.base, l.slope)
+                when d.agrees = (f.class <> 'look-alike') then 0.9999::real else 0.0001::real end as confidence
+) c
 where f.scan_id = %(scan_id)s and f.rank > %(after)s
   and (not %(open)s or d.rank is null) and (%(only)s::integer[] is null or f.rank in (select unnest(%(only)s::integer[])))
   and (%(class)s::text is null or f.class = %(class)s)
   and (%(identity_id)s::integer is null or %(identity_id)s in (f.identity_a, f.identity_b))
-  and (%(least)s::real is null or facedb.taught(f.confidence, l.base, l.slope) >= %(least)s)
-  and (%(most)s::real is null or facedb.taught(f.confidence, l.base, l.slope) < %(most)s)
+  and (%(least)s::real is null or c.confidence >= %(least)s)
+  and (%(most)s::real is null or c.confidence < %(most)s)
   and (%(dataset)s::text is null or exists (
       select from facedb.identity n join facedb.dataset d on d.id = n.dataset_id
       where n.id in (f.identity_a, f.identity_b) and d.name = %(dataset)s
@@ -41,7 +46,7 @@ where f.scan_id = %(scan_id)s and f.rank > %(after)s
 order by f.rank limit %(limit)s;
 
 -- name: cases
--- Some findings in the order of their rank, with names, two faces that stand for them, and all copies of a duplicate.
+-- Some findings in the order of their rank, with names and two faces that stand for them.
 select f.rank, f.told_class, f.confidence, f.state, f.verdict, f.agrees, f.verdict_by, coalesce(f.verdict_id, 0),
        f.identity_a_id, f.identity_a, f.dataset_a, f.identity_b_id, f.identity_b, f.dataset_b, f.max_score,
        array(select w.face_id from facedb.finding_face w
@@ -52,10 +57,7 @@ select f.rank, f.told_class, f.confidence, f.state, f.verdict, f.agrees, f.verdi
              select t.id from facedb.image i join facedb.face t on t.image_id = i.id
              where i.identity_id = case when f.told_class = 'unlabelled' then f.identity_a_id
                                         else coalesce(f.identity_b_id, f.identity_a_id) end
-               and i.status = 'ready' order by t.id limit 1) else '{}' end,
-       case when f.told_class = 'duplicate' then array(
-             select w.face_id from facedb.finding_face w where w.scan_id = f.scan_id and w.rank = f.rank and w.role = 'copy'
-             order by w.face_id) else '{}' end
+               and i.status = 'ready' order by t.id limit 1) else '{}' end
 from facedb.findings_of(%(scan_id)s, %(ranks)s) f
 order by f.rank;
 

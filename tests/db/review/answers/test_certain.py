@@ -7,6 +7,7 @@ import pytest
 
 from facedb.core.progress import Silent
 from facedb.db.connection import Database
+from facedb.review.answers.answer import Answer, answer
 from facedb.review.plans.plan import make_plan
 from facedb.review.verdicts import Statement, say
 from facedb.scan.run import ScanOptions, scan
@@ -130,3 +131,17 @@ def test_nothing_is_done_to_people_whom_nobody_is_to_be_asked_about(folders: Dat
     )
     say(folders, [Statement("link", "a", "same", "b", by="eve")])
     assert _steps(folders) == {("merge", "b", "a"), ("merge", "d", "c")}, "what a person says is done"
+
+
+def test_that_an_odd_photo_was_seen_takes_nothing_back_of_what_was_said_of_its_label(folders: Database) -> None:
+    _find(folders, "stray", 0.5, "d", "e", images=1)
+    _find(folders, "photo", 0.5, "d", images=1)
+    answer(folders, [Answer(1, "accept")])
+    (seen,) = answer(folders, [Answer(2, "accept")])
+    assert seen.verdicts == ()
+    assert seen.says.endswith("seen, and what was said of it stands")
+    assert _steps(folders) == {("move", "d", "e")}
+    (denied,) = answer(folders, [Answer(1, "reject")])
+    (seen,) = answer(folders, [Answer(2, "accept")])
+    assert len(denied.verdicts) == len(seen.verdicts) == 1
+    assert _steps(folders) == set()

@@ -69,16 +69,30 @@ def test_a_verdict_on_a_link_stands_beside_its_finding_and_closes_it(database: D
 def test_a_merge_that_a_person_denied_is_a_look_alike(database: Database) -> None:
     populate(database)
     run(database)
+    (told,) = read(database, kind="merge")
+    assert float(str(told["confidence"])) > 0.95
+    say(database, [Statement("link", "p03", "different", b="p20")])
+    (denied,) = read(database, kind="look-alike", denied=True)
+    assert (denied["verdict"], denied["uncalibrated"]) == ("different", told["confidence"])
+    assert float(str(denied["confidence"])) < 0.001
+    assert read(database, kind="merge", denied=True) == []
+    say(database, [Statement("link", "p03", "same", b="p20")])
+    (accepted,) = read(database, kind="merge")
+    assert float(str(accepted["confidence"])) > 0.999
+
+
+def test_look_alikes_that_a_person_called_the_same_are_a_merge(database: Database) -> None:
+    populate(database)
+    run(database)
     with database.connection() as conn:
         conn.execute(
-            "insert into facedb.verdict (kind, verdict, identity_a, identity_b, said_by, known_images) "
-            "select 'link', 'different', a.id, b.id, 'me', '{}' from facedb.identity a, facedb.identity b "
-            "where a.name = 'p03' and b.name = 'p20'"
+            "update facedb.finding set class = 'look-alike', confidence = 0.02, group_number = null, group_lowest = null "
+            "where class = 'merge'"
         )
-    assert [(r["class"], r["identity_a"], r["verdict"]) for r in read(database)][1:] == [
-        ("look-alike", "p03", "different")
-    ]
-    assert read(database, kind="merge") == []
+    say(database, [Statement("link", "p03", "same", b="p20")])
+    (row,) = read(database, kind="merge")
+    assert (row["identity_a"], row["verdict"]) == ("p03", "same")
+    assert float(str(row["confidence"])) > 0.999
 
 
 def test_a_finding_that_a_person_denied_stays_hidden_until_new_images_join_it(database: Database) -> None:
@@ -93,7 +107,11 @@ def test_a_finding_that_a_person_denied_stays_hidden_until_new_images_join_it(da
     assert one == "1 more finding is answered and needs no action (1 in all): --all shows it too."
     Population(database, DIM).add(Crowd(PEOPLE, seed=6).faces(3, 2), [name(20)] * 2)
     run(database)
-    assert [(r["class"], r["identity_a"], r["verdict"]) for r in read(database)] == [("look-alike", "p03", "different")]
+    ((word, name_a, verdict, confidence),) = (
+        (r["class"], r["identity_a"], r["verdict"], r["confidence"]) for r in read(database)
+    )
+    assert (word, name_a, verdict) == ("merge", "p03", "different"), "what is asked again is told as before"
+    assert float(str(confidence)) > 0.5
 
 
 def test_three_folders_of_one_person_are_listed_as_a_group(database: Database) -> None:

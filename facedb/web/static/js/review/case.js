@@ -195,12 +195,12 @@ const facts = (rows) => rows.flatMap(([term, value]) => [h("dt", {}, term), h("d
 function duplicate(view, tools) {
   const { found } = view;
   const apart = new Set(found.subject.map((face) => face.identity_id).filter(Boolean)).size > 1;
-  // Copies in two folders: one of the folders is wrong, so a choice is always written.
+  // Copies in two folders: one of the folders is wrong, so a choice is written wherever there is one.
   view.chosen = apart;
   const cards = found.subject.map((face, place) => {
     const stays = h("button.stays", {
       type: "button", data: { stays: face.image_id }, onclick: () => keep(view, face.image_id),
-    });
+    }, t("copy.choose"));
     return h("figure.copy", { data: { image: face.image_id } },
       h("button.face.whole", { type: "button", title: face.path, "aria-label": face.path, data: { face: face.id }, onclick: () => tools.zoom(face) },
         h("img", { src: face.photo + "&side=1024", alt: "", decoding: "async" })),
