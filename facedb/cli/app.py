@@ -157,7 +157,7 @@ def _run() -> int:
     except (KeyboardInterrupt, typer.Abort):
         # Before RuntimeError, which Abort (Ctrl-C or Ctrl-D at a question) is one of.
         code = ExitCode.INTERRUPTED
-    except (MemoryError, ImportError, RuntimeError) as error:
+    except (ImportError, MemoryError, OSError, RuntimeError, SystemError) as error:
         if not memory.is_short(error):
             raise
         complain(

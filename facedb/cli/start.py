@@ -39,6 +39,13 @@ def main() -> None:
     """Import and run the command line; see `facedb.cli.app.main`."""
     on_interrupt(leave)
     fill_streams()
-    from facedb.cli import app
+    from facedb.core.machine import memory
 
+    try:
+        from facedb.cli import app
+    except (ImportError, MemoryError, OSError, SystemError) as error:
+        if not memory.is_short(error):
+            raise
+        os.write(2, f"facedb: There is not enough memory{memory.limit_in_words()} to begin; give it more.\n".encode())
+        os._exit(1)
     app.main()

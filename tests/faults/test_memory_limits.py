@@ -157,6 +157,13 @@ def test_less_than_any_command_takes_is_said_before_a_library_fails_in_its_own_w
     assert limited(facedb, megabytes * 10**6, "doctor", "--help")[0] == 0
 
 
+@pytest.mark.parametrize("megabytes", [20, 24, 32, 40])
+def test_less_than_python_takes_to_load_the_commands_is_a_sentence(tmp_path: Path, megabytes: int) -> None:
+    code, _, said = limited(Command(tmp_path), megabytes << 20, "datasets")
+    assert not assert_done_or_refused(code, said)
+    assert said.count("\n") == 1
+
+
 def test_less_than_any_command_takes_is_said_in_a_control_group(tmp_path: Path) -> None:
     with memory_group() as group:
         group.allow(35_000_000)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,14 @@ from tests.faults.kills import assert_nothing_left
 
 LONGEST_SECONDS = 10.0
 HANG_UP = "terminal"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hang_up() -> Iterator[None]:
+    """What nohup had these tests ignore, the commands that they start would heed."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture

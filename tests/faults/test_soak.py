@@ -59,7 +59,7 @@ def change(folder: Path, number: int) -> None:
     for k in range(3):
         person = (7 * number + k) % PEOPLE
         target = folder / f"person{(person + 1) % PEOPLE if k == 0 else person:03}"
-        save(portrait(person, 1000 + number), target / f"{1000 + number}.png")
+        save(portrait(person, 1000 + number), target / f"{1000 + number}-{k}.png")
         oldest = min(target.iterdir(), key=lambda path: (path.stat().st_mtime_ns, path.name))
         oldest.unlink()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import resource
 from collections.abc import Iterator
@@ -16,8 +17,8 @@ _OWN_GROUPS = Path("/proc/self/cgroup")
 # Where the embedded server shares a limit, a listing of some rows was ended by the kernel with 45 MB left. NumPy's OpenBLAS ends the
 # process, or sends it a Ctrl-C, where there are fewer addresses than it takes.
 _LEAST_BYTES = 72 << 20
-# A limit on addresses also counts the stacks and arenas of threads, of which most is never touched.
-_ADDRESSES = 384 << 20
+# A limit on addresses also counts the stacks and arenas of threads, of which most is never touched: so many, as soon as they all run.
+_UNTOUCHED = 384 << 20
 
 # Each with its place in /proc/self/statm.
 _LIMITS = (resource.RLIMIT_AS, 0), (resource.RLIMIT_DATA, 5)
@@ -85,11 +86,12 @@ def addresses_are_limited() -> bool:
 
 
 def is_short(error: BaseException) -> bool:
-    """Whether an error says that there was no memory: for an array, a thread, or a library that was to be loaded."""
-    if isinstance(error, MemoryError):
-        return True
+    """Whether an error says that there was no memory: for an array, a file, a thread, or a library that was to be loaded."""
     said = str(error)
-    return "start new thread" in said or (_limit() is not None and any(words in said for words in _NOT_LOADED))
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM or "start new thread" in said:
+        return True
+    # What Python says where it had no memory for the error itself; without a limit it would be a fault of a library.
+    return limit_in_words() != "" and (isinstance(error, SystemError) or any(words in said for words in _NOT_LOADED))
 
 
 def limit_in_words() -> str:
@@ -158,4 +160,6 @@ def _limit() -> int | None:
     except OSError:
         return None
     size = os.sysconf("SC_PAGE_SIZE")
-    return min(soft - int(pages[field]) * size for soft, field in limits if soft != resource.RLIM_INFINITY) - _ADDRESSES
+    # Threads that run already have theirs.
+    untouched = max(0, _UNTOUCHED - (int(pages[0]) - int(pages[1])) * size)
+    return min(soft - int(pages[field]) * size for soft, field in limits if soft != resource.RLIM_INFINITY) - untouched

@@ -53,17 +53,33 @@ def test_where_no_group_has_a_limit_the_machine_decides(tmp_path: Path) -> None:
     assert left is None or left > 1_000_000
 
 
-@pytest.mark.parametrize("limit", [resource.RLIMIT_AS, resource.RLIMIT_DATA])
-def test_the_limits_of_a_process_count(limit: int) -> None:
-    asked = "from facedb.core.machine import memory; print(memory.available(), memory.limit_in_words())"
+def printed(script: str, limit: int) -> str:
+    """What a process whose ``limit`` is 2 GB prints."""
     given = 2_000_000_000, 2_000_000_000
-    done = subprocess.run(
-        [sys.executable, "-c", asked],
+    return subprocess.run(
+        [sys.executable, "-c", script],
         capture_output=True,
         text=True,
         check=True,
         preexec_fn=lambda: resource.setrlimit(limit, given),
-    )
-    left, said = done.stdout.split(maxsplit=1)
+    ).stdout
+
+
+@pytest.mark.parametrize("limit", [resource.RLIMIT_AS, resource.RLIMIT_DATA])
+def test_the_limits_of_a_process_count(limit: int) -> None:
+    asked = "from facedb.core.machine import memory; print(memory.available(), memory.limit_in_words())"
+    left, said = printed(asked, limit).split(maxsplit=1)
     assert 1_000_000_000 < int(left) < 1_600_000_000
     assert "2,000 MB" in said
+
+
+@pytest.mark.parametrize("limit", [resource.RLIMIT_AS, resource.RLIMIT_DATA])
+def test_what_threads_have_taken_already_and_never_touched_is_not_kept_for_them_again(limit: int) -> None:
+    asked = """
+import mmap
+from facedb.core.machine import memory
+before = memory.available()
+kept = mmap.mmap(-1, 200 << 20, flags=mmap.MAP_PRIVATE)
+print(before - memory.available())
+"""
+    assert abs(int(printed(asked, limit))) < 10_000_000
