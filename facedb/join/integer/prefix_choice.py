@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,25 +68,30 @@ def choose_prefix(
             coming.cancel()
             return None
         axes = coming.result()
-        best, least = None, plain
+        best, least, cost = None, plain, 0.0
 
         def tried(width: int) -> tuple[Prefix, float, float, float]:
             prefix = make_prefix(axes, width - REMAINDER_CODES)
             seconds, opening, candidates = _seconds(sample, open_trial, prefix, _HOPELESS * least)
             return prefix, seconds, opening, (candidates - unavoidable) / Block(0, 0, _TRIAL_ROWS).comparisons
 
+        def pays(seconds: float, opening: float) -> bool:
+            spared = (plain - seconds) * share
+            return seconds < _GAIN * plain and spared > 1.5 * opening * openings * len(gallery) / _TRIAL_ROWS / threads
+
         widths = _widths(gallery.dim)
-        for start in range(0, len(widths), at_once):
-            for prefix, seconds, opening, more in pool.map(tried, widths[start : start + at_once]):
-                worth = (plain - seconds) * share > 1.5 * opening * openings * len(gallery) / _TRIAL_ROWS / threads
-                faster = seconds < least or more < _FEW_CANDIDATES
-                if worth and faster and seconds < _GAIN * plain:
-                    best, least = prefix, seconds
-                elif seconds > _SLOWER * least and more >= _FEW_CANDIDATES:
-                    return best
-                if more > _MANY_CANDIDATES or seconds == np.inf:
-                    return best
-    return best
+        turns = (widths[start : start + at_once] for start in range(0, len(widths), at_once))
+        for prefix, seconds, opening, more in chain.from_iterable(pool.map(tried, turn) for turn in turns):
+            if pays(seconds, opening) and (seconds < least or more < _FEW_CANDIDATES):
+                best, least, cost = prefix, seconds, opening
+            elif seconds > _SLOWER * least and more >= _FEW_CANDIDATES:
+                break
+            if more > _MANY_CANDIDATES or seconds == np.inf:
+                break
+        if best is not None:
+            # A moment in which the machine was slow may have been that of the full codes.
+            plain = min(plain, _seconds(sample, open_trial, None, np.inf)[0])
+    return best if best is not None and pays(least, cost) else None
 
 
 def _widths(dim: int) -> list[int]:

@@ -273,6 +273,19 @@ def test_a_prefix_is_refused_where_so_many_openings_cost_more_than_it_saves(low_
     assert chosen(10**6) is None
 
 
+def test_a_prefix_is_refused_where_only_a_slow_moment_of_the_full_codes_spoke_for_it(low_rank, monkeypatch):
+    plain = list[float]()
+
+    def seconds(_sample, _trial, prefix, _limit):
+        return (plain.pop() if prefix is None else 0.9, 0.0, 0)
+
+    monkeypatch.setattr(prefix_choice, "_seconds", seconds)
+    plain[:] = [0.93, 1.0]
+    assert prefix_choice.choose_prefix(low_rank, lambda *_: pytest.fail("opened"), 10**12, 1) is None
+    plain[:] = [1.0, 1.0]
+    assert prefix_choice.choose_prefix(low_rank, lambda *_: pytest.fail("opened"), 10**12, 1) is not None
+
+
 def test_what_was_chosen_for_a_part_of_a_gallery_is_kept_until_a_much_larger_one_and_all_give_the_same_rows(
     low_rank, monkeypatch
 ):
