@@ -73,7 +73,7 @@ def _to_others(
     is ``copied`` (n,), and how many faces those are."""
     score, count = np.full(len(rows), np.nan), np.zeros(len(rows), np.int64)
     for k, (row, folder) in enumerate(zip(rows.tolist(), folders.tolist(), strict=True)):
-        held = parts.order[parts.starts[folder] : parts.starts[folder] + parts.sizes[folder]]
+        held = parts.rows(folder)
         others = held[~copied[held]]
         others = others[core[others]] if core[others].any() else others
         if len(others):

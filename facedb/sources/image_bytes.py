@@ -16,15 +16,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from facedb.core.files import magic
 from facedb.sources.archives.recordio import MAGIC_BYTES, join_parts
 
 _CHUNK = 1 << 20
 _WINDOW_CHUNKS = 32
 _PARQUET = b"PAR1"
 _COMPRESSED: dict[bytes, Callable[[str], io.BufferedIOBase]] = {
-    b"\x1f\x8b": gzip.GzipFile,
-    b"BZh": bz2.BZ2File,
-    b"\xfd7zXZ\x00": lzma.LZMAFile,
+    magic.GZIP: gzip.GzipFile,
+    magic.BZIP2: bz2.BZ2File,
+    magic.XZ: lzma.LZMAFile,
 }
 
 

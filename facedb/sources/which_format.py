@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from facedb.core.errors import InputError, cannot_read
+from facedb.core.files import magic
 from facedb.core.files.file_kind import file_kind, is_pointer_or_page
 from facedb.core.files.image_format import image_format
 from facedb.sources.archives.recordio import MAGIC_BYTES
@@ -103,7 +104,7 @@ def _by_content(head: bytes, path: Path) -> str | None:
         return "rec"
     if head.startswith(b"\x93NUMPY"):
         return "npy"
-    if head.startswith(b"PK\x03\x04") and (b".npy" in head[:256] or by_name(path.name) == "npz"):
+    if head.startswith(magic.ZIP) and (b".npy" in head[:256] or by_name(path.name) == "npz"):
         return "npz"
     if head[257:262] == b"ustar" or (is_compressed(head) and _holds_tar(path)):
         return "tar"

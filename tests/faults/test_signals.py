@@ -62,6 +62,17 @@ def waits(db: Database) -> bool:
         ).fetchone() == (True,)
 
 
+def on_terminal(terminal: int) -> dict[str, Any]:
+    """How to start a command that has this terminal, and whose end it is when that closes."""
+    return {
+        "stdin": terminal,
+        "stdout": terminal,
+        "stderr": terminal,
+        "start_new_session": True,
+        "preexec_fn": lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    }
+
+
 def ended(
     facedb: Command, arguments: tuple[object, ...], how: signal.Signals | str, ready: Callable[[], bool]
 ) -> tuple[int, str, float]:
@@ -70,8 +81,7 @@ def ended(
     more: dict[str, Any] = {}
     if how == HANG_UP:
         master, terminal = pty.openpty()
-        more = {"stdin": terminal, "stdout": terminal, "stderr": terminal, "start_new_session": True}
-        more["preexec_fn"] = lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        more = on_terminal(terminal)
     with facedb.start(*arguments, **more) as process:
         deadline = time.monotonic() + 60
         while process.poll() is None and not ready():
@@ -232,15 +242,7 @@ def test_a_key_at_the_question_for_a_model_ends_a_check_in_one_sentence(
 ) -> None:
     (tmp_path / "photos").mkdir()
     master, terminal = pty.openpty()
-    process = subprocess.Popen(
-        [str(PROGRAM), "check", str(tmp_path / "photos")],
-        env=facedb.environment,
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    )
+    process = facedb.start("check", tmp_path / "photos", **on_terminal(terminal))
     os.close(terminal)
     said = b""
     while b"[Y/n]" not in said:
@@ -260,15 +262,7 @@ def test_a_review_ends_as_it_usually_does(facedb: Command, tmp_path: Path, how: 
     said = tmp_path / "address"
     with said.open("wb") as out:
         master, terminal = pty.openpty()
-        process = subprocess.Popen(
-            [str(PROGRAM), "review", "--no-open", "--port", "0"],
-            env=facedb.environment,
-            stdin=terminal,
-            stdout=out,
-            stderr=terminal,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )
+        process = facedb.start("review", "--no-open", "--port", 0, **(on_terminal(terminal) | {"stdout": out}))
         while not said.stat().st_size:
             assert process.poll() is None
             time.sleep(0.02)
