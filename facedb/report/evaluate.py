@@ -15,12 +15,12 @@ from facedb.core.progress import Reporter
 from facedb.dataset import model_rows
 from facedb.db.connection import Database, translated
 from facedb.findings.cores.shown_together import Company
+from facedb.findings.evaluation.grading import Grade, grade
+from facedb.findings.evaluation.planting import Planted
 from facedb.findings.find import Evidence, find
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.folder_study import study_folders
-from facedb.findings.grading import Grade, grade
 from facedb.findings.pictures.same_photo import Pictures
-from facedb.findings.planting import Planted
 from facedb.join.engine import AUTO, EngineInfo, choose_engine
 from facedb.join.loop import join, plan_blocks
 from facedb.report import known_mistakes, truth

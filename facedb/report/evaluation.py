@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from facedb.core.row_schema import As
-from facedb.findings.reliability import Tenth
+from facedb.findings.evaluation.reliability import Tenth
 from facedb.report.evaluation_rows import ClassRow, MissRow
 
 

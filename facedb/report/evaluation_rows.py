@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from facedb.core.row_schema import As
 from facedb.db.connection import Connection
 from facedb.db.queries import load
-from facedb.findings.reliability import Tenth
+from facedb.findings.evaluation.reliability import Tenth
 
 SQL = load("report", "evaluation")
 

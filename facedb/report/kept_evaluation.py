@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from facedb.db.connection import Connection
-from facedb.findings.grading import Grade
-from facedb.findings.reliability import calibration_error
+from facedb.findings.evaluation.grading import Grade
+from facedb.findings.evaluation.reliability import calibration_error
 from facedb.report import evaluation_rows
 from facedb.report.evaluation import Evaluation
 from facedb.report.evaluation_rows import ClassRow, MissRow

@@ -10,8 +10,8 @@ import numpy as np
 
 from facedb.core.finding import LIKELY, Kind, Role
 from facedb.db.connection import Connection
+from facedb.findings.evaluation.planting import Item, Planted
 from facedb.findings.finding_table import FindingTable
-from facedb.findings.planting import Item, Planted
 from facedb.report import truth
 from facedb.scan.faces.gallery_faces import GalleryFaces
 from facedb.scan.findings import finding_rows

@@ -19,10 +19,10 @@ from facedb.db.connection import Connection, Database
 from facedb.embedding.pictures.thumbnail import from_bytes
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
+from facedb.findings.evaluation.planting import KINDS, Counts, Item, Planted, plant
 from facedb.findings.names.evidence import names as names_of
 from facedb.findings.pictures.registration import Grey
 from facedb.findings.pictures.same_photo import Pictures
-from facedb.findings.planting import KINDS, Counts, Item, Planted, plant
 from facedb.join.gallery import Gallery
 from facedb.report.evaluation_rows import MissRow
 from facedb.report.pictures.altered import AlteredPictures

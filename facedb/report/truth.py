@@ -17,8 +17,8 @@ import numpy as np
 from facedb.core.errors import InputError
 from facedb.core.finding import Kind, Role
 from facedb.db.connection import Connection
+from facedb.findings.evaluation.planting import Item
 from facedb.findings.finding_table import FindingTable, table
-from facedb.findings.planting import Item
 from facedb.report.evaluation_rows import MissRow
 from facedb.scan.findings import finding_rows
 from facedb.sources.tables.csv_table import TextTable

@@ -23,7 +23,7 @@ from facedb.core.finding import CERTAIN, LIKELY
 from facedb.core.records import ImageTask
 from facedb.embedding.model_files.resolve import load_contract
 from facedb.embedding.pipeline import Embedder
-from facedb.findings.reliability import calibration_error, reliability
+from facedb.findings.evaluation.reliability import calibration_error, reliability
 from tests.unit.findings.albums import Pool, draw, findings_of, judged
 
 MODEL = "mobileface_v2_mit.onnx"

@@ -19,9 +19,9 @@ import numpy as np
 
 from facedb.bench.synthetic import synthetic_gallery
 from facedb.findings.duplicates import Hashes
-from facedb.findings.grading import grade
-from facedb.findings.planting import Counts, plant
-from facedb.findings.reliability import Tenth, calibration_error, reliability
+from facedb.findings.evaluation.grading import grade
+from facedb.findings.evaluation.planting import Counts, plant
+from facedb.findings.evaluation.reliability import Tenth, calibration_error, reliability
 from tests.unit.findings.odds.crowds import Known, known
 from tests.unit.findings.orl import Faces
 from tests.unit.findings.people import scan

@@ -16,7 +16,7 @@ import numpy as np
 
 from facedb.bench.synthetic import synthetic_gallery
 from facedb.findings.duplicates import Hashes
-from facedb.findings.planting import Counts, plant
+from facedb.findings.evaluation.planting import Counts, plant
 from facedb.scan.scores.thresholds import lines
 from tests.unit.findings.odds.crowds import Known, known
 from tests.unit.findings.rates.chance import chance_scores, measured

@@ -20,13 +20,13 @@ from facedb.db.connection import Connection
 from facedb.embedding.extract import READ_FAULTS
 from facedb.embedding.pictures.alter import ALTERATIONS, IN_PLACE, altered
 from facedb.embedding.pictures.decode import decode
-from facedb.findings.planting import Remade
+from facedb.findings.evaluation.planting import Remade
 from facedb.scan.search import embedder_of
 from facedb.sources.image_bytes import ByteReader
 
 
 class AlteredPictures:
-    """Makes the `Remade` faces of rows of a gallery; a `facedb.findings.planting.Remake`.
+    """Makes the `Remade` faces of rows of a gallery; a `facedb.findings.evaluation.planting.Remake`.
 
     ``image_ids`` int64 (n,) and ``vectors`` float32 (n, d) are those of the rows. ``facts`` holds, by row, what decoding showed of its
     altered picture.

@@ -11,13 +11,13 @@ from facedb.core.finding import CERTAIN, LIKELY, Kind
 from facedb.findings.cores.choice import Part
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.duplicates import Hashes
+from facedb.findings.evaluation.grading import grade
+from facedb.findings.evaluation.planting import Counts, plant
+from facedb.findings.evaluation.reliability import calibration_error
 from facedb.findings.find import Evidence, find
 from facedb.findings.flagged import Pairs
 from facedb.findings.folder_study import study_folders
-from facedb.findings.grading import grade
 from facedb.findings.names.evidence import names
-from facedb.findings.planting import Counts, plant
-from facedb.findings.reliability import calibration_error
 from tests.unit.findings.albums import Pool, draw, findings_of, judged
 from tests.unit.findings.names_made import name_of
 from tests.unit.findings.orl import Faces

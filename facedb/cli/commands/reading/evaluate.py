@@ -95,7 +95,7 @@ def evaluate(
 
 
 def _print(done: Evaluation, output: Format, which: Rows) -> None:
-    from facedb.findings.reliability import Tenth
+    from facedb.findings.evaluation.reliability import Tenth
     from facedb.report.evaluation import ClassScore, RankScore
     from facedb.report.evaluation_rows import MissRow
 

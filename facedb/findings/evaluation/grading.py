@@ -9,9 +9,9 @@ import numpy as np
 
 from facedb.core.finding import Kind, Role
 from facedb.core.records import Float64Array, Int64Array
+from facedb.findings.evaluation.planting import Item
+from facedb.findings.evaluation.reliability import Tenth, reliability
 from facedb.findings.finding_table import FindingTable
-from facedb.findings.planting import Item
-from facedb.findings.reliability import Tenth, reliability
 
 
 @dataclass(frozen=True, slots=True)

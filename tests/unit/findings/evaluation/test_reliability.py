@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facedb.findings.reliability import calibration_error, reliability
+from facedb.findings.evaluation.reliability import calibration_error, reliability
 
 
 def test_each_tenth_says_how_often_its_statements_held() -> None:

@@ -8,9 +8,9 @@ import pytest
 from facedb.bench.synthetic import synthetic_gallery
 from facedb.core.finding import Kind, Role
 from facedb.findings.duplicates import Hashes
+from facedb.findings.evaluation.grading import grade
+from facedb.findings.evaluation.planting import Counts, Item, plant
 from facedb.findings.finding_table import FindingTable, ranked, table
-from facedb.findings.grading import grade
-from facedb.findings.planting import Counts, Item, plant
 from tests.unit.findings.people import Crowd, folders, scan
 
 COUNTS = Counts(merge=2, stray=6, swap=2, duplicate=4, resaved=3)

@@ -1,0 +1,1 @@
+"""Evaluation: mistakes that are known or planted, and how well findings meet them."""
