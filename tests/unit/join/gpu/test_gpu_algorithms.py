@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facedb.join.blocks import plan_blocks
@@ -15,7 +15,7 @@ from tests.unit.join.galleries import clustered, every_pair, make_gallery, tripl
 from tests.unit.join.gpu.cpu_devices import CpuAppend, CpuKnn, append_searcher, knn_searcher
 from tests.vectors import unit
 
-SLOW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=30)
 
 
 def found(searcher, gallery, target, first_new=0):
