@@ -173,8 +173,9 @@ def _leave_out_what_cannot_move(changes: Changes) -> None:
     if len(linked) < len(chosen) - len(gone.images):
         for image in chosen:
             if image.id in linked:
-                changes.remarks.append(
-                    f"{display(image.path)} leads through a symbolic link, where facedb moves nothing: move it by hand."
+                changes.remark(
+                    f"{display(image.path)} leads through a symbolic link, where facedb moves nothing: move it by hand.",
+                    {image.identity_id},
                 )
     else:
         linked = set()
