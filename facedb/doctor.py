@@ -21,7 +21,7 @@ from facedb.db.server.clusters import clusters
 from facedb.db.upkeep import health
 from facedb.embedding import cuda, session
 from facedb.embedding.model_files.model_hash import weights_sha256
-from facedb.join.engine import available_engines, choose_engine
+from facedb.join.engine import GPU_ENGINES, available_engines, choose_engine
 from facedb.join.gpu.nvidia import card_present, driver_version, missing_gpu
 from facedb.join.integer import kernels
 from facedb.join.processor import instructions, processor_name
@@ -49,7 +49,6 @@ _EXCLUSIVE = (
 _DIMENSIONS = (512, 256, 128)
 _PACKAGES = ("facedb", "numpy", "psycopg", "pgvector", "numkong", "pillow")
 _FREE_GB = 5
-_ON_GPUS = ("cuda", "faiss-gpu")
 
 
 def examine(settings: Settings) -> Iterator[Diagnosis]:
@@ -67,7 +66,7 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
         subject = f"engine {engine.name}"
         if engine.available:
             yield Diagnosis(subject, "ok", engine.reason)
-        elif engine.name in _ON_GPUS:
+        elif engine.name in GPU_ENGINES:
             yield _without_gpu(subject, engine.reason)
         else:
             yield Diagnosis(subject, "warning", engine.reason, "install facedb[cpu]")
