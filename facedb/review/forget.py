@@ -124,7 +124,7 @@ def forget(
             return counts
         for folder in done.chunks:
             folder.remove()
-        # The images are gone with everything that hangs on them only now: the files had to be found before.
+        # Only now do the images go, with everything that hangs on them: their files had to be found first.
         _finish(conn, subject, done, counts)
     _remove_all(caches, home)
     count_outcomes(db)
@@ -290,7 +290,7 @@ def _delete(root: str, path: str, inside: bool, sha256: bytes) -> bool:
 def _caches(conn: Connection, home: Path | None, models: Sequence[int]) -> Iterator[Path]:
     """What facedb keeps beside the database of these vectors and photos: galleries, small pictures, contact sheets, logs of earlier runs.
 
-    All but the galleries of other contracts, so that nothing that is kept one day is left out here.
+    Everything but the galleries of other contracts, so that whatever else facedb comes to keep there goes too.
     """
     if home is None:
         return

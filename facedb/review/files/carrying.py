@@ -1,4 +1,4 @@
-"""One plan in the hands of one session: its steps, the trees of files that it is about, and nobody else at them."""
+"""One plan in the hands of one session: its steps and the trees of files that it is about, from which everybody else is kept away."""
 
 from __future__ import annotations
 

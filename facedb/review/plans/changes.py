@@ -46,7 +46,7 @@ class Changes:
     unseen: frozenset[int] = frozenset()
 
     def remark(self, text: str, names: Iterable[int | None]) -> None:
-        """Say what could not be decided, unless that names (by the keys ``names``) somebody who is not to be named."""
+        """Remark on what could not be decided, unless that names somebody (``names`` are keys) who must not be named."""
         if self.unseen.isdisjoint(names):
             self.remarks.append(text)
 
@@ -126,7 +126,7 @@ def _merge_groups(
             called = " = ".join("/".join(changes.names[key][::-1]) for key in sorted(group))
             changes.remark(f"Not merged: {called}; they are in different datasets, which stay apart.", group)
             continue
-        # Whose name stays is what was said of it last, else the larger of them.
+        # The name that stays is the one named last, else that of the identity with the most images.
         named = next((v.target_id for v in same if v.target_id in group), None)
         head = min(group, key=lambda key: (key != named, -counts[key], key))
         for key in group - {head}:
@@ -136,7 +136,7 @@ def _merge_groups(
 
 
 def _wrong_faces(conn: Connection, standing: Sequence[VerdictRow], changes: Changes) -> None:
-    """Images that do not belong where they are: to where they do belong if somebody said it, else into quarantine."""
+    """Images that do not belong where they are: they go where they belong if somebody said where, else into quarantine."""
     wrong = {v.image_a_id for v in standing if v.kind == "face" and v.verdict in ("wrong-identity", "duplicate")}
     for v in standing:
         image = changes.images.get(v.image_a_id or 0)
@@ -148,7 +148,7 @@ def _wrong_faces(conn: Connection, standing: Sequence[VerdictRow], changes: Chan
         elif v.verdict == "wrong-identity":
             targets = {v.target_id} if v.target_id is not None else _seen_as(standing, image, wrong, changes)
             targets = {changes.head(key) for key in targets if key is not None}
-            # Of an image without a label it is no news that nobody knows whose it is.
+            # That nobody knows whose an image without a label is changes nothing.
             if targets or image.identity_id is not None:
                 _correct(conn, v, image, targets, changes)
 
@@ -266,7 +266,7 @@ def _dropped(pairs: Sequence[VerdictRow], image: PlannedImage, kept: PlannedImag
 
 
 def _merge_images(conn: Connection, merged: dict[int, VerdictRow], changes: Changes) -> None:
-    """Every image of a merged identity that nothing else is to become of goes with it."""
+    """Every image of a merged identity goes with it, unless something else is to be done with that image."""
     for key, name, count in decision_rows.unusable_files(conn, sorted(merged)):
         what = (
             "is not a usable image and stays where it is"

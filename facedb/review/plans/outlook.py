@@ -1,4 +1,4 @@
-"""Outlook: what a plan would do that was made now, without making one."""
+"""Outlook: what a plan made now would do, without making one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FEW = 3
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The steps of a plan that was made now, by what they do; ``own`` describes those that follow from some verdicts."""
+    """The steps of a plan made now, counted by what they do; ``own`` describes those that follow from some verdicts."""
 
     steps: Counter[str]
     own: tuple[str, ...]

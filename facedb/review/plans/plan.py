@@ -1,6 +1,6 @@
 """Plan: from confirmed verdicts to steps on single images, shown before anything is done.
 
-What contradicts itself or cannot be decided from the verdicts is left out and said; nothing is guessed.
+What contradicts itself or cannot be decided from the verdicts is left out with a remark; nothing is guessed.
 """
 
 from __future__ import annotations
