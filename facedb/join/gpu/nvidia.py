@@ -29,7 +29,7 @@ def missing_driver() -> str | None:
 
 
 def card_present() -> bool:
-    """Whether an NVIDIA GPU is plugged in, with a driver or without: one that nothing uses yet counts, too."""
+    """Whether an NVIDIA GPU is plugged in, with a driver or without one."""
     for device in PCI_DEVICES.glob("*"):
         try:
             vendor, kind = ((device / name).read_text().strip() for name in ("vendor", "class"))
