@@ -67,7 +67,7 @@ def test_a_person_goes_while_the_review_page_shows_the_dataset(database: Databas
                 assert client.get("/review").status_code == 200
         finally:
             page.terminate()
-            page.communicate(timeout=30)
+            page.communicate()
     kept = [path for folder in ("facedb", "disk") for path in (tmp_path / folder).rglob("*") if path.is_file()]
     assert not [path for path in kept if path.is_relative_to(tmp_path / "disk" / "cache")]
     assert not [path for path in kept if b"person000" in path.read_bytes()]

@@ -16,7 +16,7 @@ from facedb.dataset.embed import ModelChoice
 from facedb.db.connection import Database
 from facedb.scan.run import ScanOptions
 from facedb.web.settings import WebSettings
-from tests.web.browser.tabs import NEEDS_CHROMIUM, SLOW, Open, make_mixed, press, quiet, verdicts, written
+from tests.web.browser.tabs import NEEDS_CHROMIUM, SLOW, Open, Requests, make_mixed, press, verdicts, written
 from tests.web.conftest import Checked, served
 
 pytestmark = NEEDS_CHROMIUM
@@ -211,20 +211,19 @@ def test_nothing_sticks_out_from_a_phone_to_a_wall(visit: Open) -> None:
 
 def test_going_back_asks_for_no_picture_again_though_the_browser_keeps_none(visit: Open) -> None:
     tab = visit(path="/review?kind=merge")
-    asked: list[str] = []
-    tab.on("request", lambda request: asked.append(request.url))
+    asked = Requests(tab)
     collector = tab.context.new_cdp_session(tab)
     press(tab, "ArrowRight", "ArrowRight")
     expect(tab.locator(".case-body .face img").first).to_have_js_property("complete", value=True)
-    quiet(tab, asked)
-    asked.clear()
+    asked.settle()
+    asked.addresses.clear()
     for key in ("ArrowLeft", "ArrowLeft", "ArrowRight"):
         # What nothing on the page holds is gone after this.
         collector.send("HeapProfiler.collectGarbage")
         press(tab, key)
-    quiet(tab, asked)
-    assert any("/open" in url for url in asked)
-    assert [url for url in asked if "/thumbs/" in url or "/photos/" in url] == []
+    asked.settle()
+    assert any("/open" in url for url in asked.addresses)
+    assert [url for url in asked.addresses if "/thumbs/" in url or "/photos/" in url] == []
 
 
 @pytest.mark.real_data
