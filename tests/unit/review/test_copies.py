@@ -9,9 +9,9 @@ from facedb.review.copies import home, that_stays
 from facedb.review.decision_rows import PlannedImage
 
 
-def image(key: int, label: int | None, pixels: int = 100, size: int = 10) -> PlannedImage:
+def image(key: int, label: int | None, pixels: int = 100, size: int = 10, *, faceless: bool = False) -> PlannedImage:
     return PlannedImage(
-        key, 1, "npz", "/", {}, label, "folder", "ready", f"{key}.jpg", None, b"x", size, pixels, "people"
+        key, 1, "npz", "/", {}, label, "folder", "ready", f"{key}.jpg", None, b"x", size, pixels, "people", faceless
     )
 
 
