@@ -17,6 +17,10 @@ from facedb.findings.pictures.agreement import sureness
 from facedb.findings.pictures.candidates import alike_by_hash, nearest_bits
 from facedb.findings.pictures.same_photo import Pictures, look
 
+_MATES = 8
+_MOST = 1_000
+"""Cropped until no face is left, a copy has another hash: so of those without a near one a thousand are laid over the likest of their own
+folder, each over its first before any over its second, a thousand pairs in all, of which each takes 10 ms."""
 _DIGITS = 2
 """Agreements that differ by less say nothing of which of several copies a photo was made from."""
 
@@ -88,6 +92,8 @@ def _copied(photos: Faceless, pictures: Pictures, copies: Copies) -> _Pairs:
     one, two = alike_by_hash(pictures.views[heads], heads >= photos.first)
     same_a, same_b = equal_files(photos.content, heads[of_image])
     a, b = np.r_[same_a, heads[one]], np.r_[same_b, heads[two]]
+    mates_a, mates_b = _mates(photos, pictures, heads, np.r_[a, b])
+    a, b = np.r_[a, mates_a], np.r_[b, mates_b]
     a, b = np.unique(np.stack([np.minimum(a, b), np.maximum(a, b)]), axis=1)
     a, b = a[b >= photos.first], b[b >= photos.first]
     same = (photos.content[a] >= 0) & (photos.content[a] == photos.content[b])
@@ -101,6 +107,26 @@ def _copied(photos: Faceless, pictures: Pictures, copies: Copies) -> _Pairs:
     sure[~same] = np.minimum(every[len(copies.agreements) :], NEAR_EQUAL)
     kept = sure >= LIKELY
     return _Pairs(a[kept], b[kept], sure[kept], agreement[kept])
+
+
+def _mates(photos: Faceless, pictures: Pictures, heads: Int64Array, known: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Pairs of photos without a face that are none of ``known`` with those of their own folder whose hashes are nearest, some of each."""
+    lone = np.setdiff1d(heads[heads >= photos.first], known)
+    lone = lone[(photos.labels[lone] >= 0) & (pictures.views[lone, 0] != 0)]
+    lone = lone[np.argsort(photos.images[lone])][:_MOST]
+    by_label = heads[np.argsort(photos.labels[heads], kind="stable")]
+    labels = photos.labels[by_label]
+    first, end = (np.searchsorted(labels, photos.labels[lone], side=side) for side in ("left", "right"))
+    a, b, turn, bits = (np.empty(0, np.int64) for _ in range(4))
+    for row, start, stop in zip(lone.tolist(), first.tolist(), end.tolist(), strict=True):
+        others = by_label[start:stop]
+        others = others[(others != row) & (pictures.views[others, 0] != 0)]
+        apart = nearest_bits(pictures.views, np.full(len(others), row), others)
+        nearest = np.lexsort((photos.images[others], apart))[:_MATES]
+        a, b = np.r_[a, np.full(len(nearest), row)], np.r_[b, others[nearest]]
+        turn, bits = np.r_[turn, np.arange(len(nearest))], np.r_[bits, apart[nearest]]
+    chosen = np.lexsort((photos.images[b], photos.images[a], bits, turn))[:_MOST]
+    return a[chosen], b[chosen]
 
 
 def _joined(photos: Faceless, found: _Pairs) -> list[tuple[int, int]]:

@@ -124,3 +124,10 @@ def test_pairs_by_hash_among_some_pictures_are_those_of_all_that_have_one_of_the
     assert np.array_equal(some[0], one[either])
     assert np.array_equal(some[1], two[either])
     assert len(alike_by_hash(views, np.zeros(900, bool))[0]) == 0
+
+
+def test_a_copy_cropped_until_no_face_is_left_is_told_beside_the_photo_of_its_own_folder() -> None:
+    half = photo(1).crop((0, 125, 250, 250))
+    assert groups(found([(photo(seed), 7) for seed in (1, 2, 3)], [(half, 7)])) == [[0, 3]]
+    turned = half.transpose(Image.Transpose.ROTATE_90)
+    assert groups(found([(photo(seed), 7) for seed in (1, 2, 3)], [(turned, 7)])) == [[0, 3]]
