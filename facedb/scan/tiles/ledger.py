@@ -98,8 +98,8 @@ def plan(
 
     ``outside`` are the embeddings without a label that are told beside them: not compared here, but where others are, findings differ; so
     they do with other photos without a face, which hash to ``faceless``. Without ``may_build`` an earlier scan is the answer or of no use,
-    because it has not kept every pair. Where nothing else is new, or nothing but this facedb, a scan that carries every pair over has its
-    findings made anew.
+    because it has not kept every pair. Where only facedb itself is newer, or only those photos are others, a scan that carries every pair
+    over makes the findings anew.
     """
     resumable = _resume(conn, model_id, scope, faces, threshold, full=full, reporter=reporter)
     if resumable is not None:
