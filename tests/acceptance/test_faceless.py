@@ -9,8 +9,7 @@ import pytest
 
 from facedb.core.finding import CERTAIN
 from facedb.core.progress import Silent
-from facedb.dataset.embed import embed
-from facedb.dataset.model_options import ModelChoice
+from facedb.dataset.embed import ModelChoice, embed
 from facedb.db.connection import Database
 from tests.acceptance.trees import look
 from tests.acceptance.world import Inside, save

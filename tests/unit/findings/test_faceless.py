@@ -49,9 +49,8 @@ def found(
     )
 
 
-NOTHING = find_copies(
-    np.empty((0, 4), np.float32), NONE.astype(np.int64), folders(NONE, NONE), Hashes.none(0), Pairs.of([])
-).table
+NOBODY = np.empty(0, np.int64)
+NOTHING = find_copies(np.empty((0, 4), np.float32), NOBODY, folders(NOBODY, NOBODY), Hashes.none(0), Pairs.of([])).table
 
 
 def groups(table: FindingTable) -> list[list[int]]:
