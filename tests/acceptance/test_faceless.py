@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from facedb.core.finding import CERTAIN
 from facedb.core.progress import Silent
@@ -107,3 +109,22 @@ def test_in_a_set_without_labels_they_are_told_as_well(
 ) -> None:
     facedb("ingest", root, "--identity-from", "none")
     assert told(scanned(facedb, database, root, model)) == COPIES
+
+
+@pytest.mark.real_data
+def test_turned_copies_of_real_photos_are_told_whether_a_face_is_found_in_them_or_not(
+    facedb: Inside, tmp_path: Path, real_data: Path
+) -> None:
+    for name in ("Charles_Mathews", "Columba_Bush", "Michael_Powell"):
+        shutil.copytree(real_data / "faces" / "lfw_dev" / name, tmp_path / "album" / name)
+        image = Image.open(min((tmp_path / "album" / name).iterdir())).convert("RGB")
+        for k, turn in enumerate((Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)):
+            image.transpose(turn).save(tmp_path / "album" / name / f"turned{k}.jpg", quality=75)
+    models = real_data / "models"
+    detector = models / "face_detection_yunet_2023mar.onnx"
+    facedb("check", tmp_path / "album", "--model", models / "mobileface_v2_mit.onnx", "--detector", detector)
+    rows = facedb("findings", "--class", "duplicate", "--format", "json").json
+    assert any("No face was found in" in row["detail"] for row in rows)
+    assert all(row["confidence"] >= CERTAIN for row in rows)
+    assert len({image for row in rows for image in row["images"] if "turned" in image}) == 9
+    assert all(len({Path(image).parent for image in row["images"]}) == 1 for row in rows)
