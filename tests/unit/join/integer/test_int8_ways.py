@@ -2,10 +2,11 @@
 
 import functools
 import itertools
+from contextlib import closing
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facedb.bench.synthetic import synthetic_gallery
@@ -23,7 +24,7 @@ from facedb.join.score import pair_scores
 from facedb.join.sieve import Hits, Sieve
 from facedb.join.tiles import within
 from facedb.scan.tiles.ledger import Ledger, cut
-from tests.unit.join.galleries import clustered, every_pair, joined, make_gallery, triples
+from tests.unit.join.galleries import clustered, every_pair, joined, make_gallery, searched, triples
 from tests.vectors import unit
 
 HERE = [kernel for kernel in KERNELS if why_not(kernel, 64) is None]
@@ -33,7 +34,7 @@ WAYS = [*itertools.product(HERE, SHARES), (SMALL_CODES, None), (SMALL_CODES, 0.6
 each_way = pytest.mark.parametrize(
     ("kernel", "share"), WAYS, ids=[f"{kernel.name}-{share or 'full'}" for kernel, share in WAYS]
 )
-SLOW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=15)
 
 
 @functools.cache
@@ -49,10 +50,8 @@ def found_by(kernel, share, gallery, threshold, *, target=64, threads=2):
     searcher = Int8Searcher(gallery, Sieve(gallery, threshold), threads, kernel=kernel, prefix=prefix)
     if len(gallery):
         self_test("int8", searcher, gallery)
-    blocks = plan_blocks(gallery.identity_ids, target_rows=target)
-    hits = Hits.join([part for block in blocks for part in searcher.search(block)])
-    searcher.close()
-    return triples(hits.rows_a, hits.rows_b, hits.scores)
+    with closing(searcher):
+        return searched(searcher, gallery, target)
 
 
 @each_way
