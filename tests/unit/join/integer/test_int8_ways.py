@@ -336,8 +336,8 @@ def test_the_trial_sees_that_rows_that_are_searched_have_more_candidates_than_ot
         return 0.0, 0.0, 0
 
     monkeypatch.setattr(prefix_choice, "_seconds", seconds)
-    for searched in (None, 600):
-        assert prefix_choice.choose_prefix(gallery, trial, 10**12, 1, searched=searched) is None
+    for rows in (None, 600):
+        assert prefix_choice.choose_prefix(gallery, trial, 10**12, 1, searched=rows) is None
     of_all, of_new = candidates
     assert of_new > 3 * of_all > 0
 
