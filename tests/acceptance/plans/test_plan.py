@@ -28,7 +28,8 @@ def test_verdicts_become_steps_and_no_file_is_touched(database: Database, root: 
     assert make_plan(database).plan.id != view.plan.id
 
 
-def test_where_nothing_is_to_be_done_no_plan_is_made(database: Database, root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_where_nothing_is_to_be_done_no_plan_is_made(database: Database) -> None:
     apply(database, make_plan(database).plan.id, yes=True, reporter=SILENT)
     view, made = make_plan(database), plans(database)
     assert (view.kept, view.steps) == (None, ())
