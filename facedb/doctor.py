@@ -21,15 +21,18 @@ from facedb.db.server.clusters import clusters
 from facedb.db.upkeep import health
 from facedb.embedding import cuda, session
 from facedb.embedding.model_files.model_hash import weights_sha256
-from facedb.join.engine import available_engines, choose_engine
-from facedb.join.gpu.nvidia import driver_version, missing_gpu
+from facedb.join.engine import GPU_ENGINES, available_engines, choose_engine
+from facedb.join.gpu.nvidia import card_present, driver_version, missing_gpu
 from facedb.join.integer import kernels
 from facedb.join.processor import instructions, processor_name
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One thing looked at: ``state`` is ok, warning or problem, ``cure`` what to do about it (empty: nothing)."""
+    """One thing looked at: ``state`` is ok, warning or problem, ``cure`` what to do about it.
+
+    What nobody can do anything about, as a machine without a GPU, is ok and has no cure.
+    """
 
     subject: str
     state: str
@@ -46,8 +49,6 @@ _EXCLUSIVE = (
 _DIMENSIONS = (512, 256, 128)
 _PACKAGES = ("facedb", "numpy", "psycopg", "pgvector", "numkong", "pillow")
 _FREE_GB = 5
-_FOR_GPUS = "nothing to do without a GPU; with one, install the extra `gpu` and an NVIDIA driver"
-_ENGINE_CURES = {"faiss-cpu": "install facedb[cpu]"}
 
 
 def examine(settings: Settings) -> Iterator[Diagnosis]:
@@ -62,8 +63,13 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
     for subject, names in _EXCLUSIVE:
         yield _exclusive(subject, names)
     for engine in available_engines():
-        state, cure = ("ok", "") if engine.available else ("warning", _ENGINE_CURES.get(engine.name, _FOR_GPUS))
-        yield Diagnosis(f"engine {engine.name}", state, engine.reason, cure)
+        subject = f"engine {engine.name}"
+        if engine.available:
+            yield Diagnosis(subject, "ok", engine.reason)
+        elif engine.name in GPU_ENGINES:
+            yield _without_gpu(subject, engine.reason)
+        else:
+            yield Diagnosis(subject, "warning", engine.reason, "install facedb[cpu]")
     chosen = choose_engine("auto")
     yield Diagnosis("engine auto", "ok", f"takes {chosen.name}")
     yield from _kernels()
@@ -73,15 +79,21 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
     hottest = max((s.celsius for s in sensors), default=None)
     yield Diagnosis(
         "temperature",
-        "ok" if sensors else "warning",
+        "ok",
         f"{counted(len(sensors), 'sensor')}, hottest {hottest:.0f} °C"
         if hottest is not None
-        else "no sensor can be read, so --max-temp has nothing to go by",
-        "" if sensors else "leave --max-temp out here, or run where the machine's own sensors can be read",
+        else "no sensor can be read here, so --max-temp has nothing to go by",
     )
     yield _disk(settings)
     yield from _database(settings)
     yield _left_behind(settings)
+
+
+def _without_gpu(subject: str, missing: str) -> Diagnosis:
+    """What works on a GPU alone and does not work here."""
+    if card_present() or cuda.device_count():
+        return Diagnosis(subject, "warning", missing, "install an NVIDIA driver and facedb[gpu]")
+    return Diagnosis(subject, "ok", f"{missing}; this machine has no NVIDIA GPU")
 
 
 def _kernels() -> Iterator[Diagnosis]:
@@ -92,8 +104,7 @@ def _kernels() -> Iterator[Diagnosis]:
         fault = next((speed.why_not for speed in speeds if speed.why_not is not None), None)
         tera = " / ".join(f"{speed.tera_per_s:.2f}" for speed in speeds if speed.tera_per_s is not None)
         said = f"10^12 operations per second and thread at {' / '.join(map(str, _DIMENSIONS))} values: {tera}"
-        cure = "nothing to do: another kernel multiplies" if fault else ""
-        yield Diagnosis(f"int8 by {kernel.name}", "warning" if fault else "ok", fault or said, cure)
+        yield Diagnosis(f"int8 by {kernel.name}", "ok", said if fault is None else f"not used: {fault}")
 
 
 def _exclusive(subject: str, names: tuple[str, ...]) -> Diagnosis:
@@ -120,9 +131,11 @@ def _onnxruntime() -> Diagnosis:
         fault = cuda.why_not(session.runtime())
     except FacedbError as error:
         return Diagnosis("onnxruntime provider", "problem", str(error))
-    if fault:
-        return Diagnosis("onnxruntime provider", "warning", f"cpu ({fault})", _FOR_GPUS)
-    return Diagnosis("onnxruntime provider", "ok", "cuda")
+    return (
+        _without_gpu("onnxruntime provider", f"cpu ({fault})")
+        if fault
+        else Diagnosis("onnxruntime provider", "ok", "cuda")
+    )
 
 
 def _disk(settings: Settings) -> Diagnosis:
@@ -195,12 +208,7 @@ def _room(settings: Settings, db: Database) -> Iterator[Diagnosis]:
 
 def _gpu() -> Diagnosis:
     missing = missing_gpu()
-    return Diagnosis(
-        "gpu",
-        "warning" if missing else "ok",
-        missing or f"driver {driver_version()}",
-        _FOR_GPUS if missing else "",
-    )
+    return _without_gpu("gpu", missing) if missing else Diagnosis("gpu", "ok", f"driver {driver_version()}")
 
 
 def _left_behind(settings: Settings) -> Diagnosis:

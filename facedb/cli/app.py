@@ -16,10 +16,10 @@ from facedb.cli.commands import calibrate, check, forget, model, plan, review, s
 from facedb.cli.commands.machine import bench, db, demo, doctor
 from facedb.cli.commands.reading import bi, diff, evaluate, export, findings, report, results, show
 from facedb.cli.context import State
+from facedb.cli.interrupt import leave, on_interrupt
 from facedb.cli.optional_value import ValueMayFollow
 from facedb.cli.output import ReaderGoneError, watch_stderr, watch_stdout
 from facedb.cli.progress import ConsoleReporter, complain
-from facedb.cli.start import leave, on_interrupt
 from facedb.core.choices import one_of
 from facedb.core.errors import ExitCode, FacedbError
 from facedb.core.machine import memory

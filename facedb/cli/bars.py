@@ -19,7 +19,7 @@ from rich.progress import Task as RichTask
 from rich.table import Column
 from rich.text import Text
 
-from facedb.cli.progress import human
+from facedb.core.counting import human
 from facedb.core.files.paths import shown
 
 # Work that ends sooner than this shows no bar.

@@ -242,7 +242,7 @@ def model_options(
 
 
 def given_options(ctx: typer.Context, **options: Any) -> dict[str, Any]:
-    """Those of ``options`` that stand on the command line; for the others holds what a source was told before."""
+    """Those of ``options`` that stand on the command line; for the others, what a source was told before still holds."""
     given = {name: value for name, value in options.items() if _is_given(ctx, name)}
     return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
 
@@ -285,5 +285,5 @@ def model_choice(
 
 
 def _asked(question: str) -> bool:
-    """What the person at the terminal says; no where nobody is there."""
+    """What the person at the terminal says; no where there is nobody."""
     return sys.stdin.isatty() and sys.stderr.isatty() and typer.confirm(question, default=True, err=True)

@@ -1,6 +1,6 @@
 """What the shell offers on TAB: the datasets and models that there are, and the words that an option takes.
 
-A database is asked only where it answers at once: nothing is started, and what goes wrong offers nothing (a shell then offers
+A database is asked only where it answers at once: nothing is started, and an error offers nothing (a shell then offers
 files, which a model may be as well).
 """
 

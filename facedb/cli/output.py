@@ -35,7 +35,7 @@ class _WatchedStdout(io.FileIO):
 
 
 class _UnheardStderr(io.FileIO):
-    """A stderr whose terminal was closed, whose reader is gone or whose disk is full: talk is lost, the work is not."""
+    """A stderr whose terminal was closed, whose reader is gone or whose disk is full: messages are lost, the work is not."""
 
     def write(self, data: Any, /) -> int:
         try:
@@ -45,7 +45,7 @@ class _UnheardStderr(io.FileIO):
 
 
 def watch_stderr() -> None:
-    """Let talk that nobody hears any more be no error."""
+    """Make it no error when nobody reads the messages any more."""
     old = sys.stderr
     sys.stderr = io.TextIOWrapper(
         io.BufferedWriter(_UnheardStderr(old.fileno(), "w", closefd=False)),

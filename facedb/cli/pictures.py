@@ -27,7 +27,7 @@ def can_draw() -> bool:
 
 
 def _has_size() -> bool:
-    """Whether the terminal on stdout says how large it is; a serial line and some of containers do not."""
+    """Whether the terminal on stdout says how large it is; a serial line and some terminals in containers do not."""
     size = os.get_terminal_size(sys.stdout.fileno())
     return size.columns > 0 and size.lines > 0
 

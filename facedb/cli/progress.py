@@ -9,20 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
+from facedb.core.counting import human
 from facedb.core.files.paths import shown
 from facedb.core.machine.runlog import LOGGER, SQL_LOGGER, JsonLines
 from facedb.core.progress import Task
 
 _PLAIN_LINE_EVERY_SECONDS = 10.0
-
-
-def human(n: float) -> str:
-    """A count in three or four characters: 950, 1.2k, 3.4M, 5.6G, 7.8T."""
-    for unit in ("", "k", "M", "G"):
-        if abs(n) < 1000:
-            return f"{n:.0f}" if unit == "" else f"{n:.1f}{unit}"
-        n /= 1000
-    return f"{n:.1f}T"
 
 
 class _Lines:

@@ -1,4 +1,4 @@
-"""Counts in sentences: one image, two images."""
+"""Counts in words: one image, two images; 1.2k for a narrow place."""
 
 from __future__ import annotations
 
@@ -19,3 +19,12 @@ def are(count: int, noun: str) -> str:
     ('1 image is', '0 images are')
     """
     return f"{counted(count, noun)} {'is' if count == 1 else 'are'}"
+
+
+def human(n: float) -> str:
+    """A count in three or four characters: 950, 1.2k, 3.4M, 5.6G, 7.8T."""
+    for unit in ("", "k", "M", "G"):
+        if abs(n) < 1000:
+            return f"{n:.0f}" if unit == "" else f"{n:.1f}{unit}"
+        n /= 1000
+    return f"{n:.1f}T"

@@ -1,6 +1,6 @@
 """What a finding is, in words: its class, what a face is to it, and from which confidence on it is likely or certain.
 
-Without NumPy, so that a list of findings is up at once.
+Without NumPy, so that a list of findings appears at once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import IntEnum
 
 MOST = 9.2
 SUREST = 1.0 / (1.0 + math.exp(-MOST))
-"""No finding is surer than this, for no model of chance is."""
+"""No finding is more certain than this, because no model of chance is."""
 LIKELY = 0.5
 """Findings from here on are likelier than not."""
 CERTAIN = 0.95
@@ -18,8 +18,8 @@ CERTAIN = 0.95
 
 
 def side_at_home(margin: float | None, sure: float = LIKELY) -> int | None:
-    """Which of two folders a photo is of that lies in both, 0 or 1, by the ``margin`` of its finding (see `facedb.findings.homes`), which
-    says how likely that is; None where it is not as ``sure``, or nothing tells."""
+    """To which of two folders a photo that lies in both belongs, 0 or 1, by the ``margin`` of its finding (see `facedb.findings.homes`),
+    which says how likely that is; None where it is not as ``sure``, or nothing tells."""
     return None if margin is None or not abs(margin) >= sure else int(margin < 0)
 
 
@@ -50,7 +50,7 @@ class Role(IntEnum):
     """What a face is to a finding."""
 
     WRONG = 0
-    """The stray, a member of the second group of a mixed folder, the face that a photo is told for, or one without a label."""
+    """The stray, a member of the second group of a mixed folder, the face for which a photo is reported, or one without a label."""
     COPY = 1
     """A copy of a photo; all but the first may be dropped."""
     EXAMPLE = 2

@@ -46,7 +46,7 @@ def rows_of(wanted: Int64Array, keys: Int64Array) -> Int64Array:
 def run_starts(ordered: NDArray[np.integer], *more: NDArray[np.integer]) -> Int64Array:
     """Where each run of equal numbers begins in ``ordered`` (n,), which is sorted: places (r,) int64, none where it is empty.
 
-    With ``more`` (n,) each, a run is of rows that are equal in all.
+    With ``more`` (n,) each, a run holds rows that are equal in all of them.
     """
     fresh = np.ones(len(ordered), bool)
     fresh[1:] = ordered[1:] != ordered[:-1]
@@ -56,7 +56,7 @@ def run_starts(ordered: NDArray[np.integer], *more: NDArray[np.integer]) -> Int6
 
 
 def run_lengths(starts: Int64Array, count: int) -> Int64Array:
-    """How long the runs (r,) int64 are into which ``count`` numbers fall, where they begin at ``starts`` (r,)."""
+    """The lengths (r,) int64 of the runs into which ``count`` numbers fall, where these begin at ``starts`` (r,)."""
     return np.diff(starts, append=count)
 
 
@@ -89,7 +89,7 @@ def best_of_runs(
 
 
 def are_distinct(keys: NDArray[np.integer]) -> bool:
-    """Whether no number is there twice among ``keys`` (n,)."""
+    """Whether no number occurs twice in ``keys`` (n,)."""
     if len(keys) < 2:
         return True
     low, high = int(keys.min()), int(keys.max())

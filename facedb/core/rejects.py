@@ -1,7 +1,7 @@
 """Why a file did not become a face: every code that the reject ledger knows, defined once.
 
 A code is stable: it is stored in the database, filtered on and counted. The sentence beside it is the meaning that
-``facedb rejects`` prints; the detail of a single case comes from whoever found it.
+``facedb rejects`` prints; the detail of a single case comes from the code that found it.
 """
 
 from __future__ import annotations

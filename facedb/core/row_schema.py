@@ -50,7 +50,7 @@ _KINDS: dict[Any, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class As:
-    """Annotates a field whose column has another ``name`` than the attribute, or comes from an expression of its view."""
+    """Annotates a field whose column is not called like the attribute but ``name``, or comes from an expression of its view."""
 
     name: str | None = None
     sql: LiteralString | None = None

@@ -122,7 +122,7 @@ def _files(directory: Path) -> list[Path]:
 
 def _personal(kind: Literal["data", "config"]) -> Path | None:
     """A directory of the user; None for a user without a home, as in some containers."""
-    # Loaded where it is asked: help needs no settings.
+    # Imported only here: help needs no settings.
     import platformdirs
 
     place = platformdirs.user_data_path if kind == "data" else platformdirs.user_config_path

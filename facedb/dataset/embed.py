@@ -220,7 +220,7 @@ def embed(
 def _write(
     model: ModelRow, group: Sequence[ImageResult], begun_with: Mapping[int, bytes | None], conn: Connection
 ) -> None:
-    """Write a group of results, but for images that are not any more what the run began with."""
+    """Write a group of results, except for images that have changed since the run began."""
     # Another process may have ingested other bytes under the same path meanwhile: those stay pending.
     valid = pending_rows.unchanged(conn, begun_with)
     embedding_rows.write_results(conn, model, [result for result in group if result.image_id in valid])

@@ -165,7 +165,7 @@ def jsonb(value: Mapping[str, Any] | None) -> Jsonb | None:
 
 
 def forget_rejects(conn: Connection, image_ids: Sequence[int]) -> None:
-    """Let every model look again at images that it could make nothing of."""
+    """Let every model try those images again that it could not use."""
     if image_ids:
         conn.execute(SQL["forget_rejects"], {"image_ids": list(image_ids)})
 

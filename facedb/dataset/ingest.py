@@ -98,12 +98,12 @@ def ingest(
         for remark in remarks:
             reporter.say(f"{display(home.place)}: {remark}")
         contract = _contract(home, contract)
-        # A format that gave nothing may have been taken for another one.
+        # A source that gave nothing may be of another format than the one recognised.
         as_before = known is not None and known.usable and source_format == "auto"
         if known is not None and allow_empty and not os.path.lexists(home.place):
             source: Source = _Nothing(known.format, Path(known.root))
         else:
-            # Whoever names a contract wants the embeddings of a table that has images as well.
+            # A user who names a contract wants the embeddings of a table that also has images.
             asked = replace(chosen, vectors=chosen.vectors or contract is not None)
             source = open_source(home.place, known.format if known is not None and as_before else source_format, asked)
         dataset_id = dataset_rows.add_dataset(conn, home.dataset) if known is None else known.dataset_id
@@ -178,7 +178,7 @@ def ingest(
 
 
 def _drop_if_empty(conn: Connection, source_id: int, dataset_id: int) -> None:
-    """Leave nothing of a source that gave nothing, unless another ingest has taken it up since this one lost its connection."""
+    """Remove a source that gave nothing, unless another ingest has taken it up since this one lost its connection."""
     if source_rows.lock_source(conn, source_id):
         source_rows.drop_if_empty(conn, source_id, dataset_id)
 

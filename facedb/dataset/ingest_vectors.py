@@ -26,7 +26,7 @@ DETECTION = "given"
 
 @dataclass(frozen=True, slots=True)
 class VectorOutcome:
-    """What a batch came to: the keys of its images, how many rows are new, changed, named before, and rejected."""
+    """The outcome of a batch: the keys of its images, how many rows are new, changed, named before, and rejected."""
 
     image_ids: Int64Array
     new: int
@@ -53,7 +53,8 @@ def given_model(conn: Connection, name: str, dim: int) -> ModelRow:
 
 @dataclass(frozen=True, slots=True)
 class PreparedVectors:
-    """A batch of n with all that takes no database: rows that go to it as they are, and ``refused``, which the table cannot hold.
+    """A batch of n with everything that can be prepared without the database: rows that go to it as they are, and ``refused``, which the
+    table cannot hold.
 
     ``hashes`` are SHA-256 of the vectors as they came, ``line_ends`` those of `vector_rows.line_ends`, ``unit`` float32 (n, d),
     ``norms`` float32 (n,) and ``usable`` bool (n,) those of `normalise`.
@@ -68,7 +69,7 @@ class PreparedVectors:
     usable: NDArray[np.bool_]
 
     def take(self, rows: NDArray[np.int64]) -> PreparedVectors:
-        """The same of some rows of the batch, in the order of ``rows``."""
+        """The same for some rows of the batch, in the order of ``rows``."""
         hashes, ends = [self.hashes[k] for k in rows], [self.line_ends[k] for k in rows]
         unit, norms, usable = self.unit[rows], self.norms[rows], self.usable[rows]
         return PreparedVectors(self.batch.take(rows), self.refused, hashes, ends, unit, norms, usable)

@@ -1,6 +1,6 @@
 """What models there are: contracts in the database, files in the models folder, and what is on offer.
 
-Loads no model and no NumPy, so that a list of models is up at once.
+Loads no model and no NumPy, so that a list of models appears at once.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ SQL = load("dataset", "outcomes")
 def count_outcomes(db: Database) -> bool:
     """Count the outcomes of all files anew if anything changed; says whether it did.
 
-    Where this is left out the views of schema ``bi`` count by themselves, right and slowly. All is counted in one snapshot:
+    Where this is not called, the views of schema ``bi`` count by themselves, correctly and slowly. All is counted in one snapshot:
     what commits meanwhile leaves its mark for the next time.
     """
     # The lock comes before the snapshot, or two that count at once would undo each other's marks; it is held by a transaction

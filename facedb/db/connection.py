@@ -134,7 +134,7 @@ def translated(dsn: str) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
-            # Not the server's word but a mistake in the program, whose traceback is worth more than a sentence.
+            # Not an error of the server but a mistake in the program, whose traceback is worth more than a sentence.
             raise
         raise translate(error, dsn) from error
     except UnicodeEncodeError as error:
@@ -191,13 +191,13 @@ def _without_secrets(said: str, dsn: str) -> str:
     known = conninfo(dsn)
     for secret in (known.get("password"), known.get("sslpassword"), os.environ.get("PGPASSWORD")):
         if secret:
-            # A password of a letter or two is in every other word: put out there too, it would be read off the gaps.
+            # A password of a letter or two is part of every other word: blotted out there too, it could be read from the gaps.
             whole = re.escape(secret) if len(secret) > 5 else rf"(?<!\w){re.escape(secret)}(?!\w)"
             said = re.sub(whole, "***", said)
     return " ".join(said.split()).rstrip(".")
 
 
 def _from_environment() -> str:
-    """A reminder that variables of libpq have a say in a connection."""
+    """A reminder that variables of libpq also affect a connection."""
     found = libpq_variables()
     return f" (the environment sets {', '.join(found)})" if found else ""

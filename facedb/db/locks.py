@@ -47,7 +47,7 @@ def claim(conn: Connection, *name: object, shared: bool = False) -> Claim:
 
 
 def once_free(held: Callable[[], Held]) -> Held:
-    """What holds still after as long as a server may take to give up the locks of a process that was killed; falsy once nothing does."""
+    """What still holds after the time that a server may take to release the locks of a killed process; falsy once nothing does."""
     until = time.monotonic() + _PATIENCE_SECONDS
     while (found := held()) and time.monotonic() < until:
         time.sleep(_EVERY_SECONDS)

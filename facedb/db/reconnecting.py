@@ -1,8 +1,8 @@
 """Work that outlives its connection: units, each one transaction, run whole and again where the server went away.
 
-A unit that failed before its commit left nothing behind, so it is simply run again. Where the connection is lost during
-the commit, nobody heard the answer; the server remembers by the number of the transaction whether it counts, and the unit
-is run again only where it does not. What belongs to a session (locks, temporary tables) is made again after a reconnect.
+A unit that failed before its commit left nothing behind, so it is simply run again. Where the connection is lost during the commit, the
+answer is lost too; the server remembers by the number of the transaction whether it was committed, and the unit is run again only where
+it was not. What belongs to a session (locks, temporary tables) is made again after a reconnect.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Row = TypeVar("Row")
 RECONNECT_SECONDS = 60.0
 _TRIES = 6
 _EVERY_SECONDS = 0.25
-# Longer than this nobody who leaves waits for what others hold.
+# On its way out a process waits no longer than this for what others hold.
 _END_SECONDS = 2.0
 _LOST = ("08", "57P", "25P03")
 # What a server says that refuses a connection now and may take it in a moment.
@@ -89,7 +89,7 @@ class Work:
         raise AssertionError  # pragma: no cover - the last try raises
 
     def _recovers(self, error: psycopg.Error | FacedbError, last: int) -> bool:
-        """Make ready for another try; False where there is no use in it."""
+        """Get ready for another try; False where that would be of no use."""
         cause = error if isinstance(error, psycopg.Error) else error.__cause__
         if not isinstance(cause, psycopg.Error) or last == _TRIES:
             self._roll_back()
@@ -125,7 +125,7 @@ class Work:
     def part(self, act: Callable[[Connection], object]) -> None:
         """Do a last thing on the way out, whatever became of the connection; what it changes is committed, and it waits for nobody.
 
-        Where the server is gone it is left undone, without a word: an error is on its way already, or nobody is to be kept.
+        Where the server is gone it is left undone, without a word: an error is on its way already, or nobody is to be held up.
         """
         try:
             self._last(act)

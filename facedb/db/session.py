@@ -80,7 +80,7 @@ def settle(conn: Connection) -> None:
     """Set what facedb relies on."""
     row = conn.execute(SQL["settle"], {"token": _token(conn)}).fetchone()
     if row is not None and row[0] != conn.info.backend_pid:
-        # Somebody else speaks to the server for us. Statements that it prepared for others must never be met.
+        # A pooler speaks to the server for us. Statements that it prepared for others must never be met.
         conn.prepare_threshold = None
 
 

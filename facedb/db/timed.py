@@ -1,4 +1,4 @@
-"""Statements with their names and times, for whoever turns on the log of SQL; never with their parameters."""
+"""Statements with their names and times, for the log of SQL where it is turned on; never with their parameters."""
 
 from __future__ import annotations
 

@@ -17,6 +17,9 @@ from facedb.embedding import cuda
 from facedb.embedding.model_files.model_hash import model_files
 
 PROVIDERS: Final = ("auto", "cpu", "cuda")
+LIMIT_S: Final = 30.0
+"""A run of one picture that takes longer than this many seconds is assumed never to end."""
+
 # While a graph is loaded its weights are there twice; the runtime itself, and what one photo needs of a detector and a model.
 _SESSION_BYTES: Final = 64 << 20
 _DTYPES: Final = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}

@@ -60,7 +60,7 @@ _NONE = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float
 
 
 class Flagged(Protocol):
-    """The flagged pairs of a gallery, part by part, as often as one likes; there is always a part, if an empty one."""
+    """The flagged pairs of a gallery, part by part, as often as needed; there is always at least one part, if an empty one."""
 
     def __iter__(self) -> Iterator[Pairs]:
         """All pairs in parts, in any order."""

@@ -21,7 +21,7 @@ PEEL_SHARE = 0.45
 MISFILED = 0.05
 """Where the scores of the cores say that the genuine end lies so much higher, the folders are taken apart once more: chosen by hand."""
 ROUGHLY = 1_000_000
-"""So many pairs of cores tell which of two halves of a folder is at home; all are measured once that is settled."""
+"""This many pairs of cores tell which of two halves of a folder is at home; all are measured once that is settled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Homes: of a photo that lies in two folders, which of the two its face fits.
+"""Homes: which of the two folders that a photo lies in its face fits.
 
 Either folder may be the right one, or both, where they are one person, or neither. The face is compared with the other photos of both
 folders, those that are copies across folders left out: where it fits, its score is what faces of one person have, else what chance gives

@@ -15,7 +15,7 @@ BASE: Final = 0.5
 STEEPNESS: Final = 0.6
 """The standard deviations of the base, and of the logarithm of the slope, before anybody said anything: assumptions, not measured."""
 SLIPS: Final = 0.02
-"""How many answers are a slip of whoever gave them: an assumption, not measured. Without it one denial of what is said to be wrong once
+"""The share of answers that are slips: an assumption, not measured. Without it one denial of what is said to be wrong once
 in ten thousand would weigh more than dozens of agreements."""
 _LEAST: Final = 1.0 - SUREST
 _BASES: Final = np.linspace(-3.0, 3.0, 61)[:, None]

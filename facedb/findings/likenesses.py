@@ -25,9 +25,9 @@ from facedb.join.score import pair_scores
 BELOW_AT_MOST = 0.9
 """A merge that no flagged pair speaks for is one to look at: names do not make it certain."""
 TOLD_FROM = 0.1
-"""Pairs that only their names led to are told from this confidence on."""
+"""Pairs found by their names alone are reported from this confidence on."""
 CHANCE_AT_MOST = 0.1
-"""And where, among all pairs whose names agree, at most so many are to be expected to score as high by chance."""
+"""And only where at most this many of all pairs whose names agree are expected to score as high by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Likeness:
 
 def compare_cores(parts: Folders, who: Persons, odds: TwoGroups, seen: Company, flagged: Iterable[Pairs]) -> Likeness:
     """Roll ``flagged`` pairs, those of a link in one part, up to links and compare the cores of their two folders."""
-    # What is told of the likeness of two cores does not rest on the middles of whole folders.
+    # The likeness of two cores does not rest on the mean vectors of whole folders.
     links = roll_up(None, parts, between(parts, flagged))
     a, b = np.searchsorted(parts.labels, links.identity_a), np.searchsorted(parts.labels, links.identity_b)
     sameness = who.core_sameness(a, b)

@@ -20,7 +20,8 @@ from facedb.findings.strays import find_mixed, find_strays
 from facedb.join.gallery import Gallery
 
 _SLACK = 0.05
-"""A flagged pair may score so much less than a face does at home on average, and its folder is still looked at: chosen by hand."""
+"""A folder is looked at where a flagged pair with it scores at most this much less than a face does at home on average: chosen by
+hand."""
 
 
 def find_misplaced(
@@ -32,7 +33,7 @@ def find_misplaced(
 ) -> tuple[FindingTable, FindingTable]:
     """Strays and mixed folders: of the faces beside cores, and of the faces inside that fit another core much better.
 
-    ``copies`` are told already; ``sharpness`` (n,) is as `find_strays` takes it.
+    ``copies`` are reported already; ``sharpness`` (n,) is as `find_strays` takes it.
     """
     parts, peeled, who, odds = study.parts, study.peeled, study.who, study.odds
     asides = find_asides(gallery.vectors, parts, who, peeled.group)
@@ -96,7 +97,7 @@ def _nearest(parts: Folders, flagged: Flagged, rows: Int64Array, other: Int64Arr
 
 
 def _copies_across(gallery: Gallery, peeled: Peeled, copies: FindingTable) -> NDArray[np.bool_]:
-    """Faces beside a core whose file is in another folder too: told as a duplicate, not as a stray as well."""
+    """Faces beside a core whose file is in another folder too: reported as a duplicate, not as a stray as well."""
     across = (copies.identity_b >= 0) & (copies.confidence >= EQUAL)
     copied = whole_images(gallery, copies.member_row[across[copies.member_finding]])
     copied &= peeled.group != 0

@@ -29,7 +29,7 @@ BLURRED: Final = 1.1
 """Faces below this sharpness (per cent, see `facedb.embedding.pictures.quality`) are blurred: of 20 photos each of orl, dlib_johns,
 deepface_celebs and lfw_dev the least sharp had 1.2; blurred by 2 % of the face's size the sharpest had 1.1."""
 DOUBTED: Final = 0.05
-"""A photo of several people is told where the doubt in the face taken reaches this, or somebody else in it is about as large."""
+"""A photo of several people is reported where the doubt in the face taken reaches this, or somebody else in it is about as large."""
 _MOST: Final = 0.9
 
 

@@ -58,7 +58,7 @@ class Case:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The identities that it is about, or what is said in their place where there are none."""
+        """The identities that it is about, or the words that stand in their place where there are none."""
         a = self.identity_a or ("a new person" if self.kind == "newcomer" else "no label")
         return (a,) if self.identity_b is None else (a, self.identity_b)
 

@@ -59,7 +59,7 @@ _SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".npz": "n
 class ExportOptions:
     """What to export: of one ``dataset`` or all, of one ``scan`` (default: the newest), under a ``model`` (the one used last).
 
-    ``as_is`` leaves decisions out; ``auto`` takes certain findings for decided; ``force`` replaces a file;
+    ``as_is`` leaves decisions out; ``auto`` treats certain findings as decided; ``force`` replaces a file;
     ``without_leaks_of`` leaves out of a list (or .rec) the people and photos that this other dataset has as well; ``raw``: cells of a
     csv as they are, also where a spreadsheet would run them.
     """
@@ -149,7 +149,7 @@ def _write(db: Database, what: str, path: Path, chosen: str, options: ExportOpti
 
 
 def _dataset_meant(db: Database, scan_id: int | None, reporter: Reporter) -> str | None:
-    """The one dataset that the scan covers (default: the newest), said aloud where there are others; None: all of them."""
+    """The one dataset that the scan covers (default: the newest), with a remark where there are others; None: all of them."""
     with db.connection() as conn:
         names = {key: name for name, key in dataset_rows.datasets(conn)}
         covered: Sequence[int] = ()
@@ -238,7 +238,7 @@ def cleaned(conn: Connection, options: ExportOptions) -> tuple[list[tuple[Planne
             else:
                 chosen.append((image, names[identity] if identity in names else _name(conn, identity)))
     if not any(image.identity_id for image in there):
-        # Nobody gave labels, so that there is none is no reason to leave an image out.
+        # Nobody gave labels, so the lack of one is no reason to leave an image out.
         chosen, without_label = [(image, "") for image in without_label if image.id not in leaks.images], []
     left_out = {
         "by decisions": decided,

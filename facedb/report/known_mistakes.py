@@ -32,7 +32,7 @@ class Standing:
 
 
 def listed(conn: Connection, scan_id: int, file: Path) -> Standing:
-    """The mistakes of a list that people made; whatever else findings name is none. Raises InputError for a bad list."""
+    """The mistakes of a list that people made; anything else that findings name is not one. Raises InputError for a bad list."""
     return Standing(tuple(truth.items(conn, scan_id, file)[0]), ())
 
 

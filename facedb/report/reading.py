@@ -97,7 +97,7 @@ def faces(
 def rejects(
     db: Database, *, dataset: str | None, code: str | None, ignored: bool, limit: int | None
 ) -> Iterator[Iterator[tuple[Any, ...]]]:
-    """The values of `Reject` rows, streamed while the block is open; raises UsageError for a code that there is not."""
+    """The values of `Reject` rows, streamed while the block is open; raises UsageError for a code that does not exist."""
     _check_code(code)
     with closing(db.open()) as conn, translated(db.dsn):
         find_datasets(conn, [dataset])

@@ -1,6 +1,6 @@
 """A list of mistakes that people made, to grade findings against: a CSV with the columns of `facedb findings`.
 
-``class`` (merge, stray, duplicate or mixed; rows of the other classes name no mistake in the labels and are passed over),
+``class`` (merge, stray, duplicate or mixed; rows of other classes name no mistake in the labels and are skipped),
 ``identity_a``, ``identity_b`` and ``images`` (paths, as a JSON list or separated by semicolons). A merge needs both identities, a stray
 its image, a duplicate two images or more (and no identity where they have no label), a mixed folder its identity. So the output of
 ``facedb findings --format csv``, with the wrong rows deleted and the missing ones added, is such a list.

@@ -18,7 +18,7 @@ Label = int | None
 
 
 def home(a: Label, b: Label, margin: float | None, labels: Collection[Label], sure: float = LIKELY) -> Label:
-    """Which of the identities ``a`` and ``b`` copies in the folders of both are of, by the ``margin`` of their finding (see
+    """Which of the identities ``a`` and ``b`` copies that lie in the folders of both belong to, by the ``margin`` of their finding (see
     `facedb.core.finding.side_at_home`); None: that cannot be told, or none of them is there any more (``labels``)."""
     side = None if b is None else side_at_home(margin, sure)
     found = None if side is None else (a, b)[side]

@@ -178,9 +178,9 @@ def images_of_identities(conn: Connection, ids: Sequence[int]) -> list[PlannedIm
     return _images(conn, "of_identities", {"ids": list(ids)})
 
 
-def unusable_files(conn: Connection, ids: Sequence[int]) -> list[tuple[str, int]]:
-    """Identities that have files which are no usable images, and how many."""
-    return [(from_text(row[0]), int(row[1])) for row in conn.execute(SQL["unusable_files"], {"ids": list(ids)})]
+def unusable_files(conn: Connection, ids: Sequence[int]) -> list[tuple[int, str, int]]:
+    """Identities (key and name) that have files which are no usable images, and how many."""
+    return [(row[0], from_text(row[1]), row[2]) for row in conn.execute(SQL["unusable_files"], {"ids": list(ids)})]
 
 
 def images_of_dataset(conn: Connection, dataset: str | None) -> list[PlannedImage]:

@@ -9,18 +9,13 @@ of rows, no vector and no name. The audit keeps keys and counts.
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from facedb.core.counting import counted
-from facedb.core.errors import ConflictError, InputError, NotFoundError
-from facedb.core.files.file_digest import digest
+from facedb.core.errors import ConflictError, NotFoundError
 from facedb.core.files.paths import display, from_text, to_text
 from facedb.core.finding import LIKELY
 from facedb.dataset.names import find_datasets
@@ -29,14 +24,12 @@ from facedb.db import audit
 from facedb.db.connection import Connection, Database
 from facedb.db.locks import alone
 from facedb.db.queries import load
-from facedb.db.server import process
-from facedb.db.server.account import server_log
 from facedb.db.upkeep.wipe import wipe
 from facedb.db.wait import Say
+from facedb.review import forgotten_files
 from facedb.review.people import find_identity
 from facedb.review.verdicts import below_roots
 from facedb.scan import retention
-from facedb.scan.faces.gallery import cache_folder
 from facedb.scan.tiles import chunks
 from facedb.scan.tiles.chunks import Folder
 
@@ -45,7 +38,6 @@ SQL = load("review", "forget")
 Kind = Literal["identity", "image", "dataset"]
 
 _NAMED = 5
-_GALLERY = re.compile(r"\d+-\d+-\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +102,23 @@ def forget(
     with db.connection() as conn:
         alone(conn, "bring back what goes")
         done = _rows(conn, subject)
-        caches = list(_caches(conn, home, done.models))
+        caches = list(forgotten_files.caches(conn, home, done.models))
         counts = replace(done.counts, caches=len(caches) + len(done.chunks))
         if done.elsewhere:
             say(_said(done.elsewhere))
-        there = _files(conn)
+        there = forgotten_files.files(conn)
         if files and yes:
-            counts = replace(counts, files=sum(_delete(*file) for file in there))
-            there = _files(conn)
-        counts = replace(counts, files_left=sum(_is_there(*file) for file in there))
+            counts = replace(counts, files=sum(forgotten_files.delete(*file) for file in there))
+            there = forgotten_files.files(conn)
+        counts = replace(counts, files_left=sum(forgotten_files.is_there(*file) for file in there))
         if not yes:
             conn.rollback()
             return counts
         for folder in done.chunks:
             folder.remove()
-        # The images are gone with everything that hangs on them only now: the files had to be found before.
+        # Only now do the images go, with everything that hangs on them: their files had to be found first.
         _finish(conn, subject, done, counts)
-    _remove_all(caches, home)
+    forgotten_files.remove_all(caches, home)
     count_outcomes(db)
     for line in wipe(db, say):
         say(line)
@@ -143,7 +135,7 @@ def _said(paths: Sequence[str]) -> str:
 
 def finish(db: Database, *, home: Path | None, say: Say) -> None:
     """Go on with a wipe that was interrupted after its rows were deleted."""
-    _remove_all(_everything_cached(home), home)
+    forgotten_files.remove_all(forgotten_files.everything_cached(home), home)
     for line in wipe(db, say):
         say(line)
 
@@ -249,83 +241,3 @@ def _meant(conn: Connection, subject: Subject) -> tuple[int, list[int]]:
             f"{display(subject.name)!r} is in {rows[0][1]} and in {rows[-1][1]}: name one with --dataset."
         )
     return rows[0][0], [key for key, _ in rows]
-
-
-# Files and caches ------------------------------------------------------------------------------------------------------
-
-_File = tuple[str, str, bool, bytes]
-
-
-def _files(conn: Connection) -> list[_File]:
-    rows = conn.execute(SQL["files"])
-    return [(from_text(root), from_text(path), inside, bytes(sha)) for root, path, inside, sha in rows]
-
-
-def _is_there(root: str, path: str, _inside: bool, _sha256: bytes) -> bool:
-    return os.path.lexists(Path(root) / path)
-
-
-def _delete(root: str, path: str, inside: bool, sha256: bytes) -> bool:
-    """Delete a file that is one image and still the one that was ingested; its folder too when nothing is left in it."""
-    file = Path(root) / path
-    top = Path(root).resolve()
-    if inside or not file.parent.resolve().is_relative_to(top):
-        return False
-    try:
-        if digest(file) != sha256:
-            return False
-        file.unlink()
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise InputError(
-            f"{display(str(file))} cannot be deleted ({error.strerror}); nothing is forgotten yet: make it deletable, then run this again."
-        ) from error
-    with suppress(OSError):
-        if file.parent.resolve() != top:
-            file.parent.rmdir()
-    return True
-
-
-def _caches(conn: Connection, home: Path | None, models: Sequence[int]) -> Iterator[Path]:
-    """What facedb keeps beside the database of these vectors and photos: galleries, small pictures, contact sheets, logs of earlier runs.
-
-    All but the galleries of other contracts, so that nothing that is kept one day is left out here.
-    """
-    if home is None:
-        return
-    there = {cache_folder(conn, home / "cache", model) for model in models}
-    for place in sorted((home / "cache").glob("*")):
-        if place in there or not _GALLERY.fullmatch(place.name):
-            yield place
-    if (home / "logs").is_dir():
-        yield home / "logs"
-
-
-def _everything_cached(home: Path | None) -> Iterator[Path]:
-    if home is not None:
-        yield from (place for place in (home / "cache", home / "logs") if place.is_dir())
-
-
-def _remove_all(places: Iterable[Path], home: Path | None) -> None:
-    """The caches at ``places``, and what the embedded server of ``home`` wrote in its log, where errors may have named somebody."""
-    for place in places:
-        _remove(place)
-    if home is not None:
-        process.empty(server_log(home))
-
-
-def _remove(place: Path) -> None:
-    try:
-        # A cache that was put on another disk: what counts is what lies there, but for links from there, and the link is the user's.
-        for part in list(place.iterdir()) if place.is_symlink() and place.is_dir() else [place]:
-            if part.is_dir() and not part.is_symlink():
-                shutil.rmtree(part)
-            else:
-                part.unlink()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise InputError(
-            f"{display(place)} may hold what was forgotten and cannot be deleted ({error.strerror}); delete it by hand."
-        ) from error

@@ -1,11 +1,11 @@
-"""What a scan needs of memory, computed before its work: a refusal with the numbers, rather than an end by the kernel halfway."""
+"""What a scan needs of memory, computed before its work: a refusal with the numbers, rather than being killed by the kernel halfway."""
 
 from __future__ import annotations
 
 from facedb.core.machine import memory
 
 _LEAST_BYTES = 40 << 20
-"""What a scan of any size takes: libraries of engines cannot even be loaded in less, and say so in words that help nobody."""
+"""What a scan of any size takes: in less, the libraries of engines cannot even be loaded, and fail with messages that help nobody."""
 
 _WORK_BYTES = 60 << 20
 """What tiles, samples and libraries that are loaded late take (51 MB of 16,000 x 512, less of larger ones: `tests/bench/README.md`) ..."""
@@ -19,7 +19,7 @@ _WORKER_BYTES = 96 << 20
 """What a worker takes beside its faces: a tile of 120,000 x 256 came to 250 MB in all."""
 
 PAIR_BYTES = 256
-"""What a flagged pair takes while somebody thinks about it; 12 while it waits."""
+"""What a flagged pair takes while findings are made of it; 12 while it waits."""
 _LINK_BYTES = 320
 """A link and the findings of links: 575 MB of 13.0 million pairs, a million at once, in 942 thousand links, 567 of 1.5 in 1,019."""
 

@@ -133,7 +133,7 @@ def _lock(loading: Loading, threshold: float, conn: Connection) -> None:
 def _study(gallery: Gallery, studied: Future[FolderStudy | None], searched: Event) -> Distributions | None:
     """What labels tell of the folders, put into ``studied``, then, once the search is over, the scores under them; None without labels.
 
-    One thread does both, so that it ends soon, whatever it is at, where nobody wants it any more.
+    One thread does both, so that it ends soon, whatever it is doing, once nobody needs it.
     """
     try:
         unlabelled = len(gallery) > 0 and gallery.identity_ids[0] < 0
@@ -203,7 +203,7 @@ class _Run:
                 opened,
             )
             if alone:
-                # These engines want the threads of BLAS that were taken from it here.
+                # These engines need the threads of BLAS, which were limited here.
                 measuring.result()
             else:
                 leader.search(pause)
@@ -235,7 +235,7 @@ class _Run:
         compared = self._compared
         strangers = self._look_outside() if studied is not None and len(compared.outside) else None
         mine = self._plan.scan_id is None and self._work.unit(leader.did_all) and not self._options.links_only
-        # The server indexes the pairs while this process thinks about them.
+        # The server indexes the pairs while this process makes findings of them.
         with one_blas_thread(), Aside(partial(self._index, ledger.scan_id) if mine else lambda: None) as indexing:
             beside, names = Beside(scores, indexing.result), self._options.names
 

@@ -67,7 +67,7 @@ def search(
     """
     try:
         with image.open("rb") as file:
-            # A device has no end.
+            # A device could be read without end.
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise cannot_read(str(image), error) from error

@@ -21,7 +21,7 @@ def pattern(globs: Sequence[str]) -> re.Pattern[str]:
     """Return the expression that finds what ``globs`` name in a relative path.
 
     A glob without ``/`` names a file or folder anywhere (``thumb_*``, ``@old``), one with ``/`` a path from the root
-    (``ann/2019/*``); ``*`` and ``?`` stop at ``/``, ``**`` does not. A folder stands for all below it. Case counts.
+    (``ann/2019/*``); ``*`` and ``?`` stop at ``/``, ``**`` does not. A folder stands for all below it. Upper and lower case differ.
     Raises UsageError for a glob that names nothing.
     """
     parts = []

@@ -9,7 +9,7 @@ from pathlib import Path
 def below(root: Path, given: str) -> str | None:
     """Return ``given`` (absolute, or relative to ``root``) relative to ``root``, with ``/``; None where it leads out.
 
-    ``.``, ``..`` and double slashes are resolved by the letters, without asking the disk.
+    ``.``, ``..`` and double slashes are resolved in the text, without asking the disk.
     """
     path = os.path.normpath(given)
     if os.path.isabs(path):

@@ -16,7 +16,7 @@ _MOST = 100_000
 
 
 def is_pattern(path: Path) -> bool:
-    """Say whether ``path`` names files by a pattern; a file that has the very name is no pattern."""
+    """Say whether ``path`` names files by a pattern; where a file has exactly that name, it is no pattern."""
     text = os.fspath(path)
     return not path.exists() and (glob.has_magic(text) or _BRACES.search(text) is not None)
 

@@ -26,7 +26,7 @@ class Source(Protocol):
 
     @property
     def remarks(self) -> Sequence[str]:
-        """What a person should know of how the source was read, in sentences; complete once it was read to its end."""
+        """What a person should know about how the source was read, in sentences; complete once it has been read to its end."""
         ...
 
     def records(self) -> Iterator[ImageRecord | VectorBatch]:

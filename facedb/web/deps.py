@@ -72,7 +72,7 @@ ShortText = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_
 
 
 class Body(BaseModel):
-    """What a request may carry: nothing unknown."""
+    """The base of what a request may carry: unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 

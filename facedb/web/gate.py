@@ -1,4 +1,5 @@
-"""What stands before every request: is it for us, from us, of bearable size, from somebody who may; and what goes out with every answer.
+"""What stands before every request: is it for this page, from this page, of bearable size, from somebody who may; and the headers of
+every answer.
 
 A page on 127.0.0.1 can be reached by every site that a browser has open. So a request must name this host (else a foreign name
 was made to point here), must not come from another site, and, where it changes something, must carry the session's own token.
@@ -25,7 +26,7 @@ MAX_PHOTO = 64 * 1024 * 1024
 PHOTO_PATH = "/api/likeness/photo"
 _SAFE = ("GET", "HEAD")
 _OPEN_PATHS = ("/", "/sign-in")
-# What changes nothing although it is no GET.
+# Requests that change nothing although they are not GETs.
 _READING = ("/sign-in", "/sign-out", PHOTO_PATH)
 _HEADERS = {
     "content-security-policy": (

@@ -15,7 +15,7 @@ _KEPT = 50
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A piece of work and how far it is; ``state`` is running, done or failed, ``message`` what it came to in a sentence."""
+    """A piece of work and how far it is; ``state`` is running, done or failed, ``message`` its outcome in a sentence."""
 
     id: int
     title: str

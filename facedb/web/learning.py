@@ -38,12 +38,12 @@ class Learning:
         with self._lock:
             self._due, self._said = True, time.monotonic()
             if self._thread is None or not self._thread.is_alive():
-                # No request waits for it: the server would end that one with an error if it ended in mid-lesson.
+                # No request waits for it: the server would fail that request if it stopped during a lesson.
                 self._thread = threading.Thread(target=self._work, name="learning")
                 self._thread.start()
 
     def finish(self) -> None:
-        """Once ``closed`` is set: wait for what is due, and let it go where that takes long, as the next lesson makes up for it."""
+        """Once ``closed`` is set: wait for what is due, but not for long, since the next lesson makes up for it."""
         thread = self._thread
         if thread is None:
             return

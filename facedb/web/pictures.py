@@ -40,12 +40,12 @@ class Pictures:
         return _shown(self._thumbnails.photo(place, side))
 
     def tidy(self) -> int:
-        """Delete what was not looked at for longest until the cache is small enough; returns how many."""
+        """Delete what nobody has looked at for longest until the cache is small enough; returns how many."""
         return self._thumbnails.tidy()
 
 
 def _shown(found: Thumbnail) -> Picture:
-    """A picture that says why there is none where that is so: an answer without a picture would be an error in the browser's console."""
+    """The answer, or a picture that says why there is none: an answer without a picture would be an error in the browser's console."""
     if found.missing is None:
         return Picture(found.data, "image/jpeg")
     words = escape(TEXT[f"picture.{found.missing}"])

@@ -20,7 +20,7 @@ from facedb.web.settings import WebSettings
 def listen(host: str, port: int) -> socket.socket:
     """A socket on an address; ``port`` 0 takes any free one. Raises UsageError where it is taken or not this machine's."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio sends small answers at once only over what says that it is TCP; else each waits 40 ms for an acknowledgement.
+    # asyncio sends small answers at once only over a socket that is declared as TCP; otherwise each waits 40 ms for an acknowledgement.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -83,7 +83,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
         await super().startup(sockets)
-        # What was loaded by now stays to the end: to look through all of it for garbage would hold every answer for 40 to 150 ms.
+        # What is loaded by now stays to the end: a search for garbage through all of it would hold up every answer for 40 to 150 ms.
         gc.freeze()
         if self.started:
             self.opened()

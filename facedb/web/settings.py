@@ -16,8 +16,8 @@ LOOPBACK = "127.0.0.1"
 class WebSettings:
     """``db`` and ``cache`` as in the settings of facedb; ``host`` and ``port`` the address that is listened on.
 
-    ``password``: reviewers may also sign in with it. ``names``: further names under which the machine is reached. ``learn_after``: what was
-    said is learned from once nobody said anything for so many seconds.
+    ``password``: reviewers may also sign in with it. ``names``: further names under which the machine is reached. ``learn_after``: after
+    how many seconds without a new answer the answers are learned from.
     """
 
     db: Database

@@ -60,20 +60,22 @@ where n.verdict <> 'withdrawn'
 $$;
 comment on function facedb.verdicts_about(integer, integer[]) is 'The rows of bi.verdicts that can concern some findings of a scan, and maybe a few more.';
 
--- The same text as that of bi.findings, over those verdicts alone.
+-- The same text as that of bi.findings, over those verdicts alone, and asking of those findings alone whether they are hidden.
 do $$
 declare
     path text := current_setting('search_path');
     whole text;
+    said text;
     few text;
 begin
     -- What is on the path of whoever upgrades would be written without its schema.
     perform set_config('search_path', 'pg_catalog', true);
     whole := rtrim(pg_get_viewdef('bi.findings'::regclass), ';');
     perform set_config('search_path', path, true);
-    few := replace(whole, 'FROM bi.verdicts', 'FROM facedb.verdicts_about($1, $2) verdicts');
-    if few = whole then
-        raise exception 'bi.findings does not read bi.verdicts any more';
+    said := replace(whole, 'FROM bi.verdicts', 'FROM facedb.verdicts_about($1, $2) verdicts');
+    few := replace(said, 'FROM bi.hidden_findings h', 'FROM (SELECT * FROM bi.hidden_findings WHERE scan_id = $1 AND rank = ANY ($2)) h');
+    if said = whole or few = said then
+        raise exception 'bi.findings does not read bi.verdicts or bi.hidden_findings any more';
     end if;
     execute format(
         'create function facedb.findings_of(scan integer, ranks integer[]) returns setof bi.findings'

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from facedb.db.connection import Database
+from facedb.join.gpu import nvidia
 from tests.acceptance.world import Command, Inside, block_model, people
 
 
@@ -29,6 +30,28 @@ def test_it_names_what_changed_about_a_model_with_its_cure(facedb: Inside, tmp_p
         "is gone"
         in {row["subject"]: row["finding"] for row in facedb("doctor", "--format", "json").json}["model blocks"]
     )
+
+
+def test_a_machine_without_a_gpu_is_no_warning_and_one_whose_gpu_does_nothing_is(
+    facedb: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_gpus = ("gpu", "engine cuda", "engine faiss-gpu", "onnxruntime provider")
+
+    def states(cards: Path) -> set[str]:
+        monkeypatch.setattr(nvidia, "PCI_DEVICES", cards)
+        found = {row["subject"]: row for row in facedb("doctor", "--format", "json").json}
+        assert all(found[name]["cure"] for name in on_gpus if found[name]["state"] == "warning")
+        return {found[name]["state"] for name in on_gpus}
+
+    if nvidia.missing_driver() is None:
+        pytest.skip("there is a driver, so what works is ok with any card")
+    for name, vendor, kind in (("0", "0x8086", "0x030000"), ("1", "0x10de", "0x040300")):
+        (tmp_path / "none" / name).mkdir(parents=True)
+        (tmp_path / "none" / name / "vendor").write_text(f"{vendor}\n")
+        (tmp_path / "none" / name / "class").write_text(f"{kind}\n")
+    assert states(tmp_path / "none") == {"ok"}, "the sound of a card is no card"
+    (tmp_path / "none" / "1" / "class").write_text("0x030200\n")
+    assert states(tmp_path / "none") == {"warning"}
 
 
 def test_a_database_out_of_reach_is_a_problem_and_an_exit_code(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facedb.bench.synthetic import synthetic_gallery
-from facedb.join.blocks import plan_blocks
 from facedb.join.engine import choose_engine, open_searcher, self_test
 from facedb.join.gallery import Gallery
 from facedb.join.gpu import cuda, faiss_gpu
@@ -17,7 +16,7 @@ from facedb.join.gpu.faiss_devices import FaissRoute
 from facedb.join.gpu.half_precision_device import HalfPrecisionDevice
 from facedb.join.score import pair_scores
 from facedb.join.sieve import Sieve
-from tests.unit.join.galleries import clustered, every_pair, make_gallery, run, triples
+from tests.unit.join.galleries import clustered, every_pair, make_gallery, run, searched
 from tests.vectors import unit
 
 pytestmark = pytest.mark.gpu
@@ -58,17 +57,6 @@ def route(request: pytest.FixtureRequest) -> FaissRoute:
     if route.cuvs and "CUVS" not in faiss.get_compile_options():
         pytest.skip("this FAISS was built without cuVS")
     return route
-
-
-def found(searcher, gallery, target):
-    rows = sorted(
-        row
-        for block in plan_blocks(gallery.identity_ids, target_rows=target)
-        for hits in searcher.search(block)
-        for row in triples(hits.rows_a, hits.rows_b, hits.scores)
-    )
-    searcher.close()
-    return rows
 
 
 def test_a_gpu_engine_finds_exactly_the_pairs_of_the_definition(engine):
@@ -129,7 +117,8 @@ def test_every_faiss_route_is_exact_resident_and_streamed(route, max_bytes):
     gallery = synthetic_gallery(12_000, 512, seed=4).gallery
     searcher = faiss_gpu.open_route(gallery, Sieve(gallery, 0.4), route, max_bytes=max_bytes)
     assert self_test("faiss-gpu", searcher, gallery) <= searcher.epsilon
-    assert found(searcher, gallery, 5_000) == run(gallery, 0.4, "int8", target_rows=5_000)
+    assert searched(searcher, gallery, 5_000) == run(gallery, 0.4, "int8", target_rows=5_000)
+    searcher.close()
 
 
 @pytest.fixture(params=["int8", "float16"])
@@ -153,7 +142,8 @@ def test_cuda_is_exact_when_the_buffer_overflows_and_the_gallery_is_streamed(kin
     gallery = synthetic_gallery(12_000, dim, seed=4).gallery
     searcher = cuda.open_devices(gallery, Sieve(gallery, 0.4), kind, max_bytes=max_bytes, capacity=capacity)
     assert self_test("cuda", searcher, gallery) <= searcher.epsilon
-    assert found(searcher, gallery, 5_000) == run(gallery, 0.4, "int8", target_rows=5_000)
+    assert searched(searcher, gallery, 5_000) == run(gallery, 0.4, "int8", target_rows=5_000)
+    searcher.close()
 
 
 def test_adversarial_vectors_are_found_by_both_ways(kind):
@@ -164,7 +154,8 @@ def test_adversarial_vectors_are_found_by_both_ways(kind):
     gallery = make_gallery(unit(np.concatenate([signs, axes, axes + 1e-4])), np.arange(1_400) // 2)
     for threshold in (0.0, 0.5, 1.0 - 1e-7):
         searcher = cuda.open_devices(gallery, Sieve(gallery, threshold), kind)
-        assert found(searcher, gallery, 300) == every_pair(gallery, threshold)
+        assert searched(searcher, gallery, 300) == every_pair(gallery, threshold)
+        searcher.close()
 
 
 def test_a_gallery_that_int8_codes_blur_is_searched_in_float16_and_says_so():
@@ -176,4 +167,5 @@ def test_a_gallery_that_int8_codes_blur_is_searched_in_float16_and_says_so():
     gallery = Gallery(vectors, np.arange(2_000), np.arange(2_000))
     searcher = open_searcher("cuda", gallery, Sieve(gallery, 0.1), 1)
     assert "too coarse" in searcher.method
-    assert found(searcher, gallery, 700) == every_pair(gallery, 0.1)
+    assert searched(searcher, gallery, 700) == every_pair(gallery, 0.1)
+    searcher.close()

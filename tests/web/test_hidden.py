@@ -130,10 +130,24 @@ def test_a_remark_on_a_plan_names_nobody_who_is_hidden(ann: Reviewer, demo_datab
             "select images from bi.findings where class = 'duplicate' and identity_b is not null order by rank limit 1"
         ).fetchone() or ((),)
         ((hidden,),) = conn.execute("select identity_id from facedb.image where path = %s", [copies[0]]).fetchall()
+        others = [row[0] for row in conn.execute("select name from facedb.identity where id <> %s limit 2", [hidden])]
+        (name,) = conn.execute("select name from facedb.identity where id = %s", [hidden]).fetchone() or ("",)
     say(demo_database, [Statement("pair", copies[0], "duplicate", copies[1])])
-    assert copies[0] in str(make_plan(demo_database).remarks)
+    a, b = others
+    chain = [
+        Statement("link", name, "same", a),
+        Statement("link", a, "same", b),
+        Statement("link", name, "different", b),
+    ]
+    say(demo_database, chain)
+
+    def named() -> list[bool]:
+        remarks = str(make_plan(demo_database).remarks)
+        return [text in remarks for text in (copies[0], "Not merged")]
+
+    assert named() == [True, True]
     hide(ann, hidden)
-    assert copies[0] not in str(make_plan(demo_database).remarks)
+    assert named() == [False, False]
     assert copies[0] in str(make_plan(demo_database, hidden=True).remarks)
 
 

@@ -43,8 +43,10 @@ def work(
     from facedb.scan.tiles.worker import WorkOptions
     from facedb.scan.tiles.worker import work as run
 
-    if (scan is None) == (not any_scan):
+    if scan is None and not any_scan:
         raise UsageError("Name the scan to work on, or give --any.")
+    if scan is not None and any_scan:
+        raise UsageError(f"Give scan {scan} or --any, not both.")
     reporter = state_of(ctx).reporter
     options = WorkOptions(engine, threads, memory << 20, lease, name, settings_from(ctx).cache)
     with database(ctx) as db:

@@ -14,7 +14,7 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0
 
 
 def digest(full_path: Path) -> bytes:
-    """SHA-256 of a file, read in pieces; raises OSError also where it turned into something that is no file of a photo."""
+    """SHA-256 of a file, read in pieces; raises OSError, also where it has turned into something that is not a regular file."""
     fd = os.open(full_path, _FLAGS)
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):

@@ -20,7 +20,7 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
 
 
 def file_kind(head: bytes) -> str | None:
-    """What a file that starts with ``head`` (64 bytes tell) is, with what to do about it, as the end of a sentence; or None.
+    """What a file that starts with ``head`` (64 bytes are enough) is and what to do about it, as the end of a sentence; or None.
 
     Only kinds that are never images, tables or arrays by themselves are known here; a zip archive may still be an ``.npz``.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 HEAD_BYTES = 64
-"""As many bytes of a file tell its format."""
+"""How many bytes of a file tell its format."""
 
 LARGEST_FILE = 1 << 30
 """Bytes of the largest image file that is read: an uncompressed photo of 350 megapixels."""
@@ -43,7 +43,7 @@ def image_format(head: bytes) -> str | None:
 
 
 def _starts_netpbm(head: bytes) -> bool:
-    # Two letters are a weak mark, so what must follow them is asked for as well: a number, a comment, or P7's keyword.
+    # Two letters are a weak mark, so what must follow them is checked as well: a number, a comment, or P7's keyword.
     if head[:1] != b"P" or head[1:2] not in b"1234567Ff" or head[2:3] not in b" \t\r\n" or len(head) < 4:
         return False
     rest = head[3:].lstrip(b" \t\r\n")

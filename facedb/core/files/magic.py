@@ -1,4 +1,4 @@
-"""The bytes by which files are known that are no images."""
+"""The first bytes of kinds of files that are not images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PAGES: Final = (b"<!doctype html", b"<html", b"<head", b"<body")
 
 
 def text_start(head: bytes) -> bytes:
-    """``head`` as the beginning of a text: in small letters, without a byte order mark and what is blank before it."""
+    """``head`` as the beginning of a text: in lower case, without a byte order mark and the white space before it."""
     return head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
 
 

@@ -2,7 +2,7 @@
 
 A file name is a row of bytes. `os.fsdecode` turns bytes that are not UTF-8 into lone surrogates, which PostgreSQL
 refuses, as it refuses NUL (names in containers may hold one). The text form keeps every ordinary name as it is and
-writes any other as ``bytes:`` with its percent-encoded bytes, so that the name on disk can always be had back.
+writes any other as ``bytes:`` with its percent-encoded bytes, so that the name on disk can always be recovered.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def to_text(path: str | os.PathLike[str]) -> str: ...
 @overload
 def to_text(path: None) -> None: ...
 def to_text(path: str | os.PathLike[str] | None) -> str | None:
-    """The text form of a path as `os.fsdecode` gives it; None of None. Raises InputError for a str that stands for no file name."""
+    """The text form of a path as `os.fsdecode` gives it; None for None. Raises InputError for a str that cannot be a file name."""
     if path is None:
         return None
     name = os.fspath(path)
@@ -44,7 +44,7 @@ def to_text(path: str | os.PathLike[str] | None) -> str | None:
 
 
 def are_plain(names: Iterable[str]) -> bool:
-    """Whether every one of ``names`` is its own text form, for certain: one look for many; False may stand for one that only looks odd."""
+    """Whether every one of ``names`` is certainly its own text form, by one check of all; False may only mean that one looks odd."""
     together = "\n".join(names)
     return _is_utf8(together) and "\0" not in together and _MARK not in together
 
@@ -59,7 +59,7 @@ def from_text(text: str) -> str: ...
 @overload
 def from_text(text: None) -> None: ...
 def from_text(text: str | None) -> str | None:
-    """What `to_text` was given."""
+    """The path that `to_text` was given."""
     if text is None or not text.startswith(_MARK):
         return text
     return unquote_to_bytes(text.removeprefix(_MARK)).decode("utf-8", "surrogateescape")

@@ -36,7 +36,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     _clear_away_killed(path)
     try:
         with _told_of_no_room(path, part), part.open("xb") as file:
-            # Whoever finds the part and gets this lock knows that its writer was killed; some file systems have no locks.
+            # A process that finds the part and gets this lock knows that its writer was killed; some file systems have no locks.
             with suppress(OSError):
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield file

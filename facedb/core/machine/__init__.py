@@ -1,1 +1,1 @@
-"""The machine below and the person in front: threads, temperature, who it is."""
+"""The machine and its user: memory, disk, threads, temperature, the login name."""

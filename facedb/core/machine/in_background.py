@@ -1,4 +1,4 @@
-"""Work beside other work: a thread whose result is asked for later, and that ends soon when nobody wants it any more."""
+"""Work beside other work: a thread whose result is asked for later, and that ends soon once nobody needs it."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def available(cgroup: Path = _CGROUP, own: Path = _OWN_GROUPS) -> int | None:
 
 
 def expect(needed: int, what: str, advice: str) -> None:
-    """Raise TooLittleMemoryError before work that takes ``needed`` bytes where they are not there."""
+    """Raise TooLittleMemoryError before work that takes ``needed`` bytes where they are not available."""
     room = available()
     if room is not None and needed > room:
         raise TooLittleMemoryError(
@@ -130,7 +130,7 @@ def _groups(cgroup: Path, own: Path) -> Iterator[tuple[int, int]]:
     inside = {controller: Path(path.lstrip("/")) for _, controller, path in (line for line in lines if len(line) == 3)}
     for files in _FILES:
         place = inside.get(files.controller, Path())
-        # A container sees its own group as the root, and the path that it is told may be that of the host.
+        # A container sees its own group as the root, and the path that it is given may be the one on the host.
         for path in dict.fromkeys([place, *place.parents, Path()]):
             found = _group(cgroup / files.controller / path, files)
             if found is not None:
@@ -145,7 +145,8 @@ def _group(folder: Path, files: _Files) -> tuple[int, int] | None:
         return None
     if not limit.isdecimal():
         return None
-    # What the kernel keeps of files it gives back when it is asked; of what was read more than once, half, as its own MemAvailable does.
+    # The kernel gives back what it caches of files when memory is needed; files read more than once count half, as in its own
+    # MemAvailable.
     kept = int(stat.get(files.cached, 0)) + int(stat.get(files.cached_twice, 0)) // 2
     return int(limit), int(limit) - int(used) + kept
 

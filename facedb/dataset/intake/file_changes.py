@@ -78,14 +78,14 @@ def row_of(
 
 
 def is_void(row: image_rows.ImageRow, before: image_rows.KnownImage) -> bool:
-    """Whether what models made of an image does not hold any more; a file that is only out of reach keeps it."""
+    """Whether what models made of an image no longer holds; a file that is only out of reach keeps it."""
     if row.sha256 != before.sha256 or _face_of(row) != _face_of(before):
         return True
     return row.status != "ready" and row.reject_code not in (*AWAY, *ALIAS_CODES)
 
 
 def differs(row: image_rows.ImageRow, before: image_rows.KnownImage) -> bool:
-    """Whether a row says anything else than the table does."""
+    """Whether a row differs from what the table holds."""
     label = before.identity_id if before.labelled_by == "person" else row.identity_id
     now = (
         row.size,

@@ -75,14 +75,14 @@ def admit_vectors(batch: VectorBatch) -> tuple[VectorBatch, list[ImageRecord]]:
 
 
 def refused_by_the_table(record: ImageRecord, why: str) -> ImageRecord:
-    """A record without anything that the table could refuse, for one that it refused all the same."""
+    """A record without anything that the table could refuse, in place of one that it refused nevertheless."""
     path, _ = _path(record.path)
     detail = f"The database cannot hold what the source says of it: {why}."
     return ImageRecord(path, None, _size(record.size), problem=rejects.problem(rejects.BAD_RECORD, detail))
 
 
 def _all_fit(names: Sequence[str]) -> bool:
-    """Whether every name fits for certain, by one look at all of them: a look at each is half the work of an ingest of vectors."""
+    """Whether every name certainly fits, by one check of all: checking each would be half the work of an ingest of vectors."""
     return _LONGEST_CHARACTER * max(map(len, names), default=0) <= NAME_BYTES and are_plain(names)
 
 

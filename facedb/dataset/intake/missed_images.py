@@ -40,7 +40,7 @@ def note_seen(conn: Connection, image_ids: Int64Array) -> None:
 
 
 def keep_below(conn: Connection, source_id: int, folders: Sequence[str]) -> int:
-    """Note everything below ``folders`` as met, as it could not be looked for; returns how many images that are."""
+    """Note everything below ``folders`` as met, because it could not be looked for; returns how many images that is."""
     if not folders:
         return 0
     prefixes = sorted({form for folder in folders for form in (f"{to_text(folder)}/", f"{escaped_text(folder)}/")})

@@ -30,7 +30,7 @@ from facedb.sources.image_bytes import ByteReader
 from facedb.sources.source import Source
 
 _MAY_REPEAT = ("list", "csv", "jsonl", "parquet", "npz", "tar")
-# Of fewer images each may well be of another person.
+# Fewer images may well each be of a different person.
 _MANY = 10
 _BATCH = 4096
 
@@ -73,7 +73,7 @@ class Intake:
 
     def run(self) -> Iterator[int]:
         """Read the source to its end, yielding how many inputs each committed batch had."""
-        # Whatever a run at the same time brings in is newer than this, and not for this one to look for.
+        # Whatever a concurrent run brings in is newer than this, so this run does not look for it.
         self._newest = self._work.unit(lambda conn: missed_images.newest_image(conn, self._source_id))
         with ByteReader() as reader, ThreadPoolExecutor() as pool:
             for batch in _read_ahead(_batches(self._source.records())):
@@ -119,7 +119,7 @@ class Intake:
     def check_usable(self, place: Path, dataset: str) -> None:
         """Raise InputError where the source was read and nothing of it can be used; its rows are there and say why."""
         failed = [code for code in self._reasons if code in rejects.REJECTED]
-        # Another name of a file that the dataset has is of use: it says so.
+        # Another name of a file that the dataset has is no failure: its row says whose name it is.
         if (
             self._ready
             or self._reasons[rejects.SAME_FILE]
@@ -236,7 +236,7 @@ class Intake:
         image_rows.insert_images(conn, self._source_id, inserts)
         image_rows.update_images(conn, updates)
         image_rows.forget_derived(conn, void)
-        # A model that came by while the file was away could only reject it.
+        # A model that ran while the file was away could only reject it.
         image_rows.forget_rejects(conn, back)
         ids = np.array([row.id for row in inserts] + [image.id for image in known.values()], np.int64)
         return _Taken(ids, len(inserts), len(void), reserved[0] if reserved else None, fresh, outcomes)

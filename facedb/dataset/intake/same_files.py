@@ -59,7 +59,7 @@ def settle_same_files(conn: Connection, dataset_id: int) -> tuple[int, int]:
 
 
 def _settled(group: Sequence[EqualFile], roots: dict[str, str | None]) -> Iterable[tuple[Change | None, str | None]]:
-    """For each file of equal bytes: how its row must change (None: not at all), and the code of a name that is none of its own."""
+    """For each file of equal bytes: how its row must change (None: not at all), and the code for a name that is not a file of its own."""
     seen = [found for file in group if (found := _look(file, roots)) is not None]
     owners: list[_Seen] = []
     for found in sorted(seen, key=lambda s: (s.file.identity_id is None, s.linked, s.file.id)):

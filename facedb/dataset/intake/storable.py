@@ -1,4 +1,4 @@
-"""Names, times and further columns that the table can hold; without NumPy, for plans ask it of every path."""
+"""Names, times and further columns that the table can hold; without NumPy, because plans check every path with it."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _NAMES_ITS_FILES = ("list", "csv", "jsonl", "parquet")
 
 
 def refuse_if_gone(conn: Connection, source: SourceRow, place: Path) -> None:
-    """Raise InputError where a known source has nothing of what is known of it any more, as when a disk is not mounted."""
+    """Raise InputError where nothing that is known of a source is there any more, as when a disk is not mounted."""
     if not source.usable:
         return
     if not os.path.lexists(place) and not _is_pattern(place):

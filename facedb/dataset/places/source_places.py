@@ -144,7 +144,7 @@ def _named(sources: list[SourceRow], old: str, wanted: str | None) -> SourceRow:
 
 
 def _root_after(source: SourceRow, place: Path) -> str:
-    """The root of a moved source: it lies to its location as it did before."""
+    """The root of a moved source, which keeps its place relative to the location."""
     if source.root == source.location:
         return str(place)
     moved = os.path.normpath(place / os.path.relpath(source.root, source.location))

@@ -22,7 +22,7 @@ from facedb.core.settings import DEFAULT_SERVICE_DIR
 
 SERVICE_DIR = DEFAULT_SERVICE_DIR
 
-# Neither Debian, systemd (its table of user ids) nor adduser hands these out.
+# Neither Debian, nor systemd (by its table of user ids), nor adduser hands these out.
 SERVICE_IDS = range(60706, 61184)
 
 

@@ -1,8 +1,8 @@
 """The embedded PostgreSQL as several facedb processes share it: the first starts it, the last one stops it.
 
 Every process that uses the server holds a shared lock on ``clients.lock`` in the home; the kernel drops it however the
-process ends. Starting and stopping happen under an exclusive lock on ``server.lock``. Whoever leaves and can turn its
-shared lock into an exclusive one was the last. A file ``keep-up`` says that the server stays (`facedb db start`).
+process ends. Starting and stopping happen under an exclusive lock on ``server.lock``. A process that leaves and can turn its shared lock
+into an exclusive one was the last. A file ``keep-up`` says that the server stays (`facedb db start`).
 A server whose last user was killed stays up until the next facedb process adopts it and leaves in order.
 """
 
@@ -23,7 +23,7 @@ from facedb.db.server.loopback import Loopback
 from facedb.db.server.postmaster import DATABASE, USER, Postmaster
 from facedb.db.wait import Say, Wait, silent
 
-# Longer than any start or stop may take.
+# Longer than any start or stop takes.
 _PATIENCE_SECONDS = 600.0
 
 

@@ -122,7 +122,8 @@ class Postmaster:
             shutil.rmtree(directory)
 
     def _let_recover(self) -> None:
-        """Give a server that recovers from a crash a moment: told to stop then, PostgreSQL 18 may stay stopping for ever."""
+        """Give a server that recovers from a crash a moment: if it is told to stop at that point, PostgreSQL 18 may never finish
+        stopping."""
         wait = Wait(self.say)
         while self.alive() and wait.on("PostgreSQL to recover before it stops") < _RECOVERY_SECONDS:
             found = read_pid_file(self.place.data)

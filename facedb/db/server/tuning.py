@@ -32,10 +32,10 @@ def server_settings() -> dict[str, str]:
         # Queries here are short or bound by I/O: compiling them costs more than it saves.
         "jit": "off",
         "log_checkpoints": "off",
-        # What a killed facedb had asked for ends soon, and with it the locks it holds.
+        # A statement of a killed facedb ends soon, and with it the locks that it holds.
         "client_connection_check_interval": "2s",
         "log_line_prefix": "%m [%p] ",
-        # An error is named and no more: keys, lines of a COPY and statements hold names and paths of people.
+        # The log names an error and nothing else: keys, lines of a COPY and statements hold names of people and paths.
         "log_error_verbosity": "terse",
         "log_min_error_statement": "panic",
     }

@@ -20,7 +20,7 @@ where l.locktype = 'advisory' and l.granted and l.objsubid = 1
 order by a.pid limit 1;
 
 -- name: at_work
--- Other sessions in which facedb may be at work here: they hold its locks. Whoever only reads can hold such a lock, and bring back nothing.
+-- Other sessions in which facedb may be at work here: they hold its locks. A session that only reads can hold such a lock, and brings back nothing.
 select distinct a.pid, a.usename, a.application_name
 from pg_locks l join pg_stat_activity a on a.pid = l.pid
 where l.locktype = 'advisory' and l.granted and a.pid <> pg_backend_pid() and has_schema_privilege(a.usesysid, 'facedb', 'usage')

@@ -15,7 +15,7 @@ grant select on all tables in schema bi to {role};
 alter default privileges in schema bi grant select on tables to {role};
 
 -- name: nothing_else
--- Whoever reads shall have nowhere to write: neither tables of its own nor large objects, which outlive what they were copied from.
+-- A reader must have nowhere to write: neither tables of its own nor large objects, which outlive what they were copied from.
 revoke temporary on database {database} from public;
 revoke execute on function lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) from public;
 

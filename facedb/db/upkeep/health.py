@@ -35,12 +35,7 @@ def look(db: Database) -> Iterator[Health]:
         yield from _server(conn, db)
         state = migrate.current(db)
         if not state.at_head:
-            found = (
-                "no schema of facedb yet"
-                if state.revision is None
-                else f"schema {state.revision}, this facedb needs {migrate.head()}"
-            )
-            yield Health("schema", "warning" if db.embedded else "problem", found, "facedb db upgrade")
+            yield _schema(state, embedded=db.embedded)
             return
         yield (
             Health("schema", "ok", f"{state.revision}, with its views")
@@ -76,6 +71,19 @@ def look(db: Database) -> Iterator[Health]:
             )
 
 
+def _schema(state: migrate.SchemaState, *, embedded: bool) -> Health:
+    """A schema that is not the one of this facedb; every command that needs it upgrades the embedded database by itself."""
+    if state.revision is None:
+        found = "no schema of facedb yet"
+    else:
+        found = f"schema {state.revision}, this facedb needs {migrate.head()}"
+        if state.revision not in migrate.revisions():
+            return Health("schema", "problem", found, "install the facedb that upgraded it, or a newer one")
+    if embedded:
+        return Health("schema", "ok", f"{found}: the next command that needs it sees to that")
+    return Health("schema", "problem", found, "facedb db upgrade")
+
+
 def _server(conn: Connection, db: Database) -> Iterator[Health]:
     before = time.time()
     row = conn.execute(SQL["server"]).fetchone()
@@ -92,9 +100,8 @@ def _server(conn: Connection, db: Database) -> Iterator[Health]:
     if vector is None and offered is None:
         yield Health("pgvector", "problem", "not on this server", f"install pgvector {least} or newer on the server")
     elif vector is None:
-        yield Health(
-            "pgvector", "warning", f"{offered} is installed but not created in this database", "facedb db upgrade"
-        )
+        # It comes with the schema, which has its own line.
+        yield Health("pgvector", "ok", f"{offered}, not created in this database yet")
     elif migrate.version(vector) < migrate.OLDEST_PGVECTOR:
         yield Health(
             "pgvector", "problem", f"{vector} may corrupt HNSW indexes on vacuum", "alter extension vector update"

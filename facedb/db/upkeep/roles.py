@@ -42,7 +42,7 @@ def _grant(connection: Connection, rights: tuple[str, ...], role: str) -> None:
     connection.add_notice_handler(lambda told: refused.append(told.message_primary or ""))
     for right in rights:
         connection.execute(sql.SQL(SQL[right]).format(**names))
-    # PostgreSQL only warns whoever may not pass a right on, and grants nothing.
+    # PostgreSQL only warns a role that may not pass a right on, and grants nothing.
     if refused:
         raise DatabaseError(
             f"{connection.info.user} may not grant these rights ({refused[0]}); connect as the owner of facedb's tables."

@@ -53,7 +53,7 @@ _SUFFIXES: Final[dict[str, tuple[str, str]]] = {
 
 
 def sentence(path: Path, fault: str) -> str:
-    """The sentence for a file that was given as a model and is none; ``fault`` is what the reader of ONNX files said.
+    """The sentence for a file that was given as a model and is not one; ``fault`` is what the reader of ONNX files said.
 
     Raises OSError where it cannot be read.
     """

@@ -27,7 +27,8 @@ _MAX_BYTES: Final = 4 << 30
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """What a pack is used for: the face model, the detector (None: there is none), the names left aside, the licence where known."""
+    """What a pack is used for: the face model, the detector (None: there is none), the names of models that are ignored, the licence
+    where known."""
 
     model: Path
     detector: Path | None

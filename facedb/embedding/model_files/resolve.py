@@ -17,8 +17,7 @@ from facedb.embedding.detection.detect import heads_of
 from facedb.embedding.detection.scrfd import NMS_IOU, SCORE_THRESHOLD
 from facedb.embedding.model_files.model_hash import weights_sha256
 from facedb.embedding.model_files.presets import KNOWN_WEIGHTS, PRESETS
-from facedb.embedding.model_files.trial import LIMIT_S
-from facedb.embedding.session import Graph, Tensor, graph_of, open_session, run_session
+from facedb.embedding.session import LIMIT_S, Graph, Tensor, graph_of, open_session, run_session
 
 KEYS: Final = ("name", "size", "layout", "colour", "mean", "std", "template", "margin", "output", "precision", "faces")
 DETECTOR_KEYS: Final = ("min_side", "max_side", "score_threshold", "nms_iou")

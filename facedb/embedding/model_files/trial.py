@@ -16,9 +16,8 @@ from typing import Any, Final
 from facedb.core.errors import ModelError
 from facedb.embedding.contract import ModelContract
 from facedb.embedding.model_files.model_hash import model_files
+from facedb.embedding.session import LIMIT_S
 
-LIMIT_S: Final = 30.0
-"""A run of one picture that takes longer is taken for one that never ends."""
 _START_S: Final = 60.0
 _MEMORY_PER_BYTE: Final = 4
 

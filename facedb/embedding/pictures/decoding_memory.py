@@ -28,7 +28,7 @@ def bytes_to_decode(opened: Image.Image, reduction: int) -> int:
 
 
 def expect_memory(opened: Image.Image, reduction: int) -> None:
-    """Raise Rejected ``too_large`` where an image takes more memory than there is, rather than be ended by the kernel at it."""
+    """Raise Rejected ``too_large`` where an image takes more memory than there is, before the kernel ends the process for it."""
     needed = bytes_to_decode(opened, reduction)
     room = memory.available() if needed > _NOT_ASKED_BELOW else None
     if room is not None and needed > room:

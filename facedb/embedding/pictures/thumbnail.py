@@ -1,4 +1,5 @@
-"""Thumbnails: a photo small and grey, to tell altered copies of it, and hashes of its turns and crops, to find them."""
+"""Thumbnails: a photo small and grey, by which altered copies are recognised, and hashes of its turns and crops, by which they are
+found."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from facedb.findings.cores.persons import Persons
 
 _SAMPLE = 512
 _UNKNOWN = 0.5
-"""What is taken for the reach of chance where fewer than three cores or faces could tell: chosen by hand."""
+"""The assumed reach of chance where there are fewer than three cores or faces to measure it on: chosen by hand."""
 _LEAST_HOME, _MOST_HOME = 0.45, 0.7
 """A face is at home from somewhere between these on, whatever chance does: chosen by hand."""
 
@@ -40,7 +40,7 @@ class Rules:
 
     @classmethod
     def of(cls, chance: Chance) -> Rules:
-        """From what chance does on this data."""
+        """The borders that follow from what chance does on this data."""
         return cls(home=min(max(chance.face, _LEAST_HOME), _MOST_HOME), alike=chance.cores)
 
 

@@ -177,7 +177,7 @@ class _Work:
             if scores.max() >= self.scale.cut(FITS):
                 changed |= self._take(rows, int(candidates[scores.argmax()]))
             elif self.chosen[rows].any():
-                # None fits any more: it chooses by its place, as the ones that never did.
+                # No face fits any more: the photo chooses by place, like those in which none ever did.
                 self.chosen[rows] = False
                 changed = True
         return changed
@@ -207,7 +207,7 @@ class _Work:
                     self._take(rows[mine], int(rows[seed] if seed in mine else rows[mine[like.argmax()]]))
 
     def choose_by_place(self) -> float:
-        """The rest chooses by where the faces are; returns how often that is right where the choice was made by likeness."""
+        """The remaining photos choose by where their faces are; returns how often that is right where the choice was made by likeness."""
         by_centre = by_area = decided = 0
         for rows in self.several:
             taken = rows[self.chosen[rows]]
@@ -223,7 +223,7 @@ class _Work:
             if self.chosen[rows].any():
                 continue
             candidates = rows[~self.again[rows]]
-            # Where the folder has a core that none fits, the photo is in the wrong folder, and whose it is is for the finding to say.
+            # Where no face fits the core of the folder, the photo is in the wrong folder, and the finding says whose it is.
             if right < _PLACE_TELLS and count[self.parts.folder_of[rows[0]]] == 0:
                 like = self.vectors[candidates] @ centres.T
                 like[:, self.parts.folder_of[candidates[0]]] = -1.0

@@ -17,7 +17,7 @@ _WIDTH: Final = 0.1
 """How far two faces of a photo have to lie apart, on the way from impostor to genuine, for a unit of log odds: an assumption. Of 292 photos
 of lfw_dev that chose by likeness the two best lay 0.2 to 1.2 apart."""
 _EVEN: Final = 0.5
-"""What two witnesses tell that contradict each other."""
+"""The doubt where two pieces of evidence contradict each other."""
 _AS_LARGE: Final = 0.5
 """A face with less than this share of the area of the one taken is somebody in the background."""
 
@@ -49,7 +49,7 @@ class Doubts:
 
 
 class Weighing:
-    """The doubts of a choice while photo after photo is looked at: ``fit`` float64 (n,), the mean score of each face to its folder on the
+    """The doubts of a choice, gathered photo by photo: ``fit`` float64 (n,), the mean score of each face to its folder on the
     ``scale``, which is at home from the share ``fits`` of the way; ``right``: how often the place tells."""
 
     def __init__(self, fit: Float64Array, area: Float64Array, scale: Ends, fits: float, right: float) -> None:
@@ -60,7 +60,7 @@ class Weighing:
         )
 
     def alone(self, taken: NDArray[np.bool_]) -> None:
-        """Nothing is to be doubted of these faces (bool (n,))."""
+        """These faces (bool (n,)) leave no doubt."""
         self.found.doubt[taken] = 0.0
 
     def weigh(self, face: int, others: NDArray[np.integer], placed: int, *, guessed: bool, anchored: bool) -> None:

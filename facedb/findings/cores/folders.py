@@ -47,7 +47,7 @@ def folders(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> Folders
 
 
 def evenly_spread(values: Int64Array, most: int) -> Int64Array:
-    """At most ``most`` of ``values`` (m,), the first and the last among them: all where they are no more."""
+    """At most ``most`` of ``values`` (m,), the first and the last among them: all where there are no more than that."""
     return values[np.linspace(0, len(values) - 1, min(len(values), most)).astype(np.int64)]
 
 

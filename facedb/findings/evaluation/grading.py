@@ -21,7 +21,7 @@ class Grade:
     and ``unjudged`` findings have no part in the ranks, since they name what is known to stand beside the items, or may.
 
     Average precision is the mean over the items of the precision at their rank, (findings up to there that named an item
-    first) / rank, where a missed item counts 0. So an unneeded finding and a mistake that is told twice both cost precision.
+    first) / rank, where a missed item counts 0. So an unneeded finding and a mistake that is reported twice both cost precision.
     """
 
     items: tuple[Item, ...]

@@ -177,7 +177,7 @@ def _grown(
     order = np.argsort(labels, kind="stable")
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
-    # In their order at once: the vectors are the bulk of it.
+    # Put into order in one go: the vectors are the bulk of the memory.
     vectors = gallery.vectors[source[order]]
     again = count + new[new >= exact]
     if remade:

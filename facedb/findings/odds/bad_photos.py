@@ -1,4 +1,4 @@
-"""Bad photos: what a blurred face tells of its person, as good as nothing."""
+"""Bad photos: how little a blurred face tells of its person."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ from facedb.findings.cores.persons import Persons
 from facedb.findings.odds.spread import Spread, fit_expected
 
 PAIRS = 10_000_000
-"""So many pairs of cores are looked at; of more, an even share."""
+"""At most this many pairs of cores are looked at; of more, an even share."""
 SINGLE = 512
-"""So many single faces are compared with each other and with as many cores, evenly spread."""
+"""This many single faces are compared with each other and with as many cores, evenly spread."""
 STEP = 0.05
 LOWEST = -8.0
 """Scores in standard units are counted in bins of STEP from LOWEST on."""
@@ -55,7 +55,7 @@ def compare(who: Persons, faces: Float32Array, home: Int64Array, most: int = PAI
     Up to ``most`` pairs are all looked at; of more, those of evenly spread cores with every other.
     """
     met = _Met(who, most)
-    # Where every face is the same, strangers leave no room to be more alike in.
+    # Where every face is the same, nothing can be more alike than strangers are.
     apart = who.ends.genuine - who.ends.impostor
     genuine = apart / max(apart, 1 - who.ends.impostor)
     if met.pairs < 3:
@@ -197,7 +197,7 @@ def _standardised(
         place /= STEP
         place -= LOWEST / STEP
         np.clip(place, 0, _BINS - 1, out=place)
-        # What is no pair goes to the first bin and is taken out of it again.
+        # Entries that are no pairs go to the first bin and are taken out of it again.
         place[np.tril_indices(len(mine))] = 0.0
         bins += np.bincount(place.ravel().astype(np.int64), minlength=_BINS)
         bins[0] -= len(mine) * (len(mine) + 1) // 2

@@ -20,7 +20,7 @@ _FACES = 48
 _DRAWS = 4
 _STEPS = 16
 _SIDES = {2.0: 1.3213, 2.5: 1.2443, 3.0: 1.1969, 4.0: 1.1416, 6.0: 1.0911, 10.0: 1.0526}
-"""Where Student's t with so many degrees of freedom has the quantile 0.84134, as the normal one has at 1."""
+"""Where Student's t with this many degrees of freedom has the quantile 0.84134, as the normal one has at 1."""
 FREEDOM = 4.0
 """How heavy the tails are before any face was seen; what the faces say is weighed against a doubt of half a unit of its logarithm."""
 _FREEDOM_DOUBT = 0.5

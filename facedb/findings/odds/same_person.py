@@ -29,8 +29,7 @@ from facedb.findings.odds.strangers import Strangers, strangers
 from facedb.findings.rates.histogram import BIN_EDGES
 
 RELATIVES = 0.05
-"""At least so many pairs of relatives for each pair that is one person, and half a pair in any gallery, are taken for granted: an
-assumption, not measured."""
+"""At least this many pairs of relatives are assumed for each pair that is one person, and half a pair in any gallery: not measured."""
 NEVER = 2.0
 UNSEEN = 0.9
 """The most that can be said while no folder shows what two photos of one person score: an assumption, not measured."""

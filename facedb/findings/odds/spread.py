@@ -82,7 +82,7 @@ def fit_spread(variance: Float64Array, alone: Float64Array, product: Float64Arra
             if rank < count or (found < 0).any():
                 continue
             left = float(((design[:, chosen] @ found - wanted) ** 2).sum())
-            # A component more must earn its place, or sets of one size would leave it to rounding which one is taken.
+            # One more component must earn its place, or with sets of one size rounding would decide which one is taken.
             if left < least * 0.999 - 1e-15:
                 best, least = np.zeros(3), left
                 best[list(chosen)] = found

@@ -15,7 +15,7 @@ from facedb.findings.odds.tail import Expected, Tail, fit_tail
 
 _SMOOTH = 4
 _NORMAL_PAIRS = 10.0
-"""A normal density counts as so many pairs beside those that were looked at (`strangers`): an assumption, not measured."""
+"""A normal density counts as this many pairs beside those that were looked at (`strangers`): an assumption, not measured."""
 _ONE, _MANY = np.ones(1), np.full(1, 1e9)
 
 

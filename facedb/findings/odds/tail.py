@@ -62,7 +62,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Censored:
-    """Values of which only is known that they lie above ``at``: they count ``weight`` times."""
+    """Values that are only known to lie above ``at``; they count ``weight`` times."""
 
     at: float
     weight: float

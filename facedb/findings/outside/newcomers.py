@@ -18,7 +18,7 @@ _SETTLED = 1e-6
 _JEFFREYS = 0.5
 _LEAST = 1e-300
 _LARGEST = 4096
-"""Faces that are joined in a chain are looked at together, up to so many: their scores take 64 MB."""
+"""Faces that are joined in a chain are looked at together, up to this many: their scores take 64 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def _linked(vectors: Float32Array, images: NDArray[np.integer], rows: Int64Array
         row[here] = -np.inf
         nearest = int(row.argmax())
         if row[nearest] < cut:
-            # Nothing is near enough to what the chain came to: that one is done.
+            # Nothing is near enough to the end of the chain: that group is done.
             alike[here, :] = alike[:, here] = -np.inf
             chain.pop()
             continue

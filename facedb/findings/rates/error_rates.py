@@ -37,7 +37,7 @@ _FEWEST_BINS = 5
 _STEEP = 20.0
 _MOST_NOISE = 0.25
 SUPPORT = 3.0
-"""A rate needs so many expected errors among all pairs to be told from none (the rule of three)."""
+"""A rate needs this many expected errors among all pairs to be distinguished from zero (the rule of three)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +178,8 @@ def calibrate(
     """Clean the rates of label noise and find where they meet; see the module for the method.
 
     ``mated_pairs`` float64 (BINS + 1,): of the counted impostor pairs at or above each edge those that are of one person, by the
-    findings; None where there are none. ``mated_variance`` float64 (BINS + 1,) is the variance of that number; None: it is not known,
-    and each pair is taken for itself.
+    findings; None where there are none. ``mated_variance`` float64 (BINS + 1,) is the variance of that number; None: it is not known, and
+    pairs count as independent.
     """
     above_genuine, above_impostor = genuine.above(), impostor.above()
     mated = non_mated = 0.0

@@ -1,4 +1,4 @@
-"""Told pairs: how far the findings explain a flagged pair as two faces of one person, so that the rest is chance."""
+"""Explained pairs: how far the findings explain a flagged pair as two faces of one person, so that the rest is chance."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Told:
         wrong = wrong[np.isin(kind[wrong], (Kind.STRAY, Kind.MIXED)) & (found.size_a[found.member_finding[wrong]] > 1)]
         finding = found.member_finding[wrong]
         named = found.identity_b[finding] >= 0
-        # Whom a face shows that looks like nobody is known to nobody: a number of its own.
+        # A face that looks like nobody shows somebody unknown, who gets a number of their own.
         shown[found.member_row[wrong]] = np.where(named, found.identity_b[finding], -1 - finding)
         trust[found.member_row[wrong]] = found.confidence[finding]
         self._found, self._labels, self._shown, self._trust = found, labels, shown, trust

@@ -14,7 +14,7 @@ _HELD_SCORES = 1 << 16
 
 
 class GenuineScores:
-    """The histogram of every genuine pair, each counted once, of folders whose scores somebody computes anyway (`peel`).
+    """The histogram of every genuine pair, each counted once, of folders whose scores `peel` computes anyway.
 
     Scores are float32 matrix products, within d * 2**-24 of the score: for charts and rates, not for a single pair.
     """

@@ -69,7 +69,8 @@ class CudaDevice(ABC):
 
     @abstractmethod
     def start(self, tile: Tile, lowest: float) -> Any:
-        """Start to append the hits of ``tile`` of at least ``lowest``, in units of the codes; what must be held until they have come."""
+        """Start to append the hits of ``tile`` of at least ``lowest``, in units of the codes; returns what must be kept alive until they
+        have come."""
 
     @abstractmethod
     def scores(self, rows: Int64Array, columns: Int64Array) -> Float64Array:

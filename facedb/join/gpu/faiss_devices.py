@@ -103,7 +103,7 @@ class FaissGpuDevice:
                 params.outIndicesType = faiss.IndicesDataType_I64
             params.use_cuvs = self._route.cuvs
             faiss.bfKnn(self._resources, params)
-            # Copies to pageable memory have ended by now, and the operands are read; this holds it fast.
+            # Copies to pageable memory have ended by now, and the operands are read; this makes sure of it.
             self._resources.syncDefaultStreamCurrentDevice()
         if self._rows.scale != 1.0:
             scores /= np.float32(self._rows.scale**2)

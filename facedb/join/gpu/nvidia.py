@@ -9,10 +9,14 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
+from pathlib import Path
 
 from facedb.core.errors import first_line
 
 DRIVER = "libcuda.so.1"
+PCI_DEVICES = Path("/sys/bus/pci/devices")
+
+_VENDOR, _DISPLAY = "0x10de", "0x03"
 
 
 def missing_driver() -> str | None:
@@ -22,6 +26,18 @@ def missing_driver() -> str | None:
     except OSError:
         return f"no NVIDIA driver, {DRIVER}"
     return None
+
+
+def card_present() -> bool:
+    """Whether an NVIDIA GPU is plugged in, with a driver or without one."""
+    for device in PCI_DEVICES.glob("*"):
+        try:
+            vendor, kind = ((device / name).read_text().strip() for name in ("vendor", "class"))
+        except OSError:
+            continue
+        if vendor == _VENDOR and kind.startswith(_DISPLAY):
+            return True
+    return False
 
 
 def missing_gpu() -> str | None:

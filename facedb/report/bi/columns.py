@@ -1,4 +1,4 @@
-"""The columns of the views, as a tool has to be told of them."""
+"""The columns of the views, as a tool needs them described."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ViewColumn:
 
 
 def view_columns(conn: Connection, view: str) -> tuple[str, tuple[ViewColumn, ...]]:
-    """What a view of schema bi means, and its columns; raises LookupError for one that there is not."""
+    """What a view of schema bi means, and its columns; raises LookupError for a view that does not exist."""
     rows = conn.execute(SQL["columns"], {"view": view}).fetchall()
     if not rows:
         raise LookupError(f"there is no view bi.{view}")

@@ -83,7 +83,7 @@ class ScanDiff:
         self, matched: NDArray[np.void], paths: list[tuple[str, str]], found: Reasoned
     ) -> Iterator[PairDifference]:
         names = self._faces.names
-        # A pair is called as the newer scan that has it calls it.
+        # A pair has the names that the newer of the scans with it gives.
         newer = np.where((found.change != CHANGES.index("gone"))[:, None], found.names[1], found.names[0]).tolist()
         scores = [[None if np.isnan(x) else x for x in matched[side].tolist()] for side in ("before", "after")]
         for k in np.flatnonzero(found.differs).tolist():

@@ -1,4 +1,4 @@
-"""The faces that two scans flagged: under which label each scan had them, how that is called today, and why one lacks some."""
+"""The faces that two scans flagged: under which label each scan had them, what that is called today, and why a scan lacks some."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def names(conn: Connection) -> list[str]:
 
 
 def secret(conn: Connection) -> bytes:
-    """What only this database knows."""
+    """The secret of this database, which makes its pseudonyms."""
     row = conn.execute(SQL["secret"]).fetchone()
     return str(row[0] if row else "").encode()
 

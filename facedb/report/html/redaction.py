@@ -1,4 +1,4 @@
-"""Redaction: pseudonyms for names and files, the same in every report of a database, from which the names cannot be told."""
+"""Redaction: pseudonyms for names and files, the same in every report of a database, from which the names cannot be recovered."""
 
 from __future__ import annotations
 

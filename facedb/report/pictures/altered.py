@@ -45,8 +45,8 @@ class AlteredPictures:
     def __call__(self, rows: Sequence[int]) -> dict[int, Remade]:
         """Alter the picture of each of ``rows``, by each alteration in its turn, and embed it.
 
-        Of several faces that is taken which is likest to the one of the row. What cannot be read or shows no face any more is left out,
-        and said. Raises UsageError where none has a picture, ModelError where the model is not there.
+        Of several faces the one most like that of the row is taken. What cannot be read, or no longer shows a face, is left out, with a
+        remark. Raises UsageError where none has a picture, ModelError where the model is not there.
         """
         places = {p.id: p for p in images_with_bytes(self._conn, self._image_ids[list(rows)].tolist())}
         if not places:

@@ -34,7 +34,7 @@ _FACE_SHARE = 0.68
 _BOX_MARGIN = 0.22
 _VERSION = "2"
 CACHE_BYTES = 2 << 30
-"""The cache is brought below this when the review page starts, the pictures that were not looked at for longest first."""
+"""The cache is brought below this when the review page starts, starting with the pictures that nobody has looked at for longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Thumbnails:
         )
 
     def tidy(self, limit: int = CACHE_BYTES) -> int:
-        """Delete the pictures that were not used for longest until the cache has at most ``limit`` bytes; returns how many."""
+        """Delete the pictures unused for longest until the cache has at most ``limit`` bytes; returns how many."""
         files = []
         for file in self._folder.glob("*/*.jpg"):
             with suppress(OSError):

@@ -31,11 +31,11 @@ where exists (
 order by l.photos desc, l.people desc;
 
 -- name: names
--- Everybody.
+-- The names of all identities.
 select distinct name from facedb.identity;
 
 -- name: secret
--- What nobody knows who has only a report.
+-- The secret that makes pseudonyms: nobody who has only a report knows it.
 select key from facedb.secret;
 
 -- name: server

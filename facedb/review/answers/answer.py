@@ -20,7 +20,7 @@ newcomer   the photos are of a new person  each stays without a label           
 Where images belong, `Answer.to` may name somebody else, also a person who does not exist yet; a newcomer whom nobody names is called
 ``unknown 1``, ``unknown 2`` and so on.
 
-What is odd about a photo is no reason to take it out: whoever wants that says so of the image (`facedb verdict face`).
+An odd photo stays unless somebody gives a verdict on it (`facedb verdict face`).
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def numbers(words: Sequence[str]) -> list[int]:
 
 
 def word_for(kind: str, said: str) -> str | None:
-    """Which of `ANSWERS` somebody gave who wrote ``said`` beside a finding of class ``kind``: a plain yes or no, or the verdict
+    """Which of `ANSWERS` the word ``said`` means beside a finding of class ``kind``: a plain yes or no, or the verdict
     itself; None for a word that says neither."""
     word = " ".join(said.strip().casefold().replace("_", " ").split())
     if word in ("same", "different") and kind in ("merge", "look-alike"):

@@ -27,8 +27,8 @@ def certain_findings(
 ) -> tuple[list[VerdictRow], list[str]]:
     """What the newest finished scan is certain of, where no person said anything: a verdict, also *unsure*, always wins.
 
-    And in words what is certain and yet left to people: photos that show several, newcomers, who have no name, and who was hidden from
-    review.
+    Also returns, in words, what is certain and yet left to people: photos that show several, newcomers, who have no name, and people who
+    were hidden from review.
     """
     scan = find_scan(conn, datasets=[dataset]).scan
     said = {_subject(v) for v in standing}

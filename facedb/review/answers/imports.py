@@ -23,7 +23,7 @@ def take(
     by: str | None = None,
     new: bool = False,
 ) -> list[int]:
-    """Write what a file says, all of it or nothing; returns the keys of the verdicts. ``by`` is who said what names nobody.
+    """Write what a file says, all of it or nothing; returns the keys of the verdicts. ``by`` is the author of rows that name none.
 
     ``new``: a name in it may be that of a new person, though another is a slip away. The findings of a list are
     those of ``scan`` (default: the newest). Errors name the row.

@@ -18,9 +18,10 @@ from facedb.core.progress import Reporter
 from facedb.dataset.intake.storable import storable_time
 from facedb.dataset.outcomes import count_outcomes
 from facedb.dataset.places import source_rows
-from facedb.db.connection import Connection, Database, translated
+from facedb.db.connection import Database, translated
 from facedb.review import decision_rows
-from facedb.review.files.carrying import Carrying, Outcome
+from facedb.review.files import labels
+from facedb.review.files.carrying import Carrying, Outcome, refuse
 from facedb.review.files.checkpoints import reached
 from facedb.review.files.on_disk import check_kept
 from facedb.review.files.safe_moves import FolderState, parents
@@ -56,11 +57,11 @@ def apply(
             raise UsageError(f"Plan {plan_id} was begun {how} --labels-only: go on {how} it, or undo it first.")
         todo = [step for step in work.steps if step.state == "pending"]
         if labels_only:
-            _check_labels(conn, todo)
+            labels.check(work, todo)
         else:
             _check_files(work, todo)
         if yes and labels_only:
-            _apply_labels(work, todo)
+            labels.apply(work, todo)
         elif yes:
             _apply_files(work, todo, reporter)
         outcome = work.outcome(len(todo), dry=not yes)
@@ -80,9 +81,9 @@ def undo(db: Database, plan_id: int, *, yes: bool = False, hard_links: bool = Tr
             return work.outcome(0, dry=False)
         if work.plan.labels_only:
             todo = [step for step in work.steps if step.state == "done"]
-            _check_labels_done(conn, todo)
+            labels.check_done(work, todo)
             if yes:
-                _undo_labels(work, todo)
+                labels.undo(work, todo)
         else:
             todo = [step for step in reversed(work.steps) if _taken(work, step)]
             if yes:
@@ -90,9 +91,6 @@ def undo(db: Database, plan_id: int, *, yes: bool = False, hard_links: bool = Tr
         outcome = work.outcome(len(todo), dry=not yes)
     count_outcomes(db)
     return outcome
-
-
-# Files -------------------------------------------------------------------------------------------------------------
 
 
 def _check_files(work: Carrying, todo: Iterable[StepRow]) -> None:
@@ -107,7 +105,7 @@ def _check_files(work: Carrying, todo: Iterable[StepRow]) -> None:
             )
         try:
             if not begun:
-                _check_row(work.conn, step)
+                work.check_row(step)
             tree = work.tree(step.source_id)
             if tree.where(step.path_from, step.path_to, step.sha256, begun=begun) == "before":
                 _check_kept(work, step)
@@ -115,7 +113,7 @@ def _check_files(work: Carrying, todo: Iterable[StepRow]) -> None:
                 tree.check_writable(step.path_to)
         except (ConflictError, OSError) as error:
             problems.append(_sentence(error, step))
-    _refuse(problems)
+    refuse(problems)
 
 
 def _sentence(error: Exception, step: StepRow) -> str:
@@ -149,19 +147,6 @@ def _check_kept(work: Carrying, step: StepRow) -> None:
     # A crash may have moved it within this plan before its row was written.
     places += [path for s in work.steps if s.image_id == step.kept_image for path in (s.path_from, s.path_to) if path]
     check_kept(kept, places, Path(step.root) / step.path_from, display(step.path_from))
-
-
-def _check_row(conn: Connection, step: StepRow) -> None:
-    now = decision_rows.image_now(conn, step.image_id)
-    planned = (step.path_from, step.identity_from, "ready", step.sha256)
-    if now is None or (now.path, now.identity_id, now.status, now.sha256) != planned:
-        raise ConflictError(f"{display(step.path_from)} is not what it was when planned: make a new plan.")
-
-
-def _refuse(problems: Sequence[str]) -> None:
-    if problems:
-        more = f" ({len(problems) - 1} more steps have such problems.)" if len(problems) > 1 else ""
-        raise ConflictError(f"{problems[0]} Nothing was changed.{more}")
 
 
 def _apply_files(work: Carrying, todo: Sequence[StepRow], reporter: Reporter) -> None:
@@ -298,54 +283,3 @@ def _take_back(work: Carrying, step: StepRow) -> None:
         )
     plan_rows.set_step_state(work.conn, work.plan.id, step.step, "undone")
     work.commit("step undone")
-
-
-# Labels ------------------------------------------------------------------------------------------------------------
-
-
-def _check_labels(conn: Connection, todo: Iterable[StepRow]) -> None:
-    problems = []
-    for step in todo:
-        try:
-            _check_row(conn, step)
-            _check_kept_row(conn, step)
-        except ConflictError as error:
-            problems.append(str(error))
-    _refuse(problems)
-
-
-def _check_kept_row(conn: Connection, step: StepRow) -> None:
-    if step.kept_image is None:
-        return
-    kept = decision_rows.image_now(conn, step.kept_image)
-    taken_out = kept is not None and kept.identity_id is None and kept.labelled_by == "person"
-    if kept is None or kept.status != "ready" or taken_out:
-        raise ConflictError(
-            f"{display(step.path_from)} is a duplicate of an image that is not in the dataset any more: make a new plan."
-        )
-
-
-def _check_labels_done(conn: Connection, todo: Iterable[StepRow]) -> None:
-    problems = []
-    for step in todo:
-        now = decision_rows.image_now(conn, step.image_id)
-        if now is not None and (now.identity_id, now.labelled_by) != (step.identity_to, "person"):
-            problems.append(f"{display(now.path)} got another label since the plan was carried out.")
-    _refuse(problems)
-
-
-def _apply_labels(work: Carrying, todo: Iterable[StepRow]) -> None:
-    """All labels change in one transaction; a label that a person set is one that ingest leaves alone."""
-    for step in todo:
-        decision_rows.label_image(work.conn, step.image_id, step.identity_to, "person")
-        plan_rows.set_step_state(work.conn, work.plan.id, step.step, "done")
-    plan_rows.set_plan_state(work.conn, work.plan.id, "applied", labels_only=True)
-    work.commit("labels")
-
-
-def _undo_labels(work: Carrying, todo: Iterable[StepRow]) -> None:
-    for step in todo:
-        decision_rows.label_image(work.conn, step.image_id, step.identity_from, step.labelled_by)
-        plan_rows.set_step_state(work.conn, work.plan.id, step.step, "undone")
-    plan_rows.set_plan_state(work.conn, work.plan.id, "undone")
-    work.commit("labels undone")

@@ -1,7 +1,8 @@
-"""One plan in the hands of one session: its steps, the trees of files that it is about, and nobody else at them."""
+"""One plan in the hands of one session: its steps and the trees of files that it is about, from which everybody else is kept away."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from facedb.core.errors import ConflictError, NotFoundError
 from facedb.core.files.paths import display
 from facedb.dataset.places import source_rows
 from facedb.db.connection import Connection
+from facedb.review import decision_rows
 from facedb.review.files.checkpoints import reached
 from facedb.review.files.safe_moves import Tree
 from facedb.review.plans import plan_rows
@@ -57,6 +59,13 @@ class Carrying:
             self._trees[source_id] = self._stack.enter_context(tree)
         return self._trees[source_id]
 
+    def check_row(self, step: StepRow) -> None:
+        """Raise ConflictError where the image of a step is not what it was when planned."""
+        now = decision_rows.image_now(self.conn, step.image_id)
+        planned = (step.path_from, step.identity_from, "ready", step.sha256)
+        if now is None or (now.path, now.identity_id, now.status, now.sha256) != planned:
+            raise ConflictError(f"{display(step.path_from)} is not what it was when planned: make a new plan.")
+
     def commit(self, point: str) -> None:
         """Commit, and say so to a test that watches."""
         reached(f"before {point}")
@@ -85,3 +94,10 @@ def _claimed(conn: Connection, plan_id: int) -> PlanRow:
     if plan is None:
         raise NotFoundError(f"There is no plan {plan_id}: see `facedb plans`.")
     return plan
+
+
+def refuse(problems: Sequence[str]) -> None:
+    """Raise ConflictError with the first of ``problems``, if there is one, and the number of the others."""
+    if problems:
+        more = f" ({len(problems) - 1} more steps have such problems.)" if len(problems) > 1 else ""
+        raise ConflictError(f"{problems[0]} Nothing was changed.{more}")

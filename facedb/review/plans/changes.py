@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from facedb.core.counting import counted
@@ -33,13 +33,22 @@ class Change:
 
 @dataclass(slots=True)
 class Changes:
-    """The changes that verdicts ask for, by image; ``heads`` maps a merged identity to the one it goes into."""
+    """The changes that verdicts ask for, by image; ``heads`` maps a merged identity to the one it goes into.
+
+    ``unseen`` are the identities that no remark may name: those of people who were hidden from review.
+    """
 
     images: dict[int, PlannedImage] = field(default_factory=dict)
     by_image: dict[int, Change] = field(default_factory=dict)
     heads: dict[int, int] = field(default_factory=dict)
     names: dict[int, tuple[str, str]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    unseen: frozenset[int] = frozenset()
+
+    def remark(self, text: str, names: Iterable[int | None]) -> None:
+        """Remark on what could not be decided, unless that names somebody (``names`` are keys) who must not be named."""
+        if self.unseen.isdisjoint(names):
+            self.remarks.append(text)
 
     def head(self, identity: int) -> int:
         """The identity that ``identity`` is after all merges."""
@@ -71,21 +80,10 @@ def decide(
     ``only`` leaves out other verdicts, except that they may contradict. What a person says is done, but the remarks name nobody who was
     hidden from review unless ``hidden`` asks for it.
     """
-    changes = _decide(conn, dataset, auto, only, frozenset())
-    unseen = frozenset[int]() if hidden else decision_rows.hidden_people(conn)
-    if unseen:
-        changes.remarks = _decide(conn, dataset, auto, only, unseen).remarks
-    return changes
-
-
-def _decide(
-    conn: Connection, dataset: str | None, auto: bool, only: frozenset[int] | None, unseen: frozenset[int]
-) -> Changes:
-    """The same without what is said of ``unseen`` identities."""
     everything = standing = decision_rows.verdicts(conn, dataset=dataset)
     if only is not None:
         standing = [v for v in standing if v.id in only]
-    changes = Changes()
+    changes = Changes(unseen=frozenset() if hidden else decision_rows.hidden_people(conn))
     if auto:
         certain, left_out = certain_findings(conn, everything, dataset)
         found, remarks = without_chains(everything, certain)
@@ -94,27 +92,15 @@ def _decide(
         changes.remarks += [*left_out, *remarks]
     keys = {key for v in standing for key in (v.image_a_id, v.image_b_id) if key is not None}
     changes.images = {k: i for k, i in decision_rows.images_by_key(conn, sorted(keys)).items() if i.status == "ready"}
-    standing = [v for v in standing if unseen.isdisjoint(_named(v, changes))]
-    merged = _merge_groups(conn, standing, everything, changes, unseen)
+    merged = _merge_groups(conn, standing, everything, changes)
     _wrong_faces(conn, standing, changes)
     _duplicates(standing, everything, changes)
     _merge_images(conn, merged, changes)
     return changes
 
 
-def _named(verdict: VerdictRow, changes: Changes) -> set[int | None]:
-    """Whom a verdict is about, also by the label that an image of it has now."""
-    images = (changes.images.get(key or 0) for key in (verdict.image_a_id, verdict.image_b_id))
-    labels = {image.identity_id for image in images if image is not None}
-    return {verdict.identity_a_id, verdict.identity_b_id, verdict.target_id, *labels}
-
-
 def _merge_groups(
-    conn: Connection,
-    standing: Sequence[VerdictRow],
-    everything: Sequence[VerdictRow],
-    changes: Changes,
-    unseen: frozenset[int],
+    conn: Connection, standing: Sequence[VerdictRow], everything: Sequence[VerdictRow], changes: Changes
 ) -> dict[int, VerdictRow]:
     """Choose the head of every group of identities called the same; returns a verdict for each that goes into one."""
     same = [v for v in standing if v.kind == "link" and v.verdict == "same" and v.identity_b_id is not None]
@@ -122,10 +108,10 @@ def _merge_groups(
     troubled = set[int]()
     for conflict in find_conflicts(conn, everything):
         troubled |= conflict.identity_ids
-        if not unseen.isdisjoint(conflict.identity_ids):
-            continue
         row = conflict.row()
-        changes.remarks.append(f"Not merged: {row.said}, but {row.against}; change one of these verdicts.")
+        changes.remark(
+            f"Not merged: {row.said}, but {row.against}; change one of these verdicts.", conflict.identity_ids
+        )
     ids = [key for group in groups for key in group]
     changes.names |= decision_rows.identity_names(conn, ids)
     counts = dict.fromkeys(ids, 0)
@@ -138,9 +124,9 @@ def _merge_groups(
         datasets = {changes.names[key][1] for key in group}
         if len(datasets) > 1:
             called = " = ".join("/".join(changes.names[key][::-1]) for key in sorted(group))
-            changes.remarks.append(f"Not merged: {called}; they are in different datasets, which stay apart.")
+            changes.remark(f"Not merged: {called}; they are in different datasets, which stay apart.", group)
             continue
-        # Whose name stays is what was said of it last, else the larger of them.
+        # The name that stays is the one named last, else that of the identity with the most images.
         named = next((v.target_id for v in same if v.target_id in group), None)
         head = min(group, key=lambda key: (key != named, -counts[key], key))
         for key in group - {head}:
@@ -150,7 +136,7 @@ def _merge_groups(
 
 
 def _wrong_faces(conn: Connection, standing: Sequence[VerdictRow], changes: Changes) -> None:
-    """Images that do not belong where they are: to where they do belong if somebody said it, else into quarantine."""
+    """Images that do not belong where they are: they go where they belong if somebody said where, else into quarantine."""
     wrong = {v.image_a_id for v in standing if v.kind == "face" and v.verdict in ("wrong-identity", "duplicate")}
     for v in standing:
         image = changes.images.get(v.image_a_id or 0)
@@ -162,7 +148,7 @@ def _wrong_faces(conn: Connection, standing: Sequence[VerdictRow], changes: Chan
         elif v.verdict == "wrong-identity":
             targets = {v.target_id} if v.target_id is not None else _seen_as(standing, image, wrong, changes)
             targets = {changes.head(key) for key in targets if key is not None}
-            # Of an image without a label it is no news that nobody knows whose it is.
+            # That nobody knows whose an image without a label is changes nothing.
             if targets or image.identity_id is not None:
                 _correct(conn, v, image, targets, changes)
 
@@ -170,10 +156,11 @@ def _wrong_faces(conn: Connection, standing: Sequence[VerdictRow], changes: Chan
 def _correct(conn: Connection, v: VerdictRow, image: PlannedImage, targets: set[int], changes: Changes) -> None:
     changes.names |= decision_rows.identity_names(conn, sorted(targets))
     was = None if v.identity_a is None else display(v.identity_a)
+    named = {image.identity_id, *targets}
     if len(targets) > 1:
         either = " and ".join(sorted(changes.names[key][0] for key in targets))
-        changes.remarks.append(
-            f"{display(image.path)} is said to be {either}; decide which with `facedb verdict face … --to`."
+        changes.remark(
+            f"{display(image.path)} is said to be {either}; decide which with `facedb verdict face … --to`.", named
         )
         return
     if not targets:
@@ -182,12 +169,13 @@ def _correct(conn: Connection, v: VerdictRow, image: PlannedImage, targets: set[
     (target,) = targets
     name, home = changes.names[target]
     if image.identity_id is not None and target == changes.head(image.identity_id):
-        changes.remarks.append(
-            f"{display(image.path)} is said not to be {was} but {display(name)}, and the two are said to be the same."
+        changes.remark(
+            f"{display(image.path)} is said not to be {was} but {display(name)}, and the two are said to be the same.",
+            named,
         )
     elif home != image.dataset:
-        changes.remarks.append(
-            f"{display(image.path)} belongs to {home}/{display(name)}, another dataset: move it by hand."
+        changes.remark(
+            f"{display(image.path)} belongs to {home}/{display(name)}, another dataset: move it by hand.", named
         )
     else:
         changes.by_image[image.id] = Change(
@@ -223,22 +211,28 @@ def _duplicates(standing: Sequence[VerdictRow], everything: Sequence[VerdictRow]
     for group in components((v.image_a_id or 0, v.image_b_id or 0) for v in pairs):
         two = next((v for v in denied if {v.image_a_id, v.image_b_id} <= group), None)
         if two is not None:
-            shown = " and ".join(display(changes.images[key or 0].path) for key in (two.image_a_id, two.image_b_id))
-            changes.remarks.append(
-                f"{shown} were called two photos, and yet copies in a chain, so neither is dropped: change one of these verdicts."
+            both = [changes.images[key or 0] for key in (two.image_a_id, two.image_b_id)]
+            shown = " and ".join(display(image.path) for image in both)
+            changes.remark(
+                f"{shown} were called two photos, and yet copies in a chain, so neither is dropped: change one of these verdicts.",
+                (image.identity_id for image in both),
             )
             continue
         left = _left_of_copies(group, changes)
         gone = absent(left).images
         if gone:
-            path = next(image.path for image in left if image.id in gone)
-            changes.remarks.append(f"{display(path)} is not on the disk, so nothing is dropped for it: ingest again.")
+            first = next(image for image in left if image.id in gone)
+            changes.remark(
+                f"{display(first.path)} is not on the disk, so nothing is dropped for it: ingest again.",
+                {first.identity_id},
+            )
             left = [image for image in left if image.id not in gone]
         kept = that_stays(left, changes.final)
         if kept is None and left:
             paths = " and ".join(display(image.path) for image in left[:2])
-            changes.remarks.append(
-                f"{paths} are duplicates under different identities: say which is wrong with `facedb verdict face PATH wrong-identity`."
+            changes.remark(
+                f"{paths} are duplicates under different identities: say which is wrong with `facedb verdict face PATH wrong-identity`.",
+                (image.identity_id for image in left),
             )
             continue
         if kept is None:
@@ -258,7 +252,9 @@ def _left_of_copies(group: Collection[int], changes: Changes) -> list[PlannedIma
     if not left and dropped:
         best = max(dropped, key=worth)
         del changes.by_image[best.id]
-        changes.remarks.append(f"{display(best.path)} stays: its copies go, and one of them has to be kept.")
+        changes.remark(
+            f"{display(best.path)} stays: its copies go, and one of them has to be kept.", {best.identity_id}
+        )
     return left
 
 
@@ -270,14 +266,14 @@ def _dropped(pairs: Sequence[VerdictRow], image: PlannedImage, kept: PlannedImag
 
 
 def _merge_images(conn: Connection, merged: dict[int, VerdictRow], changes: Changes) -> None:
-    """Every image of a merged identity that nothing else is to become of goes with it."""
-    for name, count in decision_rows.unusable_files(conn, sorted(merged)):
+    """Every image of a merged identity goes with it, unless something else is to be done with that image."""
+    for key, name, count in decision_rows.unusable_files(conn, sorted(merged)):
         what = (
             "is not a usable image and stays where it is"
             if count == 1
             else "are not usable images and stay where they are"
         )
-        changes.remarks.append(f"{counted(count, 'file')} of {display(name)} {what}.")
+        changes.remark(f"{counted(count, 'file')} of {display(name)} {what}.", {key})
     for image in decision_rows.images_of_identities(conn, sorted(merged)):
         changes.images.setdefault(image.id, image)
         if image.id in changes.by_image or image.identity_id is None:

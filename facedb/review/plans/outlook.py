@@ -1,4 +1,4 @@
-"""Outlook: what a plan would do that was made now, without making one."""
+"""Outlook: what a plan made now would do, without making one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FEW = 3
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The steps of a plan that was made now, by what they do; ``own`` describes those that follow from some verdicts."""
+    """The steps of a plan made now, counted by what they do; ``own`` describes those that follow from some verdicts."""
 
     steps: Counter[str]
     own: tuple[str, ...]
@@ -43,7 +43,7 @@ def outlook(db: Database, verdicts: Collection[int], *, dataset: str | None = No
     """What the standing verdicts ask for, and which of it follows from ``verdicts`` (their keys); remarks that were there without these
     are only counted."""
     with db.connection() as conn:
-        changes, unseen = decide(conn, dataset=dataset), decision_rows.hidden_people(conn)
+        changes = decide(conn, dataset=dataset)
         others = frozenset(verdict.id for verdict in decision_rows.verdicts(conn)) - set(verdicts)
         before = set(decide(conn, dataset=dataset, only=others).remarks)
         targets = {change.identity_to for change in changes.by_image.values() if change.identity_to is not None}
@@ -51,7 +51,7 @@ def outlook(db: Database, verdicts: Collection[int], *, dataset: str | None = No
     own, hidden = [], 0
     for key, change in changes.by_image.items():
         if change.verdict_id in verdicts:
-            if not unseen.isdisjoint((changes.images[key].identity_id, change.identity_to)):
+            if not changes.unseen.isdisjoint((changes.images[key].identity_id, change.identity_to)):
                 hidden += 1
                 continue
             path = display(changes.images[key].path)

@@ -1,6 +1,6 @@
 """Plan: from confirmed verdicts to steps on single images, shown before anything is done.
 
-What contradicts itself or cannot be decided from the verdicts is left out and said; nothing is guessed.
+What contradicts itself or cannot be decided from the verdicts is left out with a remark; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def make_plan(
     with db.connection() as conn:
         find_datasets(conn, [dataset])
         changes = decide(conn, dataset=dataset, auto=auto, only=only, hidden=hidden)
-        _leave_out_what_cannot_move(changes)
+        leave_out_what_cannot_move(changes)
         steps = _steps(conn, changes)
         if not steps:
             return PlanView(None, (), tuple(changes.remarks))
@@ -175,7 +175,7 @@ def _again(conn: Connection, plan_id: int) -> list[NewStep]:
     return [NewStep(**{name: getattr(step, name) for name in names}) for step in plan_rows.steps(conn, plan_id)]
 
 
-def _leave_out_what_cannot_move(changes: Changes) -> None:
+def leave_out_what_cannot_move(changes: Changes) -> None:
     """Leave out changes of files that are not on the disk or behind a link, so that one of them does not stop all others."""
     chosen = [changes.images[key] for key in changes.by_image]
     gone = absent(chosen)
@@ -184,8 +184,9 @@ def _leave_out_what_cannot_move(changes: Changes) -> None:
     if len(linked) < len(chosen) - len(gone.images):
         for image in chosen:
             if image.id in linked:
-                changes.remarks.append(
-                    f"{display(image.path)} leads through a symbolic link, where facedb moves nothing: move it by hand."
+                changes.remark(
+                    f"{display(image.path)} leads through a symbolic link, where facedb moves nothing: move it by hand.",
+                    {image.identity_id},
                 )
     else:
         linked = set()

@@ -109,8 +109,8 @@ where i.status = 'ready' and (%(dataset)s::text is null or d.name = %(dataset)s)
 
 -- name: unusable_files
 -- Files under some identities that no plan moves: no images, or broken ones.
-select n.name, count(*) from facedb.image i join facedb.identity n on n.id = i.identity_id
-where i.identity_id = any(%(ids)s) and i.status in ('ignored', 'rejected') group by 1 order by 1;
+select n.id, n.name, count(*) from facedb.image i join facedb.identity n on n.id = i.identity_id
+where i.identity_id = any(%(ids)s) and i.status in ('ignored', 'rejected') group by n.id, n.name order by n.name, n.id;
 
 -- name: paths_taken
 -- Which of these paths a source has a row for already.

@@ -32,7 +32,7 @@ from facedb.scan.faces.vector_file import matrix_in_file
 
 # A quarter of a megabyte at d = 512: 256 and 32 vectors took a tenth longer.
 _ROWS_PER_MESSAGE = 128
-# So few of a large table are found by its index; of more the list would cost more than it spares.
+# Up to this many rows of a large table are found by its index; for more, the list would cost more than it spares.
 _LISTED_UP_TO = 20_000
 LOCK_SECONDS = 2.0
 """Whoever waits to have a table alone waits for the end of a snapshot: beside one nothing waits longer behind him, or neither would end."""
@@ -104,7 +104,7 @@ class GallerySnapshot:
         return out
 
     def _cache(self) -> GalleryCache | None:
-        # Without ``faces`` nobody has asked the table yet, and asking costs as much as the vectors do.
+        # Without ``faces`` the table has not been read yet, and reading it costs as much as the vectors do.
         if self._cache_dir is None or self._living is None:
             return None
         assert self._conn is not None  # noqa: S101 - used inside the context

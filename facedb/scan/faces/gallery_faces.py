@@ -29,7 +29,7 @@ _BYTES_BESIDE = 600
 """Up to so many bytes of faces and images for each embedding, reading the tables as they lie is faster than having the server join
 them: with a million of each three scans took it 0.8 s and the joins 4.9 s."""
 JOINED_UP_TO = 20_000
-"""So few embeddings are joined in no time."""
+"""Up to this many embeddings are joined in no time."""
 
 _EMBEDDING = [Column("id", "int8"), Column("face_id", "int8"), Column("norm", "float4"), Column("mark", "int8")]
 _FACE = [
@@ -114,7 +114,7 @@ def read_faces(conn: Connection, joined: Callable[[], AbstractContextManager[Con
         sql.SQL(SQL["table_sizes"]).format(embedding=sql.Literal(embedding.as_string(conn)))
     ).fetchone()
     assert sizes is not None  # noqa: S101 - one row always
-    # Whoever has few of the faces in a database lets the server find them.
+    # A contract with few of the faces in a database lets the server find them.
     about = sizes[0] // (4 * model.dim + 64)
     if about <= JOINED_UP_TO or sizes[1] + sizes[2] > _BYTES_BESIDE * about:
         query = sql.SQL(SQL["faces"]).format(embedding=embedding, dim=sql.Literal(model.dim))

@@ -17,7 +17,7 @@ from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.faces.gallery_faces import GalleryFaces
 
 _CROWDED: Final = 30
-"""Only labels with so many faces on average are looked at: fewer, and a good model tells in the findings what is wrong."""
+"""Only labels with at least this many faces on average are looked at: with fewer, the findings of a good model show what is wrong."""
 _LABELS: Final = 20
 _FACES: Final = 60
 _APART: Final = 0.95

@@ -16,7 +16,8 @@ from facedb.core.records import Float32Array
 def matrix_in_file(rows: int, dim: int, folder: Path) -> Float32Array:
     """A float32 matrix (``rows``, ``dim``) of zeros in a file without a name below ``folder``, the owner's alone; it goes with the array.
 
-    All of the file is there from the beginning, as a disk that is full later would end the process. Raises FacedbError where it cannot be.
+    The whole file is allocated at the beginning, because a disk that fills up later would end the process. Raises FacedbError where it
+    cannot be.
     """
     size = 4 * rows * dim
     try:

@@ -17,7 +17,8 @@ _SOFT = 0.8
 _AS_ONE = 0.995
 """A sameness that is 100 % once rounded."""
 _NEAR = 0.75
-"""Where the faces of two identities come this near to one person's, it is their number that speaks against it, not their likeness."""
+"""Where the faces of two identities come this near to one person's, it is their number that speaks against a merge, not their
+likeness."""
 
 
 def sentences(found: FindingTable, photos: PhotoFacts | None = None) -> list[str]:

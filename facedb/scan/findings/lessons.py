@@ -90,7 +90,7 @@ def weigh(conn: Connection, scan_id: int) -> Weigh | None:
 
 
 def learn_in(db: Database) -> None:
-    """`learn` in a transaction of its own: what people said stands before it is learned from."""
+    """`learn` in a transaction of its own: so that what people said is committed before it is learned from."""
     with db.connection() as conn:
         learn(conn)
 
@@ -119,7 +119,8 @@ def keep(conn: Connection, scan_id: int) -> None:
 
 
 def judged(conn: Connection, scan_id: int, stands: Stand | None = None) -> list[Judged]:
-    """Every finding of a gallery that people decided, each once, as the newest scan that told it told it; ``stands`` where its findings
+    """Every finding of a gallery that people decided, each once, as the newest scan that reported it has it; ``stands`` where its
+    findings
     stand (None: to be found out)."""
     before = [Judged(*row) for row in conn.execute(SQL["answered"], {"scan_id": scan_id})]
     found = {one.statement: one for one in [*before, *_live(conn, scan_id, stands)]}
@@ -147,7 +148,7 @@ def _taught(conn: Connection, scan_id: int, stands: Stand | None = None) -> dict
     found = judged(conn, scan_id, stands)
     if not found:
         return {}
-    # Loaded where something is learned: most that ask for the lessons of a scan only list what stands in it.
+    # Imported only where something is learned: most callers merely list what stands in a scan.
     from facedb.findings.lessons import lesson
 
     by_class = {kind: [one for one in found if one.kind == kind] for kind in sorted({one.kind for one in found})}

@@ -1,4 +1,4 @@
-"""The make of findings: which facedb made them, so that nobody acts on the confidences of an older one unawares."""
+"""The make of findings: which facedb made them, so that nobody unknowingly acts on the confidences of an older one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Where the findings of a scan stand: open, unsure or decided, and whether people agree with them.
 
-What is decided says the view ``bi.findings`` alone, which resolves every verdict for it: half a second where thousands are decided. So
-what it said is kept, and asked again only of what the verdicts since can concern; of everything when images or findings changed.
+Only the view ``bi.findings`` says what is decided, by resolving every verdict: half a second where thousands are decided. So its answer
+is kept, and asked again only for what newer verdicts can concern; for everything when images or findings have changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SQL = load("scan", "standing")
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What the answer was made from: ``verdicts`` there were, the ``newest`` of them, and what ``else`` it rests on."""
+    """What the answer was made from: ``verdicts`` there were, the ``newest`` of them, and the ``rest`` that it depends on."""
 
     verdicts: int
     newest: int
@@ -51,14 +51,14 @@ def stand(conn: Connection, scan_id: int, known: Stand | None = None) -> Stand:
 
 
 def hold(conn: Connection, scan_ids: Sequence[int]) -> list[int]:
-    """Let nobody remove scans until this transaction ends; returns those that are there. To be asked for before their lessons and where
-    they stand are locked."""
+    """Let nobody remove scans until this transaction ends; returns those that are there. Call this before locking their lessons and where
+    they stand."""
     conn.execute(SQL["pairs_stay"])
     return [row[0] for row in conn.execute(SQL["hold_scans"], {"scan_ids": list(scan_ids)})]
 
 
 def keep_stand(conn: Connection, scan_id: int, known: Stand | None = None) -> Stand:
-    """`stand`, and written down for whoever asks next; the caller commits."""
+    """`stand`, and keep the answer for the next time; the caller commits."""
     there = hold(conn, [scan_id])
     conn.execute(SQL["keep_alone"])
     before = _kept(conn, scan_id)

@@ -73,14 +73,8 @@ select embedding_ids, identity_ids, face_ids from facedb.scan_block where scan_i
 -- How many faces each block holds.
 select block, cardinality(embedding_ids) from facedb.scan_block where scan_id = %(scan_id)s order by block;
 
--- name: strip_images
--- The images of the faces of a block whose vectors come from elsewhere. (Composed: the partition.)
-select e.id, e.face_id, f.image_id
-from {embedding} e join facedb.face f on f.id = e.face_id
-where e.face_id = any({faces}::bigint[])
-
--- name: strip_vectors
--- The vectors of a block with the images of its faces. (Composed: the partition.)
-select e.id, e.face_id, f.image_id, e.vec
-from {embedding} e join facedb.face f on f.id = e.face_id
-where e.face_id = any({faces}::bigint[])
+-- name: strip_faces
+-- The faces of a block with their images and, unless these come from elsewhere, their vectors. (Composed: the columns and the partition.)
+select {columns}
+from {embedding} join (select id as face_id, image_id from facedb.face) f using (face_id)
+where face_id = any({faces}::bigint[])

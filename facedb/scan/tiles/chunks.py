@@ -210,7 +210,7 @@ def remove(conn: Connection, scan_ids: Sequence[int]) -> None:
 
 
 def remove_or_say(conn: Connection, scan_id: int, reporter: Reporter) -> None:
-    """As `remove` at the end of a scan, which is not to fail by it."""
+    """`remove` at the end of a scan, which must not fail because of it."""
     try:
         remove(conn, [scan_id])
     except FacedbError as error:

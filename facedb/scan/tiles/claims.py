@@ -26,7 +26,7 @@ from facedb.scan.tiles import link_parts, tile_rows
 from facedb.scan.tiles.link_parts import LinkPart, roll_up_tile
 from facedb.scan.tiles.tile_rows import LEASE_SECONDS, TileRow
 
-# Longer than this nobody who leaves waits for a renewal that stands before what others hold.
+# On its way out a process waits no longer than this for a renewal that waits for what others hold.
 _END_SECONDS = 2.0
 
 

@@ -96,8 +96,8 @@ def plan(
     """Decide how to come to a complete scan of ``faces`` with the least work, and say so.
 
     ``outside`` are the embeddings without a label that are told beside them: not compared here, but where others are, findings differ.
-    Without ``may_build`` an earlier scan is the answer or of no use, because it has not kept every pair. Where nothing is new but this
-    facedb, a scan that carries every pair over has its findings made anew.
+    Without ``may_build`` an earlier scan is the answer or of no use, because it has not kept every pair. Where only facedb itself is
+    newer, a scan that carries every pair over makes the findings anew.
     """
     resumable = _resume(conn, model_id, scope, faces, threshold, full=full, reporter=reporter)
     if resumable is not None:

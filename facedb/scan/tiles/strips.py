@@ -81,8 +81,10 @@ class Strips:
         columns = [Column("id", "int8"), Column("face_id", "int8"), Column("image_id", "int8")]
         if vectors is None:
             columns.append(Column("vec", "vector", self._model.dim))
-        query = sql.SQL(SQL["strip_vectors" if vectors is None else "strip_images"]).format(
-            embedding=partition("embedding", self._model.id), faces=sql.Literal(array_text(face_ids))
+        query = sql.SQL(SQL["strip_faces"]).format(
+            columns=sql.SQL(", ").join(sql.Identifier(column.name) for column in columns),
+            embedding=partition("embedding", self._model.id),
+            faces=sql.Literal(array_text(face_ids)),
         )
         found = read_columns(conn.cursor(), query, columns)
         # A vector that changed has a new number, so what the chunk holds is still what the table does.

@@ -11,7 +11,7 @@ from facedb.db.queries import load
 SQL = load("scan", "tiles")
 
 LEASE_SECONDS = 60.0
-"""How long a claim lasts when its worker is not heard of any more."""
+"""How long a claim lasts once its worker is no longer heard from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class TileRow:
 
 @dataclass(frozen=True, slots=True)
 class TileCounts:
-    """How far a scan is: ``tiles`` in all, ``done`` of them, ``claimed`` by workers that are heard of."""
+    """How far a scan is: ``tiles`` in all, ``done`` of them, ``claimed`` by workers that are still heard from."""
 
     tiles: int
     done: int

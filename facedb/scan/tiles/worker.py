@@ -37,7 +37,7 @@ from facedb.scan.tiles.strips import Strips
 from facedb.scan.tiles.tile_rows import LEASE_SECONDS, TileRow
 
 MEMORY = 2 << 30
-"""Bytes of strips that a worker keeps where there are so many."""
+"""Up to this many bytes of strips a worker keeps."""
 WHOLE_TIMES = 3
 """A worker that holds the whole gallery needs so many times its bytes: the vectors, their copy while they are put together, and what an
 engine holds beside them."""
@@ -47,7 +47,8 @@ engine holds beside them."""
 class WorkOptions:
     """How a worker works: ``engine``, ``threads`` (None: all cores it may use), bytes of ``memory`` for strips, ``lease`` in seconds.
 
-    ``name`` is its name in the ledger, which no other may have (None: one is made up): who started it can give its tile back by it.
+    ``name`` is its name in the ledger, which no other may have (None: one is made up): the process that started it can give its tile back
+    by that name.
     ``cache_dir`` is where this machine keeps vectors that it fetched before (None: nowhere).
     """
 

@@ -85,6 +85,6 @@ def _stand_in(path: str | Path) -> Problem | None:
         with open(path, "rb") as file:
             head = file.read(HEAD_BYTES)
     except OSError:
-        # Whoever reads it says what is wrong with it.
+        # The code that reads it says what is wrong with it.
         return None
     return problems.bad_record(f"It is {file_kind(head)}.") if is_pointer_or_page(head) else None

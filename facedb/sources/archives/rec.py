@@ -29,7 +29,7 @@ class RecSource:
     An image is named after its file and its key in the index, ``train.rec/17``; without an index after its place in the
     file, counted from 0, which is the same number in files that InsightFace's tools wrote. The record of the ranges and
     those of the identities are no images and give no record. The index is held in memory, 16 bytes an entry. An index that
-    cannot be right is left aside, one that is cut short completed from the file. ``train.names.csv`` beside ``train.rec``
+    cannot be right is ignored, and one that is cut short is completed from the file. ``train.names.csv`` beside ``train.rec``
     names the labels, as facedb's export writes it.
     """
 

@@ -61,7 +61,7 @@ class RecFile:
     """One open ``.rec`` file and its index, where there is one; a context manager."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file; raises OSError. An index that is none, or of another file, is left aside, and ``remarks`` say so."""
+        """Open the file; raises OSError. An index that is not one, or belongs to another file, is ignored, and ``remarks`` say so."""
         self._path = path
         self.remarks: list[str] = []
         self._offsets: Int64Array | None = None

@@ -25,7 +25,7 @@ from facedb.web.data.faces import (
     shown,
     table,
 )
-from facedb.web.data.said import Said, said
+from facedb.web.data.said import Said, history
 
 SQL = load("web", "case")
 
@@ -199,7 +199,7 @@ def load_case(conn: Connection, scan_id: int, rank: int, sitting_id: int) -> Cas
         _name_that_stays(conn, found) if found.kind in ("merge", "look-alike") else None,
         table(gather.vectors.only([face.id for face in faces])),
         sittings.others_at(conn, scan_id, rank, sitting_id),
-        _history(conn, found.a_id, found.b_id, sorted({face.image_id for face in subject})),
+        history(conn, sorted({face.image_id for face in subject}), _link(found), limit=20),
     )
 
 
@@ -300,10 +300,9 @@ def _name_that_stays(conn: Connection, found: Finding) -> int | None:
     return None if row is None else int(row[0])
 
 
-def _history(conn: Connection, a_id: int | None, b_id: int | None, images: list[int]) -> tuple[Said, ...]:
-    low, high = sorted((a_id or 0, b_id or a_id or 0))
-    rows = conn.execute(SQL["history"], {"low": low, "high": high, "images": images})
-    return tuple(map(said, rows))
+def _link(found: Finding) -> tuple[int, int]:
+    low, high = sorted((found.a_id or 0, found.b_id or found.a_id or 0))
+    return low, high
 
 
 def _rounded(value: float) -> float | None:

@@ -20,12 +20,12 @@ from facedb.web.data.statements import OTHER_FACE, OUTSIDE, Image, Says, Subject
 
 SQL = load("web", "decisions")
 
-# A verdict import may hold the table for long: rather say so than wait for it.
+# A verdict import may hold the table for long: say so rather than wait for it.
 _PATIENCE_SECONDS = 3.0
 
 
 class SaidMeanwhileError(ConflictError):
-    """Somebody said something of the same since the reviewer looked; ``seen`` is what he would have to have seen."""
+    """Somebody said something of the same since the reviewer looked; ``seen`` is the verdict that the reviewer should have seen."""
 
     def __init__(self, message: str, scan_id: int, rank: int, seen: int) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Identities: looking one up, all that is known of one, a new name, and people whom nobody is asked about any more."""
+"""Identities: looking one up, all that is known of one, a new name, and people about whom nobody is asked any more."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """An identity that nobody is asked about, and who wanted it so."""
+    """An identity about which nobody is asked, and who decided that."""
 
     id: int
     name: str

@@ -21,7 +21,7 @@ class Standing:
 
     def at(self, conn: Connection, scan_id: int) -> Stand:
         """Where the findings of a scan stand now."""
-        # Those who come while it is asked wait for the answer, instead of asking the same.
+        # Threads that come while it is being asked wait for that answer instead of asking again.
         with self._alone:
             found = self._known[scan_id] = stand(conn, scan_id, self._known.get(scan_id))
             return found

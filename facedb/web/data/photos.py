@@ -16,7 +16,7 @@ from facedb.review import taken_faces
 from facedb.review.taken_faces import TakenFace
 from facedb.scan.faces.face_choice import same_place
 from facedb.web.data.faces import Face, load_faces, shown
-from facedb.web.data.said import Said, said
+from facedb.web.data.said import Said, history
 
 SQL = load("web", "photos")
 
@@ -98,7 +98,6 @@ def load_photo(conn: Connection, image_id: int) -> Photo:
     faces = load_faces(conn, [face for face, *_ in found])
     taken = taken_faces.standing(conn, image_id)
     by_person = None if taken is None else _meant(taken, faces)
-    history = conn.execute(SQL["history"], {"image_id": image_id}).fetchall()
     findings = conn.execute(SQL["findings_of_image"], {"image_id": image_id}).fetchall()
     mark = "" if row[9] is None else row[9][:12]
     return Photo(
@@ -122,7 +121,7 @@ def load_photo(conn: Connection, image_id: int) -> Photo:
                 if face in faces
             ),
             tuple(PhotoFinding(*finding) for finding in findings),
-            tuple(map(said, history)),
+            history(conn, [image_id], limit=50),
         ]
     )
 

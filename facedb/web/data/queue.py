@@ -110,7 +110,7 @@ def scans(conn: Connection, scan_id: int | None = None) -> list[Scan]:
 
 
 def first(found: list[Scan]) -> Scan | None:
-    """Of scans, the one that is shown where none is named: the first that has findings."""
+    """The scan that is shown where none is named: the first that has findings."""
     return next((one for one in found if one.findings), found[0] if found else None)
 
 
@@ -202,5 +202,5 @@ def _class(kind: str, counts: Counter[tuple[str, bool | None]]) -> ClassProgress
 
 
 def _literally(words: str) -> str:
-    """Words with what a pattern means by itself escaped."""
+    """Words with the characters escaped that have a meaning in a pattern."""
     return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

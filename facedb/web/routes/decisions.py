@@ -115,7 +115,7 @@ def undo(parts: PartsHere, session: SessionHere) -> Undone:
 
 
 def _decided(parts: Parts, conn: Connection, session: Session, wishes: list[Wish]) -> list[Decided]:
-    """Write answers, and find out what else they settle; that after they are written, so that nobody who writes waits for it."""
+    """Write answers, then find out what else they settle: only after the write, so that no other writer waits for it."""
     before = {scan: parts.standing.at(conn, scan) for scan in {wish.scan_id for wish in wishes}}
     decided = decisions.decide(conn, session.sitting_id, session.reviewer, wishes)
     conn.commit()

@@ -74,7 +74,7 @@ def news(parts: PartsHere, session: SessionHere) -> News:  # noqa: ARG001 - it m
 
 @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
 async def events(request: Request) -> StreamingResponse:
-    """Server-sent events: the news of `/api/news` whenever something of it changed, until the session ends."""
+    """Server-sent events: the news of `/api/news` whenever any of it changes, until the session ends."""
     return StreamingResponse(_stream(request, parts(request)), media_type="text/event-stream")
 
 

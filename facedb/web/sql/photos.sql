@@ -32,14 +32,6 @@ where f.image_id = %(image_id)s order by f.ordinal;
 select m.id, m.name from facedb.model m
 where exists (select from facedb.face f where f.image_id = %(image_id)s and f.detection = m.detection) order by m.id desc;
 
--- name: history
--- Everything that was said of a photo, newest first; hidden people are not named.
-select v.id, v.kind, v.verdict, t.name, v.note, v.said_by, v.said_at
-from facedb.verdict v
-left join facedb.identity t on t.id = v.target_identity
-     and not exists (select from facedb.hidden_identity h where h.identity_id = t.id)
-where v.image_a = %(image_id)s or v.image_b = %(image_id)s order by v.id desc limit 50;
-
 -- name: findings_of_image
 -- Findings of the newest scans that are about a photo.
 select w.scan_id, w.rank, f.class, w.role from facedb.finding_face w

@@ -10,9 +10,9 @@ where s.status = 'finished' and (%(scan_id)s::integer is null or s.id = %(scan_i
 order by s.id desc;
 
 -- name: ranks
--- The ranks of findings that a filter lets through, in order, after one. Where they stand was asked before (`standing.sql`): all but those
--- the decided ones if `open`, and where `only` is given no others. Confidences are those of `bi.findings`, which is slow to
--- ask for all. Hidden people are left out.
+-- The ranks of findings that a filter lets through, in order, after one. Where they stand is known already (`standing.sql`): with `open`
+-- the decided ones are left out, and where `only` is given no others are taken. Confidences are computed as in `bi.findings`, which would
+-- be slow to read for all of them. Hidden people are left out.
 select f.rank
 from facedb.finding f
 left join unnest(%(decided)s::integer[], %(agrees)s::boolean[]) as d (rank, agrees) on d.rank = f.rank

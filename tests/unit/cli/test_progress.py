@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from facedb.cli.bars import shown_bar
-from facedb.cli.progress import ConsoleReporter, hide_log, human
+from facedb.cli.progress import ConsoleReporter, hide_log
+from facedb.core.counting import human
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facedb.join.blocks import plan_blocks
-from facedb.join.engine import available_engines
+from facedb.join.engine import Searcher, available_engines
 from facedb.join.gallery import Gallery
 from facedb.join.loop import BlockResult, join
 from facedb.join.score import pair_scores
+from facedb.join.sieve import Hits
 from tests.vectors import unit
 
 ENGINES = [info.name for info in available_engines() if info.available]
@@ -55,6 +56,15 @@ def triples(rows_a: np.ndarray, rows_b: np.ndarray, scores: np.ndarray) -> list[
 def joined(results: list[BlockResult]) -> list[tuple[int, int, float]]:
     """The rows of all blocks, sorted."""
     return sorted(row for result in results for row in triples(result.rows_a, result.rows_b, result.scores))
+
+
+def searched(
+    searcher: Searcher, gallery: Gallery, target_rows: int, first_new: int = 0
+) -> list[tuple[int, int, float]]:
+    """The rows that ``searcher`` finds with blocks of ``target_rows``, sorted; it stays open."""
+    blocks = plan_blocks(gallery.identity_ids, first_new=first_new, target_rows=target_rows)
+    hits = Hits.join([part for block in blocks for part in searcher.search(block)])
+    return triples(hits.rows_a, hits.rows_b, hits.scores)
 
 
 def run(gallery: Gallery, threshold: float, engine: str, *, target_rows: int = 64, first_new: int = 0, **options: Any):

@@ -16,7 +16,7 @@ def doctor(ctx: typer.Context, output: FormatOption = Format.TABLE) -> None:
 
     found = list(examine(settings_from(ctx)))
     if output is Format.TABLE:
-        # Beside a cure that most lines lack, a terminal has no room for what was found.
+        # A terminal has no room for a column of cures, which most lines lack, beside what was found.
         cured = [(d.subject, d.state, f"{d.finding}; cure: {d.cure}" if d.cure else d.finding) for d in found]
         emit(texts("subject", "state", "finding"), cured, output)
     else:

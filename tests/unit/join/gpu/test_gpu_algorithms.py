@@ -5,24 +5,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from facedb.join.blocks import plan_blocks
 from facedb.join.engine import self_test
 from facedb.join.gpu import knn_search
 from facedb.join.gpu.append_search import halves
 from facedb.join.gpu.knn_search import KnnSearcher
 from facedb.join.tiles import Tile
-from tests.unit.join.galleries import clustered, every_pair, make_gallery, triples
+from tests.unit.join.galleries import clustered, every_pair, make_gallery, searched
 from tests.unit.join.gpu.cpu_devices import CpuAppend, CpuKnn, append_searcher, knn_searcher
 from tests.vectors import unit
 
 SLOW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-def found(searcher, gallery, target, first_new=0):
-    blocks = plan_blocks(gallery.identity_ids, first_new=first_new, target_rows=target)
-    return sorted(
-        row for block in blocks for hit in searcher.search(block) for row in triples(hit.rows_a, hit.rows_b, hit.scores)
-    )
 
 
 @SLOW
@@ -50,7 +42,7 @@ def test_growing_k_cuts_nothing(
         patch.setattr(knn_search, "_ROWS", 37)
         patch.setattr(knn_search, "_TILE_VALUES", 500)
         searcher = knn_searcher(gallery, threshold, max_k=max_k, max_columns=max_columns, devices=devices)
-        assert found(searcher, gallery, target, first_new) == every_pair(gallery, threshold, first_new)
+        assert searched(searcher, gallery, target, first_new) == every_pair(gallery, threshold, first_new)
 
 
 def knn_calls(searcher: KnnSearcher) -> list[tuple[str, int, int]]:
@@ -64,21 +56,21 @@ def test_rows_that_overflow_every_k_are_read_whole():
     vectors = unit(centre + 0.1 * np.random.default_rng(1).standard_normal((400, 64)))
     gallery = make_gallery(vectors, np.repeat([0, 1], 200))
     searcher = knn_searcher(gallery, 0.5, max_k=16, max_columns=1_000)
-    assert found(searcher, gallery, 200) == every_pair(gallery, 0.5)
+    assert searched(searcher, gallery, 200) == every_pair(gallery, 0.5)
     assert ("scores", 200, 200) in knn_calls(searcher)
 
 
 def test_a_clean_gallery_needs_one_small_k():
     gallery = clustered(np.random.default_rng(3), 2_000, 512, 2_000)
     searcher = knn_searcher(gallery, 0.6, max_k=2_048, max_columns=10_000)
-    found(searcher, gallery, 1_000)
+    searched(searcher, gallery, 1_000)
     assert {k for kind, _, k in knn_calls(searcher) if kind == "knn"} == {knn_search.FIRST_K}
 
 
 def test_a_block_inside_is_compared_by_halves_and_only_leaves_are_read_whole():
     gallery = clustered(np.random.default_rng(3), 4_000, 64, 800)
     searcher = knn_searcher(gallery, 0.9, max_k=2_048, max_columns=10_000)
-    found(searcher, gallery, 4_000)
+    searched(searcher, gallery, 4_000)
     assert max(rows for kind, rows, _ in knn_calls(searcher) if kind == "scores") <= 512
 
 
@@ -108,13 +100,13 @@ def test_a_hit_buffer_that_overflows_splits_the_tile_and_loses_nothing(
     gallery = clustered(np.random.default_rng(seed), rows, 64, identities)
     first_new = data.draw(st.integers(0, rows))
     searcher = append_searcher(gallery, threshold, capacity=capacity, height=height, width=width, devices=devices)
-    assert found(searcher, gallery, target, first_new) == every_pair(gallery, threshold, first_new)
+    assert searched(searcher, gallery, target, first_new) == every_pair(gallery, threshold, first_new)
 
 
 def test_overflow_happens_and_is_survived():
     gallery = make_gallery(np.tile(unit(np.ones((1, 64))), (120, 1)), np.arange(120))
     searcher = append_searcher(gallery, 0.5, capacity=10, height=64, width=64)
-    assert len(found(searcher, gallery, 100)) == 120 * 119 // 2
+    assert len(searched(searcher, gallery, 100)) == 120 * 119 // 2
     held = searcher._devices[0]
     assert isinstance(held, CpuAppend)
     assert held.overflows > 0
@@ -133,7 +125,7 @@ def test_every_device_has_work_where_there_are_tiles_for_all(monkeypatch):
 
     monkeypatch.setattr(CpuAppend, "batch", 32)
     monkeypatch.setattr(CpuAppend, "append", append)
-    found(searcher, gallery, 300)
+    searched(searcher, gallery, 300)
     assert sizes == [1, 1, 1, 1]
 
 
@@ -163,4 +155,4 @@ def test_a_device_that_fails_ends_the_search(make):
     searcher._devices[1].knn = searcher._devices[1].append = searcher._devices[1].scores = broken
     searcher._devices[0].knn = searcher._devices[0].append = searcher._devices[0].scores = broken
     with pytest.raises(RuntimeError, match="out of memory"):
-        found(searcher, gallery, 100)
+        searched(searcher, gallery, 100)

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from facedb.join.score import pair_scores
 from facedb.join.sieve import Hits, Sieve
 from facedb.join.tiles import within
 from facedb.scan.tiles.ledger import Ledger, cut
-from tests.unit.join.galleries import clustered, every_pair, joined, make_gallery, triples
+from tests.unit.join.galleries import clustered, every_pair, joined, make_gallery, searched, triples
 from tests.vectors import unit
 
 HERE = [kernel for kernel in KERNELS if why_not(kernel, 64) is None]
@@ -49,10 +50,8 @@ def found_by(kernel, share, gallery, threshold, *, target=64, threads=2):
     searcher = Int8Searcher(gallery, Sieve(gallery, threshold), threads, kernel=kernel, prefix=prefix)
     if len(gallery):
         self_test("int8", searcher, gallery)
-    blocks = plan_blocks(gallery.identity_ids, target_rows=target)
-    hits = Hits.join([part for block in blocks for part in searcher.search(block)])
-    searcher.close()
-    return triples(hits.rows_a, hits.rows_b, hits.scores)
+    with closing(searcher):
+        return searched(searcher, gallery, target)
 
 
 @each_way
