@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from facedb.db.connection import Connection, Database
@@ -24,10 +25,23 @@ from facedb.db.server.account import SERVICE_DIR
 # Nothing here survives a power cut anyway, and every test writes.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 
+# What the tester has set for facedb, PostgreSQL and the terminal has no say, nor have the rights that new files get in the shell.
+_TESTERS_OWN = ("FACEDB_", "PG", "XDG_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
+for name in [name for name in os.environ if name.startswith(_TESTERS_OWN)]:
+    if name not in ("FACEDB_REAL_DATA", "FACEDB_CHROMIUM", "FACEDB_SOAK_SECONDS"):
+        del os.environ[name]
+os.umask(0o022)
+
 # What a shell starts in the background ignores SIGINT, and so would every command that the tests interrupt.
 if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+# The same examples in every run, however slow the machine is: a gate that fails now and then tells nothing of the change.
+settings.register_profile(
+    "gate", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("gate")
 
 # What runs the whole program from outside, command by command, in a browser or with faults: half of the time of all tests.
 _WHOLE = ("acceptance", "faults", "web/browser", "web/test_fuzz.py")

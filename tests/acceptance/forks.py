@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -19,20 +20,18 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-_LONGEST_SECONDS = 300
+_LONGEST_SECONDS = 150
+"""After which a command is ended by SIGALRM, which is then its exit code."""
 _PROGRAM = str(Path(sys.executable).with_name("facedb"))
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> tuple[int, bytes, bytes]:
-    """Exit code (negative: the signal that ended it), stdout and stderr of ``facedb`` with ``arguments``.
-
-    Raises TimeoutError after five minutes.
-    """
+    """Exit code (negative: the signal that ended it), stdout and stderr of ``facedb`` with ``arguments``."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, _server().connection() as connection:
         request = json.dumps([list(arguments), dict(environment), str(folder)]).encode()
         socket.send_fds(connection, [len(request).to_bytes(4, "big")], [out.fileno(), err.fileno()])
         connection.sendall(request)
-        connection.settimeout(_LONGEST_SECONDS)
+        connection.settimeout(_LONGEST_SECONDS + 30)
         status = int(connection.makefile("r").readline())
         return os.waitstatus_to_exitcode(status), _whole(out), _whole(err)
 
@@ -52,6 +51,9 @@ class _Server:
         command = [sys.executable, str(Path(__file__)), self._address]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
+        assert select.select([self._process.stdout], [], [], _LONGEST_SECONDS)[0], (
+            "the process that forks did not start"
+        )
         assert self._process.stdout.readline() == b"ready\n"
         atexit.register(self._end)
 
@@ -62,7 +64,7 @@ class _Server:
         return connection
 
     def _end(self) -> None:
-        self._process.terminate()
+        self._process.kill()
         self._process.communicate()
         self._folder.cleanup()
 
@@ -73,8 +75,6 @@ def _server() -> _Server:
 
 
 def _serve(address: str) -> None:
-    import select
-
     # What nearly every command imports; nothing that has threads of its own.
     import numpy  # noqa: F401, ICN001
     import PIL.Image  # noqa: F401
@@ -118,6 +118,7 @@ def _answer(connection: socket.socket) -> None:
         os.environ.clear()
         os.environ.update(environment)
         os.chdir(folder)
+        signal.alarm(_LONGEST_SECONDS)
         sys.argv = [_PROGRAM, *arguments]
         from facedb.cli.start import main
 

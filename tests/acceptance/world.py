@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from facedb.cli.app import app
 from facedb.core.errors import FacedbError
 from tests.acceptance import forks
+from tests.processes import Process
 
 SIDE = 32
 BLOCKS = 4
@@ -133,12 +134,11 @@ class Command:
         mine = {"HOME": str(user), "FACEDB_HOME": str(self.home / "facedb"), **self.extra}
         return inherited | mine | ({} if self.dsn is None else {"FACEDB_DSN": self.dsn})
 
-    def start(self, *arguments: object, **options: Any) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: object, **options: Any) -> Process:
         """Start the command, with stdout and stderr in pipes."""
         usual: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": self.home}
         command = [str(PROGRAM), *map(str, arguments)]
-        process: subprocess.Popen[bytes] = subprocess.Popen(command, env=self.environment, **(usual | options))
-        return process
+        return Process(command, env=self.environment, **(usual | options))
 
     def __call__(self, *arguments: object, code: int = 0) -> Said:
         """Run the command to its end, which must be exit code ``code``."""

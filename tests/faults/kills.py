@@ -17,6 +17,7 @@ import numpy as np
 
 from facedb.db.connection import Connection, Database
 from tests.acceptance.world import Command
+from tests.processes import LONGEST_SECONDS
 
 # What the commands of this suite would import one by one.
 _LOADED = [
@@ -72,14 +73,16 @@ class Killer:
         process = _CONTEXT.Process(target=_command, args=(told, self.facedb.environment, str(self.facedb.home)))
         begun = time.monotonic()
         process.start()
-        process.join(after)
-        if process.exitcode is None:
+        process.join(LONGEST_SECONDS if after is None else after)
+        runs = process.exitcode is None
+        if runs:
             # It may end by itself just now.
             with suppress(ProcessLookupError):
                 os.kill(process.pid or 0, signal.SIGKILL)
             process.join()
         code = process.exitcode
         process.close()
+        assert after is not None or not runs, f"seed {self.seed}: {arguments} did not come to its end\n{self.words()}"
         if code == -signal.SIGKILL:
             self.kills += 1
         elif after is None:
@@ -93,10 +96,8 @@ class Killer:
 
     def finish(self, *arguments: object) -> None:
         """Run a command to its end, which must be a good one; one that finds the killed one's locks waits and tries again."""
-        for _ in range(200):
-            code = self.run(*arguments)
-            if code != 10:
-                break
+        end = time.monotonic() + LONGEST_SECONDS
+        while (code := self.run(*arguments)) == 10 and time.monotonic() < end:
             time.sleep(0.05)
         assert code == 0, f"seed {self.seed}: {arguments}: {code}\n{self.words()}"
         assert "Traceback" not in self.words(), self.words()
@@ -144,7 +145,8 @@ def rows(conn: Connection, statement: str) -> list[tuple[Any, ...]]:
 def assert_nothing_left(db: Database, home: Path, *folders: Path) -> None:
     """No session, lock, temporary table, prepared transaction, unowned partition or partial file of a killed command."""
     left: dict[str, object] = {}
-    for _ in range(100):
+    end = time.monotonic() + 60
+    while True:
         with db.connection() as conn:
             left = {
                 "sessions": rows(
@@ -167,8 +169,8 @@ def assert_nothing_left(db: Database, home: Path, *folders: Path) -> None:
             }
         if not any(left.values()):
             break
+        assert time.monotonic() < end, left
         time.sleep(0.05)
-    assert not any(left.values()), left
     partial_files = [
         path
         for folder in (home, *folders)

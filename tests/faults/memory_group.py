@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.processes import until
 
 _V1 = Path("/sys/fs/cgroup/memory")
 _V2 = Path("/sys/fs/cgroup")
@@ -44,6 +45,15 @@ class MemoryGroup:
         stat = dict(line.split() for line in (self.folder / "memory.stat").read_text().splitlines())
         return sum(int(stat[name]) for name in names)
 
+    def gone(self) -> bool:
+        """Kill what is left in it and take it away; False while the kernel still has some of it."""
+        for pid in map(int, (self.folder / "cgroup.procs").read_text().split()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        with suppress(OSError):
+            self.folder.rmdir()
+        return not self.folder.exists()
+
     def killed(self) -> int:
         """How many processes the kernel ended for want of memory."""
         events = self.folder / ("memory.oom_control" if self.version == 1 else "memory.events")
@@ -57,12 +67,7 @@ def memory_group() -> Iterator[MemoryGroup]:
     try:
         yield group
     finally:
-        for pid in map(int, (group.folder / "cgroup.procs").read_text().split()):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        while (group.folder / "cgroup.procs").read_text():
-            time.sleep(0.01)
-        group.folder.rmdir()
+        until(group.gone, f"the end of the control group {group.folder}")
 
 
 def _make() -> MemoryGroup:

@@ -44,8 +44,7 @@ def test_a_person_goes_while_the_review_page_shows_the_dataset(database: Databas
     assert "person000" in sheet.read_text()
     with command.start("review", "--no-open", "--port", 0) as page:
         try:
-            assert page.stdout is not None
-            address = httpx2.URL(page.stdout.readline().decode().strip())
+            address = httpx2.URL(page.line())
             with httpx2.Client(base_url=str(address.join("/")), follow_redirects=True) as client:
                 client.get(address).raise_for_status()
                 with psycopg.connect(database.dsn) as conn:

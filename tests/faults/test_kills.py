@@ -198,6 +198,9 @@ def test_a_check_with_its_own_server_killed_anywhere_leaves_no_server_behind(
         killer.facedb = Command(place)
         kill(*command)
         killer.finish(*command)
+        if not killer.kills:
+            # This machine is quicker than five seconds.
+            killer.longest = killer.took
         killer.facedb("db", "start")
         try:
             url = killer.facedb("db", "url").out.strip()

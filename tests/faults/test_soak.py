@@ -91,12 +91,11 @@ def test_hours_of_ingest_scan_and_review_leave_nothing_that_grows(database: Data
     home = tmp_path / "facedb"
     levels: list[Level] = []
     with (
-        command.start("review", "--no-open", "--port", 0) as page,
+        command.start("review", "--no-open", "--port", 0, seconds=seconds + 600) as page,
         facedb.connect(dsn=database.dsn, home=home) as db,
     ):
         try:
-            assert page.stdout is not None
-            address = httpx2.URL(page.stdout.readline().decode().strip())
+            address = httpx2.URL(page.line())
             with httpx2.Client(base_url=str(address.join("/")), follow_redirects=True) as client:
                 client.get(address).raise_for_status()
                 csrf = client.get("/api/session").json()["csrf"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facedb.bench.synthetic import synthetic_gallery
@@ -21,7 +21,7 @@ from tests.vectors import unit
 
 pytestmark = pytest.mark.gpu
 
-SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=25)
 MODULES = {"faiss-gpu": faiss_gpu, "cuda": cuda}
 ROUTES = [
     FaissRoute("bfloat16", way="tiles"),

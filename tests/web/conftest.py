@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from facedb.web.app import create_app
 from facedb.web.server import config, listen
 from facedb.web.settings import WebSettings
 from tests.conftest import Server
+from tests.processes import join, until
 
 PORT = 8765
 PEOPLE = 30
@@ -156,12 +156,15 @@ def served(settings: WebSettings) -> Iterator[Page]:
         server = uvicorn.Server(config(app, timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        while not server.started and thread.is_alive():
-            time.sleep(0.01)
-        yield Page(here.url(), lambda name, **how: f"{here.url()}?token={app.state.parts.sessions.invite(name, **how)}")
-        app.state.parts.live.closed.set()
-        server.should_exit = True
-        thread.join()
+        try:
+            until(lambda: server.started or not thread.is_alive(), "the page")
+            yield Page(
+                here.url(), lambda name, **how: f"{here.url()}?token={app.state.parts.sessions.invite(name, **how)}"
+            )
+        finally:
+            app.state.parts.live.closed.set()
+            server.should_exit = True
+            join(thread)
 
 
 @pytest.fixture

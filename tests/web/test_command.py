@@ -19,13 +19,10 @@ from tests.acceptance.world import Command
 @contextmanager
 def running(command: Command, *arguments: object) -> Iterator[str]:
     """The address that the command prints, while it runs; it must end in order on Ctrl-C."""
-    process = command.start("review", "--no-open", "--port", "0", *arguments)
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().decode().strip()
-    finally:
+    with command.start("review", "--no-open", "--port", "0", *arguments) as process:
+        yield process.line()
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate()
     assert process.returncode == 0, err.decode()
     assert "Traceback" not in err.decode()
 

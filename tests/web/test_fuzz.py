@@ -26,9 +26,6 @@ def test_no_request_makes_the_server_fail(enter: Enter, examples: int) -> None:
 
         @settings(
             max_examples=examples,
-            deadline=None,
-            database=None,
-            derandomize=True,
             suppress_health_check=list(HealthCheck),
         )
         @given(operation.as_strategy(GenerationMode.POSITIVE) | operation.as_strategy(GenerationMode.NEGATIVE))

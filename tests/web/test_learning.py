@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from facedb.scan.findings.lessons import learn
 from facedb.web.learning import Learning
 from facedb.web.pool import Pool
 from facedb.web.settings import WebSettings
+from tests.processes import until
 from tests.web.asking import first, say
 from tests.web.conftest import Reviewer, served
 
@@ -57,6 +57,7 @@ def test_what_is_said_is_learned_from_once_it_pauses_and_the_end_of_the_page_wai
 def test_a_lesson_that_cannot_end_is_let_go_with_the_server_and_no_answer_is_an_error(
     settings: WebSettings, demo_database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    before = set(threading.enumerate())
     with demo_database.connection() as conn:
         with served(settings) as page, httpx2.Client(base_url=page.url, follow_redirects=True) as browser:
             browser.get(page.invite("ann"))
@@ -67,10 +68,9 @@ def test_a_lesson_that_cannot_end_is_let_go_with_the_server_and_no_answer_is_an_
                 f"/api/cases/1/{rank}/decision", json={"answer": "same", "seen": None}, headers=token
             ).raise_for_status()
             waiting = "select from pg_locks where relation = 'facedb.lesson'::regclass and not granted"
-            while conn.execute(waiting).fetchone() is None:
-                time.sleep(0.01)
+            until(lambda: conn.execute(waiting).fetchone() is not None, "the lesson that waits")
         assert capsys.readouterr().err == ""
-        assert threading.active_count() == 1
+        assert set(threading.enumerate()) <= before
     assert not lessons(demo_database)
 
 

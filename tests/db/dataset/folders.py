@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from PIL import Image
 from facedb.core.progress import Silent
 from facedb.dataset.ingest import IngestSummary, ingest
 from facedb.db.connection import Database
+from tests.processes import Process
 
 
 def picture(path: Path, seed: int) -> Path:
@@ -46,6 +48,12 @@ def take(db: Database, folder: Path, **options: Any) -> IngestSummary:
         status: rows.get(status, 0) for status in ("ready", "ignored", "rejected")
     }
     return done
+
+
+def stopped(db: Database, command: str, path: Path, pieces: int) -> int:
+    """Ingest or embed in a process that kills itself when so many pieces are committed; its exit code."""
+    script = Path(__file__).with_name("stop_at.py")
+    return Process([sys.executable, str(script), db.dsn, command, str(path), str(pieces)]).wait()
 
 
 def rows(db: Database) -> dict[str, tuple[Any, ...]]:

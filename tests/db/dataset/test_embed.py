@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,8 @@ from facedb.dataset.embed import EmbedSummary, ModelChoice, embed
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
 from tests.acceptance.world import BLOCKS, SIDE, block_model, people, portrait, save
+from tests.db.dataset.folders import stopped
+from tests.processes import Process
 
 
 @pytest.fixture
@@ -262,47 +263,19 @@ def test_images_that_another_process_changes_or_drops_meanwhile_get_no_stale_vec
         np.testing.assert_array_equal(vector, fresh[path])
 
 
-_EMBED = """
-import sys
-from pathlib import Path
-from facedb.core.progress import Silent
-from facedb.db.connection import Database
-from facedb.dataset import embed
-embed._COMMIT_IMAGES = 4
-choice = embed.ModelChoice(Path(sys.argv[2]))
-embed.embed(Database(sys.argv[1], embedded=True), choice, threads=1, reporter=Silent())
-"""
-
-
 def test_a_killed_run_is_continued_and_ends_with_the_same_rows(database: Database, tmp_path: Path) -> None:
-    ingest(database, people(tmp_path / "people", 20, 20), reporter=Silent())
-    model = block_model(tmp_path / "slow.onnx", slow=1500)
+    ingest(database, people(tmp_path / "people", 10, 10), reporter=Silent())
+    model = block_model(tmp_path / "blocks.onnx")
     choice = ModelChoice(model)
-
-    def count() -> int:
-        with database.connection() as conn:
-            row = conn.execute("select count(*) from facedb.embedding").fetchone()
-        return row[0] if row else 0
-
-    left = 0
-    for more in (1, 60):
-        process = subprocess.Popen([sys.executable, "-c", _EMBED, database.dsn, str(model)])
-        while process.poll() is None and count() < left + more:
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert count() >= left
-        left = count()
-    assert 0 < left < 400
+    for pieces in (1, 15):
+        assert stopped(database, "embed", model, pieces) == -signal.SIGKILL
     with database.connection() as conn:
         kept = conn.execute("select id, face_id from facedb.embedding order by 1").fetchall()
+    assert len(kept) == 64
     done = work(database, choice)
-    assert (done.done, done.images, done.pending) == (400 - len(kept), 400, 0)
+    assert (done.done, done.images, done.pending) == (36, 100, 0)
     with database.connection() as conn:
-        assert (
-            conn.execute("select id, face_id from facedb.embedding order by 1 limit %s", (len(kept),)).fetchall()
-            == kept
-        )
+        assert conn.execute("select id, face_id from facedb.embedding order by 1 limit 64").fetchall() == kept
         interrupted = vectors(database, done.model.id)
         conn.execute("delete from facedb.face")
     work(database, choice)
@@ -345,8 +318,8 @@ def test_two_processes_that_embed_one_dataset_under_two_models_share_its_faces(
     for k, mark in enumerate(marks):
         model = block_model(tmp_path / f"model{k}.onnx", dim=16 + k, seed=k)
         command = [sys.executable, "-c", _EMBED_TOGETHER, database.dsn, str(model), str(mark), str(marks[1 - k])]
-        running.append(subprocess.Popen(command, stderr=subprocess.PIPE))
-    ends = [(process.communicate(timeout=300)[1].decode(), process.returncode) for process in running]
+        running.append(Process(command, stderr=subprocess.PIPE))
+    ends = [(process.communicate()[1].decode(), process.returncode) for process in running]
     assert [code for _, code in ends] == [0, 0], ends
     with database.connection() as conn:
         assert conn.execute("select count(*) from facedb.face").fetchone() == (20,)

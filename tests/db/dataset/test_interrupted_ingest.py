@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +15,8 @@ from facedb.core.progress import Silent
 from facedb.dataset.ingest import IngestSummary, ingest
 from facedb.dataset.intake.one_source import Intake
 from facedb.db.connection import Database
-from tests.db.dataset.folders import faces, identity_keys, picture, pretend_embedded, take
+from tests.db.dataset.folders import faces, identity_keys, picture, pretend_embedded, stopped, take
+from tests.processes import LONGEST_SECONDS, join
 
 
 def test_a_second_ingest_of_the_same_source_at_once_is_refused(database: Database, tree: Path) -> None:
@@ -39,7 +38,7 @@ def test_ingests_of_different_sources_at_once_do_not_disturb_each_other(database
     def run(name: str) -> None:
         folder = tmp_path / name
         for k in range(60):
-            picture(folder / f"p{k % 5}" / f"{k}.png", hash(name) % 1000 + k)
+            picture(folder / f"p{k % 5}" / f"{k}.png", 100 * ord(name) + k)
         try:
             ingest(database, folder, dataset="shared", reporter=Silent())
         except BaseException as error:  # noqa: BLE001 - handed to the test's thread
@@ -48,40 +47,19 @@ def test_ingests_of_different_sources_at_once_do_not_disturb_each_other(database
     threads = [threading.Thread(target=run, args=(name,)) for name in ("a", "b", "c")]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    join(*threads)
     assert not failures
     assert len(identity_keys(database)) == 5
     with database.connection() as conn:
         assert conn.execute("select count(*) from facedb.image").fetchone() == (180,)
 
 
-_SLOW_INGEST = """
-import sys
-from pathlib import Path
-from facedb.core.progress import Silent
-from facedb.db.connection import Database
-from facedb.dataset.intake import one_source
-from facedb.dataset import ingest
-one_source._BATCH = 5
-ingest.ingest(Database(sys.argv[1], embedded=True), Path(sys.argv[2]), reporter=Silent())
-"""
-
-
 def kill_an_ingest_half_way(db: Database, folder: Path) -> int:
-    """Start an ingest in small batches, SIGKILL it as soon as it has committed one, and return the rows it left."""
-
-    def count() -> int:
-        with db.connection() as conn:
-            row = conn.execute("select count(*) from facedb.image").fetchone()
-        return row[0] if row else 0
-
-    before = count()
-    with subprocess.Popen([sys.executable, "-c", _SLOW_INGEST, db.dsn, str(folder)]) as process:
-        while process.poll() is None and count() == before:
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-    return count()
+    """Start an ingest in small batches that is killed when it has committed some; returns the rows it left."""
+    assert stopped(db, "ingest", folder, 7) == -signal.SIGKILL
+    with db.connection() as conn:
+        row = conn.execute("select count(*) from facedb.image").fetchone()
+    return row[0] if row else 0
 
 
 def test_a_killed_first_ingest_is_continued(database: Database, tmp_path: Path) -> None:
@@ -112,12 +90,13 @@ def test_a_killed_ingest_after_renames_ends_like_one_that_ran_through(database: 
 
 def wait_and_take(db: Database, folder: Path) -> IngestSummary:
     """Ingest as soon as the server has noticed that the killed process is gone."""
-    for _ in range(100):
+    end = time.monotonic() + LONGEST_SECONDS
+    while True:
         try:
             return take(db, folder)
         except ConflictError:
+            assert time.monotonic() < end
             time.sleep(0.05)
-    return take(db, folder)
 
 
 def test_an_ingest_interrupted_in_mid_statement_leaves_nothing_behind(

@@ -19,6 +19,7 @@ from facedb.db.connection import Database
 from facedb.embedding.model_files import presets, registry
 from facedb.embedding.model_files.registry import KnownModel
 from tests.acceptance.world import Inside, block_model, people
+from tests.processes import join
 from tests.unit.embedding.conftest import build_model, build_scrfd
 
 
@@ -116,7 +117,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str,
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}", cut
     server.shutdown()
-    thread.join()
+    join(thread)
     server.server_close()
 
 

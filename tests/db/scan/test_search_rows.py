@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from facedb.dataset.names import find_datasets
 from facedb.db.connection import Database
 from facedb.scan import search_rows
 from tests.db.population import Population, clustered, exact_scores
+from tests.processes import join, until
 
 
 @pytest.mark.parametrize("approximate", [False, True])
@@ -61,12 +61,10 @@ def test_no_statement_holds_the_vector_that_is_searched_for(database: Database) 
         )
         search.start()
         try:
-            while not (
-                seen := conn.execute("select query from pg_stat_activity where wait_event_type = 'Lock'").fetchall()
-            ):
-                assert search.is_alive()
-                time.sleep(0.01)
+            waiting = "select query from pg_stat_activity where wait_event_type = 'Lock'"
+            until(lambda: conn.execute(waiting).fetchone(), "the search that waits")
+            seen = conn.execute(waiting).fetchall()
         finally:
             conn.rollback()
-            search.join()
+            join(search)
     assert [re.findall(r"\d\.\d{3,}", query) for (query,) in seen] == [[]]

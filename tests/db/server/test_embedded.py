@@ -7,7 +7,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from facedb.db.server.embedded import EmbeddedServer
 from facedb.db.server.postmaster import Postmaster
 from facedb.db.server.process import processes, read_pid_file
 from tests.db.server.fast import FAST
+from tests.processes import Process
 
 # A facedb process: it uses the server of a home, says its URL, and leaves when its stdin ends.
 USER = f"""
@@ -32,6 +32,20 @@ with server(Path(sys.argv[1]), options={FAST!r}) as url:
         sys.stdin.read()
     except KeyboardInterrupt:
         print("interrupted", flush=True)
+"""
+
+# What comes before that in one that is killed while the data directory is made.
+KILLED = """
+import os, signal, sys, time
+from pathlib import Path
+from facedb.db.server import postmaster
+spawn = postmaster.spawn
+def killed(*arguments):
+    spawn(*arguments)
+    while not any(Path(sys.argv[1]).glob(".initdb-*/global")):
+        time.sleep(0.002)
+    os.kill(os.getpid(), signal.SIGKILL)
+postmaster.spawn = killed
 """
 
 
@@ -48,16 +62,10 @@ def use(home: Path) -> EmbeddedServer:
     return EmbeddedServer(home, options=FAST)
 
 
-def process(home: Path) -> subprocess.Popen[str]:
-    """One more process that uses the server of a home."""
-    command = [sys.executable, "-c", USER, str(home)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
-
-
-def said(user: subprocess.Popen[str]) -> str:
-    """The next line of a process."""
-    assert user.stdout is not None
-    return user.stdout.readline().strip()
+def process(home: Path, before: str = "") -> Process:
+    """One more process that uses the server of a home, once it has done something ``before``."""
+    command = [sys.executable, "-c", before + USER, str(home)]
+    return Process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
 
 
 def answer(url: str, query: str = "select current_database()") -> object:
@@ -103,7 +111,7 @@ def test_a_server_that_is_kept_up_stays_until_it_is_stopped(home: Path) -> None:
 
 def test_processes_that_start_at_once_share_one_new_server(home: Path) -> None:
     users = [process(home) for _ in range(4)]
-    urls = [said(user) for user in users]
+    urls = [user.line() for user in users]
     assert len(set(urls)) == 1
     assert answer(urls[0]) == "facedb"
     for user in users:
@@ -114,7 +122,7 @@ def test_processes_that_start_at_once_share_one_new_server(home: Path) -> None:
 
 def test_a_killed_process_leaves_a_server_that_the_next_one_adopts_and_stops(home: Path) -> None:
     user = process(home)
-    url = said(user)
+    url = user.line()
     number = postmaster(home)
     user.kill()
     user.communicate()
@@ -155,11 +163,8 @@ def test_a_stale_status_file_with_the_number_of_another_process_does_not_hinder(
 
 
 def test_a_killed_first_start_is_begun_anew(home: Path) -> None:
-    user = process(home)
-    while not any(home.glob(".initdb-*/global")):
-        time.sleep(0.002)
-    user.kill()
-    user.communicate()
+    with process(home, KILLED) as user:
+        assert user.wait() == -signal.SIGKILL
     server = use(home)
     assert answer(server.acquire()) == "facedb"
     assert not any(home.glob(".initdb-*"))
@@ -171,11 +176,11 @@ def test_ctrl_c_in_a_terminal_ends_facedb_and_not_the_server_of_others(home: Pat
     url = server.keep_up()
     server.stop()
     user = process(home)
-    assert said(user) == url
+    assert user.line() == url
     number = postmaster(home)
     server.acquire()
     os.killpg(user.pid, signal.SIGINT)
-    assert said(user) == "interrupted"
+    assert user.line() == "interrupted"
     user.communicate()
     assert answer(url) == "facedb"
     assert postmaster(home) == number

@@ -23,6 +23,7 @@ from facedb.db import migrate
 from facedb.db.connection import Database, describe
 from facedb.db.session import PoolerError
 from tests.conftest import Server
+from tests.processes import Process, until
 
 
 @pytest.mark.parametrize(
@@ -138,13 +139,10 @@ def pooled(request: pytest.FixtureRequest, database: Database, short_directory: 
     known = conninfo_to_dict(database.dsn)
     folder = short_directory / secrets.token_hex(4)
     folder.mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     (folder / "b.ini").write_text(
         f"[databases]\nfaces = host={known['host']} port={known['port']} dbname={known['dbname']} user=facedb\n"
-        f"[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port={port}\nauth_type=any\npool_mode={request.param}\n"
-        f"default_pool_size=5\nunix_socket_dir=\nlogfile={folder}/log\npidfile={folder}/pid\n"
+        f"[pgbouncer]\nlisten_port=6432\nauth_type=any\npool_mode={request.param}\n"
+        f"default_pool_size=5\nunix_socket_dir={folder}\nlogfile={folder}/log\npidfile={folder}/pid\n"
     )
     owner = Path(str(known["host"])).stat()
     as_owner: dict[str, Any] = {}
@@ -152,17 +150,16 @@ def pooled(request: pytest.FixtureRequest, database: Database, short_directory: 
         as_owner = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
     if as_owner:
         os.chown(folder, owner.st_uid, owner.st_gid)
-    bouncer = subprocess.Popen([program, "-q", str(folder / "b.ini")], stderr=subprocess.DEVNULL, **as_owner)
-    try:
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        yield request.param, f"postgresql://facedb@127.0.0.1:{port}/faces"
-    finally:
+    with Process([program, "-q", str(folder / "b.ini")], stderr=subprocess.DEVNULL, **as_owner) as bouncer:
+        until(lambda: bouncer.poll() is not None or _answers(folder / ".s.PGSQL.6432"), "PgBouncer")
+        yield request.param, f"postgresql://facedb@/faces?host={folder}&port=6432"
         bouncer.terminate()
-        bouncer.wait()
+
+
+def _answers(path: Path) -> bool:
+    """Whether somebody takes connections at a socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def test_a_pooler_is_refused_unless_it_keeps_sessions_whole(pooled: tuple[str, str]) -> None:

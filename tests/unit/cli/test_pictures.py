@@ -17,6 +17,8 @@ import termios
 import numpy as np
 from PIL import Image
 
+from tests.processes import LONGEST_SECONDS, Process
+
 DRAW = """
 import io
 from PIL import Image
@@ -29,6 +31,12 @@ def face(colour):
 
 draw([face((200, 30, 30)), face((30, 30, 200))], indent=2)
 """
+# The library waits a tenth of a second for an answer, in which a busy machine may not give it.
+PATIENT = """
+from textual_image import _terminal
+read = _terminal.read
+_terminal.read = lambda file, length, timeout: read(file, length, 60)
+"""
 SIXEL, PLAIN = b"\x1b[?62;4;22c", b"\x1b[?62;22c"
 
 
@@ -37,8 +45,9 @@ def drawn(attributes: bytes, *, kitty: bool = False) -> bytes:
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 1000, 1000))
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("TERM", "NO_COLOR"))}
-    process = subprocess.Popen(
-        [sys.executable, "-c", DRAW],
+    process = Process(
+        # A terminal of neither kind leaves a question without an answer.
+        [sys.executable, "-c", PATIENT + DRAW if kitty or attributes == SIXEL else DRAW],
         stdin=slave,
         stdout=slave,
         stderr=subprocess.STDOUT,
@@ -49,7 +58,7 @@ def drawn(attributes: bytes, *, kitty: bool = False) -> bytes:
     )
     os.close(slave)
     printed = b""
-    while select.select([master], [], [], 60)[0]:
+    while select.select([master], [], [], LONGEST_SECONDS)[0]:
         try:
             part = os.read(master, 65536)
         except OSError:
@@ -60,7 +69,7 @@ def drawn(attributes: bytes, *, kitty: bool = False) -> bytes:
             os.write(master, b"\x1b_Gi=" + (asked[1] or asked[2]) + b";OK\x1b\\")
         if b"\x1b[c" in part:
             os.write(master, attributes)
-    assert process.wait(60) == 0, printed
+    assert process.wait() == 0, printed
     os.close(master)
     return printed
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -140,7 +139,7 @@ def test_a_box_of_the_source_is_cut_out(make_model: MakeModel) -> None:
     assert outside.problem.code == rejects.BAD_LANDMARKS
 
 
-def test_closing_stops_in_seconds_and_leaves_no_thread(make_model: MakeModel) -> None:
+def test_closing_stops_and_leaves_no_thread(make_model: MakeModel) -> None:
     def endless() -> Iterator[ImageTask]:
         data = encode(picture(400, 400))
         index = 0
@@ -152,9 +151,7 @@ def test_closing_stops_in_seconds_and_leaves_no_thread(make_model: MakeModel) ->
         for run in (embedder.embed, embedder._embed_batched):
             results = run(endless())
             next(results)
-            began = time.monotonic()
             results.close()
-            assert time.monotonic() - began < 3
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("facedb-embed")]
 
 

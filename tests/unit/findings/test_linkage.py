@@ -33,7 +33,7 @@ def test_no_edges_make_no_groups() -> None:
     assert complete_linkage(empty, empty, np.empty(0)) == ({}, {})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.dictionaries(
         st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda e: e[0] < e[1]),

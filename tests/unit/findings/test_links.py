@@ -86,7 +86,7 @@ def flagged(draw: st.DrawFn) -> tuple[np.ndarray, list[int], list[tuple[int, int
 
 
 @given(flagged(), st.integers(1, 20))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_links_equal_the_slow_count_whatever_the_order_of_the_pairs_and_the_parts(
     case: tuple[np.ndarray, list[int], list[tuple[int, int, float]]],
     part: int,

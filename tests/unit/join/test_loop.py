@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facedb.core.errors import InputError, UsageError
@@ -16,7 +16,7 @@ from facedb.join.sieve import Sieve
 from tests.unit.join.galleries import ENGINES, clustered, every_pair, joined, make_gallery, run, triples
 from tests.vectors import unit
 
-SLOW = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=20)
 each_engine = pytest.mark.parametrize("engine", ENGINES)
 
 

@@ -1,7 +1,7 @@
 import numkong
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from facedb.join.error_bounds import quantise_int8, score_error
@@ -10,7 +10,6 @@ from tests.unit.join.galleries import clustered, every_pair, run
 from tests.vectors import unit
 
 
-@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**31),
     dim=st.sampled_from([1, 2, 64, 512]),

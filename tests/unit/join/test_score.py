@@ -3,14 +3,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from facedb.join.score import fold_sum, pair_scores
 from tests.vectors import unit
 
 
-@settings(deadline=None)
 @given(st.integers(1, 700), st.integers(0, 2**31), st.integers(1, 40))
 def test_a_score_has_the_same_bits_alone_and_in_any_batch(dim, seed, batch):
     rng = np.random.default_rng(seed)

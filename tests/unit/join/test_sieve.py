@@ -17,7 +17,7 @@ def every_cell(rows):
     return (grid.ravel() for grid in np.mgrid[0:rows, 0:rows])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**31),
     rows=st.integers(1, 60),

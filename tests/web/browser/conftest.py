@@ -17,7 +17,7 @@ from tests.web.conftest import Page
 def browser() -> Iterator[Browser]:
     """Debian's chromium."""
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=2 * SLOW)
         yield opened
         opened.close()
 
@@ -46,11 +46,11 @@ def visit(browser: Browser, serve: Page, expected: list[str]) -> Iterator[Open]:
             lambda request: said.append(request.url) if not request.url.startswith((serve.url, "blob:")) else None,
         )
         tab.goto(serve.invite(name))
-        tab.wait_for_url("**/review*", timeout=SLOW)
+        tab.wait_for_url("**/review*")
         if path != "/review":
             tab.goto(serve.url.rstrip("/") + path)
         if path.startswith("/review"):
-            expect(tab.locator("body.ready .case-head h1")).to_be_visible(timeout=SLOW)
+            expect(tab.locator("body.ready .case-head h1")).to_be_visible()
         return tab
 
     yield opened

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +14,9 @@ from playwright.sync_api import expect
 from facedb.db.connection import Database
 
 CHROMIUM = os.environ.get("FACEDB_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-SLOW = 15_000
+SLOW = 60_000
+"""What a page takes at most to show something, on the slowest machine, in milliseconds."""
+expect.set_options(timeout=SLOW)
 
 NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here: apt-get install chromium")
 
@@ -31,7 +33,15 @@ def press(tab: Tab, *keys: str) -> None:
     for key in keys:
         before = tab.locator(".case-head .rank, .done").first.inner_text()
         tab.keyboard.press(key)
-        expect(tab.locator(".case-head .rank, .done").first).not_to_have_text(before, timeout=SLOW)
+        expect(tab.locator(".case-head .rank, .done").first).not_to_have_text(before)
+
+
+def quiet(tab: Tab, asked: Sequence[str]) -> None:
+    """Wait until nothing more is ``asked`` for; the stream of news never ends, so the network is never idle."""
+    seen = -1
+    while seen != len(asked):
+        seen = len(asked)
+        tab.wait_for_timeout(500)
 
 
 def verdicts(db: Database) -> list[tuple[Any, ...]]:
@@ -42,8 +52,8 @@ def verdicts(db: Database) -> list[tuple[Any, ...]]:
 
 def written(tab: Tab, count: int) -> None:
     """Wait until the server says that so many findings are decided, and the progress that it is shown."""
-    expect(tab.locator("#progress-text")).to_have_attribute("data-written", str(count), timeout=SLOW)
-    expect(tab.locator("#progress-text")).to_contain_text(f"{count} of", timeout=SLOW)
+    expect(tab.locator("#progress-text")).to_have_attribute("data-written", str(count))
+    expect(tab.locator("#progress-text")).to_contain_text(f"{count} of")
 
 
 def make_mixed(db: Database) -> None:

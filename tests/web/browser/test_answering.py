@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from facedb.db.connection import Database
 from tests.web.asking import double
-from tests.web.browser.tabs import NEEDS_CHROMIUM, SLOW, Open, make_mixed, press, title, verdicts, written
+from tests.web.browser.tabs import NEEDS_CHROMIUM, Open, make_mixed, press, title, verdicts, written
 from tests.web.conftest import TwoFaces
 
 pytestmark = NEEDS_CHROMIUM
@@ -60,7 +60,7 @@ def test_faces_are_selected_zoomed_and_given_away_by_keyboard(visit: Open, demo_
     tab.keyboard.press("Enter")
     expect(tab.locator("#target-name")).to_have_text("Brand New (new)")
     tab.keyboard.press("w")
-    expect(tab.locator(".face .said").first).to_have_text("wrong identity", timeout=SLOW)
+    expect(tab.locator(".face .said").first).to_have_text("wrong identity")
     with demo_database.connection() as conn:
         assert conn.execute("select kind, verdict, target from bi.verdicts").fetchall() == [
             ("face", "wrong-identity", "Brand New")
@@ -84,18 +84,18 @@ def test_two_reviewers_do_not_overwrite_each_other(visit: Open, demo_database: D
     # Browsers note every refused request.
     expected.append("409 (Conflict)")
     ann, ben = visit("ann"), visit("ben")
-    expect(ann.locator(".notices")).to_contain_text("Open elsewhere: ben", timeout=SLOW)
+    expect(ann.locator(".notices")).to_contain_text("Open elsewhere: ben")
     assert title(ann) == title(ben)
     press(ben, "u")
-    expect(ann.locator(".notices")).to_contain_text("unsure, says ben", timeout=SLOW)
+    expect(ann.locator(".notices")).to_contain_text("unsure, says ben")
     before = title(ann)
     press(ann, "d")
     refused = ann.locator(".toast", has_text="ben said unsure")
-    expect(refused).to_be_visible(timeout=SLOW)
+    expect(refused).to_be_visible()
     assert [row[2] for row in verdicts(demo_database)] == ["ben"]
     refused.get_by_role("button", name="Look again").click()
-    expect(ann.locator(".case-head h1")).to_have_text(before, timeout=SLOW)
-    expect(ann.locator(".notices")).to_contain_text("says ben", timeout=SLOW)
+    expect(ann.locator(".case-head h1")).to_have_text(before)
+    expect(ann.locator(".notices")).to_contain_text("says ben")
     press(ann, "d")
     written(ann, 1)
     assert [row[2] for row in verdicts(demo_database)] == ["ann"]
@@ -108,7 +108,7 @@ def test_accepting_all_above_a_confidence_shows_a_contact_sheet_first(visit: Ope
     tab.locator("#accept-least").fill("95")
     tab.get_by_role("button", name="Look at them").click()
     cards = tab.locator("dialog.sheet .card")
-    expect(cards.first).to_be_visible(timeout=SLOW)
+    expect(cards.first).to_be_visible()
     count = cards.count()
     assert count > 2
     assert verdicts(demo_database) == []
@@ -137,7 +137,7 @@ def test_a_mixed_folder_is_split_by_dragging_and_by_selecting(visit: Open, demo_
     make_mixed(demo_database)
     tab = visit(path="/review?kind=mixed")
     stays, leaves = tab.locator('[data-group="first"] .face'), tab.locator('[data-group="second"] .face')
-    expect(leaves).to_have_count(5, timeout=SLOW)
+    expect(leaves).to_have_count(5)
     before = stays.count()
     leaves.first.drag_to(tab.locator(".group").first)
     expect(leaves).to_have_count(4)
@@ -181,7 +181,7 @@ def test_another_face_of_a_photo_is_taken_by_key_and_by_click(
 ) -> None:
     tab = visit(path="/review?kind=stray")
     picture = tab.locator(".subject .whole")
-    expect(picture.locator(".box")).to_have_count(2, timeout=SLOW)
+    expect(picture.locator(".box")).to_have_count(2)
     expect(picture.locator(".box.taken")).to_have_count(1)
     expect(tab.locator("#answer-same .hint")).to_contain_text("it is ")
     tab.keyboard.press("o")
@@ -199,8 +199,8 @@ def test_another_face_of_a_photo_is_taken_by_key_and_by_click(
         assert conn.execute("select box_x, said_by from bi.taken_faces").fetchall() == [(60.0, "ann")]
     tab.get_by_role("button", name="Undo").click()
     # There is one free box before as well: that nobody said anything any more is what shows the undo.
-    expect(tab.locator("#picture .box.said")).to_have_count(0, timeout=SLOW)
-    expect(tab.locator("#picture .box.free")).to_have_count(1, timeout=SLOW)
+    expect(tab.locator("#picture .box.said")).to_have_count(0)
+    expect(tab.locator("#picture .box.free")).to_have_count(1)
     with demo_database.connection() as conn:
         assert conn.execute("select count(*) from bi.taken_faces").fetchone() == (0,)
 
@@ -214,7 +214,7 @@ def test_what_will_stay_and_what_else_is_settled_is_said_before_and_after_an_ans
     other = double(demo_database, two_faces.rank)
     tab = visit(path=f"/review?kind=stray#{two_faces.rank}")
     picture = tab.locator(".subject .whole")
-    expect(picture.locator(".box")).to_have_count(2, timeout=SLOW)
+    expect(picture.locator(".box")).to_have_count(2)
     photo, bar = picture.bounding_box(), tab.locator("main .bar").bounding_box()
     assert photo is not None
     assert bar is not None
@@ -226,23 +226,23 @@ def test_what_will_stay_and_what_else_is_settled_is_said_before_and_after_an_ans
         assert place["y"] + place["height"] <= photo["y"] + photo["height"] + 1
     tab.keyboard.press("w")
     options = tab.locator("dialog.picker li")
-    expect(options.filter(has_text="score").first).to_be_visible(timeout=SLOW)
+    expect(options.filter(has_text="score").first).to_be_visible()
     expect(options.last).to_contain_text("New: ")
     tab.keyboard.press("Escape")
     assert verdicts(demo_database) == [], "nobody was named, so nothing is said"
     press(tab, "s")
-    expect(tab.locator(".toast", has_text=f"That also settles finding {other}.")).to_be_visible(timeout=SLOW)
+    expect(tab.locator(".toast", has_text=f"That also settles finding {other}.")).to_be_visible()
     tab.keyboard.press("Backspace")
-    expect(tab.locator(".toast", has_text=f"Also open again: finding {other}.")).to_be_visible(timeout=SLOW)
+    expect(tab.locator(".toast", has_text=f"Also open again: finding {other}.")).to_be_visible()
     tab.goto(tab.url.split("/review")[0] + "/review?kind=merge")
     stays = tab.locator(".wins.stays")
-    expect(stays).to_have_count(1, timeout=SLOW)
+    expect(stays).to_have_count(1)
     name = stays.locator("xpath=ancestor::section").get_attribute("aria-label")
     press(tab, "s")
     written(tab, 1)
     tab.goto(tab.url.split("/review")[0] + "/plans")
     tab.get_by_role("button", name="Make a plan").click()
-    expect(tab.locator(".way .after h3").first).to_have_text(name or "", timeout=SLOW)
+    expect(tab.locator(".way .after h3").first).to_have_text(name or "")
 
 
 def test_look_alikes_and_ticked_cases_are_answered_together_by_keyboard(visit: Open, demo_database: Database) -> None:
@@ -263,7 +263,7 @@ def test_look_alikes_and_ticked_cases_are_answered_together_by_keyboard(visit: O
     expect(tab.locator("#accept-least")).to_have_value("5")
     tab.get_by_role("button", name="Look at them").click()
     cards = tab.locator("dialog.sheet .card")
-    expect(cards.first).to_be_visible(timeout=SLOW)
+    expect(cards.first).to_be_visible()
     count = cards.count()
     tab.locator("dialog.sheet footer .primary").click()
     written(tab, count)

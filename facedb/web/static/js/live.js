@@ -18,6 +18,7 @@ function start() {
   source.addEventListener("news", (event) => {
     last = JSON.parse(event.data);
     for (const news of followers) news(last);
+    document.body.classList.add("followed");
   });
   source.addEventListener("open", () => watchers.forEach((away) => away(false)));
   source.addEventListener("error", () => watchers.forEach((away) => away(true)));

@@ -15,6 +15,7 @@ from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.faces.gallery_faces import GalleryFaces
 from tests.db.population import Population
 from tests.db.scan.faces.loaded import assert_equals_the_table, load, vectors_of
+from tests.processes import join
 
 
 @pytest.mark.parametrize("dim", [1, 3, 512, 2001])
@@ -144,7 +145,7 @@ def test_the_snapshot_stays_the_same_while_others_write(database: Database) -> N
                     np.testing.assert_array_equal(vector, before[face])
         finally:
             stop.set()
-            writer.join()
+            join(writer)
 
 
 def test_the_snapshot_reads_one_moment_and_cannot_write(database: Database) -> None:

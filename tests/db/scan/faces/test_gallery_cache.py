@@ -19,6 +19,7 @@ from facedb.db.connection import Database
 from facedb.scan.faces.gallery import GallerySnapshot
 from tests.db.population import Population
 from tests.db.scan.faces.loaded import assert_equals_the_table, load, vectors_of
+from tests.processes import join
 
 
 @contextmanager
@@ -246,8 +247,7 @@ def test_loads_at_once_with_one_cache_all_see_the_table(database: Database, tmp_
         population.embed_again(keys[k * 100 : k * 100 + 50], vectors_of(50, 64, k + 7))
         population.delete(keys[1000 + k * 200 : 1150 + k * 200])
         population.add(vectors_of(40, 64, k + 70), ["late"] * 40)
-    for thread in threads:
-        thread.join()
+    join(*threads)
     assert not failures
     faces, vectors, _ = load(population, tmp_path)
     assert_equals_the_table(population, faces, vectors)

@@ -35,6 +35,7 @@ from facedb.scan.tiles.tile_rows import TileRow
 from facedb.scan.tiles.worker import WorkOptions, work
 from tests.db.population import Population, clustered
 from tests.db.scan.scans import DIM, ENGINES, crowd, run
+from tests.processes import join
 
 EXACT = WorkOptions(engine="exact", threads=1)
 
@@ -127,8 +128,7 @@ def test_workers_beside_the_scan_itself_share_its_tiles(database: Database) -> N
     for helper in helpers:
         helper.start()
     summary = run(database)
-    for helper in helpers:
-        helper.join()
+    join(*helpers)
     with database.connection() as conn:
         counts = tile_rows.tile_counts(conn, summary.scan.id)
     assert summary.tiles_done + sum(done) + 1 == counts.tiles == counts.done

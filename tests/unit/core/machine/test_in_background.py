@@ -31,7 +31,7 @@ def test_the_work_ends_at_its_next_checkpoint_when_the_block_ends() -> None:
             time.sleep(0.001)
 
     with Aside(work):
-        begun.wait()
+        assert begun.wait(60)
     assert 0 < len(steps) < 10_000
     assert not any(thread.name == "facedb-aside" for thread in threading.enumerate())
 

@@ -15,6 +15,7 @@ import pytest
 from facedb.core.errors import ModelError, NotFoundError
 from facedb.embedding.model_files.presets import KNOWN_WEIGHTS
 from facedb.embedding.model_files.registry import KNOWN, KnownModel, identify, known, pull
+from tests.processes import join
 
 CONTENT = bytes(range(256)) * 1200
 TINY = KnownModel(
@@ -61,7 +62,7 @@ def shelf() -> Iterator[Shelf]:
     yield state
     server.shutdown()
     server.server_close()
-    thread.join()
+    join(thread)
 
 
 def fetch(shelf: Shelf, folder: Path, **options: Any) -> Path:

@@ -33,7 +33,7 @@ def sampled(image: Image.Image, x: float, y: float) -> np.ndarray:
     return between
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 10_000))
 def test_the_similarity_is_the_least_squares_one(seed: int) -> None:
     rng = np.random.default_rng(seed)

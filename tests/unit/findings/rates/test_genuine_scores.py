@@ -11,7 +11,7 @@ from tests.unit.join.galleries import make_gallery
 from tests.vectors import unit
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     faces=st.lists(st.tuples(st.integers(-2, 3), st.integers(0, 25)), max_size=40),
     seed=st.integers(0, 2**31),

@@ -65,7 +65,7 @@ def test_no_hit_in_the_sample_is_not_a_promise_of_none():
     assert prediction.high == pytest.approx(3 * 2_000 / 100)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     faces=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 20)), max_size=40),
     kind=st.sampled_from(["genuine", "impostor"]),

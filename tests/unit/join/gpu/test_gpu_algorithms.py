@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facedb.join.engine import self_test
@@ -14,7 +14,7 @@ from tests.unit.join.galleries import clustered, every_pair, make_gallery, searc
 from tests.unit.join.gpu.cpu_devices import CpuAppend, CpuKnn, append_searcher, knn_searcher
 from tests.vectors import unit
 
-SLOW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=30)
 
 
 @SLOW

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facedb.bench.synthetic import synthetic_gallery
@@ -34,7 +34,7 @@ WAYS = [*itertools.product(HERE, SHARES), (SMALL_CODES, None), (SMALL_CODES, 0.6
 each_way = pytest.mark.parametrize(
     ("kernel", "share"), WAYS, ids=[f"{kernel.name}-{share or 'full'}" for kernel, share in WAYS]
 )
-SLOW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=15)
 
 
 @functools.cache

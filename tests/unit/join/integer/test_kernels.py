@@ -18,7 +18,7 @@ def wide_products(rows, columns):
 
 
 @each_kernel
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 2**31),
     m=st.integers(1, 70),

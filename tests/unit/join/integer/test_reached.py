@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from facedb.join.integer.reached import _FEW, _STRETCH, reached
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     seed=st.integers(0, 2**31),
     height=st.integers(1, 100),

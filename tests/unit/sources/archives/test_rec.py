@@ -4,7 +4,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from facedb.core.errors import InputError
@@ -194,7 +194,6 @@ def test_the_writer_cuts_images_at_the_magic_as_readers_expect(tmp_path, image_b
     assert flags == [0, 1, 2, 2, 3, 0, 0, 0]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([MAGIC, b"a", b"bc", b"defg", MAGIC[:2], MAGIC[2:], bytes(4)]), max_size=30).map(b"".join)
 )
