@@ -52,6 +52,16 @@ class Hashes:
         return np.where(self.has_look[rows_a] & self.has_look[rows_b], bits, -1)
 
 
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """The groups of copies as a ``table``, and the pairs of pictures that were looked at for them: their ``agreements`` (m,) and as how
+    much each counts in ``parts`` (m,), as `sureness` takes them."""
+
+    table: FindingTable
+    agreements: Float64Array
+    parts: Float64Array
+
+
 def find_copies(
     vectors: Float32Array,
     images: NDArray[np.integer],
@@ -59,7 +69,7 @@ def find_copies(
     hashes: Hashes,
     candidates: Pairs,
     pictures: Pictures | None = None,
-) -> FindingTable:
+) -> Copies:
     """Groups of copies out of ``candidates`` (m,), those within folders and across, equal files, and pairs with like hashes.
 
     Equal bytes are certain; of other pairs the ``pictures`` decide, where both are there. A group holds only images that are copies
@@ -68,7 +78,7 @@ def find_copies(
     most alike faces. ``max_score`` is the highest score, ``mean_score`` the lowest.
     """
     image = _first_row_of_image(images)
-    same_a, same_b = _equal_files(hashes.content, image)
+    same_a, same_b = equal_files(hashes.content, image)
     rows_a, rows_b, scores = candidates.rows_a, candidates.rows_b, candidates.scores
     if pictures is None:
         kept = of_copy(scores.astype(np.float64), hashes.distance(rows_a, rows_b)) >= _FROM
@@ -95,13 +105,14 @@ def find_copies(
         near[far] = _likest(image[a[far]], image[b[far]], score[far], max(FAR_LEAST, len(heads) // FAR_SHARE))
         seen[~content] = 0.0
         seen[near] = _looked_at(pictures, images, a[near], b[near], score[near], far[near])
-    by_look = np.minimum(sureness(np.nan_to_num(seen), _parts(image[a], image[b], seen)), NEAR_EQUAL)
+    looked, counts = np.nan_to_num(seen), pair_shares(image[a], image[b], seen)
+    by_look = np.minimum(sureness(looked, counts), NEAR_EQUAL)
     sure = np.where(equal, EQUAL, np.where(np.isnan(seen), by_score, by_look))
     kept = sure >= _FROM
     a, b, score, distance, sure, seen = a[kept], b[kept], score[kept], distance[kept], sure[kept], seen[kept]
     a, b, best = _pairs_of_images(image[a], image[b], sure, score)
     score, distance, sure, seen = score[best], distance[best], sure[best], seen[best]
-    return _grouped(parts, hashes, a, b, score, distance, sure, seen)
+    return Copies(_grouped(parts, hashes, a, b, score, distance, sure, seen), looked, counts)
 
 
 def _likest(a: Int64Array, b: Int64Array, score: Float64Array, most: int) -> NDArray[np.bool_]:
@@ -113,7 +124,7 @@ def _likest(a: Int64Array, b: Int64Array, score: Float64Array, most: int) -> NDA
     return found
 
 
-def _parts(a: Int64Array, b: Int64Array, seen: Float64Array) -> Float64Array:
+def pair_shares(a: Int64Array, b: Int64Array, seen: Float64Array) -> Float64Array:
     """How much each pair of images (m,) counts, by what was ``seen`` of it: all pairs between the copies of one photo and those of another
     count as one, since they say the same thing."""
     copies = seen >= FROM
@@ -161,7 +172,7 @@ def _pairs_of_images(
     return a[best], b[best], best
 
 
-def _equal_files(content: Int64Array, image: Int64Array) -> tuple[Int64Array, Int64Array]:
+def equal_files(content: Int64Array, image: Int64Array) -> tuple[Int64Array, Int64Array]:
     """The first face of every image with that of the first image of the same content: k - 1 pairs for k copies.
 
     ``image`` int64 (n,) is the first row of each row's image: a model finds in equal bytes the same face first.

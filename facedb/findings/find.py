@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from facedb.core.finding import LIKELY, Kind, Role
 from facedb.findings.cores.folders import folders
 from facedb.findings.cores.shown_together import Company
-from facedb.findings.duplicates import EQUAL, NEAR, Hashes, find_copies
+from facedb.findings.duplicates import EQUAL, NEAR, Copies, Hashes, find_copies
+from facedb.findings.faceless import Faceless, find_faceless_copies
 from facedb.findings.finding_table import FindingTable, Weigh, ranked
 from facedb.findings.flagged import Flagged, Pairs, likest
 from facedb.findings.folder_study import FolderStudy
@@ -51,13 +52,20 @@ class Findings:
 class Evidence:
     """What is known of the photos beside their scores: ``hashes`` of the files of the rows, ``seen`` what photos with several faces tell,
     ``pictures`` those behind the rows, and ``photos`` what was measured of them (None: nothing is known). ``outside`` is what is told of
-    faces without a label, whose rows follow those of the gallery."""
+    faces without a label, whose rows follow those of the gallery, and ``faceless`` the photos without a face, whose rows follow these."""
 
     hashes: Hashes
     seen: Company = _ALONE
     pictures: Pictures | None = None
     photos: PhotoFacts | None = None
     outside: FindingTable | None = None
+    faceless: Faceless | None = None
+
+    def copies_without_face(self, copies: Copies) -> list[FindingTable]:
+        """What is told of the photos without a face beside the ``copies`` among the others."""
+        if self.faceless is None or self.pictures is None:
+            return []
+        return [find_faceless_copies(self.faceless, self.pictures, copies)]
 
 
 def find(
@@ -71,7 +79,8 @@ def find(
     seen, photos, outside = evidence.seen, evidence.photos, evidence.outside
     parts, peeled, who, odds = study.parts, study.peeled, study.who, study.odds
     near = Pairs.of([Pairs(peeled.near_a, peeled.near_b, peeled.near_score), likest(flagged, NEAR)])
-    copies = find_copies(gallery.vectors, gallery.image_ids, parts, evidence.hashes, near, evidence.pictures)
+    alike = find_copies(gallery.vectors, gallery.image_ids, parts, evidence.hashes, near, evidence.pictures)
+    copies = alike.table
     sharpness = None if photos is None else photos.sharpness
     strays, mixed = find_misplaced(gallery, study, flagged, copies, sharpness)
     copies = copies.only(~_told_as_strays(len(gallery), strays, copies))
@@ -92,8 +101,9 @@ def find(
         told.append(find_photos(parts, photos, gallery.image_ids))
     found = ranked(told)
     told_of = Told(found, parts)
-    if outside is not None or weigh is not None:
-        found = ranked([found, *([] if outside is None else [outside])], weigh)
+    beside = [*([] if outside is None else [outside]), *evidence.copies_without_face(alike)]
+    if beside or weigh is not None:
+        found = ranked([found, *beside], weigh)
     return Findings(replace(found, partner=swaps(found)), told_of)
 
 
@@ -102,7 +112,8 @@ def unlabelled_copies(gallery: Gallery, flagged: Flagged, evidence: Evidence) ->
     parts = folders(np.zeros(len(gallery), np.int64), gallery.image_ids)
     near = Pairs.of(part.only(part.scores >= NEAR) for part in flagged)
     copies = find_copies(gallery.vectors, gallery.image_ids, parts, evidence.hashes, near, evidence.pictures)
-    return ranked([replace(copies, identity_a=np.full(len(copies), -1))])
+    found = ranked([copies.table, *evidence.copies_without_face(copies)])
+    return replace(found, identity_a=np.full(len(found), -1), outside=np.zeros(len(found), np.int64))
 
 
 def _told_as_strays(count: int, strays: FindingTable, copies: FindingTable) -> NDArray[np.bool_]:

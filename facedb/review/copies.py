@@ -28,8 +28,9 @@ def home(a: Label, b: Label, margin: float | None, labels: Collection[Label], su
 def that_stays(
     copies: Collection[PlannedImage], label: Callable[[PlannedImage], Label], at_home: Label = None
 ) -> PlannedImage | None:
-    """The copy that stays: of those ``at_home``, else of those with a label, the one that is worth most. None where they lie in several
-    folders and nobody knows which of them is right."""
+    """The copy that stays: of those ``at_home``, else of those with a label, the one that is worth most; one in which no face was found
+    goes before any other. None where they lie in several folders and nobody knows which of them is right."""
+    copies = [image for image in copies if not image.faceless] or copies
     known = {label(image) for image in copies} - {None}
     if len(known) > 1 and at_home not in known:
         return None

@@ -48,7 +48,8 @@ class VerdictRow:
 
 @dataclass(frozen=True, slots=True)
 class PlannedImage:
-    """An image that a plan or an export may be about; ``path`` and ``container`` below ``root``, ``pixels`` 0 when unknown."""
+    """An image that a plan or an export may be about; ``path`` and ``container`` below ``root``, ``pixels`` 0 when unknown; ``faceless``: a
+    finding is about it although no face was found in it."""
 
     id: int
     source_id: int
@@ -64,6 +65,7 @@ class PlannedImage:
     bytes: int
     pixels: int
     dataset: str
+    faceless: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from facedb.findings.flagged import Flagged, Pairs
 from facedb.findings.folder_study import FolderStudy
 from facedb.findings.links import Links, between, roll_up
 from facedb.findings.names.evidence import names as names_of
-from facedb.findings.outside.photos import Outside
+from facedb.findings.outside.photos import Outside, find_outside
 from facedb.scan import pair_rows, scan_rows
 from facedb.scan.faces.compared import Compared
-from facedb.scan.faces.outside import either, tell
+from facedb.scan.faces.outside import either
 from facedb.scan.faces.pictures import photo_facts, pictures_of
 from facedb.scan.findings import finding_rows, lessons
 from facedb.scan.findings.computed import compute_copies, compute_findings
@@ -64,7 +64,15 @@ def conclude(
         total, links = _write_labelled(conn, scan_id, compared, flagged, studied, strangers, beside, names=names)
         certain_above = studied.odds.certain_above(studied.who.ends)
     beside.indexed()
-    scan_rows.finish_scan(conn, scan_id, pairs=total, links=links, certain_above=certain_above, made_by=make())
+    scan_rows.finish_scan(
+        conn,
+        scan_id,
+        pairs=total,
+        links=links,
+        certain_above=certain_above,
+        made_by=make(),
+        faceless=compared.faceless.digest,
+    )
     lessons.follow_on(conn, scan_id)
     audit.note(conn, "scan", "scan", scan_id, faces=len(compared.faces), pairs=total, links=links)
 
@@ -72,8 +80,9 @@ def conclude(
 def _write_copies(conn: Connection, scan_id: int, compared: Compared, flagged: Flagged) -> None:
     """Of faces without labels: copies, and no histograms."""
     histograms.write_none(conn, scan_id)
-    faces, pictures = compared.faces, pictures_of(conn, compared.faces.image_ids)
-    evidence = Evidence(_hashes(compared), pictures=pictures)
+    faces, bare = compared.faces, compared.faceless
+    pictures = pictures_of(conn, np.r_[faces.image_ids, bare.image_ids])
+    evidence = Evidence(_hashes(compared), pictures=pictures, faceless=bare.beside(faces))
     compute_copies(conn, scan_id, compared.gallery, flagged, evidence, faces.face_ids)
 
 
@@ -89,7 +98,7 @@ def _write_labelled(
     names: bool,
 ) -> tuple[int, int]:
     """Links, findings and histograms; the numbers of pairs and of links."""
-    faces, gallery, outside = compared.faces, compared.gallery, compared.outside
+    faces, gallery, outside, bare = compared.faces, compared.gallery, compared.outside, compared.faceless
     parts, best = folders.parts, None
     if flagged is None:
         links = roll_up(gallery.vectors, parts, link_parts.read(conn, scan_id, parts))
@@ -98,11 +107,11 @@ def _write_labelled(
         links = roll_up(gallery.vectors, parts, between(parts, flagged.together(parts.folder_of)))
     _write_links(conn, scan_id, links)
     seen = _seen(conn, scan_id, compared, folders, names=names)
-    pictures, unlabelled = pictures_of(conn, np.r_[faces.image_ids, outside.faces.image_ids]), None
-    if strangers is not None:
-        unlabelled, pictures = tell(strangers, folders, pictures)
+    pictures = pictures_of(conn, np.r_[faces.image_ids, outside.faces.image_ids, bare.image_ids])
+    unlabelled = None if strangers is None else find_outside(strangers, folders, pictures)
     pair_rows.write_outsiders(conn, scan_id, outside.faces.embedding_ids, outside.faces.face_ids)
     evidence = Evidence(_hashes(compared), seen, pictures, photo_facts(faces, compared.choice), unlabelled)
+    evidence = replace(evidence, faceless=bare.beside(faces, outside.faces))
     face_ids = np.r_[faces.face_ids, outside.faces.face_ids]
     note = either(compared.choice.note, outside.note(conn))
     found = compute_findings(conn, scan_id, gallery, folders, flagged, evidence, face_ids, note)

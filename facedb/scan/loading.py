@@ -21,6 +21,7 @@ from facedb.findings.duplicates import NEAR
 from facedb.scan import memory_need
 from facedb.scan.faces import face_choice, gallery
 from facedb.scan.faces.face_choice import FaceChoice
+from facedb.scan.faces.faceless import FacelessPhotos, faceless_photos
 from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.faces.gallery_faces import GalleryFaces
 from facedb.scan.faces.outside import OutsideFaces
@@ -151,9 +152,9 @@ class Loading:
             faces = self._one_a_photo(conn, snapshot, snapshot.faces(), Silent()).faces
             return thresholds.choose(conn, self.model.id, self.scope, rule, faces, snapshot, self.reporter)
 
-    def plan(self, threshold: float, conn: Connection) -> tuple[Plan, FaceChoice, OutsideFaces]:
+    def plan(self, threshold: float, conn: Connection) -> tuple[Plan, FaceChoice, OutsideFaces, FacelessPhotos]:
         """What is to be done, with which face of each photo, and the vectors for it, those of the faces outside of folders last; none
-        where a finished scan is the answer."""
+        where a finished scan is the answer. And the photos of the same datasets that gave no face."""
         options = self.options
         wait_briefly(conn, gallery.LOCK_SECONDS)
         with GallerySnapshot(self.db.open, self.model, options.cache_dir) as snapshot:
@@ -166,6 +167,7 @@ class Loading:
                     "embed first, or loosen --datasets, --min-face, --min-quality."
                 )
             outside = self._outside(there, faces)
+            faceless = self._faceless(conn, faces)
             self._say_who_is_compared(there, len(faces), len(outside))
             plan = ledger.plan(
                 conn,
@@ -176,13 +178,14 @@ class Loading:
                 full=options.full,
                 block_rows=self.block_rows,
                 outside=outside.embedding_ids,
+                faceless=faceless.digest,
                 may_build=not options.links_only,
                 reporter=self.reporter,
             )
             conn.commit()
             vectors = np.empty((0, self.model.dim), np.float32)
             if plan.finished is not None:
-                return plan, choice, OutsideFaces(outside.take(np.empty(0, np.int64)), vectors)
+                return plan, choice, OutsideFaces(outside.take(np.empty(0, np.int64)), vectors), faceless
             inside = choice.vectors_of(plan.faces.embedding_ids)
             folder = self._folder(plan.faces, len(outside), held=inside is not None)
             wanted = outside.embedding_ids
@@ -192,7 +195,8 @@ class Loading:
                 vectors = snapshot.vectors(
                     wanted, connections=options.connections, reporter=self.reporter, folder=folder
                 )
-            return plan, choice, OutsideFaces(outside, vectors if inside is None else np.concatenate([inside, vectors]))
+            vectors = vectors if inside is None else np.concatenate([inside, vectors])
+            return plan, choice, OutsideFaces(outside, vectors), faceless
 
     def _folder(self, inside: GalleryFaces, outside: int, *, held: bool) -> Path | None:
         """Where the vectors of the faces ``inside`` folders and so many ``outside`` are to lie, None: in memory, which must have room for
@@ -218,6 +222,16 @@ class Loading:
         free = replace(self.chosen, unlabelled=True).faces(there)
         free = free.take(np.flatnonzero(np.isin(free.dataset_ids, np.unique(faces.dataset_ids))))
         return free.take(np.argsort(free.face_ids, kind="stable"))
+
+    def _faceless(self, conn: Connection, faces: GalleryFaces) -> FacelessPhotos:
+        """The photos without a face beside ``faces``, in the same datasets, under the same choice of labels."""
+        return faceless_photos(
+            conn,
+            self.model.id,
+            np.unique(faces.dataset_ids).tolist(),
+            labelled=not self.chosen.unlabelled,
+            unlabelled=self.chosen.unlabelled or self.options.unlabelled is not False,
+        )
 
     def _one_a_photo(
         self, conn: Connection, snapshot: GallerySnapshot, there: GalleryFaces, reporter: Reporter

@@ -83,11 +83,11 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
         threshold = work.unit(loading.threshold)
         work.keep(partial(_lock, loading, threshold))
         while True:
-            plan, choice, outside = work.unit(partial(loading.plan, threshold))
+            plan, choice, outside, faceless = work.unit(partial(loading.plan, threshold))
             if plan.finished is not None:
                 return ScanSummary(plan.finished, None, reused=True, resumed=False, tiles_done=0, tiles_found=0)
             with PairStore(options.cache_dir) as flagged:
-                compared = Compared.of(plan.faces, choice, outside, threshold)
+                compared = Compared.of(plan.faces, choice, outside, faceless, threshold)
                 summary = _Run(work, loading, plan, compared, engine, flagged).work(pause)
             # A resumed scan has the gallery of its beginning; what came since is searched on top of it.
             if not plan.outdated:

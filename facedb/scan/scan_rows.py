@@ -30,7 +30,8 @@ def with_identities(query: Query) -> sql.Composed:
 
 @dataclass(frozen=True, slots=True)
 class ScanRow:
-    """A row of facedb.scan; ``made_by`` is the make of its findings (see `facedb.scan.findings.make`)."""
+    """A row of facedb.scan; ``made_by`` is the make of its findings (see `facedb.scan.findings.make`), ``faceless`` what the photos
+    without a face hash to that they were made with (see `facedb.scan.faces.faceless`)."""
 
     id: int
     model_id: int
@@ -49,6 +50,7 @@ class ScanRow:
     started_at: datetime
     finished_at: datetime | None
     made_by: str | None
+    faceless: bytes | None
 
     @property
     def links_only(self) -> bool:
@@ -138,9 +140,16 @@ def index_pairs(conn: Connection, scan_id: int) -> None:
 
 
 def finish_scan(
-    conn: Connection, scan_id: int, *, pairs: int, links: int, certain_above: float | None, made_by: str
+    conn: Connection,
+    scan_id: int,
+    *,
+    pairs: int,
+    links: int,
+    certain_above: float | None,
+    made_by: str,
+    faceless: bytes | None,
 ) -> None:
-    """Index the pairs and close the scan; ``certain_above`` None: nothing is certain by its score; ``made_by`` as in `ScanRow`."""
+    """Index the pairs and close the scan; ``certain_above`` None: nothing is certain by its score; all else as in `ScanRow`."""
     index_pairs(conn, scan_id)
     told = {"scan_id": scan_id, "pairs": pairs, "links": links, "certain_above": certain_above, "made_by": made_by}
-    conn.execute(SQL["finish_scan"], told)
+    conn.execute(SQL["finish_scan"], told | {"faceless": faceless})

@@ -22,6 +22,7 @@ import numpy as np
 
 from facedb.core.finding import SUREST
 from facedb.core.records import Float64Array, Int64Array
+from facedb.findings.names.abjads import is_native
 from facedb.findings.names.spelling import Agreement, agreement, keys, look_like_names, words
 
 RELATIVES_AT_MOST = 0.9
@@ -105,8 +106,9 @@ def names(labels: Mapping[int, str]) -> Names | None:
 def _close(of: Mapping[int, Sequence[str]]) -> dict[tuple[int, int], Agreement]:
     """All pairs of labels (a < b) whose names agree and that share a key (`spelling.keys`) which is no common one."""
     holders: dict[str, list[int]] = {}
+    across = any(is_native(word) for name in of.values() for word in name)
     for label, name in of.items():
-        for key in keys(name):
+        for key in keys(name, across=across):
             holders.setdefault(key, []).append(label)
     found: dict[tuple[int, int], Agreement] = {}
     for labels in holders.values():

@@ -2,9 +2,10 @@
 
 Labels are transliterated (anyascii) and taken apart into words. Each word of the shorter name wants a partner in the longer one: the same
 letters, a spelling of them (Jaro-Winkler, the same consonants, or the same sound, `sounds`, also in another of its `readings`), a nickname
-of it, or an initial; names of Chinese and Korean syllables (`syllables`) agree as a whole. How far spellings may part depends on the
-place: John and Joan Smith are two, Barnett and Burnett may be one. Nicknames are those of the hand-made list `nicknames` (Apache-2.0),
-which is about English names; other languages have their spellings, orders and initials only.
+of it, or an initial; names of Chinese and Korean syllables (`syllables`) agree as a whole, and so do those in scripts without vowels
+(`abjads`) with others in Latin letters; two names in such a script, or in Hangul, are one where their letters are. How far spellings may
+part depends on the place: John and Joan Smith are two, Barnett and Burnett may be one. Nicknames are those of the hand-made list
+`nicknames` (Apache-2.0), which is about English names; other languages have their spellings, orders and initials only.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from anyascii import anyascii
 from nicknames import NickNamer
 from rapidfuzz.distance import OSA, JaroWinkler
 
+from facedb.findings.names import abjads
 from facedb.findings.names.readings import his_and_hers, made_hers, readings
 from facedb.findings.names.sounds import codes, sound_alike, vowels
-from facedb.findings.names.syllables import syllables
+from facedb.findings.names.syllables import HANGUL, is_hangul, romanized, syllables
 
 ALIKE = 0.88
 """Two words that begin alike are one in two spellings from this Jaro-Winkler similarity on."""
@@ -48,6 +50,7 @@ _WORD = re.compile(r"[a-z]+")
 _APOSTROPHE = re.compile("(?<=[a-z]{2})'")
 """The soft sign of Cyrillic, which anyascii writes so, is in a word and not between two: Yel'tsin. O'Brien may be two, O Brien."""
 _DIGIT = re.compile(r"\d")
+_SCRIPTS = re.compile(f"([{abjads.LETTERS}]+|[{HANGUL}]+)")
 
 
 class Agreement(IntEnum):
@@ -65,22 +68,37 @@ class Agreement(IntEnum):
 
 
 def words(label: str) -> tuple[str, ...]:
-    """The words of a label in small Latin letters, without titles: ``Léa_Møller`` gives lea, moller."""
-    found = [word for word in _WORD.findall(_APOSTROPHE.sub("", anyascii(label).lower())) if word not in _TITLES]
+    """The words of a label in small Latin letters, without titles: ``Léa_Møller`` gives lea, moller. Words in Arabic and Hebrew letters and
+    in Hangul stay in these, which say more than one way to write them in Latin."""
+    found = [word for part in _SCRIPTS.split(label) for word in _words(part) if word not in _TITLES]
     return tuple(found[1:] if len(found) > 1 and found[0] in _RANKS else found)
+
+
+def _words(part: str) -> list[str]:
+    """The words of a piece of a label that is in one script."""
+    if abjads.is_native(part):
+        return [abjads.letters(part)]
+    return [part] if is_hangul(part) else _WORD.findall(_APOSTROPHE.sub("", anyascii(part).lower()))
 
 
 def look_like_names(labels: Sequence[str]) -> bool:
     """Whether most of the labels are two words or more without digits, as names of people are."""
     if not labels:
         return False
-    named = sum(len([w for w in words(label) if len(w) > 1]) >= 2 and not _DIGIT.search(label) for label in labels)
+    named = sum(
+        len([w for w in _plain(words(label)) if len(w) > 1]) >= 2 and not _DIGIT.search(label) for label in labels
+    )
     return named >= _AS_NAMES * len(labels)
 
 
 def agreement(one: Sequence[str], other: Sequence[str]) -> Agreement:
     """How closely two names, as `words`, agree."""
+    if _is_native(one) and _is_native(other):
+        return Agreement.SAME if abjads.same(one, other) else Agreement.NONE
     first, second = _plain(one), _plain(other)
+    for native, latin in ((first, second), (second, first)):
+        if _is_native(native):
+            return Agreement.ALIKE if abjads.fits(native, latin) else Agreement.NONE
     short, long = sorted((first, second), key=len)
     if not short or not any(len(word) > 1 for word in short):
         return Agreement.NONE
@@ -95,19 +113,29 @@ def agreement(one: Sequence[str], other: Sequence[str]) -> Agreement:
     return found
 
 
-def keys(name: Sequence[str]) -> set[str]:
-    """Keys of which names that agree share one: the consonants of each word, as they are written and as they sound, and of all together."""
+def keys(name: Sequence[str], *, across: bool = True) -> set[str]:
+    """Keys of which names that agree share one: the consonants of each word, as they are written and as they sound, and of all together;
+    those ``across`` scripts are for sets in which some names are in scripts without vowels."""
     plain = _plain(name)
     bones = [_bones(word) for word in plain]
     whole = "".join(plain)
     found = {b if len(b) >= _BONES_FROM else word for b, word in zip(bones, plain, strict=True) if len(word) > 1}
     heard = [way for word in plain for way in (word, *readings(word))]
     found |= {code for way in heard for code in codes(way) if len(code) >= _BONES_FROM}
+    found |= abjads.places(plain) if across else set()
     return found | {" ".join(sorted(bones)), _bones(whole), "".join(sorted(whole))} | syllables(plain)
 
 
 def _plain(name: Sequence[str]) -> list[str]:
-    return [word for word in name if word not in _GENERATIONS]
+    """A name without what says junior, and Hangul as its syllables in Latin letters."""
+    found = [word for word in name if word not in _GENERATIONS]
+    if not _is_native(found):
+        return found
+    return [part for word in found for part in (romanized(word) if is_hangul(word) else [word])]
+
+
+def _is_native(name: Sequence[str]) -> bool:
+    return not all(word.isascii() for word in name)
 
 
 def _ways(long: list[str], short: list[str]) -> Iterator[tuple[list[str], Agreement]]:

@@ -12,6 +12,13 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
+from anyascii import anyascii
+
+HANGUL = "\uac00-\ud7a3"
+"""Where its syllables are, as a class of a regular expression."""
+_HANGUL = re.compile(f"[{HANGUL}]+")
+_WHOLE = (3, 4)
+"""So many syllables in one are a whole name: the surname, mostly of one, and the name that is given."""
 _STOPS = {"b": "p", "p": "p", "d": "t", "t": "t", "g": "k", "k": "k", "j": "c", "ch": "c"}
 _CHINESE_INITIALS = {
     **_STOPS, "zh": "c", "q": "c", "r": "c", "hs": "x", "x": "x", "sh": "sh", "tz": "z", "ts": "z", "z": "z", "c": "z", "ss": "s",
@@ -19,7 +26,7 @@ _CHINESE_INITIALS = {
 }  # fmt: skip
 _KOREAN_INITIALS = {
     **_STOPS, "kk": "k", "tt": "t", "pp": "p", "jj": "c", "ss": "s", "s": "s", "sh": "s", "h": "h", "l": "l", "r": "l", "rh": "l",
-    "m": "m", "n": "n", "w": "w", "wh": "w", "y": "", "": "",
+    "m": "m", "n": "n", "w": "w", "y": "", "": "",
 }  # fmt: skip
 _UNCHANGED = (
     "iang iong uang ueng ang eng ing ong iao uai ian uan ai ei ao ou an en in un er ia ie iu ua ue ui a o e i u"
@@ -30,17 +37,20 @@ _CHINESE_FINALS = {same: same for same in _UNCHANGED.split(" ")} | {
 }  # fmt: skip
 _KOREAN_VOWELS = {
     "yeo": "o", "you": "o", "yoo": "o", "eo": "o", "oo": "o", "ou": "o", "eu": "o", "u": "o", "o": "o", "yu": "o", "yo": "o",
-    "ae": "e", "ai": "e", "e": "e", "ya": "a", "ah": "a", "a": "a", "ee": "i", "ie": "i", "i": "i", "ui": "i", "oe": "w", "oi": "w",
-    "wi": "w", "oy": "w",
+    "ae": "e", "ai": "e", "ay": "e", "yeh": "e", "ye": "e", "e": "e", "ya": "a", "a": "a", "wa": "wa", "weo": "wo", "wo": "wo",
+    "ee": "i", "ie": "i", "i": "i", "ui": "i", "oe": "w", "oi": "w", "wi": "w", "oy": "w",
 }  # fmt: skip
 _KOREAN_CODAS = {
-    "ng": "g", "n": "n", "m": "m", "k": "k", "g": "k", "ck": "k", "rk": "k", "p": "p", "b": "p", "l": "l", "t": "t", "": "",
+    "ng": "g", "n": "n", "hn": "n", "m": "m", "hm": "m", "k": "k", "g": "k", "ck": "k", "rk": "k", "p": "p", "b": "p", "l": "l",
+    "t": "t", "h": "", "": "",
 }  # fmt: skip
 _KOREAN_FINALS = {
     vowel + coda: sound + end for vowel, sound in _KOREAN_VOWELS.items() for coda, end in _KOREAN_CODAS.items()
 }
+# Surnames that most families spell otherwise than any standard, or that lost their first sound in the South.
 _KOREAN_NAMES = {
-    "lee": "i", "rhee": "i", "yi": "i", "li": "i", "roh": "no", "noh": "no", "kim": "kim", "choi": "cw", "park": "pak",
+    "lee": "i", "rhee": "i", "rhie": "i", "ree": "i", "ri": "i", "yi": "i", "li": "i", "roh": "no", "ro": "no", "lim": "im", "rim": "im",
+    "yim": "im", "ryu": "o", "ryoo": "o", "lyu": "o", "woo": "o", "wu": "o", "hur": "ho", "her": "ho", "park": "pak",
 }  # fmt: skip
 _MOST = 4
 _LEAST = 2
@@ -52,6 +62,17 @@ def _syllable(initials: Mapping[str, str], finals: Mapping[str, str]) -> re.Patt
 
 
 _CHINESE, _KOREAN = _syllable(_CHINESE_INITIALS, _CHINESE_FINALS), _syllable(_KOREAN_INITIALS, _KOREAN_FINALS)
+
+
+def is_hangul(word: str) -> bool:
+    """Whether a word is in Hangul."""
+    return _HANGUL.fullmatch(word) is not None
+
+
+def romanized(word: str) -> list[str]:
+    """The syllables of a word in Hangul in small Latin letters; of a whole name the surname comes last."""
+    found = [anyascii(syllable).lower() for syllable in word]
+    return [*found[1:], found[0]] if len(found) in _WHOLE else found
 
 
 def syllables(name: Sequence[str]) -> frozenset[str]:
@@ -88,7 +109,8 @@ def _chinese(word: str) -> tuple[str, ...]:
 def _korean(word: str) -> tuple[str, ...]:
     if word in _KOREAN_NAMES:
         return (_KOREAN_NAMES[word],)
-    return tuple(_KOREAN_INITIALS[initial] + _KOREAN_FINALS[final] for initial, final in _parts(word, _KOREAN))
+    parts = _parts(word.replace("wh", "hw"), _KOREAN)
+    return tuple(_KOREAN_INITIALS[initial] + _KOREAN_FINALS[final] for initial, final in parts)
 
 
 def _folded(initial: str, final: str) -> str:

@@ -199,7 +199,7 @@ def _copies(outside: Outside, pictures: Pictures | None) -> FindingTable:
         Hashes(outside.hashes.content[rows], outside.hashes.look[rows], outside.hashes.has_look[rows]),
         Pairs(place[outside.rows_a[near]], place[outside.rows_b[near]], outside.scores[near]),
         None if pictures is None else replace(pictures, views=pictures.views[rows]),
-    )
+    ).table
     found = replace(found, member_row=rows[found.member_row])
     return _with_labels(outside, found)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from facedb.core.lookup import run_lengths, run_starts
 from facedb.core.records import Int64Array
 
 VIEWS: Final = 11
@@ -35,10 +37,11 @@ def nearest_bits(views: Int64Array, rows_a: Int64Array, rows_b: Int64Array) -> I
     return least
 
 
-def alike_by_hash(views: Int64Array) -> tuple[Int64Array, Int64Array]:
+def alike_by_hash(views: Int64Array, among: NDArray[np.bool_] | None = None) -> tuple[Int64Array, Int64Array]:
     """Pairs of pictures of which a view of one is within NEAR_BITS of the other as it is: rows int64 (m,), each pair once.
 
     ``views`` int64 (n, v): hashes of 64 bits, of the eight turns of each picture first (0: as it is), then of its crops; 0: not known.
+    With ``among`` (n,) only the pairs of which one picture at least is among those.
     Two hashes are compared where one of three parts of them is equal, which those of up to two different bits are for sure; a part that
     more than 64 hashes share tells nothing and is passed over. So the work grows with n, and not with n squared.
     """
@@ -55,11 +58,16 @@ def alike_by_hash(views: Int64Array) -> tuple[Int64Array, Int64Array]:
     found: list[Int64Array] = []
     for shift, bits in _PARTS:
         part = (value >> np.uint64(shift)) & np.uint64(2**bits - 1)
-        order = np.lexsort((~straight, part))
+        order = np.arange(len(part))
+        if among is not None:
+            asked = np.zeros(2**bits, bool)
+            asked[part[among[row]]] = True
+            order = np.flatnonzero(asked[part])
+        order = order[np.lexsort((~straight[order], part[order]))]
         part, of_row, is_straight = part[order], row[order], straight[order]
-        at = np.flatnonzero(np.r_[True, part[1:] != part[:-1], True])
-        start, end = at[:-1], at[1:]
-        heads = np.add.reduceat(is_straight.astype(np.int64), start)
+        start = run_starts(part)
+        end = start + run_lengths(start, len(part))
+        heads = np.add.reduceat(is_straight.astype(np.int64), start) if len(start) else start
         for k in np.flatnonzero((heads > 0) & (end - start > 1) & (end - start <= _CROWD)).tolist():
             s, h, e = int(start[k]), int(heads[k]), int(end[k])
             members = order[s:e]
@@ -69,4 +77,6 @@ def alike_by_hash(views: Int64Array) -> tuple[Int64Array, Int64Array]:
                 a, b = of_row[s + one], of_row[s + two]
                 found.append(np.minimum(a, b) * count + np.maximum(a, b))
     keys = np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
-    return (keys // count).astype(np.int64), (keys % count).astype(np.int64)
+    a, b = (keys // count).astype(np.int64), (keys % count).astype(np.int64)
+    wanted = slice(None) if among is None else among[a] | among[b]
+    return a[wanted], b[wanted]

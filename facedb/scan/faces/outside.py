@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,10 +12,7 @@ from facedb.core.progress import Reporter
 from facedb.core.records import Float32Array
 from facedb.db.connection import Connection
 from facedb.findings.duplicates import NEAR, Hashes
-from facedb.findings.finding_table import FindingTable
-from facedb.findings.folder_study import FolderStudy
-from facedb.findings.outside.photos import Outside, find_outside
-from facedb.findings.pictures.same_photo import Pictures
+from facedb.findings.outside.photos import Outside
 from facedb.join.loop import Gallery, join, plan_blocks
 from facedb.scan import scan_rows
 from facedb.scan.faces.face_choice import which_is_meant
@@ -104,9 +101,3 @@ class OutsideFaces:
 def either(one: Callable[[int], str | None], other: Callable[[int], str | None]) -> Callable[[int], str | None]:
     """Asks ``one`` of a face, and where that has nothing to say the ``other``."""
     return lambda face: one(face) or other(face)
-
-
-def tell(outside: Outside, study: FolderStudy, pictures: Pictures | None) -> tuple[FindingTable, Pictures | None]:
-    """What is told of the photos outside, and the ``pictures`` of the gallery alone (those given are of all rows)."""
-    inside = None if pictures is None else replace(pictures, views=pictures.views[: outside.first])
-    return find_outside(outside, study, pictures), inside

@@ -13,6 +13,7 @@ from facedb.core.finding import Kind, Role
 from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
 from facedb.findings.cores.shown_together import Company
+from facedb.findings.faceless import Faceless
 from facedb.findings.find import Evidence, Findings, find, unlabelled_copies
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.flagged import Flagged
@@ -20,7 +21,7 @@ from facedb.findings.folder_study import FolderStudy
 from facedb.findings.photos import PhotoFacts
 from facedb.join.gallery import Gallery
 from facedb.scan.findings import finding_rows
-from facedb.scan.findings.finding_sentences import sentences
+from facedb.scan.findings.finding_sentences import no_face_in, sentences
 from facedb.scan.findings.lessons import weigh
 
 _NO_NOTES: Mapping[int, str] = MappingProxyType({})
@@ -38,14 +39,15 @@ def compute_findings(
 ) -> Findings:
     """Find the mistakes behind the flagged pairs of a scan and write them as its findings; the caller commits.
 
-    ``face_ids`` (n,) are the keys of the rows of ``gallery``, whose labels are keys of identities, then those of the rows outside;
-    ``note`` is what is to be said of the photo of a face. All else is as `find` takes it. They are ranked by what the verdicts on
-    earlier scans taught.
+    ``face_ids`` (n,) are the keys of the rows of ``gallery``, whose labels are keys of identities, then those of the rows outside: photos
+    without a face have rows after these. ``note`` is what is to be said of the photo of a face. All else is as `find` takes it. They are
+    ranked by what the verdicts on earlier scans taught.
     """
     found = find(gallery, study, flagged, evidence, weigh(conn, scan_id))
     notes = _notes(conn, found.table, gallery, face_ids, evidence.seen, note)
+    notes |= _without_face(conn, scan_id, found.table, evidence.faceless)
     rows = _as_rows(found.table, notes, evidence.photos)
-    finding_rows.write_findings(conn, scan_id, rows, _faces(found.table, face_ids))
+    finding_rows.write_findings(conn, scan_id, rows, _faces(conn, found.table, face_ids, evidence.faceless))
     return found
 
 
@@ -59,7 +61,8 @@ def compute_copies(
 ) -> FindingTable:
     """Find the copies among faces without labels and write them as the findings of a scan, as `compute_findings` does."""
     found = unlabelled_copies(gallery, flagged, evidence)
-    finding_rows.write_findings(conn, scan_id, _as_rows(found), _faces(found, face_ids))
+    rows = _as_rows(found, _without_face(conn, scan_id, found, evidence.faceless))
+    finding_rows.write_findings(conn, scan_id, rows, _faces(conn, found, face_ids, evidence.faceless))
     return found
 
 
@@ -98,6 +101,19 @@ def _notes(
     return notes
 
 
+def _without_face(conn: Connection, scan_id: int, found: FindingTable, faceless: Faceless | None) -> dict[int, str]:
+    """Which of the copies have no face, and why, by finding."""
+    if faceless is None:
+        return {}
+    bare = found.member_row >= faceless.first
+    images = faceless.images[found.member_row[bare]].tolist()
+    why = finding_rows.reject_reasons(conn, scan_id, images)
+    said: dict[int, list[tuple[str, str, str]]] = {}
+    for k, image in zip(found.member_finding[bare].tolist(), images, strict=True):
+        said.setdefault(k, []).extend([why[image]] if image in why else [])
+    return {k: no_face_in(reasons) for k, reasons in said.items()}
+
+
 def _as_rows(
     found: FindingTable, notes: Mapping[int, str] = _NO_NOTES, photos: PhotoFacts | None = None
 ) -> Iterator[tuple[Any, ...]]:
@@ -131,15 +147,21 @@ def _as_rows(
     )
 
 
-def _faces(found: FindingTable, face_ids: Int64Array) -> Iterator[tuple[int, int, str]]:
+def _faces(
+    conn: Connection, found: FindingTable, face_ids: Int64Array, faceless: Faceless | None
+) -> Iterator[tuple[int, int, str]]:
     words = {role: role.name.lower() for role in Role}
+    keys, bare = np.zeros(len(found.member_row), np.int64), found.member_row >= len(face_ids)
+    keys[~bare] = face_ids[found.member_row[~bare]]
+    if faceless is not None and bare.any():
+        images = faceless.images[found.member_row[bare]].tolist()
+        whole = finding_rows.whole_photos(conn, images)
+        # Of those that were pruned meanwhile no row is written.
+        keys[bare] = [whole.get(image, 0) for image in images]
     return (
         (finding + 1, face, words[Role(role)])
         for finding, face, role in zip(
-            found.member_finding.tolist(),
-            face_ids[found.member_row].tolist(),
-            found.member_role.tolist(),
-            strict=True,
+            found.member_finding.tolist(), keys.tolist(), found.member_role.tolist(), strict=True
         )
     )
 

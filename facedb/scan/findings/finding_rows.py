@@ -106,6 +106,18 @@ def spoken_of(conn: Connection, scan_id: int) -> list[int]:
     return [row[0] for row in conn.execute(SQL["spoken_of"], {"scan_id": scan_id})]
 
 
+def whole_photos(conn: Connection, images: Sequence[int]) -> dict[int, int]:
+    """By image, the key of the face that stands for the whole of it where none was found in it, made where it is not there."""
+    conn.execute(SQL["add_whole_photos"], {"ids": list(images)})
+    return dict(conn.execute(SQL["whole_photos"], {"ids": list(images)}).fetchall())
+
+
+def reject_reasons(conn: Connection, scan_id: int, images: Sequence[int]) -> dict[int, tuple[str, str, str]]:
+    """Path, code and detail, by image, of those that gave no face under the contract of a scan."""
+    rows = conn.execute(SQL["reject_reasons"], {"scan_id": scan_id, "ids": list(images)})
+    return {row[0]: (row[1], row[2], row[3]) for row in rows}
+
+
 def image_paths(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
     """Paths of images by key."""
     return dict(conn.execute(SQL["image_paths"], {"ids": list(ids)}).fetchall())

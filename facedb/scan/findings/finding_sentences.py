@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isnan
 
 import numpy as np
 
 from facedb.core.counting import counted
+from facedb.core.files.paths import display
 from facedb.core.finding import LIKELY, Kind, side_at_home
+from facedb.core.rejects import NO_FACE
 from facedb.findings.cores.doubts import Why
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.photos import BLURRED, Fault, PhotoFacts
@@ -187,18 +190,29 @@ def _duplicate(found: FindingTable, k: int, count: int) -> str:
         place = ", in a folder and outside all folders" if found.identity_a[k] >= 0 else ", outside all folders"
     elif found.identity_a[k] < 0:
         place = ""
-    home = "" if found.outside[k] or found.identity_b[k] < 0 else f" {_home(found, k)}"
+    # Where one has no face, nothing is asked of the folders: it is the one to go.
+    bare = isnan(found.mean_score[k])
+    home = "" if found.outside[k] or found.identity_b[k] < 0 or bare else f" {_home(found, k)}"
     if found.equal[k]:
         return f"The same file {times}{place}.{home}"
     if not isnan(found.agreement[k]):
+        faces = "" if bare else f"; the faces score {found.mean_score[k]:.3f}"
         return (
             f"The same photo {times}{place}, saved again or altered: laid over each other, the pictures agree to "
-            f"{100 * found.agreement[k]:.1f} %; the faces score {found.mean_score[k]:.3f}.{home}"
+            f"{100 * found.agreement[k]:.1f} %{faces}.{home}"
         )
     bits = (
         "no hashes to compare" if found.distance[k] < 0 else f"{int(found.distance[k])} of 64 bits of the hash differ"
     )
     return f"Probably the same photo {times}{place}: a score of {found.mean_score[k]:.3f}, {bits}.{home}"
+
+
+def no_face_in(reasons: Sequence[tuple[str, str, str]]) -> str:
+    """What is to be said of photos that gave no face, by path, code and detail of each."""
+    bare = [display(path) for path, code, _ in reasons if code == NO_FACE]
+    said = [f"No face was found in {', '.join(bare)}."] if bare else []
+    said += [f"{display(path)} gave no face: {detail}" for path, code, detail in reasons if code != NO_FACE]
+    return " ".join(said)
 
 
 def _home(found: FindingTable, k: int) -> str:

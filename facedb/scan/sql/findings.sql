@@ -2,6 +2,23 @@
 -- Those of some faces that are still there, which stay until this transaction ends.
 select id from facedb.face where id = any(%(faces)s) order by id for key share;
 
+-- name: add_whole_photos
+-- A face that stands for the whole of each image in which none was found, so that a finding can be about it.
+insert into facedb.face (image_id, detection, ordinal)
+select i.id, 'no face', 0 from (select id from facedb.image where id = any(%(ids)s) order by id for key share) i
+on conflict do nothing;
+
+-- name: whole_photos
+-- Those of some images.
+select image_id, id from facedb.face where image_id = any(%(ids)s) and detection = 'no face';
+
+-- name: reject_reasons
+-- Why images gave no face under the contract of a scan.
+select i.id, i.path, r.code, r.detail from facedb.scan s
+join facedb.embed_reject r on r.model_id = s.model_id and r.image_id = any(%(ids)s)
+join facedb.image i on i.id = r.image_id
+where s.id = %(scan_id)s;
+
 -- name: findings
 -- Findings of a scan in the order of their rank; those that a person denied only with new images, or when all are asked for, those that
 -- name somebody who was hidden from review only where these are.

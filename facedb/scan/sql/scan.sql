@@ -87,6 +87,17 @@ select string_agg(int8send(id), ''::bytea) as ids, string_agg(vector_send(vec), 
 from {embedding} where model_id = {model} and face_id = any({faces}::bigint[])
 group by face_id / {step}
 
+-- name: packed_pairs
+-- The flagged pairs of a scan, some thousand of them in each row, column by column. (Composed: the partition, its name, pages.)
+select array_send(p.face_a), array_send(p.face_b), array_send(p.score)
+from generate_series(0, pg_relation_size({name}::regclass) / current_setting('block_size')::bigint, {step}::bigint) as run(page)
+cross join lateral (
+    select array_agg(face_a) as face_a, array_agg(face_b) as face_b, array_agg(score) as score
+    from {pairs}
+    where ctid >= format('(%s,0)', run.page)::tid and ctid < format('(%s,0)', run.page + {step})::tid
+) p
+where p.face_a is not null
+
 -- name: this_database
 -- Names this very database: the cluster, the database within it.
 select (select system_identifier from pg_control_system()) || '-' || (select oid from pg_database where datname = current_database());
@@ -159,7 +170,7 @@ select min(threshold) from facedb.scan where status = 'finished' and model_id = 
 -- name: scan_by_id
 -- One scan.
 select id, model_id, base_scan_id, status, threshold, scope, engine, faces, new_faces, identities, comparisons, pairs, links,
-       join_seconds, started_at, finished_at, made_by
+       join_seconds, started_at, finished_at, made_by, faceless
 from facedb.scan where id = %(scan_id)s;
 
 -- name: latest_scan
@@ -183,7 +194,7 @@ update facedb.scan set engine = %(engine)s where id = %(scan_id)s;
 -- Close a scan; from here on it does not change.
 update facedb.scan s
 set status = 'finished', finished_at = now(), pairs = %(pairs)s, links = %(links)s, certain_above = %(certain_above)s,
-    made_by = %(made_by)s,
+    made_by = %(made_by)s, faceless = %(faceless)s,
     comparisons = (select coalesce(sum(t.comparisons), 0) from facedb.scan_tile t where t.scan_id = s.id),
     join_seconds = (select coalesce(sum(t.seconds), 0) from facedb.scan_tile t where t.scan_id = s.id)
 where s.id = %(scan_id)s;
@@ -230,6 +241,18 @@ where s.dataset_id = %(dataset_id)s and i.status = 'ready' and i.identity_id is 
 -- name: outsiders
 -- The faces without a label that took part in the findings of a scan.
 select embedding_id from facedb.scan_outsider where scan_id = %(scan_id)s order by embedding_id;
+
+-- name: faceless
+-- Photos of some datasets that gave no face under a contract and have a thumbnail: key, label, and the first bits of the hash of the file.
+select i.id, coalesce(i.identity_id, -1),
+       ('x' || encode(substring(i.sha256 from 1 for 8), 'hex'))::bit(64)::bigint & 9223372036854775807
+from facedb.embed_reject r
+join facedb.image i on i.id = r.image_id and i.status = 'ready' and (i.identity_id is not null or i.labelled_by = 'source')
+join facedb.source s on s.id = i.source_id
+join facedb.thumbnail t on t.image_id = i.id
+where r.model_id = %(model_id)s and s.dataset_id = any(%(datasets)s::integer[]) and i.sha256 is not null
+  and case when i.identity_id is null then %(unlabelled)s else %(labelled)s end
+order by i.id;
 
 -- name: has_thumbnails
 -- Whether any image has a thumbnail: vectors that came without images have none.

@@ -90,14 +90,16 @@ def plan(
     full: bool,
     block_rows: int,
     outside: Int64Array,
+    faceless: bytes | None,
     may_build: bool = True,
     reporter: Reporter,
 ) -> Plan:
     """Decide how to come to a complete scan of ``faces`` with the least work, and say so.
 
-    ``outside`` are the embeddings without a label that are told beside them: not compared here, but where others are, findings differ.
-    Without ``may_build`` an earlier scan is the answer or of no use, because it has not kept every pair. Where only facedb itself is
-    newer, a scan that carries every pair over makes the findings anew.
+    ``outside`` are the embeddings without a label that are told beside them: not compared here, but where others are, findings differ; so
+    they do with other photos without a face, which hash to ``faceless``. Without ``may_build`` an earlier scan is the answer or of no use,
+    because it has not kept every pair. Where only facedb itself is newer, or only those photos are others, a scan that carries every pair
+    over makes the findings anew.
     """
     resumable = _resume(conn, model_id, scope, faces, threshold, full=full, reporter=reporter)
     if resumable is not None:
@@ -107,7 +109,7 @@ def plan(
             base = scan_rows.scan_by_id(conn, scan_id)
             if base is not None:
                 quiet = reporter if may_build else Silent()
-                built = _build_on(conn, base, faces, threshold, block_rows, outside, quiet)
+                built = _build_on(conn, base, faces, threshold, block_rows, outside, faceless, quiet)
                 if may_build:
                     return built
                 if built.finished is not None:
@@ -206,6 +208,7 @@ def _build_on(
     threshold: float,
     block_rows: int,
     outside: Int64Array,
+    faceless: bytes | None,
     reporter: Reporter,
 ) -> Plan:
     """Carry over what is unchanged since ``base``: the same embedding under the same label."""
@@ -217,10 +220,14 @@ def _build_on(
     same = int(unchanged.sum())
     alike = same == len(faces) == len(ids) and base.threshold == threshold
     if alike and np.array_equal(np.sort(outside), pair_rows.outsiders(conn, base.id)):
-        if base.made_by == make() or base.links_only:
+        stale = base.made_by != make()
+        if base.links_only or not (stale or base.faceless != faceless):
             reporter.say(f"Nothing is new since scan {base.id}; its rows are the answer.")
             return Plan(faces, same, [], finished=base)
-        reporter.say(f"Nothing is new since scan {base.id}, but its findings were made by another version of facedb.")
+        but = (
+            "its findings were made by another version of facedb" if stale else "there are other photos without a face"
+        )
+        reporter.say(f"Nothing is new since scan {base.id}, but {but}.")
     old, new = np.flatnonzero(unchanged), np.flatnonzero(~unchanged)
     kept = _to_keep(blocks, same)
     if kept is not None:

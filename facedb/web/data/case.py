@@ -248,12 +248,13 @@ class _Gather:
         return self.ordered(a, b, limit) if side == "a" else self.ordered(b, a, limit)
 
     def subject(self) -> tuple[Face, ...]:
-        """The faces in question, in the order of the finding."""
-        return self.ordered(self.own, [], len(self.own), keep_order=True)
+        """The faces in question, in the order of the finding; of a photo in which none was found the whole."""
+        told = {face.id: face for face in self.ordered(self.own, [], len(self.own))}
+        bare = load_faces(self._conn, [key for key in self.own if key not in told])
+        told |= {key: replace(face, role=self.found.roles[key]) for key, face in bare.items()}
+        return tuple(told[key] for key in self.own if key in told)
 
-    def ordered(
-        self, ids: Sequence[int], against: Sequence[int], limit: int, *, keep_order: bool = False
-    ) -> tuple[Face, ...]:
+    def ordered(self, ids: Sequence[int], against: Sequence[int], limit: int) -> tuple[Face, ...]:
         """The first ``limit`` of ``ids``: those that reach the threshold against the others, then the most alike among themselves."""
         mine, others = self.vectors.only(ids), self.vectors.only(against)
         nothing = np.full(len(mine.ids), np.nan)
@@ -262,7 +263,7 @@ class _Gather:
         likeness = (inner.sum(axis=1) - inner.diagonal()) / (len(mine.ids) - 1) if len(mine.ids) > 1 else nothing
         linking = np.nan_to_num(best, nan=-2.0) >= self.found.threshold
         order = np.lexsort((-np.nan_to_num(likeness), np.where(linking, -np.nan_to_num(best), 0), ~linking))
-        chosen = [int(k) for k in (np.arange(len(mine.ids)) if keep_order else order)[:limit]]
+        chosen = order[:limit].tolist()
         faces = load_faces(self._conn, [mine.ids[k] for k in chosen])
         return tuple(
             replace(

@@ -62,9 +62,10 @@ def like_face(conn: Connection, face_id: int, model_id: int | None, top: int) ->
     """The gallery ranked by likeness to a face; raises NotFoundError."""
     model = _model(conn, model_id or _last(conn, SQL["model_of_face"], {"face_id": face_id}))
     vectors = load_vectors(conn, model.id, [face_id])
-    if not vectors.ids:
-        raise NotFoundError(f"Face {face_id} has no vector under {model.name}.")
     asked = load_faces(conn, [face_id]).get(face_id)
+    if not vectors.ids:
+        photo = f"face {face_id}" if asked is None else asked.path
+        raise NotFoundError(f"There is no vector of {photo} under {model.name} to compare.")
     own = None if asked is None or asked.bystander else asked.identity_id
     return Likenesses(model.name, _ranked(conn, model, vectors.matrix[0], top, own, without={face_id}), of=asked)
 

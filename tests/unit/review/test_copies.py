@@ -9,9 +9,9 @@ from facedb.review.copies import home, that_stays
 from facedb.review.decision_rows import PlannedImage
 
 
-def image(key: int, label: int | None, pixels: int = 100, size: int = 10) -> PlannedImage:
+def image(key: int, label: int | None, pixels: int = 100, size: int = 10, *, faceless: bool = False) -> PlannedImage:
     return PlannedImage(
-        key, 1, "npz", "/", {}, label, "folder", "ready", f"{key}.jpg", None, b"x", size, pixels, "people"
+        key, 1, "npz", "/", {}, label, "folder", "ready", f"{key}.jpg", None, b"x", size, pixels, "people", faceless
     )
 
 
@@ -47,3 +47,11 @@ def test_of_copies_in_one_folder_the_largest_then_the_oldest_stays_and_one_in_no
     assert kept([image(2, 7), image(1, 7)]) == 1
     assert kept([image(2, None), image(3, None, size=11)]) == 3
     assert kept([]) is None
+
+
+def test_a_copy_in_which_no_face_was_found_goes_before_any_other_whatever_else_speaks_for_it() -> None:
+    assert kept([image(1, 7), image(2, 7, pixels=9_000, faceless=True)]) == 1
+    assert kept([image(1, 7), image(2, 8, faceless=True)]) == 1
+    assert kept([image(1, None), image(2, 8, faceless=True)]) == 1
+    assert kept([image(1, 7, faceless=True), image(2, 7, pixels=9_000, faceless=True)]) == 2
+    assert kept([image(1, 7, faceless=True), image(2, 8, faceless=True)]) is None

@@ -41,7 +41,7 @@ def groups(seeds: Iterable[int], ways: Iterable[str]) -> list[set[int]]:
         Hashes.none(len(keys)),
         Pairs(a[near], b[near], score[near].astype(np.float32)),
         Pictures(np.array([view_hashes(greys[int(key)]) for key in keys], np.int64), load),
-    )
+    ).table
     return [set(keys[found.member_row[found.member_finding == k]].tolist()) for k in range(len(found))]
 
 

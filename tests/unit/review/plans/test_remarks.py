@@ -20,7 +20,21 @@ def test_photos_behind_a_link_are_left_out_and_those_of_hidden_people_are_not_na
         path = f"{folder}/{key}.jpg"
         (tmp_path / "root" / path).touch()
         changes.images[key] = PlannedImage(
-            key, 1, "folder", str(tmp_path / "root"), {}, key, "source", "ready", path, None, b"x", 1, 1, "people"
+            key,
+            1,
+            "folder",
+            str(tmp_path / "root"),
+            {},
+            key,
+            "source",
+            "ready",
+            path,
+            None,
+            b"x",
+            1,
+            1,
+            "people",
+            False,
         )
         changes.by_image[key] = Change("quarantine", None, "not that one", key)
     leave_out_what_cannot_move(changes)
