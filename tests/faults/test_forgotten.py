@@ -23,6 +23,7 @@ from facedb.scan.run import ScanOptions, scan
 from tests.acceptance.world import Command, block_model, people, portrait, save
 from tests.db.population import Population, clustered
 from tests.db.server.fast import FAST
+from tests.processes import LONGEST_SECONDS
 
 
 def test_a_person_goes_while_the_review_page_shows_the_dataset(database: Database, tmp_path: Path) -> None:
@@ -45,7 +46,9 @@ def test_a_person_goes_while_the_review_page_shows_the_dataset(database: Databas
     with command.start("review", "--no-open", "--port", 0) as page:
         try:
             address = httpx2.URL(page.line())
-            with httpx2.Client(base_url=str(address.join("/")), follow_redirects=True) as client:
+            with httpx2.Client(
+                base_url=str(address.join("/")), follow_redirects=True, timeout=LONGEST_SECONDS
+            ) as client:
                 client.get(address).raise_for_status()
                 with psycopg.connect(database.dsn) as conn:
                     faces = [
