@@ -124,7 +124,6 @@ def main() -> None:
     watch_stdout()
     try:
         code = _run()
-        on_interrupt(leave)
         sys.stdout.flush()
     except ReaderGoneError:
         # The reader of stdout has seen enough (head, less): that is no error, but Python would complain at exit.
@@ -141,11 +140,15 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        # In order: what is done is committed, and the embedded server is stopped by its last user.
-        on_interrupt(signal.default_int_handler)
-        if help_page.is_asked_for(sys.argv[1:]):
-            help_page.load()
-        code = app(standalone_mode=False)
+        try:
+            # In order: what is done is committed, and the embedded server is stopped by its last user.
+            on_interrupt(signal.default_int_handler)
+            if help_page.is_asked_for(sys.argv[1:]):
+                help_page.load()
+            code = app(standalone_mode=False)
+        finally:
+            # Only words are left to say: one more Ctrl-C among them would end in a traceback.
+            on_interrupt(leave)
     except FacedbError as error:
         complain(str(error))
         return error.exit_code

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 from pathlib import Path
 
@@ -12,22 +11,9 @@ import psycopg
 import pytest
 
 from facedb.db.connection import Database
-from tests.acceptance.world import Command
+from tests.acceptance.world import Command, copy_folder
 
 pytestmark = pytest.mark.real_data
-
-
-def linked(source: Path, target: Path) -> Path:
-    """A copy of a tree for changing names in; the files themselves are shared where that is possible."""
-
-    def link(a: str, b: str) -> None:
-        try:
-            os.link(a, b)
-        except OSError:
-            shutil.copy(a, b)
-
-    shutil.copytree(source, target, copy_function=link)
-    return target
 
 
 def models(real_data: Path) -> list[object]:
@@ -40,7 +26,7 @@ def test_copied_faces_and_a_split_folder_are_exactly_the_top_links(
 ) -> None:
     folder = tmp_path / "orl"
     for person in range(1, 27):
-        linked(real_data / "faces" / "orl" / f"s{person}", folder / f"s{person}")
+        copy_folder(real_data / "faces" / "orl" / f"s{person}", folder / f"s{person}")
     facedb = Command(tmp_path / "home", dsn=database.dsn)
     arguments = ["check", folder, *models(real_data), "--threshold", 0.45]
     before = facedb(*arguments)

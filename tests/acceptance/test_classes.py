@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from facedb.core.finding import CERTAIN, LIKELY, Kind
-from tests.acceptance.world import Inside, block_model, people, portrait, save
+from tests.acceptance.world import Inside, block_model, copy_folder, people, portrait, save
 from tests.conftest import Server
 
 Row = dict[str, Any]
@@ -70,14 +70,14 @@ def real(root: Path, data: Path) -> tuple[object, ...]:
     """Photos of ORL, whose 7 and 17 are alike; the arguments of a check."""
     orl, models = data / "faces" / "orl", data / "models"
     for person in range(1, 18):
-        shutil.copytree(orl / f"s{person}", root / f"s{person}")
+        copy_folder(orl / f"s{person}", root / f"s{person}")
     mistakes(root, [root / f"s{person}" for person in range(1, 18) if person not in (7, 17)], "pgm")
     (root / "s7").rename(root / "twin_a")
     (root / "s17").rename(root / "twin_b")
     for shot in range(1, 5):
-        shutil.copy(orl / "s38" / f"{shot}.pgm", root / "mixed" / f"second{shot}.pgm")
+        shutil.copyfile(orl / "s38" / f"{shot}.pgm", root / "mixed" / f"second{shot}.pgm")
     for shot in range(1, 4):
-        shutil.copy(orl / "s39" / f"{shot}.pgm", root / f"new_{shot}.pgm")
+        shutil.copyfile(orl / "s39" / f"{shot}.pgm", root / f"new_{shot}.pgm")
     with Image.open(root / "photo" / "0.pgm") as picture:
         picture.filter(ImageFilter.GaussianBlur(2)).save(root / "photo" / "0.pgm")
     return "--model", models / "mobileface_v2_mit.onnx", "--detector", models / "yunet_s_dynamic.onnx"

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from PIL import Image
 
-from tests.acceptance.world import Command, Said, block_model, people
+from tests.acceptance.world import Command, Said, block_model, copy_folder, people
 
 COLUMNS = [
     "rank",
@@ -182,7 +182,7 @@ def test_mistakes_made_in_a_copy_of_real_faces_are_the_first_findings(real_data:
     place.mkdir(mode=0o711)
     folder = place / "orl"
     for number in (1, 2, 6, 7, 17, 31, *range(8, 16)):
-        shutil.copytree(real_data / "faces" / "orl" / f"s{number}", folder / f"s{number}")
+        copy_folder(real_data / "faces" / "orl" / f"s{number}", folder / f"s{number}")
     for shot in (1, 2, 3):
         (folder / "s1" / f"{shot}.pgm").rename(folder / "s2" / f"of-s1-{shot}.pgm")
     (folder / "s7b").mkdir()

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -51,6 +52,13 @@ def people(folder: Path, identities: int = 8, shots: int = 5, *, first: int = 0)
         for shot in range(shots):
             save(portrait(identity, shot), folder / f"person{identity:03d}" / f"{shot}.png")
     return folder
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """A copy for changing things in, also where ``source`` is read-only, which stops everybody but root."""
+    shutil.copytree(source, target, copy_function=shutil.copyfile)
+    for folder, _, _ in os.walk(target):
+        Path(folder).chmod(0o755)
 
 
 def block_model(path: Path, *, dim: int = DIM, seed: int = 1, gain: float = 1.0, slow: int = 0) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,13 +20,14 @@ from tests.acceptance import trees
 from tests.acceptance.world import Command, block_model, people, picture_of
 from tests.db.population import Population, clustered
 from tests.faults.kills import rows
+from tests.processes import Process
 
 DIM = 32
 
 
-def ends(running: list[subprocess.Popen[bytes]]) -> list[tuple[str, int]]:
+def ends(running: list[Process]) -> list[tuple[str, int]]:
     """What each said and how it ended: well, or refused by name."""
-    found = [(process.communicate(timeout=120)[1].decode(), process.returncode) for process in running]
+    found = [(process.communicate()[1].decode(), process.returncode) for process in running]
     for said, code in found:
         assert code == 0 or (code == 10 and "facedb (process " in said), (code, said)
     assert 0 in [code for _, code in found], found

@@ -23,6 +23,7 @@ from facedb.scan.run import ScanOptions, scan
 from tests.acceptance.world import Command, block_model, people, portrait, save
 from tests.db.population import Population, clustered
 from tests.db.server.fast import FAST
+from tests.processes import LONGEST_SECONDS
 
 
 def test_a_person_goes_while_the_review_page_shows_the_dataset(database: Database, tmp_path: Path) -> None:
@@ -45,7 +46,9 @@ def test_a_person_goes_while_the_review_page_shows_the_dataset(database: Databas
     with command.start("review", "--no-open", "--port", 0) as page:
         try:
             address = httpx2.URL(page.line())
-            with httpx2.Client(base_url=str(address.join("/")), follow_redirects=True) as client:
+            with httpx2.Client(
+                base_url=str(address.join("/")), follow_redirects=True, timeout=LONGEST_SECONDS
+            ) as client:
                 client.get(address).raise_for_status()
                 with psycopg.connect(database.dsn) as conn:
                     faces = [
@@ -67,7 +70,7 @@ def test_a_person_goes_while_the_review_page_shows_the_dataset(database: Databas
                 assert client.get("/review").status_code == 200
         finally:
             page.terminate()
-            page.communicate(timeout=30)
+            page.communicate()
     kept = [path for folder in ("facedb", "disk") for path in (tmp_path / folder).rglob("*") if path.is_file()]
     assert not [path for path in kept if path.is_relative_to(tmp_path / "disk" / "cache")]
     assert not [path for path in kept if b"person000" in path.read_bytes()]

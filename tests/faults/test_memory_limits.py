@@ -57,7 +57,7 @@ def usual_need(facedb: Command, *arguments: object) -> int:
 def limited(facedb: Command, bytes_: int, *arguments: object) -> tuple[int, str, str]:
     """A command with no more addresses than this: its exit code, what it printed, and what it said."""
     process = facedb.start(*arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (bytes_, bytes_)))
-    out, said = (part.decode() for part in process.communicate(timeout=120))
+    out, said = (part.decode() for part in process.communicate())
     return process.returncode, out, said
 
 

@@ -230,6 +230,15 @@ def test_a_command_is_quiet_while_it_is_still_being_imported(
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", said)
 
 
+def test_one_more_ctrl_c_beside_the_last_words_is_quiet(facedb: Command) -> None:
+    press = "lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)"
+    ends = f"import os, signal; from facedb.cli import app, start; app.ConsoleReporter = app.complain = {press}; start.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", ends, "datasets"], env=facedb.environment, capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"facedb: interrupted.\n")
+
+
 @pytest.mark.parametrize("key", [b"\x03", b"\x04"], ids=["Ctrl-C", "Ctrl-D"])
 def test_a_key_at_the_question_for_a_model_ends_a_check_in_one_sentence(
     facedb: Command, tmp_path: Path, key: bytes

@@ -14,6 +14,7 @@ import pytest
 from facedb.db.connection import Database
 from facedb.web.server import listen
 from tests.acceptance.world import Command
+from tests.processes import LONGEST_SECONDS
 
 
 @contextmanager
@@ -36,11 +37,11 @@ def command(database: Database, tmp_path: Path) -> Command:
 def test_the_printed_address_signs_in_once_and_ctrl_c_is_the_ordinary_end(command: Command) -> None:
     with running(command, "--by", "ann") as address:
         assert address.startswith("http://127.0.0.1:")
-        with httpx2.Client(follow_redirects=True) as browser:
+        with httpx2.Client(follow_redirects=True, timeout=LONGEST_SECONDS) as browser:
             assert browser.get(address).status_code == 200
             assert "Nothing to review yet" in browser.get(address.split("?")[0] + "review").text
             assert browser.get(address.split("?")[0] + "api/session").json()["reviewer"] == "ann"
-        assert httpx2.get(address).status_code == 401
+        assert httpx2.get(address, timeout=LONGEST_SECONDS).status_code == 401
 
 
 def test_small_answers_do_not_wait_for_an_acknowledgement() -> None:
@@ -61,5 +62,7 @@ def test_a_password_comes_from_a_file_and_not_from_the_command_line(command: Com
     secret.write_text("open sesame\n")
     with running(command, "--password-file", secret) as address:
         root = address.split("?")[0]
-        signed = httpx2.post(root + "sign-in", data={"reviewer": "ben", "password": "open sesame"})
+        signed = httpx2.post(
+            root + "sign-in", data={"reviewer": "ben", "password": "open sesame"}, timeout=LONGEST_SECONDS
+        )
         assert signed.status_code == 303

@@ -21,6 +21,7 @@ from facedb.db.connection import Database
 from facedb.web.app import create_app
 from facedb.web.connections import MOST
 from facedb.web.settings import WebSettings
+from tests.processes import LONGEST_SECONDS
 from tests.web.conftest import PORT, Enter, Page, Reviewer
 
 SESAME = "open sesame"
@@ -79,7 +80,7 @@ def test_an_address_seen_on_the_command_line_of_a_browser_is_of_no_use_to_anothe
             cwd="/",
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=LONGEST_SECONDS,
             check=True,
         )
         assert done.stdout.split()[1] == status, user
@@ -183,7 +184,7 @@ def test_a_cookie_that_somebody_else_planted_never_becomes_a_session(stranger: S
 
 
 def test_the_news_go_to_no_other_site_and_end_with_the_session(serve: Page) -> None:
-    with httpx2.Client(base_url=serve.url, timeout=20) as client:
+    with httpx2.Client(base_url=serve.url, timeout=LONGEST_SECONDS) as client:
         client.get(serve.invite("ann"))
         csrf = client.get("/api/session").json()["csrf"]
         for foreign in ({"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site", "sec-fetch-mode": "cors"}):
@@ -253,12 +254,14 @@ def test_strangers_who_hold_connections_and_ask_nothing_make_room(
 ) -> None:
     place = urlsplit(serve.url)
     head = f"POST /sign-in HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Length: 9\r\n".encode()
-    with ExitStack() as stack, httpx2.Client() as owner:
+    with ExitStack() as stack, httpx2.Client(timeout=LONGEST_SECONDS) as owner:
         assert owner.get(serve.invite("ann"), follow_redirects=True).status_code == 200
         held = []
         for unfinished in (head, head + b"\r\nname="):
             for _ in range(MOST):
-                held.append(stack.enter_context(socket.create_connection((place.hostname, place.port), timeout=20)))
+                held.append(
+                    stack.enter_context(socket.create_connection((place.hostname, place.port), timeout=LONGEST_SECONDS))
+                )
                 held[-1].sendall(unfinished)
         for early in held[:MOST]:
             with suppress(ConnectionResetError):

@@ -15,7 +15,7 @@ from facedb.scan.findings.lessons import learn
 from facedb.web.learning import Learning
 from facedb.web.pool import Pool
 from facedb.web.settings import WebSettings
-from tests.processes import until
+from tests.processes import LONGEST_SECONDS, until
 from tests.web.asking import first, say
 from tests.web.conftest import Reviewer, served
 
@@ -59,7 +59,10 @@ def test_a_lesson_that_cannot_end_is_let_go_with_the_server_and_no_answer_is_an_
 ) -> None:
     before = set(threading.enumerate())
     with demo_database.connection() as conn:
-        with served(settings) as page, httpx2.Client(base_url=page.url, follow_redirects=True) as browser:
+        with (
+            served(settings) as page,
+            httpx2.Client(base_url=page.url, follow_redirects=True, timeout=LONGEST_SECONDS) as browser,
+        ):
             browser.get(page.invite("ann"))
             token = {"x-csrf-token": browser.get("/api/session").json()["csrf"]}
             conn.execute("lock table facedb.lesson in share row exclusive mode")

@@ -29,6 +29,7 @@ from facedb.review.files.apply import apply, undo
 from facedb.review.plans.plan import make_plan, plans
 from facedb.review.verdicts import Statement, say
 from facedb.scan.run import ScanOptions
+from tests.acceptance.world import copy_folder
 
 SILENT = Silent()
 STEPS = 10
@@ -178,7 +179,7 @@ def test_real_photos_that_are_moved_lose_nothing_in_any_order(
     database: Database, real_data: Path, tmp_path: Path, seed: int
 ) -> None:
     root = tmp_path / "set"
-    shutil.copytree(real_data / "faces" / "deepface_celebs", root, copy_function=shutil.copyfile)
+    copy_folder(real_data / "faces" / "deepface_celebs", root)
     photo = min(p for p in (root / "person01").iterdir() if p.is_file())
     shutil.copyfile(photo, photo.with_name(f"copy-{photo.name}"))
     models = real_data / "models"

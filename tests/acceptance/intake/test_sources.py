@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ import pytest
 
 from facedb.db.connection import Database
 from facedb.sources.archives.recordio import IdentityRecordWriter
-from tests.acceptance.world import Command, Inside, block_model, people
+from tests.acceptance.world import Command, Inside, block_model, copy_folder, people
 
 
 def as_list(folder: Path, paths: list[str], out: Path) -> list[object]:
@@ -200,7 +199,7 @@ def orl_through_every_format(db: Database, place: Path, real_data: Path, folder:
 @pytest.mark.real_data
 def test_faces_of_orl_through_every_format(database: Database, tmp_path: Path, real_data: Path) -> None:
     for number in range(1, 6):
-        shutil.copytree(real_data / "faces" / "orl" / f"s{number}", tmp_path / "orl" / f"s{number}")
+        copy_folder(real_data / "faces" / "orl" / f"s{number}", tmp_path / "orl" / f"s{number}")
     orl_through_every_format(database, tmp_path, real_data, tmp_path / "orl", 0.25)
 
 

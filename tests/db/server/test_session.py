@@ -7,7 +7,6 @@ import secrets
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -46,10 +45,8 @@ def test_no_variable_of_libpq_redirects_the_embedded_server(
 ) -> None:
     name, _, value = variable.partition("=")
     monkeypatch.setenv(name, value)
-    begun = time.monotonic()
     with database.connection() as conn:
         assert conn.execute("select current_database()").fetchone() == (conninfo_to_dict(database.dsn)["dbname"],)
-    assert time.monotonic() - begun < 10
     assert os.environ[name] == value
 
 

@@ -40,7 +40,6 @@ def negative(number: int) -> bytes:
 END = bytes(1024)
 
 
-@pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     ("damage", "code"),
     [

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page as Tab
-from playwright.sync_api import expect
+from playwright.sync_api import Request, expect
 
 from facedb.db.connection import Database
+from tests.processes import LONGEST_SECONDS
 
 CHROMIUM = os.environ.get("FACEDB_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 SLOW = 60_000
@@ -36,12 +38,29 @@ def press(tab: Tab, *keys: str) -> None:
         expect(tab.locator(".case-head .rank, .done").first).not_to_have_text(before)
 
 
-def quiet(tab: Tab, asked: Sequence[str]) -> None:
-    """Wait until nothing more is ``asked`` for; the stream of news never ends, so the network is never idle."""
-    seen = -1
-    while seen != len(asked):
-        seen = len(asked)
-        tab.wait_for_timeout(500)
+class Requests:
+    """The ``addresses`` that a tab asks for from now on, without the stream of news, which never ends."""
+
+    def __init__(self, tab: Tab) -> None:
+        self.addresses: list[str] = []
+        self._tab = tab
+        self._open: set[Request] = set()
+        tab.on("request", self._begin)
+        for end in ("requestfinished", "requestfailed"):
+            tab.on(end, lambda request: self._open.discard(request))
+
+    def _begin(self, request: Request) -> None:
+        if "/api/events" not in request.url:
+            self.addresses.append(request.url)
+            self._open.add(request)
+
+    def settle(self) -> None:
+        """Wait until all is answered and no answer led to another request."""
+        seen, end = -1, time.monotonic() + LONGEST_SECONDS
+        while self._open or seen != len(self.addresses):
+            assert time.monotonic() < end, f"no answer to {[request.url for request in self._open]}"
+            seen = len(self.addresses)
+            self._tab.wait_for_timeout(500)
 
 
 def verdicts(db: Database) -> list[tuple[Any, ...]]:

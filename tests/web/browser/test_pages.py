@@ -16,7 +16,8 @@ from facedb.dataset.embed import ModelChoice
 from facedb.db.connection import Database
 from facedb.scan.run import ScanOptions
 from facedb.web.settings import WebSettings
-from tests.web.browser.tabs import NEEDS_CHROMIUM, SLOW, Open, make_mixed, press, quiet, verdicts, written
+from tests.acceptance.world import copy_folder
+from tests.web.browser.tabs import NEEDS_CHROMIUM, SLOW, Open, Requests, make_mixed, press, verdicts, written
 from tests.web.conftest import Checked, served
 
 pytestmark = NEEDS_CHROMIUM
@@ -211,20 +212,19 @@ def test_nothing_sticks_out_from_a_phone_to_a_wall(visit: Open) -> None:
 
 def test_going_back_asks_for_no_picture_again_though_the_browser_keeps_none(visit: Open) -> None:
     tab = visit(path="/review?kind=merge")
-    asked: list[str] = []
-    tab.on("request", lambda request: asked.append(request.url))
+    asked = Requests(tab)
     collector = tab.context.new_cdp_session(tab)
     press(tab, "ArrowRight", "ArrowRight")
     expect(tab.locator(".case-body .face img").first).to_have_js_property("complete", value=True)
-    quiet(tab, asked)
-    asked.clear()
+    asked.settle()
+    asked.addresses.clear()
     for key in ("ArrowLeft", "ArrowLeft", "ArrowRight"):
         # What nothing on the page holds is gone after this.
         collector.send("HeapProfiler.collectGarbage")
         press(tab, key)
-    quiet(tab, asked)
-    assert any("/open" in url for url in asked)
-    assert [url for url in asked if "/thumbs/" in url or "/photos/" in url] == []
+    asked.settle()
+    assert any("/open" in url for url in asked.addresses)
+    assert [url for url in asked.addresses if "/thumbs/" in url or "/photos/" in url] == []
 
 
 @pytest.mark.real_data
@@ -233,8 +233,8 @@ def test_real_faces_are_walked_by_keyboard(
 ) -> None:
     copy = tmp_path / "orl"
     for number in range(1, 11):
-        shutil.copytree(real_data / f"faces/orl/s{number}", copy / f"s{number}")
-    shutil.copytree(copy / "s7", copy / "s7b")
+        copy_folder(real_data / f"faces/orl/s{number}", copy / f"s{number}")
+    copy_folder(copy / "s7", copy / "s7b")
     for number in (1, 2, 3):
         shutil.copy(copy / "s1" / f"{number}.pgm", copy / "s2" / f"copy{number}.pgm")
     choice = ModelChoice(real_data / "models/mobileface_v2_mit.onnx")

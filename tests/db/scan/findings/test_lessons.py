@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -27,6 +26,7 @@ from facedb.web.data import decisions, queue, sittings
 from facedb.web.data.kept_states import Standing
 from facedb.web.data.statements import Wish
 from tests.db.population import Population
+from tests.processes import LONGEST_SECONDS, until
 from tests.unit.findings.people import DIM, Crowd
 from tests.vectors import unit
 
@@ -220,7 +220,7 @@ def test_whoever_learns_and_whoever_removes_a_scan_wait_in_one_order(
             other = pool.submit(work)
             _until_somebody_waits(database)
             conn.execute("select facedb.drop_scan(%s)", (everything if goes == "old" else newest,))
-        other.result(timeout=20)
+        other.result(timeout=LONGEST_SECONDS)
     with database.connection() as conn:
         gone = everything if goes == "old" else newest
         assert conn.execute("select from facedb.lesson where scan_id = %s", (gone,)).fetchone() is None
@@ -231,11 +231,8 @@ def test_whoever_learns_and_whoever_removes_a_scan_wait_in_one_order(
 
 def _until_somebody_waits(db: Database) -> None:
     waits = "select from pg_locks l join pg_database d on d.oid = l.database where d.datname = current_database() and not l.granted"
-    until = time.monotonic() + 20
     with db.connection(autocommit=True) as conn:
-        while conn.execute(waits).fetchone() is None:
-            assert time.monotonic() < until, "nobody waits"
-            time.sleep(0.01)
+        until(lambda: conn.execute(waits).fetchone() is not None, "a wait for a lock")
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
