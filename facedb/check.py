@@ -63,7 +63,6 @@ def check(
         options=source_options,
         moved_from=moved_from,
         count=False,
-        needs_files=True,
         reporter=reporter,
     )
     embedded = embed(db, choice, dataset=taken.dataset, threads=options.threads, pause=pause, reporter=reporter)

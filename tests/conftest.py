@@ -116,13 +116,13 @@ def template(server: Server) -> str:
 @pytest.fixture
 def database(server: Server, template: str) -> Iterator[Database]:
     """A migrated database of this test's own, cloned from the template; hand its ``dsn`` to a command as FACEDB_DSN."""
-    yield from _fresh(server, template)
+    yield from fresh_database(server, template)
 
 
 @pytest.fixture
 def empty_database(server: Server) -> Iterator[Database]:
     """A database of this test's own without any schema of facedb."""
-    yield from _fresh(server, "template1")
+    yield from fresh_database(server, "template1")
 
 
 @pytest.fixture
@@ -132,7 +132,8 @@ def connection(database: Database) -> Iterator[Connection]:
         yield opened
 
 
-def _fresh(server: Server, source: str) -> Iterator[Database]:
+def fresh_database(server: Server, source: str) -> Iterator[Database]:
+    """A database that is a copy of ``source``, for fixtures of any scope."""
     name = f"test_{secrets.token_hex(4)}"
     server.administer(f"create database {{}} template {source}", name)
     yield Database(server.database(name), embedded=True)

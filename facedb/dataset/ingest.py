@@ -72,18 +72,16 @@ def ingest(
     count: bool = True,
     moved_from: str | None = None,
     allow_empty: bool = False,
-    needs_files: bool = False,
     reporter: Reporter,
 ) -> IngestSummary:
     """Bring ``location`` into ``dataset`` (default: the one it went to before, else named after the folder).
 
     ``options`` are remembered with the source: those given by name change what was said before, a whole SourceOptions
     replaces it. ``contract`` names the model that made the vectors of a source that has no images. ``moved_from`` is the
-    old place of a source that is at ``location`` now. ``allow_empty`` believes a known source of which nothing is left;
-    ``needs_files`` refuses one that has nothing, and leaves nothing of it. ``count`` is False where an embed follows, which
-    counts the outcomes for the BI views as well.
+    old place of a source that is at ``location`` now. ``allow_empty`` believes a known source of which
+    nothing is left. ``count`` is False where an embed follows, which counts the outcomes for the BI views as well.
 
-    Raises InputError when the source cannot be read, nothing of it can be used or nothing is left of it, UsageError when
+    Raises InputError when the source cannot be read, nothing of it can be used, nothing is there or left of it, UsageError when
     vectors come without a name for their contract, ConflictError when the dataset's name is taken by another place, the
     source seems to have moved or another ingest of it is running. An ingest that fails before it took anything in leaves
     nothing behind.
@@ -132,7 +130,7 @@ def ingest(
                 for n in reader.run():
                     task.advance(n)
             reader.conclude(None if known is None or allow_empty else _gone(work, known, home.place))
-            if needs_files:
+            if known is None:
                 reader.check_seen(location)
         except BaseException:
             work.part(partial(_drop_if_empty, source_id=source_id, dataset_id=dataset_id))

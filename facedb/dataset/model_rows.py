@@ -82,13 +82,14 @@ def add_model(
     ).fetchone()
     assert row is not None  # noqa: S101 - insert ... returning always yields a row
     model_id = int(row[0])
-    _add_partition(conn, model_id, dim)
+    add_partition(conn, model_id, dim)
     found = model_by_id(conn, model_id)
     assert found is not None  # noqa: S101 - inserted above
     return found
 
 
-def _add_partition(conn: Connection, model_id: int, dim: int) -> None:
+def add_partition(conn: Connection, model_id: int, dim: int) -> None:
+    """Make the place of the embeddings of a model, unless it is there."""
     conn.execute(SQL["add_partition"], {"model_id": model_id, "dim": dim, "plain": dim <= _PLAIN_UP_TO_DIM})
 
 

@@ -122,21 +122,28 @@ def sent_array(sent: bytes | memoryview, column: Column) -> NDArray[Any]:
     return np.asarray(rows["value"].astype(column.value_dtype.newbyteorder("=")))
 
 
-def read_packed_columns(
+def read_packed_chunks(
     cursor: psycopg.Cursor[Any], query: sql.Composable, columns: Sequence[Column]
-) -> dict[str, NDArray[Any]]:
-    """As `read_columns`, of a ``query`` whose rows each hold many: for every column the array_send of its values.
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """Yield one array (n,) per column for each row of ``query``, which holds many rows: for every column the array_send of its values.
 
     Raises ValueError for another shape than promised, such as a null.
     """
-    found: list[list[NDArray[Any]]] = [[] for _ in columns]
     with closing(_packed_rows(cursor, query, len(columns))) as packed:
         for row in packed:
-            for sent, column, parts in zip(row, columns, found, strict=True):
-                parts.append(sent_array(sent, column))
+            yield {column.name: sent_array(sent, column) for sent, column in zip(row, columns, strict=True)}
+
+
+def read_packed_columns(
+    cursor: psycopg.Cursor[Any], query: sql.Composable, columns: Sequence[Column]
+) -> dict[str, NDArray[Any]]:
+    """As `read_columns`, of a ``query`` that `read_packed_chunks` takes."""
+    chunks = list(read_packed_chunks(cursor, query, columns))
     return {
-        column.name: np.concatenate(parts) if parts else np.empty(0, column.value_dtype.newbyteorder("="))
-        for column, parts in zip(columns, found, strict=True)
+        column.name: np.concatenate(
+            [np.empty(0, column.value_dtype.newbyteorder("=")), *(chunk[column.name] for chunk in chunks)]
+        )
+        for column in columns
     }
 
 

@@ -141,17 +141,39 @@ def upgrade(db: Database, revision: str | None = None, *, say: Say = silent) -> 
         if before.revision == target == head() and _views_again(db):
             return
         with _one_transaction(db) as (outer, connection):
-            check_server(connection, embedded=db.embedded)
-            connection.execute("create schema if not exists facedb")
             readers = views.readers(connection)
             views.drop(connection, _views())
-            _alembic(outer, "upgrade", target)
-            connection.execute(SQL["name_version"])
+            _bring(db, outer, connection, target)
             if target == head():
                 views.create(connection, _views(), readers)
 
     _patiently(db, bring, say)
     return before
+
+
+@contextmanager
+def made(db: Database, revision: str) -> Iterator[Connection]:
+    """The tables as they were at ``revision``, made in an empty database by a transaction that ends with the block.
+
+    Raises ConflictError where facedb's schema is there already, and what ``upgrade`` raises.
+    """
+    before = current(db)
+    if before.revision is not None:
+        raise ConflictError(
+            f"{db.describe()} already holds data of facedb; restore into an empty database or a fresh FACEDB_HOME."
+        )
+    _refuse(SchemaState(revision, views_fit=False, encoding=before.encoding))
+    with _one_transaction(db) as (outer, connection):
+        _bring(db, outer, connection, revision)
+        yield connection
+
+
+def _bring(db: Database, outer: SqlConnection, connection: Connection, target: str) -> None:
+    """Bring the tables of a server that fits to a revision."""
+    check_server(connection, embedded=db.embedded)
+    connection.execute("create schema if not exists facedb")
+    _alembic(outer, "upgrade", target)
+    connection.execute(SQL["name_version"])
 
 
 def _views_again(db: Database) -> bool:

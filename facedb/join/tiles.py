@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -55,8 +55,9 @@ def _only_identity(identity_ids: NDArray[np.integer]) -> int | None:
     return first if int(identity_ids[-1]) == first and bool((identity_ids == first).all()) else None
 
 
-def work_off(tiles: Iterator[Tile], threads: int, work: Callable[[Iterator[Tile]], Iterator[Hits]]) -> list[Hits]:
-    """What ``work`` yields for all ``tiles``. It runs once in each of ``threads`` threads, and takes its next tile when it is free.
+def work_off(tiles: Iterator[Tile], threads: int, work: Callable[[Iterator[Tile]], Iterator[Hits]]) -> Iterable[Hits]:
+    """What ``work`` yields for all ``tiles``, by one thread as it is asked for. It runs once in each of ``threads`` threads, and takes its
+    next tile when it is free.
 
     So a thread keeps its buffers, and what it collects over several tiles, in its own frame. The first exception ends all threads
     and is raised.
@@ -80,7 +81,7 @@ def work_off(tiles: Iterator[Tile], threads: int, work: Callable[[Iterator[Tile]
 
     count = max(1, min(threads, len(waiting)))
     if count == 1:
-        return run()
+        return work(taken())
     with ThreadPoolExecutor(count, thread_name_prefix="facedb-join") as pool:
         runs = [pool.submit(run) for _ in range(count)]
         try:

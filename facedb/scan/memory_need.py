@@ -34,17 +34,17 @@ def expect_any() -> None:
 
 def of_gallery(faces: int, dim: int, folders: int, *, held: bool = True) -> int:
     """What a scan that knows who its ``faces`` are, in how many ``folders``, takes from there on, few flagged pairs assumed, in bytes:
-    the vectors (not where others hold them), their codes with the packed copy of a kernel, and what the study of folders keeps."""
+    the vectors (not where others hold them), their codes, and what the study of folders keeps."""
     values = faces * dim
     working = min(_WORK_BYTES, _WORK_PER_VALUE * values)
-    return (6 if held else 2) * values + _STUDY_PER_VALUE * folders * dim + working
+    return (5 if held else 1) * values + _STUDY_PER_VALUE * folders * dim + working
 
 
 def left_beside_tile(faces: int, dim: int, wanted: int) -> int:
     """How many of the ``wanted`` bytes a worker may keep beside a tile of so many ``faces``: strips, the copy of them that is searched,
     and its codes. Refuses where the tile alone does not fit."""
     strips = 4 * faces * dim
-    searched = 6 * faces * dim + _WORKER_BYTES
+    searched = 5 * faces * dim + _WORKER_BYTES
     memory.expect(
         strips + searched,
         f"A tile of {faces:,} faces x {dim} values",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,12 +63,15 @@ def expect_room(found: PairStore, parts: Folders) -> None:
 
 
 def _links_of_chance(pairs: float, identity_ids: NDArray[np.integer]) -> float:
-    """How many of the m links that are possible so many ``pairs`` make, if chance throws them: m (1 - e^(-pairs / m)).
+    """How many links so many ``pairs`` make if chance throws them among the faces: of two identities with a and b faces, which have the
+    share q of all pairs, 1 - e^(-q pairs). What is no chance makes fewer, as its pairs lie in the same links.
 
     None without labels (n,), which are negative then.
     """
     if identity_ids[0] < 0:
         return 0.0
-    identities = len(np.unique(identity_ids))
-    possible = identities * (identities - 1) / 2
-    return -possible * math.expm1(-pairs / possible) if possible else 0.0
+    sizes, folders = np.unique(np.unique(identity_ids, return_counts=True)[1], return_counts=True)
+    possible = folders[:, None] * (folders - np.eye(len(sizes))) / 2
+    share = np.outer(sizes, sizes).astype(np.float64)
+    share /= max(float((possible * share).sum()), 1.0)
+    return float(-(possible * np.expm1(-pairs * share)).sum())

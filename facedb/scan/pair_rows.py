@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
 from facedb.dataset.model_rows import partition
 from facedb.db.connection import Connection
-from facedb.db.copy import Column, read_chunks, sent_array, write_columns
+from facedb.db.copy import Column, read_packed_chunks, sent_array, write_columns
 from facedb.db.queries import load
 
 SQL = load("scan", "scan")
@@ -27,6 +27,8 @@ _PAIR_COLUMNS = [
     Column("scan_id", "int4"),
 ]
 
+# Ten thousand pairs or so.
+_PAGES_AT_ONCE = 64
 
 _EMBEDDING_IDS, _IDENTITY_IDS = Column("embedding_ids", "int8"), Column("identity_ids", "int4")
 _OUTSIDER_COLUMNS = [Column("scan_id", "int4"), Column("face_id", "int8"), Column("embedding_id", "int8")]
@@ -182,10 +184,12 @@ def write_pairs(conn: Connection, scan_id: int, pairs: PairRows) -> None:
 
 def pairs_in_parts(conn: Connection, scan_id: int) -> Iterator[PairRows]:
     """The flagged pairs of a scan, some at a time, in no particular order."""
-    query = sql.SQL("select face_a, face_b, score from {}").format(partition("flagged_pair", scan_id))
-    for part in read_chunks(conn.cursor(), query, _PAIR_COLUMNS[:3]):
-        face_a, face_b = part["face_a"].astype(np.int64), part["face_b"].astype(np.int64)
-        yield PairRows(face_a, face_b, part["score"].astype(np.float32))
+    pairs = partition("flagged_pair", scan_id)
+    query = sql.SQL(SQL["packed_pairs"]).format(
+        pairs=pairs, name=sql.Literal(pairs.as_string(conn)), step=sql.Literal(_PAGES_AT_ONCE)
+    )
+    for part in read_packed_chunks(conn.cursor(), query, _PAIR_COLUMNS[:3]):
+        yield PairRows(part["face_a"], part["face_b"], part["score"])
 
 
 def read_pairs(conn: Connection, scan_id: int) -> PairRows:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facedb.web.catalogue import TEXT
@@ -65,6 +66,9 @@ class Gate:
             await self._app(scope, _limited(receive, _limit(scope)), answer)
         except _RefusedError as refused:
             await _refuse(scope, answer, refused)
+        except ClientDisconnect:
+            # Whoever hangs up in the middle of a body waits for no answer.
+            return
 
     def _admit(self, scope: Scope) -> Session | None:
         headers, path, method = Headers(scope=scope), scope["path"], scope["method"]

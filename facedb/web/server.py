@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from facedb.core.errors import UsageError
 from facedb.web.app import create_app
+from facedb.web.connections import Connection
 from facedb.web.settings import WebSettings
 
 
@@ -37,6 +38,9 @@ def config(app: ASGIApp, *, timeout_graceful_shutdown: int = 3) -> uvicorn.Confi
     """How the page is served."""
     return uvicorn.Config(
         app,
+        http=Connection,
+        # So many are taken at once before one of them can be let go.
+        backlog=32,
         log_level="warning",
         access_log=False,
         # Who a request comes from is what the kernel says, not a header.

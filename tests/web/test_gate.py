@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from starlette.testclient import TestClient
 
 from facedb.db.connection import Database
 from facedb.web.app import create_app
+from facedb.web.connections import MOST
 from facedb.web.settings import WebSettings
 from tests.web.conftest import PORT, Enter, Page, Reviewer
 
@@ -244,3 +246,22 @@ def test_the_password_lets_in_and_guessing_is_slowed(stranger: Stranger) -> None
     assert other.get("/api/session").json()["reviewer"] == "ben"
     assert other.post("/sign-in", content=b"a=1&" * 1000).status_code == 401
     assert stranger().post("/sign-in", data=wrong).status_code == 401, "without a password there is none to guess"
+
+
+def test_strangers_who_hold_connections_and_ask_nothing_make_room(
+    capsys: pytest.CaptureFixture[str], serve: Page
+) -> None:
+    place = urlsplit(serve.url)
+    head = f"POST /sign-in HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Length: 9\r\n".encode()
+    with ExitStack() as stack, httpx2.Client() as owner:
+        assert owner.get(serve.invite("ann"), follow_redirects=True).status_code == 200
+        held = []
+        for unfinished in (head, head + b"\r\nname="):
+            for _ in range(MOST):
+                held.append(stack.enter_context(socket.create_connection((place.hostname, place.port), timeout=20)))
+                held[-1].sendall(unfinished)
+        for early in held[:MOST]:
+            with suppress(ConnectionResetError):
+                assert early.recv(1) == b"", "an early one was let go"
+        assert owner.get(f"{serve.url}api/session").status_code == 200
+    assert capsys.readouterr().err == "", "nobody is told of who hung up"

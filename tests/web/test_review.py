@@ -93,6 +93,11 @@ def test_a_stray_goes_to_the_identity_that_was_chosen_also_to_a_new_one(ann: Rev
     assert len(standing(demo_database)) == 3
 
 
+def test_a_plan_of_nothing_is_not_made_and_the_page_is_told(ann: Reviewer) -> None:
+    assert "No plan was made" in str(ann.send("POST", "/api/plans", {}, status=404))
+    assert ann.get("/api/plans") == []
+
+
 def test_the_name_that_wins_a_merge_is_the_one_that_was_chosen(ann: Reviewer) -> None:
     rank = first(ann, "merge")
     found = case(ann, rank)

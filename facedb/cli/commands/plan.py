@@ -56,7 +56,7 @@ def plan(
     for remark in view.remarks:
         reporter.say(remark)
     if not view.steps:
-        reporter.say(f"Plan {view.plan.id} has no steps: the verdicts call for nothing that has not been done already.")
+        reporter.say(planning.NOTHING_TO_DO)
     elif view.plan.state == "proposed":
         how = "--yes" if view.has_files else "--labels-only --yes"
         reporter.say(

@@ -111,8 +111,10 @@ class Intake:
 
     def check_seen(self, place: Path) -> None:
         """Raise InputError where the source was read and holds nothing at all."""
-        if not self.seen:
-            raise InputError(f"There are no files in {place}: give the folder that holds the photos.")
+        if self.seen:
+            return
+        what, wanted = ("files", "folder that holds the photos") if place.is_dir() else ("rows", "file that has some")
+        raise InputError(f"There are no {what} in {place}: give the {wanted}.")
 
     def check_usable(self, place: Path, dataset: str) -> None:
         """Raise InputError where the source was read and nothing of it can be used; its rows are there and say why."""

@@ -3,10 +3,11 @@
 The products of int8 codes are added in int32 without rounding (d * 127**2 < 2**31 for d < 133,000), so the only error
 is that of the codes, measured in `error_bounds.quantise_int8`; which kernel multiplies (`kernels`: the fastest of this
 machine) and which instructions it takes (AMX, AVX-512 VNNI, AVX2, NEON, plain C) changes the speed only. Each thread
-multiplies some hundred rows with a packed panel of columns into its own output, so small that it stays in the
+multiplies some hundred columns with a packed panel of rows into its own output, so small that it stays in the
 second-level cache, and looks there for products that reach the limit (`reached`); what it finds in several tiles is
-scored together. Codes and outputs start on cache line borders: with rows that straddle two lines AMX took 1.2 to 1.6
-times as long (`tests/bench/README.md`).
+scored together. Panels are packed when a block is searched, from its rows: an incremental scan has few of them. Codes
+and outputs start on cache line borders: with rows that straddle two lines AMX took 1.2 to 1.6 times as long
+(`tests/bench/README.md`).
 
 Where it pays (`prefix_choice`), the codes are those of a prefix with remainder (`prefix`): there are fewer of them, and
 their products are upper bounds of the scores.
@@ -16,9 +17,10 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -55,7 +57,7 @@ _SCORED_TOGETHER = 4096
 
 
 class Int8Searcher:
-    """int8 codes of the gallery, and the same packed panel by panel: 2 bytes a value beside the float32 gallery."""
+    """int8 codes of the gallery: a byte a value beside the float32 gallery, and another for the rows of a block while it is searched."""
 
     def __init__(
         self,
@@ -80,45 +82,50 @@ class Int8Searcher:
             codes, self._scale, self.epsilon = bounds.codes, bounds.scale, bounds.epsilon
         # SLACK inside epsilon is many times the rounding of this one product, so the floor cannot step over a pair.
         self.lowest = math.floor((sieve.threshold - self.epsilon) * self._scale**2)
-        width = kernel.width
-        starts = range(0, len(gallery), width)
-        with ThreadPoolExecutor(max(1, threads)) as pool:
-            self._panels = list(pool.map(lambda start: kernel.pack(codes[start : start + width]), starts))
-        self._rows = kernel.convert(codes)
+        self._converted = kernel.convert(codes)
 
     def search(self, block: Block) -> Iterator[Hits]:
+        kernel = self._kernel
+        panels = {
+            start: kernel.pack(self._codes(np.arange(start, min(start + kernel.width, block.stop))))
+            for start in range(block.start, block.stop, kernel.width)
+        }
         yield from work_off(
-            cut_tiles(block, self._gallery.identity_ids, self._kernel.height, self._kernel.width),
+            cut_tiles(block, self._gallery.identity_ids, kernel.width, kernel.height),
             self._threads,
-            self._search,
+            partial(self._search, panels),
         )
 
     def approximate(self, rows: Int64Array, columns: Int64Array) -> Float64Array:
-        left, right = (self._kernel.convert(self._rows[each]).view(np.int8) for each in (rows, columns))
-        return kernels.multiply(self._kernel, left, right).astype(np.float64) / self._scale**2
+        products = kernels.multiply(self._kernel, self._codes(rows), self._codes(columns))
+        return products.astype(np.float64) / self._scale**2
 
     def close(self) -> None:
-        self._panels = []
+        self._converted = self._converted[:0].copy()
 
-    def _search(self, tiles: Iterator[Tile]) -> Iterator[Hits]:
-        """What one thread finds in its ``tiles``."""
+    def _codes(self, rows: Int64Array) -> NDArray[np.int8]:
+        """The codes of some rows."""
+        return self._kernel.convert(self._converted[rows]).view(np.int8)
+
+    def _search(self, panels: Mapping[int, Any], tiles: Iterator[Tile]) -> Iterator[Hits]:
+        """What one thread finds in its ``tiles``, whose rows are in ``panels`` by the first of them."""
         size = self._kernel.height * self._kernel.width
         output = aligned_empty((1, size), np.dtype(np.int32))[0]
         shaped: dict[tuple[int, int], tuple[NDArray[np.int32], Multiply]] = {}
         rows, columns, waiting = [], [], 0
         for tile in tiles:
-            shape = (tile.row_stop - tile.row, tile.column_stop - tile.column)
+            shape = (tile.column_stop - tile.column, tile.row_stop - tile.row)
             if shape not in shaped:
                 part = output[: shape[0] * shape[1]].reshape(shape)
                 shaped[shape] = part, self._kernel.multiplier(part)
             products, multiply = shaped[shape]
-            multiply(self._rows[tile.row : tile.row_stop], self._panels[tile.column // self._kernel.width])
+            multiply(self._converted[tile.column : tile.column_stop], panels[tile.row])
             places = reached(products, self.lowest)
             if places is None:
                 continue
             down, across = np.divmod(places, shape[1])
-            rows.append(down + tile.row)
-            columns.append(across + tile.column)
+            columns.append(down + tile.column)
+            rows.append(across + tile.row)
             waiting += len(places)
             if waiting >= _SCORED_TOGETHER:
                 yield from self._scored(rows, columns)
@@ -179,7 +186,10 @@ def _choose(gallery: Gallery, threshold: float, threads: int, comparisons: int, 
         # The kernels are measured by the first trial, while another thread looks for directions.
         return Int8Searcher(part, Sieve(part, threshold), 1, kernel=kernels.fastest(width), prefix=prefix)
 
-    prefix = choose_prefix(gallery, trial, ahead, threads, openings=ahead / max(comparisons, 1))
+    # The pairs are those of the last rows with all before: k rows that are not searched make about k^2 / 2 pairs fewer.
+    spared = max(0, Block(0, 0, len(gallery)).comparisons - comparisons)
+    searched = len(gallery) - math.isqrt(2 * spared)
+    prefix = choose_prefix(gallery, trial, ahead, threads, openings=ahead / max(comparisons, 1), searched=searched)
     kernel = kernels.fastest(width)
     method = f"{kernel.name} multiplies ({kernels.in_words(kernels.measure(width))})"
     if prefix is not None:

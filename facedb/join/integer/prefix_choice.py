@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facedb.core.machine.blas import one_blas_thread
-from facedb.join.blocks import Block, plan_blocks
+from facedb.join.blocks import Block
 from facedb.join.gallery import Gallery
 from facedb.join.integer.prefix import REMAINDER_CODES, Prefix, make_prefix, principal_axes
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 Trial = Callable[[Gallery, Prefix | None], "Searcher"]
 
 _AXES_ROWS = 8192
-_TRIAL_ROWS = 2304
-_TRIAL_BLOCK_ROWS = 768
+_TRIAL_ROWS = 1024
+_TRIAL_COLUMNS = 2304
 _REPEATS = 2
 _AT_ONCE = 2
 _STEP = 32
@@ -40,29 +40,38 @@ _MANY_CANDIDATES = 3e-4
 
 
 def choose_prefix(
-    gallery: Gallery, open_trial: Trial, comparisons: int, threads: int, *, openings: float = 1.0
+    gallery: Gallery,
+    open_trial: Trial,
+    comparisons: int,
+    threads: int,
+    *,
+    openings: float = 1.0,
+    searched: int | None = None,
 ) -> Prefix | None:
     """The prefix with which the search of ``comparisons`` pairs is expected to be fastest, None for that without one.
 
-    ``openings`` galleries as large as this one are opened for them, and each time all vectors are coded.
-    ``open_trial`` opens a searcher of one thread over a sample. Axes are computed from one sample of rows and tried on
-    another, beginning with the most directions: fewer cost less to multiply until too many pairs have to be scored. What is
+    So many of the last rows are ``searched`` (None: all); they may have many times the candidates of others, as new photos of known people
+    do. ``openings`` galleries as large as this one are opened for them, and each time all vectors are coded.
+    ``open_trial`` opens a searcher of one thread over a sample. Axes are computed from one sample of rows; some that are searched are tried
+    on another, beginning with the most directions: fewer cost less to multiply until too many pairs have to be scored. What is
     timed is the search itself on the sample, candidates and scores included, so the measure holds for any machine and kernel;
     where the candidates are so few that fewer directions must be faster, or so many that they cannot, their number decides.
     """
-    if len(gallery) < _AXES_ROWS + _TRIAL_ROWS or gallery.dim < 2 * _STEP:
+    if len(gallery) < _AXES_ROWS + _TRIAL_COLUMNS + _TRIAL_ROWS or gallery.dim < 2 * _STEP:
         return None
     rng = np.random.default_rng(0)
-    rows = rng.choice(len(gallery), _AXES_ROWS + _TRIAL_ROWS, replace=False)
-    chosen = np.sort(rows[:_TRIAL_ROWS])
-    sample = Gallery(
-        np.ascontiguousarray(gallery.vectors[chosen]), gallery.identity_ids[chosen], gallery.image_ids[chosen]
-    )
-    share = comparisons / Block(0, 0, _TRIAL_ROWS).comparisons / threads
+    last = len(gallery) if searched is None else searched
+    chosen = len(gallery) - last + rng.choice(last, min(last, _TRIAL_ROWS), replace=False)
+    others = rng.choice(len(gallery), _AXES_ROWS + _TRIAL_COLUMNS + _TRIAL_ROWS, replace=False)
+    others = others[~np.isin(others, chosen)][: _AXES_ROWS + _TRIAL_COLUMNS]
+    sampled = np.r_[np.sort(others[:_TRIAL_COLUMNS]), np.sort(chosen)]
+    sample = Gallery(gallery.vectors[sampled], gallery.identity_ids[sampled], gallery.image_ids[sampled])
+    tried_on = len(chosen) * _TRIAL_COLUMNS
+    share = comparisons / tried_on / threads
     at_once = min(threads, _AT_ONCE)
     with one_blas_thread(), ThreadPoolExecutor(at_once) as pool:
         # Another thread has nothing to do meanwhile.
-        coming = pool.submit(lambda: principal_axes(gallery.vectors[rows[_TRIAL_ROWS:]]))
+        coming = pool.submit(lambda: principal_axes(gallery.vectors[others[_TRIAL_COLUMNS:]]))
         plain, _, unavoidable = _seconds(sample, open_trial, None, np.inf)
         if plain * share < _WORTH_TRYING_S:
             coming.cancel()
@@ -73,11 +82,11 @@ def choose_prefix(
         def tried(width: int) -> tuple[Prefix, float, float, float]:
             prefix = make_prefix(axes, width - REMAINDER_CODES)
             seconds, opening, candidates = _seconds(sample, open_trial, prefix, _HOPELESS * least)
-            return prefix, seconds, opening, (candidates - unavoidable) / Block(0, 0, _TRIAL_ROWS).comparisons
+            return prefix, seconds, opening, (candidates - unavoidable) / tried_on
 
         def pays(seconds: float, opening: float) -> bool:
             spared = (plain - seconds) * share
-            return seconds < _GAIN * plain and spared > 1.5 * opening * openings * len(gallery) / _TRIAL_ROWS / threads
+            return seconds < _GAIN * plain and spared > 1.5 * opening * openings * len(gallery) / len(sample) / threads
 
         widths = _widths(gallery.dim)
         turns = (widths[start : start + at_once] for start in range(0, len(widths), at_once))
@@ -101,21 +110,21 @@ def _widths(dim: int) -> list[int]:
 
 
 def _seconds(sample: Gallery, open_trial: Trial, prefix: Prefix | None, limit: float) -> tuple[float, float, int]:
-    """Thread seconds of the search of ``sample``, at best, and of opening it, and its candidates.
+    """Thread seconds of the search of ``sample``, its rows from _TRIAL_COLUMNS on with all before, at best, and of opening it, and its
+    candidates.
 
     The seconds are infinite as soon as a search takes longer than ``limit``.
     """
     started = time.thread_time()
     searcher = open_trial(sample, prefix)
     opening = time.thread_time() - started
-    blocks = plan_blocks(np.arange(len(sample)), target_rows=_TRIAL_BLOCK_ROWS)
+    block = Block(0, _TRIAL_COLUMNS, len(sample), 0, _TRIAL_COLUMNS)
     least, candidates = np.inf, 0
     try:
         for _ in range(_REPEATS):
             started, candidates = time.thread_time(), 0
-            for block in blocks:
-                for hits in searcher.search(block):
-                    candidates += hits.candidates
+            for hits in searcher.search(block):
+                candidates += hits.candidates
                 if time.thread_time() - started > limit:
                     return np.inf, opening, candidates
             least = min(least, time.thread_time() - started)

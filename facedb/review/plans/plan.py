@@ -26,6 +26,8 @@ from facedb.review.plans.changes import Changes, decide
 from facedb.review.plans.plan_rows import NewStep, PlanRow, StepRow
 from facedb.scan.which_scan import find_scan
 
+NOTHING_TO_DO = "No plan was made: the verdicts call for nothing that has not been done already."
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
@@ -61,11 +63,18 @@ class PlanSummary:
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """A plan with its steps, and what could not be planned."""
+    """A plan with its steps, and what could not be planned; ``kept`` None: there was nothing to do, so no plan was made."""
 
-    plan: PlanRow
+    kept: PlanRow | None
     steps: tuple[StepRow, ...]
     remarks: tuple[str, ...] = ()
+
+    @property
+    def plan(self) -> PlanRow:
+        """The plan; raises NotFoundError where none was made."""
+        if self.kept is None:
+            raise NotFoundError(" ".join((NOTHING_TO_DO, *self.remarks)))
+        return self.kept
 
     @property
     def has_files(self) -> bool:
@@ -110,14 +119,16 @@ def make_plan(
     """Plan what the standing verdicts (of the keys ``only``, if given) ask for; ``auto`` adds the certain findings. The remarks
     name people who were hidden from review only where ``hidden`` asks for it.
 
-    Writes no file. A plan with the same steps that nobody carried out yet is given back. Raises NotFoundError for an unknown
-    dataset.
+    Writes no file, and no plan where there is nothing to do. A plan with the same steps that nobody carried out yet is given
+    back. Raises NotFoundError for an unknown dataset.
     """
     with db.connection() as conn:
         find_datasets(conn, [dataset])
         changes = decide(conn, dataset=dataset, auto=auto, only=only, hidden=hidden)
         leave_out_what_cannot_move(changes)
         steps = _steps(conn, changes)
+        if not steps:
+            return PlanView(None, (), tuple(changes.remarks))
         plan = plan_rows.find_plan(conn, None)
         if plan is None or plan.state != "proposed" or plan.auto != auto or _again(conn, plan.id) != steps:
             key = plan_rows.add_plan(

@@ -87,6 +87,17 @@ select string_agg(int8send(id), ''::bytea) as ids, string_agg(vector_send(vec), 
 from {embedding} where model_id = {model} and face_id = any({faces}::bigint[])
 group by face_id / {step}
 
+-- name: packed_pairs
+-- The flagged pairs of a scan, some thousand of them in each row, column by column. (Composed: the partition, its name, pages.)
+select array_send(p.face_a), array_send(p.face_b), array_send(p.score)
+from generate_series(0, pg_relation_size({name}::regclass) / current_setting('block_size')::bigint, {step}::bigint) as run(page)
+cross join lateral (
+    select array_agg(face_a) as face_a, array_agg(face_b) as face_b, array_agg(score) as score
+    from {pairs}
+    where ctid >= format('(%s,0)', run.page)::tid and ctid < format('(%s,0)', run.page + {step})::tid
+) p
+where p.face_a is not null
+
 -- name: this_database
 -- Names this very database: the cluster, the database within it.
 select (select system_identifier from pg_control_system()) || '-' || (select oid from pg_database where datname = current_database());

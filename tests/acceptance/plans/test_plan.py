@@ -10,7 +10,7 @@ from facedb.core.errors import ConflictError, NotFoundError
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
 from facedb.review.files.apply import apply, undo
-from facedb.review.plans.plan import make_plan
+from facedb.review.plans.plan import make_plan, plans
 from facedb.review.verdicts import Statement
 from facedb.web.data.plans import picture
 from tests.acceptance.plans.judged import EXPECTED, SILENT, eve_says
@@ -26,6 +26,16 @@ def test_verdicts_become_steps_and_no_file_is_touched(database: Database, root: 
     assert make_plan(database).plan.id == view.plan.id, "the same plan is not made twice"
     eve_says(database, Statement("face", "bob/nobody.png", "same"))
     assert make_plan(database).plan.id != view.plan.id
+
+
+@pytest.mark.usefixtures("root")
+def test_where_nothing_is_to_be_done_no_plan_is_made(database: Database) -> None:
+    apply(database, make_plan(database).plan.id, yes=True, reporter=SILENT)
+    view, made = make_plan(database), plans(database)
+    assert (view.kept, view.steps) == (None, ())
+    with pytest.raises(NotFoundError, match="No plan was made: the verdicts call for nothing"):
+        _ = view.plan
+    assert len(made) == 1
 
 
 def test_the_folder_that_holds_the_file_can_be_the_identity(database: Database, tmp_path: Path) -> None:

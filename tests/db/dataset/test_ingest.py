@@ -75,16 +75,15 @@ def test_a_dataset_name_that_is_taken_is_a_conflict_with_advice(database: Databa
         take(database, other, dataset=" ")
 
 
-def test_a_folder_that_is_not_there_says_so_and_leaves_no_dataset(database: Database, tmp_path: Path) -> None:
-    with pytest.raises(InputError):
-        take(database, tmp_path / "missing")
+def test_a_place_that_is_missing_or_empty_says_so_and_leaves_no_dataset(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "empty" / "below").mkdir(parents=True)
+    (tmp_path / "empty.csv").write_text("path,identity\n")
+    (tmp_path / "empty.txt").write_text("")
+    for name in ("missing", "empty", "empty.csv", "empty.txt"):
+        with pytest.raises(InputError, match=rf"{name}\b"):
+            take(database, tmp_path / name)
     with database.connection() as conn:
         assert conn.execute("select count(*) from facedb.dataset").fetchone() == (0,)
-
-
-def test_an_empty_folder_is_an_empty_dataset(database: Database, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    assert take(database, tmp_path / "empty").seen == 0
 
 
 def test_names_that_are_not_utf8_and_names_with_newlines_keep_their_bytes(database: Database, tmp_path: Path) -> None:

@@ -189,11 +189,11 @@ def restore(
 ) -> None:
     """Fill an empty database from a backup; one that already holds data of facedb is refused."""
     from facedb.db.connection import connect
-    from facedb.db.upkeep import backup as backups
+    from facedb.scan import restore as restored
 
     say = state_of(ctx).reporter.say
     with connect(settings_from(ctx), say=say) as db:
-        backups.restore(db, file)
+        restored.restore(db, file)
         say(f"The contents of {file} are now in {db.describe()}.")
 
 

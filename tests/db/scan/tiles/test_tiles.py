@@ -315,7 +315,8 @@ def test_a_worker_with_little_memory_decides_once_how_to_multiply_and_the_rows_a
     scan_id = begun(database)
     asked: list[float] = []
 
-    def choose(part: Gallery, *_: object, openings: float) -> Prefix:
+    def choose(part: Gallery, *_: object, openings: float, searched: int) -> Prefix:
+        assert 0 < searched <= len(part)
         asked.append(openings)
         return make_prefix(principal_axes(part.vectors), 6)
 

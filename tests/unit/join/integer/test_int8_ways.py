@@ -214,7 +214,7 @@ def test_pairs_scored_together_are_those_scored_one_tile_at_a_time(kernel, share
 
 
 def test_a_trial_ends_as_soon_as_it_is_too_slow():
-    gallery = clustered(np.random.default_rng(4), 1_600, 64, 60)
+    gallery = clustered(np.random.default_rng(4), 2_500, 64, 60)
     searched = []
 
     class Slow(Int8Searcher):
@@ -228,11 +228,12 @@ def test_a_trial_ends_as_soon_as_it_is_too_slow():
     assert prefix_choice._seconds(gallery, trial, None, 0.0)[0] == np.inf
     assert len(searched) == 1
     assert prefix_choice._seconds(gallery, trial, None, np.inf)[0] < np.inf
+    assert len(searched) == 3
 
 
 def test_a_prefix_is_refused_where_every_direction_counts():
     rng = np.random.default_rng(0)
-    gallery = make_gallery(unit(rng.standard_normal((11_500, 64))), np.arange(11_500))
+    gallery = make_gallery(unit(rng.standard_normal((11_600, 64))), np.arange(11_600))
 
     def trial(part, prefix):
         return Int8Searcher(part, Sieve(part, 0.4), 1, prefix=prefix)
@@ -290,8 +291,8 @@ def test_what_was_chosen_for_a_part_of_a_gallery_is_kept_until_a_much_larger_one
 ):
     asked = []
 
-    def choose(part, _trial, comparisons, _threads, *, openings):
-        asked.append((len(part), comparisons, openings))
+    def choose(part, _trial, comparisons, _threads, *, openings, searched):
+        asked.append((len(part), comparisons, openings, searched))
         return make_prefix(principal_axes(part.vectors[:1_000]), 96)
 
     monkeypatch.setattr(int8, "choose_prefix", choose)
@@ -310,13 +311,35 @@ def test_what_was_chosen_for_a_part_of_a_gallery_is_kept_until_a_much_larger_one
             found = opened.search(Block(0, 0, rows))
         assert triples(found.rows_a, found.rows_b, found.scores) == [each for each in expected if each[1] < rows]
         assert len(asked) == choices
-    assert asked == [(2_000, 10**11, 10**5), (12_000, 10**11, 10**5)]
+    # A million pairs are those of the last 587 of 2,000 rows with all before, and of the last 85 of 12,000.
+    assert asked == [(2_000, 10**11, 10**5, 587), (12_000, 10**11, 10**5, 85)]
 
 
 def test_with_amx_only_a_long_search_loads_another_kernel(low_rank, monkeypatch):
     monkeypatch.setattr(int8, "best_instructions", lambda: "AMX")
     monkeypatch.setattr(kernels, "fastest", lambda _: pytest.fail("measured"))
     assert open_searcher("int8", low_rank, Sieve(low_rank, 0.5), 1, 10**9).method == ""
+
+
+def test_the_trial_sees_that_rows_that_are_searched_have_more_candidates_than_others(low_rank, monkeypatch):
+    again = low_rank.identity_ids[:600] + low_rank.identity_ids.max() + 1
+    gallery = make_gallery(
+        np.concatenate([low_rank.vectors, low_rank.vectors[:600]]), np.r_[low_rank.identity_ids, again]
+    )
+    real, candidates = prefix_choice._seconds, []
+
+    def trial(part, prefix):
+        return Int8Searcher(part, Sieve(part, 0.9), 1, prefix=prefix)
+
+    def seconds(*asked):
+        candidates.append(real(*asked)[2])
+        return 0.0, 0.0, 0
+
+    monkeypatch.setattr(prefix_choice, "_seconds", seconds)
+    for rows in (None, 600):
+        assert prefix_choice.choose_prefix(gallery, trial, 10**12, 1, searched=rows) is None
+    of_all, of_new = candidates
+    assert of_new > 3 * of_all > 0
 
 
 def test_what_was_chosen_is_rehearsed(low_rank, monkeypatch):

@@ -1,4 +1,4 @@
-"""Backups, what is left behind, and servers that were killed."""
+"""What is left behind, and servers that were killed."""
 
 from __future__ import annotations
 
@@ -12,18 +12,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from facedb.core.errors import ConflictError, InputError, NotFoundError
-from facedb.core.progress import Silent
-from facedb.dataset.ingest import ingest
-from facedb.db import migrate
-from facedb.db.connection import Database
+from facedb.core.errors import NotFoundError
 from facedb.db.server import clusters, postmaster
 from facedb.db.server.embedded import EmbeddedServer
 from facedb.db.server.process import processes
-from facedb.db.upkeep import backup
-from facedb.scan.run import ScanOptions, scan
 from tests.db.server.fast import FAST
-from tests.faults.test_lost_connection import rows, vectors
 
 
 @pytest.fixture
@@ -32,36 +25,6 @@ def home(short_directory: Path) -> Iterator[Path]:
     path = short_directory / secrets.token_hex(4)
     yield path
     EmbeddedServer(path).stop()
-
-
-def test_a_restored_backup_answers_as_before_and_goes_on(
-    database: Database, empty_database: Database, tmp_path: Path
-) -> None:
-    source, file = vectors(tmp_path / "vectors"), tmp_path / "faces.dump"
-    options = ScanOptions(threshold=0.6, engine="exact", cache_dir=tmp_path / "cache")
-    ingest(database, source, contract="given", reporter=Silent())
-    scan(database, options, reporter=Silent())
-    assert backup.backup(database, file) == file.stat().st_size
-    assert file.stat().st_mode & 0o777 == 0o600
-    backup.restore(empty_database, file)
-    assert rows(empty_database) == rows(database)
-    assert scan(empty_database, options, reporter=Silent()).reused
-    assert ingest(empty_database, source, contract="given", reporter=Silent()).unchanged == 1200
-    with pytest.raises(ConflictError, match="already holds data of facedb"):
-        backup.restore(empty_database, file)
-    with pytest.raises(ConflictError, match="--force"):
-        backup.backup(database, file)
-
-
-def test_what_is_no_backup_is_refused_and_leaves_nothing(empty_database: Database, tmp_path: Path) -> None:
-    file = tmp_path / "faces.dump"
-    file.write_bytes(b"PGDMP cut short")
-    with pytest.raises(Exception, match="pg_restore failed"):
-        backup.restore(empty_database, file)
-    assert migrate.current(empty_database).revision is None
-    file.write_text("select 1")
-    with pytest.raises(InputError, match="is not a backup"):
-        backup.restore(empty_database, file)
 
 
 def test_a_database_whose_home_was_deleted_is_found_and_removed(short_directory: Path, tmp_path: Path) -> None:
