@@ -2,7 +2,7 @@
 
 Every mistake is told once. First each folder is taken apart into its core and the faces beside it (`folder_study`); then
 
- * copies of one photo are grouped (`duplicates`);
+ * copies of one photo are grouped (`duplicates`), and a face that came out badly on one is left out of all the rest (`spoiled`);
  * faces beside a core become strays, pointing to the core they fit, or the second person of a mixed folder (`misplaced`);
  * what is left of the pairs, those between cores, makes merges and look-alikes (`likenesses`).
 
@@ -31,6 +31,7 @@ from facedb.findings.misplaced import find_misplaced, whole_images
 from facedb.findings.photos import PhotoFacts, find_photos
 from facedb.findings.pictures.same_photo import Pictures
 from facedb.findings.rates.explained_pairs import Told
+from facedb.findings.spoiled import spoiled_faces
 from facedb.findings.strays import swaps
 from facedb.join.gallery import Gallery
 
@@ -82,9 +83,10 @@ def find(
     alike = find_copies(gallery.vectors, gallery.image_ids, parts, evidence.hashes, near, evidence.pictures)
     copies = alike.table
     sharpness = None if photos is None else photos.sharpness
-    strays, mixed = find_misplaced(gallery, study, flagged, copies, sharpness)
+    spoiled = spoiled_faces(gallery, study, copies)
+    strays, mixed = find_misplaced(gallery, study, flagged, copies, spoiled, sharpness)
     copies = copies.only(~_told_as_strays(len(gallery), strays, copies))
-    explained = _explained(len(gallery), [strays, mixed])
+    explained = spoiled | _explained(len(gallery), [strays, mixed])
     explained |= whole_images(gallery, np.flatnonzero(_explained(len(gallery), [copies])))
     left = (part.only(~(explained[part.rows_a] | explained[part.rows_b])) for part in flagged.together(parts.folder_of))
     likeness = compare_cores(parts, who, odds, seen, left)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.finding import CERTAIN, LIKELY
+from facedb.core.finding import LIKELY
 from facedb.core.lookup import places, run_lengths, run_starts
 from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.cores.asides import find_asides
@@ -29,19 +29,19 @@ def find_misplaced(
     study: FolderStudy,
     flagged: Flagged,
     copies: FindingTable,
+    spoiled: NDArray[np.bool_],
     sharpness: Float64Array | None,
 ) -> tuple[FindingTable, FindingTable]:
     """Strays and mixed folders: of the faces beside cores, and of the faces inside that fit another core much better.
 
-    ``copies`` are reported already; ``sharpness`` (n,) is as `find_strays` takes it.
+    ``copies`` are reported already, and ``spoiled`` faces (n,) with them; ``sharpness`` (n,) is as `find_strays` takes it.
     """
     parts, peeled, who, odds = study.parts, study.peeled, study.who, study.odds
-    asides = find_asides(gallery.vectors, parts, who, peeled.group)
+    asides = find_asides(gallery.vectors, parts, who, np.where(spoiled, 0, peeled.group))
     is_second = asides.is_second_person(study.rules, who)
     mixed = find_mixed(parts, who, odds, peeled, asides, np.flatnonzero(is_second))
-    lone = ~is_second[asides.at]
     copied = _copies_across(gallery, peeled, copies)
-    lone &= ~(copied | _copies_of_core(gallery, peeled, parts, copies))[asides.rows]
+    lone = ~is_second[asides.at] & ~copied[asides.rows]
     rows, other = asides.rows[lone], asides.other[asides.at[lone]]
     runner_up = asides.runner_up[asides.at[lone]]
     inside, inside_other, inside_next = _better_elsewhere(gallery, study, flagged, copied)
@@ -102,16 +102,6 @@ def _copies_across(gallery: Gallery, peeled: Peeled, copies: FindingTable) -> ND
     copied = whole_images(gallery, copies.member_row[across[copies.member_finding]])
     copied &= peeled.group != 0
     return copied
-
-
-def _copies_of_core(gallery: Gallery, peeled: Peeled, parts: Folders, copies: FindingTable) -> NDArray[np.bool_]:
-    """Faces beside a core whose photo is a copy of one in the core: whatever became of it (upside down, blurred), it is that person."""
-    sure = copies.confidence[copies.member_finding] >= CERTAIN
-    rows, group = copies.member_row[sure], copies.member_finding[sure]
-    key = group * len(parts.labels) + parts.folder_of[rows]
-    core = np.isin(gallery.image_ids[rows], gallery.image_ids[peeled.group == 0])
-    whole: NDArray[np.bool_] = whole_images(gallery, rows[np.isin(key, key[core])]) & (peeled.group != 0)
-    return whole
 
 
 def whole_images(gallery: Gallery, rows: Int64Array) -> NDArray[np.bool_]:

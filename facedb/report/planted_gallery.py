@@ -81,7 +81,10 @@ class PlantedGallery:
 
     def _names(self, conn: Connection) -> dict[int, str]:
         items = self.planted.items
-        ids = sorted({label for item in items for label in (item.label_a, item.label_b)})
+        # The key of a label that planting made may be that of somebody in another dataset.
+        ids = np.intersect1d(
+            [label for item in items for label in (item.label_a, item.label_b)], self.faces.identity_ids
+        ).tolist()
         known = {key: name for key, (name, _) in finding_rows.identity_names(conn, ids).items()}
         for item in items:
             if item.kind == "merge" and item.label_b not in known:

@@ -48,8 +48,8 @@ class VerdictRow:
 
 @dataclass(frozen=True, slots=True)
 class PlannedImage:
-    """An image that a plan or an export may be about; ``path`` and ``container`` below ``root``, ``pixels`` 0 when unknown; ``faceless``: a
-    finding is about it although no face was found in it."""
+    """An image that a plan or an export may be about; ``path`` and ``container`` below ``root``, ``pixels`` 0 when unknown; ``clearest``:
+    the highest score that a detector gave a face in it, 1 where none looked, 0 where a finding is about it although no face was found."""
 
     id: int
     source_id: int
@@ -65,7 +65,7 @@ class PlannedImage:
     bytes: int
     pixels: int
     dataset: str
-    faceless: bool
+    clearest: float
 
 
 @dataclass(frozen=True, slots=True)

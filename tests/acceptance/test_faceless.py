@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from facedb.core.finding import CERTAIN
+from facedb.core.finding import CERTAIN, LIKELY
 from facedb.core.progress import Silent
 from facedb.dataset.embed import ModelChoice, embed
 from facedb.db.connection import Database
@@ -119,7 +119,7 @@ def test_turned_copies_of_real_photos_are_told_whether_a_face_is_found_in_them_o
         shutil.copytree(real_data / "faces" / "lfw_dev" / name, tmp_path / "album" / name)
         image = Image.open(min((tmp_path / "album" / name).iterdir())).convert("RGB")
         for k, turn in enumerate((Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)):
-            image.transpose(turn).save(tmp_path / "album" / name / f"turned{k}.jpg", quality=75)
+            image.transpose(turn).save(tmp_path / "album" / name / f"turned{k}.jpg", quality=95)
     models = real_data / "models"
     detector = models / "face_detection_yunet_2023mar.onnx"
     facedb("check", tmp_path / "album", "--model", models / "mobileface_v2_mit.onnx", "--detector", detector)
@@ -128,3 +128,8 @@ def test_turned_copies_of_real_photos_are_told_whether_a_face_is_found_in_them_o
     assert all(row["confidence"] >= CERTAIN for row in rows)
     assert len({image for row in rows for image in row["images"] if "turned" in image}) == 9
     assert all(len({Path(image).parent for image in row["images"]}) == 1 for row in rows)
+    everything = facedb("findings", "--format", "json").json
+    assert [row["class"] for row in everything if row["confidence"] >= LIKELY] == ["duplicate"] * len(rows)
+    # They are larger files than the upright one, which stays.
+    assert len(facedb("plan", "--auto", "--format", "json").json) >= 6
+    assert all("turned" in step["path"] for step in facedb("plan", "--auto", "--format", "json").json)

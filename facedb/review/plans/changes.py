@@ -229,7 +229,8 @@ def _duplicates(standing: Sequence[VerdictRow], everything: Sequence[VerdictRow]
             left = [image for image in left if image.id not in gone]
         kept = that_stays(left, changes.final)
         if kept is None and left:
-            paths = " and ".join(display(image.path) for image in left[:2])
+            in_each = {changes.final(image): image for image in reversed(left) if changes.final(image) is not None}
+            paths = " and ".join(display(image.path) for image in sorted(in_each.values(), key=left.index)[:2])
             changes.remark(
                 f"{paths} are duplicates under different identities: say which is wrong with `facedb verdict face PATH wrong-identity`.",
                 (image.identity_id for image in left),

@@ -185,11 +185,11 @@ def _mixed(found: FindingTable, k: int) -> str:
 
 def _duplicate(found: FindingTable, k: int, count: int) -> str:
     times = "twice" if count == 2 else f"{count} times"
-    place = ", in one folder" if found.identity_b[k] < 0 else ", in different folders"
-    if found.outside[k]:
-        place = ", in a folder and outside all folders" if found.identity_a[k] >= 0 else ", outside all folders"
-    elif found.identity_a[k] < 0:
-        place = ""
+    inside = "different folders" if found.identity_b[k] >= 0 else "a folder" if found.outside[k] else "one folder"
+    places = ([f"in {inside}"] if found.identity_a[k] >= 0 else []) + (
+        ["outside all folders"] if found.outside[k] else []
+    )
+    place = f", {' and '.join(places)}" if places else ""
     # Where one has no face, nothing is asked of the folders: it is the one to go.
     bare = isnan(found.mean_score[k])
     home = "" if found.outside[k] or found.identity_b[k] < 0 or bare else f" {_home(found, k)}"

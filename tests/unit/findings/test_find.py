@@ -191,21 +191,48 @@ def test_a_photo_saved_again_needs_the_hash_and_the_score(crowd: Crowd) -> None:
 def test_a_copy_that_scores_with_nobody_is_a_copy_and_no_stray(crowd: Crowd) -> None:
     # An upside-down copy: its picture is the folder's own, whatever the model makes of its face.
     gallery = folders([*clean(crowd, skip=(3,)), (50, crowd.faces(3, 5)), (50, unit(np.eye(DIM)[:1]))])
-    turned, original = (
-        int(np.flatnonzero(gallery.identity_ids == 50)[-1]),
-        int(np.flatnonzero(gallery.identity_ids == 50)[0]),
-    )
+    original, turned = (int(np.flatnonzero(gallery.identity_ids == 50)[k]) for k in (0, -1))
+    assert ("stray", 50, -1) in told(scan(gallery))
+    told_with = told(scan(gallery, pictures=turned_over(gallery, original, turned)))
+    assert [row for row in told_with if 50 in row] == [("duplicate", 50, -1)]
+
+
+def test_copies_turned_over_that_look_like_each_other_are_no_second_person(crowd: Crowd) -> None:
+    bad = Crowd(1, seed=9).faces(0, 3)
+    gallery = folders([*clean(crowd, skip=(3,)), (50, np.concatenate([crowd.faces(3, 5), bad]))])
+    mine = np.flatnonzero(gallery.identity_ids == 50)
+    assert ("mixed", 50, -1) in told(scan(gallery))
+    told_with = told(scan(gallery, pictures=turned_over(gallery, int(mine[0]), *mine[-3:].tolist())))
+    assert [row for row in told_with if 50 in row] == [("duplicate", 50, -1)]
+
+
+def test_a_copy_turned_over_in_another_folder_is_a_copy_and_no_stranger(crowd: Crowd) -> None:
+    gallery = folders([*clean(crowd, skip=(3,)), (50, crowd.faces(3, 5)), (2, unit(np.eye(DIM)[:1]))])
+    original, turned = (int(np.flatnonzero(gallery.identity_ids == label)[k]) for label, k in ((50, 0), (2, -1)))
+    assert ("stray", 2, -1) in told(scan(gallery))
+    found = scan(gallery, pictures=turned_over(gallery, original, turned))
+    assert [row for row in told(found) if 2 in row] == [("duplicate", 2, 50)]
+    assert found.margin[0] < 0  # It is the second, 50, that the photo is at home in.
+
+
+def test_a_copy_whose_face_is_as_it_was_is_a_stray_of_the_folder_that_it_fits(crowd: Crowd) -> None:
+    mine = crowd.faces(3, 5)
+    gallery = folders([*clean(crowd, skip=(3,)), (50, mine), (2, mine[:1])])
+    original, copy = (int(np.flatnonzero(gallery.identity_ids == label)[k]) for label, k in ((50, 0), (2, -1)))
+    assert told(scan(gallery, pictures=turned_over(gallery, original, copy))) == [("stray", 2, 50)]
+
+
+def turned_over(gallery: Gallery, original: int, *turned: int) -> Pictures:
+    """Pictures of which those of the rows ``turned`` are that of the row ``original`` upside down, and nothing is known of the others."""
     views = np.random.default_rng(0).integers(1, 1 << 62, (len(gallery), VIEWS))
-    views[turned] = views[original]
+    views[list(turned)] = views[original]
     drawn = photo(3)
-    made = {original: drawn, turned: altered(drawn, "upside down")}
+    made = {original: drawn, **{row: altered(drawn, "upside down") for row in turned}}
 
     def load(wanted: Sequence[int]) -> dict[int, Grey]:
         return {key: from_bytes(to_bytes(thumbnail(made[key]))) for key in wanted if key in made}
 
-    by_row = Gallery(gallery.vectors, gallery.identity_ids, np.arange(len(gallery)))
-    assert ("stray", 50, -1) in told(scan(by_row))
-    assert [row for row in told(scan(by_row, pictures=Pictures(views, load))) if 50 in row] == [("duplicate", 50, -1)]
+    return Pictures(views, load)
 
 
 def test_a_placeholder_in_many_folders_is_one_duplicate(crowd: Crowd) -> None:

@@ -9,9 +9,9 @@ from facedb.review.copies import home, that_stays
 from facedb.review.decision_rows import PlannedImage
 
 
-def image(key: int, label: int | None, pixels: int = 100, size: int = 10, *, faceless: bool = False) -> PlannedImage:
+def image(key: int, label: int | None, pixels: int = 100, size: int = 10, *, clearest: float = 0.9) -> PlannedImage:
     return PlannedImage(
-        key, 1, "npz", "/", {}, label, "folder", "ready", f"{key}.jpg", None, b"x", size, pixels, "people", faceless
+        key, 1, "npz", "/", {}, label, "folder", "ready", f"{key}.jpg", None, b"x", size, pixels, "people", clearest
     )
 
 
@@ -50,8 +50,14 @@ def test_of_copies_in_one_folder_the_largest_then_the_oldest_stays_and_one_in_no
 
 
 def test_a_copy_in_which_no_face_was_found_goes_before_any_other_whatever_else_speaks_for_it() -> None:
-    assert kept([image(1, 7), image(2, 7, pixels=9_000, faceless=True)]) == 1
-    assert kept([image(1, 7), image(2, 8, faceless=True)]) == 1
-    assert kept([image(1, None), image(2, 8, faceless=True)]) == 1
-    assert kept([image(1, 7, faceless=True), image(2, 7, pixels=9_000, faceless=True)]) == 2
-    assert kept([image(1, 7, faceless=True), image(2, 8, faceless=True)]) is None
+    assert kept([image(1, 7), image(2, 7, pixels=9_000, clearest=0.0)]) == 1
+    assert kept([image(1, 7), image(2, 8, clearest=0.0)]) == 1
+    assert kept([image(1, None), image(2, 8, clearest=0.0)]) == 1
+    assert kept([image(1, 7, clearest=0.0), image(2, 7, pixels=9_000, clearest=0.0)]) == 2
+    assert kept([image(1, 7, clearest=0.0), image(2, 8, clearest=0.0)]) is None
+
+
+def test_of_copies_in_one_folder_one_whose_face_is_hard_to_find_goes_though_it_is_larger() -> None:
+    assert kept([image(1, 7, clearest=0.94), image(2, 7, pixels=9_000, clearest=0.89)]) == 1
+    assert kept([image(1, 7, clearest=0.94), image(2, 7, pixels=9_000, clearest=0.93)]) == 2
+    assert kept([image(1, 7, clearest=0.94), image(2, 8, clearest=0.7)], at_home=8) == 2

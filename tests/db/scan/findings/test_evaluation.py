@@ -104,6 +104,18 @@ def test_a_wrong_injection_is_refused_before_any_work(spec: str) -> None:
         parse_inject(spec, 100, 10)
 
 
+def test_a_half_that_nobody_found_is_named_by_the_whole_and_not_by_somebody_elsewhere(database: Database) -> None:
+    people, crowd = Population(database, DIM), Crowd(6, seed=6)
+    # Four faces that have nothing in common, in the one folder that is large enough to be split.
+    people.add(np.eye(DIM, dtype=np.float32)[:4], ["odd"] * 4)
+    for person in range(6):
+        people.add(crowd.faces(person, 3), [f"p{person}"] * 3)
+    run(database)
+    people.add(crowd.faces(0, 3), ["a", "b", "c"], dataset="elsewhere")
+    done = evaluate.inject(database, "merge=1", 7, engine="exact", threads=1, reporter=Silent())
+    assert [(miss.identity_a, miss.identity_b) for miss in done.misses] == [("odd", "odd (second half)")]
+
+
 def test_shares_are_of_identities_for_merges_and_of_faces_for_the_rest() -> None:
     counts = parse_inject("merge=10%,stray=5%,swap=4%,duplicate=3", 400, 40)
     assert (counts.merge, counts.stray, counts.swap, counts.duplicate) == (4, 20, 8, 3)

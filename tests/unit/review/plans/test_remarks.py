@@ -34,7 +34,7 @@ def test_photos_behind_a_link_are_left_out_and_those_of_hidden_people_are_not_na
             1,
             1,
             "people",
-            False,
+            1.0,
         )
         changes.by_image[key] = Change("quarantine", None, "not that one", key)
     leave_out_what_cannot_move(changes)
