@@ -73,7 +73,7 @@ def test_a_lesson_that_cannot_end_is_let_go_with_the_server_and_no_answer_is_an_
             waiting = "select from pg_locks where relation = 'facedb.lesson'::regclass and not granted"
             until(lambda: conn.execute(waiting).fetchone() is not None, "the lesson that waits")
         assert capsys.readouterr().err == ""
-        assert set(threading.enumerate()) <= before
+        until(lambda: set(threading.enumerate()) <= before, "the end of the threads")
     assert not lessons(demo_database)
 
 
