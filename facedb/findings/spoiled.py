@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedb.core.finding import CERTAIN
+from facedb.core.lookup import run_starts
 from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.cores.persons import best_other
 from facedb.findings.finding_table import FindingTable
@@ -45,7 +46,7 @@ def _rows_of_groups(gallery: Gallery, copies: FindingTable, findings: Int64Array
     rows = order[np.repeat(first - np.r_[0, np.cumsum(end - first)[:-1]], end - first) + np.arange(len(at))]
     finding = copies.member_finding[members[at]]
     by_finding = np.argsort(finding, kind="stable")
-    return rows[by_finding], np.unique(finding[by_finding], return_index=True)[1]
+    return rows[by_finding], run_starts(finding[by_finding])
 
 
 def _likeness(gallery: Gallery, rows: Int64Array, telling: Int64Array) -> Float64Array:
