@@ -18,6 +18,7 @@ from facedb.findings.folder_study import study_folders
 from facedb.join.blocks import plan_blocks
 from facedb.join.loop import join
 from tests.unit.findings.people import Crowd, folders
+from tests.vectors import unit
 
 
 @dataclass
@@ -85,6 +86,52 @@ def test_a_folder_without_a_photo_of_one_starts_from_the_face_that_recurs() -> N
         photos.add(50, 12 + k, 11, areas=(900.0, 100.0))
     _, people = photos.choose()
     assert people[-4:] == [11] * 4
+
+
+def test_a_folder_whose_photos_all_show_two_is_about_the_one_without_a_folder_of_his_own() -> None:
+    photos = album()
+    for _ in range(4):
+        photos.add(50, 2, 11, areas=(900.0, 100.0))
+    photos.add(50, 2, 12, areas=(900.0, 100.0))
+    _, people = photos.choose()
+    assert people[-5:-1] == [11] * 4
+    alias = album()
+    for k in range(4):
+        alias.add(50, 2, 12 + k // 2, areas=(100.0, 900.0))
+    assert alias.choose()[1][-4:] == [2] * 4, "nobody else is in most of its photos: it may be a second folder of his"
+
+
+@pytest.mark.parametrize("first", [50, 60])
+def test_two_folders_whose_photos_all_show_the_same_two_are_about_one_of_them_each(first: int) -> None:
+    photos = album()
+    second = 110 - first
+    for k in range(4):
+        photos.add(first, 11, 12, areas=(900.0, 100.0))
+        photos.add(second, 11, 12, areas=(900.0, 100.0) if k else (100.0, 900.0))
+    found, people = photos.choose()
+    assert people[-8:] == [11, 12] * 4
+    assert set(found.doubts.why[found.chosen][-8:].tolist()) == {Why.BOTH_RECUR}
+
+
+def test_who_is_settled_in_one_folder_is_left_to_it_by_the_next() -> None:
+    photos = album()
+    for k in range(5):
+        for _ in range(2):
+            photos.add(50 + k, 10 + k, 11 + k, areas=(100.0, 300.0 - 20.0 * k))
+    for _ in range(2):
+        photos.add(55, 15, areas=(100.0,))
+    _, people = photos.choose()
+    assert people[-12:] == [who for who in range(10, 16) for _ in range(2)]
+
+
+def test_a_bad_picture_of_the_person_stands_for_the_photo_rather_than_a_large_stranger() -> None:
+    photos = album()
+    photos.add(0, 15, 0, areas=(400.0, 100.0))
+    core, stranger = unit(np.mean(photos.vectors[:4], axis=0)[None])[0], photos.vectors[-2][::-1]
+    photos.vectors[-1] = unit((0.28 * core + unit((stranger - (stranger @ core) * core)[None])[0])[None])[0]
+    found, people = photos.choose()
+    assert people[-1] == 0
+    assert found.part[-1] == Part.NONE_FITS
 
 
 def test_a_lone_photo_of_two_takes_the_face_that_the_others_teach_to_take() -> None:
