@@ -47,7 +47,8 @@ class Part(IntEnum):
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The ``part`` int8 (n,) of each face; ``faces`` int64 (n,), how many its photo shows; ``fit`` float64 (n,), the mean score to the core
-    of its folder without its own photo (NaN: there is none); ``guessed`` bool (n,): the photo's face was taken by its place alone.
+    of its folder without its own photo (NaN: there is none); ``guessed`` bool (n,): the photo's face was taken by its place alone;
+    ``torn`` bool (n,): its folder might as well be about somebody else, who is in most of its photos too.
 
     ``right`` is how often such a guess is right, by the photos that could choose; ``doubts`` how sure each choice is.
     """
@@ -56,6 +57,7 @@ class Choice:
     faces: Int64Array
     fit: Float64Array
     guessed: NDArray[np.bool_]
+    torn: NDArray[np.bool_]
     right: float
     doubts: Doubts
 
@@ -94,13 +96,13 @@ def choose_faces(
     part[work.chosen] = Part.PART
     misfit = work.chosen & (work.faces > 1) & (fit < work.scale.cut(FITS))
     part[misfit] = Part.NONE_FITS
-    return Choice(part, work.faces, fit, work.guessed, right, work.doubts(fit, right))
+    torn = work.find_torn()
+    return Choice(part, work.faces, fit, work.guessed, torn, right, work.doubts(fit, torn, right))
 
 
 class _Work:
     """The choice while it is being made: ``chosen`` bool (n,), of which the ``sure`` are those that nothing had to choose; ``several``, the
-    photos that have one to make; ``place`` (n,), the higher the likelier a face is the one meant; ``beside`` bool (n,): its folder started
-    from it, and might have from another."""
+    photos that have one to make; ``place`` (n,), the higher the likelier a face is the one meant."""
 
     def __init__(
         self,
@@ -116,7 +118,6 @@ class _Work:
         self.faces = sizes[self.photo].astype(np.int64)
         self.chosen = self.faces == 1
         self.guessed = np.zeros(len(vectors), bool)
-        self.beside = np.zeros(len(vectors), bool)
         self.place = area
         self.parts = folders(labels, images)
         self.scale = self._scale()
@@ -188,19 +189,38 @@ class _Work:
 
     def choose_by_recurrence(self) -> None:
         """Folders where no photo has chosen start from a person who recurs in them, see `Recurrence`."""
-        self._learn_places()
-        sums, count = self._cores()
-        recurring = Recurrence(self.scale.cut(FITS), self.scale.cut(_SAME))
-        for k in np.flatnonzero(count == 0).tolist():
+        right = self._learn_places()
+        chosen = np.bincount(self.parts.folder_of, self.chosen, minlength=len(self.parts.labels))
+        known = self._known(chosen > 0)
+        recurring = Recurrence(self.scale.cut(FITS), self.scale.cut(_SAME), place_tells=right >= _PLACE_TELLS)
+        for k in np.flatnonzero(chosen == 0).tolist():
             rows = self.parts.rows(k)
             rows = rows[~self.again[rows]]
             recurring.add(k, rows, self.photo[rows], self.vectors[rows], self.place[rows])
-        known = count > 0
         photos = {int(self.photo[rows[0]]): rows for rows in self.several}
-        for start in recurring.settle(np.asarray(sums[known] / count[known, None], np.float32)):
-            self.beside[start.faces] = start.beside
-            for face in start.faces.tolist():
+        company = np.flatnonzero((self.faces > 1) & ~self.again)
+        for faces in recurring.settle(known, self.vectors[company], self.parts.folder_of[company]):
+            for face in faces.tolist():
                 self._take(photos[int(self.photo[face])], face)
+
+    def find_torn(self) -> NDArray[np.bool_]:
+        """Chosen faces (n,) of folders with at most one photo of one person, where a stranger is in most photos too."""
+        others = Recurrence(self.scale.cut(FITS), self.scale.cut(_SAME))
+        sure = np.bincount(self.parts.folder_of, self.sure, minlength=len(self.parts.labels))
+        beside = (self.faces > 1) & ~self.again & ~self.chosen
+        several = np.bincount(self.parts.folder_of, beside, minlength=len(self.parts.labels))
+        for k in np.flatnonzero((sure <= 1) & (several >= 2)).tolist():
+            rows = self.parts.rows(k)
+            total = len(np.unique(self.photo[rows]))
+            rows = rows[beside[rows]]
+            others.add(k, rows, self.photo[rows], self.vectors[rows], self.place[rows], total)
+        torn = np.isin(self.parts.folder_of, list(others.in_company(self._known(sure > 0))))
+        return np.asarray(torn & self.chosen & (self.faces > 1))
+
+    def _known(self, which: NDArray[np.bool_]) -> Float32Array:
+        """The centres (k, d) of some of the folders, which have chosen faces."""
+        sums, count = self._cores()
+        return np.asarray(sums[which] / count[which, None], np.float32)
 
     def _learn_places(self) -> float:
         """Whether the middle or the size tells the face that is meant; returns how often it did where likeness made the choice."""
@@ -239,7 +259,7 @@ class _Work:
             self.guessed[rows] = True
         return right
 
-    def doubts(self, fit: Float64Array, right: float) -> Doubts:
+    def doubts(self, fit: Float64Array, torn: NDArray[np.bool_], right: float) -> Doubts:
         """How sure the choice of each photo is; faces that people took, and those of photos of one person, are."""
         weighing = Weighing(fit, self.area, self.scale, FITS, right)
         weighing.alone(self.chosen)
@@ -255,7 +275,7 @@ class _Work:
                 placed,
                 guessed=bool(self.guessed[face]),
                 anchored=bool(anchored[self.parts.folder_of[face]]),
-                beside=bool(self.beside[face]),
+                torn=bool(torn[face]),
             )
         return weighing.found
 

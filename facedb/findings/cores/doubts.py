@@ -65,12 +65,12 @@ class Weighing:
         self.found.doubt[taken] = 0.0
 
     def weigh(
-        self, face: int, others: NDArray[np.integer], placed: int, *, guessed: bool, anchored: bool, beside: bool
+        self, face: int, others: NDArray[np.integer], placed: int, *, guessed: bool, anchored: bool, torn: bool
     ) -> None:
         """Weigh the choice of ``face`` over ``others`` of its photo, of which ``placed`` is where the person meant mostly is.
 
         ``anchored``: its folder has photos of one person; without, likeness tells only who recurs, and a second person may;
-        ``beside``: one does.
+        ``torn``: one does.
         """
         if not len(others):
             self.found.doubt[face] = 0.0
@@ -81,7 +81,7 @@ class Weighing:
             doubt, why = self._odds(self.fits - own), Why.NONE_FITS
         elif guessed or np.isnan(own):
             doubt, why = 1 - self.found.right, Why.PLACE
-        elif beside:
+        elif torn:
             doubt, why = _EVEN, Why.BOTH_RECUR
         elif not anchored and face != placed:
             doubt, why = _EVEN, Why.ELSEWHERE

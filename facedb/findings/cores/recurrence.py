@@ -1,7 +1,8 @@
 """Recurrence: whom folders are about in which no photo shows one person alone: somebody who recurs, and who is nobody else's.
 
 Two people who stand together in all photos of a folder recur both. If one of them has a folder of photos alone, the folder is about
-the other; if there are two such folders, each is about one of them. Folders with nobody else to be about choose first, then those whose
+the other, and one who stands in the photos of other folders too is a guest here rather than the one whose folder it is; if there are two
+such folders, each is about one of them. Folders with nobody else to be about choose first, then those whose
 photos tell most clearly, by where the faces are, whom they mean.
 """
 
@@ -39,22 +40,14 @@ class _Person:
         return 2 * len(self.faces) > self.photos
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """The ``faces`` int64 (m,), one of a photo, of the person a folder starts from; ``beside``: another person is in most photos too,
-    so that it might as well be about that one."""
-
-    faces: Int64Array
-    beside: bool
-
-
 class Recurrence:
     """The folders without a core, gathered one by one. Two faces of a folder are one person from a score of ``fits`` on, two groups of
-    faces in different folders from a mean score of ``same`` on."""
+    faces in different folders from a mean score of ``same`` on. ``place_tells``: the place of a face alone says whom a photo means."""
 
-    def __init__(self, fits: float, same: float) -> None:
-        self._fits, self._same = fits, same
+    def __init__(self, fits: float, same: float, *, place_tells: bool = False) -> None:
+        self._fits, self._same, self._place_tells = fits, same, place_tells
         self._persons: list[_Person] = []
+        self._guest: list[int] = []
 
     def add(
         self,
@@ -63,9 +56,10 @@ class Recurrence:
         photo: NDArray[np.integer],
         vectors: Float32Array,
         place: Float64Array,
+        total: int = 0,
     ) -> None:
         """A folder with its faces ``rows`` (m,), their ``photo`` (m,) and ``vectors`` float32 (m, d); ``place`` (m,), the higher the
-        likelier a face is the one meant."""
+        likelier a face is the one meant. It has ``total`` photos, where that is more than these."""
         photos = np.unique(photo)
         if len(photos) < 2:
             return
@@ -93,17 +87,22 @@ class Recurrence:
             mine = mine[like[mine] >= self._fits]
             first = float((place[mine] >= best_place[column[mine]]).sum()) / len(photos)
             centre = np.asarray(vectors[mine].mean(axis=0), np.float32)
-            self._persons.append(_Person(folder, len(photos), rows[mine], centre, float(strength[seed]), first))
+            self._persons.append(
+                _Person(folder, max(total, len(photos)), rows[mine], centre, float(strength[seed]), first)
+            )
             free[mine] = False
 
-    def settle(self, known: Float32Array) -> list[Start]:
-        """Whom each folder is about; ``known`` float32 (k, d) are the centres of the folders that have a core. Depends on neither the
-        order of the folders nor on that of their faces."""
+    def settle(self, known: Float32Array, company: Float32Array, folder_of: Int64Array) -> list[Int64Array]:
+        """The faces, one of a photo, of the person that each folder is about.
+
+        ``known`` float32 (k, d) are the centres of the folders that have a core, ``company`` float32 (m, d) the faces of photos that
+        show several, in ``folder_of`` (m,). Depends on neither the order of the folders nor on that of faces.
+        """
         if not self._persons:
             return []
         centres = np.stack([person.centre for person in self._persons])
+        self._guest = self._in_other_folders(centres, company, folder_of)
         elsewhere = self._at_home(centres, known)
-        homeless = ~elsewhere
         rivals = self._rivals(centres)
         pending: dict[int, list[int]] = {}
         for p, person in enumerate(self._persons):
@@ -111,25 +110,36 @@ class Recurrence:
         claims = {folder: self._claim(persons, elsewhere) for folder, persons in pending.items()}
         clearest = [(-clear, folder) for folder, (_, clear) in claims.items()]
         heapify(clearest)
-        found: list[Start] = []
+        found: list[Int64Array] = []
         while claims:
             clear, folder = heappop(clearest)
             if folder not in claims or claims[folder][1] != -clear:
                 continue
             p, _ = claims.pop(folder)
-            beside = any(homeless[q] and self._persons[q].in_most for q in pending[folder] if q != p)
-            found.append(Start(self._persons[p].faces, beside))
+            found.append(self._persons[p].faces)
             elsewhere[rivals[p]] = True
             for other in {self._persons[q].folder for q in rivals[p]} & claims.keys():
                 claims[other] = self._claim(pending[other], elsewhere)
                 heappush(clearest, (-claims[other][1], other))
         return found
 
+    def in_company(self, known: Float32Array) -> set[int]:
+        """The folders in most of whose photos there is somebody who has no core among ``known``, see `settle`."""
+        if not self._persons:
+            return set()
+        elsewhere = self._at_home(np.stack([person.centre for person in self._persons]), known)
+        return {p.folder for p, away in zip(self._persons, elsewhere.tolist(), strict=True) if p.in_most and not away}
+
     def _claim(self, persons: list[int], elsewhere: NDArray[np.bool_]) -> tuple[int, float]:
         """Whom of ``persons`` a folder is about, and how clearly (infinity: there is no other)."""
+        meant = [p for p in persons if self._persons[p].in_most and self._persons[p].first > 0.5]
+        if meant and self._place_tells:
+            return meant[0], np.inf
         free = [p for p in persons if not elsewhere[p]]
         most = [p for p in free if self._persons[p].in_most]
-        pool = free if most else persons
+        rarest = min((self._guest[p] for p in most), default=0)
+        most = [p for p in most if self._guest[p] == rarest]
+        pool = most or persons
         times = max(len(self._persons[p].faces) for p in pool)
         often = [p for p in pool if len(self._persons[p].faces) == times]
         strongest = max(self._persons[p].strength for p in often)
@@ -148,6 +158,16 @@ class Recurrence:
         for start in range(0, len(centres) if len(known) else 0, _ROWS):
             part = slice(start, start + _ROWS)
             found[part] = (centres[part] @ known.T).max(axis=1) >= self._same
+        return found
+
+    def _in_other_folders(self, centres: Float32Array, company: Float32Array, folder_of: Int64Array) -> list[int]:
+        """In how many other folders a face of ``company`` is each person (p,)."""
+        found = []
+        for start in range(0, len(centres), _ROWS):
+            for person, like in zip(
+                self._persons[start : start + _ROWS], centres[start : start + _ROWS] @ company.T, strict=True
+            ):
+                found.append(len(np.unique(folder_of[(like >= self._same) & (folder_of != person.folder)])))
         return found
 
     def _rivals(self, centres: Float32Array) -> list[Int64Array]:

@@ -113,6 +113,33 @@ def test_two_folders_whose_photos_all_show_the_same_two_are_about_one_of_them_ea
     assert set(found.doubts.why[found.chosen][-8:].tolist()) == {Why.BOTH_RECUR}
 
 
+def test_a_folder_of_one_who_is_hardly_ever_alone_may_be_about_the_other() -> None:
+    photos = album()
+    photos.add(50, 2)
+    for _ in range(4):
+        photos.add(50, 2, 11)
+    for _ in range(3):
+        photos.add(51, 3)
+    photos.add(51, 3, 12)
+    found, people = photos.choose()
+    assert people[-9:] == [2] * 5 + [3] * 4
+    rows = np.flatnonzero(found.chosen)
+    assert found.torn[rows[-9:]].tolist() == [False] + [True] * 4 + [False] * 4
+
+
+def test_one_who_stands_beside_the_people_of_several_folders_is_a_guest_in_each() -> None:
+    photos = album()
+    photos.add(3, 3, 19)
+    for k in range(2):
+        for _ in range(3):
+            photos.add(50 + k, 10 + k, 19, areas=(100.0, 900.0))
+    _, people = photos.choose()
+    assert people[-6:] == [10] * 3 + [11] * 3
+    photos.add(60, 12, 19, areas=(100.0, 900.0))
+    photos.add(60, 12, 19, areas=(100.0, 900.0))
+    assert photos.choose()[1][-2:] == [12] * 2
+
+
 def test_who_is_settled_in_one_folder_is_left_to_it_by_the_next() -> None:
     photos = album()
     for k in range(5):
@@ -189,6 +216,8 @@ def test_people_who_stand_in_one_photo_are_hardly_one_person() -> None:
     none = Hashes.none(len(gallery))
     plain = find(gallery, study, flagged, Evidence(none)).table
     together = find(gallery, study, flagged, Evidence(none, Company(together={(4, 50): 0}))).table
+    torn = find(gallery, study, flagged, Evidence(none, Company(torn=frozenset({50})))).table
+    assert torn.confidence[0] == pytest.approx(plain.confidence[0] / 2, rel=1e-3)
     for found in (plain, together):
         assert found.identity_a[0] == 4
         assert found.identity_b[0] == 50
