@@ -26,9 +26,10 @@ from facedb.db.locks import wait_briefly
 from facedb.db.reconnecting import Work
 from facedb.findings.folder_study import FolderStudy, study_folders
 from facedb.findings.outside.photos import Outside
-from facedb.join.engine import ENGINE_NAMES, GPU_ENGINES, EngineInfo, choose_engine
+from facedb.join.engine import ENGINE_NAMES, GPU_ENGINES, choose_engine
 from facedb.join.gallery import Gallery
 from facedb.join.loop import Join
+from facedb.join.searcher import EngineInfo
 from facedb.scan import memory_need, pair_rows, scan_rows
 from facedb.scan.carried import carried_pairs, stored_pairs
 from facedb.scan.conclusion import Beside, conclude

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,11 +13,9 @@ from facedb.core.machine.blas import one_blas_thread
 from facedb.join.blocks import Block
 from facedb.join.gallery import Gallery
 from facedb.join.integer.prefix import REMAINDER_CODES, Prefix, make_prefix, principal_axes
+from facedb.join.searcher import Searcher
 
-if TYPE_CHECKING:
-    from facedb.join.engine import Searcher
-
-Trial = Callable[[Gallery, Prefix | None], "Searcher"]
+Trial = Callable[[Gallery, Prefix | None], Searcher]
 
 _AXES_ROWS = 8192
 _TRIAL_ROWS = 1024
