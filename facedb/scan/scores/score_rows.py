@@ -72,3 +72,42 @@ def certain_above(conn: Connection, scan_id: int) -> float | None:
     """The score from which two folders of one photo each are a certain merge; None for scans of facedb 0.1."""
     row = conn.execute(SQL["certain_above"], {"scan_id": scan_id}).fetchone()
     return None if row is None or row[0] is None else float(row[0])
+
+
+def write_histogram(
+    conn: Connection,
+    scan_id: int,
+    kind: str,
+    *,
+    counted: Int64Array | None,
+    sampled: Int64Array | None,
+    total: int,
+    counted_from: float | None,
+    mated: Float64Array | None = None,
+    doubt: Float64Array | None = None,
+) -> None:
+    """Write the histograms of one kind, int64 counts by bin, with their denominator.
+
+    ``mated`` of the counted pairs are of one person, and ``doubt`` is what each bin adds to the variance of that.
+    """
+    for source, counts in (("counted", counted), ("sampled", sampled)):
+        if counts is not None and counts.any():
+            bins = np.flatnonzero(counts)
+            parameters = {
+                "scan_id": scan_id,
+                "kind": kind,
+                "source": source,
+                "bins": bins.tolist(),
+                "counts": counts[bins].tolist(),
+                "mated": mated[bins].tolist() if mated is not None and source == "counted" else None,
+                "doubt": doubt[bins].tolist() if doubt is not None and source == "counted" else None,
+            }
+            conn.execute(SQL["add_histogram"], parameters)
+    parameters = {
+        "scan_id": scan_id,
+        "kind": kind,
+        "total": total,
+        "counted_from": counted_from,
+        "sampled": 0 if sampled is None else int(sampled.sum()),
+    }
+    conn.execute(SQL["add_total"], parameters)
