@@ -121,10 +121,10 @@ def unlabelled_copies(gallery: Gallery, flagged: Flagged, evidence: Evidence) ->
 def _told_as_strays(count: int, strays: FindingTable, copies: FindingTable) -> NDArray[np.bool_]:
     """Near copies across folders of which one is a stray: two photos of one sitting, so the stray is the mistake to tell."""
     stray = np.zeros(count, bool)
-    sure = (strays.member_role == Role.WRONG) & (strays.confidence >= LIKELY)[strays.member_finding]
-    stray[strays.member_row[sure]] = True
+    sure = (strays.members.role == Role.WRONG) & (strays.confidence >= LIKELY)[strays.members.finding]
+    stray[strays.members.row[sure]] = True
     told = np.zeros(len(copies), bool)
-    told[copies.member_finding[stray[copies.member_row]]] = True
+    told[copies.members.finding[stray[copies.members.row]]] = True
     return told & (copies.identity_b >= 0) & (copies.confidence < EQUAL)
 
 
@@ -133,6 +133,6 @@ def _explained(count: int, tables: list[FindingTable]) -> NDArray[np.bool_]:
     explained = np.zeros(count, bool)
     for part in tables:
         sure = (part.confidence >= LIKELY) & ((part.kind != Kind.DUPLICATE) | (part.identity_b >= 0))
-        wrong = (part.member_role != Role.EXAMPLE) & sure[part.member_finding]
-        explained[part.member_row[wrong]] = True
+        wrong = (part.members.role != Role.EXAMPLE) & sure[part.members.finding]
+        explained[part.members.row[wrong]] = True
     return explained

@@ -30,8 +30,8 @@ def with_homes(gallery: Gallery, study: FolderStudy, copies: FindingTable) -> Fi
     parts, who, odds = study.parts, study.who, study.odds
     place = np.full(len(copies), -1, np.int64)
     place[across] = np.arange(len(across))
-    members = place[copies.member_finding] >= 0
-    rows, at = copies.member_row[members], place[copies.member_finding[members]]
+    members = place[copies.members.finding] >= 0
+    rows, at = copies.members.row[members], place[copies.members.finding[members]]
     copied = np.isin(gallery.image_ids, gallery.image_ids[rows])
     folder = np.searchsorted(parts.labels, np.stack([copies.identity_a[across], copies.identity_b[across]]))
     # Of copies in a third folder nothing is told: two of three may be wrong.

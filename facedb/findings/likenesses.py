@@ -14,7 +14,7 @@ from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.persons import Persons
 from facedb.findings.cores.shown_together import Company
-from facedb.findings.finding_table import FindingTable, table
+from facedb.findings.finding_table import FindingTable, Members, table
 from facedb.findings.flagged import Pairs
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.links import Links, between, roll_up
@@ -102,7 +102,7 @@ def namesakes(
     return table(
         Kind.MERGE,
         sure,
-        (np.r_[at, at], np.r_[best_a, best_b], np.full(2 * len(at), Role.EXAMPLE)),
+        Members.of(np.r_[at, at], np.r_[best_a, best_b], Role.EXAMPLE),
         identity_a=parts.labels[a],
         identity_b=parts.labels[b],
         faces_a=1,
@@ -145,7 +145,7 @@ def find_likenesses(likeness: Likeness, told: NDArray[np.bool_]) -> FindingTable
         if one and one == two:
             group[k], lowest[k] = one, lowest_of[one]
     at = np.arange(len(kept))
-    members = (
+    members = Members.of(
         np.r_[at, at],
         np.r_[links.best_a[kept], links.best_b[kept]],
         np.full(2 * len(kept), Role.EXAMPLE),
@@ -194,11 +194,7 @@ def find_single_images(parts: Folders, who: Persons, likeness: Likeness) -> tupl
     return single, table(
         Kind.STRAY,
         likeness.confidence[at] * np.maximum(right, 1 - right),
-        (
-            np.r_[count, count],
-            np.r_[wrong, nearest],
-            np.r_[np.full(len(at), Role.WRONG), np.full(len(at), Role.EXAMPLE)],
-        ),
+        Members.of(np.r_[count, count], np.r_[wrong, nearest], np.repeat([Role.WRONG, Role.EXAMPLE], len(at))),
         identity_a=parts.labels[home],
         identity_b=parts.labels[other],
         faces_a=1,

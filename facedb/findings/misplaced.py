@@ -99,7 +99,7 @@ def _nearest(parts: Folders, flagged: Flagged, rows: Int64Array, other: Int64Arr
 def _copies_across(gallery: Gallery, peeled: Peeled, copies: FindingTable) -> NDArray[np.bool_]:
     """Faces beside a core whose file is in another folder too: reported as a duplicate, not as a stray as well."""
     across = (copies.identity_b >= 0) & (copies.confidence >= EQUAL)
-    copied = whole_images(gallery, copies.member_row[across[copies.member_finding]])
+    copied = whole_images(gallery, copies.members.row[across[copies.members.finding]])
     copied &= peeled.group != 0
     return copied
 

@@ -19,7 +19,7 @@ from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.confidence import confidence
 from facedb.findings.cores.doubts import Doubts, Why
 from facedb.findings.cores.folders import Folders
-from facedb.findings.finding_table import FindingTable, table
+from facedb.findings.finding_table import FindingTable, Members, table
 
 TINY: Final = 32.0
 """Faces whose shorter side has fewer pixels are tiny."""
@@ -99,7 +99,7 @@ def find_photos(parts: Folders, facts: PhotoFacts, images: NDArray[np.integer]) 
     return table(
         Kind.PHOTO,
         sure[rows],
-        (np.arange(len(rows)), rows, np.full(len(rows), Role.WRONG)),
+        Members.of(np.arange(len(rows)), rows, Role.WRONG),
         identity_a=parts.labels[folder],
         faces_a=1,
         size_a=parts.sizes[folder],

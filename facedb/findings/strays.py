@@ -10,7 +10,7 @@ from facedb.findings.cores.asides import Asides
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.peel import Peeled
 from facedb.findings.cores.persons import Persons, best_other, mean_scores
-from facedb.findings.finding_table import FindingTable, table
+from facedb.findings.finding_table import FindingTable, Members, table
 from facedb.findings.odds.bad_photos import discounted
 from facedb.findings.odds.same_person import TwoGroups
 from facedb.join.score import pair_scores
@@ -53,7 +53,7 @@ def find_mixed(
     return table(
         Kind.MIXED,
         sure,
-        (at, rows, np.full(len(rows), Role.WRONG)),
+        Members.of(at, rows, Role.WRONG),
         identity_a=parts.labels[folder],
         identity_b=np.where(known, parts.labels[other], -1),
         faces_a=asides.faces[second],
@@ -111,7 +111,7 @@ def find_strays(
     usual, spread = core_scores(parts, peeled)
     target = np.where(named, there, -1)[kept]
     has_example = named[kept] & (nearest[kept] >= 0)
-    members = (
+    members = Members.of(
         np.r_[np.arange(len(kept)), np.flatnonzero(has_example)],
         np.r_[rows[kept], nearest[kept][has_example]],
         np.r_[np.full(len(kept), Role.WRONG), np.full(int(has_example.sum()), Role.EXAMPLE)],

@@ -77,15 +77,15 @@ class Told:
 
     def __init__(self, found: FindingTable, parts: Folders) -> None:
         labels = parts.labels[parts.folder_of]
-        shown, trust = labels.copy(), np.ones(len(labels))
-        kind = found.kind[found.member_finding]
-        wrong = np.flatnonzero(found.member_role == Role.WRONG)
-        wrong = wrong[np.isin(kind[wrong], (Kind.STRAY, Kind.MIXED)) & (found.size_a[found.member_finding[wrong]] > 1)]
-        finding = found.member_finding[wrong]
+        members, shown, trust = found.members, labels.copy(), np.ones(len(labels))
+        kind = found.kind[members.finding]
+        wrong = np.flatnonzero(members.role == Role.WRONG)
+        wrong = wrong[np.isin(kind[wrong], (Kind.STRAY, Kind.MIXED)) & (found.size_a[members.finding[wrong]] > 1)]
+        finding = members.finding[wrong]
         named = found.identity_b[finding] >= 0
         # A face that looks like nobody shows somebody unknown, who gets a number of their own.
-        shown[found.member_row[wrong]] = np.where(named, found.identity_b[finding], -1 - finding)
-        trust[found.member_row[wrong]] = found.confidence[finding]
+        shown[members.row[wrong]] = np.where(named, found.identity_b[finding], -1 - finding)
+        trust[members.row[wrong]] = found.confidence[finding]
         self._found, self._labels, self._shown, self._trust = found, labels, shown, trust
         self._copies = _copies(found, labels)
 
@@ -147,7 +147,7 @@ def _copies(found: FindingTable, labels: Int64Array) -> dict[int, dict[int, floa
     across = np.flatnonzero((found.kind == Kind.DUPLICATE) & (found.identity_b >= 0))
     copies: dict[int, dict[int, float]] = {}
     for k in across.tolist():
-        rows = found.member_row[found.member_finding == k].tolist()
+        rows = found.members.rows_of(k).tolist()
         for row in rows:
             for other in {int(labels[r]) for r in rows}:
                 known = copies.setdefault(row, {})
