@@ -78,7 +78,7 @@ def find(
     core. ``weigh`` is as `ranked` takes it.
     """
     seen, photos, outside = evidence.seen, evidence.photos, evidence.outside
-    parts, peeled, who, odds = study.parts, study.peeled, study.who, study.odds
+    parts, peeled, who = study.parts, study.peeled, study.who
     near = Pairs.of([Pairs(peeled.near_a, peeled.near_b, peeled.near_score), likest(flagged, NEAR)])
     alike = find_copies(gallery.vectors, gallery.image_ids, parts, evidence.hashes, near, evidence.pictures)
     copies = alike.table
@@ -89,8 +89,8 @@ def find(
     explained = spoiled | _explained(len(gallery), [strays, mixed])
     explained |= whole_images(gallery, np.flatnonzero(_explained(len(gallery), [copies])))
     left = (part.only(~(explained[part.rows_a] | explained[part.rows_b])) for part in flagged.together(parts.folder_of))
-    likeness = compare_cores(parts, who, odds, seen, left)
-    single, alone = find_single_images(parts, who, likeness)
+    likeness = compare_cores(study, seen, left)
+    single, alone = find_single_images(study, likeness)
     close = (
         likeness.merges()
         | (likeness.sameness >= study.rules.alike)
@@ -98,7 +98,7 @@ def find(
     )
     told = [find_likenesses(likeness, close & ~single), alone, strays, mixed, with_homes(gallery, study, copies)]
     if seen.names is not None:
-        told.append(namesakes(gallery.vectors, parts, who, odds, seen.names, likeness, explained))
+        told.append(namesakes(gallery.vectors, study, seen.names, likeness, explained))
     if photos is not None:
         told.append(find_photos(parts, photos, gallery.image_ids))
     found = ranked(told)

@@ -12,14 +12,13 @@ from facedb.core.finding import LIKELY, Kind, Role
 from facedb.core.lookup import run_starts
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.cores.folders import Folders
-from facedb.findings.cores.persons import Persons
 from facedb.findings.cores.shown_together import Company
 from facedb.findings.finding_table import FindingTable, Members, table
 from facedb.findings.flagged import Pairs
+from facedb.findings.folder_study import FolderStudy
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.links import Links, between, roll_up
 from facedb.findings.names.evidence import Names
-from facedb.findings.odds.same_person import TwoGroups
 from facedb.join.score import pair_scores
 
 BELOW_AT_MOST = 0.9
@@ -49,8 +48,9 @@ class Likeness:
         return np.asarray(self.confidence >= LIKELY)
 
 
-def compare_cores(parts: Folders, who: Persons, odds: TwoGroups, seen: Company, flagged: Iterable[Pairs]) -> Likeness:
+def compare_cores(study: FolderStudy, seen: Company, flagged: Iterable[Pairs]) -> Likeness:
     """Roll ``flagged`` pairs, those of a link in one part, up to links and compare the cores of their two folders."""
+    parts, who, odds = study.parts, study.who, study.odds
     # The likeness of two cores does not rest on the mean vectors of whole folders.
     links = roll_up(None, parts, between(parts, flagged))
     a, b = np.searchsorted(parts.labels, links.identity_a), np.searchsorted(parts.labels, links.identity_b)
@@ -63,13 +63,7 @@ def compare_cores(parts: Folders, who: Persons, odds: TwoGroups, seen: Company, 
 
 
 def namesakes(
-    vectors: Float32Array,
-    parts: Folders,
-    who: Persons,
-    odds: TwoGroups,
-    known: Names,
-    linked: Likeness,
-    hidden: NDArray[np.bool_],
+    vectors: Float32Array, study: FolderStudy, known: Names, linked: Likeness, hidden: NDArray[np.bool_]
 ) -> FindingTable:
     """Merges of identities whose names agree and that no flagged pair links, as ones to look at.
 
@@ -78,7 +72,7 @@ def namesakes(
 
     ``linked`` are the links, ``hidden`` bool (n,) rows whose pairs are explained already.
     """
-    links = linked.links
+    parts, who, odds, links = study.parts, study.who, study.odds, linked.links
     labels = np.array([(*pair, level) for pair, level in sorted(known.close.items())], np.int64).reshape(-1, 3)
     there = np.isin(labels[:, 0] << 32 | labels[:, 1], links.identity_a << 32 | links.identity_b)
     labels = labels[~there & np.isin(labels[:, :2], parts.labels).all(axis=1)]
@@ -170,12 +164,13 @@ def find_likenesses(likeness: Likeness, told: NDArray[np.bool_]) -> FindingTable
     return found
 
 
-def find_single_images(parts: Folders, who: Persons, likeness: Likeness) -> tuple[NDArray[np.bool_], FindingTable]:
+def find_single_images(study: FolderStudy, likeness: Likeness) -> tuple[NDArray[np.bool_], FindingTable]:
     """A folder of one image that is another, larger identity is a stray of it: which links say so, and as findings.
 
     Of several such links of one image only the likest is a stray. Where the larger folder holds different faces, each is as likely as the
     others the one that the folder is of: what is like the single image is then likelier a stray of that.
     """
+    parts, who = study.parts, study.who
     size_a, size_b = parts.sizes[likeness.a], parts.sizes[likeness.b]
     chosen = likeness.merges() & ((size_a == 1) != (size_b == 1))
     links = likeness.links

@@ -30,7 +30,7 @@ def spoiled_faces(gallery: Gallery, study: FolderStudy, copies: FindingTable) ->
         if not len(beside):
             continue
         if not len(telling):
-            likeness = best_other(study.who, gallery.vectors[beside], None, folder[beside])[2]
+            likeness = best_other(study.who, gallery.vectors[beside], None, folder[beside]).sameness
             telling = beside[gallery.image_ids[beside] == gallery.image_ids[beside[likeness.argmax()]]]
         spoiled[beside] |= _likeness(gallery, beside, telling) < cut
     return spoiled
