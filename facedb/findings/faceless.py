@@ -1,4 +1,4 @@
-"""Faceless copies: photos in which no face was found, told where they are copies of another photo, as by being turned or cropped.
+"""Faceless copies: photos in which no face was found, reported where they are copies of another photo, as by being turned or cropped.
 
 They have no score with anything. Their hashes propose pairs, and the pictures decide, by what pictures of this dataset reach.
 """

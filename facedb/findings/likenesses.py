@@ -23,7 +23,7 @@ from facedb.join.score import pair_scores
 
 BELOW_AT_MOST = 0.9
 """A merge that no flagged pair speaks for is one to look at: names do not make it certain."""
-TOLD_FROM = 0.1
+REPORTED_FROM = 0.1
 """Pairs found by their names alone are reported from this confidence on."""
 CHANCE_AT_MOST = 0.1
 """And only where at most this many of all pairs whose names agree are expected to score as high by chance."""
@@ -67,7 +67,7 @@ def namesakes(
 ) -> FindingTable:
     """Merges of identities whose names agree and that no flagged pair links, as ones to look at.
 
-    Their confidence weighs the score against what chance gives among all pairs with such names, and none is told that chance gives as
+    Their confidence weighs the score against what chance gives among all pairs with such names, and none is reported that chance gives as
     readily among them, so names alone tell nothing.
 
     ``linked`` are the links, ``hidden`` bool (n,) rows whose pairs are explained already.
@@ -88,8 +88,8 @@ def namesakes(
     )
     sure = np.minimum(weights.weigh(one, relatives, level), BELOW_AT_MOST)
     by_chance = len(a) * odds.strangers.survival(score, who.faces[a], who.faces[b])
-    told = (sure >= TOLD_FROM) & (by_chance <= CHANCE_AT_MOST)
-    a, b, sure = a[told], b[told], sure[told]
+    shown = (sure >= REPORTED_FROM) & (by_chance <= CHANCE_AT_MOST)
+    a, b, sure = a[shown], b[shown], sure[shown]
     best = [_best_between(vectors, parts, hidden, one, two) for one, two in zip(a.tolist(), b.tolist(), strict=True)]
     best_a, best_b = (np.array([pair[side] for pair in best], np.int64) for side in (0, 1))
     at = np.arange(len(a))
@@ -122,14 +122,14 @@ def _best_between(
     return int(sides[0][i]), int(sides[1][j])
 
 
-def find_likenesses(likeness: Likeness, told: NDArray[np.bool_]) -> FindingTable:
-    """Merges and look-alikes as findings, of the links that are to be ``told`` (m,).
+def find_likenesses(likeness: Likeness, chosen: NDArray[np.bool_]) -> FindingTable:
+    """Merges and look-alikes as findings, of the links that are ``chosen`` (m,).
 
     Merges get groups by complete linkage over their sameness: ``group`` is that of a merge whose two ends share one, so
     that a chain A - B - C without A - C stays two findings of which at most one has a group of its two ends.
     """
     links = likeness.links
-    kept = np.flatnonzero(told)
+    kept = np.flatnonzero(chosen)
     merge = likeness.merges()[kept]
     a, b = likeness.a[kept], likeness.b[kept]
     of_folder, lowest_of = complete_linkage(a[merge], b[merge], likeness.sameness[kept][merge])
@@ -142,7 +142,7 @@ def find_likenesses(likeness: Likeness, told: NDArray[np.bool_]) -> FindingTable
     members = Members.of(
         np.r_[at, at],
         np.r_[links.best_a[kept], links.best_b[kept]],
-        np.full(2 * len(kept), Role.EXAMPLE),
+        Role.EXAMPLE,
     )
     found = table(
         Kind.LOOK_ALIKE,

@@ -20,7 +20,7 @@ from facedb.findings.odds.bad_photos import discounted
 from facedb.join.score import pair_scores
 
 _FROM = 0.25
-"""Less likely strays and second persons are not told: chosen by hand."""
+"""Less likely strays and second persons are not reported: chosen by hand."""
 _ROUNDS = 20
 _JEFFREYS = 0.5
 _MOST_OF_STRANGER = 0.9

@@ -116,9 +116,9 @@ def _write_labelled(
     note = either(compared.choice.note, outside.note(conn))
     found = compute_findings(conn, scan_id, gallery, folders, flagged, evidence, face_ids, note)
     if best is None:
-        explained = found.told.explained(flagged)
+        explained = found.explanation.of(flagged)
     else:
-        mated = found.told.mated(best.rows_a, best.rows_b)
+        mated = found.explanation.mated(best.rows_a, best.rows_b)
         explained = link_parts.explained(conn, scan_id, parts, links, mated)
         link_parts.drop(conn, scan_id)
     scores = beside.scores()

@@ -39,7 +39,7 @@ class ScanOptions:
 
     ``threshold`` is a score, the rule that chooses one from the gallery, or None: the usual one. ``unlabelled``: compare the faces that
     have no label, each with every other, and tell duplicates; False: those that have one, and nothing of the others; None: the former
-    where nothing is labelled, else those that have one, and the others are told who they may be.
+    where nothing is labelled, else those that have one, and of the others it is reported who they may be.
     ``workers`` processes share the search, this one among them, each with ``threads`` threads (default: the cores that each gets).
     ``ray``: workers on the Ray cluster at this address do the search (empty: the one of RAY_ADDRESS, else one on this machine).
     ``chunks``: a folder of a disk or an object store through which the vectors go to workers, instead of out of the tables.

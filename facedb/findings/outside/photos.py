@@ -39,17 +39,17 @@ class Outside:
 
 
 def find_outside(outside: Outside, study: FolderStudy, pictures: Pictures | None = None) -> FindingTable:
-    """Tell of photos without a label whom they show (UNLABELLED), which are one person without a folder (NEWCOMER), and which are copies
-    of others, or of photos in folders (DUPLICATE). Every photo is told once, with the face that is known best.
+    """Find of photos without a label whom they show (UNLABELLED), which are one person without a folder (NEWCOMER), and which are copies
+    of others, or of photos in folders (DUPLICATE). Every photo is reported once, with the face that is known best.
 
-    ``pictures`` are those behind all rows. A copy of a photo in a folder is told as that alone.
+    ``pictures`` are those behind all rows. A copy of a photo in a folder is reported as that alone.
     """
     first, count = outside.first, len(outside.vectors) - outside.first
     copies = _copies(outside, pictures)
     in_folder = copies.only((copies.identity_a >= 0) & (copies.confidence >= LIKELY))
     copied = np.isin(outside.images[first:], outside.images[in_folder.members.row])
     who = known(study.who, study.odds, np.ascontiguousarray(outside.vectors[first:]))
-    told = [copies]
+    tables = [copies]
     face = _best_faces(outside.images[first:], who.sure)
     sure_image = np.zeros(count, bool)
     sure_image[face] = who.sure[face] >= LIKELY
@@ -59,10 +59,10 @@ def find_outside(outside: Outside, study: FolderStudy, pictures: Pictures | None
     for one in new:
         if one.sure >= LIKELY:
             grouped |= np.isin(outside.images[first:], outside.images[first:][one.faces])
-    told.append(_new_people(outside, new))
+    tables.append(_new_people(outside, new))
     asked = face[~grouped[face] & ~copied[face] & (who.nearest[face] >= 0)]
-    told.append(_who_is_this(outside, study, who, asked))
-    return ranked(told)
+    tables.append(_who_is_this(outside, study, who, asked))
+    return ranked(tables)
 
 
 def _best_faces(images: Int64Array, sure: Float64Array) -> Int64Array:
@@ -184,7 +184,7 @@ def _new_people(outside: Outside, new: list[Newcomer]) -> FindingTable:
 
 
 def _copies(outside: Outside, pictures: Pictures | None) -> FindingTable:
-    """Copies of which at least one has no label: told of the faces that may be some, since the others were looked at already."""
+    """Copies of which at least one has no label, among the faces that may be some: the others were looked at already."""
     rows = _near(outside, pictures)
     place = np.full(len(outside.vectors), -1, np.int64)
     place[rows] = np.arange(len(rows))
@@ -221,7 +221,7 @@ def _near(outside: Outside, pictures: Pictures | None) -> Int64Array:
 
 
 def _with_labels(outside: Outside, found: FindingTable) -> FindingTable:
-    """Copies among which one has no label, under the label of the first that has one; what copies in folders are told already."""
+    """Copies among which one has no label, under the label of the first that has one; copies in folders are findings of their own."""
     free = found.members.row >= outside.first
     loose = np.bincount(found.members.finding[free], minlength=len(found))
     found = found.only(loose > 0)
