@@ -162,11 +162,11 @@ def bench_write(db: Database, pairs: int) -> list[DbRow]:
     ]
 
 
-def bench_ingest(db: Database, folder: Path, contract: str) -> list[DbRow]:
+def bench_ingest(db: Database, folder: Path) -> list[DbRow]:
     """Time the ingest of a source of embeddings against COPY of the rows that it wrote, from files into emptied tables."""
     with scratch(db) as inner:
         started = time.perf_counter()
-        done = ingest(inner, folder, dataset="bench", contract=contract, reporter=Silent())
+        done = ingest(inner, folder, dataset="bench", contract="bench", reporter=Silent())
         ours = time.perf_counter() - started
         with closing(inner.open()) as conn:
             where = conn.execute("select current_setting('data_directory')").fetchone()

@@ -12,15 +12,16 @@ from psycopg.types.json import Jsonb
 from facedb.core.records import Float64Array, Int64Array
 from facedb.db.connection import Connection
 from facedb.db.queries import load
+from facedb.findings.rates.histogram import BINS
 
 SQL = load("scan", "scores")
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """The scores of one kind in a scan: ``counted`` and ``sampled`` int64 (bins,) of the bins ``facedb.findings.rates.histogram``;
+    """The scores of one kind in a scan: ``counted`` and ``sampled`` int64 (BINS,);
     ``total`` pairs in the gallery, ``counted_from`` the score from which every pair is in ``counted`` (None: none was),
-    ``sample`` pairs in the random sample; ``mated`` float64 (bins,) of the counted ones are of one person by the findings, and
+    ``sample`` pairs in the random sample; ``mated`` float64 (BINS,) of the counted ones are of one person by the findings, and
     ``doubt`` is what each bin adds to the variance of that from the top down; None where no finding was asked."""
 
     counted: Int64Array
@@ -32,22 +33,22 @@ class Distribution:
     doubt: Float64Array | None
 
 
-def distributions(conn: Connection, scan_id: int, bins: int) -> dict[str, Distribution]:
+def distributions(conn: Connection, scan_id: int) -> dict[str, Distribution]:
     """The distributions ``genuine`` and ``impostor`` of a scan."""
     counts: dict[tuple[str, str], Int64Array] = {}
     mated: dict[str, Float64Array] = {}
     doubt: dict[str, Float64Array] = {}
     for kind, source, at, values, told, doubted in conn.execute(SQL["histograms"], {"scan_id": scan_id}):
-        histogram = np.zeros(bins, np.int64)
+        histogram = np.zeros(BINS, np.int64)
         histogram[np.array(at)] = values
         counts[kind, source] = histogram
         if source == "counted" and told[0] is not None:
-            mated[kind] = np.zeros(bins)
+            mated[kind] = np.zeros(BINS)
             mated[kind][np.array(at)] = told
         if source == "counted" and doubted[0] is not None:
-            doubt[kind] = np.zeros(bins)
+            doubt[kind] = np.zeros(BINS)
             doubt[kind][np.array(at)] = doubted
-    empty = np.zeros(bins, np.int64)
+    empty = np.zeros(BINS, np.int64)
     return {
         kind: Distribution(
             counts.get((kind, "counted"), empty),

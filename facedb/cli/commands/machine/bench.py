@@ -180,7 +180,7 @@ def ingest(
     from facedb.bench import database as bench_db
 
     with database(ctx) as db:
-        _print_legs(bench_db.bench_ingest(db, source, "bench"), "of_floor", output)
+        _print_legs(bench_db.bench_ingest(db, source), "of_floor", output)
 
 
 @app.command(epilog="Example: facedb bench embed photos/ --model arcface.onnx --detector yunet.onnx --repeat 10")
