@@ -37,6 +37,10 @@ class Ends:
         """The score that lies ``share`` of the way from the impostor end to the genuine end."""
         return self.impostor + share * (self.genuine - self.impostor)
 
+    def share(self, score: NDArray[np.floating]) -> Float64Array:
+        """How far on that way scores (m,) lie."""
+        return np.asarray((score - self.impostor) / (self.genuine - self.impostor))
+
 
 @dataclass(frozen=True, slots=True)
 class Persons:

@@ -70,6 +70,8 @@ def _several(photos: PhotoFacts, row: int) -> str:
             return f"{shown}, and the one taken does not fit its folder"
         case Why.ELSEWHERE:
             return f"{shown}; the one taken is in other photos of its folder too, but not where the person meant usually is"
+        case Why.BOTH_RECUR:
+            return f"{shown}, and another of them is in most photos of its folder too"
         case Why.CLOSE:
             return f"{shown}, and another fits its folder nearly as well as the one taken"
         case Why.PLACE:
