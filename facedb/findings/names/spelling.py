@@ -39,7 +39,7 @@ _SLIPS = 0.75
 _HEARD = 4
 """Surnames that share so many consonants are one, whatever their vowels."""
 _AS_NAMES = 0.6
-_GENERATIONS = frozenset({"jr", "sr", "ii", "iii", "iv"})
+_GENERATIONS = {"sr": 1, "jr": 2, "ii": 2, "iii": 3, "iv": 4}
 _TITLES = frozenset({"dr", "mr", "mrs", "ms", "sir", "prof", "professor", "phd", "esq"})
 _RANKS = frozenset({"king", "queen", "prince", "princess", "pope", "president", "lord", "lady"})
 """Titles that are names of people too, so only the first word is one: King Abdullah, and Larry King."""
@@ -53,7 +53,9 @@ _APOSTROPHE = re.compile("(?<=[a-z]{2})'")
 _DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"(?<![^\W_])\d+(?![^\W_])")
 """A number by itself: 0001_Ann_Lee, Ann Lee (2)."""
-_NO_NAME = re.compile(r"@[\w-]+(?:\.[\w-]+)+$|^copy of[\s_]|[\s_-]+(?:copy|kopie|copie|copia)(?=[\W_\d]*$)", re.IGNORECASE)
+_NO_NAME = re.compile(
+    r"@[\w-]+(?:\.[\w-]+)+$|^copy of[\s_]|[\s_-]+(?:copy|kopie|copie|copia)(?=[\W_\d]*$)", re.IGNORECASE
+)
 """Where a mailbox is, and what file managers make of a folder that is there twice."""
 _REMARK = re.compile(r"([^\W_]+)[\W_]*\(([^()]*[^\W\d_][^()]*)\)\s*$")
 """A remark at the end, as (actor) or (born Smith) is: what stands before it is the surname."""
@@ -77,7 +79,8 @@ class Agreement(IntEnum):
 def words(label: str) -> tuple[str, ...]:
     """The words of a label in small Latin letters, without titles: ``Léa_Møller`` gives lea, moller. Words in Arabic and Hebrew letters and
     in Hangul stay in these, which say more than one way to write them in Latin."""
-    found = [word for part in _SCRIPTS.split(label) for word in _words(part) if word not in _TITLES]
+    plain = _REMARK.sub(r"\2 \1", _NO_NAME.sub("", unquote(label)))
+    found = [word for part in _SCRIPTS.split(plain) for word in _words(part) if word not in _TITLES]
     return tuple(found[1:] if len(found) > 1 and found[0] in _RANKS else found)
 
 
@@ -122,7 +125,7 @@ def agreement(one: Sequence[str], other: Sequence[str]) -> Agreement:
     found = max(min(_agreement(short, way), most) for way, most in _ways(long, short))
     if found < Agreement.ALIKE and syllables(first) & syllables(second):
         found = Agreement.ALIKE
-    generations = [set(name) & _GENERATIONS for name in (one, other)]
+    generations = [{_GENERATIONS[word] for word in name if word in _GENERATIONS} for name in (one, other)]
     if found >= Agreement.LOOSE and generations[0] != generations[1]:
         # Junior and senior are two; where one name says neither, it may be either's.
         return Agreement.SURNAME if all(generations) else Agreement.LOOSE
