@@ -21,6 +21,8 @@ from facedb.join.score import pair_scores
 
 _FROM = 0.25
 """Less likely strays and second persons are not reported: chosen by hand."""
+_NAMED_FROM = 0.05
+"""The same of strays whose own folder is named: they are ranked among look-alikes that are reported however unlikely they are."""
 _ROUNDS = 20
 _JEFFREYS = 0.5
 _MOST_OF_STRANGER = 0.9
@@ -129,7 +131,7 @@ def find_strays(
     # A bad photo looks like a stranger. And of two faces that differ nobody can say which one is the stranger.
     most = np.where(who.faces[folder] >= 2, _MOST_OF_STRANGER, _MOST_OF_TWO)
     sure = np.where(named, elsewhere, np.minimum(elsewhere + stranger, most))
-    kept = np.flatnonzero(sure >= _FROM)
+    kept = np.flatnonzero(sure >= np.where(named, _NAMED_FROM, _FROM))
     best = np.full(len(rows), np.nan)
     with_pair = np.flatnonzero(nearest >= 0)
     best[with_pair] = pair_scores(vectors, rows[with_pair], nearest[with_pair])
