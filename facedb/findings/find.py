@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from facedb.core.finding import LIKELY, Kind, Role
 from facedb.findings.cores.folders import folders
 from facedb.findings.cores.shown_together import Company
-from facedb.findings.duplicates import EQUAL, NEAR, Copies, Hashes, find_copies
+from facedb.findings.duplicates import NEAR, Copies, Hashes, find_copies, proven_across
 from facedb.findings.faceless import Faceless, find_faceless_copies
 from facedb.findings.finding_table import FindingTable, Weigh, ranked
 from facedb.findings.flagged import Flagged, Pairs, likest
@@ -125,7 +125,7 @@ def _told_as_strays(count: int, strays: FindingTable, copies: FindingTable) -> N
     stray[strays.member_row[sure]] = True
     told = np.zeros(len(copies), bool)
     told[copies.member_finding[stray[copies.member_row]]] = True
-    return told & (copies.identity_b >= 0) & (copies.confidence < EQUAL)
+    return told & (copies.identity_b >= 0) & ~proven_across(copies)
 
 
 def _explained(count: int, tables: list[FindingTable]) -> NDArray[np.bool_]:
