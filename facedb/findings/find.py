@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from facedb.core.finding import LIKELY, Kind, Role
 from facedb.findings.cores.folders import folders
 from facedb.findings.cores.shown_together import Company
-from facedb.findings.duplicates import EQUAL, NEAR, Copies, Hashes, find_copies
+from facedb.findings.duplicates import NEAR, Copies, Hashes, find_copies, proven_across
 from facedb.findings.faceless import Faceless, find_faceless_copies
 from facedb.findings.finding_table import FindingTable, Weigh, ranked
 from facedb.findings.flagged import Flagged, Pairs, likest
@@ -128,7 +128,7 @@ def _reported_as_strays(count: int, strays: FindingTable, copies: FindingTable) 
     stray[strays.members.row[sure]] = True
     reported = np.zeros(len(copies), bool)
     reported[copies.members.finding[stray[copies.members.row]]] = True
-    return reported & (copies.identity_b >= 0) & (copies.confidence < EQUAL)
+    return reported & (copies.identity_b >= 0) & ~proven_across(copies)
 
 
 def _explained(count: int, tables: list[FindingTable]) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from facedb.findings.cores.asides import find_asides
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.peel import Peeled
 from facedb.findings.cores.persons import mean_scores
-from facedb.findings.duplicates import EQUAL
+from facedb.findings.duplicates import proven_across
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.flagged import Flagged, by_face
 from facedb.findings.folder_study import FolderStudy
@@ -95,8 +95,7 @@ def _nearest(parts: Folders, flagged: Flagged, suspects: Suspects) -> Int64Array
 
 def _copies_across(gallery: Gallery, peeled: Peeled, copies: FindingTable) -> NDArray[np.bool_]:
     """Faces beside a core whose file is in another folder too: reported as a duplicate, not as a stray as well."""
-    across = (copies.identity_b >= 0) & (copies.confidence >= EQUAL)
-    copied = whole_images(gallery, copies.members.row[across[copies.members.finding]])
+    copied = whole_images(gallery, copies.members.row[proven_across(copies)[copies.members.finding]])
     copied &= peeled.group != 0
     return copied
 
