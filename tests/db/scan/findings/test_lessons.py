@@ -349,6 +349,22 @@ def test_lessons_outlive_their_scan_and_end_with_the_verdicts(database: Database
     assert all(f.confidence > taught.get(f.images, 0) for f in back.values())
 
 
+@pytest.mark.usefixtures("strays")
+def test_how_right_it_was_is_counted_as_it_was_told_then_and_not_as_a_later_scan_tells_it(database: Database) -> None:
+    sure, doubtful = read(database, kind="stray")[:10], read(database, kind="stray")[10:12]
+    with database.connection() as conn:
+        conn.execute("update facedb.finding set confidence = 0.9 where rank = any(%s)", ([f.rank for f in doubtful],))
+    answer(database, [Answer(one.rank, "reject") for one in [*sure, *doubtful]])
+    again = run(database)
+    with database.connection() as conn:
+        conn.execute("update facedb.finding set confidence = 1.85 - confidence where scan_id = %s", (again,))
+    then = track_record(database, FindingSelection(scan=again))
+    assert (then.called, then.agreed) == (10, 0)
+    answer(database, [Answer(one.rank, "accept") for one in read(database, denied=True) if one.images == sure[0].images])
+    run(database)
+    assert track_record(database, FindingSelection()).agreed == 0, "it was not called certain when the answer was changed"
+
+
 def test_the_command_says_how_right_it_was(database: Database, strays: int, monkeypatch: pytest.MonkeyPatch) -> None:
     from facedb.cli.app import app
 
