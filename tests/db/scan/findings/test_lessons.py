@@ -360,9 +360,13 @@ def test_how_right_it_was_is_counted_as_it_was_told_then_and_not_as_a_later_scan
         conn.execute("update facedb.finding set confidence = 1.85 - confidence where scan_id = %s", (again,))
     then = track_record(database, FindingSelection(scan=again))
     assert (then.called, then.agreed) == (10, 0)
-    answer(database, [Answer(one.rank, "accept") for one in read(database, denied=True) if one.images == sure[0].images])
+    answer(
+        database, [Answer(one.rank, "accept") for one in read(database, denied=True) if one.images == sure[0].images]
+    )
     run(database)
-    assert track_record(database, FindingSelection()).agreed == 0, "it was not called certain when the answer was changed"
+    assert track_record(database, FindingSelection()).agreed == 0, (
+        "it was not called certain when the answer was changed"
+    )
 
 
 def test_the_command_says_how_right_it_was(database: Database, strays: int, monkeypatch: pytest.MonkeyPatch) -> None:
