@@ -283,6 +283,21 @@ def test_the_queue_the_list_and_the_views_agree_on_what_is_decided(database: Dat
     assert counted.decided == sum(state == "decided" for state in in_view.values())
 
 
+def test_a_review_that_reached_its_end_says_so(
+    database: Database, everything: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from facedb.cli.app import app
+
+    monkeypatch.setenv("FACEDB_DSN", database.dsn)
+    shown: list[str] = []
+    monkeypatch.setattr("facedb.cli.finding_list.print_findings", lambda found, none: shown.append(f"{found or none}"))
+    CliRunner().invoke(app, ["findings", "--open", "--class", "photo"])
+    answer(database, [Answer(one.rank, "accept") for one in read(database)])
+    CliRunner().invoke(app, ["findings", "--open"])
+    assert shown == ["No findings.", "Nothing is left to decide."]
+    assert everything
+
+
 @pytest.fixture
 def strays(database: Database) -> int:
     """A scan with some fifty strays, all of them certain."""
