@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from facedb.core.finding import SUREST
 from facedb.core.records import Float64Array
 
-BASE: Final = 1.0
+BASE: Final = 0.7
 STEEPNESS: Final = 0.4
 """The standard deviations of the base, and of the logarithm of the slope, before anybody said anything: assumptions, not measured."""
-PATIENCE: Final = 12
+PATIENCE: Final = 6
 """The k-th answer weighs k / (k + PATIENCE): the first ones come from one end of the list and from somebody who is getting used to it,
 so a few in a row must not count as so many independent ones. An assumption, not measured."""
 SLIPS: Final = 0.02

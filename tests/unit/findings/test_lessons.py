@@ -51,8 +51,8 @@ def test_a_few_denials_in_a_row_swing_nothing_and_ten_do() -> None:
 
 def test_what_speaks_against_the_likely_makes_nothing_unlikely_likely_and_what_bears_it_out_lowers_nothing() -> None:
     unlikely = np.array([0.0005, 0.003])
-    assert (lesson(np.full(10, SUREST), said(0, 10)).confidence(unlikely) < 0.02).all()
-    assert (lesson(np.full(40, SUREST), said(20, 40)).confidence(unlikely) < 0.02).all()
+    assert (lesson(np.full(10, SUREST), said(0, 10)).confidence(unlikely) < 0.05).all()
+    assert (lesson(np.full(40, SUREST), said(20, 40)).confidence(unlikely) < 0.05).all()
     likely = np.array([0.5, 0.8, 0.96, 0.984])
     assert (lesson(np.full(1, SUREST), said(1, 1)).confidence(likely) >= likely - 1e-6).all()
     assert (lesson(np.full(60, 0.6), said(58, 60)).confidence(np.array([0.1, 0.3])) > (0.1, 0.3)).all()
