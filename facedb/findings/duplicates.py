@@ -15,7 +15,7 @@ from facedb.core.lookup import run_numbers, run_starts
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.confidence import of_copy
 from facedb.findings.cores.folders import Folders
-from facedb.findings.finding_table import FindingTable, table
+from facedb.findings.finding_table import FindingTable, Members, table
 from facedb.findings.flagged import Pairs
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.pictures.agreement import FROM, sureness
@@ -245,7 +245,7 @@ def _grouped(
     return table(
         Kind.DUPLICATE,
         weakest[several],
-        (at, rows, np.full(len(rows), Role.COPY)),
+        Members.of(at, rows, Role.COPY),
         identity_a=parts.labels[home] if len(home) else np.empty(0),
         identity_b=np.where(away >= 0, parts.labels[away], -1),
         faces_a=at_home,

@@ -73,10 +73,10 @@ class Bystanders:
         """Which other folder each of them is (-1: nobody known), and the mean score to its core."""
         if not len(self.row):
             return np.empty(0, np.int64), np.empty(0)
-        folder, score, _, _ = best_other(who, self.vectors, None, parts.folder_of[self.row])
-        there = np.maximum(folder, 0)
-        likely = odds.of_faces(who, np.nan_to_num(score), there)
-        return np.where((folder >= 0) & (likely >= LIKELY), folder, -1), score
+        nearest = best_other(who, self.vectors, None, parts.folder_of[self.row])
+        there = np.maximum(nearest.folder, 0)
+        likely = odds.of_faces(who, np.nan_to_num(nearest.score), there)
+        return np.where((nearest.folder >= 0) & (likely >= LIKELY), nearest.folder, -1), nearest.score
 
 
 def company(
