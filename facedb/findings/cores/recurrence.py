@@ -8,6 +8,7 @@ photos tell most clearly, by where the faces are, whom they mean.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import Final
@@ -58,7 +59,7 @@ class Recurrence:
         place: Float64Array,
         total: int = 0,
     ) -> None:
-        """A folder with its faces ``rows`` (m,), their ``photo`` (m,) and ``vectors`` float32 (m, d); ``place`` (m,), the higher the
+        """Gather a folder with its faces ``rows`` (m,), their ``photo`` (m,) and ``vectors`` float32 (m, d); ``place`` (m,), the higher the
         likelier a face is the one meant. It has ``total`` photos, where that is more than these."""
         photos = np.unique(photo)
         if len(photos) < 2:
@@ -155,20 +156,22 @@ class Recurrence:
     def _at_home(self, centres: Float32Array, known: Float32Array) -> NDArray[np.bool_]:
         """Which persons (p,) have a core of their own in another folder."""
         found = np.zeros(len(centres), bool)
-        for start in range(0, len(centres) if len(known) else 0, _ROWS):
-            part = slice(start, start + _ROWS)
-            found[part] = (centres[part] @ known.T).max(axis=1) >= self._same
+        for start in range(0, len(known), _ROWS):
+            found |= (centres @ known[start : start + _ROWS].T).max(axis=1) >= self._same
         return found
 
     def _in_other_folders(self, centres: Float32Array, company: Float32Array, folder_of: Int64Array) -> list[int]:
         """In how many other folders a face of ``company`` is each person (p,)."""
-        found = []
-        for start in range(0, len(centres), _ROWS):
-            for person, like in zip(
-                self._persons[start : start + _ROWS], centres[start : start + _ROWS] @ company.T, strict=True
-            ):
-                found.append(len(np.unique(folder_of[(like >= self._same) & (folder_of != person.folder)])))
-        return found
+        home = np.array([person.folder for person in self._persons])
+        met: set[tuple[int, int]] = set()
+        for start in range(0, len(company), _ROWS):
+            part = slice(start, start + _ROWS)
+            person, face = np.nonzero(centres @ company[part].T >= self._same)
+            there = folder_of[part][face]
+            away = there != home[person]
+            met.update(zip(person[away].tolist(), there[away].tolist(), strict=True))
+        times = Counter(person for person, _ in met)
+        return [times[p] for p in range(len(centres))]
 
     def _rivals(self, centres: Float32Array) -> list[Int64Array]:
         """For each person the same person in other folders."""
