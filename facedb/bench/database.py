@@ -42,7 +42,10 @@ from facedb.db.copy import Column, write_columns
 from facedb.join.gallery import Gallery
 from facedb.scan import pair_rows
 from facedb.scan.faces.gallery import GallerySnapshot
-from facedb.scan.pair_rows import Labels, PairRows
+from facedb.scan.pair_rows import PairRows
+from facedb.scan.scan_rows import Parameters
+from facedb.scan.tiles import ledger_rows
+from facedb.scan.tiles.ledger_rows import Labels
 
 _REPEATS = 5
 _BATCH = 8192
@@ -120,16 +123,7 @@ def bench_write(db: Database, pairs: int) -> list[DbRow]:
     with scratch(db) as inner, closing(inner.open()) as conn:
         model = fill(conn, 8, 4)
         nobody = Labels.of(np.empty(0, np.int32), np.empty(0, np.int32))
-        scan_id = pair_rows.begin_scan(
-            conn,
-            model_id=model.id,
-            base_scan_id=None,
-            threshold=0.0,
-            scope={},
-            engine="bench",
-            labels=nobody,
-            blocks=[],
-        )
+        scan_id = ledger_rows.begin_scan(conn, Parameters(model.id, {}, 0.0), "bench", nobody, [])
         conn.commit()
         table = partition("flagged_pair", scan_id)
         rng = np.random.default_rng(0)
@@ -168,11 +162,11 @@ def bench_write(db: Database, pairs: int) -> list[DbRow]:
     ]
 
 
-def bench_ingest(db: Database, folder: Path, contract: str) -> list[DbRow]:
+def bench_ingest(db: Database, folder: Path) -> list[DbRow]:
     """Time the ingest of a source of embeddings against COPY of the rows that it wrote, from files into emptied tables."""
     with scratch(db) as inner:
         started = time.perf_counter()
-        done = ingest(inner, folder, dataset="bench", contract=contract, reporter=Silent())
+        done = ingest(inner, folder, dataset="bench", contract="bench", reporter=Silent())
         ours = time.perf_counter() - started
         with closing(inner.open()) as conn:
             where = conn.execute("select current_setting('data_directory')").fetchone()

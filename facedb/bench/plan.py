@@ -14,8 +14,12 @@ of one database, at `DATABASE_BYTES` a second.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 from facedb.core.defaults import BLOCK_ROWS
+from facedb.join.error_bounds import ALIGNMENT
+from facedb.join.integer import kernels
+from facedb.join.processor import processor_name
 from facedb.scan.tiles.ledger import BLOCKS_WIDE
 from facedb.scan.tiles.worker import WHOLE_TIMES
 
@@ -36,7 +40,7 @@ class Fleet:
     """``machines`` that each have ``units`` (threads, or GPUs) of ``tera`` 10^12 operations a second.
 
     Of these a ``share`` is reached, and ``look`` seconds come on top for each pair; ``memory`` bytes hold vectors in each machine, which
-    reads ``network`` bytes a second.
+    reads ``network`` bytes a second. ``known_by`` says in words where ``tera`` comes from.
     """
 
     name: str
@@ -47,15 +51,38 @@ class Fleet:
     look: float
     memory: float
     network: float = 1.25e9
+    known_by: str = ""
+
+    @classmethod
+    def of_gpus(cls, machines: int, gpus: int, tera: float | None, memory: float, network: float) -> Self:
+        """Machines with so many ``gpus``, as fast as an H100 unless ``tera`` says otherwise."""
+        known_by = f"{tera:g} as given" if tera else f"{GPU_TERA:g}, what a search of ten million faces did on an H100"
+        return cls("GPUs", machines, gpus, tera or GPU_TERA, 1.0, 0.0, memory, network, known_by)
+
+    @classmethod
+    def of_threads(
+        cls, machines: int, threads: int, tera: float | None, memory: float, network: float, *, dim: int
+    ) -> Self:
+        """Machines with so many ``threads``, as fast as one here with vectors of ``dim`` values unless ``tera`` says otherwise."""
+        if tera:
+            known_by = f"{tera:g} as given"
+        else:
+            best = kernels.measure(-(-dim // ALIGNMENT) * ALIGNMENT)[0]
+            tera = best.tera_per_s or 0.0
+            known_by = f"{tera:.2f} measured here ({best.name}, {processor_name()})"
+        return cls("threads", machines, threads, tera, OF_THREAD, LOOK_SECONDS, memory, network, known_by)
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A scan of ``faces`` x ``dim`` by a ``fleet``, computed; bytes, operations and seconds. ``held``: each machine holds all vectors."""
+    """A scan of ``faces`` x ``dim`` in blocks of ``rows`` by a ``fleet``, at a false match rate ``fmr``, computed; bytes, operations and
+    seconds. ``held``: each machine holds all vectors."""
 
     fleet: Fleet
     faces: int
     dim: int
+    rows: int
+    fmr: float
     pairs: int
     operations: float
     vector_bytes: int
@@ -85,6 +112,8 @@ def estimate(fleet: Fleet, faces: int, dim: int, *, fmr: float, rows: int = BLOC
         fleet,
         faces,
         dim,
+        rows,
+        fmr,
         pairs,
         operations,
         vector_bytes,
@@ -97,19 +126,3 @@ def estimate(fleet: Fleet, faces: int, dim: int, *, fmr: float, rows: int = BLOC
         pairs * fmr * PAIR_BYTES,
         (operations / (fleet.tera * 1e12 * fleet.share) + pairs * fleet.look) / (fleet.machines * fleet.units),
     )
-
-
-def in_words(seconds: float) -> str:
-    """Seconds as a person says them."""
-    for unit, size in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-
-
-def sized(count: float) -> str:
-    """A number of bytes as a person says it (10^9 bytes are a GB)."""
-    for unit, size in (("PB", 1e15), ("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
-        if count >= size:
-            return f"{count / size:,.1f} {unit}"
-    return f"{count:,.0f} bytes"

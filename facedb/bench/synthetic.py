@@ -12,6 +12,7 @@ from facedb.join.gallery import Gallery
 
 _CHUNK_ROWS = 8192
 _LOOK_ALIKE = 0.7
+_SPREAD = 0.06
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,6 @@ def synthetic_gallery(
     *,
     seed: int = 0,
     genuine: float = 0.6,
-    spread: float = 0.06,
     overlap: float = 0.02,
     look_alike: float = 0.05,
     effective_dim: int = 100,
@@ -36,7 +36,7 @@ def synthetic_gallery(
     """``rows`` unit vectors of ``dim`` values, the same for the same ``seed``.
 
     Every person has a centre; a face is its centre plus noise, scaled so that two faces of a person score ``genuine``
-    on average, with ``spread`` of it between faces (sharp and blurred photos). Centres come from a space whose
+    on average, give or take 0.06 between faces (sharp and blurred photos). Centres come from a space whose
     spectrum falls, so that ``effective_dim`` directions carry most of it and scores between persons spread by about 1
     / sqrt(effective_dim), as those of trained models do. Identities have 2 to 500 faces with a long tail (log-normal,
     median 14); a fraction ``overlap`` of the labels are two names of one person, and a fraction ``look_alike`` have a
@@ -61,7 +61,7 @@ def synthetic_gallery(
     for start in range(0, rows, _CHUNK_ROWS):
         part = labels[start : start + _CHUNK_ROWS]
         noise = _unit(rng.standard_normal((len(part), dim)) * spectrum)
-        share = np.clip(rng.normal(genuine, spread, len(part)), 0.05, 0.98)[:, None]
+        share = np.clip(rng.normal(genuine, _SPREAD, len(part)), 0.05, 0.98)[:, None]
         vectors[start : start + _CHUNK_ROWS] = _unit(
             (np.sqrt(share) * centres[person_of_label[part]] + np.sqrt(1.0 - share) * noise) @ turn
         )

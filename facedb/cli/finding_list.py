@@ -15,6 +15,7 @@ from facedb.core.files.paths import display, from_text
 from facedb.core.row_schema import table
 from facedb.scan.findings.ranked import Finding
 
+ALL_DECIDED = "Nothing is left to decide."
 _SHOWN = ("rank", "class", "confidence", "identity_a", "identity_b", "images", "detail", "verdict")
 _SENTENCE_LINES = 2
 _WIDE = 100
@@ -22,12 +23,13 @@ _FEW_FILES = 4
 _JOINED = {"merge": "=", "stray": "->", "mixed": "+", "duplicate": "=", "look-alike": "~"}
 
 
-def print_findings(found: Sequence[Finding]) -> None:
-    """Print findings on stdout; what is no terminal gets a line for each with every column, for other programs."""
+def print_findings(found: Sequence[Finding], none: str) -> None:
+    """Print findings on stdout, ``none`` where there are none; what is no terminal gets a line for each with every column, for other
+    programs."""
     if not sys.stdout.isatty():
         emit(table(Finding), found, Format.TABLE)
         return
-    sys.stdout.write("\n".join(listed(found, shutil.get_terminal_size().columns)) + "\n")
+    sys.stdout.write("\n".join(listed(found, shutil.get_terminal_size().columns) if found else [none]) + "\n")
     if found:
         left = [name for name in table(Finding).names if name not in _SHOWN]
         sys.stdout.write("\n")
@@ -38,9 +40,7 @@ def print_findings(found: Sequence[Finding]) -> None:
 
 
 def listed(found: Sequence[Finding], width: int) -> list[str]:
-    """The lines of findings on a terminal of ``width`` columns."""
-    if not found:
-        return ["No findings."]
+    """The lines of findings, at least one, on a terminal of ``width`` columns."""
     digits = max(4, len(f"{found[-1].rank}"))
     # A narrow terminal has no room for a column of its own.
     indent = " " * (digits + 2 + 10 + 2 + 6 + 2 if width >= _WIDE else digits + 2)

@@ -184,15 +184,7 @@ def embed(
         dataset_id = None if found is None else found[0]
         work.unit(lambda conn: _say_if_changed(conn, embedder.contract, choice, reporter))
         model = work.unit(lambda conn: register(conn, embedder.contract, choice))
-
-        def lock(conn: Connection) -> None:
-            claimed = pending_rows.lock_embed(conn, model.id, dataset_id)
-            if not claimed:
-                raise ConflictError(
-                    f"Another facedb{claimed.holder} is embedding with {model.name} right now; wait for it, then run this again."
-                )
-
-        work.keep(lock)
+        work.keep(partial(_lock, model, dataset_id))
         work.unit(lambda conn: model_rows.remember_choice(conn, dataset_id, choice.to_json()))
         if retry:
             work.unit(lambda conn: pending_rows.retry_rejects(conn, model.id, found))
@@ -221,6 +213,14 @@ def embed(
         if done:
             work.unit(lambda conn: audit.note(conn, "embed", "model", model.id, dataset=dataset_id, images=done))
         return work.unit(lambda conn: _summary(conn, model, dataset_id, done, seconds))
+
+
+def _lock(model: ModelRow, dataset_id: int | None, conn: Connection) -> None:
+    claimed = pending_rows.lock_embed(conn, model.id, dataset_id)
+    if not claimed:
+        raise ConflictError(
+            f"Another facedb{claimed.holder} is embedding with {model.name} right now; wait for it, then run this again."
+        )
 
 
 def _write(

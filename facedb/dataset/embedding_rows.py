@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from psycopg import sql
 
-from facedb.core.records import FaceVector, Float32Array, ImageResult, Int64Array
+from facedb.core.records import FaceVector, Float32Array, ImageFacts, ImageResult, Int64Array
 from facedb.core.rejects import Problem
 from facedb.dataset.image_rows import reserve_ids
 from facedb.dataset.model_rows import ModelRow, partition
@@ -26,36 +26,49 @@ def write_results(conn: Connection, model: ModelRow, results: Sequence[ImageResu
 
     The caller commits, so that a batch is in the table as a whole or not at all.
     """
-    facts = [(r.image_id, r.facts) for r in results if r.facts is not None]
-    if facts:
-        conn.execute(
-            SQL["set_facts"],
-            {
-                "ids": [image_id for image_id, _ in facts],
-                "widths": [f.width for _, f in facts],
-                "heights": [f.height for _, f in facts],
-                "formats": [f.format for _, f in facts],
-                "phashes": [f.phash for _, f in facts],
-            },
-        )
-        conn.execute(
-            SQL["set_thumbnails"],
-            {
-                "ids": [image_id for image_id, _ in facts],
-                "thumbnails": [f.thumbnail for _, f in facts],
-                "views": [" ".join(map(str, f.views)) for _, f in facts],
-            },
-        )
+    _write_facts(conn, [(r.image_id, r.facts) for r in results if r.facts is not None])
     add_rejects(conn, model.id, [(r.image_id, r.problem) for r in results if r.problem is not None])
     faces = [(r.image_id, face) for r in results if r.problem is None for face in r.faces]
     if not faces:
         return 0
-    known = {
-        (image_id, ordinal): face_id
-        for image_id, ordinal, face_id in conn.execute(
-            SQL["known_faces"], {"detection": model.detection, "image_ids": [image_id for image_id, _ in faces]}
-        )
-    }
+    return copy_embeddings(
+        conn,
+        model,
+        _write_faces(conn, model.detection, faces),
+        np.stack([face.vector for _, face in faces]),
+        np.array([face.norm for _, face in faces], np.float32),
+    )
+
+
+def _write_facts(conn: Connection, facts: Sequence[tuple[int, ImageFacts]]) -> None:
+    """Write sizes, formats, hashes and thumbnails, by key of the image."""
+    if not facts:
+        return
+    ids = [image_id for image_id, _ in facts]
+    conn.execute(
+        SQL["set_facts"],
+        {
+            "ids": ids,
+            "widths": [f.width for _, f in facts],
+            "heights": [f.height for _, f in facts],
+            "formats": [f.format for _, f in facts],
+            "phashes": [f.phash for _, f in facts],
+        },
+    )
+    conn.execute(
+        SQL["set_thumbnails"],
+        {
+            "ids": ids,
+            "thumbnails": [f.thumbnail for _, f in facts],
+            "views": [" ".join(map(str, f.views)) for _, f in facts],
+        },
+    )
+
+
+def _write_faces(conn: Connection, detection: str, faces: Sequence[tuple[int, FaceVector]]) -> Int64Array:
+    """Write those of ``faces``, by key of the image, that this ``detection`` has not found there before; returns the keys of all (n,)."""
+    parameters = {"detection": detection, "image_ids": [image_id for image_id, _ in faces]}
+    known = {(image, ordinal): face for image, ordinal, face in conn.execute(SQL["known_faces"], parameters)}
     new = [(image_id, face) for image_id, face in faces if (image_id, face.ordinal) not in known]
     _measure_again(conn, faces, known)
     ids = reserve_ids(conn, "face", len(new))
@@ -67,7 +80,7 @@ def write_results(conn: Connection, model: ModelRow, results: Sequence[ImageResu
                 (
                     face_id,
                     image_id,
-                    model.detection,
+                    detection,
                     face.ordinal,
                     None if face.box is None else list(face.box),
                     None if face.landmarks is None else list(face.landmarks),
@@ -76,18 +89,13 @@ def write_results(conn: Connection, model: ModelRow, results: Sequence[ImageResu
                     face.sharpness,
                 )
             )
-    return copy_embeddings(
-        conn,
-        model,
-        np.array([known[image_id, face.ordinal] for image_id, face in faces], np.int64),
-        np.stack([face.vector for _, face in faces]),
-        np.array([face.norm for _, face in faces], np.float32),
-    )
+    return np.array([known[image_id, face.ordinal] for image_id, face in faces], np.int64)
 
 
 def _measure_again(
     conn: Connection, faces: Sequence[tuple[int, FaceVector]], known: Mapping[tuple[int, int], int]
 ) -> None:
+    """Write the sharpness of those of ``faces`` that are ``known``, by image and place in it, to the database."""
     measured = {
         known[image_id, face.ordinal]: face.sharpness for image_id, face in faces if (image_id, face.ordinal) in known
     }

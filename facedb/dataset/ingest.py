@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from facedb.core.counting import are, counted
 from facedb.core.errors import ConflictError, InputError
@@ -30,6 +31,7 @@ from facedb.dataset.places.source_rows import SourceRow
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.reconnecting import Work
+from facedb.sources.options import SourceOptions
 from facedb.sources.registry import open_source
 from facedb.sources.source import Source
 
@@ -98,32 +100,11 @@ def ingest(
         for remark in remarks:
             reporter.say(f"{display(home.place)}: {remark}")
         contract = _contract(home, contract)
-        # A source that gave nothing may be of another format than the one recognised.
-        as_before = known is not None and known.usable and source_format == "auto"
-        if known is not None and allow_empty and not os.path.lexists(home.place):
-            source: Source = _Nothing(known.format, Path(known.root))
-        else:
-            # A user who names a contract wants the embeddings of a table that also has images.
-            asked = replace(chosen, vectors=chosen.vectors or contract is not None)
-            source = open_source(home.place, known.format if known is not None and as_before else source_format, asked)
-        dataset_id = dataset_rows.add_dataset(conn, home.dataset) if known is None else known.dataset_id
-        place, root = str(home.place), os.path.realpath(source.root)
+        source = _open(home, source_format, chosen, contract, allow_empty=allow_empty)
         kept = stored_form(chosen) | ({"contract": contract} if contract else {})
-        if known is None:
-            source_id = source_rows.add_source(conn, dataset_id, place, root, source.format, kept)
-        else:
-            source_id = known.id
-            source_rows.place_source(conn, source_id, place, root, source.format, kept)
+        dataset_id, source_id = _place(conn, home, source, kept)
         conn.commit()
-
-        def lock(conn: Connection) -> None:
-            claimed = source_rows.lock_source(conn, source_id)
-            if not claimed:
-                raise ConflictError(
-                    f"Another facedb{claimed.holder} is ingesting {home.place} right now; wait for it, then run this again."
-                )
-
-        work.keep(lock)
+        work.keep(partial(_lock, source_id, home.place))
         reader = Intake(work, source, dataset_id, source_id, contract)
         try:
             with reporter.task(f"ingest {home.dataset}", source.count_hint(), "files") as task:
@@ -143,38 +124,72 @@ def ingest(
         if count:
             work.outlive(lambda: count_outcomes(db))
         counts = work.unit(lambda conn: dataset_rows.count_images(conn, dataset_id))
-        if reader.new or reader.changed or reader.moved or reader.vanished or pruned:
-            work.unit(
-                lambda conn: audit.note(
-                    conn,
-                    "ingest",
-                    "dataset",
-                    dataset_id,
-                    new=reader.new,
-                    changed=reader.changed,
-                    moved=reader.moved,
-                    vanished=reader.vanished,
-                    pruned=pruned,
-                )
-            )
+        work.unit(partial(_note, dataset_id, reader, pruned))
         return IngestSummary(
-            home.dataset,
-            dataset_id,
-            source_id,
-            source.format,
-            reader.seen,
-            reader.new,
-            reader.changed,
-            reader.moved,
-            reader.unchanged,
-            reader.vanished,
-            pruned,
-            counts.ready,
-            counts.ignored,
-            counts.rejected,
-            counts.identities,
-            work.unit(lambda conn: missed_images.count_vanished(conn, source_id)),
+            dataset=home.dataset,
+            dataset_id=dataset_id,
+            source_id=source_id,
+            format=source.format,
+            seen=reader.seen,
+            new=reader.new,
+            changed=reader.changed,
+            moved=reader.moved,
+            unchanged=reader.unchanged,
+            vanished=reader.vanished,
+            pruned=pruned,
+            ready=counts.ready,
+            ignored=counts.ignored,
+            rejected=counts.rejected,
+            identities=counts.identities,
+            prunable=work.unit(lambda conn: missed_images.count_vanished(conn, source_id)),
         )
+
+
+def _open(home: Home, wanted: str, chosen: SourceOptions, contract: str | None, *, allow_empty: bool) -> Source:
+    """The source at its place, in the format ``wanted``; with ``allow_empty`` a known one that is gone holds nothing."""
+    known = home.source
+    if known is not None and allow_empty and not os.path.lexists(home.place):
+        return _Nothing(known.format, Path(known.root))
+    # A source that gave nothing may be of another format than the one recognised.
+    if known is not None and known.usable and wanted == "auto":
+        wanted = known.format
+    # A user who names a contract wants the embeddings of a table that also has images.
+    return open_source(home.place, wanted, replace(chosen, vectors=chosen.vectors or contract is not None))
+
+
+def _place(conn: Connection, home: Home, source: Source, options: dict[str, Any]) -> tuple[int, int]:
+    """The keys of the dataset and the source, which are made where they are not known; the caller commits."""
+    place, root, known = str(home.place), os.path.realpath(source.root), home.source
+    if known is None:
+        dataset_id = dataset_rows.add_dataset(conn, home.dataset)
+        return dataset_id, source_rows.add_source(conn, dataset_id, place, root, source.format, options)
+    source_rows.place_source(conn, known.id, place, root, source.format, options)
+    return known.dataset_id, known.id
+
+
+def _lock(source_id: int, place: Path, conn: Connection) -> None:
+    claimed = source_rows.lock_source(conn, source_id)
+    if not claimed:
+        raise ConflictError(
+            f"Another facedb{claimed.holder} is ingesting {place} right now; wait for it, then run this again."
+        )
+
+
+def _note(dataset_id: int, reader: Intake, pruned: int, conn: Connection) -> None:
+    """Note in the audit what an ingest changed, if anything."""
+    if not (reader.new or reader.changed or reader.moved or reader.vanished or pruned):
+        return
+    audit.note(
+        conn,
+        "ingest",
+        "dataset",
+        dataset_id,
+        new=reader.new,
+        changed=reader.changed,
+        moved=reader.moved,
+        vanished=reader.vanished,
+        pruned=pruned,
+    )
 
 
 def _drop_if_empty(conn: Connection, source_id: int, dataset_id: int) -> None:

@@ -115,6 +115,8 @@ def describe(dsn: str) -> str:
     for word, key, variable in (
         ("database", "dbname", "PGDATABASE"),
         ("on", "host", "PGHOST"),
+        # Where it is given, libpq connects there, whatever the host.
+        ("at", "hostaddr", "PGHOSTADDR"),
         ("port", "port", "PGPORT"),
     ):
         value = known.get(key) or os.environ.get(variable)

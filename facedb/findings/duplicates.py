@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.finding import SUREST, Kind, Role
+from facedb.core.finding import CERTAIN, SUREST, Kind, Role
 from facedb.core.lookup import run_numbers, run_starts
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.confidence import of_copy
 from facedb.findings.cores.folders import Folders
-from facedb.findings.finding_table import FindingTable, table
+from facedb.findings.finding_table import FindingTable, Members, table
 from facedb.findings.flagged import Pairs
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.pictures.agreement import FROM, sureness
@@ -113,6 +113,12 @@ def find_copies(
     a, b, best = _pairs_of_images(image[a], image[b], sure, score)
     score, distance, sure, seen = score[best], distance[best], sure[best], seen[best]
     return Copies(_grouped(parts, hashes, a, b, score, distance, sure, seen), looked, counts)
+
+
+def proven_across(copies: FindingTable) -> NDArray[np.bool_]:
+    """Which ``copies`` (m,) in two folders are told as that and not as strays: equal files, and pictures that one can be laid over."""
+    seen = (copies.agreement >= FROM) & (copies.confidence >= CERTAIN)
+    return (copies.identity_b >= 0) & ((copies.confidence >= EQUAL) | seen)
 
 
 def _likest(a: Int64Array, b: Int64Array, score: Float64Array, most: int) -> NDArray[np.bool_]:
@@ -245,7 +251,7 @@ def _grouped(
     return table(
         Kind.DUPLICATE,
         weakest[several],
-        (at, rows, np.full(len(rows), Role.COPY)),
+        Members.of(at, rows, Role.COPY),
         identity_a=parts.labels[home] if len(home) else np.empty(0),
         identity_b=np.where(away >= 0, parts.labels[away], -1),
         faces_a=at_home,

@@ -1,4 +1,4 @@
-"""Faceless copies: photos in which no face was found, told where they are copies of another photo, as by being turned or cropped.
+"""Faceless copies: photos in which no face was found, reported where they are copies of another photo, as by being turned or cropped.
 
 They have no score with anything. Their hashes propose pairs, and the pictures decide, by what pictures of this dataset reach.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from facedb.core.finding import LIKELY, Kind, Role
 from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.duplicates import EQUAL, NEAR_EQUAL, Copies, equal_files, pair_shares
-from facedb.findings.finding_table import FindingTable, table
+from facedb.findings.finding_table import FindingTable, Members, table
 from facedb.findings.pictures.agreement import sureness
 from facedb.findings.pictures.candidates import alike_by_hash, nearest_bits
 from facedb.findings.pictures.same_photo import Pictures, look
@@ -73,7 +73,7 @@ def find_faceless_copies(photos: Faceless, pictures: Pictures, copies: Copies) -
     return table(
         Kind.DUPLICATE,
         weakest,
-        (finding, rows, np.full(len(rows), Role.COPY)),
+        Members.of(finding, rows, Role.COPY),
         identity_a=home,
         identity_b=away,
         faces_a=np.bincount(finding[label == home[finding]], minlength=len(heads)),

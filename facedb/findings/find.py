@@ -1,6 +1,6 @@
 """Findings: from flagged pairs, the scores inside folders and the hashes to ranked statements for a person.
 
-Every mistake is told once. First each folder is taken apart into its core and the faces beside it (`folder_study`); then
+Every mistake is reported once. First each folder is taken apart into its core and the faces beside it (`folder_study`); then
 
  * copies of one photo are grouped (`duplicates`), and a face that came out badly on one is left out of all the rest (`spoiled`);
  * faces beside a core become strays, pointing to the core they fit, or the second person of a mixed folder (`misplaced`);
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from facedb.core.finding import LIKELY, Kind, Role
 from facedb.findings.cores.folders import folders
 from facedb.findings.cores.shown_together import Company
-from facedb.findings.duplicates import EQUAL, NEAR, Copies, Hashes, find_copies
+from facedb.findings.duplicates import NEAR, Copies, Hashes, find_copies, proven_across
 from facedb.findings.faceless import Faceless, find_faceless_copies
 from facedb.findings.finding_table import FindingTable, Weigh, ranked
 from facedb.findings.flagged import Flagged, Pairs, likest
@@ -30,7 +30,7 @@ from facedb.findings.likenesses import compare_cores, find_likenesses, find_sing
 from facedb.findings.misplaced import find_misplaced, whole_images
 from facedb.findings.photos import PhotoFacts, find_photos
 from facedb.findings.pictures.same_photo import Pictures
-from facedb.findings.rates.explained_pairs import Told
+from facedb.findings.rates.explained_pairs import Explanation
 from facedb.findings.spoiled import spoiled_faces
 from facedb.findings.strays import swaps
 from facedb.join.gallery import Gallery
@@ -43,17 +43,20 @@ _ALONE = Company()
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The ranked ``table``; ``told`` is what the findings say of flagged pairs."""
+    """The ranked ``table``, and how far it explains flagged pairs."""
 
     table: FindingTable
-    told: Told
+    explanation: Explanation
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of the photos beside their scores: ``hashes`` of the files of the rows, ``seen`` what photos with several faces tell,
-    ``pictures`` those behind the rows, and ``photos`` what was measured of them (None: nothing is known). ``outside`` is what is told of
-    faces without a label, whose rows follow those of the gallery, and ``faceless`` the photos without a face, whose rows follow these."""
+    """What is known of the photos beside their scores.
+
+    ``hashes`` are those of the files of the rows, ``seen`` is what photos with several faces say of who is who, ``pictures`` are those
+    behind the rows, and ``photos`` is what was measured of them (None: nothing is known). ``outside`` are the findings about faces without
+    a label, whose rows follow those of the gallery, and ``faceless`` the photos without a face, whose rows follow these.
+    """
 
     hashes: Hashes
     seen: Company = _ALONE
@@ -63,7 +66,7 @@ class Evidence:
     faceless: Faceless | None = None
 
     def copies_without_face(self, copies: Copies) -> list[FindingTable]:
-        """What is told of the photos without a face beside the ``copies`` among the others."""
+        """The findings about photos without a face, beside the ``copies`` among the others."""
         if self.faceless is None or self.pictures is None:
             return []
         return [find_faceless_copies(self.faceless, self.pictures, copies)]
@@ -78,35 +81,35 @@ def find(
     core. ``weigh`` is as `ranked` takes it.
     """
     seen, photos, outside = evidence.seen, evidence.photos, evidence.outside
-    parts, peeled, who, odds = study.parts, study.peeled, study.who, study.odds
+    parts, peeled, who = study.parts, study.peeled, study.who
     near = Pairs.of([Pairs(peeled.near_a, peeled.near_b, peeled.near_score), likest(flagged, NEAR)])
     alike = find_copies(gallery.vectors, gallery.image_ids, parts, evidence.hashes, near, evidence.pictures)
     copies = alike.table
     sharpness = None if photos is None else photos.sharpness
     spoiled = spoiled_faces(gallery, study, copies)
     strays, mixed = find_misplaced(gallery, study, flagged, copies, spoiled, sharpness)
-    copies = copies.only(~_told_as_strays(len(gallery), strays, copies))
+    copies = copies.only(~_reported_as_strays(len(gallery), strays, copies))
     explained = spoiled | _explained(len(gallery), [strays, mixed])
     explained |= whole_images(gallery, np.flatnonzero(_explained(len(gallery), [copies])))
     left = (part.only(~(explained[part.rows_a] | explained[part.rows_b])) for part in flagged.together(parts.folder_of))
-    likeness = compare_cores(parts, who, odds, seen, left)
-    single, alone = find_single_images(parts, who, likeness)
+    likeness = compare_cores(study, seen, left)
+    single, alone = find_single_images(study, likeness)
     close = (
         likeness.merges()
         | (likeness.sameness >= study.rules.alike)
         | (likeness.links.max_score >= who.ends.cut(CLOSE_SHARE))
     )
-    told = [find_likenesses(likeness, close & ~single), alone, strays, mixed, with_homes(gallery, study, copies)]
+    tables = [find_likenesses(likeness, close & ~single), alone, strays, mixed, with_homes(gallery, study, copies)]
     if seen.names is not None:
-        told.append(namesakes(gallery.vectors, parts, who, odds, seen.names, likeness, explained))
+        tables.append(namesakes(gallery.vectors, study, seen.names, likeness, explained))
     if photos is not None:
-        told.append(find_photos(parts, photos, gallery.image_ids))
-    found = ranked(told)
-    told_of = Told(found, parts)
+        tables.append(find_photos(parts, photos, gallery.image_ids))
+    found = ranked(tables)
+    explanation = Explanation(found, parts)
     beside = [*([] if outside is None else [outside]), *evidence.copies_without_face(alike)]
     if beside or weigh is not None:
         found = ranked([found, *beside], weigh)
-    return Findings(replace(found, partner=swaps(found)), told_of)
+    return Findings(replace(found, partner=swaps(found)), explanation)
 
 
 def unlabelled_copies(gallery: Gallery, flagged: Flagged, evidence: Evidence) -> FindingTable:
@@ -118,14 +121,14 @@ def unlabelled_copies(gallery: Gallery, flagged: Flagged, evidence: Evidence) ->
     return replace(found, identity_a=np.full(len(found), -1), outside=np.zeros(len(found), np.int64))
 
 
-def _told_as_strays(count: int, strays: FindingTable, copies: FindingTable) -> NDArray[np.bool_]:
-    """Near copies across folders of which one is a stray: two photos of one sitting, so the stray is the mistake to tell."""
+def _reported_as_strays(count: int, strays: FindingTable, copies: FindingTable) -> NDArray[np.bool_]:
+    """Near copies across folders of which one is a stray: two photos of one sitting, so the stray is the mistake to report."""
     stray = np.zeros(count, bool)
-    sure = (strays.member_role == Role.WRONG) & (strays.confidence >= LIKELY)[strays.member_finding]
-    stray[strays.member_row[sure]] = True
-    told = np.zeros(len(copies), bool)
-    told[copies.member_finding[stray[copies.member_row]]] = True
-    return told & (copies.identity_b >= 0) & (copies.confidence < EQUAL)
+    sure = (strays.members.role == Role.WRONG) & (strays.confidence >= LIKELY)[strays.members.finding]
+    stray[strays.members.row[sure]] = True
+    reported = np.zeros(len(copies), bool)
+    reported[copies.members.finding[stray[copies.members.row]]] = True
+    return reported & (copies.identity_b >= 0) & ~proven_across(copies)
 
 
 def _explained(count: int, tables: list[FindingTable]) -> NDArray[np.bool_]:
@@ -133,6 +136,6 @@ def _explained(count: int, tables: list[FindingTable]) -> NDArray[np.bool_]:
     explained = np.zeros(count, bool)
     for part in tables:
         sure = (part.confidence >= LIKELY) & ((part.kind != Kind.DUPLICATE) | (part.identity_b >= 0))
-        wrong = (part.member_role != Role.EXAMPLE) & sure[part.member_finding]
-        explained[part.member_row[wrong]] = True
+        wrong = (part.members.role != Role.EXAMPLE) & sure[part.members.finding]
+        explained[part.members.row[wrong]] = True
     return explained

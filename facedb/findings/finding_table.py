@@ -2,20 +2,53 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facedb.core.finding import Kind
+from facedb.core.finding import Kind, Role
 from facedb.core.records import Float64Array, Int64Array
 
 
 @dataclass(frozen=True, slots=True)
+class Members:
+    """The faces that findings are about, as columns (f,): the index of the ``finding``, the gallery ``row`` and the ``role`` (`Role`) of
+    each."""
+
+    finding: Int64Array
+    row: Int64Array
+    role: NDArray[np.int8]
+
+    @classmethod
+    def of(cls, finding: Any, row: Any, role: Any) -> Self:
+        """From three sequences (f,); ``role`` may also be one for all."""
+        roles = np.broadcast_to(np.asarray(role, np.int8), np.shape(row))
+        return cls(np.asarray(finding, np.int64), np.asarray(row, np.int64), roles)
+
+    def at(self, chosen: NDArray[Any] | slice) -> Members:
+        """Those at the places, or under the mask, ``chosen``."""
+        return Members(self.finding[chosen], self.row[chosen], self.role[chosen])
+
+    def rows_of(self, finding: int | np.integer) -> Int64Array:
+        """The rows of one finding, without those that are only examples."""
+        rows: Int64Array = self.row[(self.finding == finding) & (self.role != Role.EXAMPLE)]
+        return rows
+
+
+# The type of a column, and the value in it that says *none*.
+_REAL: dict[str, Any] = {"dtype": np.float64, "none": np.nan}
+_KEY: dict[str, Any] = {"dtype": np.int64, "none": -1}
+_COUNT: dict[str, Any] = {"dtype": np.int64, "none": 0}
+_CODE: dict[str, Any] = {"dtype": np.int8, "none": 0}
+
+
+@dataclass(frozen=True, slots=True)
 class FindingTable:
-    """Findings as columns (m,), and their faces as columns (f,).
+    """Findings as columns (m,), and the faces that they are about, ``members``.
 
     - ``kind`` (Kind) and ``confidence``.
     - ``identity_a`` and ``identity_b``, labels, -1: none (both for duplicates without labels, and for newcomers); of a face without a label
@@ -31,101 +64,63 @@ class FindingTable:
       lowest, NaN where they were not looked at.
     - ``group`` of merges, 0: none, with ``lowest``, the smallest sameness between members; ``partner``, the stray that points back, -1:
       none; ``outside``, how many of the faces have no label.
-
-    ``member_finding`` (index into the findings), ``member_row`` (gallery row), ``member_role`` (Role).
     """
 
-    kind: NDArray[np.int8]
-    confidence: Float64Array
-    identity_a: Int64Array
-    identity_b: Int64Array
-    faces_a: Int64Array
-    faces_b: Int64Array
-    size_a: Int64Array
-    size_b: Int64Array
-    max_score: Float64Array
-    mean_score: Float64Array
-    own_score: Float64Array
-    their_score: Float64Array
-    own_best: Float64Array
-    usual: Float64Array
-    spread: Float64Array
-    sameness: Float64Array
-    margin: Float64Array
-    both: Float64Array
-    runner_up: Float64Array
-    distance: Int64Array
-    equal: NDArray[np.int8]
-    agreement: Float64Array
-    group: Int64Array
-    lowest: Float64Array
-    partner: Int64Array
-    outside: Int64Array
-    member_finding: Int64Array
-    member_row: Int64Array
-    member_role: NDArray[np.int8]
+    members: Members
+    kind: NDArray[np.int8] = field(metadata=_CODE)
+    confidence: Float64Array = field(metadata=_REAL)
+    identity_a: Int64Array = field(metadata=_KEY)
+    identity_b: Int64Array = field(metadata=_KEY)
+    faces_a: Int64Array = field(metadata=_COUNT)
+    faces_b: Int64Array = field(metadata=_COUNT)
+    size_a: Int64Array = field(metadata=_COUNT)
+    size_b: Int64Array = field(metadata=_COUNT)
+    max_score: Float64Array = field(metadata=_REAL)
+    mean_score: Float64Array = field(metadata=_REAL)
+    own_score: Float64Array = field(metadata=_REAL)
+    their_score: Float64Array = field(metadata=_REAL)
+    own_best: Float64Array = field(metadata=_REAL)
+    usual: Float64Array = field(metadata=_REAL)
+    spread: Float64Array = field(metadata=_REAL)
+    sameness: Float64Array = field(metadata=_REAL)
+    margin: Float64Array = field(metadata=_REAL)
+    both: Float64Array = field(metadata=_REAL)
+    runner_up: Float64Array = field(metadata=_REAL)
+    distance: Int64Array = field(metadata=_KEY)
+    equal: NDArray[np.int8] = field(metadata=_CODE)
+    agreement: Float64Array = field(metadata=_REAL)
+    group: Int64Array = field(metadata=_COUNT)
+    lowest: Float64Array = field(metadata=_REAL)
+    partner: Int64Array = field(metadata=_KEY)
+    outside: Int64Array = field(metadata=_COUNT)
 
     def __len__(self) -> int:
         return len(self.kind)
 
     def only(self, chosen: NDArray[np.bool_]) -> FindingTable:
-        """The findings where ``chosen`` (m,) is True, with their faces; partners must not have been told yet."""
+        """The findings where ``chosen`` (m,) is True, with their faces; partners must not have been set yet."""
         place = np.cumsum(chosen) - 1
-        members = chosen[self.member_finding]
-        columns = {f.name: getattr(self, f.name) for f in fields(self)}
-        kept = {name: values[members if name in _MEMBERS else chosen] for name, values in columns.items()}
-        kept["member_finding"] = place[kept["member_finding"]]
-        return FindingTable(**kept)
+        members = self.members.at(chosen[self.members.finding])
+        members = replace(members, finding=place[members.finding])
+        return FindingTable(members, **{column.name: getattr(self, column.name)[chosen] for column in _COLUMNS})
 
+
+_COLUMNS = tuple(column for column in fields(FindingTable) if column.name != "members")
 
 # Sums of many float32 scores differ in the last digits with the order of the rows; ranks must not.
 _DIGITS = 5
-_MEMBERS = ("member_finding", "member_row", "member_role")
-_WHOLE: dict[str, Any] = {
-    "kind": np.int8,
-    "equal": np.int8,
-    "identity_a": np.int64,
-    "identity_b": np.int64,
-    "faces_a": np.int64,
-    "faces_b": np.int64,
-    "size_a": np.int64,
-    "size_b": np.int64,
-    "distance": np.int64,
-    "group": np.int64,
-    "partner": np.int64,
-    "outside": np.int64,
-    "member_finding": np.int64,
-    "member_row": np.int64,
-    "member_role": np.int8,
-}
-_DEFAULTS: dict[str, float] = {
-    "identity_b": -1,
-    "distance": -1,
-    "equal": 0,
-    "partner": -1,
-    "outside": 0,
-    "group": 0,
-    "faces_b": 0,
-    "size_b": 0,
-}
 
 
-def table(kind: Kind, confidence: Float64Array, members: tuple[Any, Any, Any], **columns: Any) -> FindingTable:
-    """Findings of one kind; ``members`` are the three member columns, columns left out have their value for *none*."""
-    count = len(confidence)
-    made: dict[str, Any] = {}
-    for field in fields(FindingTable):
-        dtype = _WHOLE.get(field.name, np.float64)
-        if field.name in _MEMBERS:
-            made[field.name] = np.asarray(members[_MEMBERS.index(field.name)], dtype)
-        elif field.name in ("kind", "confidence"):
-            made[field.name] = np.full(count, kind, np.int8) if field.name == "kind" else confidence
-        else:
-            value = columns.pop(field.name, _DEFAULTS.get(field.name, np.nan))
-            made[field.name] = np.broadcast_to(np.asarray(value, dtype), (count,)).copy()
-    if columns:
-        raise TypeError(f"no such column: {next(iter(columns))}")
-    return FindingTable(**made)
+def table(kind: Kind, confidence: Float64Array, members: Members, **columns: Any) -> FindingTable:
+    """Findings of one kind; each of ``columns`` is an array (m,) or one value for all, and *none* where it is left out."""
+    given = {"kind": kind, "confidence": confidence} | columns
+    made = {}
+    for column in _COLUMNS:
+        value = np.asarray(given.pop(column.name, column.metadata["none"]), column.metadata["dtype"])
+        made[column.name] = np.broadcast_to(value, (len(confidence),)).copy()
+    if given:
+        raise TypeError(f"no such column: {next(iter(given))}")
+    return FindingTable(members, **made)
 
 
 Weigh = Callable[[NDArray[np.int8], Float64Array], Float64Array]
@@ -138,14 +133,7 @@ def ranked(tables: list[FindingTable], weigh: Weigh | None = None) -> FindingTab
     What is said of photos alone comes after everything else: it names no mistake. With ``weigh`` the confidence counts in the rank as
     that says, and stays what it is.
     """
-    sizes = [len(part) for part in tables]
-    offsets = np.r_[0, np.cumsum(sizes)].astype(np.int64)
-    columns: dict[str, Any] = {}
-    for field in fields(FindingTable):
-        parts = [getattr(part, field.name) for part in tables]
-        if field.name in ("member_finding", "partner"):
-            parts = [np.where(p >= 0, p + o, -1) for p, o in zip(parts, offsets[:-1], strict=True)]
-        columns[field.name] = np.concatenate(parts)
+    columns = {column.name: np.concatenate([getattr(part, column.name) for part in tables]) for column in _COLUMNS}
     weight = columns["confidence"] if weigh is None else weigh(columns["kind"], columns["confidence"])
     score = np.round(np.nan_to_num(columns["max_score"], nan=-2.0), _DIGITS)
     order = np.lexsort(
@@ -160,11 +148,11 @@ def ranked(tables: list[FindingTable], weigh: Weigh | None = None) -> FindingTab
     )
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
-    members = {name: columns.pop(name) for name in _MEMBERS}
-    partner = columns["partner"]
-    if len(order):
-        columns["partner"] = np.where(partner >= 0, place[np.maximum(partner, 0)], -1)
-        columns = {name: values[order] for name, values in columns.items()}
-        members["member_finding"] = place[members["member_finding"]]
-    by_finding = np.lexsort((members["member_row"], members["member_role"], members["member_finding"]))
-    return FindingTable(**columns, **{name: values[by_finding] for name, values in members.items()})
+    # Each table counts its findings from 0.
+    first = [0, *itertools.accumulate(map(len, tables))][: len(tables)]
+    partner = [np.where(part.partner >= 0, part.partner + at, -1) for part, at in zip(tables, first, strict=True)]
+    columns["partner"] = np.where(columns["partner"] >= 0, place[np.concatenate(partner)], -1)
+    finding = place[np.concatenate([part.members.finding + at for part, at in zip(tables, first, strict=True)])]
+    row, role = (np.concatenate([getattr(part.members, name) for part in tables]) for name in ("row", "role"))
+    members = Members(finding, row, role).at(np.lexsort((row, role, finding)))
+    return FindingTable(members, **{name: values[order] for name, values in columns.items()})

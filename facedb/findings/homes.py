@@ -30,11 +30,11 @@ def with_homes(gallery: Gallery, study: FolderStudy, copies: FindingTable) -> Fi
     parts, who, odds = study.parts, study.who, study.odds
     place = np.full(len(copies), -1, np.int64)
     place[across] = np.arange(len(across))
-    members = place[copies.member_finding] >= 0
-    rows, at = copies.member_row[members], place[copies.member_finding[members]]
+    members = place[copies.members.finding] >= 0
+    rows, at = copies.members.row[members], place[copies.members.finding[members]]
     copied = np.isin(gallery.image_ids, gallery.image_ids[rows])
     folder = np.searchsorted(parts.labels, np.stack([copies.identity_a[across], copies.identity_b[across]]))
-    # Of copies in a third folder nothing is told: two of three may be wrong.
+    # Of copies in a third folder nothing is said: two of three may be wrong.
     apart = (parts.folder_of[rows] != folder[0, at]) & (parts.folder_of[rows] != folder[1, at])
     only_two = np.bincount(at[apart], minlength=len(across)) == 0
     score, odds_of, rest = (np.full((2, len(across)), value) for value in (np.nan, 1.0, 0))
@@ -46,13 +46,13 @@ def with_homes(gallery: Gallery, study: FolderStudy, copies: FindingTable) -> Fi
         known = rest[side] > 0
         found = odds.against_chance(who, score[side][known], folder[side][known], rest[side][known])
         odds_of[side][known] = found
-    told = only_two & (rest > 0).any(axis=0)
+    known = only_two & (rest > 0).any(axis=0)
     one_person = odds.mated
     both = one_person * odds_of[0] * odds_of[1]
     every = odds_of[0] + odds_of[1] + both + _NEITHER
     # Where one folder holds nothing else, a face that fits the other says nothing of this one.
     margin = np.where((rest > 0).all(axis=0), (odds_of[0] - odds_of[1]) / every, np.nan)
-    margin[~told] = np.nan
+    margin[~known] = np.nan
     columns = {"own_score": score[0], "their_score": score[1], "margin": margin, "both": both / every}
     filled = {}
     for name, values in columns.items():

@@ -12,19 +12,18 @@ from facedb.core.finding import LIKELY, Kind, Role
 from facedb.core.lookup import run_starts
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.cores.folders import Folders
-from facedb.findings.cores.persons import Persons
 from facedb.findings.cores.shown_together import Company
-from facedb.findings.finding_table import FindingTable, table
+from facedb.findings.finding_table import FindingTable, Members, table
 from facedb.findings.flagged import Pairs
+from facedb.findings.folder_study import FolderStudy
 from facedb.findings.linkage import complete_linkage
 from facedb.findings.links import Links, between, roll_up
 from facedb.findings.names.evidence import Names
-from facedb.findings.odds.same_person import TwoGroups
 from facedb.join.score import pair_scores
 
 BELOW_AT_MOST = 0.9
 """A merge that no flagged pair speaks for is one to look at: names do not make it certain."""
-TOLD_FROM = 0.1
+REPORTED_FROM = 0.1
 """Pairs found by their names alone are reported from this confidence on."""
 CHANCE_AT_MOST = 0.1
 """And only where at most this many of all pairs whose names agree are expected to score as high by chance."""
@@ -49,8 +48,9 @@ class Likeness:
         return np.asarray(self.confidence >= LIKELY)
 
 
-def compare_cores(parts: Folders, who: Persons, odds: TwoGroups, seen: Company, flagged: Iterable[Pairs]) -> Likeness:
+def compare_cores(study: FolderStudy, seen: Company, flagged: Iterable[Pairs]) -> Likeness:
     """Roll ``flagged`` pairs, those of a link in one part, up to links and compare the cores of their two folders."""
+    parts, who, odds = study.parts, study.who, study.odds
     # The likeness of two cores does not rest on the mean vectors of whole folders.
     links = roll_up(None, parts, between(parts, flagged))
     a, b = np.searchsorted(parts.labels, links.identity_a), np.searchsorted(parts.labels, links.identity_b)
@@ -63,22 +63,16 @@ def compare_cores(parts: Folders, who: Persons, odds: TwoGroups, seen: Company, 
 
 
 def namesakes(
-    vectors: Float32Array,
-    parts: Folders,
-    who: Persons,
-    odds: TwoGroups,
-    known: Names,
-    linked: Likeness,
-    hidden: NDArray[np.bool_],
+    vectors: Float32Array, study: FolderStudy, known: Names, linked: Likeness, hidden: NDArray[np.bool_]
 ) -> FindingTable:
     """Merges of identities whose names agree and that no flagged pair links, as ones to look at.
 
-    Their confidence weighs the score against what chance gives among all pairs with such names, and none is told that chance gives as
+    Their confidence weighs the score against what chance gives among all pairs with such names, and none is reported that chance gives as
     readily among them, so names alone tell nothing.
 
     ``linked`` are the links, ``hidden`` bool (n,) rows whose pairs are explained already.
     """
-    links = linked.links
+    parts, who, odds, links = study.parts, study.who, study.odds, linked.links
     labels = np.array([(*pair, level) for pair, level in sorted(known.close.items())], np.int64).reshape(-1, 3)
     there = np.isin(labels[:, 0] << 32 | labels[:, 1], links.identity_a << 32 | links.identity_b)
     labels = labels[~there & np.isin(labels[:, :2], parts.labels).all(axis=1)]
@@ -94,15 +88,15 @@ def namesakes(
     )
     sure = np.minimum(weights.weigh(one, relatives, level), BELOW_AT_MOST)
     by_chance = len(a) * odds.strangers.survival(score, who.faces[a], who.faces[b])
-    told = (sure >= TOLD_FROM) & (by_chance <= CHANCE_AT_MOST)
-    a, b, sure = a[told], b[told], sure[told]
+    shown = (sure >= REPORTED_FROM) & (by_chance <= CHANCE_AT_MOST)
+    a, b, sure = a[shown], b[shown], sure[shown]
     best = [_best_between(vectors, parts, hidden, one, two) for one, two in zip(a.tolist(), b.tolist(), strict=True)]
     best_a, best_b = (np.array([pair[side] for pair in best], np.int64) for side in (0, 1))
     at = np.arange(len(a))
     return table(
         Kind.MERGE,
         sure,
-        (np.r_[at, at], np.r_[best_a, best_b], np.full(2 * len(at), Role.EXAMPLE)),
+        Members.of(np.r_[at, at], np.r_[best_a, best_b], Role.EXAMPLE),
         identity_a=parts.labels[a],
         identity_b=parts.labels[b],
         faces_a=1,
@@ -128,14 +122,14 @@ def _best_between(
     return int(sides[0][i]), int(sides[1][j])
 
 
-def find_likenesses(likeness: Likeness, told: NDArray[np.bool_]) -> FindingTable:
-    """Merges and look-alikes as findings, of the links that are to be ``told`` (m,).
+def find_likenesses(likeness: Likeness, chosen: NDArray[np.bool_]) -> FindingTable:
+    """Merges and look-alikes as findings, of the links that are ``chosen`` (m,).
 
     Merges get groups by complete linkage over their sameness: ``group`` is that of a merge whose two ends share one, so
     that a chain A - B - C without A - C stays two findings of which at most one has a group of its two ends.
     """
     links = likeness.links
-    kept = np.flatnonzero(told)
+    kept = np.flatnonzero(chosen)
     merge = likeness.merges()[kept]
     a, b = likeness.a[kept], likeness.b[kept]
     of_folder, lowest_of = complete_linkage(a[merge], b[merge], likeness.sameness[kept][merge])
@@ -145,10 +139,10 @@ def find_likenesses(likeness: Likeness, told: NDArray[np.bool_]) -> FindingTable
         if one and one == two:
             group[k], lowest[k] = one, lowest_of[one]
     at = np.arange(len(kept))
-    members = (
+    members = Members.of(
         np.r_[at, at],
         np.r_[links.best_a[kept], links.best_b[kept]],
-        np.full(2 * len(kept), Role.EXAMPLE),
+        Role.EXAMPLE,
     )
     found = table(
         Kind.LOOK_ALIKE,
@@ -170,12 +164,13 @@ def find_likenesses(likeness: Likeness, told: NDArray[np.bool_]) -> FindingTable
     return found
 
 
-def find_single_images(parts: Folders, who: Persons, likeness: Likeness) -> tuple[NDArray[np.bool_], FindingTable]:
+def find_single_images(study: FolderStudy, likeness: Likeness) -> tuple[NDArray[np.bool_], FindingTable]:
     """A folder of one image that is another, larger identity is a stray of it: which links say so, and as findings.
 
     Of several such links of one image only the likest is a stray. Where the larger folder holds different faces, each is as likely as the
     others the one that the folder is of: what is like the single image is then likelier a stray of that.
     """
+    parts, who = study.parts, study.who
     size_a, size_b = parts.sizes[likeness.a], parts.sizes[likeness.b]
     chosen = likeness.merges() & ((size_a == 1) != (size_b == 1))
     links = likeness.links
@@ -194,11 +189,7 @@ def find_single_images(parts: Folders, who: Persons, likeness: Likeness) -> tupl
     return single, table(
         Kind.STRAY,
         likeness.confidence[at] * np.maximum(right, 1 - right),
-        (
-            np.r_[count, count],
-            np.r_[wrong, nearest],
-            np.r_[np.full(len(at), Role.WRONG), np.full(len(at), Role.EXAMPLE)],
-        ),
+        Members.of(np.r_[count, count], np.r_[wrong, nearest], np.repeat([Role.WRONG, Role.EXAMPLE], len(at))),
         identity_a=parts.labels[home],
         identity_b=parts.labels[other],
         faces_a=1,

@@ -12,11 +12,11 @@ from facedb.findings.cores.asides import find_asides
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.peel import Peeled
 from facedb.findings.cores.persons import mean_scores
-from facedb.findings.duplicates import EQUAL
+from facedb.findings.duplicates import proven_across
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.flagged import Flagged, by_face
 from facedb.findings.folder_study import FolderStudy
-from facedb.findings.strays import find_mixed, find_strays
+from facedb.findings.strays import Suspects, find_mixed, find_strays
 from facedb.join.gallery import Gallery
 
 _SLACK = 0.05
@@ -36,25 +36,21 @@ def find_misplaced(
 
     ``copies`` are reported already, and ``spoiled`` faces (n,) with them; ``sharpness`` (n,) is as `find_strays` takes it.
     """
-    parts, peeled, who, odds = study.parts, study.peeled, study.who, study.odds
+    parts, peeled, who = study.parts, study.peeled, study.who
     asides = find_asides(gallery.vectors, parts, who, np.where(spoiled, 0, peeled.group))
     is_second = asides.is_second_person(study.rules, who)
-    mixed = find_mixed(parts, who, odds, peeled, asides, np.flatnonzero(is_second))
+    mixed = find_mixed(study, asides, np.flatnonzero(is_second))
     copied = _copies_across(gallery, peeled, copies)
     lone = ~is_second[asides.at] & ~copied[asides.rows]
-    rows, other = asides.rows[lone], asides.other[asides.at[lone]]
-    runner_up = asides.runner_up[asides.at[lone]]
-    inside, inside_other, inside_next = _better_elsewhere(gallery, study, flagged, copied)
-    rows, other = np.r_[rows, inside], np.r_[other, inside_other]
-    runner_up = np.r_[runner_up, inside_next]
-    nearest = _nearest(parts, flagged, rows, other)
-    return find_strays(gallery.vectors, parts, who, odds, peeled, rows, other, runner_up, nearest, sharpness), mixed
+    at = asides.at[lone]
+    beside = Suspects(asides.rows[lone], asides.other.folder[at], asides.other.runner_up[at])
+    suspects = Suspects.join([beside, _better_elsewhere(gallery, study, flagged, copied)])
+    nearest = _nearest(parts, flagged, suspects)
+    return find_strays(gallery.vectors, study, suspects, nearest, sharpness), mixed
 
 
-def _better_elsewhere(
-    gallery: Gallery, study: FolderStudy, flagged: Flagged, copied: NDArray[np.bool_]
-) -> tuple[Int64Array, Int64Array, Float64Array]:
-    """Faces of cores that are likelier to a foreign core: the faces, the best such core, and the sameness of the next one.
+def _better_elsewhere(gallery: Gallery, study: FolderStudy, flagged: Flagged, copied: NDArray[np.bool_]) -> Suspects:
+    """Faces of cores that are likelier to a foreign core.
 
     Cores that are one person (merges) take no faces from each other. A core of one face is left to `likenesses`.
     """
@@ -80,11 +76,12 @@ def _better_elsewhere(
     several = run_lengths(first, len(face)) > 1
     following = np.zeros(len(first))
     following[several] = same[first[several] + 1]
-    return face[first], folder[first], following
+    return Suspects(face[first], folder[first], following)
 
 
-def _nearest(parts: Folders, flagged: Flagged, rows: Int64Array, other: Int64Array) -> Int64Array:
-    """The row of folder ``other`` (m,) that scores highest with each of ``rows``, among its flagged pairs; -1: none."""
+def _nearest(parts: Folders, flagged: Flagged, suspects: Suspects) -> Int64Array:
+    """The row (m,) of its other folder that scores highest with each of the ``suspects``, among its flagged pairs; -1: none."""
+    rows, other = suspects.rows, suspects.other
     chosen = np.zeros(len(parts.folder_of), bool)
     chosen[rows] = True
     count = len(parts.labels) + 1
@@ -98,8 +95,7 @@ def _nearest(parts: Folders, flagged: Flagged, rows: Int64Array, other: Int64Arr
 
 def _copies_across(gallery: Gallery, peeled: Peeled, copies: FindingTable) -> NDArray[np.bool_]:
     """Faces beside a core whose file is in another folder too: reported as a duplicate, not as a stray as well."""
-    across = (copies.identity_b >= 0) & (copies.confidence >= EQUAL)
-    copied = whole_images(gallery, copies.member_row[across[copies.member_finding]])
+    copied = whole_images(gallery, copies.members.row[proven_across(copies)[copies.members.finding]])
     copied &= peeled.group != 0
     return copied
 

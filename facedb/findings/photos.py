@@ -19,7 +19,7 @@ from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.confidence import confidence
 from facedb.findings.cores.doubts import Doubts, Why
 from facedb.findings.cores.folders import Folders
-from facedb.findings.finding_table import FindingTable, table
+from facedb.findings.finding_table import FindingTable, Members, table
 
 TINY: Final = 32.0
 """Faces whose shorter side has fewer pixels are tiny."""
@@ -57,22 +57,22 @@ class PhotoFacts:
     def faults(self, row: int) -> Fault:
         """Which faults the face in a row has."""
         found = Fault(0)
-        for fault, (told, _) in self._faults().items():
-            if told[row]:
+        for fault, (there, _) in self._faults().items():
+            if there[row]:
                 found |= fault
         return found
 
-    def told(self) -> NDArray[np.bool_]:
+    def faulty(self) -> NDArray[np.bool_]:
         """Which rows (n,) have a fault."""
-        return np.asarray(np.any(np.stack([told for told, _ in self._faults().values()]), axis=0))
+        return np.asarray(np.any(np.stack([there for there, _ in self._faults().values()]), axis=0))
 
     def sureness(self) -> Float64Array:
         """The confidence of the plainest fault of each row (n,), 0 where there is none, at most 0.9: looks are no mistake."""
-        plainest = np.max(np.stack([np.where(told, sure, 0.0) for told, sure in self._faults().values()]), axis=0)
+        plainest = np.max(np.stack([np.where(there, sure, 0.0) for there, sure in self._faults().values()]), axis=0)
         return np.asarray(np.minimum(plainest, _MOST))
 
     def _faults(self) -> dict[Fault, tuple[NDArray[np.bool_], Float64Array]]:
-        """Where each fault is told, and with which confidence."""
+        """Which rows have each fault, and with which confidence."""
         odds = {
             Fault.TURNED: (np.abs(self.roll) - TURNED) / 10.0,
             Fault.BLURRED: (BLURRED - self.sharpness) / 0.15,
@@ -85,21 +85,21 @@ class PhotoFacts:
         if self.doubts is None:
             return self.faces > 1, confidence((self.faces.astype(np.float64) - 1.5) * 4.0)
         doubt = np.nan_to_num(self.doubts.doubt, nan=0.0)
-        told = (self.doubts.why != Why.ALONE) & ((doubt >= DOUBTED) | self.doubts.beside)
-        return np.asarray(told), doubt
+        several = (self.doubts.why != Why.ALONE) & ((doubt >= DOUBTED) | self.doubts.beside)
+        return np.asarray(several), doubt
 
 
 def find_photos(parts: Folders, facts: PhotoFacts, images: NDArray[np.integer]) -> FindingTable:
     """One finding for every photo (``images`` int (n,) of the rows) that has a fault, about the plainest of its faces."""
     sure = facts.sureness()
-    rows = np.flatnonzero(facts.told())
+    rows = np.flatnonzero(facts.faulty())
     rows = rows[np.lexsort((rows, -sure[rows], images[rows]))]
     rows = rows[run_starts(images[rows])]
     folder = parts.folder_of[rows]
     return table(
         Kind.PHOTO,
         sure[rows],
-        (np.arange(len(rows)), rows, np.full(len(rows), Role.WRONG)),
+        Members.of(np.arange(len(rows)), rows, Role.WRONG),
         identity_a=parts.labels[folder],
         faces_a=1,
         size_a=parts.sizes[folder],

@@ -30,7 +30,7 @@ def spoiled_faces(gallery: Gallery, study: FolderStudy, copies: FindingTable) ->
         if not len(beside):
             continue
         if not len(telling):
-            likeness = best_other(study.who, gallery.vectors[beside], None, folder[beside])[2]
+            likeness = best_other(study.who, gallery.vectors[beside], None, folder[beside]).sameness
             telling = beside[gallery.image_ids[beside] == gallery.image_ids[beside[likeness.argmax()]]]
         spoiled[beside] |= _likeness(gallery, beside, telling) < cut
     return spoiled
@@ -39,12 +39,12 @@ def spoiled_faces(gallery: Gallery, study: FolderStudy, copies: FindingTable) ->
 def _rows_of_groups(gallery: Gallery, copies: FindingTable, findings: Int64Array) -> tuple[Int64Array, Int64Array]:
     """Every face of the photos of the ``findings``, one finding after the other, and where each begins."""
     order = np.argsort(gallery.image_ids, kind="stable")
-    members = np.flatnonzero(np.isin(copies.member_finding, findings))
-    shown = gallery.image_ids[copies.member_row[members]]
+    members = np.flatnonzero(np.isin(copies.members.finding, findings))
+    shown = gallery.image_ids[copies.members.row[members]]
     first, end = (np.searchsorted(gallery.image_ids[order], shown, side=side) for side in ("left", "right"))
     at = np.repeat(np.arange(len(members)), end - first)
     rows = order[np.repeat(first - np.r_[0, np.cumsum(end - first)[:-1]], end - first) + np.arange(len(at))]
-    finding = copies.member_finding[members[at]]
+    finding = copies.members.finding[members[at]]
     by_finding = np.argsort(finding, kind="stable")
     return rows[by_finding], run_starts(finding[by_finding])
 

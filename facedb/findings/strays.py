@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 
 from facedb.core.finding import LIKELY, SUREST, Kind, Role
@@ -9,14 +13,16 @@ from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.cores.asides import Asides
 from facedb.findings.cores.folders import Folders
 from facedb.findings.cores.peel import Peeled
-from facedb.findings.cores.persons import Persons, best_other, mean_scores
-from facedb.findings.finding_table import FindingTable, table
+from facedb.findings.cores.persons import best_other, mean_scores
+from facedb.findings.finding_table import FindingTable, Members, table
+from facedb.findings.folder_study import FolderStudy
 from facedb.findings.odds.bad_photos import discounted
-from facedb.findings.odds.same_person import TwoGroups
 from facedb.join.score import pair_scores
 
 _FROM = 0.25
-"""Less likely strays and second persons are not told: chosen by hand."""
+"""Less likely strays and second persons are not reported: chosen by hand."""
+_NAMED_FROM = 0.05
+"""The same of strays whose own folder is named: they are ranked among look-alikes that are reported however unlikely they are."""
 _ROUNDS = 20
 _JEFFREYS = 0.5
 _MOST_OF_STRANGER = 0.9
@@ -25,16 +31,40 @@ _MOST_OF_TWO = 0.5
 """The same where the folder has one other face, which may as well be the stranger."""
 
 
-def find_mixed(
-    parts: Folders, who: Persons, odds: TwoGroups, peeled: Peeled, asides: Asides, second: Int64Array
-) -> FindingTable:
+@dataclass(frozen=True, slots=True)
+class Suspects:
+    """Faces that may be strays: ``rows`` int64 (m,), the foreign folder ``other`` int64 (m,) that each is likest to, -1 where there is
+    none, and the sameness of the ``runner_up`` float64 (m,) to it."""
+
+    rows: Int64Array
+    other: Int64Array
+    runner_up: Float64Array
+
+    @classmethod
+    def join(cls, parts: Sequence[Suspects]) -> Self:
+        """All ``parts`` as one."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rivals:
+    """The suspects ``at`` (m,) that have one other face alone to be measured against, and of that face the foreign ``folder`` (m,) that it
+    is likest to (-1: none) with its mean ``score`` (m,) to that."""
+
+    at: Int64Array
+    folder: Int64Array
+    score: Float64Array
+
+
+def find_mixed(study: FolderStudy, asides: Asides, second: Int64Array) -> FindingTable:
     """Mixed folders: ``second`` are the sets (indices into ``asides``) that count as a second person of their folder.
 
     ``identity_b`` is the folder that the second person belongs to, if any; ``mean_score`` the mean score between the two
     groups, ``own_score`` the one inside the second group, ``faces_a`` its faces. The confidence is as that of strays.
     """
+    parts, peeled, who, odds = study.parts, study.peeled, study.who, study.odds
     folder, size = asides.folder[second], asides.faces[second]
-    own, score, other = asides.between_score[second], asides.other_score[second], asides.other[second]
+    own, score, other = asides.between_score[second], asides.other.score[second], asides.other.folder[second]
     to_other, to_nobody = odds.of_strays(
         who, folder, own, who.faces[folder], other, np.nan_to_num(score), np.maximum(size, 1)
     )
@@ -45,7 +75,7 @@ def find_mixed(
     sure = np.maximum(np.where(known, elsewhere, 0.0), np.minimum(elsewhere + nobody, _MOST_OF_STRANGER))
     kept = sure >= _FROM
     second, sure, known, folder = second[kept], sure[kept], known[kept], folder[kept]
-    other = np.where(known, asides.other[second], -1)
+    other = np.where(known, asides.other.folder[second], -1)
     place = np.full(len(asides.faces), -1, np.int64)
     place[second] = np.arange(len(second))
     mine = place[asides.at] >= 0
@@ -53,7 +83,7 @@ def find_mixed(
     return table(
         Kind.MIXED,
         sure,
-        (at, rows, np.full(len(rows), Role.WRONG)),
+        Members.of(at, rows, Role.WRONG),
         identity_a=parts.labels[folder],
         identity_b=np.where(known, parts.labels[other], -1),
         faces_a=asides.faces[second],
@@ -63,7 +93,7 @@ def find_mixed(
         mean_score=asides.between_score[second],
         own_score=asides.own[second],
         sameness=asides.between[second],
-        margin=np.where(known, asides.sameness[second] - asides.between[second], np.nan),
+        margin=np.where(known, asides.other.sameness[second] - asides.between[second], np.nan),
     )
 
 
@@ -75,43 +105,40 @@ def _best_to_core(peeled: Peeled, rows: Int64Array, at: Int64Array, count: int) 
 
 def find_strays(
     vectors: Float32Array,
-    parts: Folders,
-    who: Persons,
-    odds: TwoGroups,
-    peeled: Peeled,
-    rows: Int64Array,
-    other: Int64Array,
-    runner_up: Float64Array,
+    study: FolderStudy,
+    suspects: Suspects,
     nearest: Int64Array,
     sharpness: Float64Array | None = None,
 ) -> FindingTable:
-    """Strays among ``rows`` (m,), each with the foreign folder ``other`` (-1: none) that it is likest to.
+    """Strays among the ``suspects``.
 
-    ``nearest`` (m,) is the row of that folder with a flagged pair to it, -1 where there is none. The confidence is the
+    ``nearest`` (m,) is the row of the other folder with a flagged pair to each, -1 where there is none. The confidence is the
     probability that the face belongs to the other folder, or that it belongs to none, whichever says more (`_stories`).
     ``own_best`` and ``spread`` say how the rest of the folder scores. ``sharpness`` (n,) of all faces: a blurred one looks like nobody.
     """
+    parts, peeled, who = study.parts, study.peeled, study.who
+    rows, other = suspects.rows, suspects.other
     folder = parts.folder_of[rows]
     own_score = peeled.own_mean[rows].astype(np.float64)
     own = who.sameness(own_score, who.cohesion[folder], who.cohesion[folder])
     there = np.maximum(other, 0)
     score = np.where(other >= 0, mean_scores(who, vectors, rows, there), np.nan)
     like = np.where(other >= 0, who.sameness(score, who.cohesion[there], who.cohesion[there]), -1.0)
-    rivals = _rivals(vectors, parts, who, peeled, rows)
+    rivals = _rivals(vectors, study, rows)
     sharp = np.full(len(rows), np.nan) if sharpness is None else sharpness[rows]
-    elsewhere, stranger = _stories(odds, who, peeled, parts, rows, own_score, other, score, rivals, sharp)
+    elsewhere, stranger = _stories(study, suspects, own_score, score, rivals, sharp)
     named = (other >= 0) & (elsewhere >= stranger) & (like > np.nan_to_num(own, nan=-1.0))
     # A bad photo looks like a stranger. And of two faces that differ nobody can say which one is the stranger.
     most = np.where(who.faces[folder] >= 2, _MOST_OF_STRANGER, _MOST_OF_TWO)
     sure = np.where(named, elsewhere, np.minimum(elsewhere + stranger, most))
-    kept = np.flatnonzero(sure >= _FROM)
+    kept = np.flatnonzero(sure >= np.where(named, _NAMED_FROM, _FROM))
     best = np.full(len(rows), np.nan)
     with_pair = np.flatnonzero(nearest >= 0)
     best[with_pair] = pair_scores(vectors, rows[with_pair], nearest[with_pair])
     usual, spread = core_scores(parts, peeled)
     target = np.where(named, there, -1)[kept]
     has_example = named[kept] & (nearest[kept] >= 0)
-    members = (
+    members = Members.of(
         np.r_[np.arange(len(kept)), np.flatnonzero(has_example)],
         np.r_[rows[kept], nearest[kept][has_example]],
         np.r_[np.full(len(kept), Role.WRONG), np.full(int(has_example.sum()), Role.EXAMPLE)],
@@ -133,20 +160,16 @@ def find_strays(
         spread=spread[folder[kept]],
         sameness=like[kept],
         margin=like[kept] - np.nan_to_num(own[kept]),
-        runner_up=np.where(target >= 0, like[kept] - runner_up[kept], np.nan),
+        runner_up=np.where(target >= 0, like[kept] - suspects.runner_up[kept], np.nan),
     )
 
 
 def _stories(
-    odds: TwoGroups,
-    who: Persons,
-    peeled: Peeled,
-    parts: Folders,
-    rows: Int64Array,
+    study: FolderStudy,
+    suspects: Suspects,
     own: Float64Array,
-    other: Int64Array,
     score: Float64Array,
-    rivals: tuple[Int64Array, Int64Array, Float64Array],
+    rivals: _Rivals,
     sharpness: Float64Array,
 ) -> tuple[Float64Array, Float64Array]:
     """The probabilities (m,) that a face belongs to its ``other`` folder, and that it is nobody's here or nobody knows whose.
@@ -155,20 +178,22 @@ def _stories(
     of the ``rivals``, stand against those about this one. And a face that is like one of several different faces of the ``other`` folder
     belongs there only if that one does.
 
-    A face that belongs elsewhere may belong to any of the other folders,
-    so each of them has its part of the share: that is what pays for having looked at all of them.
+    A face that belongs elsewhere may belong to any of the other folders, so each of them has its part of the share: that is what pays for
+    having looked at all of them. ``own`` and ``score`` (m,) are the mean scores to the own and the other core.
     """
+    parts, peeled, who, odds = study.parts, study.peeled, study.who, study.odds
+    rows, other = suspects.rows, suspects.other
     folder, there = parts.folder_of[rows], np.maximum(other, 0)
     at_home = peeled.group[rows] == 0
     rest = np.maximum(who.faces[folder] - at_home, 0)
     to_other, to_nobody = odds.of_strays(who, folder, np.nan_to_num(own), rest, other, np.nan_to_num(score))
     to_other = np.where(np.isnan(own), 0.0, to_other) / max(odds.folders - 1, 1)
     to_nobody = np.where(np.isnan(own), 0.0, discounted(to_nobody, sharpness))
-    at, place, like = rivals
-    theirs = odds.against_chance(who, np.nan_to_num(like), place)
+    at = rivals.at
+    theirs = odds.against_chance(who, np.nan_to_num(rivals.score), rivals.folder)
     rival_other, rival_nobody = np.zeros(len(rows)), np.zeros(len(rows))
     rival_nobody[at] = to_nobody[at]
-    rival_other[at] = np.where(place >= 0, theirs, 0.0) * to_nobody[at] / max(odds.folders - 1, 1)
+    rival_other[at] = np.where(rivals.folder >= 0, theirs, 0.0) * to_nobody[at] / max(odds.folders - 1, 1)
     # Of several different faces each is as likely as the others the one that the folder is of.
     right = 1.0 / np.where(who.faces[there] == 1, np.maximum(parts.sizes[there], 1), 1)
     rival_other[at] += (to_other * (1 - right))[at]
@@ -198,19 +223,16 @@ def _shares(
     return np.minimum(elsewhere, SUREST), np.minimum(stranger, SUREST)
 
 
-def _rivals(
-    vectors: Float32Array, parts: Folders, who: Persons, peeled: Peeled, rows: Int64Array
-) -> tuple[Int64Array, Int64Array, Float64Array]:
-    """Which of ``rows`` (m,) have one other face alone to be measured against, and of that face the foreign folder that it is likest to
-    (-1: none) with its mean score to that."""
-    core = peeled.group == 0
-    folder = parts.folder_of[rows]
+def _rivals(vectors: Float32Array, study: FolderStudy, rows: Int64Array) -> _Rivals:
+    """Those of the suspects ``rows`` (m,)."""
+    who, core = study.who, study.peeled.group == 0
+    folder = study.parts.folder_of[rows]
     at = np.flatnonzero(who.faces[folder] - core[rows] == 1)
     home = folder[at]
     # The centre of a core is the mean of its faces, and a face in it has its own part in that.
     centre = who.centres[home] * who.faces[home][:, None] - np.where(core[rows[at]][:, None], vectors[rows[at]], 0.0)
-    place, like, _, _ = best_other(who, np.asarray(centre, np.float32), None, home)
-    return at, place, like
+    nearest = best_other(who, np.asarray(centre, np.float32), None, home)
+    return _Rivals(at, nearest.folder, nearest.score)
 
 
 def core_scores(parts: Folders, peeled: Peeled) -> tuple[Float64Array, Float64Array]:

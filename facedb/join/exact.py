@@ -8,9 +8,9 @@ import numpy as np
 
 from facedb.core.records import Float64Array, Int64Array
 from facedb.join.blocks import Block
-from facedb.join.engine import EngineInfo
 from facedb.join.error_bounds import score_error
 from facedb.join.gallery import Gallery
+from facedb.join.searcher import EngineInfo
 from facedb.join.sieve import Hits, Sieve
 from facedb.join.tiles import Tile, cut_tiles, work_off
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from facedb.core.records import Float64Array, Int64Array
 from facedb.join.blocks import Block
-from facedb.join.engine import EngineInfo
 from facedb.join.error_bounds import FLOAT32_ROUNDOFF, score_error
 from facedb.join.gallery import Gallery
+from facedb.join.searcher import EngineInfo
 from facedb.join.sieve import Hits, Sieve
 from facedb.join.tiles import cut_tiles
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,10 +16,8 @@ from facedb.core.errors import EngineError
 from facedb.join.blocks import plan_blocks
 from facedb.join.gallery import Gallery
 from facedb.join.score import pair_scores
+from facedb.join.searcher import Searcher
 from facedb.join.sieve import Hits, Sieve
-
-if TYPE_CHECKING:
-    from facedb.join.engine import Searcher
 
 ROWS = 520
 _PLANTED = 24

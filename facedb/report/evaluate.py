@@ -21,8 +21,9 @@ from facedb.findings.find import Evidence, find
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.folder_study import study_folders
 from facedb.findings.pictures.same_photo import Pictures
-from facedb.join.engine import AUTO, EngineInfo, choose_engine
+from facedb.join.engine import AUTO, choose_engine
 from facedb.join.loop import join, plan_blocks
+from facedb.join.searcher import EngineInfo
 from facedb.report import known_mistakes, truth
 from facedb.report.evaluation import Evaluation
 from facedb.report.kept_evaluation import Trial, keep

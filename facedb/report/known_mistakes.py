@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facedb.core.finding import LIKELY, Kind, Role
+from facedb.core.finding import LIKELY, Kind
 from facedb.db.connection import Connection
 from facedb.findings.evaluation.planting import Item, Planted
 from facedb.findings.finding_table import FindingTable
@@ -51,8 +51,7 @@ def judged(conn: Connection, scan_id: int) -> Standing:
 
 def _named(found: FindingTable, k: int) -> Iterator[Item]:
     """What one finding names, as mistakes."""
-    mine = (found.member_finding == k) & (found.member_role != Role.EXAMPLE)
-    rows = tuple(found.member_row[mine].tolist())
+    rows = tuple(found.members.rows_of(k).tolist())
     a, kind = int(found.identity_a[k]), found.kind[k]
     b = int(found.identity_b[k]) if found.identity_b[k] >= 0 else a
     if kind == Kind.MERGE or (kind == Kind.STRAY and found.size_a[k] == 1 and a != b):

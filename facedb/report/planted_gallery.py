@@ -26,12 +26,12 @@ from facedb.findings.pictures.same_photo import Pictures
 from facedb.join.gallery import Gallery
 from facedb.report.evaluation_rows import MissRow
 from facedb.report.pictures.altered import AlteredPictures
-from facedb.scan import pair_rows
 from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.faces.gallery_faces import GalleryFaces
 from facedb.scan.faces.pictures import pictures_of
 from facedb.scan.findings import finding_rows
 from facedb.scan.scan_rows import ScanRow
+from facedb.scan.tiles import ledger_rows
 
 _AMOUNT = re.compile(r"^(\d+(?:\.\d+)?)(%?)$")
 
@@ -159,7 +159,7 @@ def _load(
     db: Database, conn: Connection, scan: ScanRow, model: ModelRow, cache_dir: Path | None, reporter: Reporter
 ) -> tuple[GalleryFaces, Float32Array]:
     """The faces that a scan compared, under the labels it had, and their vectors; raises InputError when some are gone."""
-    wanted, labels = pair_rows.members(pair_rows.ledger(conn, scan.id))
+    wanted, labels = ledger_rows.members(ledger_rows.read_blocks(conn, scan.id))
     with GallerySnapshot(db.open, model, cache_dir) as snapshot:
         faces = snapshot.faces()
         rows = rows_of(wanted, faces.embedding_ids)

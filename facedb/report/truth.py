@@ -18,7 +18,7 @@ from facedb.core.errors import InputError
 from facedb.core.finding import Kind, Role
 from facedb.db.connection import Connection
 from facedb.findings.evaluation.planting import Item
-from facedb.findings.finding_table import FindingTable, table
+from facedb.findings.finding_table import FindingTable, Members, table
 from facedb.report.evaluation_rows import MissRow
 from facedb.scan.findings import finding_rows
 from facedb.sources.tables.csv_table import TextTable
@@ -110,7 +110,7 @@ def findings(conn: Connection, scan_id: int) -> FindingTable:
     found = table(
         Kind.MERGE,
         np.array([row[2] for row in rows], np.float64),
-        (of_finding, images, role),
+        Members.of(of_finding, images, role),
         identity_a=columns[0],
         identity_b=columns[1],
         faces_a=columns[2],

@@ -28,7 +28,7 @@ from facedb.scan.findings.make import make
 from facedb.scan.pair_rows import PairRows
 from facedb.scan.scores import histograms
 from facedb.scan.scores.histograms import Distributions
-from facedb.scan.tiles import link_parts
+from facedb.scan.tiles import ledger_rows, link_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +109,16 @@ def _write_labelled(
     seen = _seen(conn, scan_id, compared, folders, names=names)
     pictures = pictures_of(conn, np.r_[faces.image_ids, outside.faces.image_ids, bare.image_ids])
     unlabelled = None if strangers is None else find_outside(strangers, folders, pictures)
-    pair_rows.write_outsiders(conn, scan_id, outside.faces.embedding_ids, outside.faces.face_ids)
+    ledger_rows.write_outsiders(conn, scan_id, outside.faces.embedding_ids, outside.faces.face_ids)
     evidence = Evidence(_hashes(compared), seen, pictures, photo_facts(faces, compared.choice), unlabelled)
     evidence = replace(evidence, faceless=bare.beside(faces, outside.faces))
     face_ids = np.r_[faces.face_ids, outside.faces.face_ids]
     note = either(compared.choice.note, outside.note(conn))
     found = compute_findings(conn, scan_id, gallery, folders, flagged, evidence, face_ids, note)
     if best is None:
-        explained = found.told.explained(flagged)
+        explained = found.explanation.of(flagged)
     else:
-        mated = found.told.mated(best.rows_a, best.rows_b)
+        mated = found.explanation.mated(best.rows_a, best.rows_b)
         explained = link_parts.explained(conn, scan_id, parts, links, mated)
         link_parts.drop(conn, scan_id)
     scores = beside.scores()

@@ -13,22 +13,24 @@ from facedb.core.defaults import CONNECTIONS, MAX_PAIRS, THRESHOLD
 from facedb.core.errors import NotFoundError, UsageError
 from facedb.core.machine import memory
 from facedb.core.progress import Reporter, Silent
-from facedb.core.records import Int32Array, Int64Array
+from facedb.core.records import Float32Array, Int32Array, Int64Array
 from facedb.dataset.model_rows import ModelRow
 from facedb.db.connection import Connection, Database
 from facedb.db.locks import wait_briefly
 from facedb.findings.duplicates import NEAR
 from facedb.scan import memory_need
 from facedb.scan.faces import face_choice, gallery
+from facedb.scan.faces.compared import Compared
 from facedb.scan.faces.face_choice import FaceChoice
 from facedb.scan.faces.faceless import FacelessPhotos, faceless_photos
 from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.faces.gallery_faces import GalleryFaces
 from facedb.scan.faces.outside import OutsideFaces
+from facedb.scan.scan_rows import Parameters, ScanRow
 from facedb.scan.scores import thresholds
 from facedb.scan.scores.thresholds import ThresholdRule
 from facedb.scan.tiles import ledger
-from facedb.scan.tiles.ledger import Plan
+from facedb.scan.tiles.ledger import Plan, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class ScanOptions:
 
     ``threshold`` is a score, the rule that chooses one from the gallery, or None: the usual one. ``unlabelled``: compare the faces that
     have no label, each with every other, and tell duplicates; False: those that have one, and nothing of the others; None: the former
-    where nothing is labelled, else those that have one, and the others are told who they may be.
+    where nothing is labelled, else those that have one, and of the others it is reported who they may be.
     ``workers`` processes share the search, this one among them, each with ``threads`` threads (default: the cores that each gets).
     ``ray``: workers on the Ray cluster at this address do the search (empty: the one of RAY_ADDRESS, else one on this machine).
     ``chunks``: a folder of a disk or an object store through which the vectors go to workers, instead of out of the tables.
@@ -121,6 +123,14 @@ def _own_labels(embedding_ids: Int64Array) -> Int32Array:
 
 
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a scan searches: the ``plan`` of what is left to do, and what is ``compared``, with the vectors."""
+
+    plan: Plan
+    compared: Compared
+
+
+@dataclass(frozen=True, slots=True)
 class Loading:
     """What a scan reads before it searches; each method is a unit of work, with a snapshot of its own."""
 
@@ -152,51 +162,54 @@ class Loading:
             faces = self._one_a_photo(conn, snapshot, snapshot.faces(), Silent()).faces
             return thresholds.choose(conn, self.model.id, self.scope, rule, faces, snapshot, self.reporter)
 
-    def plan(self, threshold: float, conn: Connection) -> tuple[Plan, FaceChoice, OutsideFaces, FacelessPhotos]:
-        """What is to be done, with which face of each photo, and the vectors for it, those of the faces outside of folders last; none
-        where a finished scan is the answer. And the photos of the same datasets that gave no face."""
-        options = self.options
+    def parameters(self, threshold: float) -> Parameters:
+        """What a scan at ``threshold`` answers."""
+        return Parameters(self.model.id, self.scope, threshold)
+
+    def load(self, threshold: float, conn: Connection) -> Loaded | ScanRow:
+        """What is to be searched; the finished scan where one is the answer already. Raises NotFoundError where no face is left."""
         wait_briefly(conn, gallery.LOCK_SECONDS)
-        with GallerySnapshot(self.db.open, self.model, options.cache_dir) as snapshot:
+        with GallerySnapshot(self.db.open, self.model, self.options.cache_dir) as snapshot:
             there = snapshot.faces()
             choice = self._one_a_photo(conn, snapshot, there, self.reporter)
             faces = choice.faces
-            if not len(faces) and (options.datasets or options.model or self.chosen.unlabelled):
-                raise NotFoundError(
-                    f"No {'unlabelled' if self.chosen.unlabelled else 'labelled'} face of {self.model.name} would be compared: "
-                    "embed first, or loosen --datasets, --min-face, --min-quality."
-                )
+            self._expect_some(faces)
             outside = self._outside(there, faces)
             faceless = self._faceless(conn, faces)
             self._say_who_is_compared(there, len(faces), len(outside))
             plan = ledger.plan(
                 conn,
-                self.model.id,
-                self.scope,
-                faces,
-                threshold,
-                full=options.full,
-                block_rows=self.block_rows,
-                outside=outside.embedding_ids,
-                faceless=faceless.digest,
-                may_build=not options.links_only,
+                Wanted(self.parameters(threshold), faces, self.block_rows, outside.embedding_ids, faceless.digest),
+                full=self.options.full,
+                may_build=not self.options.links_only,
                 reporter=self.reporter,
             )
             conn.commit()
-            vectors = np.empty((0, self.model.dim), np.float32)
-            if plan.finished is not None:
-                return plan, choice, OutsideFaces(outside.take(np.empty(0, np.int64)), vectors), faceless
-            inside = choice.vectors_of(plan.faces.embedding_ids)
-            folder = self._folder(plan.faces, len(outside), held=inside is not None)
-            wanted = outside.embedding_ids
-            if inside is None:
-                wanted = np.r_[plan.faces.embedding_ids, wanted]
-            if len(wanted):
-                vectors = snapshot.vectors(
-                    wanted, connections=options.connections, reporter=self.reporter, folder=folder
-                )
-            vectors = vectors if inside is None else np.concatenate([inside, vectors])
-            return plan, choice, OutsideFaces(outside, vectors), faceless
+            if isinstance(plan, ScanRow):
+                return plan
+            vectors = self._vectors(snapshot, plan.faces, choice, outside)
+        return Loaded(plan, Compared.of(plan.faces, choice, OutsideFaces(outside, vectors), faceless, threshold))
+
+    def _expect_some(self, faces: GalleryFaces) -> None:
+        if not len(faces) and (self.options.datasets or self.options.model or self.chosen.unlabelled):
+            raise NotFoundError(
+                f"No {'unlabelled' if self.chosen.unlabelled else 'labelled'} face of {self.model.name} would be compared: "
+                "embed first, or loosen --datasets, --min-face, --min-quality."
+            )
+
+    def _vectors(
+        self, snapshot: GallerySnapshot, inside: GalleryFaces, choice: FaceChoice, outside: GalleryFaces
+    ) -> Float32Array:
+        """The vectors float32 (n + u, d) of the n faces ``inside`` folders, which the ``choice`` may hold, then of the u ``outside``."""
+        held = choice.vectors_of(inside.embedding_ids)
+        folder = self._folder(inside, len(outside), held=held is not None)
+        wanted = outside.embedding_ids if held is not None else np.r_[inside.embedding_ids, outside.embedding_ids]
+        vectors = np.empty((0, self.model.dim), np.float32)
+        if len(wanted):
+            vectors = snapshot.vectors(
+                wanted, connections=self.options.connections, reporter=self.reporter, folder=folder
+            )
+        return vectors if held is None else np.concatenate([held, vectors])
 
     def _folder(self, inside: GalleryFaces, outside: int, *, held: bool) -> Path | None:
         """Where the vectors of the faces ``inside`` folders and so many ``outside`` are to lie, None: in memory, which must have room for

@@ -26,26 +26,26 @@ from facedb.db.locks import wait_briefly
 from facedb.db.reconnecting import Work
 from facedb.findings.folder_study import FolderStudy, study_folders
 from facedb.findings.outside.photos import Outside
-from facedb.join.engine import ENGINE_NAMES, GPU_ENGINES, EngineInfo, choose_engine
+from facedb.join.engine import ENGINE_NAMES, GPU_ENGINES, choose_engine
 from facedb.join.gallery import Gallery
 from facedb.join.loop import Join
+from facedb.join.searcher import EngineInfo
 from facedb.scan import memory_need, pair_rows, scan_rows
 from facedb.scan.carried import carried_pairs, stored_pairs
 from facedb.scan.conclusion import Beside, conclude
-from facedb.scan.faces.compared import Compared
 from facedb.scan.faces.gallery import LOCK_SECONDS
-from facedb.scan.loading import FaceFilter, Loading, ScanOptions
+from facedb.scan.loading import FaceFilter, Loaded, Loading, ScanOptions
 from facedb.scan.pair_limit import expect_few_enough, expect_room
 from facedb.scan.pair_rows import PairRows
 from facedb.scan.pair_store import PairStore
 from facedb.scan.retention import let_old_ones_go
-from facedb.scan.scan_rows import ScanRow
+from facedb.scan.scan_rows import Parameters, ScanRow
 from facedb.scan.scores import histograms
 from facedb.scan.scores.histograms import Distributions
 from facedb.scan.tiles import chunks
 from facedb.scan.tiles import ledger as scan_ledger
 from facedb.scan.tiles.leader import Leader, open_join
-from facedb.scan.tiles.ledger import Ledger, Plan
+from facedb.scan.tiles.ledger import Ledger
 from facedb.scan.which_scan import find_scope
 
 __all__ = ["ScanOptions", "ScanSummary", "scan"]
@@ -81,16 +81,15 @@ def scan(db: Database, options: ScanOptions, *, reporter: Reporter, pause: scan_
     with closing(Work(db, say=reporter.say)) as work, translated(db.dsn):
         loading = _loading(db, work, options, engine, reporter)
         threshold = work.unit(loading.threshold)
-        work.keep(partial(_lock, loading, threshold))
+        work.keep(partial(_lock, loading.parameters(threshold)))
         while True:
-            plan, choice, outside, faceless = work.unit(partial(loading.plan, threshold))
-            if plan.finished is not None:
-                return ScanSummary(plan.finished, None, reused=True, resumed=False, tiles_done=0, tiles_found=0)
+            loaded = work.unit(partial(loading.load, threshold))
+            if isinstance(loaded, ScanRow):
+                return ScanSummary(loaded, None, reused=True, resumed=False, tiles_done=0, tiles_found=0)
             with PairStore(options.cache_dir) as flagged:
-                compared = Compared.of(plan.faces, choice, outside, faceless, threshold)
-                summary = _Run(work, loading, plan, compared, engine, flagged).work(pause)
+                summary = _Run(work, loading, loaded, engine, flagged).work(pause)
             # A resumed scan has the gallery of its beginning; what came since is searched on top of it.
-            if not plan.outdated:
+            if not loaded.plan.outdated:
                 work.outlive(lambda: let_old_ones_go(db, options.keep_scans, reporter))
                 return summary
             reporter.say("The gallery changed since that scan was begun; scanning what is new.")
@@ -122,8 +121,8 @@ def _loading(db: Database, work: Work, options: ScanOptions, engine: EngineInfo,
     return Loading(db, meant.model, chosen, scope, options, rows, reporter)
 
 
-def _lock(loading: Loading, threshold: float, conn: Connection) -> None:
-    claimed = scan_rows.lock_scan(conn, loading.model.id, loading.scope, threshold)
+def _lock(parameters: Parameters, conn: Connection) -> None:
+    claimed = scan_rows.lock_scan(conn, parameters)
     if not claimed:
         raise ConflictError(
             f"Another facedb{claimed.holder} is working on a scan with the same parameters; wait for it, then run this again."
@@ -158,11 +157,9 @@ def _in_the_end(event: Event) -> Iterator[None]:
 class _Run:
     """The work on one scan: begin or take it over, search the tiles that are left, conclude."""
 
-    def __init__(
-        self, work: Work, loading: Loading, plan: Plan, compared: Compared, engine: EngineInfo, flagged: PairStore
-    ) -> None:
-        self._work, self._loading, self._plan, self._compared, self._engine = work, loading, plan, compared, engine
-        self._flagged = flagged
+    def __init__(self, work: Work, loading: Loading, loaded: Loaded, engine: EngineInfo, flagged: PairStore) -> None:
+        self._work, self._loading, self._engine, self._flagged = work, loading, engine, flagged
+        self._plan, self._compared = loaded.plan, loaded.compared
         self._options, self._reporter = loading.options, loading.reporter
 
     def work(self, pause: scan_ledger.Pause) -> ScanSummary:
@@ -266,7 +263,7 @@ class _Run:
         if plan.scan_id is not None:
             scan_rows.set_engine(conn, plan.scan_id, self._engine.name)
             return Ledger(plan.scan_id, plan.borders)
-        ledger = scan_ledger.begin(conn, loading.model.id, loading.scope, plan, compared.threshold, self._engine.name)
+        ledger = scan_ledger.begin(conn, loading.parameters(compared.threshold), plan, self._engine.name)
         face_ids = compared.faces.face_ids
         for part in self._flagged:
             carried = PairRows.between(face_ids[part.rows_a], face_ids[part.rows_b], part.scores)

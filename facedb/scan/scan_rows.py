@@ -29,6 +29,20 @@ def with_identities(query: Query) -> sql.Composed:
 
 
 @dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a scan answers, so that two with the same parameters have the same rows: the contract ``model_id``, the ``scope`` as
+    `FaceFilter.stored` gives it, and the ``threshold``."""
+
+    model_id: int
+    scope: Mapping[str, Any]
+    threshold: float
+
+    def stored(self) -> dict[str, Any]:
+        """As the parameters of a query."""
+        return {"model_id": self.model_id, "scope": Jsonb(dict(self.scope)), "threshold": self.threshold}
+
+
+@dataclass(frozen=True, slots=True)
 class ScanRow:
     """A row of facedb.scan; ``made_by`` is the make of its findings (see `facedb.scan.findings.make`), ``faceless`` what the photos
     without a face hash to that they were made with (see `facedb.scan.faces.faceless`)."""
@@ -77,30 +91,26 @@ def latest_scan(conn: Connection, datasets: Sequence[int] | None = None, model_i
     return None if row is None else scan_by_id(conn, int(row[0]))
 
 
-def running_scans(
-    conn: Connection, model_id: int, scope: Mapping[str, Any], threshold: float, *, full: bool
-) -> list[int]:
+def running_scans(conn: Connection, wanted: Parameters, *, full: bool) -> list[int]:
     """Scans of the same parameters that were begun and not finished, newest first; ``full``: only those without a base."""
-    parameters = {"model_id": model_id, "scope": Jsonb(dict(scope)), "threshold": threshold, "full": full}
-    return [row[0] for row in conn.execute(SQL["running_scans"], parameters)]
+    return [row[0] for row in conn.execute(SQL["running_scans"], wanted.stored() | {"full": full})]
 
 
-def base_scans(conn: Connection, model_id: int, scope: Mapping[str, Any], threshold: float) -> list[int]:
-    """Finished scans that a new one at ``threshold`` may build on, newest first."""
-    parameters = {"model_id": model_id, "scope": Jsonb(dict(scope)), "threshold": threshold}
-    return [row[0] for row in conn.execute(SQL["base_scans"], parameters)]
+def base_scans(conn: Connection, wanted: Parameters) -> list[int]:
+    """Finished scans of this gallery, at this or a lower threshold, that a new one may build on, newest first."""
+    return [row[0] for row in conn.execute(SQL["base_scans"], wanted.stored())]
 
 
-def lowest_scanned(conn: Connection, model_id: int, scope: Mapping[str, Any]) -> float | None:
+def lowest_scanned(conn: Connection, wanted: Parameters) -> float | None:
     """The lowest threshold of a finished scan of this gallery, or None."""
-    parameters = {"model_id": model_id, "scope": Jsonb(dict(scope))}
-    row = conn.execute(SQL["lowest_scanned"], parameters).fetchone()
+    row = conn.execute(SQL["lowest_scanned"], wanted.stored()).fetchone()
     return None if row is None or row[0] is None else float(row[0])
 
 
-def lock_scan(conn: Connection, model_id: int, scope: Mapping[str, Any], threshold: float) -> Claim:
+def lock_scan(conn: Connection, wanted: Parameters) -> Claim:
     """Claim scans of these parameters for this session; False when another process is working on one."""
-    return claim(conn, "scan", model_id, json.dumps(scope, sort_keys=True), repr(float(threshold)))
+    scope = json.dumps(wanted.scope, sort_keys=True)
+    return claim(conn, "scan", wanted.model_id, scope, repr(float(wanted.threshold)))
 
 
 def set_engine(conn: Connection, scan_id: int, engine: str) -> None:

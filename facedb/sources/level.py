@@ -23,9 +23,8 @@ _MOSTLY: Final = 0.8
 _SHARED: Final = 0.5
 _SIBLINGS: Final = 2
 _LOOSE: Final = 2
-_SPLIT_NAMES: Final = (
-    "train training trn test testing tst val valid validation dev eval evaluation query gallery probe holdout"
-)
+_SPLIT_NAMES: Final = "train training trn test testing tst val valid validation dev eval evaluation query gallery probe holdout split fold"
+_WORDS: Final = re.compile(r"[^\W\d_]+")
 _DATE: Final = re.compile(r"(?:19|20)\d\d(?:[-_. ]?\d\d)*(?:\D.*)?\Z")
 
 
@@ -59,13 +58,18 @@ def wrong_level(root: Path) -> str | None:
         return None
     if len(tops) == 1:
         return _box(root, tops[0])
-    if all(top.name.casefold() in _SPLIT_NAMES.split() and top.folders for top in tops):
+    if all(_is_split(top.name) and top.folders for top in tops):
         return (
             f"{_both(tops)} in {_shown(root)} hold a folder for each person, so the people are not its own folders: take them together "
             f"with {_check(root)} --identity-from parent, or check {_shown(root / tops[0].name)} alone (if each of the folders is one "
             "person, add --identity-from top)."
         )
     return _datasets(root, tops)
+
+
+def _is_split(name: str) -> bool:
+    """Whether a folder is called like a part of a dataset: ``train``, ``test_set``, ``lfw-val``, ``split2``."""
+    return not set(_SPLIT_NAMES.split()).isdisjoint(_WORDS.findall(name.casefold()))
 
 
 def _box(root: Path, top: Top) -> str | None:

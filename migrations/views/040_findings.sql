@@ -169,8 +169,8 @@ left join facedb.lesson r on r.scan_id = f.scan_id and r.class = f.class and t.s
 -- is that of one person.
 cross join lateral (
     select case when a.agrees is null then facedb.taught(f.confidence, r.base, r.slope)
-                when a.agrees = (f.class <> 'look-alike') then 0.9999::real
-                else 0.0001::real end as confidence
+                -- (As near to 1 or 0 as a confidence goes.)
+                else facedb.taught((a.agrees = (f.class <> 'look-alike'))::integer, 0, 1) end as confidence
 ) p;
 comment on view bi.findings is 'Findings of every finished scan with current names and paths, ranked across classes.';
 comment on column bi.findings.rank is '1 is what to look at first.';

@@ -124,7 +124,7 @@ def main() -> None:
             for word, sure, holds, k in judged(pool, album, found):
                 tally.add(size, word, sure, holds=holds)
                 if options.wrong and sure >= CERTAIN and not holds:
-                    rows = found.member_row[found.member_finding == k]
+                    rows = found.members.row[found.members.finding == k]
                     files = ", ".join(pool.files[album.rows[rows]].tolist())
                     sys.stdout.write(f"wrong: {size}, seed {seed}, {shape}, {word} {sure:.4f}: {files}\n")
     tally.show()

@@ -19,11 +19,12 @@ import numpy as np
 
 from facedb.bench.synthetic import identity_sizes, synthetic_gallery
 from facedb.join.blocks import plan_blocks
-from facedb.join.engine import Searcher, self_test
+from facedb.join.engine import self_test
 from facedb.join.gallery import Gallery
 from facedb.join.gpu import cuda, faiss_gpu
 from facedb.join.gpu.faiss_devices import FaissRoute
 from facedb.join.gpu.half_precision_device import HalfPrecisionDevice
+from facedb.join.searcher import Searcher
 from facedb.join.sieve import Hits, Sieve
 
 ROUTES = [

@@ -24,13 +24,14 @@ from facedb.bench.database import fill, scratch
 from facedb.core.settings import load_settings
 from facedb.db.connection import Database, connect
 from facedb.db.reconnecting import Work
-from facedb.scan import pair_rows
-from facedb.scan.pair_rows import Labels, LedgerBlock, PairRows
-from facedb.scan.tiles import tile_rows
+from facedb.scan.pair_rows import PairRows
+from facedb.scan.scan_rows import Parameters
+from facedb.scan.tiles import ledger_rows, tile_rows
 from facedb.scan.tiles.claims import Claims, Found
 from facedb.scan.tiles.ledger import cut
+from facedb.scan.tiles.ledger_rows import Labels, LedgerBlock
 
-NOTHING = Found(PairRows.join([]), 0, 1, 0.0)
+NOTHING = Found(PairRows(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)), 0, 1, 0.0)
 _TENTHS = 10
 _TIMED = (0, 5, 9)
 
@@ -87,15 +88,8 @@ def begin(db: Database, blocks: int) -> int:
             LedgerBlock(k, False, ids[k : k + 1], ids[k : k + 1].astype(np.int32), ids[k : k + 1])
             for k in range(blocks)
         ]
-        scan_id = pair_rows.begin_scan(
-            conn,
-            model_id=model.id,
-            base_scan_id=None,
-            threshold=0.5,
-            scope={},
-            engine="none",
-            labels=Labels.of(np.empty(0, np.int32), np.empty(0, np.int32)),
-            blocks=rows,
+        scan_id = ledger_rows.begin_scan(
+            conn, Parameters(model.id, {}, 0.5), "none", Labels.of(np.empty(0, np.int32), np.empty(0, np.int32)), rows
         )
         tile_rows.add_tiles(conn, scan_id, cut(list(range(blocks + 1)), 0, 1))
         conn.commit()

@@ -230,6 +230,23 @@ def test_many_cases_are_decided_together_all_or_none_and_undone_together(enter: 
     assert [row[6] for row in standing(demo_database)] == ["ben"]
 
 
+def test_two_findings_about_one_photo_are_answered_in_one_stroke_and_undone_with_it(
+    ann: Reviewer, demo_database: Database
+) -> None:
+    stray = first(ann, "stray")
+    photo = double(demo_database, stray)
+    with demo_database.connection() as conn:
+        conn.execute("update facedb.finding set class = 'photo', identity_b = null where rank = %s", (photo,))
+    whose = case(ann, stray)["b"]["name"]
+    for order in ([stray, photo], [photo, stray]):
+        cases = [{"scan_id": 1, "rank": rank, "seen": case(ann, rank)["seen"]} for rank in order]
+        told = ann.send("POST", "/api/decisions", {"answer": "wrong-identity", "cases": cases})
+        assert [(one["rank"], one["seen"]) for one in told] == [(rank, case(ann, rank)["seen"]) for rank in order]  # type: ignore[attr-defined]
+        assert [(row[1], row[5]) for row in standing(demo_database)] == [("wrong-identity", whose)]
+        ann.send("POST", "/api/undo")
+        assert standing(demo_database) == []
+
+
 def test_selected_images_are_answered_for_themselves(ann: Reviewer, demo_database: Database) -> None:
     rank = first(ann, "merge")
     found = case(ann, rank)

@@ -90,7 +90,7 @@ def check(
 
 def print_verdict(db: Database, summary: CheckSummary) -> None:
     """Print the verdict of a check on stdout: what went in, what came out, the first findings, where everything is."""
-    from facedb.cli.finding_list import listed
+    from facedb.cli.finding_list import ALL_DECIDED, listed
     from facedb.scan.findings.ranked import Finding, FindingSelection, finding_counts, findings, findings_in_words
     from facedb.scan.scores.calibrate import scan_meaning
 
@@ -101,6 +101,7 @@ def print_verdict(db: Database, summary: CheckSummary) -> None:
     if embedded.pending:
         parts.append(f"{embedded.pending:,} pending")
     vanished = f" (and {taken.vanished:,} vanished)" if taken.vanished else ""
+    counts = finding_counts(db, scan.id)
     typer.echo("")
     for name, said in (
         ("dataset", display(taken.dataset)),
@@ -115,7 +116,7 @@ def print_verdict(db: Database, summary: CheckSummary) -> None:
             f"{counted(scan.pairs, 'pair')} in {counted(scan.links, 'link')} at a score of {scan.threshold:g} or more",
         ),
         ("threshold", scan_meaning(db, scan.id, scan.threshold, scan.faces)),
-        ("findings", findings_in_words(finding_counts(db, scan.id))),
+        ("findings", findings_in_words(counts)),
     ):
         sentence(f"{name:<{_NAMES}}{said}", _NAMES)
     with findings(db, FindingSelection(scan=scan.id, open=True, limit=_TOP)) as rows:
@@ -124,6 +125,8 @@ def print_verdict(db: Database, summary: CheckSummary) -> None:
         typer.echo("")
         for line in listed(first, shutil.get_terminal_size((120, 24)).columns):
             typer.echo(line)
+    elif counts:
+        typer.echo(f"\n{ALL_DECIDED}")
     typer.echo("")
     hints = (
         ["facedb findings"]

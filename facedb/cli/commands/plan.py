@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from facedb.review.files.carrying import Outcome
     from facedb.review.plans.plan import PlanView
 
-PlanArgument = Annotated[
-    int, typer.Argument(help="Number of the plan, as `facedb plan` prints it.", show_default=False)
-]
+_NUMBER = "Number of the plan, as `facedb plan` prints it; default: "
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it; without this it is only checked and shown.")]
 
 # Of a plan where the terminal is narrow.
@@ -100,7 +98,10 @@ def plans(
 
 def apply(
     ctx: typer.Context,
-    plan_id: PlanArgument,
+    plan_id: Annotated[
+        int | None,
+        typer.Argument(help=_NUMBER + "the one that was begun, or the newest if it is new.", show_default=False),
+    ] = None,
     yes: YesOption = False,
     labels_only: Annotated[
         bool, typer.Option("--labels-only", help="Change labels in the database and leave the files alone.")
@@ -110,9 +111,11 @@ def apply(
 ) -> None:
     """Carry a plan out. Nothing is overwritten or deleted; after a crash the same command goes on, `undo` takes it back."""
     from facedb.review.files import apply as applying
+    from facedb.review.plans.plan import plan_meant
 
     reporter = state_of(ctx).reporter
     with database(ctx) as db:
+        plan_id = plan_meant(db, undo=False) if plan_id is None else plan_id
         done = applying.apply(db, plan_id, yes=yes, labels_only=labels_only, reporter=reporter)
     command = f"apply {plan_id} --labels-only" if labels_only else f"apply {plan_id}"
     _show(done, output, raw, reporter, command, "done" if yes else "to do")
@@ -120,16 +123,18 @@ def apply(
 
 def undo(
     ctx: typer.Context,
-    plan_id: PlanArgument,
+    plan_id: Annotated[int | None, typer.Argument(help=_NUMBER + "the one applied last.", show_default=False)] = None,
     yes: YesOption = False,
     output: FormatOption = Format.TABLE,
     raw: RawOption = False,
 ) -> None:
     """Take back what a plan did, file by file, to the last byte."""
     from facedb.review.files import apply as applying
+    from facedb.review.plans.plan import plan_meant
 
     reporter = state_of(ctx).reporter
     with database(ctx) as db:
+        plan_id = plan_meant(db, undo=True) if plan_id is None else plan_id
         done = applying.undo(db, plan_id, yes=yes, reporter=reporter)
     _show(done, output, raw, reporter, f"undo {plan_id}", "undone" if yes else "to undo")
 

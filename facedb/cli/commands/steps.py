@@ -47,6 +47,22 @@ from facedb.core.row_schema import ad_hoc
 _FORMATS = ("auto", "folder", "list", "csv", "jsonl", "parquet", "npz", "npy", "rec", "tar")
 
 
+# What an ingest says of its inputs and of the dataset, in this order.
+_MET = (
+    "seen",
+    "new",
+    "changed",
+    "moved",
+    "unchanged",
+    "vanished",
+    "pruned",
+    "ready",
+    "rejected",
+    "ignored",
+    "identities",
+)
+
+
 def ingest(
     ctx: typer.Context,
     source: Annotated[Path, typer.Argument(help="Folder, list, table or container of faces.", show_default=False)],
@@ -121,44 +137,8 @@ def ingest(
             f"{are(done.prunable, 'image')} gone from the source; the rows, faces and embeddings are still there. "
             f"Drop them with: facedb ingest {display(source)} --prune --yes"
         )
-    emit(
-        ad_hoc(
-            {"dataset": str}
-            | dict.fromkeys(
-                (
-                    "seen",
-                    "new",
-                    "changed",
-                    "moved",
-                    "unchanged",
-                    "vanished",
-                    "pruned",
-                    "ready",
-                    "rejected",
-                    "ignored",
-                    "identities",
-                ),
-                int,
-            )
-        ),
-        [
-            (
-                done.dataset,
-                done.seen,
-                done.new,
-                done.changed,
-                done.moved,
-                done.unchanged,
-                done.vanished,
-                done.pruned,
-                done.ready,
-                done.rejected,
-                done.ignored,
-                done.identities,
-            )
-        ],
-        Format.TABLE,
-    )
+    row = (done.dataset, *(getattr(done, name) for name in _MET))
+    emit(ad_hoc({"dataset": str} | dict.fromkeys(_MET, int)), [row], Format.TABLE)
 
 
 def embed(

@@ -50,7 +50,7 @@ class _Bounded(logging.StreamHandler):  # type: ignore[type-arg]
 @contextmanager
 def run_log(home: Path, command: str, *, verbose: bool) -> Iterator[None]:
     """Log the run of a command to a file of its own; ``verbose``: with the name and time of every statement."""
-    handler = _opened(home / "logs", command)
+    handler = None if _of_somebody_else(home) else _opened(home / "logs", command)
     if handler is None:
         yield
         return
@@ -71,6 +71,11 @@ def run_log(home: Path, command: str, *, verbose: bool) -> Iterator[None]:
         LOGGER.setLevel(level)
         with suppress(OSError):
             handler.stream.close()
+
+
+def _of_somebody_else(home: Path) -> bool:
+    """Whether root would leave files in another user's directory, which that user could neither add to nor remove."""
+    return os.name == "posix" and os.geteuid() == 0 and home.is_dir() and home.stat().st_uid != 0
 
 
 def _opened(folder: Path, command: str) -> _Bounded | None:

@@ -19,6 +19,9 @@ _FLAT: Final = 4.0
 # What rounding to whole grey levels adds, in the file, in the warp and in the step to grey.
 _ROUNDING: Final = 0.25
 _LEAST_COVERED: Final = 0.05
+# Black that a JPEG has smudged, and how far the edge beside it is blended by an alignment.
+_BLACK: Final = 24
+_BLENDED: Final = 2
 _HASH_SIDE: Final = 32
 _HASH_BLOCK: Final = 8
 
@@ -29,7 +32,8 @@ def sharpness(crop: Image.Image, there: NDArray[np.bool_] | None = None) -> floa
     The grey crop at 112 x 112, where the eyes are about 35 pixels apart: 100 x the variance of what a mean of 3 x 3 pixels takes
     away, less what rounding adds, over that of what a mean of 15 x 15 takes away. A ratio of two energies of one place, so neither
     brightness nor contrast counts. ``there`` bool (h, w) says which pixels of the crop the photo covers; only places whose whole
-    square is covered count, so the black beyond the edge of a photo is no detail. NaN where fewer than a twentieth are left. Ratios
+    square is covered count, so the black beyond the edge of a photo is no detail, nor is black from the edge of the crop on, which an
+    earlier alignment left. NaN where fewer than a twentieth are left. Ratios
     of band energies as measures of focus:
     Subbarao and Tyan, "Selecting the optimal focus measure for autofocusing and depth-from-focus", IEEE TPAMI 20(8), 1998.
     """
@@ -38,10 +42,13 @@ def sharpness(crop: Image.Image, there: NDArray[np.bool_] | None = None) -> floa
         grey = grey.resize((_SHARPNESS_SIDE, _SHARPNESS_SIDE), Image.Resampling.BILINEAR)
     values = np.asarray(grey).astype(np.float64)
     inner = slice(_WIDE // 2, -(_WIDE // 2))
-    covered = np.ones((_SHARPNESS_SIDE - _WIDE + 1,) * 2, bool)
+    shown = ~_black_border(values)
+    if shown.mean() < _LEAST_COVERED:
+        # A face in the dark, not a border.
+        shown[:] = True
     if there is not None and not there.all():
-        shown = Image.fromarray(there).resize(grey.size, Image.Resampling.NEAREST)
-        covered = _means(np.asarray(shown).astype(np.float64), _WIDE) > 1 - 1e-9
+        shown &= np.asarray(Image.fromarray(there).resize(grey.size, Image.Resampling.NEAREST))
+    covered = _means(shown.astype(np.float64), _WIDE) > 1 - 1e-9
     if covered.mean() < _LEAST_COVERED:
         return math.nan
     middle = values[inner, inner]
@@ -50,6 +57,18 @@ def sharpness(crop: Image.Image, there: NDArray[np.bool_] | None = None) -> floa
     local = (middle - _means(values, _WIDE))[covered]
     contrast = float(np.mean(local**2))
     return 0.0 if contrast < _FLAT else 100.0 * max(float(np.mean(fine**2)) - _ROUNDING, 0.0) / contrast
+
+
+def _black_border(values: Float64Array) -> NDArray[np.bool_]:
+    """Which pixels (h, w) of grey ``values`` lie in a run of black that starts at an edge, or right beside one."""
+    found = np.zeros(values.shape, bool)
+    for turns in range(4):
+        run = np.logical_and.accumulate(np.rot90(values, turns) <= _BLACK, axis=1)
+        # Beside a run of no length nothing is blended.
+        for step in range(1, _BLENDED + 1):
+            run[:, step:] |= run[:, :-step] & run[:, :1]
+        found |= np.rot90(run, -turns)
+    return found
 
 
 def _means(values: Float64Array, side: int) -> Float64Array:

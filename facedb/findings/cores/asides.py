@@ -11,7 +11,7 @@ from facedb.core.lookup import run_lengths, run_numbers, run_starts
 from facedb.core.records import Float32Array, Float64Array, Int32Array, Int64Array
 from facedb.findings.cores.chance import Rules
 from facedb.findings.cores.folders import Folders
-from facedb.findings.cores.persons import Persons, best_other
+from facedb.findings.cores.persons import Nearest, Persons, best_other_of_sets
 from facedb.findings.odds.same_person import TwoGroups
 
 _THIRD = 3
@@ -22,8 +22,8 @@ class Asides:
     """Sets of faces beside a core, one entry per set: a lone face or a group that fits together.
 
     ``folder``; ``faces``, how many; ``own``, mean score inside (NaN for one face), ``cohesion``, the same pulled towards
-    the genuine end; ``between``, sameness to the own core; ``other``, the best foreign folder (-1: none), ``other_score``
-    and ``sameness`` to it, ``runner_up``, the sameness of the next one. ``rows`` in the order of ``at``, their set.
+    the genuine end; ``between``, sameness to the own core, and ``between_score``, the mean score to it; ``other``, the likest foreign
+    core. ``rows`` in the order of ``at``, their set.
     """
 
     folder: Int64Array
@@ -32,17 +32,14 @@ class Asides:
     cohesion: Float64Array
     between: Float64Array
     between_score: Float64Array
-    other: Int64Array
-    other_score: Float64Array
-    sameness: Float64Array
-    runner_up: Float64Array
+    other: Nearest
     rows: Int64Array
     at: Int64Array
 
     def is_second_person(self, rules: Rules, who: Persons) -> NDArray[np.bool_]:
         """Whether a set is the second half of a mixed folder and not strays: it has two faces or more, and is a third of the
         folder or looks like nobody else."""
-        at_home = (self.sameness >= rules.home) & (self.sameness > self.between)
+        at_home = (self.other.sameness >= rules.home) & (self.other.sameness > self.between)
         core = who.faces[self.folder]
         return np.asarray((self.faces >= 2) & (~at_home | (_THIRD * self.faces >= core + self.faces)))
 
@@ -65,16 +62,12 @@ def find_asides(vectors: Float32Array, parts: Folders, who: Persons, group: Int3
     np.divide(squares - faces, faces * (faces - 1.0), out=own, where=faces > 1)
     cohesion = who.shrunk(own, faces)
     alone = faces == 1
-    other, score, sameness, runner_up = (np.empty(len(faces), dtype) for dtype in (np.int64, *[np.float64] * 3))
-    for which, inside in ((np.flatnonzero(alone), None), (np.flatnonzero(~alone), cohesion)):
-        found = best_other(who, centres[which], None if inside is None else inside[which], folder[which])
-        for out, values in zip((other, score, sameness, runner_up), found, strict=True):
-            out[which] = values
+    other = best_other_of_sets(who, centres, faces, cohesion, folder)
     between_score = np.einsum("ij,ij->i", centres, who.centres[folder]).astype(np.float64)
     mine = np.where(alone, who.cohesion[folder], cohesion)
     between = who.sameness(between_score, mine, who.cohesion[folder])
     between[who.faces[folder] == 0] = np.nan
-    return Asides(folder, faces, own, cohesion, between, between_score, other, score, sameness, runner_up, rows, at)
+    return Asides(folder, faces, own, cohesion, between, between_score, other, rows, at)
 
 
 def find_ties(vectors: Float32Array, parts: Folders, who: Persons, group: Int32Array) -> Asides | None:
@@ -92,7 +85,7 @@ def settle_ties(sets: Asides, parts: Folders, who: Persons, odds: TwoGroups, gro
     tied = np.flatnonzero(sets.faces == who.faces[sets.folder])
     home = np.unique(sets.folder[tied])
     core = elsewhere(who, odds, who.centres[home], who.faces[home], who.cohesion[home], home)
-    rival = odds.of_sets(who, sets.other_score[tied], sets.faces[tied], sets.cohesion[tied], sets.other[tied])
+    rival = odds.of_sets(who, sets.other.score[tied], sets.faces[tied], sets.cohesion[tied], sets.other.folder[tied])
     changed: list[int] = []
     for folder, like in zip(home.tolist(), core.tolist(), strict=True):
         rivals = np.flatnonzero(sets.folder[tied] == folder)
@@ -114,9 +107,5 @@ def elsewhere(
 ) -> Float64Array:
     """The probability (m,) that sets of ``faces`` (m,) with ``centres`` float32 (m, d) are the person of the foreign core that they are
     likest to."""
-    sure = np.zeros(len(home))
-    alone = faces == 1
-    for which, own in ((np.flatnonzero(alone), None), (np.flatnonzero(~alone), cohesion)):
-        folder, score, _, _ = best_other(who, centres[which], None if own is None else own[which], home[which])
-        sure[which] = odds.of_sets(who, score, faces[which], cohesion[which], folder)
-    return sure
+    nearest = best_other_of_sets(who, centres, faces, cohesion, home)
+    return odds.of_sets(who, nearest.score, faces, cohesion, nearest.folder)

@@ -16,15 +16,17 @@ from numpy.typing import NDArray
 
 from facedb.core.lookup import run_starts
 from facedb.core.records import Float32Array, Float64Array, Int64Array
-from facedb.findings.cores.doubts import Doubts, Weighing
+from facedb.findings.cores.doubts import SHARE_TELLS, Doubts, Weighing
 from facedb.findings.cores.folders import folders
 from facedb.findings.cores.persons import Ends, ends, folder_sums
+from facedb.findings.cores.recurrence import Recurrence
 
 FITS = 0.45
 """A face fits a core when its mean score to it lies this share of the way from impostor to genuine."""
+_HINTS = 0.25
+"""From this share on a face of a photo in which none fits looks like a bad picture of its person."""
 _SAME = 0.65
 _ROUNDS = 4
-_TIE = 0.05
 _PLACE_TELLS = 0.95
 
 
@@ -45,7 +47,8 @@ class Part(IntEnum):
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The ``part`` int8 (n,) of each face; ``faces`` int64 (n,), how many its photo shows; ``fit`` float64 (n,), the mean score to the core
-    of its folder without its own photo (NaN: there is none); ``guessed`` bool (n,): the photo's face was taken by its place alone.
+    of its folder without its own photo (NaN: there is none); ``guessed`` bool (n,): the photo's face was taken by its place alone;
+    ``torn`` bool (n,): its folder might as well be about somebody else, who is in most of its photos too.
 
     ``right`` is how often such a guess is right, by the photos that could choose; ``doubts`` how sure each choice is.
     """
@@ -54,6 +57,7 @@ class Choice:
     faces: Int64Array
     fit: Float64Array
     guessed: NDArray[np.bool_]
+    torn: NDArray[np.bool_]
     right: float
     doubts: Doubts
 
@@ -92,7 +96,8 @@ def choose_faces(
     part[work.chosen] = Part.PART
     misfit = work.chosen & (work.faces > 1) & (fit < work.scale.cut(FITS))
     part[misfit] = Part.NONE_FITS
-    return Choice(part, work.faces, fit, work.guessed, right, work.doubts(fit, right))
+    torn = work.find_torn()
+    return Choice(part, work.faces, fit, work.guessed, torn, right, work.doubts(fit, torn, right))
 
 
 class _Work:
@@ -183,31 +188,42 @@ class _Work:
         return changed
 
     def choose_by_recurrence(self) -> None:
-        """Folders where no photo has chosen start from the face with the most likenesses in the other photos."""
+        """Folders where no photo has chosen start from a person who recurs in them, see `Recurrence`."""
+        right = self._learn_places()
         chosen = np.bincount(self.parts.folder_of, self.chosen, minlength=len(self.parts.labels))
+        known = self._known(chosen > 0)
+        recurring = Recurrence(self.scale.cut(FITS), self.scale.cut(_SAME), place_tells=right >= _PLACE_TELLS)
         for k in np.flatnonzero(chosen == 0).tolist():
             rows = self.parts.rows(k)
             rows = rows[~self.again[rows]]
-            photos = np.unique(self.photo[rows])
-            if len(photos) < 2:
-                continue
-            score = (self.vectors[rows] @ self.vectors[rows].T).astype(np.float64)
-            best = np.stack([score[:, self.photo[rows] == p].max(axis=1) for p in photos], axis=1)
-            best[self.photo[rows][:, None] == photos[None, :]] = 0.0
-            times = (best >= self.scale.cut(FITS)).sum(axis=1)
-            if times.max() == 0:
-                continue
-            strength = np.where(times == times.max(), best.sum(axis=1), -1.0)
-            likeliest = np.flatnonzero(strength >= strength.max() - _TIE * len(photos))
-            seed = int(likeliest[np.lexsort((rows[likeliest], -self.area[rows[likeliest]]))[0]])
-            for p in photos:
-                mine = np.flatnonzero(self.photo[rows] == p)
-                like = score[seed, mine]
-                if seed in mine or like.max() >= self.scale.cut(FITS):
-                    self._take(rows[mine], int(rows[seed] if seed in mine else rows[mine[like.argmax()]]))
+            recurring.add(k, rows, self.photo[rows], self.vectors[rows], self.place[rows])
+        photos = {int(self.photo[rows[0]]): rows for rows in self.several}
+        company = np.flatnonzero((self.faces > 1) & ~self.again)
+        for faces in recurring.settle(known, self.vectors[company], self.parts.folder_of[company]):
+            for face in faces.tolist():
+                self._take(photos[int(self.photo[face])], face)
 
-    def choose_by_place(self) -> float:
-        """The remaining photos choose by where their faces are; returns how often that is right where the choice was made by likeness."""
+    def find_torn(self) -> NDArray[np.bool_]:
+        """Chosen faces (n,) of folders with at most one photo of one person, where a stranger is in most photos too."""
+        others = Recurrence(self.scale.cut(FITS), self.scale.cut(_SAME))
+        sure = np.bincount(self.parts.folder_of, self.sure, minlength=len(self.parts.labels))
+        beside = (self.faces > 1) & ~self.again & ~self.chosen
+        several = np.bincount(self.parts.folder_of, beside, minlength=len(self.parts.labels))
+        for k in np.flatnonzero((sure <= 1) & (several >= 2)).tolist():
+            rows = self.parts.rows(k)
+            total = len(np.unique(self.photo[rows]))
+            rows = rows[beside[rows]]
+            others.add(k, rows, self.photo[rows], self.vectors[rows], self.place[rows], total)
+        torn = np.isin(self.parts.folder_of, list(others.in_company(self._known(sure > 0))))
+        return np.asarray(torn & self.chosen & (self.faces > 1))
+
+    def _known(self, which: NDArray[np.bool_]) -> Float32Array:
+        """The centres (k, d) of some of the folders, which have chosen faces."""
+        sums, count = self._cores()
+        return np.asarray(sums[which] / count[which, None], np.float32)
+
+    def _learn_places(self) -> float:
+        """Whether the middle or the size tells the face that is meant; returns how often it did where likeness made the choice."""
         by_centre = by_area = decided = 0
         for rows in self.several:
             taken = rows[self.chosen[rows]]
@@ -215,10 +231,16 @@ class _Work:
                 decided += 1
                 by_centre += int(rows[self.offset[rows].argmin()] == taken[0])
                 by_area += int(rows[self.area[rows].argmax()] == taken[0])
-        place = self.place = -self.offset if by_centre > by_area else self.area
-        right = (max(by_centre, by_area) + 0.5) / (decided + 1)
+        self.place = -self.offset if by_centre > by_area else self.area
+        return (max(by_centre, by_area) + 0.5) / (decided + 1)
+
+    def choose_by_place(self) -> float:
+        """The remaining photos choose by where their faces are, and by how far they are from fitting where they can tell; returns how
+        often the place is right."""
+        right = self._learn_places()
         sums, count = self._cores()
         centres = (sums / np.maximum(count, 1)[:, None]).astype(np.float32)
+        fit = self.fits()
         for rows in self.several:
             if self.chosen[rows].any():
                 continue
@@ -227,13 +249,17 @@ class _Work:
             if right < _PLACE_TELLS and count[self.parts.folder_of[rows[0]]] == 0:
                 like = self.vectors[candidates] @ centres.T
                 like[:, self.parts.folder_of[candidates[0]]] = -1.0
-                abroad = like.max(axis=1) >= self.scale.genuine
+                abroad = like.max(axis=1) >= self.scale.cut(_SAME)
                 candidates = candidates[~abroad] if not abroad.all() else candidates
-            self._take(rows, int(candidates[place[candidates].argmax()]))
+            # Strangers are near nobody's core; a face half-way to fitting is more likely a bad picture of its person.
+            near = np.maximum(np.nan_to_num(self.scale.share(fit[candidates])) - _HINTS, 0.0) / SHARE_TELLS
+            near[self.place[candidates].argmax()] += max(np.log(right / (1 - right)), 0.0)
+            best = np.flatnonzero(near == near.max())
+            self._take(rows, int(candidates[best[self.place[candidates[best]].argmax()]]))
             self.guessed[rows] = True
         return right
 
-    def doubts(self, fit: Float64Array, right: float) -> Doubts:
+    def doubts(self, fit: Float64Array, torn: NDArray[np.bool_], right: float) -> Doubts:
         """How sure the choice of each photo is; faces that people took, and those of photos of one person, are."""
         weighing = Weighing(fit, self.area, self.scale, FITS, right)
         weighing.alone(self.chosen)
@@ -249,6 +275,7 @@ class _Work:
                 placed,
                 guessed=bool(self.guessed[face]),
                 anchored=bool(anchored[self.parts.folder_of[face]]),
+                torn=bool(torn[face]),
             )
         return weighing.found
 

@@ -13,7 +13,7 @@ from facedb.core.records import Float64Array
 from facedb.findings.confidence import confidence
 from facedb.findings.cores.persons import Ends
 
-_WIDTH: Final = 0.1
+SHARE_TELLS: Final = 0.1
 """How far two faces of a photo have to lie apart, on the way from impostor to genuine, for a unit of log odds: an assumption. Of 292 photos
 of lfw_dev that chose by likeness the two best lay 0.2 to 1.2 apart."""
 _EVEN: Final = 0.5
@@ -31,6 +31,7 @@ class Why(IntEnum):
     PLACE = 3
     ELSEWHERE = 4
     NONE_FITS = 5
+    BOTH_RECUR = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Weighing:
     ``scale``, which is at home from the share ``fits`` of the way; ``right``: how often the place tells."""
 
     def __init__(self, fit: Float64Array, area: Float64Array, scale: Ends, fits: float, right: float) -> None:
-        self.fit = (fit - scale.impostor) / (scale.genuine - scale.impostor)
+        self.fit = scale.share(fit)
         self.area, self.fits = area, fits
         self.found = Doubts(
             np.full(len(fit), np.nan), np.zeros(len(fit), np.int8), np.zeros(len(fit), bool), float(right)
@@ -63,10 +64,13 @@ class Weighing:
         """These faces (bool (n,)) leave no doubt."""
         self.found.doubt[taken] = 0.0
 
-    def weigh(self, face: int, others: NDArray[np.integer], placed: int, *, guessed: bool, anchored: bool) -> None:
+    def weigh(
+        self, face: int, others: NDArray[np.integer], placed: int, *, guessed: bool, anchored: bool, torn: bool
+    ) -> None:
         """Weigh the choice of ``face`` over ``others`` of its photo, of which ``placed`` is where the person meant mostly is.
 
-        ``anchored``: its folder has photos of one person; without, likeness tells only who recurs, and a second person may.
+        ``anchored``: its folder has photos of one person; without, likeness tells only who recurs, and a second person may;
+        ``torn``: one does.
         """
         if not len(others):
             self.found.doubt[face] = 0.0
@@ -77,6 +81,8 @@ class Weighing:
             doubt, why = self._odds(self.fits - own), Why.NONE_FITS
         elif guessed or np.isnan(own):
             doubt, why = 1 - self.found.right, Why.PLACE
+        elif torn:
+            doubt, why = _EVEN, Why.BOTH_RECUR
         elif not anchored and face != placed:
             doubt, why = _EVEN, Why.ELSEWHERE
         else:
@@ -87,4 +93,4 @@ class Weighing:
 
     @staticmethod
     def _odds(distance: float) -> float:
-        return float(confidence(np.array([distance / _WIDTH]))[0])
+        return float(confidence(np.array([distance / SHARE_TELLS]))[0])

@@ -97,10 +97,10 @@ def _peel_batch(
     for number in range(_ROUNDS):
         core = _core(scores, masked, apart, left, cut)
         # A lone face is no group, except as the core of a folder that has no other.
-        told = core & (core.sum(axis=1, keepdims=True) >= (1 if number == 0 else 2))
-        group[which] = np.where(told, number, group[which])
+        found = core & (core.sum(axis=1, keepdims=True) >= (1 if number == 0 else 2))
+        group[which] = np.where(found, number, group[which])
         left &= ~core
-        on = np.flatnonzero(left.any(axis=1) & told.any(axis=1))
+        on = np.flatnonzero(left.any(axis=1) & found.any(axis=1))
         if not len(on):
             break
         which, left, scores, masked, apart = which[on], left[on], scores[on], masked[on], apart[on]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,10 @@ class Ends:
     def cut(self, share: float) -> float:
         """The score that lies ``share`` of the way from the impostor end to the genuine end."""
         return self.impostor + share * (self.genuine - self.impostor)
+
+    def share(self, score: NDArray[np.floating]) -> Float64Array:
+        """How far on that way scores (m,) lie."""
+        return np.asarray((score - self.impostor) / (self.genuine - self.impostor))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +158,29 @@ def mean_scores(who: Persons, vectors: Float32Array, rows: Int64Array, folder: I
     return _dots(vectors, rows, who.centres, folder)
 
 
-def best_other(
-    who: Persons, centres: Float32Array, own: Float64Array | None, home: Int64Array
-) -> tuple[Int64Array, Float64Array, Float64Array, Float64Array]:
-    """The foreign core that each of ``centres`` float32 (m, d) is likest to.
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The foreign core that each of some sets is likest to: its ``folder`` int64 (m,), -1 where there is none; float64 (m,) the mean
+    ``score`` to it, NaN where there is none, the ``sameness``, and that of the ``runner_up``, -1 where there is none."""
 
-    ``home`` (m,) is left out; ``own`` (m,) the mean scores inside the sets, None for single faces (then the core's own
-    counts for both). Returns the folder (-1: there is none), the mean score, the sameness, and the sameness of the runner-up.
+    folder: Int64Array
+    score: Float64Array
+    sameness: Float64Array
+    runner_up: Float64Array
+
+    @classmethod
+    def none(cls, count: int) -> Self:
+        """For ``count`` sets that have none."""
+        return cls(np.full(count, -1, np.int64), np.full(count, np.nan), np.full(count, -1.0), np.full(count, -1.0))
+
+
+def best_other(who: Persons, centres: Float32Array, own: Float64Array | None, home: Int64Array) -> Nearest:
+    """The core likest to each of ``centres`` float32 (m, d), but for that of ``home`` (m,).
+
+    ``own`` (m,) are the mean scores inside the sets, None for single faces (then the core's own counts for both).
     """
     count = len(centres)
-    folder, score = np.full(count, -1, np.int64), np.full(count, np.nan)
-    best, second = np.full(count, -1.0), np.full(count, -1.0)
+    found = Nearest.none(count)
     filled = np.flatnonzero(who.faces > 0)
     cohesion, middles = who.cohesion[filled], who.centres[filled]
     step = max(16, _SCORES_AT_ONCE // max(len(filled), 1))
@@ -174,10 +191,23 @@ def best_other(
         same = who.sameness(scores, mine, cohesion[None, :])
         same[home[part, None] == filled[None, :]] = -1.0
         at, index = same.argmax(axis=1), np.arange(part.stop - part.start)
-        best[part] = same[index, at]
-        there = best[part] > -1.0
-        folder[part] = np.where(there, filled[at], -1)
-        score[part] = np.where(there, scores[index, at], np.nan)
+        found.sameness[part] = same[index, at]
+        there = found.sameness[part] > -1.0
+        found.folder[part] = np.where(there, filled[at], -1)
+        found.score[part] = np.where(there, scores[index, at], np.nan)
         same[index, at] = -1.0
-        second[part] = same.max(axis=1, initial=-1.0)
-    return folder, score, best, second
+        found.runner_up[part] = same.max(axis=1, initial=-1.0)
+    return found
+
+
+def best_other_of_sets(
+    who: Persons, centres: Float32Array, faces: Int64Array, own: Float64Array, home: Int64Array
+) -> Nearest:
+    """The same for sets of ``faces`` (m,), of which some are one face alone."""
+    found = Nearest.none(len(centres))
+    alone = faces == 1
+    for which, inside in ((np.flatnonzero(alone), None), (np.flatnonzero(~alone), own)):
+        some = best_other(who, centres[which], None if inside is None else inside[which], home[which])
+        for name in Nearest.__slots__:
+            getattr(found, name)[which] = getattr(some, name)
+    return found

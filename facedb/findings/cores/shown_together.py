@@ -18,17 +18,22 @@ TOGETHER = 0.01
 """Two people who stand in one photo are one person so many times less likely (a mirror, a collage that was not seen to be one, a
 bystander taken for somebody else): an assumption, not measured."""
 
+TORN = 0.5
+"""How likely a folder is about the one of two people in most of its photos whom it chose: an assumption, not measured."""
+
 
 @dataclass(frozen=True, slots=True)
 class Company:
     """What photos with several faces tell: ``together``, pairs of labels (a < b) whose people stand in one photo, with the rows of the
     gallery whose photo it is; ``guessed`` labels whose only photo took its face by its place, which is right with probability ``right``;
-    of all bystanders the share ``known`` is somebody else of the gallery. ``names`` are those of the labels, where they have any."""
+    of all bystanders the share ``known`` is somebody else of the gallery. ``torn`` are labels of folders that might as well be about
+    somebody else. ``names`` are those of the labels, where they have any."""
 
     together: dict[tuple[int, int], int] = field(default_factory=dict)
     guessed: frozenset[int] = frozenset()
     right: float = 1.0
     known: float = 0.0
+    torn: frozenset[int] = frozenset()
     names: Names | None = None
 
     def weigh(
@@ -53,6 +58,8 @@ class Company:
                 together[k] = True
             if a in self.guessed or b in self.guessed:
                 found[k] *= trust
+            if a in self.torn or b in self.torn:
+                found[k] *= TORN
         if self.names is None:
             return found
         level = self.names.levels(labels_a, labels_b)
@@ -73,10 +80,10 @@ class Bystanders:
         """Which other folder each of them is (-1: nobody known), and the mean score to its core."""
         if not len(self.row):
             return np.empty(0, np.int64), np.empty(0)
-        folder, score, _, _ = best_other(who, self.vectors, None, parts.folder_of[self.row])
-        there = np.maximum(folder, 0)
-        likely = odds.of_faces(who, np.nan_to_num(score), there)
-        return np.where((folder >= 0) & (likely >= LIKELY), folder, -1), score
+        nearest = best_other(who, self.vectors, None, parts.folder_of[self.row])
+        there = np.maximum(nearest.folder, 0)
+        likely = odds.of_faces(who, np.nan_to_num(nearest.score), there)
+        return np.where((nearest.folder >= 0) & (likely >= LIKELY), nearest.folder, -1), nearest.score
 
 
 def company(
@@ -85,10 +92,11 @@ def company(
     also: Int64Array,
     fits: Int64Array,
     guessed: Int64Array,
+    torn: Int64Array,
     right: float,
 ) -> Company:
     """Gather it: ``also`` (m,) is the folder of each bystander (-1: none); ``fits`` are the rows of the gallery that fit their folder,
-    ``guessed`` those whose face was taken by its place."""
+    ``guessed`` those whose face was taken by its place, ``torn`` those of folders that might as well be about somebody else."""
     sure = np.zeros(len(parts.folder_of), bool)
     sure[fits] = True
     together: dict[tuple[int, int], int] = {}
@@ -98,4 +106,5 @@ def company(
             together.setdefault((min(a, b), max(a, b)), row)
     alone = guessed[parts.sizes[parts.folder_of[guessed]] == 1]
     labels = frozenset(parts.labels[parts.folder_of[alone]].tolist())
-    return Company(together, labels, right, (float((also >= 0).sum()) + 0.5) / (len(also) + 1))
+    doubtful = frozenset(parts.labels[parts.folder_of[torn]].tolist())
+    return Company(together, labels, right, (float((also >= 0).sum()) + 0.5) / (len(also) + 1), doubtful)

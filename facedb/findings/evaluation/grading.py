@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facedb.core.finding import Kind, Role
+from facedb.core.finding import Kind
 from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.evaluation.planting import Item
 from facedb.findings.evaluation.reliability import Tenth, reliability
@@ -120,9 +120,8 @@ class _Names:
     def of(self, found: FindingTable, k: int) -> tuple[list[int], list[int]]:
         """The items that finding ``k`` names, and those that a look-alike is about: its confidence is that of one person, though it
         names no mistake."""
-        low, high = np.searchsorted(found.member_finding, [k, k + 1])
-        members = slice(int(low), int(high))
-        rows = found.member_row[members][found.member_role[members] != Role.EXAMPLE].tolist()
+        low, high = np.searchsorted(found.members.finding, [k, k + 1])
+        rows = found.members.at(slice(low, high)).rows_of(k).tolist()
         kind, labels = found.kind[k], _pair(int(found.identity_a[k]), int(found.identity_b[k]))
         items, copies = self._items, self._copies
         if kind == Kind.LOOK_ALIKE:

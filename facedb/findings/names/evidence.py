@@ -14,7 +14,7 @@ first names, a hint to relatives, only keeps a merge from being certain.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -23,7 +23,7 @@ import numpy as np
 from facedb.core.finding import SUREST
 from facedb.core.records import Float64Array, Int64Array
 from facedb.findings.names.abjads import is_native
-from facedb.findings.names.spelling import Agreement, agreement, keys, look_like_names, words
+from facedb.findings.names.spelling import Agreement, agreement, has_two, keys, look_like_names, words
 
 RELATIVES_AT_MOST = 0.9
 """One surname with two first names may be relatives: no score alone makes such a merge certain."""
@@ -34,6 +34,8 @@ _RELATIVES = np.array([0.25, 0.7, 0.03, 0.015, 0.005])
 """How often the names of relatives agree so closely (namesakes, father and son, Christian and Christiane): an assumption, not measured."""
 _ROUNDS = 20
 _COMMON = 60
+_SEVERAL = 10
+"""Fewer labels do not tell a word of all from a name of many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,9 @@ class Names:
     close: Mapping[tuple[int, int], Agreement] = field(default_factory=dict)
 
     def agreement(self, a: int, b: int) -> Agreement:
-        """How closely the names of labels ``a`` and ``b`` agree."""
-        return agreement(self.of[a], self.of[b]) if a in self.of and b in self.of else Agreement.NONE
+        """How closely the names of labels ``a`` and ``b`` agree; what so many share that it was not counted is no name."""
+        found = agreement(self.of[a], self.of[b]) if a in self.of and b in self.of else Agreement.NONE
+        return found if found < Agreement.LOOSE or (min(a, b), max(a, b)) in self.close else Agreement.NONE
 
     def levels(self, labels_a: Int64Array, labels_b: Int64Array) -> Int64Array:
         """The same for labels (m,)."""
@@ -100,7 +103,17 @@ def names(labels: Mapping[int, str]) -> Names | None:
     if not look_like_names(list(labels.values())):
         return None
     of = {key: words(label) for key, label in labels.items()}
+    shared = _shared(of.values())
+    of = {key: tuple(word for word in name if word not in shared) or name for key, name in of.items()}
     return Names(of, _close(of))
+
+
+def _shared(found: Collection[Sequence[str]]) -> frozenset[str]:
+    """Words of most labels that names do without: of Ann_Lee_faces and Bob_Ray_faces the last one is no surname."""
+    held = Counter(word for name in found for word in set(name))
+    shared = frozenset(word for word, count in held.items() if 2 * count > len(found) >= _SEVERAL)
+    rest = sum(has_two([word for word in name if word not in shared]) for name in found)
+    return shared if 2 * rest > len(found) else frozenset()
 
 
 def _close(of: Mapping[int, Sequence[str]]) -> dict[tuple[int, int], Agreement]:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from functools import cache
 from itertools import pairwise
+from urllib.parse import unquote
 
 from anyascii import anyascii
 from nicknames import NickNamer
@@ -38,8 +39,8 @@ _SLIPS = 0.75
 _HEARD = 4
 """Surnames that share so many consonants are one, whatever their vowels."""
 _AS_NAMES = 0.6
-_GENERATIONS = frozenset({"jr", "sr", "ii", "iii", "iv"})
-_TITLES = frozenset({"dr", "mr", "mrs", "ms", "sir", "prof", "professor"})
+_GENERATIONS = {"sr": 1, "jr": 2, "ii": 2, "iii": 3, "iv": 4}
+_TITLES = frozenset({"dr", "mr", "mrs", "ms", "sir", "prof", "professor", "phd", "esq"})
 _RANKS = frozenset({"king", "queen", "prince", "princess", "pope", "president", "lord", "lady"})
 """Titles that are names of people too, so only the first word is one: King Abdullah, and Larry King."""
 _OPEN = frozenset("aeiouy")
@@ -50,6 +51,14 @@ _WORD = re.compile(r"[a-z]+")
 _APOSTROPHE = re.compile("(?<=[a-z]{2})'")
 """The soft sign of Cyrillic, which anyascii writes so, is in a word and not between two: Yel'tsin. O'Brien may be two, O Brien."""
 _DIGIT = re.compile(r"\d")
+_NUMBER = re.compile(r"(?<![^\W_])\d+(?![^\W_])")
+"""A number by itself: 0001_Ann_Lee, Ann Lee (2)."""
+_NO_NAME = re.compile(
+    r"@[\w-]+(?:\.[\w-]+)+$|^copy of[\s_]|[\s_-]+(?:copy|kopie|copie|copia)(?=[\W_\d]*$)", re.IGNORECASE
+)
+"""Where a mailbox is, and what file managers make of a folder that is there twice."""
+_REMARK = re.compile(r"([^\W_]+)[\W_]*\(([^()]*[^\W\d_][^()]*)\)\s*$")
+"""A remark at the end, as (actor) or (born Smith) is: what stands before it is the surname."""
 _SCRIPTS = re.compile(f"([{abjads.LETTERS}]+|[{HANGUL}]+)")
 
 
@@ -70,7 +79,8 @@ class Agreement(IntEnum):
 def words(label: str) -> tuple[str, ...]:
     """The words of a label in small Latin letters, without titles: ``Léa_Møller`` gives lea, moller. Words in Arabic and Hebrew letters and
     in Hangul stay in these, which say more than one way to write them in Latin."""
-    found = [word for part in _SCRIPTS.split(label) for word in _words(part) if word not in _TITLES]
+    plain = _REMARK.sub(r"\2 \1", _NO_NAME.sub("", unquote(label)))
+    found = [word for part in _SCRIPTS.split(plain) for word in _words(part) if word not in _TITLES]
     return tuple(found[1:] if len(found) > 1 and found[0] in _RANKS else found)
 
 
@@ -82,13 +92,23 @@ def _words(part: str) -> list[str]:
 
 
 def look_like_names(labels: Sequence[str]) -> bool:
-    """Whether most of the labels are two words or more without digits, as names of people are."""
-    if not labels:
-        return False
-    named = sum(
-        len([w for w in _plain(words(label)) if len(w) > 1]) >= 2 and not _DIGIT.search(label) for label in labels
-    )
-    return named >= _AS_NAMES * len(labels)
+    """Whether most of the labels are two words or more without digits, as names of people are; of those that a number by itself tells
+    apart, as in subject_left_12, each counts once."""
+    clear, numbered = 0, set()
+    for label in labels:
+        name = words(label)
+        if not has_two(name) or _DIGIT.search(_NUMBER.sub("", label)):
+            continue
+        if _DIGIT.search(label):
+            numbered.add(name)
+        else:
+            clear += 1
+    return bool(labels) and clear + len(numbered) >= _AS_NAMES * len(labels)
+
+
+def has_two(name: Sequence[str]) -> bool:
+    """Whether a name, as `words`, has two words of more than one letter."""
+    return len([word for word in _plain(name) if len(word) > 1]) >= 2
 
 
 def agreement(one: Sequence[str], other: Sequence[str]) -> Agreement:
@@ -105,9 +125,10 @@ def agreement(one: Sequence[str], other: Sequence[str]) -> Agreement:
     found = max(min(_agreement(short, way), most) for way, most in _ways(long, short))
     if found < Agreement.ALIKE and syllables(first) & syllables(second):
         found = Agreement.ALIKE
-    generations = [set(name) & _GENERATIONS for name in (one, other)]
-    if found > Agreement.LOOSE and generations[0] != generations[1]:
-        return Agreement.LOOSE
+    generations = [{_GENERATIONS[word] for word in name if word in _GENERATIONS} for name in (one, other)]
+    if found >= Agreement.LOOSE and generations[0] != generations[1]:
+        # Junior and senior are two; where one name says neither, it may be either's.
+        return Agreement.SURNAME if all(generations) else Agreement.LOOSE
     if found == Agreement.NONE and _one_surname(first, second):
         return Agreement.SURNAME
     return found
@@ -145,7 +166,7 @@ def _ways(long: list[str], short: list[str]) -> Iterator[tuple[list[str], Agreem
     if len(long) > len(short):
         bones = {_bones(word) for word in short if len(word) > len("gw")}
         for k, (one, other) in enumerate(pairwise(long)):
-            if one + other in short or (len(one) > 1 and _bones(one + other) in bones):
+            if one + other in short or (min(len(one), len(other)) > 1 and _bones(one + other) in bones):
                 yield [*long[:k], one + other, *long[k + 2 :]], Agreement.SAME
             elif one[0] + other[0] in short:
                 yield [*long[:k], one[0] + other[0], *long[k + 2 :]], Agreement.LOOSE

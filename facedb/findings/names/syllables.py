@@ -47,7 +47,9 @@ _KOREAN_CODAS = {
 _KOREAN_FINALS = {
     vowel + coda: sound + end for vowel, sound in _KOREAN_VOWELS.items() for coda, end in _KOREAN_CODAS.items()
 }
-# Surnames that most families spell otherwise than any standard, or that lost their first sound in the South.
+# Surnames that most families spell otherwise than any standard, or that lost their first sound in the South: in passports of 2007, 98.5 %
+# were Lee and 1 % Yi, 97.3 % Park (National Institute of the Korean Language, discussion of surnames in Latin letters, 25 June 2009).
+# Which spellings are listed was chosen by hand.
 _KOREAN_NAMES = {
     "lee": "i", "rhee": "i", "rhie": "i", "ree": "i", "ri": "i", "yi": "i", "li": "i", "roh": "no", "ro": "no", "lim": "im", "rim": "im",
     "yim": "im", "ryu": "o", "ryoo": "o", "lyu": "o", "woo": "o", "wu": "o", "hur": "ho", "her": "ho", "park": "pak",

@@ -145,9 +145,9 @@ def _heaviness(mates: Mates, sameness: Float64Array, rest: NDArray[np.integer]) 
         density = _student(grid, freedom)
         below = np.r_[0.0, np.cumsum((density[1:] + density[:-1]) / 2 * np.diff(grid))]
         likelihood = np.log(_student(away, freedom)) - np.log(np.maximum(np.interp(reach, grid, below), 1e-12))
-        told = float(likelihood.sum()) - (log(freedom / FREEDOM) / _FREEDOM_DOUBT) ** 2 / 2
-        if told > most:
-            best, most = freedom, told
+        posterior = float(likelihood.sum()) - (log(freedom / FREEDOM) / _FREEDOM_DOUBT) ** 2 / 2
+        if posterior > most:
+            best, most = freedom, posterior
     return best
 
 

@@ -11,7 +11,7 @@ from facedb.core.lookup import run_lengths, run_starts
 from facedb.core.records import Float32Array, Float64Array, Int64Array
 from facedb.findings.cores.folders import folders
 from facedb.findings.duplicates import NEAR, Hashes, find_copies
-from facedb.findings.finding_table import FindingTable, ranked, table
+from facedb.findings.finding_table import FindingTable, Members, ranked, table
 from facedb.findings.flagged import Pairs
 from facedb.findings.folder_study import FolderStudy
 from facedb.findings.outside.known import Known, known
@@ -39,17 +39,17 @@ class Outside:
 
 
 def find_outside(outside: Outside, study: FolderStudy, pictures: Pictures | None = None) -> FindingTable:
-    """Tell of photos without a label whom they show (UNLABELLED), which are one person without a folder (NEWCOMER), and which are copies
-    of others, or of photos in folders (DUPLICATE). Every photo is told once, with the face that is known best.
+    """Find of photos without a label whom they show (UNLABELLED), which are one person without a folder (NEWCOMER), and which are copies
+    of others, or of photos in folders (DUPLICATE). Every photo is reported once, with the face that is known best.
 
-    ``pictures`` are those behind all rows. A copy of a photo in a folder is told as that alone.
+    ``pictures`` are those behind all rows. A copy of a photo in a folder is reported as that alone.
     """
     first, count = outside.first, len(outside.vectors) - outside.first
     copies = _copies(outside, pictures)
     in_folder = copies.only((copies.identity_a >= 0) & (copies.confidence >= LIKELY))
-    copied = np.isin(outside.images[first:], outside.images[in_folder.member_row])
+    copied = np.isin(outside.images[first:], outside.images[in_folder.members.row])
     who = known(study.who, study.odds, np.ascontiguousarray(outside.vectors[first:]))
-    told = [copies]
+    tables = [copies]
     face = _best_faces(outside.images[first:], who.sure)
     sure_image = np.zeros(count, bool)
     sure_image[face] = who.sure[face] >= LIKELY
@@ -59,10 +59,10 @@ def find_outside(outside: Outside, study: FolderStudy, pictures: Pictures | None
     for one in new:
         if one.sure >= LIKELY:
             grouped |= np.isin(outside.images[first:], outside.images[first:][one.faces])
-    told.append(_new_people(outside, new))
+    tables.append(_new_people(outside, new))
     asked = face[~grouped[face] & ~copied[face] & (who.nearest[face] >= 0)]
-    told.append(_who_is_this(outside, study, who, asked))
-    return ranked(told)
+    tables.append(_who_is_this(outside, study, who, asked))
+    return ranked(tables)
 
 
 def _best_faces(images: Int64Array, sure: Float64Array) -> Int64Array:
@@ -81,10 +81,10 @@ def _who_is_this(outside: Outside, study: FolderStudy, who: Known, asked: Int64A
     return table(
         Kind.UNLABELLED,
         who.sure[asked],
-        (
+        Members.of(
             np.r_[order, there],
             np.r_[asked + first, example[there]],
-            np.r_[np.full(len(asked), Role.WRONG), np.full(len(there), Role.EXAMPLE)],
+            np.repeat([Role.WRONG, Role.EXAMPLE], [len(asked), len(there)]),
         ),
         identity_a=parts.labels[nearest],
         identity_b=np.where(second >= 0, parts.labels[np.maximum(second, 0)], -1),
@@ -162,7 +162,7 @@ def _photo_of(outside: Outside, copies: FindingTable) -> Int64Array:
     """A number for every row (n,) that copies of one photo share: the first image of them."""
     photo = outside.images.copy()
     for k in np.flatnonzero(copies.confidence >= LIKELY).tolist():
-        images = outside.images[copies.member_row[copies.member_finding == k]]
+        images = outside.images[copies.members.rows_of(k)]
         photo[np.isin(outside.images, images)] = images.min()
     return photo
 
@@ -173,7 +173,7 @@ def _new_people(outside: Outside, new: list[Newcomer]) -> FindingTable:
     return table(
         Kind.NEWCOMER,
         np.array([one.sure for one in new], np.float64),
-        (np.repeat(np.arange(len(new)), sizes), rows + outside.first, np.full(len(rows), Role.WRONG)),
+        Members.of(np.repeat(np.arange(len(new)), sizes), rows + outside.first, Role.WRONG),
         identity_a=-1,
         faces_a=sizes,
         size_a=len(outside.vectors) - outside.first,
@@ -184,7 +184,7 @@ def _new_people(outside: Outside, new: list[Newcomer]) -> FindingTable:
 
 
 def _copies(outside: Outside, pictures: Pictures | None) -> FindingTable:
-    """Copies of which at least one has no label: told of the faces that may be some, since the others were looked at already."""
+    """Copies of which at least one has no label, among the faces that may be some: the others were looked at already."""
     rows = _near(outside, pictures)
     place = np.full(len(outside.vectors), -1, np.int64)
     place[rows] = np.arange(len(rows))
@@ -200,7 +200,7 @@ def _copies(outside: Outside, pictures: Pictures | None) -> FindingTable:
         Pairs(place[outside.rows_a[near]], place[outside.rows_b[near]], outside.scores[near]),
         None if pictures is None else replace(pictures, views=pictures.views[rows]),
     ).table
-    found = replace(found, member_row=rows[found.member_row])
+    found = replace(found, members=replace(found.members, row=rows[found.members.row]))
     return _with_labels(outside, found)
 
 
@@ -221,23 +221,23 @@ def _near(outside: Outside, pictures: Pictures | None) -> Int64Array:
 
 
 def _with_labels(outside: Outside, found: FindingTable) -> FindingTable:
-    """Copies among which one has no label, under the label of the first that has one; what copies in folders are told already."""
-    free = found.member_row >= outside.first
-    loose = np.bincount(found.member_finding[free], minlength=len(found))
+    """Copies among which one has no label, under the label of the first that has one; copies in folders are findings of their own."""
+    free = found.members.row >= outside.first
+    loose = np.bincount(found.members.finding[free], minlength=len(found))
     found = found.only(loose > 0)
     loose = loose[loose > 0]
-    free = found.member_row >= outside.first
+    free = found.members.row >= outside.first
     label = np.full(len(found), -1, np.int64)
     size = np.full(len(found), len(outside.vectors) - outside.first, np.int64)
     labelled = np.flatnonzero(~free)[::-1]
-    finding, row = found.member_finding[labelled], found.member_row[labelled]
+    finding, row = found.members.finding[labelled], found.members.row[labelled]
     label[finding] = outside.labels[row]
     sizes = dict(zip(*np.unique(outside.labels, return_counts=True), strict=True)) if len(outside.labels) else {}
     size[label >= 0] = [sizes[value] for value in label[label >= 0]]
     # One photo of the folder stands beside them: its copies in folders are a finding of their own.
     first_row = np.full(len(found), -1, np.int64)
     first_row[finding] = row
-    kept = free | (found.member_row == first_row[found.member_finding])
+    kept = free | (found.members.row == first_row[found.members.finding])
     faces = np.where(label >= 0, 1, loose)
     return replace(
         found,
@@ -248,7 +248,5 @@ def _with_labels(outside: Outside, found: FindingTable) -> FindingTable:
         size_a=size,
         size_b=np.zeros(len(found), np.int64),
         outside=loose.astype(np.int64),
-        member_finding=found.member_finding[kept],
-        member_row=found.member_row[kept],
-        member_role=found.member_role[kept],
+        members=found.members.at(kept),
     )

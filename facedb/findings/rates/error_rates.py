@@ -190,9 +190,9 @@ def calibrate(
         non_mated = min(2.0 * (1.0 - float(above_genuine[min(middle, BINS)])), _MOST_NOISE)
     mates = mated * above_genuine
     if mated_pairs is not None and impostor.seen:
-        mated, mates = _told_by_findings(above_genuine, mated_pairs, impostor)
+        mated, mates = _mated_by_findings(above_genuine, mated_pairs, impostor)
     fmr, low, high, last = _cleaned(
-        above_impostor, mates, impostor, told=mated_pairs is not None, variance=mated_variance
+        above_impostor, mates, impostor, by_findings=mated_pairs is not None, variance=mated_variance
     )
     below = 1.0 - above_genuine
     fnmr = np.maximum.accumulate(np.clip((below - non_mated * (1.0 - above_impostor)) / (1.0 - non_mated), 0.0, 1.0))
@@ -205,7 +205,7 @@ def calibrate(
     )
 
 
-def _told_by_findings(
+def _mated_by_findings(
     above_genuine: Float64Array, mated_pairs: Float64Array, impostor: Observed
 ) -> tuple[float, Float64Array]:
     """The share of mated pairs and their part at or above each edge; below the counting as many as genuine scores would have there."""
@@ -225,15 +225,16 @@ def _cleaned(
     mates: Float64Array,
     impostor: Observed,
     *,
-    told: bool,
+    by_findings: bool,
     variance: Float64Array | None,
 ) -> tuple[Float64Array, Float64Array, Float64Array, int]:
-    """The impostor rate without ``mates``, its interval, and the edge from which on it is extrapolated."""
+    """The impostor rate without ``mates``, its interval, and the edge from which on it is extrapolated; ``by_findings``: these are known
+    pair by pair."""
     share = float(mates[0])
     clean = np.clip((above - mates) / (1.0 - share), 0.0, 1.0)
     clean = np.asarray(np.minimum.accumulate(clean))
     # What the findings say of single pairs may be trusted further down than a share of the whole curve.
-    solid = (clean * impostor.trials >= _LEAST_PAIRS) & (told | (clean >= _CLEAR * mates))
+    solid = (clean * impostor.trials >= _LEAST_PAIRS) & (by_findings | (clean >= _CLEAR * mates))
     last = int(np.argmin(solid)) - 1 if not solid.all() else BINS
     if last < 0:
         # No pairs at all: nothing is known, so every score may be a false match.

@@ -68,8 +68,8 @@ class Explained:
         return whole
 
 
-class Told:
-    """What the findings say of pairs.
+class Explanation:
+    """Which pairs of faces show one person, by the findings.
 
     A stray shows the other identity of its finding, a copy in a foreign folder one of the two; the rest of a folder shows its own. Two
     identities are one as far as a merge (or look-alike) is sure of it.
@@ -77,15 +77,15 @@ class Told:
 
     def __init__(self, found: FindingTable, parts: Folders) -> None:
         labels = parts.labels[parts.folder_of]
-        shown, trust = labels.copy(), np.ones(len(labels))
-        kind = found.kind[found.member_finding]
-        wrong = np.flatnonzero(found.member_role == Role.WRONG)
-        wrong = wrong[np.isin(kind[wrong], (Kind.STRAY, Kind.MIXED)) & (found.size_a[found.member_finding[wrong]] > 1)]
-        finding = found.member_finding[wrong]
+        members, shown, trust = found.members, labels.copy(), np.ones(len(labels))
+        kind = found.kind[members.finding]
+        wrong = np.flatnonzero(members.role == Role.WRONG)
+        wrong = wrong[np.isin(kind[wrong], (Kind.STRAY, Kind.MIXED)) & (found.size_a[members.finding[wrong]] > 1)]
+        finding = members.finding[wrong]
         named = found.identity_b[finding] >= 0
         # A face that looks like nobody shows somebody unknown, who gets a number of their own.
-        shown[found.member_row[wrong]] = np.where(named, found.identity_b[finding], -1 - finding)
-        trust[found.member_row[wrong]] = found.confidence[finding]
+        shown[members.row[wrong]] = np.where(named, found.identity_b[finding], -1 - finding)
+        trust[members.row[wrong]] = found.confidence[finding]
         self._found, self._labels, self._shown, self._trust = found, labels, shown, trust
         self._copies = _copies(found, labels)
 
@@ -96,8 +96,8 @@ class Told:
         likely = both * np.where(first == second, 1.0, _as_one(self._found, first, second))
         return np.maximum(likely, self._copied(rows_a, rows_b))
 
-    def explained(self, flagged: Flagged) -> Explained:
-        """What they say of all pairs. All pairs of two identities stand or fall together."""
+    def of(self, flagged: Flagged) -> Explained:
+        """How far they explain all ``flagged`` pairs. All pairs of two identities stand or fall together."""
         return Explained.total(
             Explained.of(
                 part.scores, self.mated(part.rows_a, part.rows_b), *self._standing_together(part.rows_a, part.rows_b)
@@ -131,15 +131,15 @@ class Told:
 def _as_one(found: FindingTable, one: Int64Array, other: Int64Array) -> Float64Array:
     """How sure the findings are that the identities ``one`` <= ``other`` (m,) are one person, 0 where they say nothing of the two."""
     alone = (found.kind == Kind.STRAY) & (found.size_a == 1)
-    told = np.flatnonzero(np.isin(found.kind, (Kind.MERGE, Kind.LOOK_ALIKE)) | alone)
-    low = np.minimum(found.identity_a[told], found.identity_b[told]).astype(np.int64)
-    high = np.maximum(found.identity_a[told], found.identity_b[told]).astype(np.int64)
+    about = np.flatnonzero(np.isin(found.kind, (Kind.MERGE, Kind.LOOK_ALIKE)) | alone)
+    low = np.minimum(found.identity_a[about], found.identity_b[about]).astype(np.int64)
+    high = np.maximum(found.identity_a[about], found.identity_b[about]).astype(np.int64)
     names, codes = np.unique(np.r_[low, high], return_inverse=True)
     # Of two findings about the same two identities the last one counts.
-    keys, last = np.unique((codes[: len(told)] * len(names) + codes[len(told) :])[::-1], return_index=True)
+    keys, last = np.unique((codes[: len(about)] * len(names) + codes[len(about) :])[::-1], return_index=True)
     at_one, at_other = places(one, names), places(other, names)
     at = places(np.where((at_one >= 0) & (at_other >= 0), at_one * len(names) + at_other, -1), keys)
-    return np.where(at >= 0, found.confidence[told][::-1][last[at]], 0.0) if len(told) else np.zeros(len(one))
+    return np.where(at >= 0, found.confidence[about][::-1][last[at]], 0.0) if len(about) else np.zeros(len(one))
 
 
 def _copies(found: FindingTable, labels: Int64Array) -> dict[int, dict[int, float]]:
@@ -147,7 +147,7 @@ def _copies(found: FindingTable, labels: Int64Array) -> dict[int, dict[int, floa
     across = np.flatnonzero((found.kind == Kind.DUPLICATE) & (found.identity_b >= 0))
     copies: dict[int, dict[int, float]] = {}
     for k in across.tolist():
-        rows = found.member_row[found.member_finding == k].tolist()
+        rows = found.members.rows_of(k).tolist()
         for row in rows:
             for other in {int(labels[r]) for r in rows}:
                 known = copies.setdefault(row, {})

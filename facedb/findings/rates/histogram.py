@@ -70,13 +70,9 @@ def count_scores(scores: NDArray[np.floating]) -> Int64Array:
     return np.bincount(bin_of(scores), minlength=BINS).astype(np.int64)
 
 
-def count_pairs(gallery: Gallery, *, first_new: int = 0) -> PairCounts:
-    """The genuine and impostor pairs with at least one row from ``first_new`` on: honest denominators for rates."""
-    whole, old = (
-        count_label_pairs(gallery.identity_ids, gallery.image_ids),
-        count_label_pairs(gallery.identity_ids[:first_new], gallery.image_ids[:first_new]),
-    )
-    return PairCounts(whole.genuine - old.genuine, whole.impostor - old.impostor)
+def count_pairs(gallery: Gallery) -> PairCounts:
+    """The genuine and impostor pairs of a gallery: honest denominators for rates."""
+    return count_label_pairs(gallery.identity_ids, gallery.image_ids)
 
 
 def count_label_pairs(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> PairCounts:

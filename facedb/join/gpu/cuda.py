@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.util
 
 from facedb.core.errors import EngineError, first_line
-from facedb.join.engine import EngineInfo
 from facedb.join.gallery import Gallery
 from facedb.join.gpu.append_search import AppendSearcher
 from facedb.join.gpu.cuda_device import CudaDevice
 from facedb.join.gpu.device_rows import DeviceRows
 from facedb.join.gpu.half_precision_device import HalfPrecisionDevice
 from facedb.join.gpu.nvidia import missing_gpu
+from facedb.join.searcher import EngineInfo
 from facedb.join.sieve import Sieve
 
 _CAPACITY = 1 << 22

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 
 from facedb.core.errors import EngineError, first_line
-from facedb.join.engine import EngineInfo
 from facedb.join.gallery import Gallery
 from facedb.join.gpu.append_search import AppendSearcher
 from facedb.join.gpu.cuda import open_devices
@@ -22,6 +21,7 @@ from facedb.join.gpu.faiss_devices import (
 )
 from facedb.join.gpu.knn_search import KnnSearcher
 from facedb.join.gpu.nvidia import missing_gpu
+from facedb.join.searcher import EngineInfo
 from facedb.join.sieve import Sieve
 
 DEFAULT_ROUTE = FaissRoute("bfloat16", way="tiles")

@@ -29,16 +29,16 @@ from numpy.typing import NDArray
 from facedb.core.errors import EngineError
 from facedb.core.records import Float64Array, Int64Array
 from facedb.join.blocks import Block
-from facedb.join.engine import EngineInfo
 from facedb.join.error_bounds import ALIGNMENT, aligned_empty, quantise_int8, score_error
 from facedb.join.gallery import Gallery, Larger
 from facedb.join.integer import kernels
-from facedb.join.integer.kernels import Kernel, Multiply
+from facedb.join.integer.kernel import Kernel, Multiply
 from facedb.join.integer.prefix import Prefix, encode
 from facedb.join.integer.prefix_choice import choose_prefix
 from facedb.join.integer.reached import reached
 from facedb.join.processor import best_instructions
 from facedb.join.rehearsal import rehearse
+from facedb.join.searcher import EngineInfo
 from facedb.join.sieve import Hits, Sieve
 from facedb.join.tiles import Tile, cut_tiles, work_off
 

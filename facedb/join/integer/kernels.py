@@ -1,7 +1,6 @@
-"""Kernels: libraries that multiply int8 codes exactly, and which of them is the fastest on this machine.
+"""The kernels of the engine int8, and which of them is the fastest on this machine.
 
-A kernel multiplies rows of codes (h, k) with a panel of columns (w, k), packed once, into int32 (h, w) without rounding. Each
-candidate first proves on the largest codes it takes that its sums neither saturate nor wrap, then multiplies a hot tile of the real
+Each candidate first proves on the largest codes it takes that its sums neither saturate nor wrap, then multiplies a hot tile of the real
 shape for some milliseconds of thread time; the fastest one does the work. The rows of a join do not depend on the choice.
 """
 
@@ -11,45 +10,17 @@ import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facedb.join.error_bounds import aligned_empty
-from facedb.join.integer import numkong_kernel, onnx_kernel
-
-Multiply = Callable[[NDArray[Any], Any], None]
+from facedb.join.integer.kernel import Kernel
+from facedb.join.integer.numkong_kernel import NumKong
+from facedb.join.integer.onnx_kernel import OnnxRuntime
 
 _TRIAL_SECONDS = 0.004
 _TRIALS = 3
-
-
-class Kernel(Protocol):
-    """A library that multiplies int8 codes; its methods are called from several threads at once."""
-
-    height: int
-    width: int
-    """Rows and columns of the tiles that it multiplies fastest; the int32 products of one stay in the second-level cache."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def largest(self) -> int:
-        """The largest code, on both sides of zero, whose products it adds without an error here."""
-
-    def missing(self) -> str | None:
-        """Why it cannot be used here, None if it can."""
-
-    def pack(self, codes: NDArray[np.int8]) -> Any:
-        """A panel of columns from their codes, C-contiguous (w, k)."""
-
-    def convert(self, codes: NDArray[np.int8]) -> NDArray[Any]:
-        """The codes (n, k) of rows in the form that ``multiplier`` takes, changed in place; converted twice they are codes again."""
-
-    def multiplier(self, output: NDArray[np.int32]) -> Multiply:
-        """A function (rows (h, k) converted and C-contiguous, panel of w columns) that fills ``output`` (h, w) with the products."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +32,7 @@ class KernelSpeed:
     why_not: str | None
 
 
-KERNELS: tuple[Kernel, ...] = (numkong_kernel.NumKong(), onnx_kernel.OnnxRuntime())
+KERNELS: tuple[Kernel, ...] = (NumKong(), OnnxRuntime())
 DEFAULT = KERNELS[0]
 
 

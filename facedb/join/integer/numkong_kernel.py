@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facedb.join.error_bounds import LARGEST_CODE
-
-if TYPE_CHECKING:
-    from facedb.join.integer.kernels import Multiply
+from facedb.join.integer.kernel import Multiply
 
 
 class NumKong:

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facedb.join.error_bounds import LARGEST_CODE
+from facedb.join.integer.kernel import Multiply
 from facedb.join.processor import saturates_unsigned
-
-if TYPE_CHECKING:
-    from facedb.join.integer.kernels import Multiply
 
 LARGEST_IN_INT16 = 79
 """The largest code of which two products with zero point 128 stay below 2**15."""

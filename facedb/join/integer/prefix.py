@@ -62,9 +62,9 @@ class BoundCodes:
     epsilon: float
 
 
-def make_prefix(axes: Float64Array, size: int, *, seed: int = 0) -> Prefix:
+def make_prefix(axes: Float64Array, size: int) -> Prefix:
     """The first ``size`` rows of ``axes`` (orthonormal directions, most important first), rotated among themselves at random."""
-    turn, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((size, size)))
+    turn, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((size, size)))
     directions = np.ascontiguousarray((turn @ axes[:size]).astype(np.float32))
     wide = directions.astype(np.float64)
     # The Frobenius norm is at least the spectral one; the float64 sums add less than d 2**-53 ||T||_F**2.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,11 +14,9 @@ from facedb.core.machine.blas import one_blas_thread
 from facedb.join.blocks import Block
 from facedb.join.gallery import Gallery
 from facedb.join.integer.prefix import REMAINDER_CODES, Prefix, make_prefix, principal_axes
+from facedb.join.searcher import Searcher
 
-if TYPE_CHECKING:
-    from facedb.join.engine import Searcher
-
-Trial = Callable[[Gallery, Prefix | None], "Searcher"]
+Trial = Callable[[Gallery, Prefix | None], Searcher]
 
 _AXES_ROWS = 8192
 _TRIAL_ROWS = 1024
@@ -72,35 +70,38 @@ def choose_prefix(
     with one_blas_thread(), ThreadPoolExecutor(at_once) as pool:
         # Another thread has nothing to do meanwhile.
         coming = pool.submit(lambda: principal_axes(gallery.vectors[others[_TRIAL_COLUMNS:]]))
-        plain, _, unavoidable = _seconds(sample, open_trial, None, np.inf)
+        full = _timed(sample, open_trial, None, np.inf)
+        plain, unavoidable = full.seconds, full.candidates
         if plain * share < _WORTH_TRYING_S:
             coming.cancel()
             return None
         axes = coming.result()
-        best, least, cost = None, plain, 0.0
+        best: Timed | None = None
+        least = plain
 
-        def tried(width: int) -> tuple[Prefix, float, float, float]:
-            prefix = make_prefix(axes, width - REMAINDER_CODES)
-            seconds, opening, candidates = _seconds(sample, open_trial, prefix, _HOPELESS * least)
-            return prefix, seconds, opening, (candidates - unavoidable) / tried_on
+        def tried(width: int) -> Timed:
+            return _timed(sample, open_trial, make_prefix(axes, width - REMAINDER_CODES), _HOPELESS * least)
 
-        def pays(seconds: float, opening: float) -> bool:
-            spared = (plain - seconds) * share
-            return seconds < _GAIN * plain and spared > 1.5 * opening * openings * len(gallery) / len(sample) / threads
+        def pays(trial: Timed) -> bool:
+            spared = (plain - trial.seconds) * share
+            opening = trial.opening * openings * len(gallery) / len(sample) / threads
+            return trial.seconds < _GAIN * plain and spared > 1.5 * opening
 
         widths = _widths(gallery.dim)
         turns = (widths[start : start + at_once] for start in range(0, len(widths), at_once))
-        for prefix, seconds, opening, more in chain.from_iterable(pool.map(tried, turn) for turn in turns):
-            if pays(seconds, opening) and (seconds < least or more < _FEW_CANDIDATES):
-                best, least, cost = prefix, seconds, opening
-            elif seconds > _SLOWER * least and more >= _FEW_CANDIDATES:
+        for trial in chain.from_iterable(pool.map(tried, turn) for turn in turns):
+            more = (trial.candidates - unavoidable) / tried_on
+            if pays(trial) and (trial.seconds < least or more < _FEW_CANDIDATES):
+                best, least = trial, trial.seconds
+            elif trial.seconds > _SLOWER * least and more >= _FEW_CANDIDATES:
                 break
-            if more > _MANY_CANDIDATES or seconds == np.inf:
+            if more > _MANY_CANDIDATES or trial.seconds == np.inf:
                 break
-        if best is not None:
-            # A moment in which the machine was slow may have been that of the full codes.
-            plain = min(plain, _seconds(sample, open_trial, None, np.inf)[0])
-    return best if best is not None and pays(least, cost) else None
+        if best is None:
+            return None
+        # A moment in which the machine was slow may have been that of the full codes.
+        plain = min(plain, _timed(sample, open_trial, None, np.inf).seconds)
+        return best.prefix if pays(best) else None
 
 
 def _widths(dim: int) -> list[int]:
@@ -109,12 +110,18 @@ def _widths(dim: int) -> list[int]:
     return list(range(int(_MOST * dim) // step * step, REMAINDER_CODES, -step))
 
 
-def _seconds(sample: Gallery, open_trial: Trial, prefix: Prefix | None, limit: float) -> tuple[float, float, int]:
-    """Thread seconds of the search of ``sample``, its rows from _TRIAL_COLUMNS on with all before, at best, and of opening it, and its
-    candidates.
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A search with a ``prefix``, or without one: its thread ``seconds`` at best, those of ``opening`` it, and its ``candidates``."""
 
-    The seconds are infinite as soon as a search takes longer than ``limit``.
-    """
+    prefix: Prefix | None
+    seconds: float
+    opening: float
+    candidates: int
+
+
+def _timed(sample: Gallery, open_trial: Trial, prefix: Prefix | None, limit: float) -> Timed:
+    """Time the search of ``sample``, its rows from _TRIAL_COLUMNS on with all before; it ends, at infinite seconds, beyond ``limit``."""
     started = time.thread_time()
     searcher = open_trial(sample, prefix)
     opening = time.thread_time() - started
@@ -126,8 +133,8 @@ def _seconds(sample: Gallery, open_trial: Trial, prefix: Prefix | None, limit: f
             for hits in searcher.search(block):
                 candidates += hits.candidates
                 if time.thread_time() - started > limit:
-                    return np.inf, opening, candidates
+                    return Timed(prefix, np.inf, opening, candidates)
             least = min(least, time.thread_time() - started)
     finally:
         searcher.close()
-    return float(least), opening, candidates
+    return Timed(prefix, float(least), opening, candidates)

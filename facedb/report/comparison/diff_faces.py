@@ -12,8 +12,8 @@ from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
 from facedb.report.comparison import diff_rows
 from facedb.report.comparison.diff_rows import GONE, FaceFacts
-from facedb.scan.pair_rows import ledger, members
 from facedb.scan.scan_rows import ScanRow
+from facedb.scan.tiles.ledger_rows import members, read_blocks
 
 NO_LABEL = "(no label)"
 
@@ -57,7 +57,7 @@ class Faces:
 
     def _labels(self, conn: Connection, scan: ScanRow) -> tuple[Int64Array, NDArray[np.bool_]]:
         """The labels (n,) that a scan had the faces under, and which of them are in its gallery still."""
-        ids, labels = members(ledger(conn, scan.id))
+        ids, labels = members(read_blocks(conn, scan.id))
         faces = diff_rows.faces_of_embeddings(conn, scan.model_id, ids)
         at = Lookup(faces[faces > 0]).rows(self.keys)
         found: Int64Array = np.where(at < 0, -1, np.r_[labels[faces > 0], -1][at]).astype(np.int64)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from facedb.core.errors import NotFoundError
 from facedb.core.files.paths import display, from_text
 from facedb.core.files.whole_file import whole_file
-from facedb.core.finding import CERTAIN, LIKELY
+from facedb.core.finding import CERTAIN
 from facedb.core.machine.cpus import cpu_count
 from facedb.core.progress import Reporter
 from facedb.core.version import VERSION
@@ -140,7 +140,7 @@ def _facts(conn: Connection, scope: ScanScope, veil: Redaction | None) -> dict[s
         "datasets": datasets,
         "rejects": rejects,
         "leaks": leaks,
-        "classes": page_rows.class_counts(conn, scan.id, LIKELY, CERTAIN),
+        "classes": page_rows.class_counts(conn, scan.id),
         "record": lessons.record(conn, scan.id).sentence(),
         "began": began,
         "ended": ended,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from facedb.core.finding import CERTAIN, LIKELY
 from facedb.db.connection import Connection
 from facedb.db.queries import load
 
@@ -63,9 +64,9 @@ def covered(conn: Connection, keys: tuple[int, ...] | None) -> list[Covered]:
     return [Covered(*row) for row in conn.execute(SQL["datasets"], wanted)]
 
 
-def class_counts(conn: Connection, scan_id: int, likely: float, certain: float) -> list[ClassCount]:
+def class_counts(conn: Connection, scan_id: int) -> list[ClassCount]:
     """Findings of a scan by class, in the order of their first rank."""
-    wanted = {"scan_id": scan_id, "likely": likely, "certain": certain}
+    wanted = {"scan_id": scan_id, "likely": LIKELY, "certain": CERTAIN}
     return [ClassCount(*row) for row in conn.execute(SQL["classes"], wanted)]
 
 

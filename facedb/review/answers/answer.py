@@ -139,9 +139,14 @@ def answer(
         missing = [one.rank for one in answers if one.rank not in found]
         if missing:
             raise NotFoundError(f"Scan {scan_id} has no finding {missing[0]}: see `facedb findings --all`.")
-        done = [_answer(conn, found[one.rank], one, dataset) for one in answers]
+        about_labels = [one for one in answers if found[one.rank].kind != "photo"]
+        done = {one: _answer(conn, found[one.rank], one, dataset) for one in about_labels}
+        # That a photo was seen takes nothing back of what is said of its label, here as well.
+        seen = [one for one in answers if one not in done]
+        found |= answer_rows.answerable(conn, scan_id, [one.rank for one in seen])
+        done |= {one: _answer(conn, found[one.rank], one, dataset) for one in seen}
     learn_in(db)
-    return done
+    return [done[one] for one in answers]
 
 
 def meanings(conn: Connection, scan_id: int, ranks: Sequence[int]) -> dict[int, dict[str, str]]:

@@ -164,6 +164,19 @@ def show_plan(db: Database, plan_id: int) -> PlanView:
         return PlanView(plan, tuple(plan_rows.steps(conn, plan_id)))
 
 
+def plan_meant(db: Database, *, undo: bool) -> int:
+    """The plan that is to be carried out, or undone, when nobody names one; raises NotFoundError where there is none."""
+    with db.connection() as conn:
+        found = plan_rows.plan_meant(conn, undo=undo)
+    if found is None:
+        raise NotFoundError(
+            "No plan is applied, so there is nothing to undo: see `facedb plans`."
+            if undo
+            else "No new plan waits: make one with `facedb plan`, or name one of `facedb plans`."
+        )
+    return found
+
+
 def plans(db: Database) -> list[PlanSummary]:
     """Every plan, newest first."""
     with db.connection() as conn:

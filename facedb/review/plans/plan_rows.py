@@ -104,6 +104,12 @@ def add_plan(conn: Connection, steps: Sequence[NewStep], *, auto: bool, created_
     return plan_id
 
 
+def plan_meant(conn: Connection, *, undo: bool) -> int | None:
+    """The plan that is to be carried out, or undone, when nobody names one; None where there is none."""
+    row = conn.execute(SQL["plan_to_undo" if undo else "plan_to_do"]).fetchone()
+    return None if row is None else int(row[0])
+
+
 def find_plan(conn: Connection, plan_id: int | None) -> PlanRow | None:
     """A plan by key, or the newest one; None where there is none."""
     name = "newest_plan" if plan_id is None else "find_plan"

@@ -133,6 +133,17 @@ values (%(plan_id)s, %(step)s, %(action)s, %(source_id)s, %(image_id)s, %(sha256
 -- One plan.
 select id, state, auto, labels_only, created_by, created_at, applied_at, undone_at from facedb.plan where id = %(plan_id)s;
 
+-- name: plan_to_do
+-- The plan that `facedb apply` means when none is named: one that was begun, else the newest of all where nothing of it was done.
+select id from facedb.plan p
+where state = 'applying' or (state = 'proposed' and not exists (select from facedb.plan n where n.id > p.id))
+order by state, id desc limit 1;
+
+-- name: plan_to_undo
+-- The plan that `facedb undo` means when none is named: one that is under way, else the one that was applied last.
+select id from facedb.plan where state in ('applying', 'undoing', 'applied')
+order by state = 'applied', applied_at desc, id desc limit 1;
+
 -- name: old_plans
 -- Plans that were never begun, or were taken back, but for the newest plans of all. What was applied stays: it can be undone.
 select id from (select id, state, row_number() over (order by id desc) as place from facedb.plan) p

@@ -68,7 +68,8 @@ class FaceChoice:
         standing = np.flatnonzero(self.choice.chosen & np.isin(self.every.embedding_ids, faces.embedding_ids))
         at = np.array([row_of[image] for image in self.every.image_ids[standing].tolist()], np.int64)
         fits = at[self.choice.part[standing] == Part.PART]
-        return company(study.parts, bystanders, also, fits, at[self.choice.guessed[standing]], self.choice.right)
+        guessed, torn = at[self.choice.guessed[standing]], at[self.choice.torn[standing]]
+        return company(study.parts, bystanders, also, fits, guessed, torn, self.choice.right)
 
     def _rows(
         self, several: Int64Array, told: dict[int, tuple[int, float]], study: FolderStudy

@@ -76,10 +76,10 @@ def _notes(
 ) -> dict[int, str]:
     """What is to be added to findings: which face of a photo is meant, and in which photo two people stand together."""
     notes: dict[int, str] = {}
-    for member in np.flatnonzero(found.member_role == Role.WRONG).tolist():
-        k = int(found.member_finding[member])
+    for member in np.flatnonzero(found.members.role == Role.WRONG).tolist():
+        k = int(found.members.finding[member])
         asked = found.kind[k] in (Kind.STRAY, Kind.UNLABELLED)
-        said = note(int(face_ids[found.member_row[member]])) if asked else None
+        said = note(int(face_ids[found.members.row[member]])) if asked else None
         if said is not None:
             notes[k] = said
     both = {}
@@ -105,11 +105,11 @@ def _without_face(conn: Connection, scan_id: int, found: FindingTable, faceless:
     """Which of the copies have no face, and why, by finding."""
     if faceless is None:
         return {}
-    bare = found.member_row >= faceless.first
-    images = faceless.images[found.member_row[bare]].tolist()
+    bare = found.members.row >= faceless.first
+    images = faceless.images[found.members.row[bare]].tolist()
     why = finding_rows.reject_reasons(conn, scan_id, images)
     said: dict[int, list[tuple[str, str, str]]] = {}
-    for k, image in zip(found.member_finding[bare].tolist(), images, strict=True):
+    for k, image in zip(found.members.finding[bare].tolist(), images, strict=True):
         said.setdefault(k, []).extend([why[image]] if image in why else [])
     return {k: no_face_in(reasons) for k, reasons in said.items()}
 
@@ -150,19 +150,17 @@ def _as_rows(
 def _faces(
     conn: Connection, found: FindingTable, face_ids: Int64Array, faceless: Faceless | None
 ) -> Iterator[tuple[int, int, str]]:
-    words = {role: role.name.lower() for role in Role}
-    keys, bare = np.zeros(len(found.member_row), np.int64), found.member_row >= len(face_ids)
-    keys[~bare] = face_ids[found.member_row[~bare]]
+    members, words = found.members, {role: role.name.lower() for role in Role}
+    keys, bare = np.zeros(len(members.row), np.int64), members.row >= len(face_ids)
+    keys[~bare] = face_ids[members.row[~bare]]
     if faceless is not None and bare.any():
-        images = faceless.images[found.member_row[bare]].tolist()
+        images = faceless.images[members.row[bare]].tolist()
         whole = finding_rows.whole_photos(conn, images)
         # Of those that were pruned meanwhile no row is written.
         keys[bare] = [whole.get(image, 0) for image in images]
     return (
         (finding + 1, face, words[Role(role)])
-        for finding, face, role in zip(
-            found.member_finding.tolist(), keys.tolist(), found.member_role.tolist(), strict=True
-        )
+        for finding, face, role in zip(members.finding.tolist(), keys.tolist(), members.role.tolist(), strict=True)
     )
 
 

@@ -102,7 +102,7 @@ def identity_names(conn: Connection, ids: Sequence[int]) -> dict[int, tuple[str,
 
 
 def spoken_of(conn: Connection, scan_id: int) -> list[int]:
-    """The ranks of findings of a scan that some verdict is about."""
+    """The ranks of findings of a scan that some verdict is about, those first that were spoken of first."""
     return [row[0] for row in conn.execute(SQL["spoken_of"], {"scan_id": scan_id})]
 
 

@@ -27,10 +27,10 @@ likeness."""
 def sentences(found: FindingTable, photos: PhotoFacts | None = None) -> list[str]:
     """One sentence or two for each finding, in their order; ``photos`` is what those of the class photo rest on."""
     crowded = _in_several_merges(found)
-    counts = np.bincount(found.member_finding, minlength=len(found)).tolist()
+    counts = np.bincount(found.members.finding, minlength=len(found)).tolist()
     told = [_sentence(found, k, crowded, counts[k]) for k in range(len(found))]
     if photos is not None:
-        for k, row in zip(found.member_finding.tolist(), found.member_row.tolist(), strict=True):
+        for k, row in zip(found.members.finding.tolist(), found.members.row.tolist(), strict=True):
             if found.kind[k] == Kind.PHOTO:
                 told[k] = photo_sentence(photos, row)
     return told
@@ -70,6 +70,8 @@ def _several(photos: PhotoFacts, row: int) -> str:
             return f"{shown}, and the one taken does not fit its folder"
         case Why.ELSEWHERE:
             return f"{shown}; the one taken is in other photos of its folder too, but not where the person meant usually is"
+        case Why.BOTH_RECUR:
+            return f"{shown}, and another of them is in most photos of its folder too"
         case Why.CLOSE:
             return f"{shown}, and another fits its folder nearly as well as the one taken"
         case Why.PLACE:

@@ -119,18 +119,25 @@ def keep(conn: Connection, scan_id: int) -> None:
 
 
 def judged(conn: Connection, scan_id: int, stands: Stand | None = None) -> list[Judged]:
-    """Every finding of a gallery that people decided, each once, as the newest scan that reported it has it; ``stands`` where its
-    findings
-    stand (None: to be found out)."""
-    before = [Judged(*row) for row in conn.execute(SQL["answered"], {"scan_id": scan_id})]
-    found = {one.statement: one for one in [*before, *_live(conn, scan_id, stands)]}
-    return [found[statement] for statement in sorted(found)]
+    """Every finding of a gallery that people decided, each once, as the newest scan that reported it has it, in the order in which they
+    said so, those of earlier scans first; ``stands`` where its findings stand (None: to be found out)."""
+    live = _live(conn, scan_id, stands)
+    found = {one.statement for one in live}
+    return [*(one for one, told in _before(conn, scan_id) if not told and one.statement not in found), *live]
 
 
 def record(conn: Connection, scan_id: int) -> Record:
-    """How right the findings of a scan's gallery have been that were called certain."""
-    called = [one for one in judged(conn, scan_id) if one.confidence >= CERTAIN]
+    """How right the findings of a scan's gallery have been that a scan called certain when they were decided."""
+    then = {(one.statement, one.true): one for one, _ in _before(conn, scan_id)}
+    decided = [then.get((one.statement, one.true), one) for one in judged(conn, scan_id)]
+    called = [one for one in decided if one.confidence >= CERTAIN]
     return Record(len(called), sum(one.true for one in called))
+
+
+def _before(conn: Connection, scan_id: int) -> list[tuple[Judged, bool]]:
+    """What was decided of findings of earlier scans, as they told it, and whether this scan tells it too."""
+    rows = conn.execute(SQL["answered"], {"scan_id": scan_id}).fetchall()
+    return sorted(((Judged(*row[:4]), row[4]) for row in rows), key=lambda one: one[0].statement)
 
 
 def _live(conn: Connection, scan_id: int, stands: Stand | None = None) -> list[Judged]:

@@ -13,7 +13,7 @@ from facedb.findings.rates.histogram import BINS, PairCounts, ScoreHistogram, co
 from facedb.findings.rates.impostors import impostor_histogram
 from facedb.findings.rates.pair_sample import sample_scores
 from facedb.join.gallery import Gallery
-from facedb.scan import pair_rows
+from facedb.scan.scores import score_rows
 
 # The same faces give the same sample, so that error rates do not change from scan to scan.
 _SEED = 0
@@ -55,7 +55,7 @@ def write(conn: Connection, scan_id: int, found: Distributions, explained: Expla
         below = found.impostor.counts.copy()
         below[min(edge(threshold), BINS) :] = 0
         flagged = flagged * (np.arange(BINS) >= edge(threshold)) + below
-    pair_rows.write_histogram(
+    score_rows.write_histogram(
         conn,
         scan_id,
         "impostor",
@@ -67,7 +67,7 @@ def write(conn: Connection, scan_id: int, found: Distributions, explained: Expla
         doubt=explained.doubt,
     )
     every = found.all_genuine_counted
-    pair_rows.write_histogram(
+    score_rows.write_histogram(
         conn,
         scan_id,
         "genuine",
@@ -81,4 +81,4 @@ def write(conn: Connection, scan_id: int, found: Distributions, explained: Expla
 def write_none(conn: Connection, scan_id: int) -> None:
     """Write of a scan of faces without labels that it knows neither genuine nor impostor pairs; the caller commits."""
     for kind in ("impostor", "genuine"):
-        pair_rows.write_histogram(conn, scan_id, kind, counted=None, sampled=None, total=0, counted_from=None)
+        score_rows.write_histogram(conn, scan_id, kind, counted=None, sampled=None, total=0, counted_from=None)

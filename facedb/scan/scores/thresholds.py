@@ -160,7 +160,7 @@ def _for_pairs(faces: GalleryFaces, snapshot: GallerySnapshot, pairs: float, rep
 
 def measure_scan(conn: Connection, scan_id: int) -> Calibration:
     """Calibrate on the distributions that a finished scan left."""
-    found = score_rows.distributions(conn, scan_id, BINS)
+    found = score_rows.distributions(conn, scan_id)
     empty = observed(np.zeros(BINS, np.int64), np.zeros(BINS, np.int64), 0, None)
     parts = {kind: observed(d.counted, d.sampled, d.total, d.counted_from) for kind, d in found.items()}
     chance = found.get("impostor")

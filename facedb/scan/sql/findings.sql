@@ -114,20 +114,23 @@ join facedb.scan o on o.model_id = s.model_id and coalesce(o.scope ->> 'datasets
 where s.id = %(scan_id)s order by o.id desc limit 1;
 
 -- name: spoken_of
--- The ranks of findings of a scan that some verdict is about: asked for first, so that the planner knows how many they are.
-select f.rank from facedb.finding f
-join facedb.verdict v on v.kind = 'link' and v.identity_a = least(f.identity_a, f.identity_b)
-                     and v.identity_b = greatest(f.identity_a, f.identity_b)
-where f.scan_id = %(scan_id)s and f.class in ('merge', 'look-alike')
-union
-select w.rank from facedb.finding_face w
-join facedb.face a on a.id = w.face_id join facedb.image i on i.id = a.image_id
-join facedb.verdict v on v.image_a = i.id or v.sha256_a = i.sha256
-where w.scan_id = %(scan_id)s and w.role in ('wrong', 'copy');
+-- The ranks of findings of a scan that some verdict is about, in the order of the last word on each: asked for first, so that the planner
+-- knows how many they are.
+select s.rank from (
+    select f.rank, v.id from facedb.finding f
+    join facedb.verdict v on v.kind = 'link' and v.identity_a = least(f.identity_a, f.identity_b)
+                         and v.identity_b = greatest(f.identity_a, f.identity_b)
+    where f.scan_id = %(scan_id)s and f.class in ('merge', 'look-alike')
+    union all
+    select w.rank, v.id from facedb.finding_face w
+    join facedb.face a on a.id = w.face_id join facedb.image i on i.id = a.image_id
+    join facedb.verdict v on v.image_a = i.id or v.sha256_a = i.sha256
+    where w.scan_id = %(scan_id)s and w.role in ('wrong', 'copy')
+) s group by s.rank order by max(s.id), s.rank;
 
 -- name: judged
 -- Findings of a scan that people decided, and whether they agreed: what each states by keys, the confidence it was told with, and whether
--- it is true. Of merges and look-alikes the confidence is that of one person.
+-- it is true; in the order of the ranks as they are given. Of merges and look-alikes the confidence is that of one person.
 select f.class,
        case when f.class in ('merge', 'look-alike')
             then 'link ' || least(f.identity_a, f.identity_b) || ' ' || greatest(f.identity_a, f.identity_b)
@@ -137,35 +140,36 @@ select f.class,
                     where w.scan_id = f.scan_id and w.rank = f.rank and w.role in ('wrong', 'copy')) m)
        end,
        f.confidence, t.agrees = (f.class <> 'look-alike')
-from unnest(%(ranks)s::integer[], %(agrees)s::boolean[]) t (rank, agrees)
-join facedb.finding f on f.scan_id = %(scan_id)s and f.rank = t.rank;
+from unnest(%(ranks)s::integer[], %(agrees)s::boolean[]) with ordinality t (rank, agrees, turn)
+join facedb.finding f on f.scan_id = %(scan_id)s and f.rank = t.rank
+order by t.turn;
 
 -- name: answered
--- What people decided of findings of earlier scans of the gallery of a scan, which this scan does not tell: of those it tells, what stands
--- now counts. A statement is told by the keys of two identities, or of the first image.
-select a.class, a.statement, a.confidence, a.is_true
+-- What people decided of findings of earlier scans of the gallery of a scan, and whether this scan tells it too: of what it tells, what
+-- stands now counts. A statement is told by the keys of two identities, or of the first image.
+select a.class, a.statement, a.confidence, a.is_true,
+    exists (
+        select from facedb.finding f
+        where f.scan_id = s.id and f.class in ('merge', 'look-alike') and a.class in ('merge', 'look-alike')
+          and least(f.identity_a, f.identity_b) = split_part(a.statement, ' ', 2)::bigint
+          and greatest(f.identity_a, f.identity_b) = split_part(a.statement, ' ', 3)::bigint
+    ) or exists (
+        select from facedb.face c
+        join facedb.finding_face w on w.face_id = c.id and w.scan_id = s.id and w.role in ('wrong', 'copy')
+        join facedb.finding f on f.scan_id = w.scan_id and f.rank = w.rank and f.class = a.class
+        where a.class not in ('merge', 'look-alike') and c.image_id = split_part(a.statement, ' ', 2)::bigint
+    )
 from facedb.answered a join facedb.scan s on s.model_id = a.model_id and coalesce(s.scope ->> 'datasets', '') = a.gallery
-where s.id = %(scan_id)s
-  and not exists (
-      select from facedb.finding f
-      where f.scan_id = s.id and f.class in ('merge', 'look-alike') and a.class in ('merge', 'look-alike')
-        and least(f.identity_a, f.identity_b) = split_part(a.statement, ' ', 2)::bigint
-        and greatest(f.identity_a, f.identity_b) = split_part(a.statement, ' ', 3)::bigint
-  )
-  and not exists (
-      select from facedb.face c
-      join facedb.finding_face w on w.face_id = c.id and w.scan_id = s.id and w.role in ('wrong', 'copy')
-      join facedb.finding f on f.scan_id = w.scan_id and f.rank = w.rank and f.class = a.class
-      where a.class not in ('merge', 'look-alike') and c.image_id = split_part(a.statement, ' ', 2)::bigint
-  );
+where s.id = %(scan_id)s;
 
 -- name: keep_answered
--- Keep what people decided of a finding beyond its scan.
+-- Keep what people decided of a finding beyond its scan, as it was told when they said so: a later scan tells the same otherwise.
 insert into facedb.answered (model_id, gallery, class, statement, confidence, is_true)
 select s.model_id, coalesce(s.scope ->> 'datasets', ''), %(class)s, %(statement)s, %(confidence)s, %(is_true)s
 from facedb.scan s where s.id = %(scan_id)s
 on conflict (model_id, gallery, statement) do update
-set class = excluded.class, confidence = excluded.confidence, is_true = excluded.is_true;
+set class = excluded.class, confidence = excluded.confidence, is_true = excluded.is_true
+where answered.is_true <> excluded.is_true;
 
 -- name: learn_alone
 -- Two decisions that follow each other closely would both write what was learnt; readers do not wait.

@@ -102,16 +102,6 @@ where p.face_a is not null
 -- Names this very database: the cluster, the database within it.
 select (select system_identifier from pg_control_system()) || '-' || (select oid from pg_database where datname = current_database());
 
--- name: add_scan
--- Begin a scan.
-insert into facedb.scan (model_id, base_scan_id, threshold, scope, engine, faces, new_faces, identities)
-values (%(model_id)s, %(base_scan_id)s, %(threshold)s, %(scope)s, %(engine)s, %(faces)s, %(new_faces)s, %(identities)s)
-returning id;
-
--- name: add_partition
--- The place of the pairs of a scan that has begun.
-select facedb.add_pairs(%(scan_id)s);
-
 -- name: pairs_are_indexed
 -- Whether that was done already, by a run that ended before its findings did or beside them. (Composed: the partition.)
 select exists (select from pg_index where indrelid = {partition}::regclass and indisprimary);
@@ -119,25 +109,6 @@ select exists (select from pg_index where indrelid = {partition}::regclass and i
 -- name: index_pairs
 -- The last block is done: the pairs are looked up from here on.
 select facedb.index_pairs(%(scan_id)s);
-
--- name: add_block
--- Write down who is in a block before it is searched.
-insert into facedb.scan_block (scan_id, block, carried, embedding_ids, identity_ids, face_ids)
-values (%(scan_id)s, %(block)s, %(carried)s, %(embedding_ids)s::bigint[], %(identity_ids)s::integer[], %(face_ids)s::bigint[]);
-
--- name: keep_blocks
--- Take over the blocks of the scan that this one builds on as they are, without sending them to and fro.
-insert into facedb.scan_block (scan_id, block, carried, embedding_ids, identity_ids, face_ids)
-select %(scan_id)s, block, true, embedding_ids, identity_ids, face_ids from facedb.scan_block where scan_id = %(base)s;
-
--- name: add_datasets
--- Which datasets are in the gallery of a scan, from how many faces each label has, and each dataset of those without one.
-insert into facedb.scan_dataset (scan_id, dataset_id, faces, identities)
-select %(scan_id)s, n.dataset_id, sum(m.faces), count(*)
-from unnest(%(identities)s::integer[], %(faces)s::integer[]) as m (identity_id, faces)
-join facedb.identity n on n.id = m.identity_id group by n.dataset_id
-union all
-select %(scan_id)s, u.dataset_id, u.faces, 0 from unnest(%(datasets)s::integer[], %(unlabelled)s::integer[]) as u (dataset_id, faces);
 
 -- name: is_unlabelled
 -- Whether there are images and none has a label, of all datasets or of some.
@@ -182,10 +153,6 @@ where status = 'finished'
   and (%(model_id)s::integer is null or model_id = %(model_id)s)
 order by id desc limit 1;
 
--- name: blocks
--- The ledger of a scan.
-select block, carried, array_send(embedding_ids), array_send(identity_ids), face_ids is not null from facedb.scan_block where scan_id = %(scan_id)s order by block;
-
 -- name: set_engine
 -- A resumed scan may go on with another engine: the rows are the same.
 update facedb.scan set engine = %(engine)s where id = %(scan_id)s;
@@ -198,26 +165,6 @@ set status = 'finished', finished_at = now(), pairs = %(pairs)s, links = %(links
     comparisons = (select coalesce(sum(t.comparisons), 0) from facedb.scan_tile t where t.scan_id = s.id),
     join_seconds = (select coalesce(sum(t.seconds), 0) from facedb.scan_tile t where t.scan_id = s.id)
 where s.id = %(scan_id)s;
-
--- name: abandon_scan
--- A scan whose faces are gone cannot be finished.
-update facedb.scan set status = 'abandoned' where id = %(scan_id)s and status = 'running';
-
--- name: abandon_links
--- What its tiles found between identities goes too.
-delete from facedb.link_part where scan_id = %(scan_id)s;
-
--- name: add_histogram
--- Counts of scores of one kind.
-insert into facedb.score_histogram (scan_id, kind, source, bin, count, mated, doubt)
-select %(scan_id)s, %(kind)s, %(source)s, bin, count, mated, doubt
-from unnest(%(bins)s::integer[], %(counts)s::bigint[], %(mated)s::double precision[], %(doubt)s::double precision[])
-    as h(bin, count, mated, doubt);
-
--- name: add_total
--- Their denominator.
-insert into facedb.score_total (scan_id, kind, total, counted_from, sampled)
-values (%(scan_id)s, %(kind)s, %(total)s, %(counted_from)s, %(sampled)s);
 
 -- name: face_boxes
 -- Where faces are in their photos.
@@ -237,10 +184,6 @@ values (%s, %s, %s, %s, %s, %s, %s);
 -- Images of a dataset that have a label, and labels.
 select count(*), count(distinct i.identity_id) from facedb.image i join facedb.source s on s.id = i.source_id
 where s.dataset_id = %(dataset_id)s and i.status = 'ready' and i.identity_id is not null;
-
--- name: outsiders
--- The faces without a label that took part in the findings of a scan.
-select embedding_id from facedb.scan_outsider where scan_id = %(scan_id)s order by embedding_id;
 
 -- name: faceless
 -- Photos of some datasets that gave no face under a contract and have a thumbnail: key, label, and the first bits of the hash of the file.

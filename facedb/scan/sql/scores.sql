@@ -17,3 +17,15 @@ select certain_above from facedb.scan where id = %(scan_id)s;
 -- The threshold of the newest finished scan of a gallery.
 select threshold from facedb.scan where status = 'finished' and model_id = %(model_id)s and scope = %(scope)s
 order by id desc limit 1;
+
+-- name: add_histogram
+-- Counts of scores of one kind.
+insert into facedb.score_histogram (scan_id, kind, source, bin, count, mated, doubt)
+select %(scan_id)s, %(kind)s, %(source)s, bin, count, mated, doubt
+from unnest(%(bins)s::integer[], %(counts)s::bigint[], %(mated)s::double precision[], %(doubt)s::double precision[])
+    as h(bin, count, mated, doubt);
+
+-- name: add_total
+-- Their denominator.
+insert into facedb.score_total (scan_id, kind, total, counted_from, sampled)
+values (%(scan_id)s, %(kind)s, %(total)s, %(counted_from)s, %(sampled)s);

@@ -8,9 +8,10 @@ from facedb.core.machine.in_background import Aside
 from facedb.core.progress import Reporter
 from facedb.db.connection import Connection, Database
 from facedb.db.reconnecting import Work
-from facedb.join.engine import GPU_ENGINES, EngineInfo
+from facedb.join.engine import GPU_ENGINES
 from facedb.join.gpu.nvidia import visible_gpus
 from facedb.join.loop import BlockResult, Join
+from facedb.join.searcher import EngineInfo
 from facedb.scan.faces.compared import Compared
 from facedb.scan.loading import ScanOptions
 from facedb.scan.pair_store import PairStore

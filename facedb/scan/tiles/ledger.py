@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
-from typing import Any
 
 import numpy as np
 
@@ -17,12 +16,12 @@ from facedb.core.progress import Reporter, Silent
 from facedb.core.records import Int64Array
 from facedb.db.connection import Connection
 from facedb.join.loop import Block, plan_blocks
-from facedb.scan import pair_rows, scan_rows
+from facedb.scan import scan_rows
 from facedb.scan.faces.gallery_faces import GalleryFaces
 from facedb.scan.findings.make import make, of_another_make
-from facedb.scan.pair_rows import Labels, LedgerBlock
-from facedb.scan.scan_rows import ScanRow
-from facedb.scan.tiles import chunks, tile_rows
+from facedb.scan.scan_rows import Parameters, ScanRow
+from facedb.scan.tiles import chunks, ledger_rows, tile_rows
+from facedb.scan.tiles.ledger_rows import Labels, LedgerBlock
 from facedb.scan.tiles.tile_rows import TileRow
 
 Pause = Callable[[], None] | None
@@ -35,11 +34,26 @@ enough for a worker's memory (131,072 faces for blocks of `BLOCK_ROWS`, never le
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """The scan that is asked for: of ``faces``, with these ``parameters``, its new faces in blocks of about ``block_rows``.
+
+    ``outside`` int64 (u,) are the embeddings without a label that are reported beside them: not compared here, but where others are,
+    findings differ; so they do with other photos without a face, which hash to ``faceless``.
+    """
+
+    parameters: Parameters
+    faces: GalleryFaces
+    block_rows: int
+    outside: Int64Array
+    faceless: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """``faces`` in gallery order, the first ``first_new`` of them carried over; block k holds rows ``borders[k]`` to ``borders[k + 1]``.
 
-    ``finished`` is an earlier scan that is already the answer; ``scan_id`` a scan to resume, which is ``outdated`` when the
-    gallery has changed since; ``base`` the scan to carry pairs over from, whose blocks are the carried ones where they are ``kept``.
+    ``scan_id`` is a scan to resume, which is ``outdated`` when the gallery has changed since; ``base`` the scan to carry pairs over from,
+    whose blocks are the carried ones where they are ``kept``.
     """
 
     faces: GalleryFaces
@@ -48,7 +62,6 @@ class Plan:
     scan_id: int | None = None
     outdated: bool = False
     base: ScanRow | None = None
-    finished: ScanRow | None = None
     kept: bool = False
 
     @staticmethod
@@ -80,57 +93,38 @@ class Ledger:
         return Block(tile.tile, start, stop, self.borders[tile.first_column], column_stop)
 
 
-def plan(
-    conn: Connection,
-    model_id: int,
-    scope: Mapping[str, Any],
-    faces: GalleryFaces,
-    threshold: float,
-    *,
-    full: bool,
-    block_rows: int,
-    outside: Int64Array,
-    faceless: bytes | None,
-    may_build: bool = True,
-    reporter: Reporter,
-) -> Plan:
-    """Decide how to come to a complete scan of ``faces`` with the least work, and say so.
+def plan(conn: Connection, wanted: Wanted, *, full: bool, may_build: bool, reporter: Reporter) -> Plan | ScanRow:
+    """Decide how to come to the scan that is ``wanted`` with the least work, and say so: a finished scan where one is the answer already.
 
-    ``outside`` are the embeddings without a label that are told beside them: not compared here, but where others are, findings differ; so
-    they do with other photos without a face, which hash to ``faceless``. Without ``may_build`` an earlier scan is the answer or of no use,
-    because it has not kept every pair. Where only facedb itself is newer, or only those photos are others, a scan that carries every pair
-    over makes the findings anew.
+    With ``full`` no earlier scan is built on. Without ``may_build`` one is the answer or of no use, because this one will not keep every
+    pair. Where only facedb itself is newer, or only the photos without a face are others, a scan that carries every pair over makes the
+    findings anew.
     """
-    resumable = _resume(conn, model_id, scope, faces, threshold, full=full, reporter=reporter)
+    resumable = _resume(conn, wanted, full=full, reporter=reporter)
     if resumable is not None:
         return resumable
+    parameters = wanted.parameters
     if not full:
-        for scan_id in scan_rows.base_scans(conn, model_id, scope, threshold):
+        for scan_id in scan_rows.base_scans(conn, parameters):
             base = scan_rows.scan_by_id(conn, scan_id)
             if base is not None:
-                quiet = reporter if may_build else Silent()
-                built = _build_on(conn, base, faces, threshold, block_rows, outside, faceless, quiet)
+                built = _build_on(conn, base, wanted, reporter if may_build else Silent())
                 if may_build:
                     return built
-                if built.finished is not None:
+                if isinstance(built, ScanRow):
                     stale = of_another_make(base)
                     if stale is not None:
                         reporter.say(stale)
                     return built
-        lowest = scan_rows.lowest_scanned(conn, model_id, scope)
-        if lowest is not None and lowest > threshold:
-            reporter.say(f"No scan reached down to {threshold:g} yet (lowest: {lowest:g}), so this is a full scan.")
-    return Plan.cut(faces, 0, block_rows)
+        lowest = scan_rows.lowest_scanned(conn, parameters)
+        if lowest is not None and lowest > parameters.threshold:
+            reporter.say(
+                f"No scan reached down to {parameters.threshold:g} yet (lowest: {lowest:g}), so this is a full scan."
+            )
+    return Plan.cut(wanted.faces, 0, wanted.block_rows)
 
 
-def begin(
-    conn: Connection,
-    model_id: int,
-    scope: Mapping[str, Any],
-    planned: Plan,
-    threshold: float,
-    engine: str,
-) -> Ledger:
+def begin(conn: Connection, parameters: Parameters, planned: Plan, engine: str) -> Ledger:
     """Write the scan, its ledger and its tiles; the caller commits."""
     faces, borders = planned.faces, planned.borders
     carried = bisect_left(borders, planned.first_new)
@@ -140,15 +134,13 @@ def begin(
         )
         for k, (start, stop) in enumerate(pairwise(borders))
     ]
-    scan_id = pair_rows.begin_scan(
+    scan_id = ledger_rows.begin_scan(
         conn,
-        model_id=model_id,
+        parameters,
+        engine,
+        Labels.of(faces.identity_ids, faces.dataset_ids),
+        blocks,
         base_scan_id=None if planned.base is None else planned.base.id,
-        threshold=threshold,
-        scope=scope,
-        engine=engine,
-        labels=Labels.of(faces.identity_ids, faces.dataset_ids),
-        blocks=blocks,
         keep_blocks=planned.kept,
     )
     tile_rows.add_tiles(conn, scan_id, cut(borders, carried))
@@ -171,59 +163,44 @@ def cut(borders: Sequence[int], carried: int, columns: int | None = None) -> lis
     return tiles
 
 
-def _resume(
-    conn: Connection,
-    model_id: int,
-    scope: Mapping[str, Any],
-    faces: GalleryFaces,
-    threshold: float,
-    *,
-    full: bool,
-    reporter: Reporter,
-) -> Plan | None:
-    for scan_id in scan_rows.running_scans(conn, model_id, scope, threshold, full=full):
-        ledger = pair_rows.ledger(conn, scan_id)
-        ids, labels = pair_rows.members(ledger)
+def _resume(conn: Connection, wanted: Wanted, *, full: bool, reporter: Reporter) -> Plan | None:
+    """A scan with the same parameters that was begun and can be finished; those that cannot are given up."""
+    faces = wanted.faces
+    for scan_id in scan_rows.running_scans(conn, wanted.parameters, full=full):
+        blocks = ledger_rows.read_blocks(conn, scan_id)
+        ids, labels = ledger_rows.members(blocks)
         rows = rows_of(ids, faces.embedding_ids)
         if (rows < 0).any():
             reporter.say(f"Faces of the unfinished scan {scan_id} are gone, so it is given up.")
             chunks.remove_or_say(conn, scan_id, reporter)
-            pair_rows.abandon_scan(conn, scan_id)
+            ledger_rows.abandon_scan(conn, scan_id)
             conn.commit()
             continue
         outdated = len(rows) != len(faces) or bool((faces.identity_ids[rows] != labels).any())
         frozen = replace(faces.take(rows), identity_ids=labels)
         counts = tile_rows.tile_counts(conn, scan_id)
         reporter.say(f"Going on with scan {scan_id}: {counts.done} of {counts.tiles} tiles are done.")
-        first_new = sum(len(b.embedding_ids) for b in ledger if b.carried)
-        borders = [0, *accumulate(len(b.embedding_ids) for b in ledger)]
+        first_new = sum(len(b.embedding_ids) for b in blocks if b.carried)
+        borders = [0, *accumulate(len(b.embedding_ids) for b in blocks)]
         return Plan(frozen, first_new, borders, scan_id, outdated)
     return None
 
 
-def _build_on(
-    conn: Connection,
-    base: ScanRow,
-    faces: GalleryFaces,
-    threshold: float,
-    block_rows: int,
-    outside: Int64Array,
-    faceless: bytes | None,
-    reporter: Reporter,
-) -> Plan:
-    """Carry over what is unchanged since ``base``: the same embedding under the same label."""
-    blocks = pair_rows.ledger(conn, base.id)
-    ids, labels = pair_rows.members(blocks)
+def _build_on(conn: Connection, base: ScanRow, wanted: Wanted, reporter: Reporter) -> Plan | ScanRow:
+    """Carry over what is unchanged since ``base``: the same embedding under the same label; ``base`` itself where nothing changed."""
+    faces = wanted.faces
+    blocks = ledger_rows.read_blocks(conn, base.id)
+    ids, labels = ledger_rows.members(blocks)
     rows = rows_of(faces.embedding_ids, ids)
     unchanged = rows >= 0
     unchanged[unchanged] = labels[rows[unchanged]] == faces.identity_ids[unchanged]
     same = int(unchanged.sum())
-    alike = same == len(faces) == len(ids) and base.threshold == threshold
-    if alike and np.array_equal(np.sort(outside), pair_rows.outsiders(conn, base.id)):
+    alike = same == len(faces) == len(ids) and base.threshold == wanted.parameters.threshold
+    if alike and np.array_equal(np.sort(wanted.outside), ledger_rows.outsiders(conn, base.id)):
         stale = base.made_by != make()
-        if base.links_only or not (stale or base.faceless != faceless):
+        if base.links_only or not (stale or base.faceless != wanted.faceless):
             reporter.say(f"Nothing is new since scan {base.id}; its rows are the answer.")
-            return Plan(faces, same, [], finished=base)
+            return base
         but = (
             "its findings were made by another version of facedb" if stale else "there are other photos without a face"
         )
@@ -237,7 +214,7 @@ def _build_on(
         f"Building on scan {base.id}: {len(faces) - same:,} of {counted(len(faces), 'face')} new or changed, "
         f"{len(ids) - same:,} gone or changed."
     )
-    return Plan.cut(ordered, same, block_rows, base, kept)
+    return Plan.cut(ordered, same, wanted.block_rows, base, kept)
 
 
 def _to_keep(blocks: Sequence[LedgerBlock], same: int) -> list[int] | None:

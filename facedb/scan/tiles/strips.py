@@ -21,9 +21,9 @@ from facedb.db.copy import Column, read_columns
 from facedb.db.queries import load
 from facedb.db.reconnecting import Work
 from facedb.db.wait import Say, silent
-from facedb.scan.pair_rows import array_text
 from facedb.scan.tiles import chunks
 from facedb.scan.tiles.chunks import ChunkReader, DamagedError
+from facedb.scan.tiles.ledger_rows import array_text
 
 SQL = load("scan", "tiles")
 

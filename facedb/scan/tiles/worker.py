@@ -27,10 +27,10 @@ from facedb.db.wait import Say, silent
 from facedb.join.engine import choose_engine
 from facedb.join.gallery import Gallery, Larger
 from facedb.join.loop import Block, Join
-from facedb.scan import memory_need, pair_rows, scan_rows
+from facedb.scan import memory_need, scan_rows
 from facedb.scan.faces.gallery import GallerySnapshot
 from facedb.scan.scan_rows import ScanRow
-from facedb.scan.tiles import tile_rows
+from facedb.scan.tiles import ledger_rows, tile_rows
 from facedb.scan.tiles.claims import Claims, Found, release_dead
 from facedb.scan.tiles.ledger import BLOCKS_WIDE, Ledger, Pause
 from facedb.scan.tiles.strips import Strips
@@ -210,7 +210,7 @@ class TileSearch:
         """The faces of the scan and their gallery; None where some are not what they were, which strips tell in a sentence."""
         if self._connect is None:
             return None
-        ids, identity_ids = pair_rows.members(pair_rows.ledger(conn, self._ledger.scan_id))
+        ids, identity_ids = ledger_rows.members(ledger_rows.read_blocks(conn, self._ledger.scan_id))
         with GallerySnapshot(self._connect, self._model, self._cache_dir) as snapshot:
             faces = snapshot.faces()
             rows = rows_of(ids, faces.embedding_ids)

@@ -143,28 +143,8 @@ def load_case(conn: Connection, scan_id: int, rank: int, sitting_id: int) -> Cas
     """One finding, ready to be looked at; raises NotFoundError."""
     found = find(conn, scan_id, rank)
     gather = _Gather(conn, scan_id, found)
-    side_a = None
-    if found.a_id is not None and found.a_name is not None:
-        side_a = Side(
-            found.a_id,
-            shown(found.a_name),
-            found.a_dataset,
-            found.size_a,
-            found.faces_a,
-            identity_size(conn, found.model_id, found.a_id, scan_id),
-            gather.side("a", _GROUP if found.kind == "mixed" else FACES_A_SIDE),
-        )
-    side_b = None
-    if found.b_id is not None and found.b_name is not None and found.b_dataset is not None:
-        side_b = Side(
-            found.b_id,
-            shown(found.b_name),
-            found.b_dataset,
-            found.size_b,
-            found.faces_b,
-            identity_size(conn, found.model_id, found.b_id, scan_id),
-            gather.side("b", FACES_A_SIDE),
-        )
+    side_a = gather.whole_side("a", _GROUP if found.kind == "mixed" else FACES_A_SIDE)
+    side_b = gather.whole_side("b", FACES_A_SIDE)
     next_best = _next_best(conn, gather, scan_id) if found.kind == "stray" else None
     subject = gather.subject()
     faces = [*subject, *(face for side in (side_a, side_b, next_best) if side is not None for face in side.faces)]
@@ -223,7 +203,7 @@ class _Gather:
     """The faces of a finding with their vectors, put into the order in which they are looked at."""
 
     def __init__(self, conn: Connection, scan_id: int, found: Finding) -> None:
-        self._conn, self.found, self.own = conn, found, found.own
+        self._conn, self._scan_id, self.found, self.own = conn, scan_id, found, found.own
         own = set(self.own)
         self._sides = {
             side: []
@@ -246,6 +226,19 @@ class _Gather:
         if self.found.kind in ("stray", "mixed", "unlabelled"):
             return self.ordered(a if side == "a" else b, self.own, limit)
         return self.ordered(a, b, limit) if side == "a" else self.ordered(b, a, limit)
+
+    def whole_side(self, side: str, limit: int) -> Side | None:
+        """An identity with the first faces of its side; None where the finding has none."""
+        found = self.found
+        identity, name, dataset, size, concerned = (
+            (found.a_id, found.a_name, found.a_dataset, found.size_a, found.faces_a)
+            if side == "a"
+            else (found.b_id, found.b_name, found.b_dataset, found.size_b, found.faces_b)
+        )
+        if identity is None or name is None or dataset is None:
+            return None
+        total = identity_size(self._conn, found.model_id, identity, self._scan_id)
+        return Side(identity, shown(name), dataset, size, concerned, total, self.side(side, limit))
 
     def subject(self) -> tuple[Face, ...]:
         """The faces in question, in the order of the finding; of a photo in which none was found the whole."""

@@ -68,11 +68,14 @@ def decide(
     """
     wait_briefly(conn, _PATIENCE_SECONDS)
     conn.execute(SQL["alone"])
-    decided = []
-    for wish in wishes:
-        last = case.last_word(conn, wish.scan_id, wish.rank)
+    lasts = [case.last_word(conn, wish.scan_id, wish.rank) for wish in wishes]
+    for wish, last in zip(wishes, lasts, strict=True):
         if wish.seen is not None and last > wish.seen:
             raise SaidMeanwhileError(_who_said(conn, wish, last), wish.scan_id, wish.rank, last)
+    decided = dict[int, Decided]()
+    # Of two that are about one photo the one that knows whose it is has the last word.
+    for k in sorted(range(len(wishes)), key=lambda k: wishes[k].target is not None):
+        wish = wishes[k]
         subject = _subject(conn, wish)
         selected = _images(conn, wish.faces)
         if subject.kind in OUTSIDE:
@@ -85,8 +88,8 @@ def decide(
         )
         conn.execute(SQL["add_decision_verdicts"], {"decision_id": key, "verdicts": verdicts})
         conn.execute(SQL["add_decision_taken_faces"], {"decision_id": key, "taken": taken})
-        decided.append(Decided(key, batch, wish.scan_id, wish.rank, tuple(verdicts), max([last, *verdicts])))
-    return decided
+        decided[k] = Decided(key, batch, wish.scan_id, wish.rank, tuple(verdicts), lasts[k])
+    return [replace(decided[k], seen=case.last_word(conn, wish.scan_id, wish.rank)) for k, wish in enumerate(wishes)]
 
 
 def take_face(conn: Connection, sitting_id: int, reviewer: str, face_id: int, seen: int | None) -> Decided:
@@ -131,17 +134,19 @@ def undo(conn: Connection, sitting_id: int, reviewer: str) -> Undone:
     decisions = conn.execute(SQL["newest_batch"], {"sitting_id": sitting_id}).fetchall()
     if not decisions:
         raise NotFoundError("There is nothing to undo: you have decided nothing in this session.")
-    count = 0
+    count, back = 0, set[int]()
     for decision_id, _, _ in decisions:
         for verdict, newest, before, before_says, newest_by in conn.execute(
             SQL["verdicts_of"], {"decision_id": decision_id}
         ).fetchall():
-            if newest != verdict:
+            # Of what was said twice in one stroke the later is taken back first.
+            if newest != verdict and newest not in back:
                 raise ConflictError(f"{display(newest_by)} has decided on the same since, so this is not undone.")
             if before is None or before_says == "withdrawn":
-                conn.execute(SQL["withdraw"], {"verdict_id": verdict, "said_by": reviewer})
+                row = conn.execute(SQL["withdraw"], {"verdict_id": verdict, "said_by": reviewer}).fetchone()
             else:
-                conn.execute(SQL["restate"], {"verdict_id": before})
+                row = conn.execute(SQL["restate"], {"verdict_id": before}).fetchone()
+            back.add(int(row[0]) if row else 0)
             count += 1
         count += _let_go(conn, decision_id, reviewer)
     conn.execute(SQL["mark_undone"], {"ids": [row[0] for row in decisions]})

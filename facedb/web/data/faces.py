@@ -131,11 +131,9 @@ def load_faces(conn: Connection, ids: Sequence[int]) -> dict[int, Face]:
     return faces
 
 
-def identity_faces(
-    conn: Connection, model_id: int, identity_id: int, scan_id: int | None, limit: int = LOOKED_AT
-) -> list[int]:
-    """Keys of the faces that stand for an identity under a contract, the oldest first; without the bystanders of a scan."""
-    parameters = {"model_id": model_id, "identity_id": identity_id, "scan_id": scan_id, "limit": limit}
+def identity_faces(conn: Connection, model_id: int, identity_id: int, scan_id: int | None) -> list[int]:
+    """Keys of the faces that stand for an identity under a contract, the `LOOKED_AT` oldest first; without the bystanders of a scan."""
+    parameters = {"model_id": model_id, "identity_id": identity_id, "scan_id": scan_id, "limit": LOOKED_AT}
     return [row[0] for row in conn.execute(SQL["identity_face_ids"], parameters)]
 
 

@@ -19,7 +19,7 @@ left join unnest(%(decided)s::integer[], %(agrees)s::boolean[]) as d (rank, agre
 left join facedb.lesson l on l.scan_id = f.scan_id and l.class = f.class and d.rank is null
 cross join lateral (
     select case when d.agrees is null then facedb.taught(f.confidence, l.base, l.slope)
-                when d.agrees = (f.class <> 'look-alike') then 0.9999::real else 0.0001::real end as confidence
+                else facedb.taught((d.agrees = (f.class <> 'look-alike'))::integer, 0, 1) end as confidence
 ) c
 where f.scan_id = %(scan_id)s and f.rank > %(after)s
   and (not %(open)s or d.rank is null) and (%(only)s::integer[] is null or f.rank in (select unnest(%(only)s::integer[])))

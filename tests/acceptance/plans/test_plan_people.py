@@ -103,9 +103,11 @@ def test_verdicts_are_carried_out_shown_first_and_taken_back(command: Command, d
     planned = command("plan", "--format", "csv")
     assert [row["action"] for row in planned.csv] == ["merge", "merge", "merge", "move", "quarantine"]
     assert "facedb apply 1 --yes" in planned.err
-    assert "nothing was changed" in command("apply", 1).err
+    assert "no plan is applied" in command("undo", code=8).err.lower()
+    for number in ([1], []):
+        assert "Do it with: facedb apply 1 --yes" in command("apply", *number).err
     assert look(world) == before
-    command("apply", 1, "--yes")
+    command("apply", "--yes")
     assert (world / "person005" / "stray.png").is_file()
     assert command("plans", "--format", "json").json[0]["state"] == "applied"
     taken = db.ingest(world, dataset="people")
@@ -115,7 +117,8 @@ def test_verdicts_are_carried_out_shown_first_and_taken_back(command: Command, d
     different = command("diff", 1, 2, "--format", "json").json
     reasons = {tuple(sorted((row["identity_a"], row["identity_b"]))): row["reason"] for row in different}
     assert reasons["ada", "person000"] == "relabelled"
-    command("undo", 1, "--yes")
+    assert "Do it with: facedb undo 1 --yes" in command("undo").err
+    command("undo", "--yes")
     assert look(world) == before
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from facedb.core.errors import ConflictError, InputError
+from facedb.core.errors import ConflictError, InputError, NotFoundError
 from facedb.dataset.ingest import ingest
 from facedb.db.connection import Database
 from facedb.review.files.apply import apply, undo
-from facedb.review.plans.plan import make_plan, plans, show_plan
+from facedb.review.plans import plan_rows
+from facedb.review.plans.plan import make_plan, plan_meant, plans, show_plan
 from tests.acceptance.plans.judged import EXPECTED, SILENT, unchanged
 from tests.acceptance.trees import look, rows, take
 
@@ -50,6 +51,27 @@ def test_undo_after_a_prune_brings_the_files_back_and_ingest_takes_them_as_new(d
     undo(database, plan, yes=True, reporter=SILENT)
     assert look(root) == before
     assert take(database, root).new == 2
+
+
+@pytest.mark.usefixtures("root")
+def test_the_plan_that_nobody_names_is_the_newest_to_apply_and_the_one_applied_last_to_undo(database: Database) -> None:
+    def meant(*, undo: bool) -> int | None:
+        try:
+            return plan_meant(database, undo=undo)
+        except NotFoundError:
+            return None
+
+    first = make_plan(database).plan.id
+    assert (meant(undo=False), meant(undo=True)) == (first, None)
+    apply(database, first, yes=True, labels_only=True, reporter=SILENT)
+    assert (meant(undo=False), meant(undo=True)) == (None, first)
+    with database.connection() as conn:
+        again = "insert into facedb.plan (created_by, auto, state, labels_only, applied_at) values ('ann', false, %s, %s, %s) returning id"
+        later = conn.execute(again, ("applied", True, "2001-01-01")).fetchone()
+        assert plan_rows.plan_meant(conn, undo=True) == first, "what counts is when it was applied"
+        begun = conn.execute(again, ("applying", True, None)).fetchone()
+        conn.execute(again, ("proposed", None, None))
+        assert (plan_rows.plan_meant(conn, undo=False),) == (plan_rows.plan_meant(conn, undo=True),) == begun != later
 
 
 def test_a_file_that_came_to_the_old_place_meanwhile_stops_an_undo(database: Database, root: Path) -> None:

@@ -11,7 +11,7 @@ from facedb.db.connection import Database
 from facedb.join.engine import available_engines
 from facedb.scan import pair_rows
 from facedb.scan.run import ScanOptions, ScanSummary, scan
-from facedb.scan.tiles import tile_rows
+from facedb.scan.tiles import ledger_rows, tile_rows
 from tests.db.population import Population, clustered
 from tests.vectors import unit
 
@@ -36,12 +36,12 @@ def run(db: Database, threshold: float = 0.5, reporter: Silent | None = None, **
     found = summary.scan
     assert found.status == "finished"
     with db.connection() as conn:
-        ledger = pair_rows.ledger(conn, found.id)
-        pairs = pair_rows.read_pairs(conn, found.id)
+        ledger = ledger_rows.read_blocks(conn, found.id)
+        pairs = sum(map(len, pair_rows.pairs_in_parts(conn, found.id)))
         links = conn.execute("select sum(pairs), count(*) from facedb.link where scan_id = %s", (found.id,)).fetchone()
         assert tile_rows.open_tiles(conn, found.id) == []
     assert sum(len(block.embedding_ids) for block in ledger) == found.faces
-    assert len(pairs) == found.pairs
+    assert pairs == found.pairs
     assert links is not None
     assert (links[0] or 0, links[1]) == (found.pairs, found.links)
     return summary

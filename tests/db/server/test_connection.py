@@ -45,6 +45,19 @@ def test_no_error_repeats_a_password() -> None:
     assert "s3cr3t" not in repr(Database(dsn, embedded=False))
 
 
+@pytest.mark.parametrize("by", ["dsn", "environment"])
+def test_a_message_names_the_address_that_is_tried_and_not_only_the_host_it_stands_for(
+    monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    dsn = "host=db.example port=1 dbname=faces user=alice connect_timeout=2"
+    if by == "environment":
+        monkeypatch.setenv("PGHOSTADDR", "127.0.0.1")
+    else:
+        dsn += " hostaddr=127.0.0.1"
+    with pytest.raises(DatabaseError, match=r"database faces on db\.example at 127\.0\.0\.1 port 1 as alice"):
+        Database(dsn, embedded=False).open()
+
+
 def test_a_password_of_one_letter_leaves_the_words_of_a_message_whole() -> None:
     with pytest.raises(DatabaseError, match="connection to server at") as caught:
         Database("postgresql://alice:o@127.0.0.1:1/faces?connect_timeout=2", embedded=False).open()

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from facedb.bench.plan import DATABASE_BYTES, LOOK_SECONDS, OF_THREAD, Fleet, estimate, in_words, sized
+from facedb.bench.plan import DATABASE_BYTES, LOOK_SECONDS, OF_THREAD, Fleet, estimate
+from facedb.bench.plan_lines import in_words, sized
 from facedb.scan.tiles.worker import WHOLE_TIMES
 
 CORE = Fleet("threads", 1, 1, 0.5, 1.0, 0.0, 1e12)

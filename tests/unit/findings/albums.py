@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facedb.core.finding import Kind, Role
+from facedb.core.finding import Kind
 from facedb.findings.duplicates import Hashes
 from facedb.findings.finding_table import FindingTable
 from facedb.findings.photos import PhotoFacts
@@ -107,8 +107,7 @@ def judged(pool: Pool, album: Album, found: FindingTable) -> Iterator[tuple[str,
         return int(count.argmax()) if count.max() >= 2 and 2 * count.max() > len(rest) else int(owner[label])
 
     for k, (kind, a, b) in enumerate(zip(found.kind, found.identity_a, found.identity_b, strict=True)):
-        mine = (found.member_finding == k) & (found.member_role != Role.EXAMPLE)
-        rows = found.member_row[mine]
+        rows = found.members.rows_of(k)
         word = Kind(int(kind)).word
         if kind == Kind.PHOTO:
             continue

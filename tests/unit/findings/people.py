@@ -77,8 +77,8 @@ def told(found: FindingTable, least: float = 0.5) -> list[tuple[str, int, int]]:
 
 def rows(found: FindingTable, k: int, *, examples: bool = False) -> list[int]:
     """The gallery rows that a finding is about."""
-    mine = found.member_finding == k
-    about: list[int] = found.member_row[mine & ((found.member_role == Role.EXAMPLE) == examples)].tolist()
+    mine = found.members.finding == k
+    about: list[int] = found.members.row[mine & ((found.members.role == Role.EXAMPLE) == examples)].tolist()
     return about
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facedb.core.finding import CERTAIN
+from facedb.core.finding import CERTAIN, Kind
 from tests.unit.findings.albums import Album, Pool, draw, findings_of, judged
 from tests.unit.findings.odds.crowds import known
+from tests.unit.findings.people import scan
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +59,10 @@ def test_a_handful_of_photos_gives_findings_too_however_few_folders_there_are(po
             album = Album(chosen, labels, np.arange(folders), {})
             confidence = findings_of(pool, album).confidence
             assert ((confidence >= 0) & (confidence <= 1)).all(), (count, folders)
+
+
+def test_a_stray_with_a_home_of_its_own_is_told_from_one_chance_in_twenty_on() -> None:
+    crowd = known(2, persons=400, merges=4, strays=30, effective=35.0)
+    found = scan(crowd.gallery, threshold=0.4, engine="int8")
+    named = found.confidence[(found.kind == Kind.STRAY) & (found.identity_b >= 0)]
+    assert 0.05 <= named.min() < 0.25

@@ -54,7 +54,7 @@ NOTHING = find_copies(np.empty((0, 4), np.float32), NOBODY, folders(NOBODY, NOBO
 
 
 def groups(table: FindingTable) -> list[list[int]]:
-    return sorted(sorted(table.member_row[table.member_finding == k].tolist()) for k in range(len(table)))
+    return sorted(sorted(table.members.rows_of(k).tolist()) for k in range(len(table)))
 
 
 TURNS = ("quarter turn", "upside down", "mirror and turn")

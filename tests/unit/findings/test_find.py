@@ -215,11 +215,14 @@ def test_a_copy_turned_over_in_another_folder_is_a_copy_and_no_stranger(crowd: C
     assert found.margin[0] < 0  # It is the second, 50, that the photo is at home in.
 
 
-def test_a_copy_whose_face_is_as_it_was_is_a_stray_of_the_folder_that_it_fits(crowd: Crowd) -> None:
+def test_an_altered_copy_in_another_folder_is_a_copy_and_no_stray_where_pictures_tell(crowd: Crowd) -> None:
     mine = crowd.faces(3, 5)
     gallery = folders([*clean(crowd, skip=(3,)), (50, mine), (2, mine[:1])])
     original, copy = (int(np.flatnonzero(gallery.identity_ids == label)[k]) for label, k in ((50, 0), (2, -1)))
-    assert told(scan(gallery, pictures=turned_over(gallery, original, copy))) == [("stray", 2, 50)]
+    assert told(scan(gallery)) == [("stray", 2, 50)]
+    found = scan(gallery, pictures=turned_over(gallery, original, copy))
+    assert told(found) == [("duplicate", 2, 50)]
+    assert found.margin[0] < 0  # The one in 2 goes.
 
 
 def turned_over(gallery: Gallery, original: int, *turned: int) -> Pictures:

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from facedb.core.finding import Kind, Role
-from facedb.findings.finding_table import table
+from facedb.findings.finding_table import Members, table
 from facedb.scan.findings.finding_sentences import sentences
 
 
 def said(kind: Kind, members: int = 2, **facts: Any) -> str:
-    about = (np.zeros(members, np.int64), np.arange(members), np.full(members, Role.EXAMPLE))
+    about = Members.of(np.zeros(members), np.arange(members), Role.EXAMPLE)
     defaults: dict[str, Any] = {"identity_a": 1, "faces_a": 1, "size_a": 1}
     return sentences(table(kind, np.array([0.3]), about, **(defaults | facts)))[0]
 

@@ -55,7 +55,7 @@ def told(found: FindingTable, least: float = 0.5) -> list[tuple[str, int, list[i
         (
             Kind(int(found.kind[k])).word,
             int(found.identity_a[k]),
-            found.member_row[(found.member_finding == k) & (found.member_role != Role.EXAMPLE)].tolist(),
+            found.members.rows_of(k).tolist(),
         )
         for k in np.flatnonzero(found.confidence >= least)
     ]
@@ -81,7 +81,7 @@ def test_a_photo_of_somebody_with_a_folder_is_told_with_whom_and_with_the_next_b
     wide = free.astype(np.float64) @ gallery.vectors.astype(np.float64).T
     means = np.stack([wide[:, gallery.identity_ids == label].mean(axis=1) for label in range(1, PEOPLE + 1)], axis=1)
     for k in range(len(found)):
-        row = found.member_row[(found.member_finding == k) & (found.member_role == Role.WRONG)][0] - 100
+        row = found.members.row[(found.members.finding == k) & (found.members.role == Role.WRONG)][0] - 100
         best = np.argsort(-means[row])[:2]
         assert [found.identity_a[k] - 1, found.identity_b[k] - 1] == best.tolist()
         assert found.mean_score[k] == pytest.approx(means[row, best[0]], abs=1e-5)

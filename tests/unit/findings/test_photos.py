@@ -8,7 +8,7 @@ import pytest
 from facedb.core.finding import Kind
 from facedb.findings.cores.doubts import Doubts, Why
 from facedb.findings.cores.folders import folders
-from facedb.findings.finding_table import FindingTable, ranked, table
+from facedb.findings.finding_table import FindingTable, Members, ranked, table
 from facedb.findings.photos import Fault, PhotoFacts, find_photos
 from facedb.scan.findings.finding_sentences import sentences
 
@@ -26,7 +26,7 @@ def found() -> FindingTable:
 
 
 def test_each_fault_is_told_and_a_good_photo_is_not() -> None:
-    assert found().member_row.tolist() == [1, 2, 3, 4, 5]
+    assert found().members.row.tolist() == [1, 2, 3, 4, 5]
     assert [FACTS.faults(row) for row in range(6)] == [
         Fault(0),
         Fault.SEVERAL,
@@ -45,7 +45,9 @@ def test_each_fault_is_told_and_a_good_photo_is_not() -> None:
 
 
 def test_photos_come_last_and_are_never_certain() -> None:
-    weak = table(Kind.LOOK_ALIKE, np.array([0.01]), ([0], [0], [2]), identity_a=1, identity_b=2, faces_a=1, size_a=1)
+    weak = table(
+        Kind.LOOK_ALIKE, np.array([0.01]), Members.of([0], [0], [2]), identity_a=1, identity_b=2, faces_a=1, size_a=1
+    )
     together = ranked([found(), weak])
     assert together.kind.tolist() == [Kind.LOOK_ALIKE] + [Kind.PHOTO] * 5
     assert together.confidence[1:].max() <= 0.9

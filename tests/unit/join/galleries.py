@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facedb.join.blocks import plan_blocks
-from facedb.join.engine import Searcher, available_engines
+from facedb.join.engine import available_engines
 from facedb.join.gallery import Gallery
 from facedb.join.loop import BlockResult, join
 from facedb.join.score import pair_scores
+from facedb.join.searcher import Searcher
 from facedb.join.sieve import Hits
 from tests.vectors import unit
 

@@ -6,6 +6,7 @@ from facedb.join import engine as engines
 from facedb.join.blocks import plan_blocks
 from facedb.join.engine import ENGINE_NAMES, available_engines, choose_engine, open_searcher, self_test
 from facedb.join.loop import join
+from facedb.join.searcher import EngineInfo
 from facedb.join.sieve import Sieve
 from tests.unit.join.galleries import ENGINES, clustered
 
@@ -24,7 +25,7 @@ def test_auto_takes_the_fastest_engine_here_and_says_why():
 
 
 def test_an_engine_that_is_missing_is_refused_and_never_replaced(monkeypatch):
-    monkeypatch.setattr(engines, "_probe", lambda name: engines.EngineInfo(name, False, "there is no CUDA GPU"))
+    monkeypatch.setattr(engines, "_probe", lambda name: EngineInfo(name, False, "there is no CUDA GPU"))
     with pytest.raises(EngineError, match="faiss-gpu does not work here: there is no CUDA GPU") as caught:
         choose_engine("faiss-gpu")
     assert caught.value.exit_code is ExitCode.ENGINE

@@ -39,6 +39,10 @@ HONEST = {
     "one person with albums": [f"ann/{year}/{n}.jpg" for year in range(2001, 2009) for n in range(2)],
     "people some of whom have albums": [*people("", 8), *(f"zoe/{album}/1.jpg" for album in ("a", "b", "c", "d"))],
     "very many people with albums": [f"p{p:03d}/{p}-{a}/1.jpg" for p in range(60) for a in range(3)],
+    "people called like splits": [
+        *people("", 3),
+        *(f"{p}/{a}/1.jpg" for p in ("Val Kilmer", "Dev Patel") for a in "abc"),
+    ],
     "a test person among people": [*people("", 4), "test/1.jpg", "train/1.jpg"],
     "no pictures": ["a/x.npz", "b/y.npz"],
     "nothing": [],
@@ -70,7 +74,17 @@ def test_one_folder_around_everything_is_named(tmp_path: Path, box: str) -> None
     assert str(tmp_path / box) in said
 
 
-@pytest.mark.parametrize("splits", [("train", "test"), ("Train", "val", "TEST"), ("gallery", "probe")])
+@pytest.mark.parametrize(
+    "splits",
+    [
+        ("train", "test"),
+        ("Train", "val", "TEST"),
+        ("gallery", "probe"),
+        ("data_train", "data_test"),
+        ("split1", "split2", "split3"),
+        ("train2017", "val2017"),
+    ],
+)
 def test_splits_are_named_though_the_same_people_are_in_both(tmp_path: Path, splits: tuple[str, ...]) -> None:
     said = wrong_level(grow(tmp_path, [name for split in splits for name in people(f"{split}/", 5)]))
     assert said is not None

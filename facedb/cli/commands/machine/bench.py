@@ -180,7 +180,7 @@ def ingest(
     from facedb.bench import database as bench_db
 
     with database(ctx) as db:
-        _print_legs(bench_db.bench_ingest(db, source, "bench"), "of_floor", output)
+        _print_legs(bench_db.bench_ingest(db, source), "of_floor", output)
 
 
 @app.command(epilog="Example: facedb bench embed photos/ --model arcface.onnx --detector yunet.onnx --repeat 10")
@@ -260,82 +260,21 @@ def plan(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Compute what a scan would take: bytes, operations and seconds, from the kernel of this machine. Nothing is searched."""
-    from facedb.bench.plan import (
-        DATABASE_BYTES,
-        GPU_TERA,
-        LOOK_SECONDS,
-        OF_THREAD,
-        PAIR_BYTES,
-        Fleet,
-        estimate,
-        in_words,
-        sized,
-        tile_columns,
-    )
-    from facedb.join.integer import kernels
-    from facedb.join.processor import processor_name
-    from facedb.scan.tiles.worker import WHOLE_TIMES
+    from facedb.bench.plan import Fleet, estimate
+    from facedb.bench.plan_lines import lines
 
-    height = block_rows or (GPU_BLOCK_ROWS if gpus else BLOCK_ROWS)
     room = (memory * 1e9, network * 1e9 / 8)
-    if gpus:
-        fleet = Fleet("GPUs", nodes, gpus, tera or GPU_TERA, 1.0, 0.0, *room)
-        said = f"{tera:g} as given" if tera else f"{GPU_TERA:g}, what a search of ten million faces did on an H100"
-    else:
-        width = -(-dim // 64) * 64
-        best = kernels.measure(width)[0]
-        fleet = Fleet("threads", nodes, threads, tera or best.tera_per_s or 0.0, OF_THREAD, LOOK_SECONDS, *room)
-        said = (
-            f"{tera:g} as given" if tera else f"{best.tera_per_s:.2f} measured here ({best.name}, {processor_name()})"
-        )
-    found = estimate(fleet, int(faces), dim, fmr=fmr, rows=height)
-    rows = [
-        ("pairs of faces", found.pairs, f"{found.pairs:.3g}", "n (n - 1) / 2"),
-        ("operations", found.operations, f"{found.operations:.3g}", "2 d for each pair"),
-        (
-            "search, seconds",
-            found.seconds,
-            in_words(found.seconds),
-            f"(operations / ({fleet.tera:.4g}e12 x {fleet.share:g}) + pairs x {fleet.look:.2g}) / ({nodes} x {fleet.units} {fleet.name})",
-        ),
-        ("vectors, bytes", found.vector_bytes, sized(found.vector_bytes), "4 n d; the chunks of a scan are as large"),
-        (
-            "to hold them, bytes",
-            WHOLE_TIMES * found.vector_bytes,
-            sized(WHOLE_TIMES * found.vector_bytes),
-            f"{WHOLE_TIMES} x vectors in each machine (facedb work --memory {-(-WHOLE_TIMES * found.vector_bytes // 2**20)}): "
-            + ("they fit" if found.held else f"they do not fit into {memory:g} GB"),
-        ),
-        (
-            "read by workers, bytes",
-            found.read_bytes,
-            sized(found.read_bytes),
-            f"vectors x {nodes}" if found.held else f"the columns of every tile: pairs / {height:,} vectors",
-        ),
-        (
-            "reading, seconds",
-            found.read_seconds,
-            in_words(found.read_seconds),
-            f"read / ({nodes} x {network:g} Gbit/s), with --chunks in a store that keeps up",
-        ),
-        (
-            "without chunks, seconds",
-            found.database_seconds,
-            in_words(found.database_seconds),
-            f"read / {DATABASE_BYTES / 1e9:g} GB/s, which one database gives",
-        ),
-        ("tiles", found.tiles, f"{found.tiles:,}", f"{height:,} x {tile_columns(height):,} faces"),
-        ("pairs by chance", found.chance_pairs, f"{found.chance_pairs:.3g}", f"pairs x the false match rate {fmr:g}"),
-        ("their rows, bytes", found.pair_bytes, sized(found.pair_bytes), f"{PAIR_BYTES} for each, indexes included"),
-    ]
+    fleet = Fleet.of_gpus(nodes, gpus, tera, *room) if gpus else Fleet.of_threads(nodes, threads, tera, *room, dim=dim)
+    rows = block_rows or (GPU_BLOCK_ROWS if gpus else BLOCK_ROWS)
+    found = estimate(fleet, int(faces), dim, fmr=fmr, rows=rows)
     state_of(ctx).reporter.say(
         f"Computed for {found.faces:,} x {dim} by {counted(nodes, 'machine')} with {fleet.units} {fleet.name} each; "
-        f"10^12 operations a second of each: {said}."
+        f"10^12 operations a second of each: {fleet.known_by}."
     )
     shown = output is Format.TABLE
     emit(
         ad_hoc({"what": str, "value": str if shown else float, "formula": str}),
-        [(what, words if shown else float(value), formula) for what, value, words, formula in rows],
+        [(line.what, line.words if shown else float(line.value), line.formula) for line in lines(found)],
         output,
     )
 

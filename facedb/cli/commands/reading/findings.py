@@ -46,7 +46,7 @@ def findings(
     scan: ScanOption = None,
 ) -> None:
     """Print what looks wrong, the likeliest first: one rank through all classes, each row with its evidence."""
-    from facedb.cli.finding_list import print_findings
+    from facedb.cli.finding_list import ALL_DECIDED, print_findings
     from facedb.scan.findings import ranked
 
     selection = ranked.FindingSelection(
@@ -55,7 +55,9 @@ def findings(
     with database(ctx) as db:
         with ranked.findings(db, selection) as rows:
             if output is Format.TABLE:
-                print_findings([table(ranked.Finding).row(row) for row in rows])
+                found = [table(ranked.Finding).row(row) for row in rows]
+                done = only_open and not found and ranked.left_out(db, selection).every
+                print_findings(found, ALL_DECIDED if done else "No findings.")
             else:
                 emit(table(ranked.Finding), rows, output, raw=raw)
         if output is Format.TABLE and kind in (None, Kind.MERGE.word):

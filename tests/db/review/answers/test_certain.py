@@ -145,3 +145,8 @@ def test_that_an_odd_photo_was_seen_takes_nothing_back_of_what_was_said_of_its_l
     (seen,) = answer(folders, [Answer(2, "accept")])
     assert len(denied.verdicts) == len(seen.verdicts) == 1
     assert _steps(folders) == set()
+    both = [Answer(2, "accept"), Answer(1, "accept")]
+    for answers in (both, both[::-1]):
+        answer(folders, [Answer(1, "reject")])
+        assert [one.rank for one in answer(folders, answers)] == [one.rank for one in answers]
+        assert _steps(folders) == {("move", "d", "e")}, "nor where both are said at once, in whatever order"

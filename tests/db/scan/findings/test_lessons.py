@@ -283,6 +283,21 @@ def test_the_queue_the_list_and_the_views_agree_on_what_is_decided(database: Dat
     assert counted.decided == sum(state == "decided" for state in in_view.values())
 
 
+def test_a_review_that_reached_its_end_says_so(
+    database: Database, everything: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from facedb.cli.app import app
+
+    monkeypatch.setenv("FACEDB_DSN", database.dsn)
+    shown: list[str] = []
+    monkeypatch.setattr("facedb.cli.finding_list.print_findings", lambda found, none: shown.append(f"{found or none}"))
+    CliRunner().invoke(app, ["findings", "--open", "--class", "photo"])
+    answer(database, [Answer(one.rank, "accept") for one in read(database)])
+    CliRunner().invoke(app, ["findings", "--open"])
+    assert shown == ["No findings.", "Nothing is left to decide."]
+    assert everything
+
+
 @pytest.fixture
 def strays(database: Database) -> int:
     """A scan with some fifty strays, all of them certain."""
@@ -347,6 +362,26 @@ def test_lessons_outlive_their_scan_and_end_with_the_verdicts(database: Database
     say(database, [Statement("face", one.images[0], "withdrawn") for one in sure[:30]])
     back = {f.images: f for f in read(database, kind="stray")}
     assert all(f.confidence > taught.get(f.images, 0) for f in back.values())
+
+
+@pytest.mark.usefixtures("strays")
+def test_how_right_it_was_is_counted_as_it_was_told_then_and_not_as_a_later_scan_tells_it(database: Database) -> None:
+    sure, doubtful = read(database, kind="stray")[:10], read(database, kind="stray")[10:12]
+    with database.connection() as conn:
+        conn.execute("update facedb.finding set confidence = 0.9 where rank = any(%s)", ([f.rank for f in doubtful],))
+    answer(database, [Answer(one.rank, "reject") for one in [*sure, *doubtful]])
+    again = run(database)
+    with database.connection() as conn:
+        conn.execute("update facedb.finding set confidence = 1.85 - confidence where scan_id = %s", (again,))
+    then = track_record(database, FindingSelection(scan=again))
+    assert (then.called, then.agreed) == (10, 0)
+    answer(
+        database, [Answer(one.rank, "accept") for one in read(database, denied=True) if one.images == sure[0].images]
+    )
+    run(database)
+    assert track_record(database, FindingSelection()).agreed == 0, (
+        "it was not called certain when the answer was changed"
+    )
 
 
 def test_the_command_says_how_right_it_was(database: Database, strays: int, monkeypatch: pytest.MonkeyPatch) -> None:

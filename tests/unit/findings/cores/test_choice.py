@@ -18,6 +18,7 @@ from facedb.findings.folder_study import study_folders
 from facedb.join.blocks import plan_blocks
 from facedb.join.loop import join
 from tests.unit.findings.people import Crowd, folders
+from tests.vectors import unit
 
 
 @dataclass
@@ -87,6 +88,79 @@ def test_a_folder_without_a_photo_of_one_starts_from_the_face_that_recurs() -> N
     assert people[-4:] == [11] * 4
 
 
+def test_a_folder_whose_photos_all_show_two_is_about_the_one_without_a_folder_of_his_own() -> None:
+    photos = album()
+    for _ in range(4):
+        photos.add(50, 2, 11, areas=(900.0, 100.0))
+    photos.add(50, 2, 12, areas=(900.0, 100.0))
+    _, people = photos.choose()
+    assert people[-5:-1] == [11] * 4
+    alias = album()
+    for k in range(4):
+        alias.add(50, 2, 12 + k // 2, areas=(100.0, 900.0))
+    assert alias.choose()[1][-4:] == [2] * 4, "nobody else is in most of its photos: it may be a second folder of his"
+
+
+@pytest.mark.parametrize("first", [50, 60])
+def test_two_folders_whose_photos_all_show_the_same_two_are_about_one_of_them_each(first: int) -> None:
+    photos = album()
+    second = 110 - first
+    for k in range(4):
+        photos.add(first, 11, 12, areas=(900.0, 100.0))
+        photos.add(second, 11, 12, areas=(900.0, 100.0) if k else (100.0, 900.0))
+    found, people = photos.choose()
+    assert people[-8:] == [11, 12] * 4
+    assert set(found.doubts.why[found.chosen][-8:].tolist()) == {Why.BOTH_RECUR}
+
+
+def test_a_folder_of_one_who_is_hardly_ever_alone_may_be_about_the_other() -> None:
+    photos = album()
+    photos.add(50, 2)
+    for _ in range(4):
+        photos.add(50, 2, 11)
+    for _ in range(3):
+        photos.add(51, 3)
+    photos.add(51, 3, 12)
+    found, people = photos.choose()
+    assert people[-9:] == [2] * 5 + [3] * 4
+    rows = np.flatnonzero(found.chosen)
+    assert found.torn[rows[-9:]].tolist() == [False] + [True] * 4 + [False] * 4
+
+
+def test_one_who_stands_beside_the_people_of_several_folders_is_a_guest_in_each() -> None:
+    photos = album()
+    photos.add(3, 3, 19)
+    for k in range(2):
+        for _ in range(3):
+            photos.add(50 + k, 10 + k, 19, areas=(100.0, 900.0))
+    _, people = photos.choose()
+    assert people[-6:] == [10] * 3 + [11] * 3
+    photos.add(60, 12, 19, areas=(100.0, 900.0))
+    photos.add(60, 12, 19, areas=(100.0, 900.0))
+    assert photos.choose()[1][-2:] == [12] * 2
+
+
+def test_who_is_settled_in_one_folder_is_left_to_it_by_the_next() -> None:
+    photos = album()
+    for k in range(5):
+        for _ in range(2):
+            photos.add(50 + k, 10 + k, 11 + k, areas=(100.0, 300.0 - 20.0 * k))
+    for _ in range(2):
+        photos.add(55, 15, areas=(100.0,))
+    _, people = photos.choose()
+    assert people[-12:] == [who for who in range(10, 16) for _ in range(2)]
+
+
+def test_a_bad_picture_of_the_person_stands_for_the_photo_rather_than_a_large_stranger() -> None:
+    photos = album()
+    photos.add(0, 15, 0, areas=(400.0, 100.0))
+    core, stranger = unit(np.mean(photos.vectors[:4], axis=0)[None])[0], photos.vectors[-2][::-1]
+    photos.vectors[-1] = unit((0.28 * core + unit((stranger - (stranger @ core) * core)[None])[0])[None])[0]
+    found, people = photos.choose()
+    assert people[-1] == 0
+    assert found.part[-1] == Part.NONE_FITS
+
+
 def test_a_lone_photo_of_two_takes_the_face_that_the_others_teach_to_take() -> None:
     central = album()
     for who in range(6):
@@ -142,6 +216,8 @@ def test_people_who_stand_in_one_photo_are_hardly_one_person() -> None:
     none = Hashes.none(len(gallery))
     plain = find(gallery, study, flagged, Evidence(none)).table
     together = find(gallery, study, flagged, Evidence(none, Company(together={(4, 50): 0}))).table
+    torn = find(gallery, study, flagged, Evidence(none, Company(torn=frozenset({50})))).table
+    assert torn.confidence[0] == pytest.approx(plain.confidence[0] / 2, rel=1e-3)
     for found in (plain, together):
         assert found.identity_a[0] == 4
         assert found.identity_b[0] == 50

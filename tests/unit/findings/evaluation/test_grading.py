@@ -10,14 +10,14 @@ from facedb.core.finding import Kind, Role
 from facedb.findings.duplicates import Hashes
 from facedb.findings.evaluation.grading import grade
 from facedb.findings.evaluation.planting import Counts, Item, plant
-from facedb.findings.finding_table import FindingTable, ranked, table
+from facedb.findings.finding_table import FindingTable, Members, ranked, table
 from tests.unit.findings.people import Crowd, folders, scan
 
 COUNTS = Counts(merge=2, stray=6, swap=2, duplicate=4, resaved=3)
 
 
 def stray(row: int, confidence: float) -> FindingTable:
-    members = ([0], [row], [Role.WRONG])
+    members = Members.of([0], [row], Role.WRONG)
     return table(Kind.STRAY, np.array([confidence]), members, identity_a=1, identity_b=2, faces_a=1, size_a=5)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facedb.core.finding import Kind, Role
+from facedb.core.finding import Kind
 from facedb.findings.finding_table import FindingTable
 from facedb.join.gallery import Gallery
 from tests.vectors import unit
@@ -30,8 +30,7 @@ class Known:
         """Which statements hold."""
         told = []
         for k, (kind, a, b) in enumerate(zip(found.kind, found.identity_a, found.identity_b, strict=True)):
-            mine = (found.member_finding == k) & (found.member_role != Role.EXAMPLE)
-            rows = found.member_row[mine].tolist()
+            rows = found.members.rows_of(k).tolist()
             if kind in (Kind.MERGE, Kind.LOOK_ALIKE) or found.size_a[k] == 1:
                 told.append(self.person_of(a, []) == self.person_of(b, []))
             else:

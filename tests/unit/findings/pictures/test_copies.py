@@ -42,7 +42,7 @@ def groups(seeds: Iterable[int], ways: Iterable[str]) -> list[set[int]]:
         Pairs(a[near], b[near], score[near].astype(np.float32)),
         Pictures(np.array([view_hashes(greys[int(key)]) for key in keys], np.int64), load),
     ).table
-    return [set(keys[found.member_row[found.member_finding == k]].tolist()) for k in range(len(found))]
+    return [set(keys[found.members.rows_of(k)].tolist()) for k in range(len(found))]
 
 
 def test_all_copies_of_a_photo_are_one_group_however_far_some_of_them_are_from_others() -> None:

@@ -27,7 +27,7 @@ def measured(crowd: Known, threshold: float) -> Calibration:
     )
     flagged = Pairs.of(blocks)
     folders = study_folders(gallery)
-    explained = find(gallery, folders, flagged, Evidence(Hashes.none(len(gallery)))).told.explained(flagged)
+    explained = find(gallery, folders, flagged, Evidence(Hashes.none(len(gallery)))).explanation.of(flagged)
     genuine, impostor = folders.genuine.histogram(gallery, folders.parts), impostor_histogram(gallery)
     return calibrate(
         observed(genuine.counts, _NONE, genuine.total, -1.0),

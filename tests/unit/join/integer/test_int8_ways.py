@@ -19,6 +19,7 @@ from facedb.join.integer.int8 import Int8Searcher
 from facedb.join.integer.kernels import KERNELS, why_not
 from facedb.join.integer.onnx_kernel import LARGEST_IN_INT16, OnnxRuntime
 from facedb.join.integer.prefix import make_prefix, principal_axes
+from facedb.join.integer.prefix_choice import Timed
 from facedb.join.loop import Block, Join, join
 from facedb.join.score import pair_scores
 from facedb.join.sieve import Hits, Sieve
@@ -190,8 +191,10 @@ def test_a_long_search_takes_a_prefix_where_it_pays_and_finds_the_same_rows(low_
     # A busy machine may time anything: here a prefix pays, and the widest most.
     monkeypatch.setattr(
         prefix_choice,
-        "_seconds",
-        lambda _sample, _trial, prefix, _limit: (1.0 if prefix is None else 0.8 - prefix.width / 1000, 0.0, 0),
+        "_timed",
+        lambda _sample, _trial, prefix, _limit: Timed(
+            prefix, 1.0 if prefix is None else 0.8 - prefix.width / 1000, 0.0, 0
+        ),
     )
     again = list(join(low_rank, blocks, threshold=0.5, engine="int8", threads=2, say=told.append))
     assert "of 256 directions" in told[0]
@@ -225,9 +228,9 @@ def test_a_trial_ends_as_soon_as_it_is_too_slow():
     def trial(part, prefix):
         return Slow(part, Sieve(part, 0.3), 1, prefix=prefix)
 
-    assert prefix_choice._seconds(gallery, trial, None, 0.0)[0] == np.inf
+    assert prefix_choice._timed(gallery, trial, None, 0.0).seconds == np.inf
     assert len(searched) == 1
-    assert prefix_choice._seconds(gallery, trial, None, np.inf)[0] < np.inf
+    assert prefix_choice._timed(gallery, trial, None, np.inf).seconds < np.inf
     assert len(searched) == 3
 
 
@@ -244,13 +247,14 @@ def test_a_prefix_is_refused_where_every_direction_counts():
 def test_where_candidates_are_few_fewer_codes_are_taken_whatever_a_busy_machine_times(low_rank, monkeypatch):
     rng, tried = np.random.default_rng(0), []
 
-    def seconds(_sample, _trial, prefix, _limit):
+    def timed(_sample, _trial, prefix, _limit):
         if prefix is None:
-            return 1.0, 0.0, 7
+            return Timed(None, 1.0, 0.0, 7)
         tried.append(prefix.width)
-        return (rng.uniform(0.3, 0.9), 0.0, 7) if prefix.width >= 128 else (1.2, 0.0, 10**6)
+        few = prefix.width >= 128
+        return Timed(prefix, rng.uniform(0.3, 0.9) if few else 1.2, 0.0, 7 if few else 10**6)
 
-    monkeypatch.setattr(prefix_choice, "_seconds", seconds)
+    monkeypatch.setattr(prefix_choice, "_timed", timed)
     for _ in range(5):
         tried.clear()
         chosen = prefix_choice.choose_prefix(low_rank, lambda *_: pytest.fail("opened"), 10**12, 1)
@@ -262,8 +266,8 @@ def test_where_candidates_are_few_fewer_codes_are_taken_whatever_a_busy_machine_
 def test_a_prefix_is_refused_where_so_many_openings_cost_more_than_it_saves(low_rank, monkeypatch):
     monkeypatch.setattr(
         prefix_choice,
-        "_seconds",
-        lambda _sample, _trial, prefix, _limit: (1.0, 0.0, 0) if prefix is None else (0.5, 1.0, 0),
+        "_timed",
+        lambda _sample, _trial, prefix, _limit: Timed(prefix, *((1.0, 0.0) if prefix is None else (0.5, 1.0)), 0),
     )
 
     def chosen(openings):
@@ -276,10 +280,10 @@ def test_a_prefix_is_refused_where_so_many_openings_cost_more_than_it_saves(low_
 def test_a_prefix_is_refused_where_only_a_slow_moment_of_the_full_codes_spoke_for_it(low_rank, monkeypatch):
     plain = list[float]()
 
-    def seconds(_sample, _trial, prefix, _limit):
-        return (plain.pop() if prefix is None else 0.9, 0.0, 0)
+    def timed(_sample, _trial, prefix, _limit):
+        return Timed(prefix, plain.pop() if prefix is None else 0.9, 0.0, 0)
 
-    monkeypatch.setattr(prefix_choice, "_seconds", seconds)
+    monkeypatch.setattr(prefix_choice, "_timed", timed)
     plain[:] = [0.93, 1.0]
     assert prefix_choice.choose_prefix(low_rank, lambda *_: pytest.fail("opened"), 10**12, 1) is None
     plain[:] = [1.0, 1.0]
@@ -326,16 +330,16 @@ def test_the_trial_sees_that_rows_that_are_searched_have_more_candidates_than_ot
     gallery = make_gallery(
         np.concatenate([low_rank.vectors, low_rank.vectors[:600]]), np.r_[low_rank.identity_ids, again]
     )
-    real, candidates = prefix_choice._seconds, []
+    real, candidates = prefix_choice._timed, []
 
     def trial(part, prefix):
         return Int8Searcher(part, Sieve(part, 0.9), 1, prefix=prefix)
 
-    def seconds(*asked):
-        candidates.append(real(*asked)[2])
-        return 0.0, 0.0, 0
+    def timed(*asked):
+        candidates.append(real(*asked).candidates)
+        return Timed(None, 0.0, 0.0, 0)
 
-    monkeypatch.setattr(prefix_choice, "_seconds", seconds)
+    monkeypatch.setattr(prefix_choice, "_timed", timed)
     for rows in (None, 600):
         assert prefix_choice.choose_prefix(gallery, trial, 10**12, 1, searched=rows) is None
     of_all, of_new = candidates
