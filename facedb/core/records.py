@@ -72,7 +72,8 @@ class ImageTask:
 class ImageFacts:
     """What decoding showed of one image: size in pixels after EXIF orientation, format name, 64-bit perceptual hash (signed).
 
-    ``thumbnail`` is the picture small and grey, as the bytes of a JPEG, and ``views`` the hashes of its turns and crops.
+    ``thumbnail`` is the picture small and grey, as the bytes of a JPEG, and ``views`` the hashes of its turns and crops;
+    ``traces`` colour, fine and blocks (see `facedb.embedding.pictures.traces`).
     """
 
     width: int
@@ -81,6 +82,7 @@ class ImageFacts:
     phash: int
     thumbnail: bytes
     views: tuple[int, ...]
+    traces: tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)

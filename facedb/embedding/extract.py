@@ -24,6 +24,7 @@ from facedb.embedding.pictures import align
 from facedb.embedding.pictures.decode import MAX_BYTES, MAX_PIXELS, Decoded, decode, memory_to_decode
 from facedb.embedding.pictures.quality import perceptual_hash, sharpness
 from facedb.embedding.pictures.thumbnail import thumbnail, to_bytes, view_hashes
+from facedb.embedding.pictures.traces import traces
 
 MIN_FACE: Final = 16.0
 _LARGE: Final = 200_000_000
@@ -101,9 +102,15 @@ class Extractor:
     def extract_decoded(self, decoded: Decoded, task: ImageTask, faces: str | None = None) -> Extracted:
         """As ``extract``, of an image that is decoded already; of the task only box and landmarks are used."""
         image = decoded.image
-        grey = thumbnail(image)
+        grey, left = thumbnail(image), traces(image)
         facts = ImageFacts(
-            decoded.width, decoded.height, decoded.format, perceptual_hash(image), to_bytes(grey), view_hashes(grey)
+            decoded.width,
+            decoded.height,
+            decoded.format,
+            perceptual_hash(image),
+            to_bytes(grey),
+            view_hashes(grey),
+            (left.colour, left.fine, left.blocks),
         )
         factor = decoded.reduction
         try:

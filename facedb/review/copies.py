@@ -9,12 +9,9 @@ from facedb.db.connection import Connection
 from facedb.db.queries import load
 from facedb.review import decision_rows
 from facedb.review.decision_rows import PlannedImage
-from facedb.review.files.on_disk import is_linked
+from facedb.review.originals import Looks
 
 SQL = load("review", "copies")
-_UNCLEAR = 0.025
-"""Of 52 photos of lfw_dev and deepface_celebs YuNet's score fell by 0.038 to 0.95 when they were turned, and rose by 0.010 at most when
-they were mirrored, grey, brighter, smaller or saved at JPEG quality 30."""
 
 Label = int | None
 """The identity that an image lies in; None: in none."""
@@ -29,35 +26,31 @@ def home(a: Label, b: Label, margin: float | None, labels: Collection[Label], su
 
 
 def that_stays(
-    copies: Collection[PlannedImage], label: Callable[[PlannedImage], Label], at_home: Label = None
+    copies: Collection[PlannedImage],
+    label: Callable[[PlannedImage], Label],
+    at_home: Label = None,
+    looks: Looks | None = None,
 ) -> PlannedImage | None:
-    """The copy that stays: of those ``at_home``, else of those with a label, the one that is worth most; one in which no face was found
-    goes before any other, and one on which it is harder to find than on the others of its folder, as on a photo turned over, before
-    those. None where they lie in several folders and nobody knows which of them is right."""
+    """The copy that stays: of those ``at_home``, else of those with a label, the best by their ``looks``; one in which no face was found
+    goes before any other. None where they lie in several folders and nobody knows which of them is right."""
     copies = [image for image in copies if image.clearest > 0] or copies
     known = {label(image) for image in copies} - {None}
     if len(known) > 1 and at_home not in known:
         return None
     right = at_home if at_home in known else next(iter(known), None)
-    there = [image for image in copies if label(image) == right]
-    least = max((image.clearest for image in there), default=0.0) - _UNCLEAR
-    return max((image for image in there if image.clearest >= least), key=worth, default=None)
-
-
-def worth(image: PlannedImage) -> tuple[bool, int, int, int]:
-    """What makes one copy better to keep than another: no link, the most pixels, then bytes, then the oldest."""
-    return not is_linked(image), image.pixels, image.bytes, -image.id
+    return (looks or Looks()).best(image for image in copies if label(image) == right)
 
 
 def which_stay(conn: Connection, scan_id: int, ranks: Sequence[int]) -> dict[int, int]:
     """By rank, of those findings of a scan that are of copies, the key of the image that stays where that can be told."""
     rows = conn.execute(SQL["copies"], {"scan_id": scan_id, "ranks": list(ranks)}).fetchall() if ranks else []
     images = decision_rows.images_by_key(conn, sorted({key for row in rows for key in row[4]}))
+    looks = Looks.load(conn, images)
     found = {}
     for rank, a, b, margin, keys in rows:
         there = [images[key] for key in keys if key in images and images[key].status == "ready"]
         at_home = home(a, b, margin, {image.identity_id for image in there})
-        kept = that_stays(there, lambda image: image.identity_id, at_home)
+        kept = that_stays(there, lambda image: image.identity_id, at_home, looks)
         if kept is not None:
             found[rank] = kept.id
     return found

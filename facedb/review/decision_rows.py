@@ -49,7 +49,9 @@ class VerdictRow:
 @dataclass(frozen=True, slots=True)
 class PlannedImage:
     """An image that a plan or an export may be about; ``path`` and ``container`` below ``root``, ``pixels`` 0 when unknown; ``clearest``:
-    the highest score that a detector gave a face in it, 1 where none looked, 0 where a finding is about it although no face was found."""
+    the highest score that a detector gave a face in it, 1 where none looked, 0 where a finding is about it although no face was found;
+    ``encoding``: what its bytes are;
+    ``colour``, ``fine`` and ``blocks`` as in `facedb.embedding.pictures.traces`, None where they were not measured."""
 
     id: int
     source_id: int
@@ -66,6 +68,10 @@ class PlannedImage:
     pixels: int
     dataset: str
     clearest: float
+    encoding: str | None = None
+    colour: float | None = None
+    fine: float | None = None
+    blocks: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

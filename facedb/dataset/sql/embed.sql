@@ -120,10 +120,12 @@ where i.id = f.id and (i.width, i.height, i.format, i.phash) is distinct from (f
 
 -- name: set_thumbnails
 -- Their pictures, small and grey, and the hashes of their views (as text: arrays of arrays do not come apart).
-insert into facedb.thumbnail (image_id, grey, views)
-select t.id, t.grey, string_to_array(t.views, ' ')::bigint[]
-from unnest(%(ids)s::bigint[], %(thumbnails)s::bytea[], %(views)s::text[]) as t(id, grey, views)
-on conflict (image_id) do update set grey = excluded.grey, views = excluded.views;
+insert into facedb.thumbnail (image_id, grey, views, colour, fine, blocks)
+select t.id, t.grey, string_to_array(t.views, ' ')::bigint[], t.colour, t.fine, t.blocks
+from unnest(%(ids)s::bigint[], %(thumbnails)s::bytea[], %(views)s::text[], %(colours)s::real[], %(fine)s::real[], %(blocks)s::real[])
+    as t(id, grey, views, colour, fine, blocks)
+on conflict (image_id) do update
+set grey = excluded.grey, views = excluded.views, colour = excluded.colour, fine = excluded.fine, blocks = excluded.blocks;
 
 -- name: measure_again
 -- The sharpness of faces that were found before it was measured as it is now.

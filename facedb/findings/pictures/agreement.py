@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from facedb.core.records import Float32Array, Float64Array
 from facedb.findings.pictures.registration import (
     ALL_TURNS,
+    Overlay,
     Prepared,
     blurred,
     find_overlay,
@@ -61,16 +62,25 @@ def agreement(a: Prepared, b: Prepared, turns: tuple[int, ...] = ALL_TURNS) -> f
     lower sixth, from -1 to 1 (0: they could not be laid over each other), or of the lowest cell where the others leave a doubt that it
     settles, so that a face that moved before a still wall, or the other way about, makes two photos.
     """
+    return laid(a, b, turns)[0]
+
+
+def laid(a: Prepared, b: Prepared, turns: tuple[int, ...] = ALL_TURNS) -> tuple[float, Overlay | None]:
+    """The `agreement` of two pictures, and how b lies over a; None where they could not be laid over each other."""
     if min(*a.grey.shape, *b.grey.shape) < _THIN:
-        return 0.0
+        return 0.0, None
     coarse, overlay = find_overlay(a, b, turns)
     if coarse < _HOPELESS:
-        return 0.0
+        return 0.0, None
     affine = refine(a.fine, turned_back(b.fine, overlay.turn), overlay.affine)
+    if not _SCALES[0] < float(np.sqrt(abs(np.linalg.det(affine[:, :2])))) < _SCALES[1]:
+        return 0.0, None
+    return _agreement_over(a, b, overlay.turn, affine), Overlay(overlay.turn, affine)
+
+
+def _agreement_over(a: Prepared, b: Prepared, turn: int, affine: Float64Array) -> float:
     scale = float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
-    if not _SCALES[0] < scale < _SCALES[1]:
-        return 0.0
-    moved, fixed = a.grey.astype(np.float32), turned_back(b.grey, overlay.turn).astype(np.float32)
+    moved, fixed = a.grey.astype(np.float32), turned_back(b.grey, turn).astype(np.float32)
     if scale < 1:
         linear = np.linalg.inv(affine[:, :2])
         affine = np.c_[linear, -linear @ affine[:, 2]]

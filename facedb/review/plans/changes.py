@@ -12,9 +12,10 @@ from facedb.review import decision_rows
 from facedb.review.answers.certain import certain_findings, without_chains
 from facedb.review.components import components
 from facedb.review.contradictions import find_conflicts
-from facedb.review.copies import that_stays, worth
+from facedb.review.copies import that_stays
 from facedb.review.decision_rows import PlannedImage, VerdictRow
 from facedb.review.files.on_disk import absent, is_one_file
+from facedb.review.originals import Looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def decide(
     changes.images = {k: i for k, i in decision_rows.images_by_key(conn, sorted(keys)).items() if i.status == "ready"}
     merged = _merge_groups(conn, standing, everything, changes)
     _wrong_faces(conn, standing, changes)
-    _duplicates(standing, everything, changes)
+    _duplicates(conn, standing, everything, changes)
     _merge_images(conn, merged, changes)
     return changes
 
@@ -196,7 +197,9 @@ def _seen_as(
     return found - {None, image.identity_id}
 
 
-def _duplicates(standing: Sequence[VerdictRow], everything: Sequence[VerdictRow], changes: Changes) -> None:
+def _duplicates(
+    conn: Connection, standing: Sequence[VerdictRow], everything: Sequence[VerdictRow], changes: Changes
+) -> None:
     """Of images called duplicates one stays (see `facedb.review.copies`); the others go.
 
     What is not on the disk neither stays nor goes, and of one file under two names none does. Copies in a chain (one of another, that of
@@ -207,6 +210,7 @@ def _duplicates(standing: Sequence[VerdictRow], everything: Sequence[VerdictRow]
         for v in standing
         if v.kind == "pair" and v.verdict == "duplicate" and {v.image_a_id, v.image_b_id} <= changes.images.keys()
     ]
+    looks = Looks.load(conn, {key or 0 for v in pairs for key in (v.image_a_id, v.image_b_id)})
     denied = [v for v in everything if v.kind == "pair" and v.verdict in ("same", "different")]
     for group in components((v.image_a_id or 0, v.image_b_id or 0) for v in pairs):
         two = next((v for v in denied if {v.image_a_id, v.image_b_id} <= group), None)
@@ -218,7 +222,7 @@ def _duplicates(standing: Sequence[VerdictRow], everything: Sequence[VerdictRow]
                 (image.identity_id for image in both),
             )
             continue
-        left = _left_of_copies(group, changes)
+        left = _left_of_copies(group, changes, looks)
         gone = absent(left).images
         if gone:
             first = next(image for image in left if image.id in gone)
@@ -227,7 +231,7 @@ def _duplicates(standing: Sequence[VerdictRow], everything: Sequence[VerdictRow]
                 {first.identity_id},
             )
             left = [image for image in left if image.id not in gone]
-        kept = that_stays(left, changes.final)
+        kept = that_stays(left, changes.final, looks=looks)
         if kept is None and left:
             in_each = {changes.final(image): image for image in reversed(left) if changes.final(image) is not None}
             paths = " and ".join(display(image.path) for image in sorted(in_each.values(), key=left.index)[:2])
@@ -242,16 +246,16 @@ def _duplicates(standing: Sequence[VerdictRow], everything: Sequence[VerdictRow]
         dropped = [key for key in sorted(group) if key in changes.by_image and changes.by_image[key].action == "drop"]
         for image in [*left, *(changes.images[key] for key in dropped)]:
             if image is not kept and not is_one_file(image, kept):
-                changes.by_image[image.id] = _dropped(pairs, image, kept)
+                changes.by_image[image.id] = _dropped(pairs, image, kept, looks)
 
 
-def _left_of_copies(group: Collection[int], changes: Changes) -> list[PlannedImage]:
+def _left_of_copies(group: Collection[int], changes: Changes, looks: Looks) -> list[PlannedImage]:
     """Those of a group of copies that nothing takes out; where each was called a duplicate by itself, the best of them stays."""
     images = [changes.images[key] for key in sorted(group)]
     left = [image for image in images if changes.stays(image)]
     dropped = [image for image in images if not changes.stays(image) and changes.by_image[image.id].action == "drop"]
-    if not left and dropped:
-        best = max(dropped, key=worth)
+    best = None if left else looks.best(dropped)
+    if best is not None:
         del changes.by_image[best.id]
         changes.remark(
             f"{display(best.path)} stays: its copies go, and one of them has to be kept.", {best.identity_id}
@@ -259,11 +263,13 @@ def _left_of_copies(group: Collection[int], changes: Changes) -> list[PlannedIma
     return left
 
 
-def _dropped(pairs: Sequence[VerdictRow], image: PlannedImage, kept: PlannedImage) -> Change:
+def _dropped(pairs: Sequence[VerdictRow], image: PlannedImage, kept: PlannedImage, looks: Looks) -> Change:
     """A copy goes by the verdict that names it beside the one that stays, else (in a chain) by any that names it."""
     said = [v for v in pairs if image.id in (v.image_a_id, v.image_b_id)]
     v = next((v for v in said if kept.id in (v.image_a_id, v.image_b_id)), said[0])
-    return Change("drop", None, f"a duplicate of {display(kept.path)}, says {v.said_by}", v.id, kept.id)
+    why = looks.why(kept, image)
+    reason = f"a duplicate of {display(kept.path)}{f', which {why}' if why else ''}, says {v.said_by}"
+    return Change("drop", None, reason, v.id, kept.id)
 
 
 def _merge_images(conn: Connection, merged: dict[int, VerdictRow], changes: Changes) -> None:

@@ -6,3 +6,7 @@ join facedb.finding_face w on w.scan_id = f.scan_id and w.rank = f.rank and w.ro
 join facedb.face c on c.id = w.face_id
 where f.scan_id = %(scan_id)s and f.rank = any(%(ranks)s) and f.class = 'duplicate'
 group by f.scan_id, f.rank;
+
+-- name: pictures
+-- Images, small and grey.
+select image_id, grey from facedb.thumbnail where image_id = any(%(ids)s::bigint[]);

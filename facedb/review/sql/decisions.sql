@@ -93,8 +93,10 @@ order by rank;
 select i.id, i.source_id, case when i.format = 'vector' then 'npy' else s.format end, s.root, s.options, i.identity_id, i.labelled_by,
        i.status, i.path, i.container, i.sha256, i.bytes, coalesce(i.width, 0) * coalesce(i.height, 0)::bigint as pixels, d.name,
        coalesce((select max(case f.detection when 'no face' then 0 else coalesce(f.detector_score, 1) end)
-                 from facedb.face f where f.image_id = i.id), 1)
+                 from facedb.face f where f.image_id = i.id), 1),
+       i.format, t.colour, t.fine, t.blocks
 from facedb.image i join facedb.source s on s.id = i.source_id join facedb.dataset d on d.id = s.dataset_id
+left join facedb.thumbnail t on t.image_id = i.id
 {which};
 
 -- name: by_key
