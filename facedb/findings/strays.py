@@ -60,7 +60,8 @@ def find_mixed(study: FolderStudy, asides: Asides, second: Int64Array) -> Findin
     """Mixed folders: ``second`` are the sets (indices into ``asides``) that count as a second person of their folder.
 
     ``identity_b`` is the folder that the second person belongs to, if any; ``mean_score`` the mean score between the two
-    groups, ``own_score`` the one inside the second group, ``faces_a`` its faces. The confidence is as that of strays.
+    groups, ``own_score`` the one inside the second group, ``faces_a`` its faces. The confidence is as that of strays, and the folder
+    named as surely as its core is whom it is of (`_right`).
     """
     parts, peeled, who, odds = study.parts, study.peeled, study.who, study.odds
     folder, size = asides.folder[second], asides.faces[second]
@@ -70,6 +71,8 @@ def find_mixed(study: FolderStudy, asides: Asides, second: Int64Array) -> Findin
     )
     none = np.zeros(len(second))
     elsewhere, nobody = _shares(to_other / max(odds.folders - 1, 1), to_nobody, (none, none), len(peeled.group))
+    right = _right(study, other)
+    elsewhere, nobody = elsewhere * right, nobody + elsewhere * (1 - right)
     known = (other >= 0) & (elsewhere >= nobody)
     # One person in profile looks like a second one too, unless that one is known from elsewhere.
     sure = np.maximum(np.where(known, elsewhere, 0.0), np.minimum(elsewhere + nobody, _MOST_OF_STRANGER))
@@ -183,7 +186,7 @@ def _stories(
     """
     parts, peeled, who, odds = study.parts, study.peeled, study.who, study.odds
     rows, other = suspects.rows, suspects.other
-    folder, there = parts.folder_of[rows], np.maximum(other, 0)
+    folder = parts.folder_of[rows]
     at_home = peeled.group[rows] == 0
     rest = np.maximum(who.faces[folder] - at_home, 0)
     to_other, to_nobody = odds.of_strays(who, folder, np.nan_to_num(own), rest, other, np.nan_to_num(score))
@@ -194,13 +197,19 @@ def _stories(
     rival_other, rival_nobody = np.zeros(len(rows)), np.zeros(len(rows))
     rival_nobody[at] = to_nobody[at]
     rival_other[at] = np.where(rivals.folder >= 0, theirs, 0.0) * to_nobody[at] / max(odds.folders - 1, 1)
-    # Of several different faces each is as likely as the others the one that the folder is of.
-    right = 1.0 / np.where(who.faces[there] == 1, np.maximum(parts.sizes[there], 1), 1)
+    right = _right(study, other)
     rival_other[at] += (to_other * (1 - right))[at]
     to_other[at] *= right[at]
     elsewhere, stranger = _shares(to_other, to_nobody, (rival_other, rival_nobody), len(peeled.group))
     right[at] = 1.0
     return elsewhere * right, stranger + elsewhere * (1 - right)
+
+
+def _right(study: FolderStudy, folder: Int64Array) -> Float64Array:
+    """How likely (m,) the core of each ``folder`` (m,; -1: none) is whom it is of: of several different faces each is as likely as the
+    others."""
+    there = np.maximum(folder, 0)
+    return np.asarray(1.0 / np.where(study.who.faces[there] == 1, np.maximum(study.parts.sizes[there], 1), 1))
 
 
 def _shares(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from facedb.core.finding import Kind
+from facedb.core.finding import CERTAIN, LIKELY, Kind
 from facedb.embedding.pictures.thumbnail import from_bytes, thumbnail, to_bytes
 from facedb.findings.duplicates import EQUAL, Hashes
 from facedb.findings.photos import PhotoFacts
@@ -134,6 +134,14 @@ def test_siblings_stay_look_alikes_below_any_merge(crowd: Crowd, likeness: float
     alike = (found.identity_a == 1) & (found.identity_b == 60)
     assert found.kind[alike].tolist() == [Kind.LOOK_ALIKE]
     assert found.confidence[alike][0] < 0.1
+
+
+def test_a_second_person_is_not_surely_that_of_a_folder_whose_two_faces_differ(crowd: Crowd) -> None:
+    torn = (50, np.concatenate([crowd.faces(6, 1), crowd.faces(7, 1)]))
+    found = scan(folders([*clean(crowd, skip=(6,)), (2, crowd.faces(6, 6)), torn]))
+    about = [k for k in range(len(found)) if found.kind[k] == Kind.MIXED and found.identity_a[k] == 2]
+    assert len(about) == 1
+    assert LIKELY <= found.confidence[about[0]] < CERTAIN
 
 
 def test_a_person_in_two_moods_is_neither_mixed_nor_full_of_strays(crowd: Crowd) -> None:
