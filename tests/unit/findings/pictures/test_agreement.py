@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from facedb.findings.pictures.agreement import FROM, agreement, sureness
 from tests.unit.findings.pictures.drawn import ALTERED, altered, photo, ready
@@ -31,6 +31,18 @@ def test_two_photos_of_one_sitting_stay_two_photos(moved: int) -> None:
     image = photo(5)
     later = ImageEnhance.Brightness(photo(5, moved=moved)).enhance(1.1)
     assert agreement(ready(image), ready(later)) < FROM - 0.1
+
+
+@pytest.mark.parametrize("blur", [0, 1, 2, 3])
+def test_eyes_that_moved_make_two_photos_however_blurred_they_are(blur: int) -> None:
+    image, later = photo(5), photo(5)
+    draw = ImageDraw.Draw(later)
+    for x in (105, 145):
+        draw.ellipse((x - 9, 105, x + 9, 115), fill=(205, 165, 140))
+        draw.ellipse((x - 4, 105, x + 14, 115), fill=(40, 30, 30))
+    first, second = (picture.filter(ImageFilter.GaussianBlur(0.8 + blur)) for picture in (image, later))
+    assert agreement(ready(first), ready(second)) < FROM - 0.05
+    assert agreement(ready(first), ready(altered(first, "jpeg 75"))) > FROM
 
 
 def test_pictures_that_show_nothing_are_nobodys_copies() -> None:

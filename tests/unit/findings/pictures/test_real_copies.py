@@ -30,3 +30,19 @@ def test_photos_of_one_person_are_no_copies_of_each_other(real_data: Path) -> No
     for folder in ("Abdullah_Gul", "Ana_Guevara", "Ali_Naimi", "Al_Sharpton"):
         pictures = [ready(Image.open(f)) for f in sorted((real_data / "faces" / "lfw_dev" / folder).glob("*.jpg"))]
         assert all(agreement(a, b) < FROM for a, b in combinations(pictures, 2)), folder
+
+
+@pytest.mark.parametrize(("one", "two"), [("s28/1", "s28/6"), ("s17/3", "s17/4"), ("s22/3", "s22/8")])
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_photos_of_one_sitting_stay_two_photos_when_they_are_enlarged(
+    real_data: Path, one: str, two: str, times: int
+) -> None:
+    first, second = (
+        ready(
+            Image.open(real_data / "faces" / "orl" / f"{name}.pgm").resize(
+                (92 * times, 112 * times), Image.Resampling.BICUBIC
+            )
+        )
+        for name in (one, two)
+    )
+    assert agreement(first, second) < FROM
