@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from facedb.dataset.pending_rows import PendingImage
 from facedb.db import audit
 from facedb.db.connection import Connection, Database, translated
 from facedb.db.reconnecting import Work, streamed
-from facedb.embedding.contract import ModelContract
+from facedb.embedding.contract import PREPROCESSING, ModelContract
 from facedb.embedding.extract import MIN_FACE
 from facedb.embedding.model_files.resolve import load_contract
 from facedb.embedding.pictures.decode import MAX_PIXELS
@@ -149,6 +149,12 @@ def _say_if_changed(conn: Connection, contract: ModelContract, choice: ModelChoi
             f"{choice.weights.name} has different weights than before ({contract.weights_sha256[:12]}…, not "
             f"{', '.join(f'{sha[:12]}…' for sha in sorted(earlier))}): it is another model, so everything is embedded again under "
             "it and compared with nothing of the earlier one."
+        )
+    before = model_rows.model_by_name(conn, replace(contract, preprocessing=PREPROCESSING).digest())
+    if before is not None and contract.averages_landmarks and model_rows.model_by_name(conn, contract.digest()) is None:
+        reporter.say(
+            f"This version aligns faces better than the one that embedded with {contract.name} before, so everything is embedded "
+            f"again and compared with nothing of the earlier vectors; `facedb model remove {before.digest[:12]}` removes those."
         )
 
 

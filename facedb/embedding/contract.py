@@ -11,7 +11,13 @@ from typing import Any, Final
 from facedb.core.errors import ModelError
 
 PREPROCESSING: Final = 1
-"""Version of decoding, detection and alignment; raised when a change to them would change vectors."""
+"""Version of decoding, detection and alignment; raised when a change to them would change vectors.
+
+A contract is carried out as its version says, so that a photo can still be compared with vectors of an earlier one.
+"""
+
+AVERAGED_LANDMARKS: Final = 2
+"""The version of contracts that align by landmarks averaged over all candidates of a face (YuNet)."""
 
 LAYOUTS: Final = ("NCHW", "NHWC")
 DTYPES: Final = ("float32", "float16", "uint8")
@@ -128,6 +134,11 @@ class ModelContract:
             del values["faces"]
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+    @property
+    def averages_landmarks(self) -> bool:
+        """Whether a face is aligned by the mean of its candidates' landmarks, not by those of the best candidate."""
+        return self.preprocessing >= AVERAGED_LANDMARKS
 
     def on(self, provider: str, precision: str) -> ModelContract:
         """The same contract carried out by this provider with this precision."""

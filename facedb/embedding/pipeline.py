@@ -62,7 +62,7 @@ class Embedder:
         self.notes = () if self.model.note is None else (self.model.note,)
         detector = None
         if contract.detector is not None and detector_path is not None:
-            detector = Detector(detector_path, contract.detector)
+            detector = Detector(detector_path, contract.detector, averaged=contract.averages_landmarks)
         self.extractor = Extractor(self.contract, detector, Limits(min_face, max_pixels, max_bytes))
 
     def __enter__(self) -> Self:

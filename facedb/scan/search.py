@@ -91,9 +91,9 @@ def search(
         return matches
 
 
-# What may differ between two contracts whose vectors a photo can be compared with: names, how many faces of a photo take part, and
-# the processor.
-_FREE = frozenset({"name", "input_name", "faces", "provider", "precision"})
+# What may differ between a choice and the contract that a photo is embedded by: names, how many faces of a photo take part, the
+# processor, and the version of facedb's own part, which the contract of the stored vectors says.
+_FREE = frozenset({"name", "input_name", "faces", "provider", "precision", "preprocessing"})
 
 
 def _embedded_with(conn: Connection, choice: ModelChoice) -> ModelRow:

@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facedb.core.errors import ModelError
-from facedb.core.records import Float32Array, Int64Array
+from facedb.core.records import Float32Array, Float64Array
 from facedb.embedding.contract import DetectorContract
 from facedb.embedding.detection import scrfd, yunet
+from facedb.embedding.detection.candidates import best_first, mean_landmarks, suppress
 from facedb.embedding.model_files.model_hash import weights_sha256
 from facedb.embedding.session import Graph, graph_of, open_session, run_session
-
-_MAX_CANDIDATES: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +95,11 @@ def heads_of(graph: Graph) -> Heads | None:
 class Detector:
     """The detector of one contract; calls may come from several threads at a time.
 
-    Raises ModelError where the file is no face detector or not the one that the contract names.
+    ``averaged``: landmarks are the mean over the candidates of a face, not those of the best one. Raises ModelError where the
+    file is no face detector or not the one that the contract names.
     """
 
-    def __init__(self, path: Path | str, contract: DetectorContract) -> None:
+    def __init__(self, path: Path | str, contract: DetectorContract, *, averaged: bool = False) -> None:
         path = Path(path)
         if weights_sha256(path) != contract.weights_sha256:
             raise ModelError(
@@ -116,6 +116,7 @@ class Detector:
         self._input = source.name
         self._heads = heads
         self._contract = contract
+        self._averaged = averaged
 
     def detect(self, image: Image.Image) -> tuple[Detection, ...]:
         """The faces of an upright RGB image, best score first; empty where no attempt finds one.
@@ -147,12 +148,14 @@ class Detector:
         )
         found = self._heads.decode(answers, canvas.height, canvas.width, self._contract.score_threshold)
         scores, boxes, points = best_first(*found)
-        kept = suppress(boxes, scores, self._contract.nms_iou)
-        return tuple(
-            _to_image(boxes[index], points[index], float(scores[index]), place)
-            for index in kept
-            if _within(boxes[index], place, image.size)
-        )
+        overlap = self._contract.nms_iou
+        faces = []
+        for index in suppress(boxes, scores, overlap):
+            box = boxes[index]
+            if _within(box, place, image.size):
+                marks = mean_landmarks(box, scores, boxes, points, overlap) if self._averaged else points[index]
+                faces.append(_to_image(box, marks, float(scores[index]), place))
+        return tuple(faces)
 
     def _canvas(self, image: Image.Image, attempt: Attempt) -> tuple[Image.Image, _Placement]:
         """The image scaled and centred on black, the canvas a multiple of the largest stride (or the fixed size)."""
@@ -176,34 +179,6 @@ class Detector:
 _NOT_ONE: Final = "a detector has the twelve heads of YuNet, or the 6, 9, 10 or 15 of SCRFD"
 
 
-def best_first(
-    scores: Float32Array, boxes: Float32Array, points: Float32Array
-) -> tuple[Float32Array, Float32Array, Float32Array]:
-    """The best candidates in falling order of score."""
-    order = np.argsort(-scores, kind="stable")[:_MAX_CANDIDATES]
-    return scores[order], boxes[order], points[order]
-
-
-def suppress(boxes: Float32Array, scores: Float32Array, overlap: float) -> Int64Array:
-    """Greedy non-maximum suppression: indices of boxes (n, 4; x, y, w, h) kept, best first.
-
-    ``scores`` fall; a box goes when its intersection over union with a better kept one exceeds ``overlap``.
-    """
-    left, top = boxes[:, 0], boxes[:, 1]
-    right, bottom = left + boxes[:, 2], top + boxes[:, 3]
-    area = boxes[:, 2] * boxes[:, 3]
-    open_ = np.arange(len(scores))
-    kept: list[int] = []
-    while open_.size:
-        best, rest = open_[0], open_[1:]
-        kept.append(int(best))
-        wide = np.minimum(right[best], right[rest]) - np.maximum(left[best], left[rest])
-        high = np.minimum(bottom[best], bottom[rest]) - np.maximum(top[best], top[rest])
-        both = np.maximum(wide, 0) * np.maximum(high, 0)
-        open_ = rest[both <= overlap * (area[best] + area[rest] - both)]
-    return np.asarray(kept, dtype=np.int64)
-
-
 def _multiple(extent: int, step: int) -> int:
     return max(step, math.ceil(extent / step) * step)
 
@@ -215,7 +190,7 @@ def _within(box: Float32Array, place: _Placement, size: tuple[int, int]) -> bool
     return 0 <= x <= size[0] and 0 <= y <= size[1]
 
 
-def _to_image(box: Float32Array, points: Float32Array, score: float, place: _Placement) -> Detection:
+def _to_image(box: Float32Array, points: Float32Array | Float64Array, score: float, place: _Placement) -> Detection:
     scale = np.array([place.scale_x, place.scale_y])
     shift = np.array([place.left, place.top], dtype=np.float64)
     x, y = ((box[:2].astype(np.float64) - shift) / scale).tolist()

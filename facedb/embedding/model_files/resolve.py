@@ -12,7 +12,7 @@ import numpy as np
 
 from facedb.core.counting import counted
 from facedb.core.errors import ModelError
-from facedb.embedding.contract import LAYOUTS, DetectorContract, ModelContract
+from facedb.embedding.contract import AVERAGED_LANDMARKS, LAYOUTS, PREPROCESSING, DetectorContract, ModelContract
 from facedb.embedding.detection.detect import heads_of
 from facedb.embedding.detection.scrfd import NMS_IOU, SCORE_THRESHOLD
 from facedb.embedding.model_files.model_hash import weights_sha256
@@ -82,6 +82,9 @@ def load_contract(
             f"({', '.join(PRESETS)}) or write them in {path.with_suffix('.toml').name} beside it."
         )
     output = _output_of(graph, settings.get("output"), path)
+    template = str(settings["template"])
+    finder = _detector(detector, settings, template)
+    averaged = finder is not None and finder.kind == "yunet" and template == "arcface"
     precision = "float16" if source.dtype == "float16" else str(settings.get("precision", "float32"))
     return ModelContract(
         name=str(settings["name"]),
@@ -94,12 +97,13 @@ def load_contract(
         colour=str(settings["colour"]),
         mean=_triple("mean", settings["mean"]),
         std=_triple("std", settings["std"]),
-        template=str(settings["template"]),
+        template=template,
         margin=_number("margin", settings.get("margin", 0.0)),
         dim=_dimension(session, path, source, output, layout, size, limit_s),
-        detector=_detector(detector, settings, str(settings["template"])),
+        detector=finder,
         faces=str(settings["faces"]),
         precision=precision,
+        preprocessing=AVERAGED_LANDMARKS if averaged else PREPROCESSING,
     )
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from facedb.core.errors import ModelError
 from facedb.embedding.contract import DetectorContract
-from facedb.embedding.detection.detect import Detector, best_first, suppress
+from facedb.embedding.detection.candidates import best_first, mean_landmarks, suppress
+from facedb.embedding.detection.detect import Detector
 from facedb.embedding.detection.yunet import STRIDES, decode_heads
 from facedb.embedding.model_files.model_hash import weights_sha256
 from tests.unit.embedding.conftest import MakeModel
@@ -92,3 +93,22 @@ def test_another_detector_than_that_of_the_contract_is_refused(make_model: MakeM
 def test_a_detector_contract_checks_its_numbers(values: dict[str, Any]) -> None:
     with pytest.raises(ModelError):
         DetectorContract("0" * 64, **values)
+
+
+def test_landmarks_are_the_weighted_mean_over_the_candidates_of_one_face() -> None:
+    boxes = np.array([[10, 10, 40, 40], [12, 10, 40, 42], [30, 10, 40, 40], [200, 10, 40, 40]], np.float32)
+    scores = np.array([0.9, 0.8, 0.75, 0.95], np.float32)
+    points = np.random.default_rng(3).random((4, 5, 2)).astype(np.float32)
+    # The third shares a third of the union with the first, the last nothing: neither is taken for the same face.
+    expected = (0.9 * points[0].astype(float) + 0.8 * points[1]) / 1.7
+    assert np.allclose(mean_landmarks(boxes[0], scores, boxes, points, 0.3), expected, atol=1e-6)
+    assert np.allclose(mean_landmarks(boxes[3], scores, boxes, points, 0.3), points[3])
+
+
+def test_faces_that_suppression_keeps_apart_do_not_share_landmarks() -> None:
+    boxes = np.array([[10, 10, 40, 40], [20, 10, 40, 40]], np.float32)
+    scores = np.array([0.9, 0.8], np.float32)
+    points = np.stack([np.zeros((5, 2)), np.ones((5, 2))]).astype(np.float32)
+    assert suppress(boxes, scores, 0.7).tolist() == [0, 1]
+    assert mean_landmarks(boxes[0], scores, boxes, points, 0.7).tolist() == points[0].tolist()
+    assert mean_landmarks(boxes[0], scores, boxes, points, 0.3).max() > 0
