@@ -91,6 +91,12 @@ def latest_scan(conn: Connection, datasets: Sequence[int] | None = None, model_i
     return None if row is None else scan_by_id(conn, int(row[0]))
 
 
+def newest_beside(conn: Connection, scan: ScanRow) -> int:
+    """Key of the newest finished scan that covers the datasets of ``scan``, whatever else it was asked: often that one."""
+    newest = latest_scan(conn, scan.scope.get("datasets"))
+    return scan.id if newest is None else newest.id
+
+
 def running_scans(conn: Connection, wanted: Parameters, *, full: bool) -> list[int]:
     """Scans of the same parameters that were begun and not finished, newest first; ``full``: only those without a base."""
     return [row[0] for row in conn.execute(SQL["running_scans"], wanted.stored() | {"full": full})]

@@ -97,8 +97,8 @@ def plan(conn: Connection, wanted: Wanted, *, full: bool, may_build: bool, repor
     """Decide how to come to the scan that is ``wanted`` with the least work, and say so: a finished scan where one is the answer already.
 
     With ``full`` no earlier scan is built on. Without ``may_build`` one is the answer or of no use, because this one will not keep every
-    pair. Where only facedb itself is newer, or only the photos without a face are others, a scan that carries every pair over makes the
-    findings anew.
+    pair. Where only facedb itself is newer, only the photos without a face are others, or a scan of other parameters came after it, a scan
+    that carries every pair over makes the findings anew.
     """
     resumable = _resume(conn, wanted, full=full, reporter=reporter)
     if resumable is not None:
@@ -115,6 +115,9 @@ def plan(conn: Connection, wanted: Wanted, *, full: bool, may_build: bool, repor
                     stale = of_another_make(base)
                     if stale is not None:
                         reporter.say(stale)
+                    newest = scan_rows.newest_beside(conn, base)
+                    if newest != base.id:
+                        reporter.say(f"Scan {newest} is newer: to see this one, say --scan {base.id}.")
                     return built
         lowest = scan_rows.lowest_scanned(conn, parameters)
         if lowest is not None and lowest > parameters.threshold:
@@ -197,13 +200,10 @@ def _build_on(conn: Connection, base: ScanRow, wanted: Wanted, reporter: Reporte
     same = int(unchanged.sum())
     alike = same == len(faces) == len(ids) and base.threshold == wanted.parameters.threshold
     if alike and np.array_equal(np.sort(wanted.outside), ledger_rows.outsiders(conn, base.id)):
-        stale = base.made_by != make()
-        if base.links_only or not (stale or base.faceless != wanted.faceless):
+        but = _but(conn, base, wanted)
+        if but is None or base.links_only:
             reporter.say(f"Nothing is new since scan {base.id}; its rows are the answer.")
             return base
-        but = (
-            "its findings were made by another version of facedb" if stale else "there are other photos without a face"
-        )
         reporter.say(f"Nothing is new since scan {base.id}, but {but}.")
     old, new = np.flatnonzero(unchanged), np.flatnonzero(~unchanged)
     kept = _to_keep(blocks, same)
@@ -215,6 +215,16 @@ def _build_on(conn: Connection, base: ScanRow, wanted: Wanted, reporter: Reporte
         f"{len(ids) - same:,} gone or changed."
     )
     return Plan.cut(ordered, same, wanted.block_rows, base, kept)
+
+
+def _but(conn: Connection, base: ScanRow, wanted: Wanted) -> str | None:
+    """Why ``base``, whose gallery is the one that is wanted, is not the answer all the same; None where it is."""
+    if base.made_by != make():
+        return "its findings were made by another version of facedb"
+    if base.faceless != wanted.faceless:
+        return "there are other photos without a face"
+    newest = scan_rows.newest_beside(conn, base)
+    return None if newest == base.id else f"scan {newest} came after it, and whoever names no scan is shown the newest"
 
 
 def _to_keep(blocks: Sequence[LedgerBlock], same: int) -> list[int] | None:

@@ -7,6 +7,7 @@ import pytest
 
 from facedb.db.connection import Database
 from facedb.scan.findings.ranked import FindingSelection, of_another_make
+from facedb.scan.which_scan import find_scan
 from tests.db.population import Population, clustered, exact_scores
 from tests.db.scan.scans import DIM, ENGINES, Talk, at_score, crowd, findings_of, histograms_of, links_of, people, run
 from tests.vectors import unit
@@ -18,6 +19,24 @@ def test_nothing_new_gives_the_earlier_scan(database: Database) -> None:
     again = run(database)
     assert again.reused
     assert again.scan.id == first.scan.id
+
+
+def test_asking_again_for_what_an_older_scan_answers_makes_it_the_newest(database: Database) -> None:
+    crowd(database)
+    low, high = run(database, 0.45), run(database, 0.6)
+    talk = Talk()
+    again = run(database, 0.45, reporter=talk)
+    assert (again.reused, again.scan.base_scan_id, again.scan.comparisons) == (False, low.scan.id, 0)
+    assert (
+        "Nothing is new since scan 1, but scan 2 came after it, and whoever names no scan is shown the newest."
+        in talk.said
+    )
+    assert links_of(database, low) != links_of(database, high)
+    for rows_of in (links_of, findings_of, histograms_of):
+        assert rows_of(database, again) == rows_of(database, low)
+    with database.connection() as conn:
+        assert find_scan(conn).scan.id == again.scan.id
+    assert run(database, 0.45).reused
 
 
 def test_findings_of_another_make_are_made_anew_without_a_search_and_told_as_such_until_then(

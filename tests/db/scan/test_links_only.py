@@ -106,6 +106,8 @@ def test_such_a_scan_is_never_built_on_and_is_the_answer_while_nothing_is_new(po
         "The findings of scan 1 were made by another version of facedb: to renew them, scan with --full."
     ]
     assert not run(population.db, links_only=False).reused
+    assert run(population.db, talk).reused
+    assert talk.said[-1] == "Scan 2 is newer: to see this one, say --scan 1."
     population.add(clustered(np.random.default_rng(3), 4, DIM, 1), ["new"] * 4)
     later = run(population.db)
     assert (later.scan.base_scan_id, later.scan.new_faces) == (None, 124)
