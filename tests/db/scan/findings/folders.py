@@ -49,3 +49,13 @@ def run(db: Database, **options: object) -> ScanSummary:
 def read(db: Database, **selection: object) -> list[dict[str, object]]:
     with findings(db, FindingSelection(**selection)) as rows:  # type: ignore[arg-type]
         return [dict(zip(table(Finding).names, row, strict=True)) for row in rows]
+
+
+def scanned(db: Database, **options: object) -> int:
+    """The number of a full scan."""
+    return run(db, full=True, **options).scan.id
+
+
+def as_rows(db: Database, **selection: object) -> list[Finding]:
+    with findings(db, FindingSelection(**selection)) as rows:  # type: ignore[arg-type]
+        return [table(Finding).row(row) for row in rows]
