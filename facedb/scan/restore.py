@@ -86,7 +86,7 @@ def _partition(connection: Connection, name: str) -> Iterator[None]:
         yield
         return
     was = connection.execute(SQL["run_again"], {"scan_id": key}).fetchone()
-    connection.execute(scan_rows.SQL["add_partition"], {"scan_id": key})
+    scan_rows.add_partition(connection, key)
     yield
     status, finished_at = was or ("running", None)
     if status != "running":

@@ -147,6 +147,11 @@ def write_scan_faces(conn: Connection, scan_id: int, rows: Iterable[tuple[Any, .
         cursor.executemany(SQL["add_scan_face"], [(scan_id, *row) for row in rows])
 
 
+def add_partition(conn: Connection, scan_id: int) -> None:
+    """Make the place of the pairs of a scan."""
+    conn.execute(SQL["add_partition"], {"scan_id": scan_id})
+
+
 def index_pairs(conn: Connection, scan_id: int) -> None:
     """Index the pairs of a scan of which every tile is done, unless they are; the caller commits."""
     part = sql.Literal(partition("flagged_pair", scan_id).as_string(conn))

@@ -4,10 +4,6 @@ insert into facedb.scan (model_id, base_scan_id, threshold, scope, engine, faces
 values (%(model_id)s, %(base_scan_id)s, %(threshold)s, %(scope)s, %(engine)s, %(faces)s, %(new_faces)s, %(identities)s)
 returning id;
 
--- name: add_partition
--- The place of the pairs of a scan that has begun.
-select facedb.add_pairs(%(scan_id)s);
-
 -- name: add_block
 -- Write down who is in a block before it is searched.
 insert into facedb.scan_block (scan_id, block, carried, embedding_ids, identity_ids, face_ids)

@@ -106,6 +106,10 @@ select (select system_identifier from pg_control_system()) || '-' || (select oid
 -- Whether that was done already, by a run that ended before its findings did or beside them. (Composed: the partition.)
 select exists (select from pg_index where indrelid = {partition}::regclass and indisprimary);
 
+-- name: add_partition
+-- The place of the pairs of a scan that has begun.
+select facedb.add_pairs(%(scan_id)s);
+
 -- name: index_pairs
 -- The last block is done: the pairs are looked up from here on.
 select facedb.index_pairs(%(scan_id)s);

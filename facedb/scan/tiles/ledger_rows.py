@@ -15,7 +15,7 @@ from facedb.dataset.model_rows import partition
 from facedb.db.connection import Connection
 from facedb.db.copy import Column, sent_array, write_columns
 from facedb.db.queries import load
-from facedb.scan.scan_rows import Parameters
+from facedb.scan.scan_rows import Parameters, add_partition
 
 SQL = load("scan", "ledger")
 
@@ -82,7 +82,7 @@ def begin_scan(
     ).fetchone()
     assert row is not None  # noqa: S101 - insert ... returning always yields a row
     scan_id = int(row[0])
-    conn.execute(SQL["add_partition"], {"scan_id": scan_id})
+    add_partition(conn, scan_id)
     if keep_blocks:
         conn.execute(SQL["keep_blocks"], {"scan_id": scan_id, "base": base_scan_id})
     for b in blocks:
