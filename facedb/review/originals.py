@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from math import sqrt
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from facedb.db.connection import Connection
 from facedb.db.queries import load
-from facedb.embedding.pictures.thumbnail import from_bytes
-from facedb.findings.pictures.comparison import Beyond, Comparison, compare
-from facedb.findings.pictures.registration import Prepared, prepare
 from facedb.review.decision_rows import PlannedImage
 from facedb.review.files.on_disk import is_linked
+
+if TYPE_CHECKING:
+    from facedb.findings.pictures.comparison import Beyond, Comparison
+    from facedb.findings.pictures.registration import Prepared
 
 SQL = load("review", "copies")
 _UNCLEAR = 0.025
@@ -106,11 +108,17 @@ class Looks:
 
 @lru_cache(512)
 def _picture(data: bytes) -> Prepared:
+    # A list of plans lays no pictures over each other, and need not load what does.
+    from facedb.embedding.pictures.thumbnail import from_bytes
+    from facedb.findings.pictures.registration import prepare
+
     return prepare(from_bytes(data))
 
 
 @lru_cache(2048)
 def _compared(a: bytes, b: bytes) -> Comparison | None:
+    from facedb.findings.pictures.comparison import compare
+
     return compare(_picture(a), _picture(b))
 
 
