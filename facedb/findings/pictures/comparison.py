@@ -39,11 +39,10 @@ class Beyond:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Picture b beside a: ``turned`` by quarters or ``mirrored``; ``scale``: how many pixels of b's small picture lie along one of a's;
+    """Picture b beside a: ``turned`` by quarters or not; ``scale``: how many pixels of b's small picture lie along one of a's;
     ``stretch``: how many times further one way than the other; and what each has beyond the other."""
 
     turned: bool
-    mirrored: bool
     scale: float
     stretch: float
     beyond_a: Beyond
@@ -63,7 +62,7 @@ def compare(a: Prepared, b: Prepared) -> Comparison | None:
     scale = float(np.sqrt(abs(np.linalg.det(linear))))
     beyond = _beyond(a.grey, grey_b.shape, back), _beyond(grey_b, a.grey.shape, overlay.affine)
     long, short = np.linalg.svd(linear, compute_uv=False)
-    return Comparison(overlay.turn % 4 != 0, overlay.turn >= 4, scale, float(long / short), *beyond)
+    return Comparison(overlay.turn % 4 != 0, scale, float(long / short), *beyond)
 
 
 def _beyond(picture: Grey, other: tuple[int, ...], affine: Float64Array) -> Beyond:
