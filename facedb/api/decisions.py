@@ -123,17 +123,13 @@ class Decisions(Opened):
         """Carry a ``plan`` (default: one that was begun, or the newest if it is new) out; without ``yes`` everything is checked and nothing
         is changed."""
         from facedb.review.files.apply import apply
-        from facedb.review.plans.plan import plan_meant
 
-        plan = plan_meant(self._open(), undo=False) if plan is None else plan
         return apply(self._open(), plan, yes=yes, labels_only=labels_only, reporter=self._reporter)
 
     def undo(self, plan: int | None = None, *, yes: bool = False) -> Outcome:
         """Take back what a ``plan`` (default: the one applied last) did; without ``yes`` everything is checked and nothing is changed."""
         from facedb.review.files.apply import undo
-        from facedb.review.plans.plan import plan_meant
 
-        plan = plan_meant(self._open(), undo=True) if plan is None else plan
         return undo(self._open(), plan, yes=yes, reporter=self._reporter)
 
     def export(self, what: str, path: PathLike, *, form: str | None = None, **options: Any) -> Exported:

@@ -69,11 +69,21 @@ class ImageTask:
 
 
 @dataclass(frozen=True, slots=True)
+class Traces:
+    """Of one picture: ``colour``, how far its hues differ, in levels of Cb and Cr (0: grey, little: one tint); ``fine``, the energy of its
+    finest detail over that of the detail twice as coarse (photos 0.2 to 1, enlarged or blurred ones less, noisy ones more); ``blocks``,
+    how much steeper its steps are at the edges of the 8 x 8 blocks of a JPEG than elsewhere (1: not at all)."""
+
+    colour: float
+    fine: float
+    blocks: float
+
+
+@dataclass(frozen=True, slots=True)
 class ImageFacts:
     """What decoding showed of one image: size in pixels after EXIF orientation, format name, 64-bit perceptual hash (signed).
 
-    ``thumbnail`` is the picture small and grey, as the bytes of a JPEG, and ``views`` the hashes of its turns and crops;
-    ``traces`` colour, fine and blocks (see `facedb.embedding.pictures.traces`).
+    ``thumbnail`` is the picture small and grey, as the bytes of a JPEG, and ``views`` the hashes of its turns and crops.
     """
 
     width: int
@@ -82,7 +92,7 @@ class ImageFacts:
     phash: int
     thumbnail: bytes
     views: tuple[int, ...]
-    traces: tuple[float, float, float]
+    traces: Traces
 
 
 @dataclass(frozen=True, slots=True)

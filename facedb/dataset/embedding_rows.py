@@ -61,9 +61,9 @@ def _write_facts(conn: Connection, facts: Sequence[tuple[int, ImageFacts]]) -> N
             "ids": ids,
             "thumbnails": [f.thumbnail for _, f in facts],
             "views": [" ".join(map(str, f.views)) for _, f in facts],
-            "colours": [f.traces[0] for _, f in facts],
-            "fine": [f.traces[1] for _, f in facts],
-            "blocks": [f.traces[2] for _, f in facts],
+            "colours": [f.traces.colour for _, f in facts],
+            "fine": [f.traces.fine for _, f in facts],
+            "blocks": [f.traces.blocks for _, f in facts],
         },
     )
 

@@ -102,7 +102,7 @@ class Extractor:
     def extract_decoded(self, decoded: Decoded, task: ImageTask, faces: str | None = None) -> Extracted:
         """As ``extract``, of an image that is decoded already; of the task only box and landmarks are used."""
         image = decoded.image
-        grey, left = thumbnail(image), traces(image)
+        grey = thumbnail(image)
         facts = ImageFacts(
             decoded.width,
             decoded.height,
@@ -110,7 +110,7 @@ class Extractor:
             perceptual_hash(image),
             to_bytes(grey),
             view_hashes(grey),
-            (left.colour, left.fine, left.blocks),
+            traces(image),
         )
         factor = decoded.reduction
         try:

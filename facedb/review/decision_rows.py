@@ -51,7 +51,7 @@ class PlannedImage:
     """An image that a plan or an export may be about; ``path`` and ``container`` below ``root``, ``pixels`` 0 when unknown; ``clearest``:
     the highest score that a detector gave a face in it, 1 where none looked, 0 where a finding is about it although no face was found;
     ``encoding``: what its bytes are;
-    ``colour``, ``fine`` and ``blocks`` as in `facedb.embedding.pictures.traces`, None where they were not measured."""
+    ``colour``, ``fine`` and ``blocks`` as in `facedb.core.records.Traces`, None where they were not measured."""
 
     id: int
     source_id: int

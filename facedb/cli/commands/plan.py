@@ -111,13 +111,11 @@ def apply(
 ) -> None:
     """Carry a plan out. Nothing is overwritten or deleted; after a crash the same command goes on, `undo` takes it back."""
     from facedb.review.files import apply as applying
-    from facedb.review.plans.plan import plan_meant
 
     reporter = state_of(ctx).reporter
     with database(ctx) as db:
-        plan_id = plan_meant(db, undo=False) if plan_id is None else plan_id
         done = applying.apply(db, plan_id, yes=yes, labels_only=labels_only, reporter=reporter)
-    command = f"apply {plan_id} --labels-only" if labels_only else f"apply {plan_id}"
+    command = f"apply {done.plan.id} --labels-only" if labels_only else f"apply {done.plan.id}"
     _show(done, output, raw, reporter, command, "done" if yes else "to do")
 
 
@@ -130,13 +128,11 @@ def undo(
 ) -> None:
     """Take back what a plan did, file by file, to the last byte."""
     from facedb.review.files import apply as applying
-    from facedb.review.plans.plan import plan_meant
 
     reporter = state_of(ctx).reporter
     with database(ctx) as db:
-        plan_id = plan_meant(db, undo=True) if plan_id is None else plan_id
         done = applying.undo(db, plan_id, yes=yes, reporter=reporter)
-    _show(done, output, raw, reporter, f"undo {plan_id}", "undone" if yes else "to undo")
+    _show(done, output, raw, reporter, f"undo {done.plan.id}", "undone" if yes else "to undo")
 
 
 def _show(done: Outcome, output: Format, raw: bool, reporter: Reporter, command: str, what: str) -> None:

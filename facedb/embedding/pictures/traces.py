@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from PIL import Image
 
-from facedb.core.records import Float32Array
+from facedb.core.records import Float32Array, Traces
 
 _SIDE: Final = 192
 _BLOCK: Final = 8
 _SMALL: Final = 48
 _ROUNDING: Final = 0.08
 _LEAST: Final = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Traces:
-    """Of one picture: ``colour``, how far its hues differ, in levels of Cb and Cr (0: grey, little: one tint); ``fine``, the energy of its
-    finest detail over that of the detail twice as coarse (photos 0.2 to 1, enlarged or blurred ones less, noisy ones more); ``blocks``,
-    how much steeper its steps are at the edges of the 8 x 8 blocks of a JPEG than elsewhere (1: not at all)."""
-
-    colour: float
-    fine: float
-    blocks: float
 
 
 def traces(image: Image.Image) -> Traces:

@@ -26,19 +26,21 @@ from facedb.review.files.checkpoints import reached
 from facedb.review.files.on_disk import check_kept
 from facedb.review.files.safe_moves import FolderState, parents
 from facedb.review.plans import plan_rows
+from facedb.review.plans.plan import plan_meant
 from facedb.review.plans.plan_rows import FolderRow, StepRow
 
 
 def apply(
     db: Database,
-    plan_id: int,
+    plan_id: int | None = None,
     *,
     yes: bool = False,
     labels_only: bool = False,
     hard_links: bool = True,
     reporter: Reporter,
 ) -> Outcome:
-    """Carry a plan out; without ``yes`` check everything and change nothing. A plan that is applied already stays as it is.
+    """Carry a plan out (None: see `plan_meant`); without ``yes`` check everything and change nothing. A plan that is applied already stays
+    as it is.
 
     One that was undone, or half undone, is carried out again.
 
@@ -46,6 +48,7 @@ def apply(
     where a file or label changed since the plan was made, a name is taken, or another process is at work. Nothing is
     touched before every step that is left has been checked.
     """
+    plan_id = plan_meant(db, undo=False) if plan_id is None else plan_id
     with closing(db.open()) as conn, translated(db.dsn), Carrying(conn, plan_id, hard_links) as work:
         if work.plan.state == "applied":
             return work.outcome(0, dry=False)
@@ -69,11 +72,14 @@ def apply(
     return outcome
 
 
-def undo(db: Database, plan_id: int, *, yes: bool = False, hard_links: bool = True, reporter: Reporter) -> Outcome:
-    """Take back whatever a plan did, files, folders and labels; without ``yes`` check everything and change nothing.
+def undo(
+    db: Database, plan_id: int | None = None, *, yes: bool = False, hard_links: bool = True, reporter: Reporter
+) -> Outcome:
+    """Take back whatever a plan did (None: see `plan_meant`); without ``yes`` check everything and change nothing.
 
     Raises what `apply` raises: a file that changed since stays where it is, and so does everything else.
     """
+    plan_id = plan_meant(db, undo=True) if plan_id is None else plan_id
     with closing(db.open()) as conn, translated(db.dsn), Carrying(conn, plan_id, hard_links) as work:
         if work.plan.state == "proposed":
             raise ConflictError(f"Plan {plan_id} is proposed: nothing was done that could be undone.")
